@@ -1,0 +1,1 @@
+"""The wiring: which step follows which. No logic, no prompts."""

@@ -1,0 +1,1 @@
+"""One file a step: what is asked, what must be answered, what changes."""

@@ -1,0 +1,157 @@
+"""Take a session at the door: any form in, clean text with turns out, durable in the journal before anyone thinks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
+
+from ..stores.archive import Archive
+from ..stores.errors import BadInput
+from ..stores.records import Session
+from ..stores.times import parse_time
+from .states import MemorizerState
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no engine keeps them all
+_SPEAKERS = {"human": "user", "ai": "assistant"}
+
+SessionLike = Session | str | Mapping[str, Any] | Sequence[Any]
+
+
+def accept(archive: Archive) -> Callable[[MemorizerState], dict[str, Any]]:
+    """The node: `session` in any form, or the number of one that waits in the `journal` → its entry there."""
+
+    def node(state: MemorizerState) -> dict[str, Any]:
+        number = state.get("journal")
+        accepted = (
+            archive.journal.accept(**plain(state["session"])) if number is None else archive.journal.entry(number)
+        )
+        return {
+            "journal": accepted.n,
+            "session_id": accepted.session_id,
+            "duplicate": bool(accepted.page_ids),
+            "page_ids": list(accepted.page_ids),
+        }
+
+    return node
+
+
+def plain(session: SessionLike) -> dict[str, Any]:
+    """What `Journal.accept` takes: `text`, `turns` as `(start, end, speaker)` spans of it, and the rest.
+
+    Accepts a `Session`, a text, a list of LangChain messages (or of what LangChain reads as messages), or a dict
+    with the fields of `Session`. NUL and lone surrogates become U+FFFD, counted in
+    `metadata["replaced_characters"]`. `BadInput` where nothing can be kept.
+    """
+    whole = _as_session(session)
+    text, turns = _text_and_turns(whole)
+    text, replaced = _clean(text)
+    if not text.strip():
+        raise BadInput("The session is empty: it has no character but white space. Nothing was filed.")
+    time = parse_time(whole.time)
+    metadata = _json_object(whole.metadata)
+    if replaced:
+        metadata["replaced_characters"] = replaced
+    if whole.id is not None and not str(whole.id).strip():
+        raise BadInput("A session id must not be empty; leave it out to have one made from the content.")
+    return {
+        "text": text,
+        "turns": turns,
+        "session_id": None if whole.id is None else _clean(str(whole.id))[0],
+        "time": time,
+        "metadata": metadata,
+    }
+
+
+def _as_session(session: SessionLike) -> Session:
+    if isinstance(session, Session):
+        return session
+    if isinstance(session, str):
+        return Session(text=session)
+    if isinstance(session, Mapping):
+        unknown = set(session) - {"text", "turns", "messages", "id", "time", "metadata"}
+        if unknown:
+            raise BadInput(
+                f"A session has no field {sorted(unknown)[0]!r}; it has text, turns or messages, id, time, metadata."
+            )
+        return Session(**session)
+    if isinstance(session, BaseMessage):
+        return Session(messages=[session])
+    if isinstance(session, Sequence):
+        return Session(messages=session)
+    raise BadInput(f"Cannot memorize a {type(session).__name__}; pass a text, a Session, or a list of messages.")
+
+
+def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:
+    given = [name for name in ("text", "turns", "messages") if getattr(session, name) is not None]
+    if len(given) != 1:
+        raise BadInput(f"A session needs exactly one of text, turns and messages; this one has {given or 'none'}.")
+    if session.text is not None:
+        if not isinstance(session.text, str):
+            raise BadInput(f"Session.text must be a str, not {type(session.text).__name__}.")
+        return session.text, []
+    pairs = _spoken(session.messages) if session.messages is not None else _pairs(session.turns or ())
+    lines, turns, at = [], [], 0
+    for speaker, words in pairs:
+        line = f"{speaker}: {words}"
+        turns.append((at, at + len(line), speaker))
+        lines.append(line)
+        at += len(line) + 1
+    return "\n".join(lines), turns
+
+
+def _pairs(turns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    pairs = []
+    for number, turn in enumerate(turns, start=1):
+        if isinstance(turn, str) or len(turn) != 2 or not all(isinstance(part, str) for part in turn):
+            raise BadInput(f"Turn {number} must be a (speaker, text) pair of two strings, not {turn!r:.80}.")
+        pairs.append((turn[0], turn[1]))
+    return pairs
+
+
+def _spoken(messages: Sequence[Any]) -> list[tuple[str, str]]:
+    try:
+        converted = convert_to_messages(messages)
+    except (ValueError, TypeError, NotImplementedError, KeyError) as error:
+        raise BadInput(f"Not a list of chat messages: {str(error).splitlines()[0][:120]}") from error
+    return [(_speaker(message), _words(message)) for message in converted]
+
+
+def _speaker(message: BaseMessage) -> str:
+    return message.name or _SPEAKERS.get(message.type, message.type)
+
+
+def _words(message: BaseMessage) -> str:
+    """What a message says; a block that is no text, and a tool call, stand as a short note in brackets."""
+    parts = []
+    blocks = [message.content] if isinstance(message.content, str) else message.content
+    for block in blocks:
+        text = block if isinstance(block, str) else block.get("text")
+        kind = "" if isinstance(block, str) else block.get("type", "block")
+        if isinstance(text, str):
+            parts.append(text)
+        elif kind not in ("tool_use", "tool_call", "reasoning", "thinking"):
+            parts.append(f"[{kind}]")
+    if isinstance(message, AIMessage):
+        for call in message.tool_calls:
+            parts.append(f"[calls {call['name']} {json.dumps(call['args'], ensure_ascii=False, default=str)}]")
+    if isinstance(message, ToolMessage) and message.status == "error":
+        parts.insert(0, "[error]")
+    return "\n".join(part for part in parts if part)
+
+
+def _clean(text: str) -> tuple[str, int]:
+    """The one rule at the door, the same for every engine, and of the same length, so that spans still fit."""
+    return _UNSTORABLE.subn("\ufffd", text)
+
+
+def _json_object(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        text, _ = _clean(json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False))
+        cleaned: dict[str, Any] = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadInput(f"Session.metadata must be JSON: {error}.") from error
+    return cleaned

@@ -1,0 +1,131 @@
+"""Write a context within its token budget: statements first, then passages page by page in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..stores.archive import Archive
+from ..stores.records import Citation, Hit, Page
+from ..stores.times import order_key, show
+
+_MARK = len(" [99]")  # what a citation mark is reckoned at; the last check is exact
+
+
+def room(tokens: int) -> int:
+    """How many characters `count_tokens_approximately` counts as so many tokens of one message: it takes a token
+    for 4 characters, of the role's name as well, and 3 for the message."""
+    return max(0, 4 * (tokens - 3) - len("user"))
+
+
+class Context:
+    """What is added is kept when it fits, and passed over when it does not; nothing is shown twice."""
+
+    def __init__(self, archive: Archive, tokens: int) -> None:
+        self._archive = archive
+        self._room = room(tokens)
+        self._used = 0
+        self._statements: list[tuple[str, list[Citation]]] = []
+        self._remark = ""
+        self._spans: dict[str, list[tuple[int, int]]] = {}
+        self._said: set[tuple[str, int, int]] = set()
+        self._added: list[tuple[str, int, int]] = []
+
+    def add_statements(self, statements: Sequence[Mapping[str, Any]]) -> None:
+        """Each on a line of its own, followed by the marks of its citations."""
+        for statement in statements:
+            citations = [Citation(**citation) for citation in statement["citations"]]
+            text = str(statement["text"])
+            if [citation.quote for citation in citations] == [text]:  # the passage itself: its time is not in it
+                when = show(self._archive.page(citations[0].page_id).time)
+                text = f"({when}) {text}" if when else text
+                self._said.add((citations[0].page_id, citations[0].start, citations[0].end))
+            cost = len(text) + len("- \n") + _MARK * len(citations)
+            if self._used + cost <= self._room:
+                self._used += cost
+                self._statements.append((text, citations))
+            else:
+                self._said.discard((citations[0].page_id, citations[0].start, citations[0].end))
+
+    def add_remark(self, text: str) -> None:
+        """One line between statements and passages."""
+        if text and self._used + len(text) + 2 <= self._room:
+            self._remark = text
+            self._used += len(text) + 2
+
+    def add_passages(self, hits: Sequence[Hit]) -> None:
+        """Best first; neighbours on a page are joined to one span with one citation."""
+        for hit in hits:
+            place = (hit.page_id, hit.start, hit.end)
+            if place not in self._said and not self._add(*place) and not self._statements and not self._spans:
+                page = self._archive.page(hit.page_id)
+                left = self._room - self._used - len(_head(page)) - _MARK - 3
+                cut = page.text.rfind(" ", hit.start, hit.start + max(0, left))
+                if cut > hit.start:  # better the beginning of the best passage than nothing
+                    self._add(hit.page_id, hit.start, cut)
+
+    def text(self) -> tuple[str, list[Citation]]:
+        """The context, and the citations that its marks [1], [2], … number."""
+        text, citations = self._written()
+        while len(text) > self._room and self._added:
+            page_id, start, end = self._added.pop()
+            self._spans[page_id].remove((start, end))
+            text, citations = self._written()
+        return text[: self._room] if not citations else text, citations
+
+    def _add(self, page_id: str, start: int, end: int) -> bool:
+        spans = self._spans.get(page_id, [])
+        if (start, end) in spans:
+            return True
+        grown = [*spans, (start, end)]
+        cost = self._cost(page_id, grown) - self._cost(page_id, spans)
+        if self._used + cost > self._room:
+            return False
+        self._used += cost
+        self._spans[page_id] = grown
+        self._added.append((page_id, start, end))
+        return True
+
+    def _cost(self, page_id: str, spans: Sequence[tuple[int, int]]) -> int:
+        if not spans:
+            return 0
+        page = self._archive.page(page_id)
+        body = sum(end - start + _MARK + 1 for start, end in _joined(page.text, spans))
+        return len(_head(page)) + 2 + body
+
+    def _written(self) -> tuple[str, list[Citation]]:
+        citations: list[Citation] = []
+        marks: dict[Citation, int] = {}
+
+        def mark(citation: Citation) -> str:
+            if citation not in marks:
+                citations.append(citation)
+                marks[citation] = len(citations)
+            return f" [{marks[citation]}]"
+
+        said = "\n".join(f"- {text}{''.join(mark(c) for c in cited)}" for text, cited in self._statements)
+        blocks = [part for part in (said, self._remark) if part]
+        pages = [self._archive.page(page_id) for page_id, spans in self._spans.items() if spans]
+        for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
+            lines = [_head(page)]
+            for start, end in _joined(page.text, self._spans[page.id]):
+                quote = page.text[start:end]
+                lines.append(quote + mark(Citation(page.id, start, end, quote)))
+            blocks.append("\n".join(lines))
+        return "\n\n".join(blocks), citations
+
+
+def _head(page: Page) -> str:
+    """The line above a page's passages: its id, by which it can be opened, and when it was."""
+    return f"# {' '.join(part for part in (page.id, show(page.time)) if part)}"
+
+
+def _joined(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In page order, spans with nothing but white space between them as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and not text[joined[-1][1] : start].strip():
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined

@@ -1,0 +1,59 @@
+"""The evidence of a research: passages ranked over all rounds, and how a model is shown them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from ..stores.archive import Archive
+from ..stores.records import Hit
+from ..stores.times import order_key
+from .prompt import fence
+
+EVIDENCE = 500  # passages carried from round to round
+LATER_ROUND = 0.5  # what a later round's score counts, against the first's 1
+SHOWN_TOKENS = 3000
+_CHARS_PER_TOKEN = 4
+_FIELDS = tuple(field.name for field in fields(Hit))
+
+
+def as_hit(values: Mapping[str, Any]) -> Hit:
+    """A hit from the plain values of a state."""
+    return Hit(**{name: values[name] for name in _FIELDS})
+
+
+def merged(before: Sequence[Hit], fresh: Sequence[Hit]) -> list[Hit]:
+    """One ranking, best first. What a later round finds is added, with less weight, to what was there; what both
+    found counts twice."""
+    if not before:
+        return list(fresh)
+    hits = {(hit.page_id, hit.start, hit.end): hit for hit in before}
+    for hit in fresh:
+        place = (hit.page_id, hit.start, hit.end)
+        known = hits.get(place)
+        score = LATER_ROUND * hit.score
+        if known is None:
+            hits[place] = replace(hit, score=score)
+        else:
+            tools = "+".join(dict.fromkeys([*known.tool.split("+"), *hit.tool.split("+")]))
+            hits[place] = replace(known, score=known.score + score, tool=tools)
+    return sorted(hits.values(), key=lambda hit: (-hit.score, hit.page_id, hit.start))
+
+
+def shown(archive: Archive, hits: Sequence[Hit], tokens: int = SHOWN_TOKENS) -> str:
+    """The best passages up to a budget, page by page in the order of time, each page under its id and header."""
+    room = tokens * _CHARS_PER_TOKEN
+    by_page: dict[str, list[Hit]] = {}
+    for hit in hits:
+        cost = len(hit.text) + 1 + (0 if hit.page_id in by_page else 100)
+        if cost > room:
+            break
+        room -= cost
+        by_page.setdefault(hit.page_id, []).append(hit)
+    blocks = []
+    pages = [archive.page(page_id) for page_id in by_page]
+    for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
+        lines = [hit.text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
+        blocks.append("\n".join([f"[{page.id}] {page.header}", *lines]))
+    return fence("\n\n".join(blocks)) if blocks else "No passage was found."

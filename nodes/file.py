@@ -1,0 +1,30 @@
+"""File the pages of a session: text, header, memo, passages, change log and journal in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..stores.analyzer import stems
+from ..stores.archive import Archive
+from ..stores.journal import PageDraft, PassageDraft
+from .states import MemorizerState
+
+
+def file(archive: Archive) -> Callable[[MemorizerState], dict[str, Any]]:
+    """The node: drafts → pages with ids. A session that another process filed meanwhile is a duplicate."""
+
+    def node(state: MemorizerState) -> dict[str, Any]:
+        entry = archive.journal.entry(state["journal"])
+        drafts = [_draft(page) for page in state["pages"]]
+        filed = archive.journal.file(entry, drafts)
+        return {"page_ids": list(filed.page_ids), "duplicate": bool(entry.page_ids), "pages": []}
+
+    return node
+
+
+def _draft(page: dict[str, Any]) -> PageDraft:
+    passages = [
+        PassageDraft(start, end, speaker, stems(page["text"][start:end])) for start, end, speaker in page["passages"]
+    ]
+    return PageDraft(page["text"], page["header"], page["memo"], page["title"], passages)

@@ -1,0 +1,64 @@
+"""Present: the smallest context that does the job, within its budget, every statement with its citation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from ..stores.archive import Archive
+from ..stores.records import Hit
+from .context import Context
+from .evidence import as_hit
+from .options import ResearchOptions, read
+from .states import ResearcherState
+
+PAGES = 5  # that `output="pages"` shows where no number is given
+
+Material = Callable[[Archive, Sequence[Hit], Sequence[str]], Sequence[Hit]]
+"""From the evidence and the allowed pages, both best first, to what follows the statements."""
+
+
+def _nothing(archive: Archive, evidence: Sequence[Hit], page_ids: Sequence[str]) -> Sequence[Hit]:
+    return []
+
+
+def _passages(archive: Archive, evidence: Sequence[Hit], page_ids: Sequence[str]) -> Sequence[Hit]:
+    allowed = set(page_ids)
+    return [hit for hit in evidence if hit.page_id in allowed]
+
+
+def _whole_pages(archive: Archive, evidence: Sequence[Hit], page_ids: Sequence[str]) -> Sequence[Hit]:
+    pages = [archive.page(page_id) for page_id in page_ids[:PAGES]]
+    return [hit for page in pages for hit in archive.passages(page, "page_id", 1.0)]
+
+
+OUTPUTS: dict[str, Material] = {"integration": _nothing, "snippets": _passages, "pages": _whole_pages}
+
+
+def present(archive: Archive, defaults: ResearchOptions) -> Callable[..., dict[str, Any]]:
+    """The node: statements and evidence → context, citations, and page ids, the cited ones first."""
+
+    def node(state: ResearcherState, runtime: Runtime[Any]) -> dict[str, Any]:
+        options = read(runtime.context, defaults)
+        evidence = [as_hit(hit) for hit in state["evidence"]]
+        cited = [citation["page_id"] for statement in state["statements"] for citation in statement["citations"]]
+        page_ids = list(dict.fromkeys([*cited, *(hit.page_id for hit in evidence)]))[: options.pages]
+        context = Context(archive, options.context_tokens)
+        context.add_statements(state["statements"])
+        context.add_remark(remark(state))
+        context.add_passages(OUTPUTS[options.output](archive, evidence, page_ids))
+        text, citations = context.text()
+        return {"context": text, "citations": [asdict(citation) for citation in citations], "page_ids": page_ids}
+
+    return node
+
+
+def remark(state: ResearcherState) -> str:
+    """What a reader must know of the gaps: nothing when it is enough."""
+    unmet = ", ".join(state["unmet"])
+    if state["stopped"] == "no_evidence":
+        return f"Not in memory: {unmet or state['question']}."
+    return f"Not found: {unmet}." if unmet else ""

@@ -1,0 +1,67 @@
+"""Statements without a model: the passages themselves, as few as cover what the question turns on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...stores.analyzer import stems
+from ...stores.archive import Archive
+from ...stores.records import Hit
+from .reading import terms
+
+if TYPE_CHECKING:
+    from ..integrate import IntegrateQuestion, Integration
+
+_LOOKED_AT = 12  # passages from the top of the ranking
+_MOST = 5  # statements
+_NEAR_BEST = 0.85  # a passage this near to the best is said even if it covers nothing new
+_LEAST = 0.34  # of the question's weight must be covered, else nothing was found
+
+
+def integrate(archive: Archive, question: IntegrateQuestion) -> Integration:
+    """The best passage, then those that cover a term which is still uncovered, then near-equals of the best.
+
+    No statement at all when the passages cover less than a third of what the question turns on, weighed by rarity:
+    that they are the nearest does not make them an answer.
+    """
+    from ..integrate import Integration, Source, Statement
+
+    chosen = choose(archive, question.question, question.evidence)
+    return Integration(
+        statements=[
+            Statement(text=hit.text, sources=[Source(page_id=hit.page_id, quote=hit.text, start=hit.start)])
+            for hit in chosen
+        ]
+    )
+
+
+def choose(archive: Archive, question: str, hits: Sequence[Hit]) -> list[Hit]:
+    """The passages that become statements, best first."""
+    wanted = {stem: weight(archive, stem) for stem in terms(archive, question)}
+    chosen: list[Hit] = []
+    covered: set[str] = set()
+    for hit in hits[:_LOOKED_AT]:
+        own = {stem for stem in stems(_seen(archive, hit)) if stem in wanted}
+        fresh = own - covered
+        if not chosen or fresh or (len(chosen) < 3 and hit.score >= _NEAR_BEST * hits[0].score):
+            chosen.append(hit)
+            covered |= own
+        if len(chosen) == _MOST:
+            break
+    total = sum(wanted.values())
+    if wanted and sum(wanted[stem] for stem in covered) < _LEAST * total:
+        return []
+    return chosen
+
+
+def weight(archive: Archive, stem: str) -> float:
+    """How much a term tells: its idf, that of a word met once for a word never met."""
+    documents, total = archive.frequency(stem)
+    return math.log((total + 1) / max(1, documents))
+
+
+def _seen(archive: Archive, hit: Hit) -> str:
+    """What a reader of the passage sees: its words under its page's header."""
+    return f"{archive.page(hit.page_id).header} {hit.text}"

@@ -1,0 +1,54 @@
+"""A memo by salience: the sentences that say most of what is particular to the page."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ...stores.analyzer import stems
+from ...stores.archive import Archive
+
+if TYPE_CHECKING:
+    from ..memorize import Memo, MemorizeQuestion
+
+MEMO_CHARS = 240
+_SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
+
+
+def memorize(archive: Archive, question: MemorizeQuestion) -> Memo:
+    """The two or three sentences of most salience, in the order of the page, up to 240 characters.
+
+    A sentence's salience is the mean, over its distinct terms, of how often a term stands in the page times how
+    rare it is in the memory, with a floor on length so that short exclamations do not win; numbers count double.
+    """
+    from ..memorize import Memo
+
+    sentences = [match.group().strip() for match in _SENTENCE.finditer(question.text[:20_000])]
+    analyzed = [(sentence, set(stems(sentence))) for sentence in sentences]
+    here = Counter(stem for _, own in analyzed for stem in own)
+    weights = {stem: _weight(archive, stem, count) for stem, count in here.items()}
+
+    def salience(at: int) -> float:
+        _, own = analyzed[at]
+        return sum(weights[stem] for stem in own) / max(6, len(own))
+
+    chosen: list[int] = []
+    length = 0
+    for at in sorted(range(len(analyzed)), key=salience, reverse=True):
+        room = MEMO_CHARS - length
+        if len(analyzed[at][0]) <= room and salience(at) > 0:
+            chosen.append(at)
+            length += len(analyzed[at][0]) + 1
+        if len(chosen) == 3:
+            break
+    if not chosen:
+        return Memo(memo=" ".join(question.text[:MEMO_CHARS].split()))
+    return Memo(memo=" ".join(analyzed[at][0] for at in sorted(chosen)))
+
+
+def _weight(archive: Archive, stem: str, here: int) -> float:
+    documents, total = archive.frequency(stem)
+    rarity = math.log((total + 2) / (documents + 1))
+    return (1 + math.log(here)) * rarity * (2 if stem.isdigit() else 1)

@@ -1,0 +1,44 @@
+"""A plan from the words of the request: its names, dates, page ids and titles."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ...stores.archive import Archive
+from ...stores.times import spans
+from .reading import terms, titles
+
+if TYPE_CHECKING:
+    from ..plan import PlanQuestion, SearchPlan
+
+_PAGE_ID = re.compile(r"\b(?=[a-z0-9]*\d)[0-9a-hjkmnp-tv-z]{12}\b")
+_SESSION = re.compile(r"\bsession[_ :]+[\"'“]?([\w./-]+)", re.I)
+
+
+def plan(archive: Archive, question: PlanQuestion) -> SearchPlan:
+    """First round: the question as it stands to keyword and vector search, and to page_id what it says of ids,
+    sessions, titles and times. Later rounds: each newly met name with the words that are still uncovered."""
+    from ..plan import Query, SearchPlan
+
+    queries: list[Query] = []
+    if question.first:
+        queries += [Query(tool="keyword", text=question.request), Query(tool="vector", text=question.request)]
+        queries += [Query(tool="page_id", text=f"title: {title}") for title in titles(archive, question.request)]
+        queries += [Query(tool="page_id", text=match) for match in _PAGE_ID.findall(question.request)]
+        queries += [Query(tool="page_id", text=f"session: {match}") for match in _SESSION.findall(question.request)]
+        if spans(question.request):
+            queries.append(Query(tool="page_id", text=question.request))
+        return SearchPlan(needs=_needs(question.request), queries=queries)
+    wanted = " ".join(terms(archive, question.request).values())
+    for name in question.names:
+        queries += [Query(tool="page_id", text=f"title: {title}") for title in titles(archive, name)]
+        queries += [Query(tool=tool, text=f"{name} {wanted}".strip()) for tool in ("keyword", "vector")]
+    if not question.names and wanted:
+        queries += [Query(tool="keyword", text=wanted), Query(tool="vector", text=wanted)]
+    return SearchPlan(needs=[question.request], queries=queries)
+
+
+def _needs(request: str) -> list[str]:
+    """Each sentence of the request is a need of its own."""
+    return [part.strip() for part in re.split(r"(?<=[?!.])\s+", request) if part.strip()][:8]

@@ -1,0 +1,148 @@
+"""Split a session into pages and passages at its natural boundaries, never altering a byte."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from langgraph.runtime import Runtime
+
+from ..stores.archive import Archive
+from .options import MemorizeOptions, read
+from .states import MemorizerState
+
+CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
+PASSAGE_TOKENS = 60  # what prose is packed to
+LONGEST_PASSAGE = 120  # tokens; a turn up to this stays whole
+
+_LINE = re.compile(r"[^\r\n]+")
+_SPEAKER = re.compile(r"(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?=\S)")
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？]")
+_HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s+(?P<marked>.+?)\s*#*|(?P<plain>[^\r\n]{1,80}[^\r\n.!?:,;]))[ \t]*\r?\n\s*\S")
+
+
+class Span(NamedTuple):
+    """A passage: characters `start` to `end` of the text it is cut from."""
+
+    start: int
+    end: int
+    speaker: str | None
+
+
+def split(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str, Any]]:
+    """The node: the session in the journal → drafts of its pages, with passages and titles."""
+
+    def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
+        entry = archive.journal.entry(state["journal"])
+        size = read(runtime.context, defaults).page_tokens * CHARS_PER_TOKEN
+        title = str(entry.metadata.get("title") or ("" if entry.turns else heading(entry.text)))
+        pages = paged(entry.text, passages(entry.text, entry.turns), size)
+        return {
+            "pages": [
+                {"text": entry.text[start:end], "title": title, "passages": [list(span) for span in inside]}
+                for start, end, inside in pages
+            ]
+        }
+
+    return node
+
+
+def passages(text: str, turns: Sequence[tuple[int, int, str]] = ()) -> list[Span]:
+    """In order, without overlap; what lies between them is white space only.
+
+    With `turns` a turn is a passage. A text whose lines mostly begin with `Name: ` is read as turns too; other
+    text gives sentences packed to about 60 tokens. A turn of more than 120 tokens is packed like prose.
+    """
+    blocks = [Span(*turn) for turn in turns] or _spoken(text)
+    found: list[Span] = []
+    for block in blocks or [Span(0, len(text), None)]:
+        block = _trimmed(text, block)
+        if block.start == block.end:
+            continue
+        short = block.end - block.start <= LONGEST_PASSAGE * CHARS_PER_TOKEN
+        if short and blocks:
+            found.append(block)
+        else:
+            found.extend(_packed(text, block))
+    return found
+
+
+def paged(text: str, spans: Sequence[Span], size: int) -> list[tuple[int, int, list[Span]]]:
+    """`(start, end, passages)` of each page, passages counted from the page's start; the pages join to the text."""
+    pages: list[tuple[int, int, list[Span]]] = []
+    start, inside = 0, list[Span]()
+    for span in _bounded(text, spans, size):
+        if inside and span.end - start > size:
+            pages.append((start, span.start, inside))
+            start, inside = span.start, []
+        inside.append(Span(span.start - start, span.end - start, span.speaker))
+    pages.append((start, len(text), inside))
+    return pages
+
+
+def heading(text: str) -> str:
+    """The title of a text: a Markdown heading, or a short first line that ends like none of a sentence."""
+    match = _HEADING.match(text)
+    return (match["marked"] or match["plain"]).strip() if match else ""
+
+
+def _spoken(text: str) -> list[Span]:
+    """The turns of a transcript, a continuation line belonging to the turn before; none for other text."""
+    lines = [(line.start(), _SPEAKER.match(line.group())) for line in _LINE.finditer(text) if line.group().strip()]
+    starts = [(start, match["speaker"]) for start, match in lines if match]
+    if len(starts) < 2 or 2 * len(starts) < len(lines) or lines[0][1] is None:
+        return []
+    ends = [start for start, _ in starts[1:]] + [len(text)]
+    return [Span(start, end, speaker) for (start, speaker), end in zip(starts, ends, strict=True)]
+
+
+def _packed(text: str, block: Span) -> Iterator[Span]:
+    """Sentences of a block, packed to `PASSAGE_TOKENS`; a short piece is never left alone at a paragraph's end."""
+    aim, least = PASSAGE_TOKENS * CHARS_PER_TOKEN, PASSAGE_TOKENS * CHARS_PER_TOKEN // 4
+    start, end = block.start, block.start
+    for piece_start, piece_end, paragraph in _pieces(text, block):
+        grown = piece_end - start
+        if end > start and end - start >= least and (grown > aim or paragraph):
+            yield _trimmed(text, Span(start, end, block.speaker))
+            start = piece_start
+        end = piece_end
+    if end > start:
+        yield _trimmed(text, Span(start, end, block.speaker))
+
+
+def _pieces(text: str, block: Span) -> Iterator[tuple[int, int, bool]]:
+    """Sentences as `(start, end, first of its paragraph)`, cut at a space where one is too long."""
+    longest = LONGEST_PASSAGE * CHARS_PER_TOKEN
+    for line in _LINE.finditer(text, block.start, block.end):
+        if not line.group().strip():
+            continue
+        cuts = [m.end() for m in _SENTENCE_END.finditer(text, line.start(), line.end())]
+        fresh = text[max(0, line.start() - 4) : line.start()].endswith(("\n\n", "\r\n\r\n"))
+        start = line.start()
+        for end in [*cuts, line.end()]:
+            while end - start > longest:
+                cut = text.rfind(" ", start + longest // 2, start + longest) + 1 or start + longest
+                yield start, cut, fresh
+                start, fresh = cut, False
+            if text[start:end].strip():
+                yield start, end, fresh
+                start, fresh = end, False
+
+
+def _bounded(text: str, spans: Sequence[Span], size: int) -> Iterator[Span]:
+    """The spans, those longer than a page cut to its size."""
+    for span in spans:
+        start = span.start
+        while span.end - start > size:
+            cut = text.rfind(" ", start + size // 2, start + size) + 1 or start + size
+            yield Span(start, cut, span.speaker)
+            start = cut
+        yield Span(start, span.end, span.speaker)
+
+
+def _trimmed(text: str, span: Span) -> Span:
+    """Without white space at its ends."""
+    inner = text[span.start : span.end]
+    start = span.start + len(inner) - len(inner.lstrip())
+    return Span(start, max(start, span.end - (len(inner) - len(inner.rstrip()))), span.speaker)

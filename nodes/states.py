@@ -1,0 +1,64 @@
+"""The states of the two graphs: plain values only, so that any checkpointer keeps them as they are."""
+
+from __future__ import annotations
+
+from operator import add
+from typing import Annotated, Any, TypedDict
+
+
+class MemorizerInput(TypedDict, total=False):
+    """Give one: a new `session` in any form that `Session` has, or the number of one that waits in the journal."""
+
+    session: Any
+    journal: int
+
+
+class MemorizerOutput(TypedDict, total=False):
+    """`duplicate` is true when the session was in memory before; `page_ids` are in page order."""
+
+    session_id: str
+    page_ids: list[str]
+    duplicate: bool
+    usage: list[dict[str, Any]]
+
+
+class MemorizerState(MemorizerInput, MemorizerOutput, total=False):
+    """`pages` are drafts: `{text, title, passages: [{start, end, speaker}], header, memo}`."""
+
+    pages: list[dict[str, Any]]
+    usage: Annotated[list[dict[str, Any]], add]  # type: ignore[misc]  # the same key, with its reducer
+
+
+class ResearcherInput(TypedDict):
+    """What is asked."""
+
+    question: str
+
+
+class ResearcherOutput(TypedDict, total=False):
+    """The fields of `Research`, as plain values."""
+
+    question: str
+    context: str
+    citations: list[dict[str, Any]]
+    page_ids: list[str]
+    enough: bool
+    unmet: list[str]
+    stopped: str
+    rounds: list[dict[str, Any]]
+    usage: list[dict[str, Any]]
+
+
+class ResearcherState(ResearcherOutput, total=False):
+    """`hits` are this round's only; `evidence` and `statements` are carried from round to round."""
+
+    request: str
+    names: list[str]
+    plan: dict[str, Any]
+    hits: Annotated[list[dict[str, Any]], add]
+    evidence: list[dict[str, Any]]
+    statements: list[dict[str, Any]]
+    asked: list[str]
+    round: dict[str, Any]
+    rounds: Annotated[list[dict[str, Any]], add]  # type: ignore[misc]
+    usage: Annotated[list[dict[str, Any]], add]  # type: ignore[misc]

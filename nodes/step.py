@@ -1,0 +1,77 @@
+"""Write a step once, run it in both worlds: a generator that yields what it waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from langchain_core.runnables import Runnable, RunnableLambda
+from langgraph.runtime import Runtime, get_runtime
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Generic[T]):
+    """Something slow, in its two forms; the step gets its result back from `yield`."""
+
+    now: Callable[[], T]
+    later: Callable[[], Awaitable[T]]
+
+
+Steps = Generator[Wait[Any], Any, T]
+"""A computation that yields `Wait`s and returns a `T`; compose with `yield from`."""
+
+Body = Callable[[Any, Runtime[Any]], Steps[dict[str, Any]]]
+
+
+def finish(steps: Steps[T]) -> T:
+    """Run to the end in this thread."""
+    result: Any = None
+    failure: Exception | None = None
+    while True:
+        done, value = _advance(steps, result, failure)
+        if done:
+            return value  # type: ignore[no-any-return]
+        result = failure = None
+        try:
+            result = value.now()
+        except Exception as error:
+            failure = error
+
+
+async def afinish(steps: Steps[T]) -> T:
+    """Run to the end without ever blocking the event loop: local work runs in a thread, waits are awaited."""
+    result: Any = None
+    failure: Exception | None = None
+    while True:
+        done, value = await asyncio.to_thread(_advance, steps, result, failure)
+        if done:
+            return value  # type: ignore[no-any-return]
+        result = failure = None
+        try:
+            result = await value.later()
+        except Exception as error:
+            failure = error
+
+
+def step(name: str, body: Body) -> Runnable[Any, Any]:
+    """A graph node from `body(state, runtime)`, for `invoke` and `ainvoke` alike."""
+
+    def now(state: Any) -> dict[str, Any]:
+        return finish(body(state, get_runtime()))
+
+    async def later(state: Any) -> dict[str, Any]:
+        return await afinish(body(state, get_runtime()))
+
+    return RunnableLambda(now, afunc=later, name=name)
+
+
+def _advance(steps: Steps[Any], result: Any, failure: Exception | None) -> tuple[bool, Any]:
+    """One stretch of local work: `(True, return value)` or `(False, what it waits for)`."""
+    try:
+        return False, steps.throw(failure) if failure is not None else steps.send(result)
+    except StopIteration as stop:  # cannot cross a thread as an exception
+        return True, stop.value

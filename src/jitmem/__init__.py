@@ -1,0 +1,89 @@
+"""Just-in-time memory for LangGraph agents: keep every session word for word, think when somebody asks."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .memory import Memory
+    from .research import Research
+    from .stores.errors import (
+        BadInput,
+        JitmemError,
+        MemoryNotFound,
+        MissingPackage,
+        ModelError,
+        ModelReplyError,
+        ModelUnavailable,
+        NotOurStore,
+        SessionConflict,
+        StoreClosed,
+        StoreDamaged,
+        StoreFull,
+        StoreIsNewer,
+        StoreReadOnly,
+        UnknownRecord,
+    )
+    from .stores.records import Citation, Filed, Hit, Page, Passage, Session
+
+__version__ = "0.1.0"
+
+_ERRORS = (
+    "BadInput",
+    "JitmemError",
+    "MemoryNotFound",
+    "MissingPackage",
+    "ModelError",
+    "ModelReplyError",
+    "ModelUnavailable",
+    "NotOurStore",
+    "SessionConflict",
+    "StoreClosed",
+    "StoreDamaged",
+    "StoreFull",
+    "StoreIsNewer",
+    "StoreReadOnly",
+    "UnknownRecord",
+)
+_HOME = {
+    "Memory": "memory",
+    "Research": "research",
+    **dict.fromkeys(("Citation", "Filed", "Hit", "Page", "Passage", "Session"), "stores.records"),
+    **dict.fromkeys(_ERRORS, "stores.errors"),
+}
+
+__all__ = [
+    "BadInput",
+    "Citation",
+    "Filed",
+    "Hit",
+    "JitmemError",
+    "Memory",
+    "MemoryNotFound",
+    "MissingPackage",
+    "ModelError",
+    "ModelReplyError",
+    "ModelUnavailable",
+    "NotOurStore",
+    "Page",
+    "Passage",
+    "Research",
+    "Session",
+    "SessionConflict",
+    "StoreClosed",
+    "StoreDamaged",
+    "StoreFull",
+    "StoreIsNewer",
+    "StoreReadOnly",
+    "UnknownRecord",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Names are imported when they are first used, so that `import jitmem` costs next to nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'jitmem' has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,64 @@
+"""From a name such as `openai:gpt-4.1-mini` to a LangChain model; providers are imported when they are named."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .stores.errors import BadInput, MissingPackage
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models import BaseChatModel
+
+
+def chat_model(model: str | BaseChatModel) -> BaseChatModel:
+    """`provider:name`; `openai` speaks to any compatible server (`OPENAI_BASE_URL`)."""
+    from langchain_core.language_models import BaseChatModel
+
+    if isinstance(model, BaseChatModel):
+        return model
+    provider, name = _parts(model, "openai:gpt-4.1-mini")
+    if provider == "openai":
+        made: BaseChatModel = _class("langchain_openai", "ChatOpenAI")(model=name)
+        return made
+    init: Any = _class("langchain.chat_models", "init_chat_model")
+    try:
+        made = init(name, model_provider=provider)
+    except (ImportError, ValueError) as error:
+        raise MissingPackage(f"{model}: {str(error).splitlines()[0]}") from error
+    return made
+
+
+def embedding_model(embeddings: str | Embeddings) -> Embeddings:
+    """`provider:name`; `openai` speaks to any compatible server (`OPENAI_BASE_URL`)."""
+    if not isinstance(embeddings, str):
+        return embeddings
+    provider, name = _parts(embeddings, "openai:text-embedding-3-small")
+    if provider == "openai":
+        # Without this, it downloads a tokenizer file.
+        made: Embeddings = _class("langchain_openai", "OpenAIEmbeddings")(model=name, check_embedding_ctx_length=False)
+        return made
+    init: Any = _class("langchain.embeddings", "init_embeddings")
+    try:
+        made = init(name, provider=provider)
+    except (ImportError, ValueError) as error:
+        raise MissingPackage(f"{embeddings}: {str(error).splitlines()[0]}") from error
+    return made
+
+
+def _parts(name: str, example: str) -> tuple[str, str]:
+    provider, colon, model = name.partition(":")
+    if not (provider and colon and model):
+        raise BadInput(f"{name!r} is no model; write provider and name, such as {example!r}.")
+    return provider, model
+
+
+def _class(module: str, name: str) -> Any:
+    try:
+        return getattr(import_module(module), name)
+    except ImportError as error:
+        package = module.partition(".")[0].replace("_", "-")
+        raise MissingPackage(
+            f"This model needs the package {package}; install it with: pip install {package}"
+        ) from error

@@ -1,0 +1,1 @@
+"""What is kept: records, the truth, and the indexes derived from it. Imports nothing of ours."""

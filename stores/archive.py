@@ -1,0 +1,139 @@
+"""One namespace as it is read: the truth with its keyword and vector indexes, caught up before every search."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .analyzer import ANALYZER, stems, words
+from .embeddings import EmbeddingStore
+from .journal import Journal
+from .keyword import IndexedPage, KeywordIndex
+from .layout import best, to_one
+from .namespace import Namespace
+from .pages import PageRow, Pages
+from .records import Hit, Page, Passage
+from .times import show
+from .vectors import VectorIndex
+
+KEYWORD, VECTOR = "keyword", "vector"
+_CHANGES = 500  # read from the log at once
+
+
+class Archive:
+    """Thread-safe. Two archives of one namespace, in one process or several, see each other's pages."""
+
+    def __init__(self, namespace: Namespace, embeddings: EmbeddingStore, vectors: VectorIndex) -> None:
+        self.journal = Journal(namespace)
+        self.pages = Pages(namespace)
+        self.embeddings = embeddings
+        self.vectors = vectors
+        self._lock = threading.RLock()
+        self._keyword = KeywordIndex()
+        self._read = 0
+        self._places: dict[int, Passage] = {}
+        self._by_page: dict[str, list[Passage]] = {}
+        self._page = lru_cache(maxsize=4096)(self.pages.page)
+        self.speakers: set[str] = set()
+        """Everybody who speaks in a page of this namespace, as they are written there."""
+        self.titles: dict[str, list[str]] = {}
+        """`title_key` of a title to the ids of the pages that bear it."""
+
+    def keyword(self, text: str, k: int) -> list[Hit]:
+        """Passages that share words with the text, best first; scores as `KeywordIndex.search` gives them."""
+        with self._lock:
+            self.catch_up()
+            found = self._keyword.search(stems(text), k)
+        return [self._hit(seq, KEYWORD, score) for seq, score in found]
+
+    def vector(self, vector: Sequence[float], k: int) -> list[Hit]:
+        """Passages near a query vector, best first: cosine scaled to (0, 1] plus that of the best window.
+
+        A window's share is the mean over its passages, as the mean of their vectors would have it.
+        """
+        near = self.vectors.search(np.array(vector, np.float32), k, self.pages.number())
+        with self._lock:
+            self.catch_up()
+            layout = self._keyword.layout
+            laid = [(at, cosine) for seq, cosine in near if (at := layout.position(seq)) is not None]
+            if not laid:
+                return []
+            positions = np.array([at for at, _ in laid], np.int64)
+            cosines = np.array([cosine for _, cosine in laid])
+            scores = np.zeros(len(layout))
+            scores[positions] = _stretched(cosines)
+            windows = to_one(layout.window_sums(positions, scores[positions]))
+            own = scores > 0
+            scores[own] += layout.best_window(windows)[own]
+            found = best(layout.seqs, scores, k)
+        return [self._hit(seq, VECTOR, score) for seq, score in found]
+
+    def pages_like(self, text: str, k: int) -> list[Page]:
+        """Whole pages that share words with the text, best first."""
+        with self._lock:
+            self.catch_up()
+            found = self._keyword.search_pages(stems(text), k)
+        return [self.pages.page_by_seq(seq) for seq, _ in found]
+
+    def passages(self, page: Page, tool: str, score: float) -> list[Hit]:
+        """Every passage of a page as hits of one score, in page order."""
+        with self._lock:
+            self.catch_up()
+            places = self._by_page.get(page.id, [])
+        return [Hit(page.id, p.start, p.end, page.text[p.start : p.end], tool, score, p.speaker) for p in places]
+
+    def frequency(self, term: str) -> tuple[int, int]:
+        """In how many passages a stem occurs, and of how many."""
+        with self._lock:
+            self.catch_up()
+            return self._keyword.passages.frequency(term), self._keyword.passages.corpus_size
+
+    def page(self, page_id: str) -> Page:
+        """A page, from a cache (pages never change); `UnknownRecord` for an id that is not here."""
+        return self._page(page_id)
+
+    def catch_up(self) -> None:
+        """Read the change log from where we stood into the keyword index."""
+        with self._lock:
+            while self._read < self.pages.last_change():
+                self._read, rows = self.pages.changed_pages(self._read, _CHANGES)
+                for row in rows:
+                    self._append(row)
+
+    def _append(self, row: PageRow) -> None:
+        context = stems(" ".join(part for part in (show(row.time), row.title) if part))
+        fresh = row.analyzer == ANALYZER  # else the stems on file are those of an older analyzer
+        text = "" if fresh else self.page(row.id).text
+        places = []
+        passages: list[tuple[int, Sequence[str]]] = []
+        for seq, start, end, speaker, kept in row.passages:
+            place = self._places[seq] = Passage(row.id, start, end, speaker)
+            places.append(place)
+            passages.append((seq, kept.split() if fresh else stems(text[start:end])))
+            if speaker:
+                self.speakers.add(speaker)
+        self._by_page[row.id] = places
+        if row.title:
+            self.titles.setdefault(title_key(row.title), []).append(row.id)
+        self._keyword.append(IndexedPage(row.seq, context, passages))
+
+    def _hit(self, seq: int, tool: str, score: float) -> Hit:
+        place = self._places[seq]
+        text = self.page(place.page_id).text[place.start : place.end]
+        return Hit(place.page_id, place.start, place.end, text, tool, score, place.speaker)
+
+
+def title_key(title: str) -> str:
+    """A title as it is looked up: its words, without what stands in brackets at the end."""
+    return " ".join(words(re.sub(r"\s*\([^()]*\)\s*$", "", title)))
+
+
+def _stretched(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Min-max over what was found, with a little left for the last: a cosine has no natural zero."""
+    low, high = cosines.min(), cosines.max()
+    return np.full(len(cosines), 1.0) if high == low else 0.02 + 0.98 * (cosines - low) / (high - low)

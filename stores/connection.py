@@ -1,0 +1,186 @@
+"""The SQLite file itself: opening, checking that it is ours, pooled connections, transactions, named errors."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from importlib import resources
+from pathlib import Path
+from queue import Empty, LifoQueue
+
+from .errors import (
+    JitmemError,
+    MemoryNotFound,
+    NotOurStore,
+    StoreClosed,
+    StoreDamaged,
+    StoreFull,
+    StoreIsNewer,
+    StoreReadOnly,
+)
+
+FILE_NAME = "truth.sqlite3"
+APPLICATION_ID = 0x6A69746D  # "jitm"
+SCHEMA_VERSION = 1
+_BUSY_S = 60.0
+
+
+class Database:
+    """One truth file. Connections are pooled: as many as ever worked at once, none shared by two threads."""
+
+    def __init__(self, folder: Path, *, create: bool) -> None:
+        self.path = folder / FILE_NAME
+        _prepare(folder, self.path, create=create)
+        self.read_only = not (os.access(self.path, os.W_OK) and os.access(folder, os.W_OK))
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._pid = os.getpid()
+        self._closed = False
+        try:
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one or more SELECTs, each of which sees a committed state."""
+        with _named_errors(self.path):
+            connection = self._borrow()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that holds the write lock from its first statement; rolled back whole on any error."""
+        if self.read_only:
+            raise StoreReadOnly(f"{self.path} cannot be written by this user; reading works.")
+        with self.read() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite has rolled back by itself when the disk was full
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close every idle connection; one at work is closed when it is given back."""
+        self._closed = True
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+    def _borrow(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StoreClosed("This memory was closed; open it again with Memory.open(…).")
+        if self._pid != os.getpid():  # a connection must not cross a fork
+            self._pid, self._idle = os.getpid(), LifoQueue()
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            return self._connect()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.put(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        mode = "mode=rw"
+        if self.read_only:
+            wal = self.path.with_name(self.path.name + "-wal")
+            mode = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
+        # as_uri() quotes '?', '#' and '%' in folder names.
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?{mode}",
+            uri=True,
+            timeout=_BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not self.read_only:
+            connection.execute("PRAGMA synchronous = FULL")  # NORMAL lost data in 4 of 12 power cuts, FULL in none
+            connection.execute("PRAGMA secure_delete = ON")
+        return connection
+
+    def _check(self) -> None:
+        with self.read() as connection:
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if application != APPLICATION_ID:
+            raise NotOurStore(f"{self.path} is a SQLite file of another program; choose another folder.")
+        if version > SCHEMA_VERSION:
+            raise StoreIsNewer(
+                f"{self.path} was written by a newer jitmem (schema {version}, this one knows {SCHEMA_VERSION});"
+                " upgrade jitmem to open it."
+            )
+
+
+def _prepare(folder: Path, file: Path, *, create: bool) -> None:
+    """Make folder and file where there are none and `create` allows; refuse whatever is not ours."""
+    if folder.exists() and not folder.is_dir():
+        raise NotOurStore(f"{folder} is a file; a memory is a folder: choose another path.")
+    if file.exists():
+        if file.stat().st_size == 0:
+            raise NotOurStore(f"{file} is empty (0 bytes), not a memory; remove it or restore it from a backup.")
+        return
+    if not create:
+        raise MemoryNotFound(f"There is no memory at {folder}; make one with: jitmem memorize FILE --memory {folder}")
+    if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        if file.exists():  # another process has just made it
+            return
+        raise NotOurStore(f"{folder} holds other files and no memory; choose an empty or a new folder.")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _create(file)
+    except PermissionError as error:
+        raise StoreReadOnly(f"No permission to make a memory at {folder}; choose a folder you can write.") from error
+    except OSError as error:
+        raise JitmemError(f"Cannot make a memory at {folder}: {error.strerror or error}.") from error
+
+
+def _create(file: Path) -> None:
+    """Under another name first, then linked, so that no process ever meets a half-made truth."""
+    draft = file.with_name(f".{file.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+        with _named_errors(file), closing(sqlite3.connect(draft)) as connection:
+            connection.executescript(schema)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("PRAGMA journal_mode = WAL")
+        with suppress(FileExistsError):  # another process was faster; theirs is as good
+            os.link(draft, file)
+    finally:
+        draft.unlink()
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """SQLite's errors under the name of who can act."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error).lower()
+        if "full" in text:
+            raise StoreFull(
+                f"The disk of {path} is full; nothing was changed. Free some space and try again."
+            ) from error
+        if "readonly" in text or "unable to open" in text:
+            raise StoreReadOnly(f"{path} cannot be opened for writing: {error}.") from error
+        if "not a database" in text:
+            raise NotOurStore(f"{path} is not a jitmem memory; it was not touched. Choose another folder.") from error
+        if "malformed" in text or "disk i/o" in text:
+            raise StoreDamaged(f"{path} is damaged ({error}); restore it from a backup.") from error
+        raise

@@ -1,0 +1,55 @@
+"""Bring the hits of several searches to one ranking: min-max per search, weighted sum, and a nudge for the speaker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from .records import Hit
+
+SPEAKER_PRIOR = 0.2  # on a sum whose best is about 1; swapped-speaker questions forbid a filter
+LATER_QUERY = 0.9  # a planner lists its surest query first
+
+Place = tuple[str, int, int]
+
+
+def weights(lexical: bool) -> dict[str, float]:
+    """How much each search counts. Vectors of letters add typo tolerance and no meaning, so they count less."""
+    return {"keyword": 0.75 if lexical else 0.5, "vector": 0.25 if lexical else 0.5, "page_id": 0.25}
+
+
+def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, float], speaker: str | None) -> list[Hit]:
+    """One ranking, best first: `searches` are `(tool, its hits best first)`, a tool once for each of its queries.
+
+    A search's scores are divided by its best (their minimum is 0, that of a passage it did not return); of several
+    queries of one tool a passage keeps its best. Scores are sums over tools, about 1 at the top; `tool` becomes the
+    names of the tools that found the passage, joined by `+`.
+    """
+    by_tool: dict[str, dict[Place, float]] = {}
+    order: dict[str, int] = {}
+    hits: dict[Place, Hit] = {}
+    for tool, found in searches:
+        discount = LATER_QUERY ** order.get(tool, 0)
+        order[tool] = order.get(tool, 0) + 1
+        best = max((hit.score for hit in found), default=0.0)
+        scores = by_tool.setdefault(tool, {})
+        for hit in found:
+            place = (hit.page_id, hit.start, hit.end)
+            hits.setdefault(place, hit)
+            scores[place] = max(scores.get(place, 0.0), discount * hit.score / best)
+    total = sum(weight[tool] for tool in by_tool if tool != "page_id") or 1.0
+    fused = []
+    for place, hit in hits.items():
+        score = sum(weight[tool] * scores.get(place, 0.0) for tool, scores in by_tool.items()) / total
+        if speaker is not None and hit.speaker == speaker:
+            score += SPEAKER_PRIOR
+        tools = "+".join(tool for tool in by_tool if place in by_tool[tool])
+        fused.append(replace(hit, tool=tools, score=score))
+    return sorted(fused, key=lambda hit: (-hit.score, hit.page_id, hit.start))
+
+
+def named_speaker(speakers: Collection[str], text: str) -> str | None:
+    """The one speaker whom a text names; None for none or several."""
+    named = [name for name in speakers if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+    return named[0] if len(named) == 1 else None

@@ -1,0 +1,198 @@
+"""The ingestion journal: a session is accepted, thought about without any lock, and filed in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from .analyzer import ANALYZER
+from .errors import SessionConflict, UnknownRecord
+from .ids import new_id
+from .namespace import Namespace
+from .times import clock, order_key
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A session in the journal. `page_ids` is empty until it is filed; `text` and `turns` are empty after."""
+
+    n: int
+    session_id: str
+    time: datetime | None
+    metadata: Mapping[str, Any]
+    text: str = ""
+    turns: Sequence[tuple[int, int, str]] = ()
+    page_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PassageDraft:
+    """A passage before it has a place: a span of its page, its speaker and its stems."""
+
+    start: int
+    end: int
+    speaker: str | None
+    stems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PageDraft:
+    """A page before it is filed."""
+
+    text: str
+    header: str
+    memo: str
+    title: str
+    passages: Sequence[PassageDraft]
+
+
+class Journal:
+    """The sessions of one namespace. Every method is one transaction; thread- and process-safe."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+
+    def accept(
+        self,
+        *,
+        session_id: str | None,
+        text: str,
+        turns: Sequence[tuple[int, int, str]],
+        time: datetime | None,
+        metadata: Mapping[str, Any],
+    ) -> Accepted:
+        """Put a session into the journal, durable when this returns; one that is there already comes back.
+
+        Known by its id or by its content (text and time). `SessionConflict` for a known id with other content.
+        """
+        stamp = time.isoformat() if time else None
+        content = hashlib.sha256(f"{stamp}\0{text}".encode()).hexdigest()
+        known = self._known(session_id, content)
+        if known is None:
+            payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
+            with self.namespace.database.write() as db:
+                db.execute(
+                    "INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    (
+                        self.namespace.enter(db),
+                        session_id or f"s-{content[:12]}",
+                        content,
+                        stamp,
+                        json.dumps(dict(metadata), ensure_ascii=False),
+                        payload,
+                        _now(),
+                    ),
+                )
+            known = self._known(session_id, content)
+            assert known is not None, "an accepted session can be read back"
+        return known
+
+    def entry(self, n: int) -> Accepted:
+        """A session of this namespace by its place in the journal."""
+        with self.namespace.database.read() as db:
+            own = db.execute("SELECT namespace FROM session WHERE n = ?", (n,)).fetchone()
+            if own is None or own[0] != self.namespace.number(db):
+                raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
+            return self._accepted(db, n)
+
+    def waiting(self) -> list[Accepted]:
+        """Sessions that were accepted and not yet filed, oldest first."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                "SELECT n FROM session WHERE namespace = ? AND filed_at IS NULL ORDER BY n",
+                (self.namespace.number(db),),
+            ).fetchall()
+            return [self._accepted(db, n) for (n,) in rows]
+
+    def file(self, accepted: Accepted, pages: Sequence[PageDraft], *, cause: str = "memorizer") -> Accepted:
+        """Pages, memos, passages, change log and journal in one transaction; what is filed already stays."""
+        with self.namespace.database.write() as db:
+            namespace = self.namespace.enter(db)
+            if db.execute("SELECT filed_at FROM session WHERE n = ?", (accepted.n,)).fetchone()[0] is None:
+                for part, page in enumerate(pages, start=1):
+                    seq = _insert_page(db, namespace, accepted, page, part, len(pages))
+                    db.execute(
+                        "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, 'page', ?, 'put', ?, ?)",
+                        (namespace, seq, cause, _now()),
+                    )
+                db.execute("UPDATE session SET filed_at = ?, payload = NULL WHERE n = ?", (_now(), accepted.n))
+            return self._accepted(db, accepted.n)
+
+    def _known(self, session_id: str | None, content: str) -> Accepted | None:
+        with self.namespace.database.read() as db:
+            namespace = self.namespace.number(db)
+            row = None
+            if session_id is not None:
+                row = db.execute(
+                    "SELECT n, content FROM session WHERE namespace = ? AND id = ?", (namespace, session_id)
+                ).fetchone()
+                if row and row[1] != content:
+                    raise SessionConflict(
+                        f"Session {session_id!r} is already in memory with other content; give the new one another"
+                        " id. Nothing was changed."
+                    )
+            row = (
+                row
+                or db.execute(
+                    "SELECT n FROM session WHERE namespace = ? AND content = ?", (namespace, content)
+                ).fetchone()
+            )
+            return self._accepted(db, row[0]) if row else None
+
+    def _accepted(self, db: sqlite3.Connection, n: int) -> Accepted:
+        session_id, time, metadata, payload = db.execute(
+            "SELECT id, time, metadata, payload FROM session WHERE n = ?", (n,)
+        ).fetchone()
+        ids = tuple(row[0] for row in db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (n,)))
+        content = json.loads(payload) if payload else {"text": "", "turns": []}
+        return Accepted(
+            n=n,
+            session_id=session_id,
+            time=_time(time),
+            metadata=json.loads(metadata),
+            text=content["text"],
+            turns=[(start, end, speaker) for start, end, speaker in content["turns"]],
+            page_ids=ids,
+        )
+
+
+def _insert_page(
+    db: sqlite3.Connection, namespace: int, accepted: Accepted, page: PageDraft, part: int, parts: int
+) -> int:
+    seq = db.execute(
+        "INSERT INTO page (id, namespace, session, part, parts, text, sha256, header, memo, title, time_key, analyzer)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new_id(),
+            namespace,
+            accepted.n,
+            part,
+            parts,
+            page.text,
+            hashlib.sha256(page.text.encode()).hexdigest(),
+            page.header,
+            page.memo,
+            page.title,
+            order_key(clock(accepted.time)) if accepted.time else None,
+            ANALYZER,
+        ),
+    ).lastrowid
+    db.executemany(
+        'INSERT INTO passage (page, start, "end", speaker, stems) VALUES (?, ?, ?, ?, ?)',
+        [(seq, p.start, p.end, p.speaker, " ".join(p.stems)) for p in page.passages],
+    )
+    return int(seq)
+
+
+def _time(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,176 @@
+"""The pages of one namespace, and the change log that the indexes read."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from .errors import UnknownRecord
+from .namespace import Namespace
+from .records import Page
+from .times import Span, order_key
+
+_PAGE = """
+    SELECT page.id, session.id, page.text, page.header, page.memo, session.time, session.metadata,
+           page.part, page.parts
+    FROM page JOIN session ON session.n = page.session
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """A page as the indexes read it."""
+
+    seq: int
+    id: str
+    title: str
+    time: datetime | None
+    analyzer: str
+    passages: list[tuple[int, int, int, str | None, str]] = field(default_factory=list)
+    """`(seq, start, end, speaker, stems)` in page order."""
+
+
+class Pages:
+    """Reading only, each method from one committed state; thread- and process-safe."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+
+    def page(self, page_id: str) -> Page:
+        """`UnknownRecord` for an id that this namespace does not hold."""
+        with self.namespace.database.read() as db:
+            namespace = self.namespace.number(db)
+            row = db.execute(f"{_PAGE} WHERE page.namespace = ? AND page.id = ?", (namespace, page_id)).fetchone()
+            if row is None:
+                count = db.execute("SELECT count(*) FROM page WHERE namespace = ?", (namespace,)).fetchone()[0]
+                raise UnknownRecord(f"No page {page_id!r}; this memory holds {count} pages.")
+        return _page(row)
+
+    def pages(
+        self,
+        *,
+        session_id: str | None = None,
+        within: Span | None = None,
+        first_id: str | None = None,
+        last_id: str | None = None,
+        newest: int | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Page]:
+        """In the order their sessions were accepted. `within` leaves out pages without a time; `newest` keeps
+        the last so many; ids bound a range, both ends included."""
+        conditions, values = ["page.namespace = ?"], []
+        if session_id is not None:
+            conditions.append("session.id = ?")
+            values.append(session_id)
+        if within is not None:
+            conditions.append("page.time_key >= ? AND page.time_key < ?")
+            values.extend(order_key(bound) for bound in within)
+        if first_id is not None:
+            conditions.append("page.id >= ?")
+            values.append(first_id)
+        if last_id is not None:
+            conditions.append("page.id <= ?")
+            values.append(last_id)
+        down = "DESC" if newest is not None else ""
+        count = newest if newest is not None else -1 if limit is None else limit
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"{_PAGE} WHERE {' AND '.join(conditions)} ORDER BY page.session {down}, page.part {down}"
+                " LIMIT ? OFFSET ?",
+                (self.namespace.number(db), *values, count, offset),
+            ).fetchall()
+        pages = [_page(row) for row in rows]
+        return pages[::-1] if newest is not None else pages
+
+    def page_by_seq(self, seq: int) -> Page:
+        """A page by its place in the truth."""
+        with self.namespace.database.read() as db:
+            row = db.execute(
+                f"{_PAGE} WHERE page.namespace = ? AND page.seq = ?", (self.namespace.number(db), seq)
+            ).fetchone()
+        if row is None:
+            raise UnknownRecord(f"No page with sequence number {seq} in this namespace.")
+        return _page(row)
+
+    def counts(self) -> dict[str, int]:
+        """Sessions, waiting sessions, pages, passages and characters of this namespace."""
+        with self.namespace.database.read() as db:
+            namespace = self.namespace.number(db)
+            sessions, waiting = db.execute(
+                "SELECT count(*), count(*) - count(filed_at) FROM session WHERE namespace = ?", (namespace,)
+            ).fetchone()
+            pages, characters = db.execute(
+                "SELECT count(*), coalesce(sum(length(text)), 0) FROM page WHERE namespace = ?", (namespace,)
+            ).fetchone()
+            passages = db.execute(
+                "SELECT count(*) FROM passage JOIN page ON page.seq = passage.page WHERE namespace = ?",
+                (namespace,),
+            ).fetchone()[0]
+        return {
+            "sessions": sessions,
+            "waiting": waiting,
+            "pages": pages,
+            "passages": passages,
+            "characters": characters,
+        }
+
+    def changed_pages(self, after: int, limit: int) -> tuple[int, list[PageRow]]:
+        """The next changes after a mark: the new mark, and the pages they put, oldest first."""
+        with self.namespace.database.read() as db:
+            namespace = self.namespace.number(db)
+            changes = db.execute(
+                "SELECT n, kind, ref FROM change WHERE namespace = ? AND n > ? ORDER BY n LIMIT ?",
+                (namespace, after, limit),
+            ).fetchall()
+            rows = [row for _, kind, seq in changes if kind == "page" for row in _page_rows(db, seq)]
+        return (changes[-1][0] if changes else after), rows
+
+    def last_change(self) -> int:
+        """The number of the newest change of this namespace; 0 for none."""
+        with self.namespace.database.read() as db:
+            found = db.execute(
+                "SELECT max(n) FROM change WHERE namespace = ?", (self.namespace.number(db),)
+            ).fetchone()[0]
+        return found or 0
+
+    def number(self) -> int:
+        """The namespace as a number, which is all that a derived index learns of it; 0 while it is empty."""
+        with self.namespace.database.read() as db:
+            return self.namespace.number(db)
+
+
+def _page_rows(db: sqlite3.Connection, seq: int) -> Iterator[PageRow]:
+    row = db.execute(
+        "SELECT page.seq, page.id, title, session.time, analyzer FROM page JOIN session ON session.n = page.session"
+        " WHERE page.seq = ?",
+        (seq,),
+    ).fetchone()
+    if row is not None:
+        passages = db.execute(
+            'SELECT seq, start, "end", speaker, stems FROM passage WHERE page = ? ORDER BY seq', (seq,)
+        ).fetchall()
+        yield PageRow(row[0], row[1], row[2], _time(row[3]), row[4], passages)
+
+
+def _page(row: Any) -> Page:
+    page_id, session_id, text, header, memo, time, metadata, part, parts = row
+    return Page(
+        id=page_id,
+        session_id=session_id,
+        text=text,
+        header=header,
+        memo=memo,
+        time=_time(time),
+        metadata=json.loads(metadata),
+        part=part,
+        parts=parts,
+    )
+
+
+def _time(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None

@@ -1,0 +1,116 @@
+"""Dates as people write them: the time of a session, and the spans of time that a question names."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from dateutil import parser as dateutil_parser
+from dateutil.relativedelta import relativedelta
+
+from .errors import BadInput
+
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+_YEAR = r"(?:19|20)\d\d"
+_DATE = (
+    rf"(?:{_YEAR}-\d\d?-\d\d?|{_DAY}\s+(?:of\s+)?{_MONTH},?\s+{_YEAR}|{_MONTH}\s+{_DAY},?\s+{_YEAR}"
+    rf"|{_YEAR}-\d\d(?!\d)|{_MONTH},?\s+(?:of\s+)?{_YEAR}|{_YEAR})"
+)
+_BETWEEN = re.compile(rf"\b(?:between|from)\s+({_DATE})\s+(?:and|to|until|till)\s+({_DATE})\b", re.I)
+_SIDED = re.compile(rf"\b(before|until|till|after|since)\s+({_DATE})\b", re.I)
+_PLAIN = re.compile(rf"(?<![\w-])({_DATE})(?![\w-])", re.I)
+
+Span = tuple[datetime, datetime]
+"""Half open: `start <= time < end`, naive, as the sessions' own clocks read."""
+
+BEGINNING, END = datetime.min, datetime.max
+
+
+def parse_time(value: str | datetime | date | None) -> datetime | None:
+    """The time of a session; naive stays naive. `BadInput` for text that is no date."""
+    if value is None or isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    try:
+        return dateutil_parser.parse(value, default=datetime(1, 1, 1))
+    except (ValueError, OverflowError, TypeError, RecursionError) as error:
+        raise BadInput(
+            f"{str(value)[:60]!r} is not a time; write it like '2023-05-08 13:56' or '1:56 pm on 8 May, 2023'."
+        ) from error
+
+
+def clock(time: datetime) -> datetime:
+    """The same moment without a zone, as its own clock read it: what spans are compared with."""
+    return time.replace(tzinfo=None)
+
+
+def order_key(time: datetime | None) -> float:
+    """Seconds since 1970 for sorting; a naive time counts as UTC, no time sorts last."""
+    if time is None:
+        return float("inf")
+    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return (aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+
+
+def show(time: datetime | None) -> str:
+    """`8 May 2023 13:56`; midnight sharp is taken for a date without a time."""
+    if time is None:
+        return ""
+    day = f"{time.day} {time:%B} {time.year:04d}"
+    return day if (time.hour, time.minute) == (0, 0) else f"{day} {time:%H:%M}"
+
+
+def show_iso(stamp: str | None) -> str:
+    """`show` for a time as the truth keeps it; `""` for none."""
+    return show(datetime.fromisoformat(stamp)) if stamp else ""
+
+
+def spans(text: str) -> list[Span]:
+    """The spans of time that a text names: `in May 2023`, `before 2024`, `between 1 May 2023 and 4 June 2023`.
+
+    In the order of the text, at most one for each date; relative words such as "yesterday" give none.
+    """
+    found: list[tuple[int, Span]] = []
+    taken: list[tuple[int, int]] = []
+
+    def free(at: re.Match[str]) -> bool:
+        return all(at.end() <= start or at.start() >= end for start, end in taken)
+
+    for match in _BETWEEN.finditer(text):
+        first, last = _extent(match[1]), _extent(match[2])
+        if first and last and first[0] < last[1]:
+            found.append((match.start(), (first[0], last[1])))
+            taken.append(match.span())
+    for match in _SIDED.finditer(text):
+        extent = _extent(match[2])
+        if extent and free(match):
+            before = match[1].lower() in ("before", "until", "till")
+            inclusive = match[1].lower() == "since"
+            after = (extent[0] if inclusive else extent[1], END)
+            found.append((match.start(), (BEGINNING, extent[0]) if before else after))
+            taken.append(match.span())
+    for match in _PLAIN.finditer(text):
+        extent = _extent(match[1])
+        if extent and free(match):
+            found.append((match.start(), extent))
+            taken.append(match.span())
+    return [span for _, span in sorted(found, key=lambda item: item[0])]
+
+
+def _extent(text: str) -> Span | None:
+    """The day, month or year that a date covers; None for a date that does not exist (31 February)."""
+    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text.strip(), flags=re.I)
+    if re.fullmatch(_YEAR, text):
+        start = datetime(int(text), 1, 1)
+        return start, start + relativedelta(years=1)
+    try:
+        start = dateutil_parser.parse(text, default=datetime(1, 1, 1))
+        whole_month = re.fullmatch(rf"{_YEAR}-\d\d|{_MONTH},?\s+(?:of\s+)?{_YEAR}", text, re.I)
+        return start, start + (relativedelta(months=1) if whole_month else timedelta(days=1))
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,84 @@
+"""Vector search over the embeddings of the truth: the protocol, and the exact scan that needs no files."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .embeddings import EmbeddingStore
+from .layout import best
+
+BATCH = 1000  # rows read from the truth at once
+
+
+class VectorIndex(Protocol):
+    """A derived index over an `EmbeddingStore`: it reads what is new by itself, and may be deleted at any time."""
+
+    def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
+        """`(passage seq, cosine)` of one namespace, best first, at most `k`; up to date with the truth."""
+
+    def catch_up(self, *, at_least: int = 1) -> None:
+        """Read what is new, if it is that many vectors or more."""
+
+    def close(self) -> None:
+        """Let go of files and locks."""
+
+
+class ExactVectors:
+    """Scans every vector of the namespace: exact, in memory, no owner needed. The oracle of the other indexes."""
+
+    def __init__(self, embeddings: EmbeddingStore) -> None:
+        self._embeddings = embeddings
+        self._lock = threading.Lock()
+        self._parts: dict[int, _Scan] = {}
+
+    def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
+        """`(passage seq, cosine)`, best first; a vector of zeros is like nothing and never found."""
+        with self._lock:
+            scan = self._parts.setdefault(namespace, _Scan())
+            while scan.read < self._embeddings.last():
+                numbers, seqs, _, matrix = self._embeddings.rows(scan.read, BATCH, namespace)
+                if not len(numbers):
+                    break
+                scan.append(int(numbers[-1]), seqs, matrix)
+            return scan.search(vector, k)
+
+    def catch_up(self, *, at_least: int = 1) -> None:
+        """Nothing to do: a search reads what is new."""
+
+    def close(self) -> None:
+        """Forget what was read."""
+        self._parts.clear()
+
+
+class _Scan:
+    """One namespace: a matrix that doubles when it is full, so that adding stays cheap."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self._count = 0
+        self._seqs = np.zeros(0, np.int64)
+        self._matrix = np.zeros((0, 0), np.float32)
+
+    def append(self, last: int, seqs: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
+        end = self._count + len(seqs)
+        if end > len(self._seqs):
+            room = max(end, 2 * len(self._seqs))
+            self._seqs = np.concatenate([self._seqs[: self._count], np.zeros(room - self._count, np.int64)])
+            grown = np.zeros((room, matrix.shape[1]), np.float32)
+            grown[: self._count] = self._matrix[: self._count]
+            self._matrix = grown
+        lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+        self._matrix[self._count : end] = np.divide(matrix, lengths, where=lengths > 0, out=np.zeros_like(matrix))
+        self._seqs[self._count : end] = seqs
+        self._count, self.read = end, last
+
+    def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
+        length = float(np.linalg.norm(vector))
+        if not self._count or not length:
+            return []
+        cosines = self._matrix[: self._count] @ (vector / length)
+        return best(self._seqs[: self._count], cosines.astype(np.float64), k)

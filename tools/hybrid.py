@@ -1,0 +1,40 @@
+"""Search by words and by likeness at once: what `recall` runs, with no model call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..stores.archive import Archive
+from ..stores.fusion import fuse, named_speaker
+from ..stores.records import Hit
+from .keyword import KeywordSearch
+from .vector import VectorSearch
+
+_CANDIDATES = 200  # of each search
+
+
+class HybridSearch:
+    """Keyword and vector search fused to one ranking."""
+
+    name = "pages"
+    description = "Search the memory by words and by likeness at once. The best first try for most questions."
+
+    def __init__(
+        self, archive: Archive, keyword: KeywordSearch, vector: VectorSearch, weights: Mapping[str, float]
+    ) -> None:
+        self._archive = archive
+        self._keyword = keyword
+        self._vector = vector
+        self._weights = weights
+
+    def search(self, query: str, k: int) -> list[Hit]:
+        """Best first, at most `k`; scores as `fuse` gives them, about 1 at the top."""
+        candidates = max(k, _CANDIDATES)
+        found = [(search.name, search.search(query, candidates)) for search in (self._keyword, self._vector)]
+        return fuse(found, self._weights, named_speaker(self._archive.speakers, query))[:k]
+
+    async def asearch(self, query: str, k: int) -> list[Hit]:
+        """`search`, the embedding awaited."""
+        candidates = max(k, _CANDIDATES)
+        found = [(search.name, await search.asearch(query, candidates)) for search in (self._keyword, self._vector)]
+        return fuse(found, self._weights, named_speaker(self._archive.speakers, query))[:k]
