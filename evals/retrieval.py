@@ -1,0 +1,140 @@
+"""Evidence recall: which share of the gold evidence reaches the context, or the first five pages."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import HumanMessage
+from langchain_core.messages.utils import count_tokens_approximately
+
+from ..memory import Memory
+from .datasets import DataSet, Question, Sample
+
+BUDGETS = (1000, 2000, 4000)
+TOP_PAGES = 5
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Scores:
+    """Mean recall by rung and category, every question counting the same, with the number of questions."""
+
+    rows: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    turns: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+
+    def add(self, rung: str, question: Question, found: Sequence[bool]) -> None:
+        """One question's share."""
+        self.rows[rung, question.category].append(sum(found) / len(found))
+        if question.category != "5":
+            self.turns[rung][0] += sum(found)
+            self.turns[rung][1] += len(found)
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row a rung: `recall` over all but adversarial questions (LoCoMo's category 5), and by category."""
+        rungs = list(dict.fromkeys(rung for rung, _ in self.rows))
+        made = []
+        for rung in rungs:
+            by = {category: values for (name, category), values in sorted(self.rows.items()) if name == rung}
+            counted = [value for category, values in by.items() if category != "5" for value in values]
+            made.append(
+                {
+                    "rung": rung,
+                    "recall": 100 * sum(counted) / len(counted),
+                    "of_all_turns": 100 * self.turns[rung][0] / self.turns[rung][1],
+                    "questions": len(counted),
+                    "by_category": {c: 100 * sum(values) / len(values) for c, values in by.items()},
+                }
+            )
+        return made
+
+
+def measure(
+    data: DataSet,
+    *,
+    depths: Sequence[int] = (1,),
+    limit: int | None = None,
+    embeddings: Any = None,
+    progress: Progress = lambda done, total: None,
+) -> dict[str, Any]:
+    """Fill a memory for each sample and ask its questions; returns the table and seconds a question."""
+    scores = Scores()
+    seconds: dict[str, list[float]] = defaultdict(list)
+    total = sum(len(sample.questions[:limit]) for sample in data.samples)
+    done = 0
+    for sample in data.samples:
+        with tempfile.TemporaryDirectory() as folder, Memory.open(f"{folder}/memory", embeddings=embeddings) as memory:
+            ask = _asker(memory, data, sample, depths)
+            for question in sample.questions[:limit]:
+                for rung, found, took in ask(question):
+                    scores.add(rung, question, found)
+                    seconds[rung].append(took)
+                done += 1
+                progress(done, total)
+    return {
+        "data": data.name,
+        "questions": total,
+        "table": scores.table(),
+        "seconds_per_question": {rung: sum(values) / len(values) for rung, values in seconds.items()},
+    }
+
+
+def _asker(
+    memory: Memory, data: DataSet, sample: Sample, depths: Sequence[int]
+) -> Callable[[Question], Iterable[tuple[str, list[bool], float]]]:
+    filed = memory.memorize_many(sample.sessions)
+    if data.kind == "conversation":
+        return lambda question: _contexts(memory, question, depths)
+    page_of = {one.session_id: set(one.page_ids) for one in filed}
+    return lambda question: _first_pages(memory, question, depths, page_of)
+
+
+def _contexts(memory: Memory, question: Question, depths: Sequence[int]) -> Iterable[tuple[str, list[bool], float]]:
+    """A gold turn counts when its text stands word for word in the context."""
+    started = time.perf_counter()
+    hits = memory.recall(question.text, k=500)
+    took = time.perf_counter() - started
+    for budget in BUDGETS:
+        text = _within([hit.text for hit in hits], budget)
+        yield f"recall, {budget} tokens", [gold in text for gold in question.evidence], took
+    for depth in depths:
+        for budget in BUDGETS:
+            started = time.perf_counter()
+            result = memory.research(question.text, depth=depth, output="snippets", context_tokens=budget)
+            took = time.perf_counter() - started
+            if tokens(result.context) > budget:
+                raise AssertionError(f"{tokens(result.context)} tokens where {budget} were allowed: {question.text}")
+            found = [gold in result.context for gold in question.evidence]
+            yield f"research depth {depth}, {budget} tokens", found, took
+
+
+def _first_pages(
+    memory: Memory, question: Question, depths: Sequence[int], page_of: dict[str, set[str]]
+) -> Iterable[tuple[str, list[bool], float]]:
+    """A gold paragraph counts when its page is among the first five."""
+    for depth in depths:
+        started = time.perf_counter()
+        first = set(memory.research(question.text, depth=depth).page_ids[:TOP_PAGES])
+        took = time.perf_counter() - started
+        yield f"research depth {depth}, {TOP_PAGES} pages", [bool(page_of[key] & first) for key in question.evidence], took
+
+
+def tokens(text: str) -> int:
+    """As budgets are counted: one message of the whole text."""
+    return count_tokens_approximately([HumanMessage(text)])
+
+
+def _within(texts: Iterable[str], budget: int) -> str:
+    """Walk the ranking, adding a text where it fits."""
+    kept: list[str] = []
+    used = 0
+    for text in texts:
+        if 4 * (budget - 3) - 4 >= used + len(text) + 1:
+            kept.append(text)
+            used += len(text) + 1
+    return "\n".join(kept)

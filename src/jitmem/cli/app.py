@@ -1,0 +1,52 @@
+"""The commands and what they have in common; `jitmem --help`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import looking, memorize, research
+
+app = typer.Typer(
+    help="Just-in-time memory for agents: it keeps every session word for word, and thinks when somebody asks.",
+    epilog=(
+        "\b\nTo start:\n"
+        "  jitmem demo                                   a sample history and six questions\n"
+        "  jitmem memorize notes/                        keep your own\n"
+        '  jitmem research "Where does Ana work now?"    ask'
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # else typer reads [brackets] in help texts as markup
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"jitmem {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def jitmem(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Carries the options that come before a command."""
+
+
+app.command(epilog=memorize.EXAMPLES, short_help="Keep sessions from files, folders or standard input.")(
+    memorize.memorize
+)
+app.command(epilog=research.EXAMPLES, short_help="Answer a question with a small, cited context.")(research.research)
+app.command(epilog=looking.RECALL_EXAMPLES, short_help="Find passages, with no model call.")(looking.recall)
+app.command(epilog=looking.PAGES_EXAMPLES, short_help="List the pages, or read one.")(looking.pages)
+app.command(epilog=looking.STATS_EXAMPLES, short_help="Count what is kept.")(looking.stats)
+app.command(epilog=looking.GRAPH_EXAMPLES, short_help="Draw the two graphs as Mermaid.")(looking.graph)
+app.command(epilog=looking.DEMO_EXAMPLES, short_help="A sample history and six questions.")(looking.demo)

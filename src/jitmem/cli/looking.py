@@ -1,0 +1,147 @@
+"""The commands that look at what is there: `recall`, `pages`, `stats`, `graph`; and `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..stores.errors import BadInput
+from .output import say, say_exactly, say_json, say_rows
+from .where import Where, command, sample_command
+
+RECALL_EXAMPLES = """\b
+Examples:
+  jitmem recall "Ana new job"
+  jitmem recall "licence plate of the van" -k 3 --json
+"""
+PAGES_EXAMPLES = """\b
+Examples:
+  jitmem pages --limit 20
+  jitmem pages --session 2025-02-15-the-key
+  jitmem pages 0m7vt5h1tg5s
+"""
+STATS_EXAMPLES = """\b
+Example:
+  jitmem stats --json
+"""
+GRAPH_EXAMPLES = """\b
+Examples:
+  jitmem graph > graphs.md                  both, as Markdown
+  jitmem graph researcher > researcher.mmd
+"""
+DEMO_EXAMPLES = """\b
+Example:
+  jitmem demo --memory /tmp/demo
+"""
+
+_Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+_GRAPHS = ("memorizer", "researcher")
+
+
+@command
+def recall(
+    where: Where,
+    query: Annotated[str, typer.Argument(metavar="WORDS", help="Words to look for.")],
+    k: Annotated[int, typer.Option("-k", metavar="N", help="Passages, at most.")] = 10,
+    as_json: _Json = False,
+) -> None:
+    """Find the passages nearest to the words, best first. No model is called."""
+    from ..stores.times import show
+
+    with where.search() as memory:
+        hits = memory.recall(query, k)
+        if as_json:
+            say_json(hits)
+            return
+        for hit in hits:
+            page = memory.page(hit.page_id)
+            say(
+                f"{hit.score:.2f}  {'  '.join(part for part in (page.id, show(page.time), page.session_id) if part)}",
+                "bold",
+            )
+            say(f"{hit.text.strip()}\n")
+        if not hits:
+            say("Nothing found.")
+
+
+@command
+def pages(
+    where: Where,
+    page_id: Annotated[
+        str | None, typer.Argument(metavar="PAGE_ID", help="The page to read; without it, all are listed.")
+    ] = None,
+    session: Annotated[str | None, typer.Option(metavar="ID", help="Only the pages of this session.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """List the pages in the order they came, or read one: its header, its memo, and its text word for word."""
+    with where.look() as memory:
+        if page_id is not None:
+            if session is not None or limit is not None:
+                raise BadInput("A page id stands alone; --session and --limit are for the list.")
+            page = memory.page(page_id)
+            if as_json:
+                say_json(page)
+                return
+            part = f"  part {page.part} of {page.parts}" if page.parts > 1 else ""
+            say(f"{page.id}  {page.session_id}{part}", "bold")
+            for line in (page.header, page.memo):
+                say(line)
+            say()
+            say_exactly(page.text)
+            return
+        found = memory.pages(session_id=session, limit=limit)
+    if as_json:
+        say_json(found)
+    elif found:
+        rows = [
+            (page.id, f"{page.time:%Y-%m-%d %H:%M}" if page.time else "-", page.session_id, page.memo) for page in found
+        ]
+        say_rows(("page", "time", "session", "memo"), rows)
+    else:
+        say(f"No page of session {session}." if session else f"No page in namespace {where.namespace}.")
+
+
+@command
+def stats(where: Where, as_json: _Json = False) -> None:
+    """Count what is kept: sessions, sessions waiting to be filed, pages, passages, characters."""
+    with where.look() as memory:
+        counts: dict[str, Any] = memory.stats()
+    if as_json:
+        say_json({"memory": str(where.memory), "namespace": where.namespace, **counts})
+        return
+    say(f"{where.memory} (namespace {where.namespace})", "bold")
+    for name, number in counts.items():
+        say(f"  {name:<10} {number:>12,}")
+
+
+@command
+def graph(
+    where: Where,
+    name: Annotated[
+        str | None, typer.Argument(metavar="memorizer|researcher", help="One of them; without it, both.")
+    ] = None,
+) -> None:
+    """Draw the graphs as Mermaid. They are the same in every memory, so none is opened."""
+    from tempfile import TemporaryDirectory
+
+    from ..memory import Memory
+
+    if name is not None and name not in _GRAPHS:
+        raise BadInput(f"There is no graph {name!r}; there are {' and '.join(_GRAPHS)}.")
+    with TemporaryDirectory() as folder, Memory.open(Path(folder, "memory")) as memory:
+        drawn = {one: getattr(memory, one).get_graph().draw_mermaid() for one in _GRAPHS}
+    if name is not None:
+        say_exactly(drawn[name])
+        return
+    say_exactly("\n".join(f"## {one}\n\n```mermaid\n{text.strip()}\n```\n" for one, text in drawn.items()))
+
+
+@sample_command
+def demo(where: Where) -> None:
+    """Keep a sample history of 32 sessions, then research six questions and show every step."""
+    from ..demo import demo as run
+
+    run(where.memory, namespace=where.namespace, model=where.model, embeddings=where.embeddings)

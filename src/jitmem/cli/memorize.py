@@ -1,0 +1,174 @@
+"""`jitmem memorize`: keep sessions from files, folders and standard input."""
+
+from __future__ import annotations
+
+import sys
+import time as clock
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..stores.errors import BadInput, JitmemError
+from ..stores.records import Filed, Session
+from .output import count, progress, say
+from .where import BAD_INPUT, FAILED, Where, command, complain
+
+if TYPE_CHECKING:
+    from ..memory import Memory
+
+EXAMPLES = """\b
+Examples:
+  jitmem memorize notes/                              every .txt, .md, .json and .jsonl file below
+  jitmem memorize chat.md --time "8 May 2023 13:56"   one session, and when it was
+  jitmem memorize log.jsonl --memory ./work           one session or message a line
+  pbpaste | jitmem memorize - --session standup       standard input
+
+The same session twice is kept once, and a run that was stopped is finished by the next one.
+"""
+
+
+@dataclass
+class _Run:
+    """What became of everything so far: `read` of `files`; `bad` counts what could not be taken."""
+
+    files: int = 0
+    read: int = 0
+    bad: int = 0
+    resumed: list[Filed] = field(default_factory=list)
+    filed: list[Filed] = field(default_factory=list)
+    repeated: int = 0
+
+    def refuse(self, error: JitmemError) -> None:
+        """Say why, and go on."""
+        self.bad += 1
+        complain(error)
+
+
+@command
+def memorize(
+    where: Where,
+    paths: Annotated[list[str], typer.Argument(metavar="FILE|DIR|-...", help="Files, folders, or - for stdin.")],
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="text, markdown, json or jsonl; without it, by the name or the content."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="When the session was; for one session only.")
+    ] = None,
+    session: Annotated[
+        str | None, typer.Option(metavar="ID", help="The id of the session; for one session only.")
+    ] = None,
+) -> None:
+    """Keep sessions, word for word: each becomes a page, or several, with a short memo."""
+    started = clock.perf_counter()
+    run = _Run()
+    sessions = _sessions(run, _files(run, paths), format)
+    if time is not None or session is not None:
+        sessions = iter([_the_one(list(sessions), time, session)])
+    first = next(sessions, None)
+    if first is None:
+        raise typer.Exit(BAD_INPUT)  # nothing to keep, and no memory is made
+    with where.think(create=True) as memory:
+        try:
+            _keep(run, memory, chain([first], sessions))
+        except (KeyboardInterrupt, Exception):
+            if waiting := memory.stats()["waiting"]:
+                complain(f"{count(waiting, 'session')} kept but not filed yet; the same command again files the rest")
+            raise
+    _report(run, where, clock.perf_counter() - started)
+    if run.bad:
+        raise typer.Exit(FAILED)
+
+
+def _files(run: _Run, paths: list[str]) -> list[tuple[Path, str]]:
+    """Each file, and its name: relative to the folder that was given."""
+    from ..formats import session_files
+
+    files: list[tuple[Path, str]] = []
+    for path in paths:
+        try:
+            found = session_files(Path(path))
+        except BadInput as error:
+            run.refuse(error)
+            continue
+        for file in found:
+            below = file.relative_to(path) if Path(path).is_dir() else Path(file.name)
+            files.append((file, "-" if path == "-" else below.as_posix()))
+    return files
+
+
+def _sessions(run: _Run, files: list[tuple[Path, str]], format: str | None) -> Iterator[tuple[str, Session]]:
+    """Every session with the name of its file, read file by file; a bad file does not stop the others."""
+    from ..formats import parse_sessions
+
+    run.files = len(files)
+    for file, name in files:
+        try:
+            found = parse_sessions(_bytes_of(file, name), name=name, format=format)
+        except BadInput as error:
+            run.refuse(error)
+        else:
+            run.read += 1
+            yield from ((name, one) for one in found)
+
+
+def _bytes_of(file: Path, name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(
+            f"{file}: cannot be read ({reason}); give a file or folder that exists and may be read"
+        ) from error
+
+
+def _the_one(sessions: list[tuple[str, Session]], time: str | None, id: str | None) -> tuple[str, Session]:
+    if len(sessions) != 1:
+        raise BadInput(
+            f"--time and --session are for one session, and these are {len(sessions)}; write times and ids in the files"
+        )
+    [(name, one)] = sessions
+    return name, replace(one, id=one.id if id is None else id, time=one.time if time is None else time)
+
+
+def _keep(run: _Run, memory: Memory, sessions: Iterator[tuple[str, Session]]) -> None:
+    """Finish what waits, put every session into the journal, then file: whatever happens, none is lost."""
+    from ..batch import accept
+    from ..batch import run as file
+
+    with progress("Finishing what was left", "sessions") as tell:
+        run.resumed = memory.resume(progress=tell)
+    entries: list[int] = []
+    with progress("Reading", "files") as tell:
+        for name, session in sessions:
+            tell(run.read, run.files)
+            try:
+                entries += accept(memory._parts, [session])
+            except BadInput as error:
+                run.refuse(BadInput(f"{name}: {error}"))
+    distinct = list(dict.fromkeys(entries))
+    run.repeated = len(entries) - len(distinct)
+    with progress("Filing", "sessions") as tell:
+        run.filed = file(memory._parts, distinct, memory._workers(8), tell)
+
+
+def _report(run: _Run, where: Where, seconds: float) -> None:
+    finished = {one.session_id for one in run.resumed}
+    new = [one for one in run.filed if not one.duplicate]
+    known = run.repeated + sum(one.duplicate and one.session_id not in finished for one in run.filed)
+    pages = sum(len(one.page_ids) for one in [*run.resumed, *new])
+    filed = f"Filed {count(len(new), 'session')}"
+    if run.resumed:
+        filed += f", and {len(run.resumed):,} that an interrupted run had left"
+    say(f"{filed}: {count(pages, 'page')} from {count(run.read, 'file')} in {seconds:.1f} s.")
+    if known:
+        say(f"{count(known, 'session')} known already.")
+    if run.bad:
+        say(f"{count(run.bad, 'problem')}, named above; everything else is kept.")
+    say(f"Memory: {where.memory} (namespace {where.namespace})")

@@ -1,0 +1,113 @@
+"""How things are shown: plain words on stdout, whole lines where nobody watches, progress on stderr only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..memory import Memory
+    from ..stores.records import Citation
+
+Tell = Callable[[int, int], None]
+"""Told how many are done, and of how many."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Prints text as it is: no markup, no emoji codes, no colours that were not asked for."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def say(text: str = "", style: str = "") -> None:
+    """A paragraph: wrapped at words on a terminal, as it is elsewhere."""
+    from rich.text import Text
+
+    out = console()
+    out.print(Text(text, style), soft_wrap=not out.is_terminal)
+
+
+def say_exactly(text: str) -> None:
+    """Every character, and a line end if there is none."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def say_json(value: Any) -> None:
+    """One document."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def say_rows(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Columns under a head; on a terminal the last one ends where the line does."""
+    from rich.text import Text
+
+    out = console()
+    for number, row in enumerate(columns([head, *rows])):
+        line = Text(row, "bold" if number == 0 else "")
+        if out.is_terminal:
+            line.truncate(out.width, overflow="ellipsis")
+        out.print(line, soft_wrap=True)
+
+
+def columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """One line for each row, the cells padded to the widest of their column, the last as it is."""
+    from rich.cells import cell_len, set_cell_size
+
+    table = [tuple(" ".join(cell.split()) for cell in row) for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join([*map(set_cell_size, row[:-1], widths), row[-1]]).rstrip() for row in table]
+
+
+def citation_rows(memory: Memory, citations: Iterable[Citation]) -> list[tuple[str, str, str, str]]:
+    """For each cited page: its marks in the context, its id, its time, its session."""
+    from ..stores.times import show
+
+    marks: dict[str, list[int]] = {}
+    for number, citation in enumerate(citations, start=1):
+        marks.setdefault(citation.page_id, []).append(number)
+    pages = [(memory.page(page_id), numbers) for page_id, numbers in marks.items()]
+    return [(_marks(numbers), page.id, show(page.time) or "-", page.session_id) for page, numbers in pages]
+
+
+def _marks(numbers: list[int]) -> str:
+    """`[1] [4]–[6]`"""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return " ".join(f"[{run[0]}]" if len(run) == 1 else f"[{run[0]}]–[{run[-1]}]" for run in runs)
+
+
+def count(number: int, thing: str) -> str:
+    """`1 page`, `2,048 pages`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def progress(doing: str, things: str) -> Iterator[Tell]:
+    """A bar with counts and the time left, on stderr if that is a terminal; gone when done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(things))
+    err = console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return dict(value) if isinstance(value, Mapping) else str(value)

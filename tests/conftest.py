@@ -1,0 +1,87 @@
+"""Every test runs without a network; the fixtures that most tests start from."""
+
+from __future__ import annotations
+
+import ipaddress
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from jitmem import Memory
+
+pytest.register_assert_rewrite("contracts.keyword_contract", "contracts.truth_contract", "contracts.vector_contract")
+
+settings.register_profile("jitmem", deadline=None)  # the first example pays for imports
+settings.load_profile("jitmem")
+
+Child = subprocess.Popen[str]
+_tried: list[str] = []  # what this test tried to reach; an audit hook cannot be taken off again
+
+
+def _is_near(host: object) -> bool:
+    if host in (None, "", "localhost", b"localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.decode() if isinstance(host, bytes) else str(host)).is_loopback
+    except ValueError:
+        return False
+
+
+def _guard(event: str, args: tuple[Any, ...]) -> None:
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        address = args[1]
+        far = isinstance(address, tuple) and not _is_near(address[0])  # AF_UNIX addresses are text
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
+        address, far = args[0], not _is_near(args[0])
+    else:
+        return
+    if far:
+        _tried.append(f"{event} {address!r}")
+        raise PermissionError(f"Tests have no network, and {event} was called for {address!r}.")
+
+
+sys.addaudithook(_guard)
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[list[str]]:
+    """Fails the test for each attempt to leave this machine, even one whose error was swallowed."""
+    _tried.clear()
+    yield _tried
+    assert _tried == [], "the test tried to use the network"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a memory may be made; nothing is there yet."""
+    return tmp_path / "memory"
+
+
+@pytest.fixture
+def memory(folder: Path) -> Iterator[Memory]:
+    """A fresh memory without models."""
+    with Memory.open(folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Child]]:
+    """Starts a Python process with a script and its arguments, text on its pipes; what still runs after the test is
+    killed."""
+    children: list[Child] = []
+
+    def started(script: str, *args: object) -> Child:
+        command = [sys.executable, "-c", script, *(str(arg) for arg in args)]
+        pipe = subprocess.PIPE
+        children.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, encoding="utf-8"))
+        return children[-1]
+
+    yield started
+    for child in children:
+        child.kill()
+        child.communicate()

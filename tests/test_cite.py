@@ -1,0 +1,167 @@
+"""A citation is the page's own words, or there is none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from jitmem import Citation, Memory, UnknownRecord
+from jitmem.nodes.cite import cite
+from jitmem.stores.archive import Archive
+
+TEXT = "Ana said: “It's  a\r\nfine\tmill.” Then she left. Then she left."
+
+
+@pytest.fixture
+def archive(memory: Memory) -> Archive:
+    memory.memorize(TEXT)
+    return memory._parts.archive
+
+
+@pytest.fixture
+def page_id(archive: Archive) -> str:
+    return archive.pages.pages()[0].id
+
+
+@pytest.mark.parametrize(
+    ("quote", "found"),
+    [
+        ("Ana said", "Ana said"),
+        (TEXT, TEXT),
+        ("she left", "she left"),
+        (" Then she left. ", "Then she left."),
+        ("“It's  a\r\nfine\tmill.”", "It's  a\r\nfine\tmill."),
+        ("It's a fine mill", "It's  a\r\nfine\tmill"),
+        ("ANA SAID", "Ana said"),
+        ("It’s a Fine mill.", "It's  a\r\nfine\tmill."),
+        ('said: "It‘s a', "said: “It's  a"),
+        ('"Then she left…"', "Then she left"),
+    ],
+)
+def test_a_quote_is_found_exactly_or_loosely(archive: Archive, page_id: str, quote: str, found: str) -> None:
+    start = TEXT.index(found)
+    assert cite(archive, page_id, quote) == Citation(page_id, start, start + len(found), found)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "Ben said",
+        "Ana left",
+        "Ana.said",
+        "she (left)",
+        "a+",
+        "",
+        " ",
+        "…",
+        "“”",
+        ".",
+        "[Ana",
+        "Ana\\",
+        TEXT + " And more.",
+    ],
+)
+def test_a_quote_that_is_not_there_or_has_no_word_is_none(archive: Archive, page_id: str, quote: str) -> None:
+    assert cite(archive, page_id, quote) is None
+
+
+def test_a_given_start_decides_which_of_two_is_meant(archive: Archive, page_id: str) -> None:
+    second = TEXT.rindex("Then she left.")
+    assert cite(archive, page_id, "Then she left.", second) == Citation(page_id, second, len(TEXT), "Then she left.")
+
+
+@pytest.mark.parametrize("start", [-3, 0, 5, 10_000])
+def test_a_wrong_start_is_not_believed(archive: Archive, page_id: str, start: int) -> None:
+    at = TEXT.index("she left")
+    assert cite(archive, page_id, "she left", start) == Citation(page_id, at, at + len("she left"), "she left")
+
+
+def test_a_start_before_the_page_is_not_believed_even_where_python_would_count_from_the_end(
+    archive: Archive, page_id: str
+) -> None:
+    at = TEXT.index("left")
+    assert TEXT[-5:-1] == "left"
+    assert cite(archive, page_id, "left", -5) == Citation(page_id, at, at + len("left"), "left")
+
+
+@pytest.mark.parametrize("quote", ["", " ", "."])
+def test_a_start_does_not_make_a_quote_of_what_has_no_word(archive: Archive, page_id: str, quote: str) -> None:
+    assert cite(archive, page_id, quote, TEXT.rindex(quote)) is None
+
+
+def test_a_page_that_does_not_exist_is_an_error(archive: Archive) -> None:
+    with pytest.raises(UnknownRecord, match="No page '0';"):
+        cite(archive, "0", "Ana")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(quote=st.text(), start=st.none() | st.integers(0, 100))
+def test_whatever_is_quoted_a_citation_is_the_words_at_its_place(
+    archive: Archive, page_id: str, quote: str, start: int | None
+) -> None:
+    citation = cite(archive, page_id, quote, start)
+    if citation is not None:
+        assert TEXT[citation.start : citation.end] == citation.quote
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.integers(0, len(TEXT)), length=st.integers(1, 30))
+def test_every_span_with_a_word_can_be_cited(archive: Archive, page_id: str, start: int, length: int) -> None:
+    quote = TEXT[start : start + length]
+    if any(char.isalnum() for char in quote):
+        citation = cite(archive, page_id, quote, start)
+        assert citation == Citation(page_id, start, start + len(quote), quote)
+
+
+class Scripted(BaseChatModel):
+    """Answers each step with what the script has for it."""
+
+    script: dict[str, Any]
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        assert run_manager is not None
+        answer = self.script[run_manager.metadata["jitmem_step"]]
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(json.dumps(answer)))])
+
+
+def test_a_page_that_was_not_retrieved_cannot_be_cited(memory: Memory) -> None:
+    mill = memory.memorize("Ana bought the mill in Porto.").page_ids[0]
+    bank = memory.memorize("Ben works at the bank in Lisbon.").page_ids[0]
+    memory.close()
+    statements = [
+        {"text": "Ana owns a mill.", "sources": [{"page_id": mill, "quote": "bought the mill"}]},
+        {"text": "Ben has a job.", "sources": [{"page_id": bank, "quote": "works at the bank"}]},
+        {"text": "Ana is rich.", "sources": [{"page_id": mill, "quote": "is rich"}]},
+        {"text": "All is well.", "sources": [{"page_id": "000000000000", "quote": "well"}]},
+    ]
+    model = Scripted(
+        script={
+            "plan": {"needs": ["what Ana bought"], "queries": [{"tool": "keyword", "text": "mill"}]},
+            "integrate": {"statements": statements},
+            "reflect": {"enough": True},
+        }
+    )
+    with Memory.open(memory._parts.database.path.parent, model=model) as asked:
+        research = asked.research("What did Ana buy?", output="integration")
+    start = "Ana bought the mill in Porto.".index("bought the mill")
+    assert research.citations == (Citation(mill, start, start + len("bought the mill"), "bought the mill"),)
+    assert research.context == "- Ana owns a mill. [1]"
+    assert research.rounds[0]["dropped_citations"] == 3

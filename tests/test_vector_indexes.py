@@ -1,0 +1,167 @@
+"""The vector indexes keep their contract, and Chroma's folder has one owner at a time."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contracts.vector_contract import Kept, VectorContract, agree, clustered, spread
+
+from jitmem import Memory
+from jitmem.stores.chroma import FOLDER, OwnedChroma
+from jitmem.stores.vectors import ExactVectors, VectorIndex
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+class TestExactVectors(VectorContract):
+    @pytest.fixture
+    def open_index(self) -> Callable[[Kept], VectorIndex]:
+        return lambda kept: ExactVectors(kept.store)
+
+
+def owned(kept: Kept) -> OwnedChroma:
+    return OwnedChroma(kept.store, kept.folder)
+
+
+class TestOwnedChroma(VectorContract):
+    @pytest.fixture
+    def open_index(self) -> Callable[[Kept], VectorIndex]:
+        return owned
+
+    def test_who_comes_second_searches_exactly_and_finds_the_same(self, kept: Kept) -> None:
+        kept.keep(clustered(300, 1))
+        first, second = owned(kept), owned(kept)
+        query = clustered(1, 1)[0]
+        agree(first.search(query, 10, kept.number()), kept.exact(query, 10))
+        agree(second.search(query, 10, kept.number()), kept.exact(query, 10))
+        assert (first.owner, second.owner) == (True, False)
+        kept.keep(clustered(300, 2))
+        agree(second.search(query, 10, kept.number()), kept.exact(query, 10))
+        agree(first.search(query, 10, kept.number()), kept.exact(query, 10))
+        first.close()
+        second.close()
+
+    def test_when_the_owner_closes_the_next_search_makes_an_owner(self, kept: Kept) -> None:
+        kept.keep(clustered(300, 1))
+        first, second = owned(kept), owned(kept)
+        query = clustered(1, 1)[0]
+        first.search(query, 10, kept.number())
+        second.search(query, 10, kept.number())
+        first.close()
+        kept.keep(clustered(300, 2))
+        agree(second.search(query, 10, kept.number()), kept.exact(query, 10))
+        assert (first.owner, second.owner) == (False, True)
+        second.close()
+
+    def test_a_folder_that_was_deleted_is_fed_again(self, kept: Kept) -> None:
+        kept.keep(clustered(300, 1))
+        query = clustered(1, 1)[0]
+        first = owned(kept)
+        first.search(query, 10, kept.number())
+        first.close()
+        shutil.rmtree(kept.folder / FOLDER)
+        again = owned(kept)
+        agree(again.search(query, 10, kept.number()), kept.exact(query, 10))
+        assert again.owner
+        again.close()
+
+    def test_a_folder_that_cannot_be_opened_is_made_anew(self, kept: Kept) -> None:
+        kept.keep(clustered(300, 1))
+        query = clustered(1, 1)[0]
+        (kept.folder / FOLDER).mkdir()
+        (kept.folder / FOLDER / "chroma.sqlite3").write_bytes(b"not a database " * 100)
+        index = owned(kept)
+        agree(index.search(query, 10, kept.number()), kept.exact(query, 10))
+        assert index.owner
+        index.close()
+
+    def test_an_older_folder_that_was_restored_is_fed_what_it_lacks(self, kept: Kept, tmp_path: Path) -> None:
+        kept.keep(clustered(300, 1))
+        first = owned(kept)
+        first.catch_up()
+        first.close()
+        shutil.copytree(kept.folder / FOLDER, tmp_path / "backup")
+        newest = spread(1, 2)
+        kept.keep(newest)
+        second = owned(kept)
+        second.catch_up()
+        second.close()
+        shutil.rmtree(kept.folder / FOLDER)
+        shutil.copytree(tmp_path / "backup", kept.folder / FOLDER)
+        third = owned(kept)
+        agree(third.search(newest[0], 10, kept.number()), kept.exact(newest[0], 10))
+        third.close()
+
+    def test_no_text_and_no_page_id_is_in_its_folder(self, kept: Kept) -> None:
+        folder = kept.folder / "whole"
+        with Memory.open(folder) as memory:
+            filed = memory.memorize("The zanzibar secret is under the mill.")
+            assert memory.recall("zanzibar")
+        stored = b"".join(file.read_bytes() for file in (folder / FOLDER).rglob("*") if file.is_file())
+        assert b"zanzibar" not in stored
+        assert filed.page_ids[0].encode() not in stored
+
+
+def test_a_fed_batch_waits_until_it_is_large_enough(folder: Path) -> None:
+    kept = Kept(folder)
+    kept.keep(spread(5, 1))
+    index = owned(kept)
+    index.catch_up(at_least=6)
+    marks = "SELECT n FROM mark WHERE name LIKE 'chroma:%'"
+    with kept.database.read() as db:
+        assert db.execute(marks).fetchall() == []
+    index.catch_up(at_least=5)
+    with kept.database.read() as db:
+        assert db.execute(marks).fetchall() == [(5,)]
+    index.close()
+    kept.database.close()
+
+
+SECOND = """
+import sys
+from jitmem import Memory
+with Memory.open(sys.argv[1]) as memory:
+    for line in sys.stdin:
+        best = memory.recall(line.strip(), k=1)
+        print(memory._parts.archive.vectors.owner, *(hit.text for hit in best), sep="|", flush=True)
+"""
+
+
+def test_a_second_process_searches_exactly_until_the_first_is_gone(folder: Path, start: Start) -> None:
+    def asked(word: str) -> str:
+        assert second.stdin is not None
+        assert second.stdout is not None
+        print(word, file=second.stdin, flush=True)
+        return second.stdout.readline().strip() or second.communicate()[1]
+
+    first = Memory.open(folder)
+    first.memorize("Ana bought the mill.")
+    assert [hit.text for hit in first.recall("mill")] == ["Ana bought the mill."]
+    second = start(SECOND, folder)
+    assert asked("mill") == "False|Ana bought the mill."
+    first.memorize("Ben works at the bank.")
+    assert asked("bank") == "False|Ben works at the bank."
+    first.close()
+    assert asked("bank") == "True|Ben works at the bank."
+    with Memory.open(folder) as third:
+        assert third.recall("mill")[0].text == "Ana bought the mill."
+        assert not third._parts.archive.vectors.owner  # type: ignore[attr-defined]
+
+
+def test_many_vectors_of_a_namespace_are_read_in_several_batches(folder: Path) -> None:
+    kept = Kept(folder)
+    for part in range(5):
+        kept.keep(spread(500, part))
+    query = spread(1, 9)[0]
+    exact = ExactVectors(kept.store)
+    agree(exact.search(query, 50, kept.number()), kept.exact(query, 50))
+    kept.keep(query[None])
+    assert round(exact.search(query, 1, kept.number())[0][1], 5) == 1.0
+    exact.close()
+    assert np.isclose(exact.search(query, 1, kept.number())[0][1], 1.0)
+    kept.database.close()
