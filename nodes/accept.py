@@ -97,7 +97,7 @@ def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:
     lines, turns, at = [], [], 0
     for speaker, words in pairs:
         line = f"{speaker}: {words}"
-        turns.append((at, at + len(line), speaker))
+        turns.append((at, at + len(line), _clean(speaker)[0]))
         lines.append(line)
         at += len(line) + 1
     return "\n".join(lines), turns
@@ -148,10 +148,17 @@ def _clean(text: str) -> tuple[str, int]:
     return _UNSTORABLE.subn("\ufffd", text)
 
 
+def _all_clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _clean(value)[0]
+    if isinstance(value, list):
+        return [_all_clean(item) for item in value]
+    return {_clean(key)[0]: _all_clean(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 def _json_object(metadata: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        text, _ = _clean(json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False))
-        cleaned: dict[str, Any] = json.loads(text)
+        cleaned: dict[str, Any] = _all_clean(json.loads(json.dumps(dict(metadata), allow_nan=False)))
     except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(f"Session.metadata must be JSON: {error}.") from error
     return cleaned

@@ -15,7 +15,7 @@ def cite(archive: Archive, page_id: str, quote: str, start: int | None = None) -
     marks; a quote without a word is none.
     """
     text = archive.page(page_id).text
-    if start is not None and text[start : start + len(quote)] == quote:
+    if start is not None and start >= 0 and re.search(r"\w", quote) and text[start : start + len(quote)] == quote:
         return Citation(page_id, start, start + len(quote), quote)
     quote = quote.strip().strip('“”"…').strip()
     if not re.search(r"\w", quote):

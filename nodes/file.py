@@ -18,7 +18,7 @@ def file(archive: Archive) -> Callable[[MemorizerState], dict[str, Any]]:
         entry = archive.journal.entry(state["journal"])
         drafts = [_draft(page) for page in state["pages"]]
         filed = archive.journal.file(entry, drafts)
-        return {"page_ids": list(filed.page_ids), "duplicate": bool(entry.page_ids), "pages": []}
+        return {"page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
 
     return node
 

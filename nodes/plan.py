@@ -46,11 +46,7 @@ class PlanQuestion:
     tools: Sequence[Tool]
     known: Sequence[str]
     outline: Callable[[], str]
-
-    @property
-    def first(self) -> bool:
-        """Whether this is the first round."""
-        return self.request == self.question
+    first: bool
 
     def shown(self) -> Mapping[str, str]:
         """For `prompts/plan.md`."""
@@ -79,6 +75,7 @@ def plan(archive: Archive, answerer: Answerer, defaults: ResearchOptions) -> Bod
             tools=options.tools,
             known=[statement["text"] for statement in state.get("statements") or []],
             outline=partial(outline, archive, request),
+            first=not state.get("rounds"),
         )
         answer, cost = yield from answerer.ask(PLAN, question)
         asked = list(state.get("asked") or [])

@@ -18,8 +18,9 @@ LONGEST_PASSAGE = 120  # tokens; a turn up to this stays whole
 
 _LINE = re.compile(r"[^\r\n]+")
 _SPEAKER = re.compile(r"(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?=\S)")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？]")
-_HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s+(?P<marked>.+?)\s*#*|(?P<plain>[^\r\n]{1,80}[^\r\n.!?:,;]))[ \t]*\r?\n\s*\S")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？]")
+_FIRST_LINE = re.compile(r"\s{0,3}+([^\r\n]{1,200})\r?\n\s*+\S")
+_MARKED = re.compile(r"#{1,6}\s+(.*[^#\s])")
 
 
 class Span(NamedTuple):
@@ -35,6 +36,8 @@ def split(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
         entry = archive.journal.entry(state["journal"])
+        if entry.page_ids:  # filed by another process since it was accepted
+            return {"pages": []}
         size = read(runtime.context, defaults).page_tokens * CHARS_PER_TOKEN
         title = str(entry.metadata.get("title") or ("" if entry.turns else heading(entry.text)))
         pages = paged(entry.text, passages(entry.text, entry.turns), size)
@@ -83,8 +86,11 @@ def paged(text: str, spans: Sequence[Span], size: int) -> list[tuple[int, int, l
 
 def heading(text: str) -> str:
     """The title of a text: a Markdown heading, or a short first line that ends like none of a sentence."""
-    match = _HEADING.match(text)
-    return (match["marked"] or match["plain"]).strip() if match else ""
+    match = _FIRST_LINE.match(text)
+    line = match[1].strip() if match else ""
+    if marked := _MARKED.match(line):
+        return marked[1]
+    return line if len(line) <= 81 and line[-1:] not in set(".!?:,;") else ""
 
 
 def _spoken(text: str) -> list[Span]:
@@ -103,7 +109,8 @@ def _packed(text: str, block: Span) -> Iterator[Span]:
     start, end = block.start, block.start
     for piece_start, piece_end, paragraph in _pieces(text, block):
         grown = piece_end - start
-        if end > start and end - start >= least and (grown > aim or paragraph):
+        full = end - start >= least and (grown > aim or paragraph)
+        if end > start and (full or piece_start - end > aim):
             yield _trimmed(text, Span(start, end, block.speaker))
             start = piece_start
         end = piece_end
@@ -123,8 +130,10 @@ def _pieces(text: str, block: Span) -> Iterator[tuple[int, int, bool]]:
         for end in [*cuts, line.end()]:
             while end - start > longest:
                 cut = text.rfind(" ", start + longest // 2, start + longest) + 1 or start + longest
-                yield start, cut, fresh
-                start, fresh = cut, False
+                if text[start:cut].strip():
+                    yield start, cut, fresh
+                    fresh = False
+                start = cut
             if text[start:end].strip():
                 yield start, end, fresh
                 start, fresh = end, False
@@ -136,9 +145,11 @@ def _bounded(text: str, spans: Sequence[Span], size: int) -> Iterator[Span]:
         start = span.start
         while span.end - start > size:
             cut = text.rfind(" ", start + size // 2, start + size) + 1 or start + size
-            yield Span(start, cut, span.speaker)
+            if text[start:cut].strip():
+                yield _trimmed(text, Span(start, cut, span.speaker))
             start = cut
-        yield Span(start, span.end, span.speaker)
+        if text[start : span.end].strip():
+            yield _trimmed(text, Span(start, span.end, span.speaker))
 
 
 def _trimmed(text: str, span: Span) -> Span:

@@ -25,6 +25,7 @@ STOP_WORDS = frozenset(
 
 _WORD = re.compile(r"[^\W_]+")
 _CJK = re.compile(r"[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+_MARKS = re.compile(r"((?:[\u0300-\U0010ffff](?<![\w\s])){30})(?:[\u0300-\U0010ffff](?<![\w\s]))+")
 _LONGEST_WORD = 64  # characters; what is longer is a blob, and its beginning finds it
 
 _stemmers = threading.local()  # a stemmer keeps its word in itself, so each thread has its own
@@ -41,6 +42,7 @@ def _stem(word: str) -> str:
 def words(text: str) -> list[str]:
     """Lower-case words in order, stop words included; a CJK run gives its bigrams (or its one character)."""
     found: list[str] = []
+    text = _MARKS.sub(r"\1", text)
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
         if word.isascii() or not _CJK.search(word):
             found.append(word[:_LONGEST_WORD])

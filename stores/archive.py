@@ -101,9 +101,11 @@ class Archive:
         """Read the change log from where we stood into the keyword index."""
         with self._lock:
             while self._read < self.pages.last_change():
-                self._read, rows = self.pages.changed_pages(self._read, _CHANGES)
+                read, rows = self.pages.changed_pages(self._read, _CHANGES)
                 for row in rows:
-                    self._append(row)
+                    if row.id not in self._by_page:  # it is, where an interruption left a batch half read
+                        self._append(row)
+                self._read = read
 
     def _append(self, row: PageRow) -> None:
         context = stems(" ".join(part for part in (show(row.time), row.title) if part))
@@ -117,10 +119,10 @@ class Archive:
             passages.append((seq, kept.split() if fresh else stems(text[start:end])))
             if speaker:
                 self.speakers.add(speaker)
-        self._by_page[row.id] = places
+        self._keyword.append(IndexedPage(row.seq, context, passages))
         if row.title:
             self.titles.setdefault(title_key(row.title), []).append(row.id)
-        self._keyword.append(IndexedPage(row.seq, context, passages))
+        self._by_page[row.id] = places
 
     def _hit(self, seq: int, tool: str, score: float) -> Hit:
         place = self._places[seq]

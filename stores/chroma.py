@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -33,11 +34,12 @@ class ChromaVectors:
         self._lock = threading.Lock()
         name = "passages-" + hashlib.sha256(embeddings.model.encode()).hexdigest()[:16]
         self._collection: Collection = client.get_or_create_collection(
-            name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+            name, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 500}}
         )
         self._mark = f"chroma:{self._collection.id}"
-        self._read = embeddings.mark(self._mark) if self._collection.count() else 0
-        self._namespaces = 0
+        # The folder may be an older one than the mark, or the truth older than the folder: believe the lesser.
+        self._read = min(embeddings.mark(self._mark), int((self._collection.metadata or {}).get("read", 0)))
+        self._namespaces = self._only = 0
 
     def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
         """`(passage seq, cosine)`, best first, approximate (HNSW); similarities of 0 and less are left out."""
@@ -49,7 +51,7 @@ class ChromaVectors:
             found = self._collection.query(
                 query_embeddings=[vector],
                 n_results=min(k, count),
-                where={"namespace": namespace} if self._many() else None,
+                where={"namespace": namespace} if self._many(namespace) else None,
                 include=["distances"],
             )
         distances = (found["distances"] or [[]])[0]
@@ -72,17 +74,18 @@ class ChromaVectors:
                     )
                 self._read = int(numbers[-1])
                 self._namespaces = 0
+                self._collection.modify(metadata={"read": self._read})
                 self._embeddings.advance(self._mark, self._read)
 
     def close(self) -> None:
         """Nothing to flush: Chroma's writes are durable when they return."""
 
-    def _many(self) -> bool:
+    def _many(self, namespace: int) -> bool:
         """Whether the truth holds more than one namespace; a filter costs milliseconds, so it is used only then."""
         if self._namespaces < 2:
             with self._embeddings.database.read() as db:
-                self._namespaces = db.execute("SELECT count(*) FROM namespace").fetchone()[0]
-        return self._namespaces > 1
+                self._namespaces, self._only = db.execute("SELECT count(*), max(id) FROM namespace").fetchone()
+        return self._namespaces > 1 or self._only != namespace
 
 
 class OwnedChroma:
@@ -95,7 +98,9 @@ class OwnedChroma:
     def __init__(self, embeddings: EmbeddingStore, folder: Path) -> None:
         self._embeddings = embeddings
         self._folder = folder / FOLDER
-        self._file_lock = FileLock(folder / f".{FOLDER}.lock", mode=0o600)
+        self._lock_path = folder / f".{FOLDER}.lock"
+        self._pid = os.getpid()
+        self._file_lock = FileLock(self._lock_path, mode=0o600, thread_local=False)
         self._lock = threading.Lock()
         self._owned: ChromaVectors | None = None
         self._client: Any = None
@@ -126,6 +131,10 @@ class OwnedChroma:
             self._file_lock.release()
 
     def _own(self) -> ChromaVectors | None:
+        if self._pid != os.getpid():  # neither the lock nor Chroma's threads cross a fork
+            self._pid, self._owned, self._client = os.getpid(), None, None
+            self._lock = threading.Lock()
+            self._file_lock = FileLock(self._lock_path, mode=0o600, thread_local=False)
         with self._lock:
             if self._owned is None and not self._embeddings.database.read_only:
                 try:
@@ -140,6 +149,9 @@ class OwnedChroma:
             return self._start()
         except Exception:
             # The folder is a cache: what cannot be opened is made anew from the truth.
+            from chromadb.api.shared_system_client import SharedSystemClient
+
+            SharedSystemClient._identifier_to_system.pop(str(self._folder), None)
             shutil.rmtree(self._folder, ignore_errors=True)
             return self._start()
 

@@ -50,6 +50,7 @@ def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, flo
 
 
 def named_speaker(speakers: Collection[str], text: str) -> str | None:
-    """The one speaker whom a text names; None for none or several."""
+    """The one speaker whom a text names; None for none or several. "Ana" is not named by "Ana María"."""
     named = [name for name in speakers if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+    named = [name for name in named if not any(name != other and name in other for other in named)]
     return named[0] if len(named) == 1 else None

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ class Accepted:
     text: str = ""
     turns: Sequence[tuple[int, int, str]] = ()
     page_ids: tuple[str, ...] = ()
+    fresh: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ class Journal:
                     ),
                 )
             known = self._known(session_id, content)
-            assert known is not None, "an accepted session can be read back"
+            if known is None:
+                raise SessionConflict(f"The id s-{content[:12]} made for this session is taken; give it one of its own.")
         return known
 
     def entry(self, n: int) -> Accepted:
@@ -122,6 +124,7 @@ class Journal:
                         (namespace, seq, cause, _now()),
                     )
                 db.execute("UPDATE session SET filed_at = ?, payload = NULL WHERE n = ?", (_now(), accepted.n))
+                return replace(self._accepted(db, accepted.n), fresh=True)
             return self._accepted(db, accepted.n)
 
     def _known(self, session_id: str | None, content: str) -> Accepted | None:

@@ -37,7 +37,10 @@ def parse_time(value: str | datetime | date | None) -> datetime | None:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)
     try:
-        return dateutil_parser.parse(value, default=datetime(1, 1, 1))
+        time, other = (dateutil_parser.parse(value, default=datetime(year, 1, 1)) for year in (1, 2))
+        if time.year != other.year:
+            raise ValueError("no year")
+        return time
     except (ValueError, OverflowError, TypeError, RecursionError) as error:
         raise BadInput(
             f"{str(value)[:60]!r} is not a time; write it like '2023-05-08 13:56' or '1:56 pm on 8 May, 2023'."

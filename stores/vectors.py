@@ -69,7 +69,8 @@ class _Scan:
             room = max(end, 2 * len(self._seqs))
             self._seqs = np.concatenate([self._seqs[: self._count], np.zeros(room - self._count, np.int64)])
             grown = np.zeros((room, matrix.shape[1]), np.float32)
-            grown[: self._count] = self._matrix[: self._count]
+            if self._count:  # at first the matrix has no columns
+                grown[: self._count] = self._matrix[: self._count]
             self._matrix = grown
         lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
         self._matrix[self._count : end] = np.divide(matrix, lengths, where=lengths > 0, out=np.zeros_like(matrix))

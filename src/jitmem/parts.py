@@ -117,6 +117,6 @@ class Parts:
         return isinstance(self.answerers["memorize"], Model)
 
     def close(self) -> None:
-        """Feed what the vector index has not read, then let go of every file and lock."""
+        """Let go of every file and lock; what the vector index has not read, its next owner reads."""
         self.archive.vectors.close()
         self.database.close()
