@@ -121,7 +121,11 @@ def _first_pages(
         started = time.perf_counter()
         first = set(memory.research(question.text, depth=depth).page_ids[:TOP_PAGES])
         took = time.perf_counter() - started
-        yield f"research depth {depth}, {TOP_PAGES} pages", [bool(page_of[key] & first) for key in question.evidence], took
+        yield (
+            f"research depth {depth}, {TOP_PAGES} pages",
+            [bool(page_of[key] & first) for key in question.evidence],
+            took,
+        )
 
 
 def tokens(text: str) -> int:

@@ -12,7 +12,8 @@ from ..stores.times import order_key
 from .prompt import fence
 
 EVIDENCE = 500  # passages carried from round to round
-LATER_ROUND = 0.5  # what a later round's score counts, against the first's 1
+READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them
+LATER_ROUND = 0.8  # what a later round's score counts, against the first's 1
 SHOWN_TOKENS = 3000
 _CHARS_PER_TOKEN = 4
 _FIELDS = tuple(field.name for field in fields(Hit))
@@ -24,8 +25,8 @@ def as_hit(values: Mapping[str, Any]) -> Hit:
 
 
 def merged(before: Sequence[Hit], fresh: Sequence[Hit]) -> list[Hit]:
-    """One ranking, best first. What a later round finds is added, with less weight, to what was there; what both
-    found counts twice."""
+    """One ranking, best first. What a later round finds counts a little less than what the first one found. A
+    passage that both found keeps its better score, or the sum when the later round asked for its very page."""
     if not before:
         return list(fresh)
     hits = {(hit.page_id, hit.start, hit.end): hit for hit in before}
@@ -37,7 +38,9 @@ def merged(before: Sequence[Hit], fresh: Sequence[Hit]) -> list[Hit]:
             hits[place] = replace(hit, score=score)
         else:
             tools = "+".join(dict.fromkeys([*known.tool.split("+"), *hit.tool.split("+")]))
-            hits[place] = replace(known, score=known.score + score, tool=tools)
+            asked_for = "page_id" in hit.tool
+            total = known.score + score if asked_for else max(known.score, score)
+            hits[place] = replace(known, score=total, tool=tools)
     return sorted(hits.values(), key=lambda hit: (-hit.score, hit.page_id, hit.start))
 
 

@@ -15,7 +15,7 @@ from ..stores.fusion import fuse, named_speaker
 from ..stores.records import Hit
 from .ask import Answerer, Task
 from .cite import cite
-from .evidence import EVIDENCE, as_hit, merged, shown
+from .evidence import EVIDENCE, READ, as_hit, merged, shown
 from .rules.integrate import integrate as by_rules
 from .states import ResearcherState
 from .step import Body, Steps
@@ -76,9 +76,13 @@ def integrate(archive: Archive, answerer: Answerer, weight: Mapping[str, float])
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         queries = state["plan"]["queries"]
         hits = [(hit["query"], as_hit(hit)) for hit in state["hits"]]
-        searches = [(query["tool"], [hit for at, hit in hits if at == number]) for number, query in enumerate(queries)]
-        fresh = fuse(searches, weight, named_speaker(archive.speakers, state["question"]))
         before = [as_hit(hit) for hit in state.get("evidence") or []]
+        read = {(hit.page_id, hit.start) for hit in before[:READ]}
+        searches = [
+            (query["tool"], [hit for at, hit in hits if at == number and _ranked(hit, read)])
+            for number, query in enumerate(queries)
+        ]
+        fresh = fuse(searches, weight, named_speaker(archive.speakers, state["question"]))
         evidence = merged(before, fresh)[:EVIDENCE]
         known = state.get("statements") or []
         seen = {(hit.page_id, hit.start) for hit in before}
@@ -113,3 +117,8 @@ def integrate(archive: Archive, answerer: Answerer, weight: Mapping[str, float])
         return {"evidence": [asdict(hit) for hit in evidence], "statements": statements, "round": trace, "usage": cost}
 
     return node
+
+
+def _ranked(hit: Hit, read: set[tuple[str, int]]) -> bool:
+    """Whether a hit competes in this round: not when an earlier one has read it, unless its page is asked for."""
+    return hit.tool == "page_id" or (hit.page_id, hit.start) not in read

@@ -10,20 +10,21 @@ from .records import Hit
 
 SPEAKER_PRIOR = 0.2  # on a sum whose best is about 1; swapped-speaker questions forbid a filter
 LATER_QUERY = 0.9  # a planner lists its surest query first
+PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
 
 Place = tuple[str, int, int]
 
 
 def weights(lexical: bool) -> dict[str, float]:
     """How much each search counts. Vectors of letters add typo tolerance and no meaning, so they count less."""
-    return {"keyword": 0.75 if lexical else 0.5, "vector": 0.25 if lexical else 0.5, "page_id": 0.25}
+    return {"keyword": 0.75 if lexical else 0.5, "vector": 0.25 if lexical else 0.5, "page_id": PAGE_ID}
 
 
 def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, float], speaker: str | None) -> list[Hit]:
     """One ranking, best first: `searches` are `(tool, its hits best first)`, a tool once for each of its queries.
 
-    A search's scores are divided by its best (their minimum is 0, that of a passage it did not return); of several
-    queries of one tool a passage keeps its best. Scores are sums over tools, about 1 at the top; `tool` becomes the
+    A search's scores are divided by its best (their minimum is 0, that of a passage it did not return), but for
+    page_id, whose scores are on that scale by themselves; of several queries of one tool a passage keeps its best. Scores are sums over tools, about 1 at the top; `tool` becomes the
     names of the tools that found the passage, joined by `+`.
     """
     by_tool: dict[str, dict[Place, float]] = {}
@@ -32,7 +33,7 @@ def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, flo
     for tool, found in searches:
         discount = LATER_QUERY ** order.get(tool, 0)
         order[tool] = order.get(tool, 0) + 1
-        best = max((hit.score for hit in found), default=0.0)
+        best = 1.0 if tool == "page_id" else max((hit.score for hit in found), default=0.0)
         scores = by_tool.setdefault(tool, {})
         for hit in found:
             place = (hit.page_id, hit.start, hit.end)

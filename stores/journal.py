@@ -92,7 +92,9 @@ class Journal:
                 )
             known = self._known(session_id, content)
             if known is None:
-                raise SessionConflict(f"The id s-{content[:12]} made for this session is taken; give it one of its own.")
+                raise SessionConflict(
+                    f"The id s-{content[:12]} made for this session is taken; give it one of its own."
+                )
         return known
 
     def entry(self, n: int) -> Accepted:

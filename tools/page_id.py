@@ -15,6 +15,7 @@ _RANGE = re.compile(rf"\b({_ID})\s*(?:\.\.|–|-|to)\s*({_ID})\b")
 _SINGLE = re.compile(rf"\b{_ID}\b")
 _FIELD = re.compile(r"\s*(session|title|newest)\s*:\s*(.+?)\s*$", re.I | re.S)
 _MOST_PAGES = 50
+_OF_A_TIME = 0.4
 
 
 class PageIdSearch:
@@ -31,10 +32,14 @@ class PageIdSearch:
         self._archive = archive
 
     def search(self, query: str, k: int) -> list[Hit]:
-        """Every passage of the pages, page by page, at most `k`, all with score 1; `[]` where none is meant."""
+        """Every passage of the pages, page by page, at most `k`; `[]` where none is meant.
+
+        The score is 1 for pages that the query names, less for those of a time, which are many.
+        """
         hits: list[Hit] = []
+        score = _OF_A_TIME if spans(query) and not _FIELD.match(query) else 1.0
         for page in self.pages(query):
-            hits += self._archive.passages(page, self.name, 1.0)
+            hits += self._archive.passages(page, self.name, score)
             if len(hits) >= k:
                 break
         return hits[:k]

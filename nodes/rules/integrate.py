@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 _LOOKED_AT = 12  # passages from the top of the ranking
 _MOST = 5  # statements
 _NEAR_BEST = 0.85  # a passage this near to the best is said even if it covers nothing new
-_LEAST = 0.34  # of the question's weight must be covered, else nothing was found
+_LEAST = 0.45  # of the question's weight must be covered, else nothing was found
 
 
 def integrate(archive: Archive, question: IntegrateQuestion) -> Integration:
     """The best passage, then those that cover a term which is still uncovered, then near-equals of the best.
 
-    No statement at all when the passages cover less than a third of what the question turns on, weighed by rarity:
+    No statement at all when the passages cover less than half of what the question turns on, weighed by rarity:
     that they are the nearest does not make them an answer.
     """
     from ..integrate import Integration, Source, Statement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -12,6 +13,11 @@ _CAPITAL = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*[\w]"  # a word that begins with a c
 _NAME = re.compile(rf"{_CAPITAL}(?:(?:\s+(?:of|the|de|da|do|von|van|and)){{0,2}}\s+{_CAPITAL})*")
 _WORD = re.compile(r"[\w'’]+")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“]\s*)$")
+
+_CALENDAR = frozenset(
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
+    september october november december christmas easter""".split()
+)
 
 # Words that a question is made of, but that the answer need not repeat.
 _GENERIC = frozenset(
@@ -27,19 +33,32 @@ _GENERIC = frozenset(
 
 
 def names(text: str) -> list[str]:
-    """Capitalised words and runs of them, in order, without repetition. A sentence's first word counts as part of a
-    longer name only, unless it is no common word (the caller checks how rare it is)."""
+    """Capitalised words and runs of them, in order, without repetition; no weekdays, months and pronouns.
+
+    A single word that only ever begins a sentence is no name: it has its capital from its place.
+    """
     found: dict[str, None] = {}
     for match in _NAME.finditer(text):
+        initial = _SENTENCE_START.search(text, max(0, match.start() - 3), match.start()) is not None
         parts = match.group().split()
-        if _SENTENCE_START.search(text, max(0, match.start() - 3), match.start()):
-            while parts and parts[0].lower().replace("’", "'").split("'")[0] in STOP_WORDS:
-                parts.pop(0)
-        while parts and not parts[0][0].isupper():
+        while parts and (_plain(parts[0]) or parts[0][0].islower()):
             parts.pop(0)
-        if parts:
+            initial = False
+        while parts and _plain(parts[-1]):
+            parts.pop()
+        if parts and not (initial and len(parts) == 1) and not any(map(_pronoun, parts)):
             found.setdefault(re.sub(r"['’]s$", "", " ".join(parts)))
-    return [name for name in found if name.lower() not in STOP_WORDS]
+    return list(found)
+
+
+def _plain(word: str) -> bool:
+    """Whether a capitalised word is no name by itself."""
+    return word.lower() in STOP_WORDS or word.lower() in _CALENDAR
+
+
+def _pronoun(word: str) -> bool:
+    """I'm, We'll, It’s."""
+    return re.split(r"['’]", word.lower())[0] in ("i", "he", "she", "it", "we", "you", "they", "that", "there", "what")
 
 
 def terms(archive: Archive, question: str) -> dict[str, str]:
@@ -74,10 +93,16 @@ def titles(archive: Archive, text: str) -> list[str]:
     return list(found)
 
 
-def rare(archive: Archive, name: str, share: float = 0.05) -> bool:
-    """Whether a name tells something: each of its words in the memory, the rarest in few passages."""
+def rarity(archive: Archive, name: str, share: float = 0.05) -> float:
+    """How much a name tells, from 0 to 1: the idf of its rarest word against that of a word met once; 0 for a name
+    with a word that is not in memory, and for one that stands in more than `share` of the passages."""
     counts = [archive.frequency(stem) for stem in stems(name)]
-    return bool(counts) and 0 < min(n for n, _ in counts) <= max(3, share * counts[0][1])
+    if not counts or min(counts)[0] == 0:
+        return 0.0
+    rarest, total = min(counts)
+    if rarest > max(3, share * total):
+        return 0.0
+    return math.log((total + 1) / rarest) / math.log(total + 1)
 
 
 def covered(wanted: Iterable[str], texts: Iterable[str]) -> set[str]:

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from ...stores.analyzer import stems
 from ...stores.archive import Archive
-from .integrate import weight
-from .reading import names, rare, terms, titles
+from .reading import names, rarity, terms, titles
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ...stores.records import Hit
-    from ..reflect import ReflectQuestion, Reflection
+    from ..reflect import Reflection, ReflectQuestion
 
-_PAGES = 3  # from the top of the ranking, in which names are met
-_LEADS = 3  # followed in one round
-_TRIED = 40  # names looked at
+_PASSAGES = 12  # from the top of the ranking, in which names are met
+_LEADS = 4  # followed in one round
+_TRIED = 20  # names looked at in a passage
 _CANDIDATES = 200
 
 
@@ -34,44 +33,41 @@ def reflect(archive: Archive, question: ReflectQuestion) -> Reflection:
     missing = [word for stem, word in wanted.items() if stem not in here]
     if any(wanted.keys() <= own for own in seen.values()):
         return Reflection(enough=True)
-    leads = _leads(archive, question, wanted)
-    return Reflection(enough=False, missing=missing, request=question.question if leads else "", names=leads)
+    leads, left = _leads(archive, question, wanted)
+    request = " ".join(left) or question.question
+    return Reflection(enough=False, missing=missing, request=request if leads else "", names=leads)
 
 
-def _leads(archive: Archive, question: ReflectQuestion, wanted: dict[str, str]) -> list[str]:
-    """Names that were not asked for yet, the most promising first.
+def _leads(archive: Archive, question: ReflectQuestion, wanted: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Names that were not asked for yet, the most promising first, and the words that their pages leave open.
 
-    A lead's promise is how sure the page is on which it was met, times how well the passages or the page it leads to
-    cover what that page leaves open.
+    A lead's promise is how near the passage is in which it was met, times how rare the name is, times how well what
+    it leads to covers what the page of that passage leaves open.
     """
     asked = set(stems(question.question)) | {stem for query in question.asked for stem in stems(query)}
     promise: dict[str, float] = {}
-    by_page = _by_page(question.evidence)
-    for page_id in list(by_page)[:_PAGES]:
-        hits = by_page[page_id]
-        sure = hits[0].score / question.evidence[0].score
-        left = wanted.keys() - _stems_of(archive, page_id)
-        text = "\n".join(hit.text for hit in sorted(hits, key=lambda hit: hit.start))
-        found = _found(archive, left)
-        for name in _new_names(archive, text, asked):
-            promise[name] = max(promise.get(name, 0.0), sure * (0.5 + _covers(archive, name, found)))
-    return sorted(promise, key=lambda name: -promise[name])[:_LEADS]
+    found: dict[str, list[Hit]] = {}
+    best = question.evidence[0] if question.evidence else None
+    for hit in question.evidence[:_PASSAGES]:
+        left = wanted.keys() - _stems_of(archive, hit.page_id)
+        if hit.page_id not in found:
+            found[hit.page_id] = archive.keyword(" ".join(left), _CANDIDATES) if left else []
+        for name in _new_names(archive, hit.text, asked):
+            covers = _covers(archive, name, found[hit.page_id])
+            worth = hit.score / question.evidence[0].score * rarity(archive, name) * (0.5 + covers)
+            promise[name] = max(promise.get(name, 0.0), worth)
+    open_words = [word for stem, word in wanted.items() if best and stem not in _stems_of(archive, best.page_id)]
+    return sorted(promise, key=lambda name: -promise[name])[:_LEADS], open_words
 
 
 def _new_names(archive: Archive, text: str, asked: Collection[str]) -> list[str]:
     """Titles of known pages first, then names that are rare enough to lead somewhere."""
     new = [title for title in titles(archive, text) if not set(stems(title)) <= set(asked)]
     for name in names(text):
-        if name not in new and name not in archive.speakers and not set(stems(name)) <= set(asked):
-            if rare(archive, name):
-                new.append(name)
+        known = name in new or name in archive.speakers or set(stems(name)) <= set(asked)
+        if not known and rarity(archive, name) > 0:
+            new.append(name)
     return new[:_TRIED]
-
-
-def _found(archive: Archive, left: Collection[str]) -> list[Hit]:
-    """Passages that cover what is left open, scores brought to 1 at the top."""
-    hits = archive.keyword(" ".join(left), _CANDIDATES) if left else []
-    return hits
 
 
 def _covers(archive: Archive, name: str, found: list[Hit]) -> float:
@@ -82,16 +78,6 @@ def _covers(archive: Archive, name: str, found: list[Hit]) -> float:
     return 0.0
 
 
-def _by_page(evidence: object) -> dict[str, list[Hit]]:
-    pages: dict[str, list[Hit]] = {}
-    for hit in evidence:  # type: ignore[attr-defined]
-        pages.setdefault(hit.page_id, []).append(hit)
-    return pages
-
-
 def _stems_of(archive: Archive, page_id: str) -> set[str]:
     page = archive.page(page_id)
     return set(stems(f"{page.header} {page.text}"))
-
-
-__all__ = ["reflect", "weight"]
