@@ -21,7 +21,7 @@ _SPEAKERS = {"human": "user", "ai": "assistant"}
 SessionLike = Session | str | Mapping[str, Any] | Sequence[Any]
 
 
-def accept(archive: Archive) -> Callable[[MemorizerState], dict[str, Any]]:
+def accept(archive: Archive) -> Callable[..., dict[str, Any]]:
     """The node: `session` in any form, or the number of one that waits in the `journal` → its entry there."""
 
     def node(state: MemorizerState) -> dict[str, Any]:
@@ -81,7 +81,8 @@ def _as_session(session: SessionLike) -> Session:
     if isinstance(session, BaseMessage):
         return Session(messages=[session])
     if isinstance(session, Sequence):
-        return Session(messages=session)
+        messages: Sequence[Any] = session
+        return Session(messages=messages)
     raise BadInput(f"Cannot memorize a {type(session).__name__}; pass a text, a Session, or a list of messages.")
 
 

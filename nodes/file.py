@@ -11,7 +11,7 @@ from ..stores.journal import PageDraft, PassageDraft
 from .states import MemorizerState
 
 
-def file(archive: Archive) -> Callable[[MemorizerState], dict[str, Any]]:
+def file(archive: Archive) -> Callable[..., dict[str, Any]]:
     """The node: drafts → pages with ids. A session that another process filed meanwhile is a duplicate."""
 
     def node(state: MemorizerState) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..stores.records import Hit
 from .ask import Answerer, Task
 from .cite import cite
 from .evidence import EVIDENCE, READ, as_hit, merged, shown
+from .prompt import fence
 from .rules.integrate import integrate as by_rules
 from .states import ResearcherState
 from .step import Body, Steps
@@ -62,7 +63,7 @@ class IntegrateQuestion:
         return {
             "question": self.question,
             "request": self.request,
-            "known": "\n".join(known) or "Nothing yet.",
+            "known": fence("\n".join(known)) if known else "Nothing yet.",
             "evidence": shown(self.archive, self.fresh),
         }
 

@@ -30,7 +30,7 @@ class MemorizeQuestion:
 
     def shown(self) -> Mapping[str, str]:
         """For `prompts/memorize.md`."""
-        return {"header": self.header, "page": fence(self.text), "outline": self.outline()}
+        return {"page": fence(f"{self.header}\n\n{self.text}"), "outline": self.outline()}
 
 
 class Memo(BaseModel):

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..stores.errors import BadInput
 
-TOOLS = ("keyword", "vector", "page_id")
 Output = Literal["integration", "snippets", "pages"]
 Tool = Literal["keyword", "vector", "page_id"]
+TOOLS: tuple[Tool, ...] = ("keyword", "vector", "page_id")
 
 
 class ResearchOptions(BaseModel):
@@ -19,12 +19,16 @@ class ResearchOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    depth: int = Field(3, ge=1, le=20, description="Rounds of plan, search, integrate and reflect, at most.")
-    output: Output = Field("snippets", description="The integration alone, or followed by passages or whole pages.")
-    context_tokens: int = Field(2000, ge=16, description="The context is never longer than this many tokens.")
-    pages: int | None = Field(None, ge=1, description="How many pages may speak in the context; unset: no limit.")
-    tools: tuple[Tool, ...] = Field(TOOLS, min_length=1, description="Which searches may be used.")
-    k: int = Field(200, ge=1, le=10_000, description="Passages that each search may return.")
+    depth: int = Field(default=3, ge=1, le=20, description="Rounds of plan, search, integrate and reflect, at most.")
+    output: Output = Field(
+        default="snippets", description="The integration alone, or followed by passages or whole pages."
+    )
+    context_tokens: int = Field(default=2000, ge=16, description="The context is never longer than this many tokens.")
+    pages: int | None = Field(
+        default=None, ge=1, description="How many pages may speak in the context; unset: no limit."
+    )
+    tools: tuple[Tool, ...] = Field(default=TOOLS, min_length=1, description="Which searches may be used.")
+    k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return.")
 
 
 class MemorizeOptions(BaseModel):
@@ -32,7 +36,7 @@ class MemorizeOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    page_tokens: int = Field(2048, ge=16, description="Sessions longer than this become several pages.")
+    page_tokens: int = Field(default=2048, ge=16, description="Sessions longer than this become several pages.")
 
 
 Options = TypeVar("Options", ResearchOptions, MemorizeOptions)
@@ -45,8 +49,8 @@ def changed(options: Options, changes: Mapping[str, Any]) -> Options:
         return type(options).model_validate({**options.model_dump(), **given})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        name = ".".join(str(part) for part in first["loc"]) or "options"
-        raise BadInput(f"{name}={first.get('input')!r}: {first['msg']}.") from error
+        name = str(first["loc"][0]) if first["loc"] else "options"
+        raise BadInput(f"{name}: {first['msg']}; got {first.get('input')!r}.") from error
 
 
 def read(context: Any, defaults: Options) -> Options:

@@ -15,6 +15,7 @@ from ..stores.archive import Archive
 from .ask import Answerer, Task
 from .options import ResearchOptions, Tool, read
 from .outline import outline
+from .prompt import fence
 from .rules.plan import plan as by_rules
 from .states import ResearcherState
 from .step import Body, Steps
@@ -54,7 +55,7 @@ class PlanQuestion:
             "question": self.question,
             "request": self.request,
             "tools": ", ".join(self.tools),
-            "known": "\n".join(f"- {statement}" for statement in self.known) or "Nothing yet.",
+            "known": fence("\n".join(f"- {statement}" for statement in self.known)) if self.known else "Nothing yet.",
             "outline": self.outline(),
         }
 
@@ -79,7 +80,7 @@ def plan(archive: Archive, answerer: Answerer, defaults: ResearchOptions) -> Bod
         )
         answer, cost = yield from answerer.ask(PLAN, question)
         asked = list(state.get("asked") or [])
-        queries = []
+        queries: list[dict[str, Any]] = []
         for query in answer.queries:
             key = f"{query.tool}:{query.text}"
             if query.tool in options.tools and key not in asked and len(queries) < _MOST_QUERIES:

@@ -14,6 +14,7 @@ from ..stores.records import Hit
 from .ask import Answerer, Task
 from .evidence import as_hit
 from .options import ResearchOptions, read
+from .prompt import fence
 from .rules.reflect import reflect as by_rules
 from .states import ResearcherState
 from .step import Body, Steps
@@ -24,7 +25,7 @@ class Reflection(BaseModel):
 
     enough: bool = Field(description="true when the statements answer the whole question.")
     missing: list[str] = Field(default_factory=list, description="What is still not known, a few words each.")
-    request: str = Field("", description="What to look for next, one sentence; empty when enough.")
+    request: str = Field(default="", description="What to look for next, one sentence; empty when enough.")
     names: list[str] = Field(default_factory=list, description="Names newly met that may lead on, as they are written.")
 
 
@@ -43,7 +44,7 @@ class ReflectQuestion:
         return {
             "question": self.question,
             "needs": "\n".join(f"- {need}" for need in self.needs) or "- the question itself",
-            "known": "\n".join(f"- {statement['text']}" for statement in self.known) or "Nothing.",
+            "known": fence("\n".join(f"- {s['text']}" for s in self.known)) if self.known else "Nothing.",
             "asked": "\n".join(f"- {query}" for query in self.asked) or "Nothing.",
         }
 
@@ -71,6 +72,7 @@ def reflect(archive: Archive, answerer: Answerer, defaults: ResearchOptions) -> 
         stopped = "enough" if enough else "depth" if state["statements"] else "no_evidence"
         trace = {**state["round"], "enough": enough, "missing": answer.missing}
         trace["next"] = "" if last else answer.request
+        trace["names"] = [] if last else answer.names
         runtime.stream_writer({"event": "reflected", "round": number, "enough": enough, "missing": answer.missing})
         return {
             "enough": enough,

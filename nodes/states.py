@@ -26,7 +26,7 @@ class MemorizerState(MemorizerInput, MemorizerOutput, total=False):
     """`pages` are drafts: `{text, title, passages: [{start, end, speaker}], header, memo}`."""
 
     pages: list[dict[str, Any]]
-    usage: Annotated[list[dict[str, Any]], add]  # type: ignore[misc]  # the same key, with its reducer
+    usage: Annotated[list[dict[str, Any]], add]
 
 
 class ResearcherInput(TypedDict):
@@ -60,5 +60,5 @@ class ResearcherState(ResearcherOutput, total=False):
     statements: list[dict[str, Any]]
     asked: list[str]
     round: dict[str, Any]
-    rounds: Annotated[list[dict[str, Any]], add]  # type: ignore[misc]
-    usage: Annotated[list[dict[str, Any]], add]  # type: ignore[misc]
+    rounds: Annotated[list[dict[str, Any]], add]
+    usage: Annotated[list[dict[str, Any]], add]

@@ -49,7 +49,7 @@ class ChromaVectors:
             if not count or not np.any(vector):
                 return []
             found = self._collection.query(
-                query_embeddings=[vector],
+                query_embeddings=vector.reshape(1, -1),
                 n_results=min(k, count),
                 where={"namespace": namespace} if self._many(namespace) else None,
                 include=["distances"],

@@ -155,7 +155,7 @@ class Journal:
             "SELECT id, time, metadata, payload FROM session WHERE n = ?", (n,)
         ).fetchone()
         ids = tuple(row[0] for row in db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (n,)))
-        content = json.loads(payload) if payload else {"text": "", "turns": []}
+        content: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
         return Accepted(
             n=n,
             session_id=session_id,
@@ -192,7 +192,8 @@ def _insert_page(
         'INSERT INTO passage (page, start, "end", speaker, stems) VALUES (?, ?, ?, ?, ?)',
         [(seq, p.start, p.end, p.speaker, " ".join(p.stems)) for p in page.passages],
     )
-    return int(seq)
+    assert seq is not None, "an insert has a row"
+    return seq
 
 
 def _time(value: str | None) -> datetime | None:

@@ -63,7 +63,8 @@ class Pages:
     ) -> list[Page]:
         """In the order their sessions were accepted. `within` leaves out pages without a time; `newest` keeps
         the last so many; ids bound a range, both ends included."""
-        conditions, values = ["page.namespace = ?"], []
+        conditions: list[str] = ["page.namespace = ?"]
+        values: list[str | float] = []
         if session_id is not None:
             conditions.append("session.id = ?")
             values.append(session_id)

@@ -15,7 +15,7 @@ class SearchInput(BaseModel):
     """What a model gives to a search."""
 
     query: str = Field(min_length=1, max_length=2000, description="What to search for.")
-    k: int = Field(10, ge=1, le=100, description="How many passages at most.")
+    k: int = Field(default=10, ge=1, le=100, description="How many passages at most.")
 
 
 class _Search(Protocol):
