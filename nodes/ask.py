@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -11,7 +10,6 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel
 
-from ..stores.archive import Archive
 from ..stores.errors import ModelReplyError
 from .prompt import Shown, render
 from .reply import Unreadable, parse
@@ -23,11 +21,11 @@ A = TypeVar("A", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Task(Generic[Q, A]):
-    """What one step asks. `name` is also the name of its prompt, `prompts/<name>.md`; `rules` answer without a model."""
+    """What one step asks. `name` is also that of its prompt, `prompts/<name>.md`, and of its rules, `rules/<name>.py`."""
 
     name: str
+    question: type[Q]
     answer: type[A]
-    rules: Callable[[Archive, Q], A]
 
 
 class Answerer(Protocol):
@@ -35,18 +33,6 @@ class Answerer(Protocol):
 
     def ask(self, task: Task[Q, A], question: Q) -> Steps[tuple[A, list[dict[str, Any]]]]:
         """The answer, or a `ModelError`."""
-
-
-class Rules:
-    """Answers from the words alone: no model, no network, the same answer every time."""
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-
-    def ask(self, task: Task[Q, A], question: Q) -> Steps[tuple[A, list[dict[str, Any]]]]:
-        """Never waits."""
-        return task.rules(self._archive, question), []
-        yield  # makes this a generator, like every answerer
 
 
 class Model:

@@ -9,6 +9,7 @@ from ..stores.archive import Archive
 from ..stores.records import Citation, Hit, Page
 from ..stores.times import order_key, show
 
+_PASSED_OVER = 6  # passages that do not fit, before the filling ends
 _MARK = len(" [99]")  # what a citation mark is reckoned at; the last check is exact
 
 
@@ -55,9 +56,15 @@ class Context:
 
     def add_passages(self, hits: Sequence[Hit]) -> None:
         """Best first; neighbours on a page are joined to one span with one citation."""
+        passed_over = 0
         for hit in hits:
             place = (hit.page_id, hit.start, hit.end)
-            if place not in self._said and not self._add(*place) and not self._statements and not self._spans:
+            if place in self._said or self._add(*place):
+                continue
+            passed_over += 1
+            if passed_over > _PASSED_OVER:  # what would still fit by being short is no evidence
+                break
+            if not self._statements and not self._spans:
                 page = self._archive.page(hit.page_id)
                 left = self._room - self._used - len(_head(page)) - _MARK - 3
                 cut = page.text.rfind(" ", hit.start, hit.start + max(0, left))

@@ -17,7 +17,6 @@ from .ask import Answerer, Task
 from .cite import cite
 from .evidence import EVIDENCE, READ, as_hit, merged, shown
 from .prompt import fence
-from .rules.integrate import integrate as by_rules
 from .states import ResearcherState
 from .step import Body, Steps
 
@@ -68,7 +67,7 @@ class IntegrateQuestion:
         }
 
 
-INTEGRATE = Task("integrate", Integration, by_rules)
+INTEGRATE = Task("integrate", IntegrateQuestion, Integration)
 
 
 def integrate(archive: Archive, answerer: Answerer, weight: Mapping[str, float]) -> Body:

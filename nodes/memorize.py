@@ -15,7 +15,6 @@ from ..stores.times import show
 from .ask import Answerer, Task
 from .outline import outline
 from .prompt import fence
-from .rules.memorize import memorize as by_rules
 from .states import MemorizerState
 from .step import Body, Steps
 
@@ -43,7 +42,7 @@ class Memo(BaseModel):
     )
 
 
-MEMORIZE = Task("memorize", Memo, by_rules)
+MEMORIZE = Task("memorize", MemorizeQuestion, Memo)
 
 
 def memorize(archive: Archive, answerer: Answerer) -> Body:

@@ -16,7 +16,6 @@ from .ask import Answerer, Task
 from .options import ResearchOptions, Tool, read
 from .outline import outline
 from .prompt import fence
-from .rules.plan import plan as by_rules
 from .states import ResearcherState
 from .step import Body, Steps
 
@@ -60,7 +59,7 @@ class PlanQuestion:
         }
 
 
-PLAN = Task("plan", SearchPlan, by_rules)
+PLAN = Task("plan", PlanQuestion, SearchPlan)
 
 
 def plan(archive: Archive, answerer: Answerer, defaults: ResearchOptions) -> Body:

@@ -15,7 +15,6 @@ from .ask import Answerer, Task
 from .evidence import as_hit
 from .options import ResearchOptions, read
 from .prompt import fence
-from .rules.reflect import reflect as by_rules
 from .states import ResearcherState
 from .step import Body, Steps
 
@@ -49,7 +48,7 @@ class ReflectQuestion:
         }
 
 
-REFLECT = Task("reflect", Reflection, by_rules)
+REFLECT = Task("reflect", ReflectQuestion, Reflection)
 
 
 def reflect(archive: Archive, answerer: Answerer, defaults: ResearchOptions) -> Body:

@@ -117,20 +117,17 @@ def test_four_times_the_line_takes_about_four_times_as_long(line: Callable[[int]
     assert taken(line(4 * MEGABYTE)) < 10 * max(taken(line(MEGABYTE)), 0.01)
 
 
-def test_ten_megabytes_of_one_line_are_read_in_moments() -> None:
-    assert taken(LINES["prose"](10 * MEGABYTE)) < 15
-
-
-def test_a_long_run_of_combining_marks_takes_no_longer_than_other_text() -> None:
+def test_a_long_run_of_combining_marks_takes_time_in_proportion_to_its_length() -> None:
     # Canonical ordering sorts each run of marks by insertion: quadratic in the run.
-    assert taken("a" + "\u0301\u0323" * 20_000) < 0.3
+    marks = "\u0301\u0323"
+    assert taken("a" + marks * 40_000) < 10 * max(taken("a" + marks * 10_000), 0.005)
 
 
 def taken(text: str) -> float:
-    """Seconds that `stems` takes, the better of two runs."""
+    """Seconds of this thread's CPU that `stems` takes, the best of three runs."""
     seconds = []
-    for _ in range(2):
-        started = time.perf_counter()
+    for _ in range(3):
+        started = time.thread_time()
         stems(text)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.thread_time() - started)
     return min(seconds)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ...stores.analyzer import stems
 from ...stores.archive import Archive
 from ...stores.records import Hit
+from ..integrate import IntegrateQuestion, Integration, Source, Statement
 from .reading import terms
-
-if TYPE_CHECKING:
-    from ..integrate import IntegrateQuestion, Integration
 
 _LOOKED_AT = 12  # passages from the top of the ranking
 _MOST = 5  # statements
 _NEAR_BEST = 0.85  # a passage this near to the best is said even if it covers nothing new
+_WEAK = 0.5  # a passage below this share of the best one's score is no statement, whatever it covers
 _LEAST = 0.45  # of the question's weight must be covered, else nothing was found
 
 
@@ -26,8 +24,6 @@ def integrate(archive: Archive, question: IntegrateQuestion) -> Integration:
     No statement at all when the passages cover less than half of what the question turns on, weighed by rarity:
     that they are the nearest does not make them an answer.
     """
-    from ..integrate import Integration, Source, Statement
-
     chosen = choose(archive, question.question, question.evidence)
     return Integration(
         statements=[
@@ -43,6 +39,8 @@ def choose(archive: Archive, question: str, hits: Sequence[Hit]) -> list[Hit]:
     chosen: list[Hit] = []
     covered: set[str] = set()
     for hit in hits[:_LOOKED_AT]:
+        if hit.score < _WEAK * hits[0].score:
+            break
         own = {stem for stem in stems(_seen(archive, hit)) if stem in wanted}
         fresh = own - covered
         if not chosen or fresh or (len(chosen) < 3 and hit.score >= _NEAR_BEST * hits[0].score):

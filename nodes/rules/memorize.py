@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from ...stores.analyzer import stems
 from ...stores.archive import Archive
-
-if TYPE_CHECKING:
-    from ..memorize import Memo, MemorizeQuestion
+from ..memorize import Memo, MemorizeQuestion
 
 MEMO_CHARS = 240
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
@@ -23,8 +20,6 @@ def memorize(archive: Archive, question: MemorizeQuestion) -> Memo:
     A sentence's salience is the mean, over its distinct terms, of how often a term stands in the page times how
     rare it is in the memory, with a floor on length so that short exclamations do not win; numbers count double.
     """
-    from ..memorize import Memo
-
     sentences = [match.group().strip() for match in _SENTENCE.finditer(question.text[:20_000])]
     analyzed = [(sentence, set(stems(sentence))) for sentence in sentences]
     here = Counter(stem for _, own in analyzed for stem in own)

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from ...stores.archive import Archive
 from ...stores.times import spans
+from ..plan import PlanQuestion, Query, SearchPlan
 from .reading import terms, titles
 
-if TYPE_CHECKING:
-    from ..plan import PlanQuestion, SearchPlan
-
 _PAGE_ID = re.compile(r"\b(?=[a-z0-9]*\d)[0-9a-hjkmnp-tv-z]{12}\b")
+_LONGEST = 2000  # characters of a query; the words of a longer request are found by its beginning
 _SESSION = re.compile(r"\bsession[_ :]+[\"'“]?([\w./-]+)", re.I)
 
 
 def plan(archive: Archive, question: PlanQuestion) -> SearchPlan:
     """First round: the question as it stands to keyword and vector search, and to page_id what it says of ids,
     sessions, titles and times. Later rounds: each newly met name with the words that are still uncovered."""
-    from ..plan import Query, SearchPlan
-
     queries: list[Query] = []
+    request = question.request[:_LONGEST]
     if question.first:
-        queries += [Query(tool="keyword", text=question.request), Query(tool="vector", text=question.request)]
-        queries += [Query(tool="page_id", text=f"title: {title}") for title in titles(archive, question.request)]
-        queries += [Query(tool="page_id", text=match) for match in _PAGE_ID.findall(question.request)]
-        queries += [Query(tool="page_id", text=f"session: {match}") for match in _SESSION.findall(question.request)]
-        if spans(question.request):
-            queries.append(Query(tool="page_id", text=question.request))
-        return SearchPlan(needs=_needs(question.request), queries=queries)
-    wanted = " ".join(terms(archive, question.request).values())
+        queries += [Query(tool="keyword", text=request), Query(tool="vector", text=request)]
+        queries += [Query(tool="page_id", text=f"title: {title}") for title in titles(archive, request)]
+        queries += [Query(tool="page_id", text=match) for match in _PAGE_ID.findall(request)]
+        queries += [Query(tool="page_id", text=f"session: {match}") for match in _SESSION.findall(request)]
+        if spans(request):
+            queries.append(Query(tool="page_id", text=request))
+        return SearchPlan(needs=_needs(request), queries=queries)
+    wanted = " ".join(terms(archive, request).values())
     for name in question.names:
         queries += [Query(tool="page_id", text=f"title: {title}") for title in titles(archive, name)]
-        queries += [Query(tool=tool, text=f"{name} {wanted}".strip()) for tool in ("keyword", "vector")]
+        queries += [Query(tool=tool, text=f"{name} {wanted}".strip()[:_LONGEST]) for tool in ("keyword", "vector")]
     if not question.names and wanted:
         queries += [Query(tool="keyword", text=wanted), Query(tool="vector", text=wanted)]
-    return SearchPlan(needs=[question.request], queries=queries)
+    return SearchPlan(needs=[request], queries=queries)
 
 
 def _needs(request: str) -> list[str]:

@@ -53,7 +53,8 @@ def names(text: str) -> list[str]:
 
 def _plain(word: str) -> bool:
     """Whether a capitalised word is no name by itself."""
-    return word.lower() in STOP_WORDS or word.lower() in _CALENDAR
+    low = word.lower()
+    return low in STOP_WORDS or low.removesuffix("s") in _CALENDAR
 
 
 def _pronoun(word: str) -> bool:

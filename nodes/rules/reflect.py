@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...stores.analyzer import stems
+from ...stores.analyzer import stems, words
 from ...stores.archive import Archive
+from ..reflect import Reflection, ReflectQuestion
+from .integrate import weight
 from .reading import names, rarity, terms, titles
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ...stores.records import Hit
-    from ..reflect import Reflection, ReflectQuestion
-
 _PASSAGES = 12  # from the top of the ranking, in which names are met
 _LEADS = 4  # followed in one round
 _TRIED = 20  # names looked at in a passage
+_FAR = 6  # words
 _CANDIDATES = 200
 
 
@@ -24,8 +25,6 @@ def reflect(archive: Archive, question: ReflectQuestion) -> Reflection:
     """What is missing are the terms that no statement covers. It is enough when a single page covers them all:
     scattered over pages they may come from different stories. Names met on the best pages are leads; the most
     promising ones are followed."""
-    from ..reflect import Reflection
-
     wanted = terms(archive, question.question)
     cited = [citation["page_id"] for statement in question.known for citation in statement["citations"]]
     seen = {page_id: _stems_of(archive, page_id) for page_id in dict.fromkeys(cited)}
@@ -41,20 +40,22 @@ def reflect(archive: Archive, question: ReflectQuestion) -> Reflection:
 def _leads(archive: Archive, question: ReflectQuestion, wanted: dict[str, str]) -> tuple[list[str], list[str]]:
     """Names that were not asked for yet, the most promising first, and the words that their pages leave open.
 
-    A lead's promise is how near the passage is in which it was met, times how rare the name is, times how well what
-    it leads to covers what the page of that passage leaves open.
+    A lead's promise is the passage's share of the best score, times how rare the name is, times how near it stands
+    to the question's words, times how well what it leads to covers what the page leaves open.
     """
     asked = set(stems(question.question)) | {stem for query in question.asked for stem in stems(query)}
     promise: dict[str, float] = {}
     found: dict[str, list[Hit]] = {}
     best = question.evidence[0] if question.evidence else None
+    weights = {stem: weight(archive, stem) for stem in wanted}
     for hit in question.evidence[:_PASSAGES]:
         left = wanted.keys() - _stems_of(archive, hit.page_id)
         if hit.page_id not in found:
             found[hit.page_id] = archive.keyword(" ".join(left), _CANDIDATES) if left else []
         for name in _new_names(archive, hit.text, asked):
             covers = _covers(archive, name, found[hit.page_id])
-            worth = hit.score / question.evidence[0].score * rarity(archive, name) * (0.5 + covers)
+            near = _nearness(hit.text, name, weights)
+            worth = hit.score / question.evidence[0].score * rarity(archive, name) * near * (0.5 + covers)
             promise[name] = max(promise.get(name, 0.0), worth)
     open_words = [word for stem, word in wanted.items() if best and stem not in _stems_of(archive, best.page_id)]
     return sorted(promise, key=lambda name: -promise[name])[:_LEADS], open_words
@@ -68,6 +69,21 @@ def _new_names(archive: Archive, text: str, asked: Collection[str]) -> list[str]
         if not known and rarity(archive, name) > 0:
             new.append(name)
     return new[:_TRIED]
+
+
+def _nearness(text: str, name: str, weights: dict[str, float]) -> float:
+    """From 0.5 to 1.5: which share of the question's words, by weight, stands beside the name; a word counts less
+    with its distance, and half as much when `_FAR` words lie between."""
+    at = len(words(text[: text.find(name)]))
+    length = max(1, len(words(name)))
+    nearest: dict[str, int] = {}
+    for place, word in enumerate(words(text)):
+        for stem in stems(word):
+            if stem in weights:
+                distance = max(0, at - place, place - at - length + 1)
+                nearest[stem] = min(distance, nearest.get(stem, distance))
+    total = sum(weights.values()) or 1.0
+    return 0.5 + sum(weights[stem] / (1 + distance / _FAR) for stem, distance in nearest.items()) / total
 
 
 def _covers(archive: Archive, name: str, found: list[Hit]) -> float:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .cli.output import citation_rows, columns, console, count, progress, say
 from .formats import parse_sessions
 from .memory import Memory
+from .research import following
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -109,8 +110,8 @@ def _steps(question: str, one: Mapping[str, Any]) -> Iterator[tuple[str, str, st
         yield "found", f"{fresh}; {known} known now", ""
     if one["missing"]:
         yield "missing", ", ".join(one["missing"]), "yellow"
-    if one["next"] not in ("", question):
-        yield "next", one["next"], ""
+    if one["next"]:
+        yield "next", following(one), ""
 
 
 def _last_words(memory_path: str | Path) -> None:

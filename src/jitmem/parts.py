@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from .graphs.memorizer import memorizer
 from .graphs.researcher import researcher
 from .models import chat_model, embedding_model
-from .nodes.ask import Answerer, Model, Rules
+from .nodes.ask import Answerer, Model
 from .nodes.options import MemorizeOptions, ResearchOptions
+from .nodes.rules.answerer import Rules
 from .stores.archive import Archive
 from .stores.chroma import OwnedChroma
 from .stores.connection import Database

@@ -65,3 +65,9 @@ class Research:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+
+def following(round_: Mapping[str, Any]) -> str:
+    """What a round of the trace asks next, with the names that it follows."""
+    names = ", ".join(round_["names"])
+    return f"{names}: {round_['next']}" if names else str(round_["next"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..research import following
 from ..stores.errors import BadInput
 from .output import citation_rows, console, count, say, say_json, say_rows
 from .where import Where, command
@@ -116,8 +117,8 @@ def _show_round(number: int, one: Mapping[str, Any]) -> None:
         say(f"  statement  {' '.join(statement.split())}")
     if one["missing"]:
         say(f"  missing    {', '.join(one['missing'])}")
-    if one["next"] not in ("", one["request"]):
-        say(f"  next       {one['next']}")
+    if one["next"]:
+        say(f"  next       {following(one)}")
     say(f"  enough     {'yes' if one['enough'] else 'no'}\n")
 
 
