@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from scripted import ScriptedModel
 
 from jitmem import Citation, Memory, UnknownRecord
 from jitmem.nodes.cite import cite
@@ -121,27 +117,6 @@ def test_every_span_with_a_word_can_be_cited(archive: Archive, page_id: str, sta
         assert citation == Citation(page_id, start, start + len(quote), quote)
 
 
-class Scripted(BaseChatModel):
-    """Answers each step with what the script has for it."""
-
-    script: dict[str, Any]
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        assert run_manager is not None
-        answer = self.script[run_manager.metadata["jitmem_step"]]
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(json.dumps(answer)))])
-
-
 def test_a_page_that_was_not_retrieved_cannot_be_cited(memory: Memory) -> None:
     mill = memory.memorize("Ana bought the mill in Porto.").page_ids[0]
     bank = memory.memorize("Ben works at the bank in Lisbon.").page_ids[0]
@@ -152,11 +127,11 @@ def test_a_page_that_was_not_retrieved_cannot_be_cited(memory: Memory) -> None:
         {"text": "Ana is rich.", "sources": [{"page_id": mill, "quote": "is rich"}]},
         {"text": "All is well.", "sources": [{"page_id": "000000000000", "quote": "well"}]},
     ]
-    model = Scripted(
-        script={
-            "plan": {"needs": ["what Ana bought"], "queries": [{"tool": "keyword", "text": "mill"}]},
-            "integrate": {"statements": statements},
-            "reflect": {"enough": True},
+    model = ScriptedModel(
+        lines={
+            "plan": [json.dumps({"needs": ["what Ana bought"], "queries": [{"tool": "keyword", "text": "mill"}]})],
+            "integrate": [json.dumps({"statements": statements})],
+            "reflect": [json.dumps({"enough": True})],
         }
     )
     with Memory.open(memory._parts.database.path.parent, model=model) as asked:

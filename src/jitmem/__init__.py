@@ -29,30 +29,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ERRORS = (
-    "BadInput",
-    "JitmemError",
-    "MemoryNotFound",
-    "MissingPackage",
-    "ModelError",
-    "ModelReplyError",
-    "ModelUnavailable",
-    "NotOurStore",
-    "SessionConflict",
-    "StoreClosed",
-    "StoreDamaged",
-    "StoreFull",
-    "StoreIsNewer",
-    "StoreReadOnly",
-    "UnknownRecord",
-)
-_HOME = {
-    "Memory": "memory",
-    "Research": "research",
-    **dict.fromkeys(("Citation", "Filed", "Hit", "Page", "Passage", "Session"), "stores.records"),
-    **dict.fromkeys(_ERRORS, "stores.errors"),
-}
-
 __all__ = [
     "BadInput",
     "Citation",
@@ -79,11 +55,17 @@ __all__ = [
     "UnknownRecord",
 ]
 
+_HOME = {
+    "Memory": "memory",
+    "Research": "research",
+    **dict.fromkeys(("Citation", "Filed", "Hit", "Page", "Passage", "Session"), "stores.records"),
+}
+
 
 def __getattr__(name: str) -> Any:
     """Names are imported when they are first used, so that `import jitmem` costs next to nothing."""
-    if name not in _HOME:
+    if name not in __all__:
         raise AttributeError(f"module 'jitmem' has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    value = getattr(import_module(f".{_HOME.get(name, 'stores.errors')}", __name__), name)
     globals()[name] = value
     return value
