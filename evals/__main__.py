@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ..stores.errors import JitmemError
+from ..stores.errors import BadInput, JitmemError
 from .datasets import DataSet, load
 from .retrieval import measure
 
@@ -37,7 +37,7 @@ def retrieval(
     try:
         for path in data:
             loaded = load(path)
-            depths = [int(part) for part in depth.split(",") if part] or _usual(loaded)
+            depths = _depths(depth) or _usual(loaded)
             with _bar() as bar:
                 task = bar.add_task(loaded.name, total=None)
                 results.append(
@@ -57,6 +57,13 @@ def retrieval(
     else:
         for result in results:
             Console().print(_table(result))
+
+
+def _depths(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise BadInput(f"--depth takes numbers separated by commas, such as 1,3; got {text!r}.") from error
 
 
 def _usual(data: DataSet) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from ..stores.archive import Archive
@@ -21,7 +21,24 @@ _FIELDS = tuple(field.name for field in fields(Hit))
 
 def as_hit(values: Mapping[str, Any]) -> Hit:
     """A hit from the plain values of a state."""
-    return Hit(**{name: values[name] for name in _FIELDS})
+    return Hit(
+        values["page_id"],
+        values["start"],
+        values["end"],
+        values["text"],
+        values["tool"],
+        values["score"],
+        values["speaker"],
+    )
+
+
+def as_plain(hit: Hit) -> dict[str, Any]:
+    """The plain values of a hit, for a state; `dataclasses.asdict` copies deeply and takes ten times as long."""
+    return {name: getattr(hit, name) for name in _FIELDS}
+
+
+def _scored(hit: Hit, score: float, tool: str) -> Hit:
+    return Hit(hit.page_id, hit.start, hit.end, hit.text, tool, score, hit.speaker)
 
 
 def merged(before: Sequence[Hit], fresh: Sequence[Hit]) -> list[Hit]:
@@ -35,12 +52,12 @@ def merged(before: Sequence[Hit], fresh: Sequence[Hit]) -> list[Hit]:
         known = hits.get(place)
         score = LATER_ROUND * hit.score
         if known is None:
-            hits[place] = replace(hit, score=score)
+            hits[place] = _scored(hit, score, hit.tool)
         else:
             tools = "+".join(dict.fromkeys([*known.tool.split("+"), *hit.tool.split("+")]))
             asked_for = "page_id" in hit.tool
             total = known.score + score if asked_for else max(known.score, score)
-            hits[place] = replace(known, score=total, tool=tools)
+            hits[place] = _scored(known, total, tools)
     return sorted(hits.values(), key=lambda hit: (-hit.score, hit.page_id, hit.start))
 
 

@@ -15,7 +15,7 @@ from ..stores.fusion import fuse, named_speaker
 from ..stores.records import Hit
 from .ask import Answerer, Task
 from .cite import cite
-from .evidence import EVIDENCE, READ, as_hit, merged, shown
+from .evidence import EVIDENCE, READ, as_hit, as_plain, merged, shown
 from .prompt import fence
 from .states import ResearcherState
 from .step import Body, Steps
@@ -114,7 +114,12 @@ def integrate(archive: Archive, answerer: Answerer, weight: Mapping[str, float])
             "statements": [statement["text"] for statement in statements],
             "dropped_citations": dropped,
         }
-        return {"evidence": [asdict(hit) for hit in evidence], "statements": statements, "round": trace, "usage": cost}
+        return {
+            "evidence": [as_plain(hit) for hit in evidence],
+            "statements": statements,
+            "round": trace,
+            "usage": cost,
+        }
 
     return node
 

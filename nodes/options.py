@@ -28,7 +28,7 @@ class ResearchOptions(BaseModel):
         default=None, ge=1, description="How many pages may speak in the context; unset: no limit."
     )
     tools: tuple[Tool, ...] = Field(default=TOOLS, min_length=1, description="Which searches may be used.")
-    k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return.")
+    k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return in a round.")
 
 
 class MemorizeOptions(BaseModel):

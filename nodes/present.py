@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -31,7 +31,7 @@ def _passages(archive: Archive, evidence: Sequence[Hit], page_ids: Sequence[str]
 
 
 def _whole_pages(archive: Archive, evidence: Sequence[Hit], page_ids: Sequence[str]) -> Sequence[Hit]:
-    pages = [archive.page(page_id) for page_id in page_ids[:PAGES]]
+    pages = [archive.page(page_id) for page_id in page_ids]
     return [hit for page in pages for hit in archive.passages(page, "page_id", 1.0)]
 
 
@@ -47,18 +47,29 @@ def present(archive: Archive, defaults: ResearchOptions) -> Callable[..., dict[s
         cited = [citation["page_id"] for statement in state["statements"] for citation in statement["citations"]]
         page_ids = list(dict.fromkeys([*cited, *(hit.page_id for hit in evidence)]))[: options.pages]
         context = Context(archive, options.context_tokens)
-        context.add_statements(state["statements"])
+        context.add_statements(_of(page_ids, state["statements"]))
         context.add_remark(remark(state))
-        context.add_passages(OUTPUTS[options.output](archive, evidence, page_ids))
+        shown = page_ids if options.pages or options.output != "pages" else page_ids[:PAGES]
+        context.add_passages(OUTPUTS[options.output](archive, evidence, shown))
         text, citations = context.text()
         return {"context": text, "citations": [asdict(citation) for citation in citations], "page_ids": page_ids}
 
     return node
 
 
+def _of(page_ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The statements with what they cite of these pages; one that cites none of them is left out."""
+    kept = []
+    for statement in statements:
+        citations = [citation for citation in statement["citations"] if citation["page_id"] in page_ids]
+        if citations:
+            kept.append({**statement, "citations": citations})
+    return kept
+
+
 def remark(state: ResearcherState) -> str:
     """What a reader must know of the gaps: nothing when it is enough."""
     unmet = ", ".join(state["unmet"])
     if state["stopped"] == "no_evidence":
-        return f"Not in memory: {unmet or state['question']}."
+        return f"Not in memory: {unmet or state['question'].strip().rstrip('?!.')}."
     return f"Not found: {unmet}." if unmet else ""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
 from ..stores.records import Hit
+from .evidence import as_plain
 from .options import ResearchOptions, read
 from .states import ResearcherState
 from .step import Body, Steps, Wait
+
+_LEAST = 20  # passages of one query; several queries share the number that a search may return
 
 
 class Search(Protocol):
@@ -29,18 +31,16 @@ def search(tool: Search, defaults: ResearchOptions) -> Body:
     """The node: the plan's queries for this tool → hits, each with the number of its query in the plan."""
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
-        k = read(runtime.context, defaults).k
+        queries = [(n, query["text"]) for n, query in enumerate(state["plan"]["queries"]) if query["tool"] == tool.name]
+        k = max(_LEAST, read(runtime.context, defaults).k // max(1, len(queries)))
         hits: list[dict[str, Any]] = []
-        for number, query in enumerate(state["plan"]["queries"]):
-            if query["tool"] != tool.name:
-                continue
-            text = query["text"]
+        for number, text in queries:
             found = yield Wait(
                 lambda text=text: tool.search(text, k),  # type: ignore[misc]
                 lambda text=text: tool.asearch(text, k),  # type: ignore[misc]
             )
             runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
-            hits += [{**asdict(hit), "query": number} for hit in found]
+            hits += [{**as_plain(hit), "query": number} for hit in found]
         return {"hits": hits}
 
     return node

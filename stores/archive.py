@@ -39,6 +39,7 @@ class Archive:
         self._places: dict[int, Passage] = {}
         self._by_page: dict[str, list[Passage]] = {}
         self._page = lru_cache(maxsize=4096)(self.pages.page)
+        self.page_stems = lru_cache(maxsize=4096)(self._stems_of)
         self.speakers: set[str] = set()
         """Everybody who speaks in a page of this namespace, as they are written there."""
         self.titles: dict[str, list[str]] = {}
@@ -96,6 +97,11 @@ class Archive:
     def page(self, page_id: str) -> Page:
         """A page, from a cache (pages never change); `UnknownRecord` for an id that is not here."""
         return self._page(page_id)
+
+    def _stems_of(self, page_id: str) -> frozenset[str]:
+        """The distinct stems of a page and its header."""
+        page = self.page(page_id)
+        return frozenset(stems(f"{page.header} {page.text}"))
 
     def catch_up(self) -> None:
         """Read the change log from where we stood into the keyword index."""

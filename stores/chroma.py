@@ -40,17 +40,17 @@ class ChromaVectors:
         # The folder may be an older one than the mark, or the truth older than the folder: believe the lesser.
         self._read = min(embeddings.mark(self._mark), int((self._collection.metadata or {}).get("read", 0)))
         self._namespaces = self._only = 0
+        self._count = self._collection.count()  # asking costs more than a search
 
     def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
         """`(passage seq, cosine)`, best first, approximate (HNSW); similarities of 0 and less are left out."""
         self.catch_up()
         with self._lock:
-            count = self._collection.count()
-            if not count or not np.any(vector):
+            if not self._count or not np.any(vector):
                 return []
             found = self._collection.query(
                 query_embeddings=vector.reshape(1, -1),
-                n_results=min(k, count),
+                n_results=min(k, self._count),
                 where={"namespace": namespace} if self._many(namespace) else None,
                 include=["distances"],
             )
@@ -72,6 +72,7 @@ class ChromaVectors:
                         embeddings=matrix[known],
                         metadatas=[{"namespace": int(namespaces[i])} for i in known],
                     )
+                self._count = self._collection.count()
                 self._read = int(numbers[-1])
                 self._namespaces = 0
                 self._collection.modify(metadata={"read": self._read})

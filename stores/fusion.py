@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from .records import Hit
 
@@ -46,7 +45,7 @@ def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, flo
         if speaker is not None and hit.speaker == speaker:
             score += SPEAKER_PRIOR
         tools = "+".join(tool for tool in by_tool if place in by_tool[tool])
-        fused.append(replace(hit, tool=tools, score=score))
+        fused.append(Hit(hit.page_id, hit.start, hit.end, hit.text, tools, score, hit.speaker))
     return sorted(fused, key=lambda hit: (-hit.score, hit.page_id, hit.start))
 
 

@@ -16,6 +16,7 @@ from langgraph.graph import END, START, StateGraph
 import jitmem
 from jitmem import BadInput, Memory, Research, Session
 from jitmem.formats import read_sessions
+from jitmem.stores.hashing import HashedEmbeddings
 
 SAMPLE = Path(jitmem.__file__).parent / "sample" / "sessions"
 
@@ -191,3 +192,25 @@ def test_the_searches_are_langchain_tools(memory: Memory) -> None:
     message = tools["search_keyword"].invoke(call)
     assert "I moved to Lisbon." in message.content
     assert [hit.text for hit in message.artifact] == ["Ana: I moved to Lisbon."]
+
+
+def test_no_more_pages_speak_than_are_allowed(mill: Memory) -> None:
+    question = "From whom do we buy flour now, and who was it before?"
+    assert len({c.page_id for c in mill.research(question, pages=1).citations}) == 1
+    eight = mill.research(question, output="pages", pages=8, context_tokens=100_000)
+    assert {c.page_id for c in eight.citations} == set(eight.page_ids)
+    assert len(eight.page_ids) == 8
+
+
+def test_pages_filed_under_another_embedding_model_are_embedded_when_somebody_asks(folder: Path) -> None:
+    with Memory.open(folder) as memory:
+        memory.memorize("Ana: I moved to Lisbon.\nBen: Good.")
+    with Memory.open(folder, embeddings=HashedEmbeddings(64)) as memory:
+        assert memory.research("Lisbon", tools=["vector"]).page_ids != ()
+
+
+def test_what_is_met_near_by_is_not_said_to_be_missing(memory: Memory) -> None:
+    memory.memorize("I bought the blue van from Mr. Teixeira. Teixeira has his house in Braga.")
+    result = memory.research("Where does the man live who sold the blue van?")
+    assert not {"blue", "van"} & set(result.unmet)
+    assert "Mr" not in result.rounds[0]["names"]

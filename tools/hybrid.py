@@ -10,7 +10,7 @@ from ..stores.records import Hit
 from .keyword import KeywordSearch
 from .vector import VectorSearch
 
-_CANDIDATES = 200  # of each search
+_CANDIDATES = 100  # of each search
 
 
 class HybridSearch:

@@ -11,6 +11,7 @@ from ...stores.archive import Archive, title_key
 
 _CAPITAL = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*[\w]"  # a word that begins with a capital letter, of two characters or more
 _NAME = re.compile(rf"{_CAPITAL}(?:(?:\s+(?:of|the|de|da|do|von|van|and)){{0,2}}\s+{_CAPITAL})*")
+_HONORIFIC = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|Sr|Sra)\.")
 _WORD = re.compile(r"[\w'’]+")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“]\s*)$")
 
@@ -38,6 +39,7 @@ def names(text: str) -> list[str]:
     A single word that only ever begins a sentence is no name: it has its capital from its place.
     """
     found: dict[str, None] = {}
+    text = _HONORIFIC.sub(lambda match: " " * len(match.group()), text)
     for match in _NAME.finditer(text):
         initial = _SENTENCE_START.search(text, max(0, match.start() - 3), match.start()) is not None
         parts = match.group().split()

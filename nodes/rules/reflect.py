@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ...stores.records import Hit
 _PASSAGES = 12  # from the top of the ranking, in which names are met
+_NEAR = 3  # passages that count as met, where none became a statement
 _LEADS = 4  # followed in one round
 _TRIED = 20  # names looked at in a passage
 _FAR = 6  # words
@@ -22,13 +23,14 @@ _CANDIDATES = 200
 
 
 def reflect(archive: Archive, question: ReflectQuestion) -> Reflection:
-    """What is missing are the terms that no statement covers. It is enough when a single page covers them all:
+    """What is missing are the terms that no page of the statements covers. It is enough when a single page covers them all:
     scattered over pages they may come from different stories. Names met on the best pages are leads; the most
     promising ones are followed."""
     wanted = terms(archive, question.question)
     cited = [citation["page_id"] for statement in question.known for citation in statement["citations"]]
-    seen = {page_id: _stems_of(archive, page_id) for page_id in dict.fromkeys(cited)}
-    here = {stem for own in seen.values() for stem in own}
+    seen = {page_id: archive.page_stems(page_id) for page_id in dict.fromkeys(cited)}
+    near = [archive.page_stems(hit.page_id) for hit in question.evidence[:_NEAR]]
+    here = {stem for own in (seen.values() or near) for stem in own}
     missing = [word for stem, word in wanted.items() if stem not in here]
     if any(wanted.keys() <= own for own in seen.values()):
         return Reflection(enough=True)
@@ -49,7 +51,7 @@ def _leads(archive: Archive, question: ReflectQuestion, wanted: dict[str, str]) 
     best = question.evidence[0] if question.evidence else None
     weights = {stem: weight(archive, stem) for stem in wanted}
     for hit in question.evidence[:_PASSAGES]:
-        left = wanted.keys() - _stems_of(archive, hit.page_id)
+        left = wanted.keys() - archive.page_stems(hit.page_id)
         if hit.page_id not in found:
             found[hit.page_id] = archive.keyword(" ".join(left), _CANDIDATES) if left else []
         for name in _new_names(archive, hit.text, asked):
@@ -57,7 +59,7 @@ def _leads(archive: Archive, question: ReflectQuestion, wanted: dict[str, str]) 
             near = _nearness(hit.text, name, weights)
             worth = hit.score / question.evidence[0].score * rarity(archive, name) * near * (0.5 + covers)
             promise[name] = max(promise.get(name, 0.0), worth)
-    open_words = [word for stem, word in wanted.items() if best and stem not in _stems_of(archive, best.page_id)]
+    open_words = [word for stem, word in wanted.items() if best and stem not in archive.page_stems(best.page_id)]
     return sorted(promise, key=lambda name: -promise[name])[:_LEADS], open_words
 
 
@@ -92,8 +94,3 @@ def _covers(archive: Archive, name: str, found: list[Hit]) -> float:
         if name in hit.text or name in archive.page(hit.page_id).header:
             return hit.score / found[0].score
     return 0.0
-
-
-def _stems_of(archive: Archive, page_id: str) -> set[str]:
-    page = archive.page(page_id)
-    return set(stems(f"{page.header} {page.text}"))

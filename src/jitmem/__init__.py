@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .memory import Memory
+    from .nodes.options import MemorizeOptions, ResearchOptions
     from .research import Research
     from .stores.errors import (
         BadInput,
@@ -35,6 +36,7 @@ __all__ = [
     "Filed",
     "Hit",
     "JitmemError",
+    "MemorizeOptions",
     "Memory",
     "MemoryNotFound",
     "MissingPackage",
@@ -45,6 +47,7 @@ __all__ = [
     "Page",
     "Passage",
     "Research",
+    "ResearchOptions",
     "Session",
     "SessionConflict",
     "StoreClosed",
@@ -58,6 +61,7 @@ __all__ = [
 _HOME = {
     "Memory": "memory",
     "Research": "research",
+    **dict.fromkeys(("MemorizeOptions", "ResearchOptions"), "nodes.options"),
     **dict.fromkeys(("Citation", "Filed", "Hit", "Page", "Passage", "Session"), "stores.records"),
 }
 

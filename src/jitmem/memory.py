@@ -139,6 +139,7 @@ class Memory:
         from .research import Research
 
         context = self._options(depth=depth, output=output, context_tokens=context_tokens, pages=pages, tools=tools)
+        self._embed()
         return Research.from_state(self.researcher.invoke({"question": _asked(question)}, context=context))
 
     async def aresearch(
@@ -155,15 +156,20 @@ class Memory:
         from .research import Research
 
         context = self._options(depth=depth, output=output, context_tokens=context_tokens, pages=pages, tools=tools)
+        await self._aembed()
         return Research.from_state(await self.researcher.ainvoke({"question": _asked(question)}, context=context))
 
     def recall(self, query: str, k: int = 10) -> list[Hit]:
         """The best passages by words and likeness, with no model call; at most `k`, best first."""
-        return self._parts.hybrid.search(_asked(query), _positive(k))
+        asked, count = _asked(query), _positive(k)
+        self._embed()
+        return self._parts.hybrid.search(asked, count)
 
     async def arecall(self, query: str, k: int = 10) -> list[Hit]:
         """`recall`, awaited."""
-        return await self._parts.hybrid.asearch(_asked(query), _positive(k))
+        asked, count = _asked(query), _positive(k)
+        await self._aembed()
+        return await self._parts.hybrid.asearch(asked, count)
 
     # -- looking -------------------------------------------------------------------------------------------
 
@@ -209,6 +215,7 @@ class Memory:
 
     def flush(self) -> None:
         """Wait until everything filed is in every index."""
+        self._embed()
         self._parts.archive.catch_up()
         self._parts.archive.vectors.catch_up()
 
@@ -246,6 +253,21 @@ class Memory:
         from .nodes.options import changed
 
         return changed(self._parts.research_options, changes)
+
+    def _embed(self) -> None:
+        """Embed what has no vector of this model: the model was changed, or failed when the page was filed."""
+        from .nodes.index import embed
+        from .nodes.step import finish
+
+        if not self._parts.database.read_only:
+            finish(embed(self._parts.archive, self._parts.embeddings))
+
+    async def _aembed(self) -> None:
+        from .nodes.index import embed
+        from .nodes.step import afinish
+
+        if not self._parts.database.read_only:
+            await afinish(embed(self._parts.archive, self._parts.embeddings))
 
     def _waiting(self) -> list[int]:
         return [entry.n for entry in self._parts.archive.journal.waiting()]
