@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ..stores.archive import Archive
 from ..stores.records import Citation
@@ -26,6 +27,16 @@ def cite(archive: Archive, page_id: str, quote: str, start: int | None = None) -
     pattern = r"\s+".join(_loose(word) for word in quote.split())
     match = re.search(pattern, text, re.I)
     return Citation(page_id, match.start(), match.end(), match.group()) if match else None
+
+
+def as_values(citation: Citation) -> dict[str, Any]:
+    """The plain values of a citation, for a state."""
+    return {
+        "page_id": citation.page_id,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+    }
 
 
 def _loose(word: str) -> str:

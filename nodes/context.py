@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from ..stores.archive import Archive
@@ -122,9 +124,14 @@ class Context:
         return "\n\n".join(blocks), citations
 
 
+@lru_cache(maxsize=4096)
+def _titled(page_id: str, time: datetime | None) -> str:
+    return f"# {' '.join(part for part in (page_id, show(time)) if part)}"
+
+
 def _head(page: Page) -> str:
     """The line above a page's passages: its id, by which it can be opened, and when it was."""
-    return f"# {' '.join(part for part in (page.id, show(page.time)) if part)}"
+    return _titled(page.id, page.time)
 
 
 def _joined(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

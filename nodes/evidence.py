@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from ..stores.archive import Archive
@@ -11,12 +10,11 @@ from ..stores.records import Hit
 from ..stores.times import order_key
 from .prompt import fence
 
-EVIDENCE = 500  # passages carried from round to round
+EVIDENCE = 300  # passages carried from round to round
 READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them
 LATER_ROUND = 0.8  # what a later round's score counts, against the first's 1
 SHOWN_TOKENS = 3000
 _CHARS_PER_TOKEN = 4
-_FIELDS = tuple(field.name for field in fields(Hit))
 
 
 def as_hit(values: Mapping[str, Any]) -> Hit:
@@ -34,7 +32,15 @@ def as_hit(values: Mapping[str, Any]) -> Hit:
 
 def as_plain(hit: Hit) -> dict[str, Any]:
     """The plain values of a hit, for a state; `dataclasses.asdict` copies deeply and takes ten times as long."""
-    return {name: getattr(hit, name) for name in _FIELDS}
+    return {
+        "page_id": hit.page_id,
+        "start": hit.start,
+        "end": hit.end,
+        "text": hit.text,
+        "tool": hit.tool,
+        "score": hit.score,
+        "speaker": hit.speaker,
+    }
 
 
 def _scored(hit: Hit, score: float, tool: str) -> Hit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -14,7 +14,7 @@ from ..stores.archive import Archive
 from ..stores.fusion import fuse, named_speaker
 from ..stores.records import Hit
 from .ask import Answerer, Task
-from .cite import cite
+from .cite import as_values, cite
 from .evidence import EVIDENCE, READ, as_hit, as_plain, merged, shown
 from .prompt import fence
 from .states import ResearcherState
@@ -99,7 +99,7 @@ def integrate(archive: Archive, answerer: Answerer, weight: Mapping[str, float])
         statements, dropped = [], 0
         for statement in answer.statements:
             found = [cite(archive, s.page_id, s.quote, s.start) for s in statement.sources if s.page_id in retrieved]
-            citations = [asdict(citation) for citation in found if citation is not None]
+            citations = [as_values(citation) for citation in found if citation is not None]
             dropped += len(statement.sources) - len(citations)
             if citations:
                 statements.append({"text": statement.text, "citations": citations})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from ..stores.archive import Archive
 from ..stores.records import Hit
+from .cite import as_values
 from .context import Context
 from .evidence import as_hit
 from .options import ResearchOptions, read
@@ -52,7 +52,7 @@ def present(archive: Archive, defaults: ResearchOptions) -> Callable[..., dict[s
         shown = page_ids if options.pages or options.output != "pages" else page_ids[:PAGES]
         context.add_passages(OUTPUTS[options.output](archive, evidence, shown))
         text, citations = context.text()
-        return {"context": text, "citations": [asdict(citation) for citation in citations], "page_ids": page_ids}
+        return {"context": text, "citations": [as_values(citation) for citation in citations], "page_ids": page_ids}
 
     return node
 

@@ -48,6 +48,7 @@ class ReflectQuestion:
         }
 
 
+_LOOKED_AT = 50  # passages from the top
 REFLECT = Task("reflect", ReflectQuestion, Reflection)
 
 
@@ -60,7 +61,7 @@ def reflect(archive: Archive, answerer: Answerer, defaults: ResearchOptions) -> 
             question=state["question"],
             needs=state["plan"]["needs"],
             known=state["statements"],
-            evidence=[as_hit(hit) for hit in state["evidence"]],
+            evidence=[as_hit(hit) for hit in state["evidence"][:_LOOKED_AT]],
             asked=state["asked"],
         )
         answer, cost = yield from answerer.ask(REFLECT, question)

@@ -101,7 +101,8 @@ class Archive:
     def _stems_of(self, page_id: str) -> frozenset[str]:
         """The distinct stems of a page and its header."""
         page = self.page(page_id)
-        return frozenset(stems(f"{page.header} {page.text}"))
+        kept = self.pages.stems(page_id)
+        return frozenset(stems(page.header)).union(stems(page.text) if kept is None else kept)
 
     def catch_up(self) -> None:
         """Read the change log from where we stood into the keyword index."""

@@ -41,10 +41,15 @@ def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, flo
     total = sum(weight[tool] for tool in by_tool if tool != "page_id") or 1.0
     fused = []
     for place, hit in hits.items():
-        score = sum(weight[tool] * scores.get(place, 0.0) for tool, scores in by_tool.items()) / total
+        score = 0.0
+        found_by = []
+        for tool, scores in by_tool.items():
+            if place in scores:
+                score += weight[tool] * scores[place] / total
+                found_by.append(tool)
         if speaker is not None and hit.speaker == speaker:
             score += SPEAKER_PRIOR
-        tools = "+".join(tool for tool in by_tool if place in by_tool[tool])
+        tools = "+".join(found_by)
         fused.append(Hit(hit.page_id, hit.start, hit.end, hit.text, tools, score, hit.speaker))
     return sorted(fused, key=lambda hit: (-hit.score, hit.page_id, hit.start))
 

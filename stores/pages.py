@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from .analyzer import ANALYZER
 from .errors import UnknownRecord
 from .namespace import Namespace
 from .records import Page
@@ -97,6 +98,16 @@ class Pages:
         if row is None:
             raise UnknownRecord(f"No page with sequence number {seq} in this namespace.")
         return _page(row)
+
+    def stems(self, page_id: str) -> list[str] | None:
+        """The stems of a page's passages as they were filed; None where an older analyzer made them."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                "SELECT stems FROM passage JOIN page ON page.seq = passage.page"
+                " WHERE page.id = ? AND page.namespace = ? AND analyzer = ?",
+                (page_id, self.namespace.number(db), ANALYZER),
+            ).fetchall()
+        return [stem for (stems,) in rows for stem in stems.split()] if rows else None
 
     def counts(self) -> dict[str, int]:
         """Sessions, waiting sessions, pages, passages and characters of this namespace."""

@@ -29,6 +29,8 @@ def owned(kept: Kept) -> OwnedChroma:
 
 
 class TestOwnedChroma(VectorContract):
+    missed = 0.1
+
     @pytest.fixture
     def open_index(self) -> Callable[[Kept], VectorIndex]:
         return owned

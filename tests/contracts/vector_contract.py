@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count, pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -77,16 +78,22 @@ def clustered(rows: int, seed: int, clusters: int = 12) -> Vectors:
     return unit(centres[random.integers(clusters, size=rows)] + 0.15 * random.normal(size=(rows, DIM)))
 
 
-def agree(found: Found, expected: Found) -> None:
-    """The same passages with the same cosines, in an order that only equal cosines may change."""
-    assert [seq for seq, _ in sorted(found)] == [seq for seq, _ in sorted(expected)]
-    np.testing.assert_allclose([c for _, c in sorted(found)], [c for _, c in sorted(expected)], rtol=0, atol=1e-5)
+def agree(found: Found, expected: Found, missed: float = 0.0) -> None:
+    """The same passages with the same cosines, in an order that only equal cosines may change; an approximate index
+    may have `missed` a share of them, and then has others further down."""
     cosines = [cosine for _, cosine in found]
     assert all(later <= earlier + 1e-6 for earlier, later in pairwise(cosines))
+    assert len(found) == len(expected)
+    common = sorted(dict(found).keys() & dict(expected).keys())
+    assert len(common) >= (1 - missed) * len(expected)
+    np.testing.assert_allclose([dict(found)[s] for s in common], [dict(expected)[s] for s in common], rtol=0, atol=1e-5)
 
 
 class VectorContract:
-    """Subclass it with a fixture `open_index` that opens an index over a truth."""
+    """Subclass it with a fixture `open_index` that opens an index over a truth; `missed` is the share of the nearest
+    among very many or equal vectors that an approximate index may miss."""
+
+    missed: ClassVar[float] = 0.0
 
     @pytest.fixture
     def kept(self, folder: Path) -> Iterator[Kept]:
@@ -124,7 +131,7 @@ class VectorContract:
             kept.keep(shape(500, part))
             index.catch_up()
         for query in shape(20, 0)[::2]:
-            agree(index.search(query, k, kept.number()), kept.exact(query, k))
+            agree(index.search(query, k, kept.number()), kept.exact(query, k), self.missed)
 
     def test_more_than_there_are_gives_all_that_are_alike(self, index: VectorIndex, kept: Kept) -> None:
         kept.keep(spread(50, 3))
@@ -157,7 +164,7 @@ class VectorContract:
         seqs = kept.keep(np.stack([row] * 150))
         kept.keep(spread(300, 8))
         found = index.search(row, 150, kept.number())
-        assert sorted(seq for seq, _ in found) == seqs
+        agree(found, [(seq, 1.0) for seq in seqs], self.missed)
 
     def test_what_is_kept_after_a_search_is_found_by_the_next(self, index: VectorIndex, kept: Kept) -> None:
         first, second = spread(2, 9)
