@@ -37,7 +37,7 @@ _ENDINGS = ["", "", "", "", "s", "ing", "ed", "er", "ly", "ation", "ment", "ness
 
 @dataclass(frozen=True)
 class History:
-    """`questions` may be asked of any of its beginnings: `questions(sessions, count)` names how long that is."""
+    """Every session and every question has chances of its own, so any of them can be had without the others."""
 
     seed: int = SEED
 

@@ -20,12 +20,7 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 FOLDER = "vectors"
-HNSW: Any = {
-    "space": "cosine",
-    "ef_construction": 200,
-    "max_neighbors": 24,
-    "ef_search": 500,  # the defaults missed an eighth of the 200 nearest among 20,000 clustered vectors
-}
+HNSW: Any = {"space": "cosine", "ef_search": 500}  # with the default of 100 many of the 200 nearest were missed
 
 
 class ChromaVectors:

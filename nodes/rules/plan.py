@@ -30,7 +30,9 @@ def plan(archive: Archive, question: PlanQuestion) -> SearchPlan:
     wanted = " ".join(terms(archive, request).values())
     for name in question.names:
         queries += [Query(tool="page_id", text=f"title: {title}") for title in titles(archive, name)]
-        queries += [Query(tool=tool, text=f"{name} {wanted}".strip()[:_LONGEST]) for tool in ("keyword", "vector")]
+        queries.append(Query(tool="keyword", text=f"{name} {wanted}".strip()[:_LONGEST]))
+    if question.names:  # a name is found by its letters; likeness is asked once, for all that is open
+        queries.append(Query(tool="vector", text=f"{question.names[0]} {wanted}".strip()[:_LONGEST]))
     if not question.names and wanted:
         queries += [Query(tool="keyword", text=wanted), Query(tool="vector", text=wanted)]
     return SearchPlan(needs=[request], queries=queries)
