@@ -1,14 +1,18 @@
-"""The Researcher: plan → three searches side by side → integrate → reflect, and again, or present."""
+"""The Researcher: begin → plan → three searches side by side → integrate → reflect, and again, or present."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from ..nodes.ask import Answerer
+from ..nodes.answer import answer, wanted
+from ..nodes.begin import begin
+from ..nodes.embedder import Embedder
+from ..nodes.index import embed
 from ..nodes.integrate import integrate
 from ..nodes.options import ResearchOptions
 from ..nodes.plan import plan
@@ -17,34 +21,41 @@ from ..nodes.reflect import go_on, reflect
 from ..nodes.search import Search, search
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
 from ..nodes.step import step
+from ..nodes.turn import Answerers
 from ..stores.archive import Archive
 
 
 def researcher(
     archive: Archive,
     tools: Sequence[Search],
-    answerers: Mapping[str, Answerer],
+    embedder: Embedder,
+    answerers: Answerers,
     weights: Mapping[str, float],
     options: ResearchOptions,
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """`{"question": …}` → the fields of `Research`; context: `ResearchOptions`.
 
-    `answerers` by step (plan, integrate, reflect); `weights` by tool.
+    `weights` by tool. Before its first vector search a run embeds what has no vector of this model yet.
     """
     graph = StateGraph(
         ResearcherState, context_schema=ResearchOptions, input_schema=ResearcherInput, output_schema=ResearcherOutput
     )
-    graph.add_node("plan", step("plan", plan(archive, answerers["plan"], options)))
-    graph.add_node("integrate", step("integrate", integrate(archive, answerers["integrate"], weights)))
-    graph.add_node("reflect", step("reflect", reflect(archive, answerers["reflect"], options)))
+    graph.add_node("begin", begin)
+    graph.add_node("plan", step("plan", plan(archive, answerers, options)))
+    graph.add_node("integrate", step("integrate", integrate(archive, answerers, weights, options)))
+    graph.add_node("reflect", step("reflect", reflect(answerers, options)))
     graph.add_node("present", present(archive, options))
+    graph.add_node("answer", step("answer", answer(answerers, options)))
     for tool in tools:
         name = f"search_{tool.name}"
-        graph.add_node(name, step(name, search(tool, options)))
+        prepare = partial(embed, archive, embedder) if tool.name == "vector" else None
+        graph.add_node(name, step(name, search(tool, options, prepare)))
         graph.add_edge("plan", name)
         graph.add_edge(name, "integrate")
-    graph.add_edge(START, "plan")
+    graph.add_edge(START, "begin")
+    graph.add_edge("begin", "plan")
     graph.add_edge("integrate", "reflect")
     graph.add_conditional_edges("reflect", go_on, ["plan", "present"])
-    graph.add_edge("present", END)
+    graph.add_conditional_edges("present", wanted(options), ["answer", END])
+    graph.add_edge("answer", END)
     return graph.compile(name="researcher")

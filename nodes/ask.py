@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
-from ..stores.errors import ModelReplyError
-from .prompt import Shown, render
+from ..stores.errors import ModelReplyError, PromptTooLong
+from .faults import Cure
+from .form import Method, bound, cut_off, methods
+from .meter import Meter, UsedUp, tokens
+from .patience import Failed, patiently
+from .prompt import Shown, clipped, render
 from .reply import Unreadable, parse
 from .step import Steps, Wait
 
 Q = TypeVar("Q", bound=Shown)
 A = TypeVar("A", bound=BaseModel)
+
+TIMEOUT_S = 120.0
+_REPLY_TOKENS = 500  # of an unreadable reply that are shown again
+_SHARES = (1.0, 0.5, 0.25, 0.125)  # of the history in a prompt, where the model has no room for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,48 +40,106 @@ class Task(Generic[Q, A]):
 
 
 class Answerer(Protocol):
-    """Whoever answers a step. The second value tells what it cost, for `usage`; empty when it cost nothing."""
+    """Whoever answers a step."""
 
-    def ask(self, task: Task[Q, A], question: Q) -> Steps[tuple[A, list[dict[str, Any]]]]:
-        """The answer, or a `ModelError`."""
+    def ask(self, task: Task[Q, A], question: Q, meter: Meter) -> Steps[A]:
+        """The answer, or a `ModelError`, or `UsedUp`; what it cost goes to the meter, also when it failed."""
 
 
 class Model:
-    """Asks a chat model: prompt rendered, reply read, repaired once."""
+    """Asks a chat model: prompt rendered, reply read, repaired once, then asked for in the next form."""
 
-    def __init__(self, model: BaseChatModel) -> None:
+    def __init__(self, model: BaseChatModel, timeout_s: float = TIMEOUT_S) -> None:
+        self.name = name_of(model)
         self._model = model
+        self._timeout_s = timeout_s
+        self._methods = list(methods(model))
+        self._bound: dict[tuple[Method, type[BaseModel]], Runnable[Any, AIMessage]] = {}
 
-    def ask(self, task: Task[Q, A], question: Q) -> Steps[tuple[A, list[dict[str, Any]]]]:
-        """`ModelReplyError` when the second reply cannot be read either."""
-        system, human = render(task.name, question.shown(), task.answer)
-        messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(human)]
-        usage: list[dict[str, Any]] = []
-        problem: Unreadable | None = None
-        for _ in range(2):
-            started = time.perf_counter()
-            reply: AIMessage = yield self._call(list(messages), task.name)
-            usage.append(_cost(task.name, self._model, reply, time.perf_counter() - started))
+    def ask(self, task: Task[Q, A], question: Q, meter: Meter) -> Steps[A]:
+        """`ModelReplyError` when no reply can be read: the first, its repair, and one in each other form."""
+        asked = [self._methods[0], *self._methods]
+        replies: list[BaseMessage] = []
+        problem = ""
+        while asked:
+            method = asked.pop(0)
             try:
-                return parse(reply, task.answer), usage
+                reply = yield from self._fitted(method, task, question, replies, meter)
+            except Failed as failure:
+                rest = [other for other in asked if other != method]
+                if failure.fault.cure is not Cure.OTHERWISE or not rest:
+                    raise failure.fault.error from failure.__cause__
+                self._methods = rest  # the server does not know this form: it need not be told again
+                asked = rest if replies else [rest[0], *rest]
+                continue
+            try:
+                return parse(reply, task.answer)
             except Unreadable as unreadable:
-                problem = unreadable
-                messages += [reply, HumanMessage(f"{unreadable}\nAnswer again with one JSON object of the form above.")]
-        raise ModelReplyError(f"The model's answer to `{task.name}` could not be read, twice: {problem}")
+                problem = str(unreadable)
+                mend = f"{problem}\nAnswer again with one JSON object of the form above."
+                replies += [AIMessage(_words(reply)), HumanMessage(mend)]
+        raise ModelReplyError(
+            f"{self.name} gave no answer to `{task.name}` that could be read, in {len(replies) // 2} replies: {problem}"
+        )
 
-    def _call(self, messages: list[BaseMessage], name: str) -> Wait[BaseMessage]:
-        config: Any = {"run_name": name, "metadata": {"jitmem_step": name}}
-        return Wait(lambda: self._model.invoke(messages, config), lambda: self._model.ainvoke(messages, config))
+    def _fitted(
+        self, method: Method, task: Task[Q, A], question: Q, replies: Sequence[BaseMessage], meter: Meter
+    ) -> Steps[AIMessage]:
+        """The reply to the prompt, with less and less history where the model has no room for it."""
+        for share in _SHARES:
+            system, human = render(task.name, question.shown(share), task.answer)
+            messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
+            try:
+                return (yield from self._called(method, messages, task, meter))
+            except Failed as failure:
+                if failure.fault.cure is not Cure.SHORTER:
+                    raise
+                told = failure.fault.error
+        raise PromptTooLong(f"{told} A {task.name} prompt of {tokens(messages)} tokens is the shortest there is.")
+
+    def _called(self, method: Method, messages: list[BaseMessage], task: Task[Q, A], meter: Meter) -> Steps[AIMessage]:
+        size = tokens(messages)
+        meter.admit(size)
+        left = meter.left_s()
+        timeout_s = self._timeout_s if left is None else min(left, self._timeout_s)
+        started = time.perf_counter()
+
+        def retrying(why: str, pause_s: float, took_s: float) -> None:
+            nonlocal started
+            meter.add(task.name, self.name, took_s, 0, None)
+            meter.tell({"event": "retrying", "step": task.name, "why": why, "pause_s": round(pause_s, 2)})
+            started = time.perf_counter() + pause_s
+
+        runnable = self._runnable(method, task.answer)
+        config: Any = {"run_name": task.name, "metadata": {"jitmem_step": task.name}}
+        asking = Wait(lambda: runnable.invoke(messages, config), lambda: runnable.ainvoke(messages, config))
+        try:
+            reply: AIMessage = yield from patiently(asking, self.name, timeout_s, retrying)
+        except Failed as failure:
+            meter.add(task.name, self.name, time.perf_counter() - started, 0, None)
+            if (left := meter.left_s()) is not None and left <= 0:
+                raise UsedUp from failure
+            raise
+        except Exception as error:
+            cut = cut_off(error)
+            if cut is None:
+                raise
+            reply = cut
+        meter.add(task.name, self.name, time.perf_counter() - started, size, reply)
+        return reply
+
+    def _runnable(self, method: Method, answer: type[BaseModel]) -> Runnable[Any, AIMessage]:
+        if (method, answer) not in self._bound:
+            self._bound[method, answer] = bound(self._model, method, answer)
+        return self._bound[method, answer]
 
 
-def _cost(step: str, model: BaseChatModel, reply: AIMessage, seconds: float) -> dict[str, Any]:
-    tokens = reply.usage_metadata
-    name = getattr(model, "model_name", None) or getattr(model, "model", None) or type(model).__name__
-    return {
-        "step": step,
-        "model": str(name),
-        "calls": 1,
-        "prompt_tokens": tokens["input_tokens"] if tokens else 0,
-        "completion_tokens": tokens["output_tokens"] if tokens else 0,
-        "seconds": seconds,
-    }
+def name_of(model: BaseChatModel) -> str:
+    """What the provider calls the model; its class where it has no name."""
+    return str(getattr(model, "model_name", None) or getattr(model, "model", None) or type(model).__name__)
+
+
+def _words(reply: AIMessage) -> str:
+    """A reply as it can stand in a prompt; a tool call would have to be followed by its result."""
+    calls = [json.dumps(call["args"], ensure_ascii=False) for call in reply.tool_calls]
+    return clipped("\n".join([str(reply.text), *calls]).strip() or "(nothing)", _REPLY_TOKENS)

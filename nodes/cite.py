@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ..stores.archive import Archive
 from ..stores.records import Citation
+
+_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{12}")
+_TELLING = 4  # words of a quote
 
 
 def cite(archive: Archive, page_id: str, quote: str, start: int | None = None) -> Citation | None:
@@ -27,6 +31,20 @@ def cite(archive: Archive, page_id: str, quote: str, start: int | None = None) -
     pattern = r"\s+".join(_loose(word) for word in quote.split())
     match = re.search(pattern, text, re.I)
     return Citation(page_id, match.start(), match.end(), match.group()) if match else None
+
+
+def cite_any(
+    archive: Archive, page_id: str, quote: str, start: int | None, retrieved: Sequence[str]
+) -> Citation | None:
+    """The citation on the page that is named, if it was retrieved; else on the only retrieved page that has the
+    quote, if that is long enough to tell pages apart."""
+    named = _ID.search(page_id.lower())
+    if named and named[0] in retrieved and (found := cite(archive, named[0], quote, start)):
+        return found
+    if len(quote.split()) < _TELLING:
+        return None
+    elsewhere = [found for other in retrieved if (found := cite(archive, other, quote))]
+    return elsewhere[0] if len(elsewhere) == 1 else None
 
 
 def as_values(citation: Citation) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from typing import Any
 from ..stores.archive import Archive
 from ..stores.records import Hit
 from ..stores.times import order_key
+from .meter import CHARS_PER_TOKEN
 from .prompt import fence
 
 EVIDENCE = 300  # passages carried from round to round
 READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them
 LATER_ROUND = 0.8  # what a later round's score counts, against the first's 1
-SHOWN_TOKENS = 3000
-_CHARS_PER_TOKEN = 4
+FIRST_TOKENS = 2200  # of new passages that the first round shows a model
+LATER_TOKENS = 900
 
 
 def as_hit(values: Mapping[str, Any]) -> Hit:
@@ -67,19 +68,28 @@ def merged(before: Sequence[Hit], fresh: Sequence[Hit]) -> list[Hit]:
     return sorted(hits.values(), key=lambda hit: (-hit.score, hit.page_id, hit.start))
 
 
-def shown(archive: Archive, hits: Sequence[Hit], tokens: int = SHOWN_TOKENS) -> str:
-    """The best passages up to a budget, page by page in the order of time, each page under its id and header."""
-    room = tokens * _CHARS_PER_TOKEN
+def fitting(archive: Archive, hits: Sequence[Hit], tokens: float) -> list[Hit]:
+    """The first of the hits that can be shown within a budget, each page's id and header counted once."""
+    room = int(tokens * CHARS_PER_TOKEN)
+    pages: set[str] = set()
+    kept: list[Hit] = []
+    for hit in hits:
+        room -= len(hit.text) + 1 + (0 if hit.page_id in pages else len(archive.page(hit.page_id).header) + 18)
+        if room < 0:
+            break
+        pages.add(hit.page_id)
+        kept.append(hit)
+    return kept
+
+
+def shown(archive: Archive, hits: Sequence[Hit]) -> str:
+    """Passages page by page in the order of time, each page under its id and header."""
     by_page: dict[str, list[Hit]] = {}
     for hit in hits:
-        cost = len(hit.text) + 1 + (0 if hit.page_id in by_page else 100)
-        if cost > room:
-            break
-        room -= cost
         by_page.setdefault(hit.page_id, []).append(hit)
     blocks = []
     pages = [archive.page(page_id) for page_id in by_page]
     for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
         lines = [hit.text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
         blocks.append("\n".join([f"[{page.id}] {page.header}", *lines]))
-    return fence("\n\n".join(blocks)) if blocks else "No passage was found."
+    return fence("\n\n".join(blocks)) if blocks else "No new passage was found."

@@ -2,39 +2,81 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
-from langchain_core.embeddings import Embeddings
+from langgraph.runtime import Runtime
 
 from ..stores.archive import Archive
+from ..stores.embeddings import PROBE
+from ..stores.errors import ModelError
+from .embedder import Embedder
+from .options import MemorizeOptions, read
 from .states import MemorizerState
 from .step import Body, Steps, Wait
 
 _PAGES = 32  # embedded in one request
 _FEED = 256  # vectors that make a batch worth while
+_LOOK_S = 0.02  # how often a waiting thread looks whether another one has embedded
 
 
-def index(archive: Archive, embeddings: Embeddings) -> Body:
-    """The node: nothing changes in the state; what was filed is found from now on."""
+def index(archive: Archive, embedder: Embedder, defaults: MemorizeOptions) -> Body:
+    """The node: what was filed is found from now on. Where the embedding model fails, the session is filed all the
+    same, its words are searched, and its vectors follow: the error says so, or `failures` where rules go on."""
 
-    def node(state: MemorizerState, runtime: Any) -> Steps[dict[str, Any]]:
-        yield from embed(archive, embeddings)
+    def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+        try:
+            yield from embed(archive, embedder)
+        except ModelError as error:
+            if read(runtime.context, defaults).on_model_failure == "raise":
+                filed = "The session is filed; it has no vectors until the next call that finds the model working."
+                raise type(error)(f"{error} {filed}") from error
+            failure = {"step": "index", "error": type(error).__name__, "message": str(error)}
+            return {"failures": [failure]}
         archive.vectors.catch_up(at_least=_FEED)
         return {}
 
     return node
 
 
-def embed(archive: Archive, embeddings: Embeddings) -> Steps[None]:
-    """Embed every page of the namespace that has no vectors of this model; each batch is kept when it is paid."""
+def embed(archive: Archive, embedder: Embedder, suspect: bool = False) -> Steps[None]:
+    """Embed every page of the namespace that has no vectors of this model; each batch is kept when it is paid.
+
+    One thread of a process does it at a time, for whatever all of them have filed: nothing is paid twice. A model
+    that has changed behind its name is noticed by its vector for a known text, with the first batch of a process, or
+    at once where it is `suspect` (a query's vector did not fit): then all vectors are made anew.
+    """
+    if archive.embeddings.database.read_only:
+        return
     namespace = archive.pages.number()
-    while True:
-        last_page, texts = archive.embeddings.missing(namespace, _PAGES)
-        if not texts:
-            return
-        batch = [text for _, text in texts]
-        vectors = yield Wait(
-            lambda batch=batch: embeddings.embed_documents(batch),  # type: ignore[misc]
-            lambda batch=batch: embeddings.aembed_documents(batch),  # type: ignore[misc]
-        )
-        archive.embeddings.keep(namespace, last_page, [seq for seq, _ in texts], vectors)
+    began = time.monotonic()
+    while suspect or archive.embeddings.waiting(namespace):
+        embedder.check(began)
+        if not embedder.turn.acquire(blocking=False):
+            yield Wait(lambda: time.sleep(_LOOK_S), lambda: asyncio.sleep(_LOOK_S))
+            continue
+        try:
+            yield from _embed_batch(archive, embedder, namespace, suspect)
+        except ModelError as error:
+            embedder.note(error)
+            raise
+        finally:
+            embedder.turn.release()
+        suspect = False
+
+
+def _embed_batch(archive: Archive, embedder: Embedder, namespace: int, suspect: bool) -> Steps[None]:
+    store = archive.embeddings
+    last_page, missing = store.missing(namespace, 0 if suspect else _PAGES)
+    texts = [text for _, text in missing]
+    probing = suspect or store.wants_probe()
+    if probing:
+        texts.append(PROBE)
+    vectors: list[list[float]] = []
+    if texts:
+        vectors = yield Wait(lambda: embedder.embed_documents(texts), lambda: embedder.aembed_documents(texts))
+    if probing and len(vectors) == len(texts) and not store.recognises(vectors.pop()):
+        store.renew()
+    elif not suspect:
+        store.keep(namespace, last_page, [seq for seq, _ in missing], vectors)

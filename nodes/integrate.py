@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -11,117 +11,210 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from ..stores.archive import Archive
+from ..stores.errors import ModelUnavailable
 from ..stores.fusion import fuse, named_speaker
 from ..stores.records import Hit
-from .ask import Answerer, Task
-from .cite import as_values, cite
-from .evidence import EVIDENCE, READ, as_hit, as_plain, merged, shown
-from .prompt import fence
+from .ask import Task
+from .cite import as_values, cite_any
+from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, as_hit, as_plain, fitting, merged, shown
+from .known import QUESTION_TOKENS, known, requested, searched
+from .options import ResearchOptions, read
+from .prompt import clipped
+from .reflect import Reflection
 from .states import ResearcherState
 from .step import Body, Steps
+from .turn import Answerers, in_research, turn
+
+_MOST_STATEMENTS, _MOST_SOURCES = 30, 5
 
 
 class Source(BaseModel):
     """Where a statement stands."""
 
     page_id: str = Field(description="The id of the page, as the evidence gives it.")
-    quote: str = Field(min_length=1, description="The words of the page that say it, copied exactly.")
+    quote: str = Field(description="The words of the page that say it, copied exactly.")
     start: SkipJsonSchema[int | None] = None  # known to the rules, which copy spans
 
 
 class Statement(BaseModel):
     """One thing that is known now."""
 
-    text: str = Field(min_length=1, description="One statement that helps to answer the question.")
+    text: str = Field(description="One statement that helps to answer the question.")
     sources: list[Source] = Field(description="The passages that say it, at least one.")
 
 
 class Integration(BaseModel):
     """What is known so far that helps to answer the question; empty when nothing does."""
 
-    statements: list[Statement] = Field(default_factory=list)
+    statements: list[Statement] = Field(description="The list, anew; empty when nothing helps.")
+
+
+class Conclusion(Reflection, Integration):
+    """What is known, and whether to stop, in one answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrateQuestion:
-    """`evidence` is all so far, best first; `fresh` what this round brought to it."""
+    """`evidence` is all so far, best first; `fresh` what this round found and no round has read."""
 
     question: str
     request: str
     known: Sequence[Mapping[str, Any]]
     evidence: Sequence[Hit]
     fresh: Sequence[Hit]
+    first: bool
     archive: Archive
 
-    def shown(self) -> Mapping[str, str]:
+    def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/integrate.md`."""
-        known = [
-            f"- {s['text']} " + " ".join(f"({c['page_id']}: “{c['quote']}”)" for c in s["citations"])
-            for s in self.known
-        ]
         return {
-            "question": self.question,
-            "request": self.request,
-            "known": fence("\n".join(known)) if known else "Nothing yet.",
-            "evidence": shown(self.archive, self.fresh),
+            "question": clipped(self.question, QUESTION_TOKENS),
+            "request": requested(self.question, self.request),
+            "known": known(self.known, share, sources=True),
+            "evidence": shown(self.archive, self.readable(share)),
         }
+
+    def readable(self, share: float) -> list[Hit]:
+        """The first of the fresh passages, as many as a prompt has room for."""
+        return fitting(self.archive, self.fresh, share * (FIRST_TOKENS if self.first else LATER_TOKENS))
+
+
+@dataclass(frozen=True, slots=True)
+class ConcludeQuestion(IntegrateQuestion):
+    """The same, to be reflected on as well."""
+
+    asked: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, question: IntegrateQuestion, asked: Sequence[str]) -> ConcludeQuestion:
+        """The question with the searches that were made."""
+        return cls(**{field.name: getattr(question, field.name) for field in fields(question)}, asked=asked)
+
+    def shown(self, share: float) -> Mapping[str, str]:
+        """For `prompts/conclude.md`."""
+        return {**IntegrateQuestion.shown(self, share), "asked": searched(self.asked, share)}
 
 
 INTEGRATE = Task("integrate", IntegrateQuestion, Integration)
+CONCLUDE = Task("conclude", ConcludeQuestion, Conclusion)
 
 
-def integrate(archive: Archive, answerer: Answerer, weight: Mapping[str, float]) -> Body:
-    """The node: hits → evidence (fused, merged) and statements whose quotes were found on their pages."""
+def integrate(archive: Archive, answerers: Answerers, weight: Mapping[str, float], defaults: ResearchOptions) -> Body:
+    """The node: hits → evidence (fused, merged) and statements whose quotes were found on their pages.
+
+    With effort "fast", and in the last round, after which nothing can be asked for, a model reflects in the same call.
+    """
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
-        queries = state["plan"]["queries"]
-        hits = [(hit["query"], as_hit(hit)) for hit in state["hits"]]
-        before = [as_hit(hit) for hit in state.get("evidence") or []]
-        read = {(hit.page_id, hit.start) for hit in before[:READ]}
-        searches = [
-            (query["tool"], [hit for at, hit in hits if at == number and _ranked(hit, read)])
-            for number, query in enumerate(queries)
-        ]
-        fresh = fuse(searches, weight, named_speaker(archive.speakers, state["question"]))
-        evidence = merged(before, fresh)[:EVIDENCE]
-        known = state.get("statements") or []
-        seen = {(hit.page_id, hit.start) for hit in before}
-        question = IntegrateQuestion(
-            question=state["question"],
-            request=state["plan"]["request"],
-            known=known,
-            evidence=evidence,
-            fresh=[hit for hit in fresh if (hit.page_id, hit.start) not in seen],
-            archive=archive,
-        )
-        answer, cost = yield from answerer.ask(INTEGRATE, question)
-        retrieved = {hit.page_id for hit in evidence}
-        statements, dropped = [], 0
-        for statement in answer.statements:
-            found = [cite(archive, s.page_id, s.quote, s.start) for s in statement.sources if s.page_id in retrieved]
-            citations = [as_values(citation) for citation in found if citation is not None]
-            dropped += len(statement.sources) - len(citations)
-            if citations:
-                statements.append({"text": statement.text, "citations": citations})
+        options = read(runtime.context, defaults)
+        _check_searches(state)
+        question, evidence, ranked = _question(archive, weight, state)
+        last = options.effort == "fast" or len(state["rounds"]) + 1 >= options.rounds
+        terms = in_research(state, options, vital=question.first)
+        answer: Integration | None
+        if last and answerers.think("conclude") and not (terms.by_rules or terms.halted):
+            both = ConcludeQuestion.of(question, state["asked"])
+            answer, changes = yield from turn(answerers, CONCLUDE, both, terms, runtime.stream_writer)
+        else:
+            answer, changes = yield from turn(answerers, INTEGRATE, question, terms, runtime.stream_writer)
+        statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0}
+        if answer is not None:
+            statements, counts = checked(archive, answer, [hit.page_id for hit in evidence])
         runtime.stream_writer({"event": "integrated", "statements": [s["text"] for s in statements]})
-        counts = [len([1 for at, _ in hits if at == number]) for number in range(len(queries))]
-        trace = {
-            "request": state["plan"]["request"],
-            "needs": state["plan"]["needs"],
-            "queries": [{**query, "hits": count} for query, count in zip(queries, counts, strict=True)],
-            "new_passages": len(question.fresh),
-            "page_ids": list(dict.fromkeys(hit.page_id for hit in fresh))[:10],
-            "statements": [statement["text"] for statement in statements],
-            "dropped_citations": dropped,
-        }
+        reflection = answer.model_dump(exclude={"statements"}) if isinstance(answer, Conclusion) else None
         return {
             "evidence": [as_plain(hit) for hit in evidence],
+            "read": [*state["read"], *(_place(hit) for hit in question.readable(1.0))],
             "statements": statements,
-            "round": trace,
-            "usage": cost,
+            "reflection": reflection,
+            "round": _trace(state, ranked, statements, counts),
+            **changes,
         }
 
     return node
+
+
+def checked(
+    archive: Archive, integration: Integration, page_ids: Sequence[str]
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The statements that stand on a retrieved page, with their citations. Counted are sources whose page was
+    corrected, since their quote stands on another retrieved page, and those that were dropped."""
+    retrieved = list(dict.fromkeys(page_ids))
+    counts = {"corrected": 0, "dropped": 0}
+    statements = []
+    for statement in integration.statements[:_MOST_STATEMENTS]:
+        citations = []
+        for source in statement.sources[:_MOST_SOURCES]:
+            citation = cite_any(archive, source.page_id, source.quote, source.start, retrieved)
+            if citation is None:
+                counts["dropped"] += 1
+            else:
+                counts["corrected"] += citation.page_id != source.page_id
+                citations.append(as_values(citation))
+        if citations and statement.text.strip():
+            statements.append({"text": " ".join(statement.text.split()), "citations": citations})
+    return statements, counts
+
+
+def _question(
+    archive: Archive, weight: Mapping[str, float], state: ResearcherState
+) -> tuple[IntegrateQuestion, list[Hit], list[Hit]]:
+    """What is asked, the evidence with this round's hits, and those alone, as they are ranked."""
+    hits = [(hit["query"], as_hit(hit)) for hit in state["hits"]]
+    before = [as_hit(hit) for hit in state["evidence"]]
+    read = {(hit.page_id, hit.start) for hit in before[:READ]}
+    searches = [
+        (query["tool"], [hit for at, hit in hits if at == number and _ranked(hit, read)])
+        for number, query in enumerate(state["plan"]["queries"])
+    ]
+    ranked = fuse(searches, weight, named_speaker(archive.speakers, state["question"]))
+    evidence = merged(before, ranked)[:EVIDENCE]
+    already = set(state["read"])
+    question = IntegrateQuestion(
+        question=state["question"],
+        request=state["plan"]["request"],
+        known=state["statements"],
+        evidence=evidence,
+        fresh=[hit for hit in ranked if _place(hit) not in already],
+        first=not state["rounds"],
+        archive=archive,
+    )
+    return question, evidence, ranked
+
+
+def _check_searches(state: ResearcherState) -> None:
+    """An outage is not "nothing found": `ModelUnavailable` when every search that was planned failed, and none did
+    not in an earlier round."""
+    planned = {f"search_{query['tool']}" for query in state["plan"]["queries"]}
+    failed = {failure["step"]: failure["message"] for failure in state["failures"]}
+    if planned and planned <= failed.keys() and not state["hits"] and not state["rounds"]:
+        raise ModelUnavailable(f"Every search of the round failed: {' '.join(dict.fromkeys(failed.values()))}")
+
+
+def _trace(
+    state: ResearcherState,
+    ranked: Sequence[Hit],
+    statements: Sequence[Mapping[str, Any]],
+    counts: Mapping[str, int],
+) -> dict[str, Any]:
+    plan = state["plan"]
+    before = {(hit["page_id"], hit["start"]) for hit in state["evidence"]}
+    hits = [len([1 for hit in state["hits"] if hit["query"] == number]) for number in range(len(plan["queries"]))]
+    return {
+        "request": plan["request"],
+        "needs": plan["needs"],
+        "queries": [{**query, "hits": count} for query, count in zip(plan["queries"], hits, strict=True)],
+        "dropped_queries": plan["dropped"],
+        "new_passages": sum((hit.page_id, hit.start) not in before for hit in ranked),
+        "page_ids": list(dict.fromkeys(hit.page_id for hit in ranked))[:10],
+        "statements": [statement["text"] for statement in statements],
+        "corrected_citations": counts["corrected"],
+        "dropped_citations": counts["dropped"],
+    }
+
+
+def _place(hit: Hit) -> str:
+    return f"{hit.page_id}:{hit.start}"
 
 
 def _ranked(hit: Hit, read: set[tuple[str, int]]) -> bool:

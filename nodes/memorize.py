@@ -7,16 +7,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.archive import Archive
 from ..stores.journal import Accepted
 from ..stores.times import show
-from .ask import Answerer, Task
-from .outline import outline
+from .ask import Task
+from .meter import CHARS_PER_TOKEN
+from .options import MemorizeOptions, read
+from .outline import OUTLINE_TOKENS, outline
 from .prompt import fence
 from .states import MemorizerState
 from .step import Body, Steps
+from .turn import Answerers, Terms, turn
+
+_PROMPT_TOKENS = 2100  # of page and outline: beside a long page there is less room for others
+_LEAST_OUTLINE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +32,13 @@ class MemorizeQuestion:
 
     header: str
     text: str
-    outline: Callable[[], str]
+    outline: Callable[[float], str]
 
-    def shown(self) -> Mapping[str, str]:
-        """For `prompts/memorize.md`."""
-        return {"page": fence(f"{self.header}\n\n{self.text}"), "outline": self.outline()}
+    def shown(self, share: float) -> Mapping[str, str]:
+        """For `prompts/memorize.md`. The page is always shown whole."""
+        page = fence(f"{self.header}\n\n{self.text}")
+        room = max(_LEAST_OUTLINE, min(OUTLINE_TOKENS, _PROMPT_TOKENS - len(page) // CHARS_PER_TOKEN))
+        return {"page": page, "outline": self.outline(share * room)}
 
 
 class Memo(BaseModel):
@@ -45,19 +54,27 @@ class Memo(BaseModel):
 MEMORIZE = Task("memorize", MemorizeQuestion, Memo)
 
 
-def memorize(archive: Archive, answerer: Answerer) -> Body:
+def memorize(archive: Archive, answerers: Answerers, defaults: MemorizeOptions) -> Body:
     """The node: drafts of pages → the same with header and memo."""
 
-    def node(state: MemorizerState, runtime: Any) -> Steps[dict[str, Any]]:
+    def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         entry = archive.journal.entry(state["journal"])
-        pages, usage = [], []
+        on_failure = read(runtime.context, defaults).on_model_failure
+        pages: list[dict[str, Any]] = []
+        usage: list[dict[str, Any]] = []
+        failures: list[dict[str, Any]] = []
+        halted = ""
         for number, page in enumerate(state["pages"], start=1):
             header = header_of(entry, page, number, len(state["pages"]))
             question = MemorizeQuestion(header, page["text"], partial(outline, archive, page["text"]))
-            memo, cost = yield from answerer.ask(MEMORIZE, question)
+            terms = Terms(on_failure, vital=True, halted=halted)
+            memo, changes = yield from turn(answerers, MEMORIZE, question, terms, runtime.stream_writer)
+            assert memo is not None, "a vital question is answered, or its failure is raised"
             pages.append({**page, "header": header, "memo": memo.memo.strip()})
-            usage += cost
-        return {"pages": pages, "usage": usage}
+            usage += changes.get("usage", [])
+            failures += changes.get("failures", [])
+            halted = changes.get("halted", halted)
+        return {"pages": pages, "usage": usage, "failures": failures}
 
     return node
 

@@ -8,10 +8,14 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..stores.errors import BadInput
+from .meter import Budget
 
 Output = Literal["integration", "snippets", "pages"]
 Tool = Literal["keyword", "vector", "page_id"]
 TOOLS: tuple[Tool, ...] = ("keyword", "vector", "page_id")
+Effort = Literal["recall", "fast", "deep"]
+OnModelFailure = Literal["raise", "rules"]
+_ON_FAILURE = "When a model fails for good: raise an error, or let the rules answer the step."
 
 
 class ResearchOptions(BaseModel):
@@ -19,6 +23,11 @@ class ResearchOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    effort: Effort = Field(
+        default="deep",
+        description="recall: one round without a model; fast: one call to plan, one to integrate and reflect; "
+        "deep: a call for each.",
+    )
     depth: int = Field(default=3, ge=1, le=20, description="Rounds of plan, search, integrate and reflect, at most.")
     output: Output = Field(
         default="snippets", description="The integration alone, or followed by passages or whole pages."
@@ -29,6 +38,14 @@ class ResearchOptions(BaseModel):
     )
     tools: tuple[Tool, ...] = Field(default=TOOLS, min_length=1, description="Which searches may be used.")
     k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return in a round.")
+    answer: bool = Field(default=False, description="Also give a short answer from the context.")
+    budget: Budget | None = Field(default=None, description="The most that a question may cost; unset: no limit.")
+    on_model_failure: OnModelFailure = Field(default="raise", description=_ON_FAILURE)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there may be: the depth; one where no model is asked."""
+        return 1 if self.effort == "recall" else self.depth
 
 
 class MemorizeOptions(BaseModel):
@@ -37,6 +54,7 @@ class MemorizeOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     page_tokens: int = Field(default=2048, ge=16, description="Sessions longer than this become several pages.")
+    on_model_failure: OnModelFailure = Field(default="raise", description=_ON_FAILURE)
 
 
 Options = TypeVar("Options", ResearchOptions, MemorizeOptions)

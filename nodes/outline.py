@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from ..stores.archive import Archive
 from ..stores.records import Page
-from .prompt import fence
+from .meter import CHARS_PER_TOKEN
+from .prompt import clipped, fence
 
 OUTLINE_TOKENS = 1200
+LATER_TOKENS = 300  # in later rounds, where the first one's has been seen by the plan
 _RELATED, _NEWEST = 12, 6
-_CHARS_PER_TOKEN = 4
+_LINE_TOKENS = 150
 
 
-def outline(archive: Archive, about: str, tokens: int = OUTLINE_TOKENS) -> str:
+def outline(archive: Archive, about: str, tokens: float = OUTLINE_TOKENS) -> str:
     """One line a page, related ones first, never more than `tokens` of them whatever the memory's size."""
     pages = [*archive.pages_like(about, _RELATED), *archive.pages.pages(newest=_NEWEST)[::-1]]
-    room = tokens * _CHARS_PER_TOKEN
+    room = int(tokens * CHARS_PER_TOKEN)
     lines: dict[str, str] = {}
     for page in pages:
         line = _line(page)
@@ -25,4 +27,4 @@ def outline(archive: Archive, about: str, tokens: int = OUTLINE_TOKENS) -> str:
 
 
 def _line(page: Page) -> str:
-    return f"[{page.id}] {page.header}: {page.memo}"
+    return clipped(f"[{page.id}] {page.header}: {' '.join(page.memo.split())}", _LINE_TOKENS)

@@ -12,28 +12,36 @@ from langgraph.types import Overwrite
 from pydantic import BaseModel, Field
 
 from ..stores.archive import Archive
-from .ask import Answerer, Task
-from .options import ResearchOptions, Tool, read
-from .outline import outline
-from .prompt import fence
+from .ask import Task
+from .known import QUESTION_TOKENS, known, requested
+from .options import TOOLS, ResearchOptions, Tool, read
+from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
+from .prompt import clipped
 from .states import ResearcherState
 from .step import Body, Steps
+from .turn import Answerers, in_research, turn
 
 _MOST_QUERIES = 16
+_LONGEST_QUERY = 2000  # characters
+_ALSO_CALLED = {"bm25": "keyword", "lexical": "keyword", "semantic": "vector", "embedding": "vector", "id": "page_id"}
+_ALSO_CALLED |= {"page": "page_id", "pages": "page_id", "page_ids": "page_id", "keywords": "keyword"}
 
 
 class Query(BaseModel):
     """One search to run."""
 
-    tool: Tool = Field(description="keyword: exact words; vector: meaning; page_id: ids, sessions, titles or times.")
-    text: str = Field(min_length=1, max_length=2000, description="What to search for, in the form the tool takes.")
+    tool: str = Field(
+        description="keyword: exact words; vector: meaning; page_id: ids, sessions, titles or times.",
+        json_schema_extra={"enum": list(TOOLS)},
+    )
+    text: str = Field(description="What to search for, in the form the tool takes.")
 
 
 class SearchPlan(BaseModel):
     """What is needed, as questions of their own, and the searches, the surest first."""
 
     needs: list[str] = Field(default_factory=list, description="The pieces of information needed, one question each.")
-    queries: list[Query] = Field(default_factory=list, description="Searches to run side by side, surest first.")
+    queries: list[Query] = Field(description="Searches to run side by side, surest first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +52,66 @@ class PlanQuestion:
     request: str
     names: Sequence[str]
     tools: Sequence[Tool]
-    known: Sequence[str]
-    outline: Callable[[], str]
+    known: Sequence[Mapping[str, Any]]
+    outline: Callable[[float], str]
     first: bool
 
-    def shown(self) -> Mapping[str, str]:
+    def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/plan.md`."""
         return {
-            "question": self.question,
-            "request": self.request,
+            "question": clipped(self.question, QUESTION_TOKENS),
+            "request": requested(self.question, " ".join([self.request, *self.names]) if self.names else self.request),
             "tools": ", ".join(self.tools),
-            "known": fence("\n".join(f"- {statement}" for statement in self.known)) if self.known else "Nothing yet.",
-            "outline": self.outline(),
+            "known": known(self.known, share, sources=False),
+            "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_TOKENS)),
         }
 
 
 PLAN = Task("plan", PlanQuestion, SearchPlan)
 
 
-def plan(archive: Archive, answerer: Answerer, defaults: ResearchOptions) -> Body:
-    """The node: request → plan; queries of tools that are off, and those asked before, are left out."""
+def plan(archive: Archive, answerers: Answerers, defaults: ResearchOptions) -> Body:
+    """The node: request → plan. Queries of tools that are off, of tools that do not exist, without a text, and those
+    asked before are left out."""
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
-        request = state.get("request") or state["question"]
+        request = state["request"]
         question = PlanQuestion(
             question=state["question"],
             request=request,
-            names=state.get("names") or [],
+            names=state["names"],
             tools=options.tools,
-            known=[statement["text"] for statement in state.get("statements") or []],
+            known=state["statements"],
             outline=partial(outline, archive, request),
-            first=not state.get("rounds"),
+            first=not state["rounds"],
         )
-        answer, cost = yield from answerer.ask(PLAN, question)
-        asked = list(state.get("asked") or [])
-        queries: list[dict[str, Any]] = []
-        for query in answer.queries:
-            key = f"{query.tool}:{query.text}"
-            if query.tool in options.tools and key not in asked and len(queries) < _MOST_QUERIES:
-                asked.append(key)
-                queries.append(query.model_dump())
-        made = {"request": request, "needs": answer.needs, "queries": queries}
+        terms = in_research(state, options, vital=question.first)
+        answer, changes = yield from turn(answerers, PLAN, question, terms, runtime.stream_writer)
+        asked = list(state["asked"])
+        queries, dropped = chosen(answer, options.tools, asked) if answer else ([], 0)
+        made = {"request": request, "needs": answer.needs if answer else [], "queries": queries, "dropped": dropped}
         runtime.stream_writer({"event": "planned", **made})
-        return {"plan": made, "asked": asked, "hits": Overwrite([]), "usage": cost}
+        asked += [_key(query["tool"], query["text"]) for query in queries]
+        return {"plan": made, "asked": asked, "hits": Overwrite([]), **changes}
 
     return node
+
+
+def chosen(plan: SearchPlan, tools: Sequence[str], asked: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
+    """The queries to run, and how many were dropped because they cannot be run."""
+    queries: list[dict[str, Any]] = []
+    seen, dropped = set(asked), 0
+    for query in plan.queries:
+        tool = query.tool.strip().lower().removeprefix("search_")
+        tool, text = _ALSO_CALLED.get(tool, tool), query.text.strip()[:_LONGEST_QUERY]
+        if tool not in tools or not text:
+            dropped += 1
+        elif _key(tool, text) not in seen and len(queries) < _MOST_QUERIES:
+            seen.add(_key(tool, text))
+            queries.append({"tool": tool, "text": text})
+    return queries, dropped
+
+
+def _key(tool: str, text: str) -> str:
+    return f"{tool}:{text}"

@@ -17,6 +17,11 @@ from .states import ResearcherState
 
 PAGES = 5  # that `output="pages"` shows where no number is given
 
+_ENDED = {
+    "budget": "The search was ended early: its budget was used up.",
+    "failure": "The search was ended early: a model failed.",
+}
+
 Material = Callable[[Archive, Sequence[Hit], Sequence[str]], Sequence[Hit]]
 """From the evidence and the allowed pages, both best first, to what follows the statements."""
 
@@ -72,4 +77,5 @@ def remark(state: ResearcherState) -> str:
     unmet = ", ".join(state["unmet"])
     if state["stopped"] == "no_evidence":
         return f"Not in memory: {unmet or state['question'].strip().rstrip('?!.')}."
-    return f"Not found: {unmet}." if unmet else ""
+    ended = _ENDED.get(state["stopped"], "")
+    return " ".join(part for part in (f"Not found: {unmet}." if unmet else "", ended) if part)

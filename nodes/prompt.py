@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Protocol
 
 from pydantic import BaseModel
 
+from .meter import CHARS_PER_TOKEN
+
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _PARTS = re.compile(r"^# (System|Task)\s*$", re.M)
+_MARK = re.compile(r"<(\s*/?\s*history\b[^<>]{0,80})>", re.I)
 
 
 class Shown(Protocol):
     """A typed question that can be shown to a model."""
 
-    def shown(self) -> Mapping[str, str]:
-        """The value of every place in the step's prompt."""
+    def shown(self, share: float) -> Mapping[str, str]:
+        """The value of every place in the step's prompt, history cut to this share (0 to 1) of its usual budget."""
 
 
 def render(name: str, values: Mapping[str, str], answer: type[BaseModel]) -> tuple[str, str]:
@@ -31,13 +34,55 @@ def render(name: str, values: Mapping[str, str], answer: type[BaseModel]) -> tup
     places = set(_PLACE.findall(task))
     if places != set(values):
         raise KeyError(f"Prompt {name!r} has the places {sorted(places)}, its question gives {sorted(values)}.")
-    form = json.dumps(answer.model_json_schema(), ensure_ascii=False)
-    return f"{system}\n\nAnswer with one JSON object of this form:\n{form}", _PLACE.sub(lambda m: values[m[1]], task)
+    return f"{system}\n\n{_form(answer)}", _PLACE.sub(lambda m: values[m[1]], task)
 
 
 def fence(text: str) -> str:
     """Text from the history between marks that it cannot contain: whatever it says, it is data."""
-    return f"<history>\n{text.replace('<history>', '‹history›').replace('</history>', '‹/history›')}\n</history>"
+    return f"<history>\n{_MARK.sub(lambda m: f'‹{m[1]}›', text)}\n</history>"
+
+
+def listed(lines: Iterable[str], tokens: float, otherwise: str) -> str:
+    """A fenced list, one line each, as many of the first as the budget holds; `otherwise` where there are none."""
+    room = int(tokens * CHARS_PER_TOKEN)
+    kept: list[str] = []
+    for line in lines:
+        line = f"- {' '.join(line.split())}"
+        if len(line) > room and kept:
+            kept.append("- (more is left out here)")
+            break
+        kept.append(clipped(line, room / CHARS_PER_TOKEN))
+        room -= len(line) + 1
+    return fence("\n".join(kept)) if kept else otherwise
+
+
+def clipped(text: str, tokens: float) -> str:
+    """The text, or its beginning and its end where it is longer."""
+    room = max(16, int(tokens * CHARS_PER_TOKEN))
+    if len(text) <= room:
+        return text
+    return f"{text[: room * 2 // 3].rstrip()} […] {text[-(room // 3) :].lstrip()}"
+
+
+@cache
+def _form(answer: type[BaseModel]) -> str:
+    schema = json.dumps(_bare(answer.model_json_schema()), ensure_ascii=False)
+    return f"Answer with one JSON object of this form:\n{schema}"
+
+
+def _bare(schema: object) -> object:
+    """Without the titles and docstrings that say again what the names and descriptions of the fields say."""
+    if isinstance(schema, list):
+        return [_bare(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: value for key, value in schema.items() if key != "title"}
+    if "properties" in kept:
+        kept.pop("description", None)
+    return {
+        key: {name: _bare(part) for name, part in value.items()} if key in ("properties", "$defs") else _bare(value)
+        for key, value in kept.items()
+    }
 
 
 @cache

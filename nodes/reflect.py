@@ -9,14 +9,17 @@ from typing import Any
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
-from ..stores.archive import Archive
 from ..stores.records import Hit
-from .ask import Answerer, Task
+from .ask import Task
 from .evidence import as_hit
+from .known import QUESTION_TOKENS, known, needed, searched
 from .options import ResearchOptions, read
-from .prompt import fence
+from .prompt import clipped
 from .states import ResearcherState
 from .step import Body, Steps
+from .turn import Answerers, in_research, over, turn
+
+_LOOKED_AT = 50  # passages from the top
 
 
 class Reflection(BaseModel):
@@ -38,53 +41,70 @@ class ReflectQuestion:
     evidence: Sequence[Hit]
     asked: Sequence[str]
 
-    def shown(self) -> Mapping[str, str]:
+    def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/reflect.md`."""
         return {
-            "question": self.question,
-            "needs": "\n".join(f"- {need}" for need in self.needs) or "- the question itself",
-            "known": fence("\n".join(f"- {s['text']}" for s in self.known)) if self.known else "Nothing.",
-            "asked": "\n".join(f"- {query}" for query in self.asked) or "Nothing.",
+            "question": clipped(self.question, QUESTION_TOKENS),
+            "needs": needed(self.needs, share),
+            "known": known(self.known, share, sources=False),
+            "asked": searched(self.asked, share),
         }
 
 
-_LOOKED_AT = 50  # passages from the top
 REFLECT = Task("reflect", ReflectQuestion, Reflection)
 
 
-def reflect(archive: Archive, answerer: Answerer, defaults: ResearchOptions) -> Body:
+def reflect(answerers: Answerers, defaults: ResearchOptions) -> Body:
     """The node: statements → enough or not, and the next request; `stopped` is set when this was the last round."""
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
-        depth = read(runtime.context, defaults).depth
-        question = ReflectQuestion(
-            question=state["question"],
-            needs=state["plan"]["needs"],
-            known=state["statements"],
-            evidence=[as_hit(hit) for hit in state["evidence"][:_LOOKED_AT]],
-            asked=state["asked"],
-        )
-        answer, cost = yield from answerer.ask(REFLECT, question)
-        number = len(state.get("rounds") or []) + 1
-        leads = bool(answer.request.strip() or answer.names)
+        options = read(runtime.context, defaults)
+        answer, changes = yield from _reflected(answerers, state, options, runtime)
+        halted = changes.get("halted") or state["halted"]
+        number = len(state["rounds"]) + 1
         enough = answer.enough and bool(state["statements"])
-        last = enough or number >= depth or not leads
-        stopped = "enough" if enough else "depth" if state["statements"] else "no_evidence"
-        trace = {**state["round"], "enough": enough, "missing": answer.missing}
-        trace["next"] = "" if last else answer.request
-        trace["names"] = [] if last else answer.names
+        leads = bool(answer.request.strip() or answer.names)
+        ended = halted if over(halted, options) else ""
+        last = enough or bool(ended) or number >= options.rounds or not leads
+        stopped = "enough" if enough else ended or ("depth" if state["statements"] else "no_evidence")
+        trace = {
+            **state["round"],
+            "enough": enough,
+            "missing": answer.missing,
+            "next": "" if last else answer.request,
+            "names": [] if last else answer.names,
+        }
         runtime.stream_writer({"event": "reflected", "round": number, "enough": enough, "missing": answer.missing})
         return {
             "enough": enough,
             "unmet": [] if enough else answer.missing,
             "stopped": stopped if last else "",
-            "request": answer.request or state["question"],
+            "request": answer.request.strip() or state["question"],
             "names": answer.names,
             "rounds": [trace],
-            "usage": cost,
+            **changes,
         }
 
     return node
+
+
+def _reflected(
+    answerers: Answerers, state: ResearcherState, options: ResearchOptions, runtime: Runtime[Any]
+) -> Steps[tuple[Reflection, dict[str, Any]]]:
+    """What integrate has concluded already, or what is answered now; without an answer nothing is enough, and what
+    was missing is missing still."""
+    if state["reflection"] is not None:
+        return Reflection.model_validate(state["reflection"]), {}
+    question = ReflectQuestion(
+        question=state["question"],
+        needs=state["plan"]["needs"],
+        known=state["statements"],
+        evidence=[as_hit(hit) for hit in state["evidence"][:_LOOKED_AT]],
+        asked=state["asked"],
+    )
+    terms = in_research(state, options, vital=False)
+    answer, changes = yield from turn(answerers, REFLECT, question, terms, runtime.stream_writer)
+    return answer or Reflection(enough=False, missing=state.get("unmet") or []), changes
 
 
 def go_on(state: ResearcherState) -> str:

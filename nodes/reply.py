@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
 
+from ..stores.errors import ModelRefused
+
 A = TypeVar("A", bound=BaseModel)
 
-_THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.S | re.I)
+_LONGEST = 200_000  # characters that are read
 _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
+_THINKING = re.compile(r"<(/?)think(?:ing)?>", re.I)
+_WRAPPERS = ("parameters", "arguments", "args", "input")  # of a tool call that is written as text
 
 
 class Unreadable(ValueError):
@@ -20,16 +25,72 @@ class Unreadable(ValueError):
 
 
 def parse(reply: AIMessage, answer: type[A]) -> A:
-    """The first JSON object of the reply, or of a tool call, that fits the answer's form; `Unreadable` for none."""
-    candidates = [call["args"] for call in reply.tool_calls] or _objects(_THINKING.sub("", str(reply.text)))
+    """The first JSON object of the reply, or of a tool call, that fits the answer's form.
+
+    `Unreadable` where there is none; `ModelRefused` where the model or a filter declined.
+    """
+    text = _said(str(reply.text)[:_LONGEST])
+    _check_refusal(reply, text)
+    candidates: list[Any] = [call["args"] for call in reply.tool_calls]
+    candidates += [found for call in reply.invalid_tool_calls for found in _objects(str(call["args"] or ""))]
+    candidates += _objects(text)
     problem = "The reply holds no JSON object."
     for candidate in candidates:
-        try:
-            return answer.model_validate(candidate)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            problem = f"{'.'.join(str(part) for part in first['loc']) or 'The object'}: {first['msg']}."
+        for form in _unwrapped(candidate):
+            try:
+                return answer.model_validate(form)
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                problem = f"{'.'.join(str(part) for part in first['loc']) or 'The object'}: {first['msg']}."
+    if _stop_reason(reply) in ("length", "max_tokens", "MAX_TOKENS"):
+        problem = f"The reply was cut off at the model's limit. Be much shorter. {problem}"
     raise Unreadable(problem)
+
+
+def _check_refusal(reply: AIMessage, text: str) -> None:
+    refusal = reply.additional_kwargs.get("refusal")
+    blocks = reply.content if isinstance(reply.content, list) else []
+    refusal = refusal or next((b["refusal"] for b in blocks if isinstance(b, dict) and b.get("refusal")), None)
+    if refusal:
+        raise ModelRefused(f"The model declined: {' '.join(str(refusal).split())[:300]}")
+    if str(_stop_reason(reply)).lower() in ("content_filter", "refusal", "safety", "prohibited_content"):
+        raise ModelRefused("A content filter stopped the model's reply.")
+
+
+def _stop_reason(reply: AIMessage) -> Any:
+    metadata = reply.response_metadata
+    return metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
+
+
+def _said(text: str) -> str:
+    """Without what the model only thought: think blocks, closed or not, and what stands before a lone end mark."""
+    kept: list[str] = []
+    at = depth = 0
+    for mark in _THINKING.finditer(text):
+        if mark[1]:
+            if depth == 0:
+                kept.clear()
+            depth = max(0, depth - 1)
+        else:
+            if depth == 0:
+                kept.append(text[at : mark.start()])
+            depth += 1
+        at = mark.end()
+    return "".join(kept) + (text[at:] if depth == 0 else "")
+
+
+def _unwrapped(candidate: Any) -> Iterator[Any]:
+    """The object itself, and what it wraps: `{"name": …, "arguments": {…}}` or `{"Memo": {…}}`."""
+    yield candidate
+    if not isinstance(candidate, dict):
+        return
+    inner = [candidate[name] for name in _WRAPPERS if name in candidate]
+    inner += list(candidate.values()) if len(candidate) == 1 else []
+    for value in inner:
+        if isinstance(value, dict):
+            yield value
+        elif isinstance(value, str):
+            yield from _objects(value[:_LONGEST])
 
 
 def _objects(text: str) -> list[dict[str, Any]]:

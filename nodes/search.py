@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
+from ..stores.embeddings import ModelChanged
+from ..stores.errors import ModelError
 from ..stores.records import Hit
 from .evidence import as_plain
+from .meter import Meter
 from .options import ResearchOptions, read
+from .patience import within
 from .states import ResearcherState
 from .step import Body, Steps, Wait
 
+_LEAST_S = 0.5  # a search without a provider takes milliseconds, and may always be made
 _LEAST = 20  # passages of one query; several queries share the number that a search may return
 
 
@@ -27,20 +33,43 @@ class Search(Protocol):
     async def asearch(self, query: str, k: int) -> Sequence[Hit]: ...
 
 
-def search(tool: Search, defaults: ResearchOptions) -> Body:
-    """The node: the plan's queries for this tool → hits, each with the number of its query in the plan."""
+def search(tool: Search, defaults: ResearchOptions, prepare: Callable[[bool], Steps[None]] | None = None) -> Body:
+    """The node: the plan's queries for this tool → hits, each with the number of its query in the plan.
+
+    `prepare(False)` is done first when there is anything to search, and `prepare(True)` before a second try when the
+    embedding model turned out to be another. A model that fails costs the round this search, and is named in
+    `failures`.
+    """
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         queries = [(n, query["text"]) for n, query in enumerate(state["plan"]["queries"]) if query["tool"] == tool.name]
-        k = max(_LEAST, read(runtime.context, defaults).k // max(1, len(queries)))
+        if not queries:
+            return {}
+        options = read(runtime.context, defaults)
+        k = max(_LEAST, options.k // len(queries))
+        left = Meter(options.budget, started=state["started"]).left_s()
         hits: list[dict[str, Any]] = []
-        for number, text in queries:
-            found = yield Wait(
-                lambda text=text: tool.search(text, k),  # type: ignore[misc]
-                lambda text=text: tool.asearch(text, k),  # type: ignore[misc]
-            )
-            runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
-            hits += [{**as_plain(hit), "query": number} for hit in found]
+
+        def searched(changed: bool) -> Steps[None]:
+            if prepare is not None:
+                yield from prepare(changed)
+            for number, text in queries:
+                searching: Wait[Sequence[Hit]] = Wait(partial(tool.search, text, k), partial(tool.asearch, text, k))
+                found = yield searching if left is None else within(searching, max(_LEAST_S, left))
+                runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
+                hits.extend({**as_plain(hit), "query": number} for hit in found)
+
+        try:
+            try:
+                yield from searched(False)
+            except ModelChanged:
+                hits.clear()
+                yield from searched(True)
+        except (ModelError, TimeoutError) as error:
+            told = str(error) or "The budget's seconds are used up."
+            failure = {"step": f"search_{tool.name}", "error": type(error).__name__, "message": told}
+            runtime.stream_writer({"event": "failed", **failure})
+            return {"hits": hits, "failures": [failure]}
         return {"hits": hits}
 
     return node

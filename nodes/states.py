@@ -20,6 +20,7 @@ class MemorizerOutput(TypedDict, total=False):
     page_ids: list[str]
     duplicate: bool
     usage: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
 
 
 class MemorizerState(MemorizerInput, MemorizerOutput, total=False):
@@ -27,6 +28,7 @@ class MemorizerState(MemorizerInput, MemorizerOutput, total=False):
 
     pages: list[dict[str, Any]]
     usage: Annotated[list[dict[str, Any]], add]
+    failures: Annotated[list[dict[str, Any]], add]
 
 
 class ResearcherInput(TypedDict):
@@ -47,18 +49,30 @@ class ResearcherOutput(TypedDict, total=False):
     stopped: str
     rounds: list[dict[str, Any]]
     usage: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+    answer: str
+    answer_citations: list[dict[str, Any]]
 
 
 class ResearcherState(ResearcherOutput, total=False):
-    """`hits` are this round's only; `evidence` and `statements` are carried from round to round."""
+    """`hits` are this round's only; `evidence` and `statements` are carried from round to round.
 
+    `read` are the places of passages that a model has been shown; `started` is the clock's time in seconds; `halted` is why no model is asked any more; `reflection` is there when
+    integrate has reflected as well.
+    """
+
+    started: float
+    halted: str
+    reflection: dict[str, Any] | None
     request: str
     names: list[str]
     plan: dict[str, Any]
     hits: Annotated[list[dict[str, Any]], add]
     evidence: list[dict[str, Any]]
+    read: list[str]
     statements: list[dict[str, Any]]
     asked: list[str]
     round: dict[str, Any]
     rounds: Annotated[list[dict[str, Any]], add]
     usage: Annotated[list[dict[str, Any]], add]
+    failures: Annotated[list[dict[str, Any]], add]

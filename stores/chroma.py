@@ -24,7 +24,8 @@ HNSW: Any = {"space": "cosine", "ef_search": 500}  # with the default of 100 man
 
 
 class ChromaVectors:
-    """The collection of one embedding model. Ids are passage numbers; the namespace is a number in the metadata.
+    """The collection of one generation of one embedding model, those of former generations deleted. Ids are passage
+    numbers; the namespace is a number in the metadata.
 
     How far it has read is kept in the truth under the collection's own id, so a folder that was deleted, or a
     restored old one, is simply fed again.
@@ -32,16 +33,11 @@ class ChromaVectors:
 
     def __init__(self, embeddings: EmbeddingStore, client: Any) -> None:
         self._embeddings = embeddings
+        self._client = client
         self._lock = threading.Lock()
-        name = "passages-" + hashlib.sha256(embeddings.model.encode()).hexdigest()[:16]
-        self._collection: Collection = client.get_or_create_collection(
-            name, embedding_function=None, configuration={"hnsw": HNSW}
-        )
-        self._mark = f"chroma:{self._collection.id}"
-        # The folder may be an older one than the mark, or the truth older than the folder: believe the lesser.
-        self._read = min(embeddings.mark(self._mark), int((self._collection.metadata or {}).get("read", 0)))
-        self._namespaces = self._only = 0
-        self._count = self._collection.count()  # asking costs more than a search
+        self._read = self._count = self._namespaces = self._only = 0
+        self._dimension: int | None = None
+        self._begin(embeddings.newest()[0])
 
     def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
         """`(passage seq, cosine)`, best first, approximate (HNSW); similarities of 0 and less are left out."""
@@ -49,6 +45,8 @@ class ChromaVectors:
         with self._lock:
             if not self._count or not np.any(vector):
                 return []
+            if self._dimension not in (None, len(vector)):
+                raise self._embeddings.changed(len(vector), self._generation)
             found = self._collection.query(
                 query_embeddings=vector.reshape(1, -1),
                 n_results=min(k, self._count),
@@ -62,8 +60,13 @@ class ChromaVectors:
     def catch_up(self, *, at_least: int = 1) -> None:
         """Upsert what the truth has kept since the mark, in batches; then advance the mark."""
         with self._lock:
-            while self._embeddings.last() - self._read >= at_least:
-                numbers, seqs, namespaces, matrix = self._embeddings.rows(self._read, BATCH)
+            while True:
+                generation, last = self._embeddings.newest()
+                if generation != self._generation:
+                    self._begin(generation)
+                if last - self._read < at_least:
+                    return
+                numbers, seqs, namespaces, matrix = self._embeddings.rows(generation, self._read, BATCH)
                 if not len(numbers):
                     return
                 known = np.flatnonzero(np.any(matrix, axis=1))  # a vector of zeros has no direction to compare
@@ -74,10 +77,28 @@ class ChromaVectors:
                         metadatas=[{"namespace": int(namespaces[i])} for i in known],
                     )
                 self._count = self._collection.count()
+                self._dimension = matrix.shape[1]
                 self._read = int(numbers[-1])
                 self._namespaces = 0
                 self._collection.modify(metadata={"read": self._read})
                 self._embeddings.advance(self._mark, self._read)
+
+    def _begin(self, generation: int) -> None:
+        """Take up the collection of a generation, as far as it was fed, and delete the others of this model."""
+        model = "passages-" + hashlib.sha256(self._embeddings.model.encode()).hexdigest()[:16]
+        name = f"{model}-{generation}" if generation else model
+        for other in self._client.list_collections():
+            if other.name.startswith(model) and other.name != name:
+                self._client.delete_collection(other.name)
+        self._collection: Collection = self._client.get_or_create_collection(
+            name, embedding_function=None, configuration={"hnsw": HNSW}
+        )
+        self._generation = generation
+        self._mark = f"chroma:{self._collection.id}"
+        # The folder may be an older one than the mark, or the truth older than the folder: believe the lesser.
+        self._read = min(self._embeddings.mark(self._mark), int((self._collection.metadata or {}).get("read", 0)))
+        self._dimension = self._embeddings.rows(generation, 0, 1)[3].shape[1] or None
+        self._count = self._collection.count()  # asking costs more than a search
 
     def close(self) -> None:
         """Nothing to flush: Chroma's writes are durable when they return."""

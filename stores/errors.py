@@ -1,5 +1,13 @@
 """Every error that jitmem raises on purpose, named by who can act on it."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .records import Filed
+
 
 class JitmemError(Exception):
     """The root: `except JitmemError` catches whatever jitmem raises on purpose."""
@@ -54,7 +62,27 @@ class ModelReplyError(ModelError):
 
 
 class ModelUnavailable(ModelError):
-    """A model could not be reached, refused, or ran out of time after every retry."""
+    """A model could not be reached, turned the request down, or ran out of time, after every retry that may help."""
+
+
+class ModelRefused(ModelError):
+    """A model, or the filter before it, declined to answer what it was shown."""
+
+
+class PromptTooLong(ModelError):
+    """Even the shortest form of a prompt does not fit into the model's context."""
+
+
+class BatchIncomplete(ModelError):
+    """Some sessions of a batch are not filed; they wait in the journal, and `resume()` or the same call files them.
+
+    `filed` are the results in the order of the input, `None` for what is not filed; `errors` the reasons by place.
+    """
+
+    def __init__(self, message: str, filed: Sequence[Filed | None], errors: Mapping[int, ModelError]) -> None:
+        super().__init__(message)
+        self.filed = list(filed)
+        self.errors = dict(errors)
 
 
 class MissingPackage(JitmemError, ImportError):

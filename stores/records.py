@@ -5,7 +5,7 @@ Offsets (`start`, `end`) count characters of `Page.text`, as Python slices do: `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -87,9 +87,48 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What models cost: calls, tokens as the models counted them, seconds they took; `steps` call by call.
+
+    A step is `{step, model, calls, prompt_tokens, completion_tokens, seconds, retries}`; with `estimated` where the
+    model did not count, and the tokens are a quarter of the characters.
+    """
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    steps: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, steps: Iterable[Mapping[str, Any]]) -> Usage:
+        """The sum of the steps."""
+        kept = tuple(steps)
+        return cls(
+            calls=sum(step["calls"] for step in kept),
+            prompt_tokens=sum(step["prompt_tokens"] for step in kept),
+            completion_tokens=sum(step["completion_tokens"] for step in kept),
+            seconds=sum(step["seconds"] for step in kept),
+            steps=kept,
+        )
+
+    def by_step(self) -> dict[tuple[str, str], Usage]:
+        """`(step, model)` to what it cost, in the order of the first call."""
+        groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        for step in self.steps:
+            groups.setdefault((step["step"], step["model"]), []).append(step)
+        return {key: Usage.of(steps) for key, steps in groups.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Filed:
-    """What became of one session: its pages, and whether it had been filed before (`duplicate`)."""
+    """What became of one session: its pages, and whether it had been filed before (`duplicate`).
+
+    `failures` names what a model failed to do and rules did in its place, as `{step, error, message}`.
+    """
 
     session_id: str
     page_ids: tuple[str, ...]
     duplicate: bool
+    usage: Usage = field(default_factory=Usage)
+    failures: tuple[Mapping[str, Any], ...] = ()

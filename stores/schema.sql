@@ -59,6 +59,12 @@ CREATE TABLE embedding (
 ) STRICT;
 CREATE INDEX embedding_model ON embedding (model, n);
 
+-- What a model makes of one fixed text: another vector means another model behind the name.
+CREATE TABLE probe (
+    model  TEXT PRIMARY KEY,
+    vector BLOB NOT NULL
+) STRICT;
+
 -- Audit log, history and outbox in one, written in the transaction of what it tells.
 CREATE TABLE change (
     n         INTEGER PRIMARY KEY AUTOINCREMENT,

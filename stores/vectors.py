@@ -18,7 +18,10 @@ class VectorIndex(Protocol):
     """A derived index over an `EmbeddingStore`: it reads what is new by itself, and may be deleted at any time."""
 
     def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
-        """`(passage seq, cosine)` of one namespace, best first, at most `k`; up to date with the truth."""
+        """`(passage seq, cosine)` of one namespace, best first, at most `k`; up to date with the truth.
+
+        `ModelChanged` for a vector of another dimension than those it holds.
+        """
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Read what is new, if it is that many vectors or more."""
@@ -33,17 +36,24 @@ class ExactVectors:
     def __init__(self, embeddings: EmbeddingStore) -> None:
         self._embeddings = embeddings
         self._lock = threading.Lock()
+        self._generation = 0
         self._parts: dict[int, _Scan] = {}
 
     def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
         """`(passage seq, cosine)`, best first; a vector of zeros is like nothing and never found."""
         with self._lock:
+            generation, last = self._embeddings.newest()
+            if generation != self._generation:
+                self._generation = generation
+                self._parts.clear()
             scan = self._parts.setdefault(namespace, _Scan())
-            while scan.read < self._embeddings.last():
-                numbers, seqs, _, matrix = self._embeddings.rows(scan.read, BATCH, namespace)
+            while scan.read < last:
+                numbers, seqs, _, matrix = self._embeddings.rows(generation, scan.read, BATCH, namespace)
                 if not len(numbers):
                     break
                 scan.append(int(numbers[-1]), seqs, matrix)
+            if scan.dimension not in (None, len(vector)):
+                raise self._embeddings.changed(len(vector), generation)
             return scan.search(vector, k)
 
     def catch_up(self, *, at_least: int = 1) -> None:
@@ -62,6 +72,10 @@ class _Scan:
         self._count = 0
         self._seqs = np.zeros(0, np.int64)
         self._matrix = np.zeros((0, 0), np.float32)
+
+    @property
+    def dimension(self) -> int | None:
+        return self._matrix.shape[1] if self._count else None
 
     def append(self, last: int, seqs: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
         end = self._count + len(seqs)

@@ -7,11 +7,11 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted import ScriptedModel
 
 from jitmem import Citation, Memory, UnknownRecord
 from jitmem.nodes.cite import cite
 from jitmem.stores.archive import Archive
+from jitmem.testing import ScriptedModel
 
 TEXT = "Ana said: “It's  a\r\nfine\tmill.” Then she left. Then she left."
 

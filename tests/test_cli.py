@@ -320,6 +320,75 @@ def test_memory_and_namespace_may_come_from_the_environment(run: Run, monkeypatc
     assert Path("elsewhere").is_dir()
 
 
+def test_models_and_servers_reach_the_memory_by_option_or_environment(
+    filled: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    opened = Memory.open
+
+    def note(path: Path, **options: Any) -> Memory:
+        given.update(options)
+        return opened(path, create=False)
+
+    monkeypatch.setattr(Memory, "open", note)
+    monkeypatch.setenv("JITMEM_RESEARCHER_MODEL", "openai:large")
+    monkeypatch.setenv("JITMEM_TIMEOUT", "7.5")
+    monkeypatch.setenv("JITMEM_ON_MODEL_FAILURE", "rules")
+    options = ["--model", "openai:small", "--memorizer-model", "openai:tiny", "--embeddings", "openai:vectors"]
+    servers = {"base_url": "http://localhost:1/v1", "embeddings_base_url": "http://localhost:2/v1"}
+    addresses = [f"--{name.replace('_', '-')}={url}" for name, url in servers.items()]
+    assert filled("research", "Where?", *options, *addresses).exit_code == 0
+    assert given == {
+        "namespace": "default",
+        "model": "openai:small",
+        "memorizer_model": "openai:tiny",
+        "researcher_model": "openai:large",
+        "embeddings": "openai:vectors",
+        **servers,
+        "timeout_s": 7.5,
+        "on_model_failure": "rules",
+        "create": False,
+    }
+    given.clear()
+    assert filled("stats", *options, *addresses).exit_code == 0
+    assert given == {"namespace": "default", "create": False}, "looking makes no model"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--timeout", "0"],
+        ["--timeout", "soon"],
+        ["--on-model-failure", "ignore"],
+        ["--model", "small"],
+        ["--model", "openai:small", "--base-url", "localhost:8000"],
+        ["--embeddings", "openai:small", "--embeddings-base-url", "localhost:8000"],
+    ],
+)
+def test_a_wrong_option_about_models_ends_with_2(filled: Run, options: list[str]) -> None:
+    assert filled("research", "Where?", *options).exit_code == 2
+
+
+def test_a_dotenv_file_in_the_folder_is_read(filled: Run, tmp_path: Path) -> None:
+    (tmp_path / "memory").rename(tmp_path / "kept")
+    (tmp_path / ".env").write_text("JITMEM_MEMORY=kept\n")
+    with start("stats", "--json", cwd=tmp_path) as process:
+        shown, complaint = process.communicate()
+    assert (process.returncode, complaint, json.loads(shown)["pages"]) == (0, "", 2)
+    with start("stats", cwd=tmp_path, env={**os.environ, "JITMEM_MEMORY": "nowhere"}) as process:
+        complaint = process.communicate()[1]
+    assert "There is no memory at nowhere" in complaint
+
+
+@pytest.mark.parametrize(("content", "line"), [(b"\xff\n", 1), (b"A=1\nnot a setting\n", 2)])
+def test_a_broken_dotenv_file_is_one_line(run: Run, tmp_path: Path, content: bytes, line: int) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with start("stats", cwd=tmp_path) as process:
+        shown, complaint = process.communicate()
+    assert (process.returncode, shown, len(lines(complaint))) == (2, "", 1)
+    assert complaint.startswith(f"jitmem: {tmp_path}/.env, line {line}: ")
+
+
 def test_an_unexpected_error_is_one_line_unless_debug(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the roof is off")

@@ -147,9 +147,9 @@ async def test_the_graphs_run_alone_sync_async_and_streaming(memory: Memory) -> 
     question = {"question": "Where did Ana move?"}
     assert (await memory.researcher.ainvoke(question)) == memory.researcher.invoke(question)
     steps = [name for update in memory.researcher.stream(question, stream_mode="updates") for name in update]
-    assert steps[0] == "plan"
-    assert sorted(steps[1:4]) == ["search_keyword", "search_page_id", "search_vector"]
-    assert steps[4:] == ["integrate", "reflect", "present"]
+    assert steps[:2] == ["begin", "plan"]
+    assert sorted(steps[2:5]) == ["search_keyword", "search_page_id", "search_vector"]
+    assert steps[5:] == ["integrate", "reflect", "present"]
     events = [event["event"] for event in memory.researcher.stream(question, stream_mode="custom")]
     assert events == ["planned", "found", "found", "integrated", "reflected"]
 

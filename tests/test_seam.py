@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted import ScriptedModel
 
 from jitmem import Memory, ModelReplyError, Session
+from jitmem.testing import ScriptedModel
 
 STORY = "Ana: I left the bank in May.\nBen: And now?\nAna: Now I bake bread at Moinho."
 QUESTION = "Where does Ana work now?"
@@ -52,7 +52,7 @@ def test_a_model_plans_integrates_and_reflects_and_its_statement_is_the_context(
     assert [(c.page_id, c.quote) for c in result.citations] == [(page_id, "Now I bake bread at Moinho.")]
     assert (result.stopped, result.enough, result.unmet) == ("enough", True, ())
     assert [name for name, _ in model.seen] == ["plan", "integrate", "reflect"]
-    assert (result.usage.calls, result.usage.prompt_tokens, result.usage.completion_tokens) == (3, 30, 15)
+    assert (result.usage.calls, result.failures) == (3, ())
     assert [step["step"] for step in result.usage.steps] == ["plan", "integrate", "reflect"]
 
 
@@ -95,7 +95,7 @@ def test_an_unreadable_reply_is_repaired_once_by_showing_what_was_wrong(folder: 
 
 
 def test_a_reply_that_stays_unreadable_is_an_error_and_the_session_waits_in_the_journal(folder: Path) -> None:
-    with Memory.open(folder, memorizer_model=ScriptedModel(lines={"memorize": ["Sorry.", "No."]})) as memory:
+    with Memory.open(folder, memorizer_model=ScriptedModel(lines={"memorize": ["Sorry.", "No.", "Never."]})) as memory:
         with pytest.raises(ModelReplyError, match="memorize"):
             memory.memorize(Session(text=STORY, id="news"))
         assert (memory.stats()["waiting"], memory.pages()) == (1, [])
@@ -108,9 +108,9 @@ def test_a_reply_that_stays_unreadable_is_an_error_and_the_session_waits_in_the_
     "source",
     [
         {"quote": "Ana is the queen of Spain."},
-        {"page_id": "000000000000"},
+        {"quote": "bake bread", "page_id": "000000000000"},
     ],
-    ids=["a quote that is not on the page", "a page that was not retrieved"],
+    ids=["a quote that is not on the page", "words that stand anywhere, of a page that is not there"],
 )
 def test_a_statement_without_a_true_citation_is_dropped_and_counted(folder: Path, source: dict[str, str]) -> None:
     model = ScriptedModel(lines={})
@@ -123,6 +123,30 @@ def test_a_statement_without_a_true_citation_is_dropped_and_counted(folder: Path
     assert "reigns" not in result.context
     assert result.citations == ()
     assert (result.stopped, result.rounds[0]["dropped_citations"]) == ("no_evidence", 1)
+
+
+def test_a_source_on_the_wrong_page_is_corrected_by_its_quote_and_counted(folder: Path) -> None:
+    model = ScriptedModel(lines={})
+    memory, page_id = remembering(folder, model)
+    strayed = {"page_id": "[000000000000]", "quote": "now i bake  bread at Moinho"}
+    statement = {"text": "Ana bakes at Moinho.", "sources": [strayed]}
+    model.lines.update(lines(plan=[PLAN], integrate=[{"statements": [statement]}], reflect=[ENOUGH]))
+    with memory:
+        result = memory.research(QUESTION, output="integration")
+    assert [(c.page_id, c.quote) for c in result.citations] == [(page_id, "Now I bake bread at Moinho")]
+    assert (result.rounds[0]["corrected_citations"], result.rounds[0]["dropped_citations"]) == (1, 0)
+
+
+def test_queries_of_unknown_tools_are_dropped_and_counted_and_other_names_of_tools_understood(folder: Path) -> None:
+    model = ScriptedModel(lines={})
+    memory, page_id = remembering(folder, model)
+    queries = [("web_search", "Ana"), ("BM25", "Ana bake"), ("search_vector", "Ana at work"), ("keyword", "  ")]
+    wild = {"queries": [{"tool": tool, "text": text} for tool, text in queries]}
+    model.lines.update(lines(plan=[wild], integrate=[answered(page_id)], reflect=[ENOUGH]))
+    with memory:
+        result = memory.research(QUESTION)
+    assert [query["tool"] for query in result.rounds[0]["queries"]] == ["keyword", "vector"]
+    assert result.rounds[0]["dropped_queries"] == 2
 
 
 def test_a_tool_that_is_off_is_not_run_though_the_model_asks_for_it(folder: Path) -> None:

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .memory import Memory
+    from .nodes.meter import Budget
     from .nodes.options import MemorizeOptions, ResearchOptions
-    from .research import Research
+    from .results import Estimate, Research
     from .stores.errors import (
         BadInput,
+        BatchIncomplete,
         JitmemError,
         MemoryNotFound,
         MissingPackage,
         ModelError,
+        ModelRefused,
         ModelReplyError,
         ModelUnavailable,
         NotOurStore,
+        PromptTooLong,
         SessionConflict,
         StoreClosed,
         StoreDamaged,
@@ -26,13 +30,16 @@ if TYPE_CHECKING:
         StoreReadOnly,
         UnknownRecord,
     )
-    from .stores.records import Citation, Filed, Hit, Page, Passage, Session
+    from .stores.records import Citation, Filed, Hit, Page, Passage, Session, Usage
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BadInput",
+    "BatchIncomplete",
+    "Budget",
     "Citation",
+    "Estimate",
     "Filed",
     "Hit",
     "JitmemError",
@@ -41,11 +48,13 @@ __all__ = [
     "MemoryNotFound",
     "MissingPackage",
     "ModelError",
+    "ModelRefused",
     "ModelReplyError",
     "ModelUnavailable",
     "NotOurStore",
     "Page",
     "Passage",
+    "PromptTooLong",
     "Research",
     "ResearchOptions",
     "Session",
@@ -56,13 +65,15 @@ __all__ = [
     "StoreIsNewer",
     "StoreReadOnly",
     "UnknownRecord",
+    "Usage",
 ]
 
 _HOME = {
     "Memory": "memory",
-    "Research": "research",
+    "Budget": "nodes.meter",
+    **dict.fromkeys(("Estimate", "Research"), "results"),
     **dict.fromkeys(("MemorizeOptions", "ResearchOptions"), "nodes.options"),
-    **dict.fromkeys(("Citation", "Filed", "Hit", "Page", "Passage", "Session"), "stores.records"),
+    **dict.fromkeys(("Citation", "Filed", "Hit", "Page", "Passage", "Session", "Usage"), "stores.records"),
 }
 
 

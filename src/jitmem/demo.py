@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from .cli.output import citation_rows, columns, console, count, progress, say
 from .formats import parse_sessions
 from .memory import Memory
-from .research import following
+from .results import following
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from .research import Research
+    from .results import Research
     from .stores.records import Session
 
 _WIDEST = 92
@@ -27,20 +27,16 @@ _LABEL = 11  # columns, with the space after it
 _CONTEXT_TOKENS = 400
 
 
-def demo(
-    memory_path: str | Path,
-    *,
-    namespace: str = "default",
-    model: str | None = None,
-    embeddings: str | None = None,
-) -> None:
-    """Print it. A second run finds the sessions known already and researches them again."""
+def demo(memory_path: str | Path, **opening: Any) -> None:
+    """Print it, over the memory that `Memory.open(memory_path, **opening)` gives. A second run finds the sessions
+    known already and researches them again."""
     _line()
     _line("jitmem: it keeps every session word for word, and thinks when somebody asks", "bold")
     _line()
     sessions = sample_sessions()
     questions = [one for one in sample_questions() if one.get("demo")]
-    with Memory.open(memory_path, namespace=namespace, model=model, embeddings=embeddings) as memory:
+    model = opening.get("researcher_model") or opening.get("model")
+    with Memory.open(memory_path, **opening) as memory:
         started = time.perf_counter()
         with progress("Memorizing", "sessions") as tell:
             filed = memory.memorize_many(sessions, progress=tell)

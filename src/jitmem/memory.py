@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 from .stores.errors import BadInput
 from .stores.records import Filed, Hit, Page, Session
@@ -19,12 +19,31 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
 
-    from .nodes.options import MemorizeOptions, Output, ResearchOptions
+    from .nodes.meter import Budget
+    from .nodes.options import Effort, MemorizeOptions, OnModelFailure, Output, ResearchOptions
+    from .nodes.step import Steps
     from .parts import Parts
-    from .research import Research
+    from .results import Estimate, Research
 
     SessionLike = Session | str | Sequence[BaseMessage]
     Graph = CompiledStateGraph[Any, Any, Any, Any]
+
+
+_MODES: list[Literal["custom", "values"]] = ["custom", "values"]
+
+
+class Asking(TypedDict, total=False):
+    """How a question is researched; what is not given is as the memory was opened with."""
+
+    effort: Effort | None
+    depth: int | None
+    output: Output | None
+    context_tokens: int | None
+    pages: int | None
+    tools: Sequence[str] | None
+    budget: Budget | None
+    answer: bool | None
+    on_model_failure: OnModelFailure | None
 
 
 class Memory:
@@ -41,7 +60,13 @@ class Memory:
         namespace: str = "default",
         model: str | BaseChatModel | None = None,
         memorizer_model: str | BaseChatModel | None = None,
+        researcher_model: str | BaseChatModel | None = None,
+        step_models: Mapping[str, str | BaseChatModel] | None = None,
         embeddings: str | Embeddings | None = None,
+        base_url: str | None = None,
+        embeddings_base_url: str | None = None,
+        timeout_s: float = 120.0,
+        on_model_failure: OnModelFailure = "raise",
         create: bool = True,
         memorize_options: MemorizeOptions | None = None,
         research_options: ResearchOptions | None = None,
@@ -49,20 +74,37 @@ class Memory:
         """The memory in the folder `path`, made if it is not there and `create` allows.
 
         Without a `model` rules answer every step; without `embeddings` hashed n-grams are used: no key, no server,
-        no download. `memorizer_model` is asked for memos in place of `model`. Errors: `NotOurStore`,
-        `StoreIsNewer`, `MemoryNotFound` (only with `create=False`), `StoreReadOnly`, `MissingPackage`.
-        """
-        from .parts import Parts
+        no download. A model is a LangChain chat model or `"provider:name"`; `base_url` is where a model that is
+        given by its name is served (any server with OpenAI's API), `embeddings_base_url` the same for embeddings, if
+        it is another. The Memorizer and the Researcher may have a model of their own, and so may a step:
+        `step_models={"reflect": …}`, of memorize, plan, integrate, conclude, reflect and answer.
 
+        A model call ends within `timeout_s`, retries included. When a model fails for good, `on_model_failure` says
+        whether an error is raised or the rules answer. Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only
+        with `create=False`), `StoreReadOnly`, `MissingPackage`, `ModelUnavailable` (no key), `BadInput`.
+        """
+        from .nodes.options import MemorizeOptions, ResearchOptions, changed
+        from .parts import Models, Parts
+
+        if not timeout_s > 0:
+            raise BadInput(f"timeout_s must be more than 0, not {timeout_s!r}.")
+        failing = {"on_model_failure": None if on_model_failure == "raise" else on_model_failure}
         parts = Parts.open(
             Path(path),
             namespace=namespace,
-            model=model,
-            memorizer_model=memorizer_model,
-            embeddings=embeddings,
+            models=Models(
+                model=model,
+                memorizer_model=memorizer_model,
+                researcher_model=researcher_model,
+                step_models=step_models,
+                embeddings=embeddings,
+                base_url=base_url,
+                embeddings_base_url=embeddings_base_url,
+                timeout_s=timeout_s,
+            ),
             create=create,
-            memorize_options=memorize_options,
-            research_options=research_options,
+            memorize_options=changed(memorize_options or MemorizeOptions(), failing),
+            research_options=changed(research_options or ResearchOptions(), failing),
         )
         return cls(parts)
 
@@ -120,56 +162,82 @@ class Memory:
 
     # -- asking --------------------------------------------------------------------------------------------
 
-    def research(
-        self,
-        question: str,
-        *,
-        depth: int | None = None,
-        output: Output | None = None,
-        context_tokens: int | None = None,
-        pages: int | None = None,
-        tools: Sequence[str] | None = None,
-    ) -> Research:
+    def research(self, question: str, **options: Unpack[Asking]) -> Research:
         """Plan, search, integrate and reflect until it is enough or `depth` rounds (3) are used.
 
-        `output`: "integration" (the statements alone), "snippets" (then the best passages), or "pages" (then whole
-        pages), up to `context_tokens` (2000), counted by `count_tokens_approximately`. `pages`: how many pages may
-        speak. `tools`: a subset of "keyword", "vector", "page_id". `BadInput` for an empty question or a bad option.
+        `effort`: "recall" (one round without a model), "fast" (one call to plan, one to integrate and reflect), or
+        "deep" (a call for each; the default). `output`: "integration" (the statements alone), "snippets" (then the
+        best passages), or "pages" (then whole pages), up to `context_tokens` (2000), counted by
+        `count_tokens_approximately`. `pages`: how many pages may speak. `tools`: a subset of "keyword", "vector",
+        "page_id". `budget=Budget(calls=…, tokens=…, seconds=…)`: when it is used up, the best context so far comes
+        back. `answer=True`: a short answer from the context as well. `on_model_failure`: as for `open`.
+
+        `BadInput` for an empty question or a bad option; `ModelError` when a model fails and nothing comes of it.
         """
-        from .research import Research
+        asked, context = _asked(question), self._options(options)
+        return self._researched(self.researcher.invoke({"question": asked}, context=context), context)
 
-        context = self._options(depth=depth, output=output, context_tokens=context_tokens, pages=pages, tools=tools)
-        self._embed()
-        return Research.from_state(self.researcher.invoke({"question": _asked(question)}, context=context))
-
-    async def aresearch(
-        self,
-        question: str,
-        *,
-        depth: int | None = None,
-        output: Output | None = None,
-        context_tokens: int | None = None,
-        pages: int | None = None,
-        tools: Sequence[str] | None = None,
-    ) -> Research:
+    async def aresearch(self, question: str, **options: Unpack[Asking]) -> Research:
         """`research`, awaited."""
-        from .research import Research
+        asked, context = _asked(question), self._options(options)
+        return self._researched(await self.researcher.ainvoke({"question": asked}, context=context), context)
 
-        context = self._options(depth=depth, output=output, context_tokens=context_tokens, pages=pages, tools=tools)
-        await self._aembed()
-        return Research.from_state(await self.researcher.ainvoke({"question": _asked(question)}, context=context))
+    def stream(self, question: str, **options: Unpack[Asking]) -> Iterator[dict[str, Any]]:
+        """`research`, step by step: dicts whose "event" tells what happened.
+
+        planned (request, needs, queries), found (tool, query, hits), integrated (statements), reflected (round,
+        enough, missing), retrying (step, why, pause_s), failed (step, error, message), answered (answer), and at the
+        end done, with the `Research` as "result".
+        """
+        asked, context = _asked(question), self._options(options)
+        state: dict[str, Any] = {}
+        events: Iterator[Any] = self.researcher.stream({"question": asked}, context=context, stream_mode=_MODES)
+        for mode, said in events:
+            if mode == "custom":
+                yield said
+            else:
+                state = said
+        yield {"event": "done", "result": self._researched(state, context)}
+
+    async def astream(self, question: str, **options: Unpack[Asking]) -> AsyncIterator[dict[str, Any]]:
+        """`stream`, awaited."""
+        asked, context = _asked(question), self._options(options)
+        state: dict[str, Any] = {}
+        events: AsyncIterator[Any] = self.researcher.astream({"question": asked}, context=context, stream_mode=_MODES)
+        async for mode, said in events:
+            if mode == "custom":
+                yield said
+            else:
+                state = said
+        yield {"event": "done", "result": self._researched(state, context)}
+
+    def estimate(self, question: str, **options: Unpack[Asking]) -> Estimate:
+        """What `research` with these options may cost: model calls and tokens, least and most. Nothing is sent."""
+        from .estimate import estimate
+
+        asked, context = _asked(question), self._options(options).model_copy(update={"budget": None})
+        return estimate(
+            self._parts.reckoning.invoke({"question": asked}, context=context)["usage"], self._parts.experience
+        )
+
+    async def aestimate(self, question: str, **options: Unpack[Asking]) -> Estimate:
+        """`estimate`, awaited."""
+        return await asyncio.to_thread(lambda: self.estimate(question, **options))
 
     def recall(self, query: str, k: int = 10) -> list[Hit]:
-        """The best passages by words and likeness, with no model call; at most `k`, best first."""
-        asked, count = _asked(query), _positive(k)
-        self._embed()
-        return self._parts.hybrid.search(asked, count)
+        """The best passages by words and likeness, with no model call; at most `k`, best first.
+
+        `ModelUnavailable` when the embedding model, where one is named, cannot be reached.
+        """
+        from .nodes.step import finish
+
+        return finish(self._recalled(_asked(query), _positive(k)))
 
     async def arecall(self, query: str, k: int = 10) -> list[Hit]:
         """`recall`, awaited."""
-        asked, count = _asked(query), _positive(k)
-        await self._aembed()
-        return await self._parts.hybrid.asearch(asked, count)
+        from .nodes.step import afinish
+
+        return await afinish(self._recalled(_asked(query), _positive(k)))
 
     # -- looking -------------------------------------------------------------------------------------------
 
@@ -215,7 +283,10 @@ class Memory:
 
     def flush(self) -> None:
         """Wait until everything filed is in every index."""
-        self._embed()
+        from .nodes.index import embed
+        from .nodes.step import finish
+
+        finish(embed(self._parts.archive, self._parts.embedder))
         self._parts.archive.catch_up()
         self._parts.archive.vectors.catch_up()
 
@@ -249,25 +320,32 @@ class Memory:
 
     # ------------------------------------------------------------------------------------------------------
 
-    def _options(self, **changes: Any) -> ResearchOptions:
+    def _options(self, changes: Mapping[str, Any]) -> ResearchOptions:
         from .nodes.options import changed
 
         return changed(self._parts.research_options, changes)
 
-    def _embed(self) -> None:
-        """Embed what has no vector of this model: the model was changed, or failed when the page was filed."""
+    def _researched(self, state: Mapping[str, Any], options: ResearchOptions) -> Research:
+        from .results import Research
+
+        result = Research.from_state(state, answered=options.answer)
+        self._parts.experience.add(result.usage.steps)
+        return result
+
+    def _recalled(self, query: str, k: int) -> Steps[list[Hit]]:
         from .nodes.index import embed
-        from .nodes.step import finish
+        from .nodes.step import Wait
+        from .stores.embeddings import ModelChanged
 
-        if not self._parts.database.read_only:
-            finish(embed(self._parts.archive, self._parts.embeddings))
-
-    async def _aembed(self) -> None:
-        from .nodes.index import embed
-        from .nodes.step import afinish
-
-        if not self._parts.database.read_only:
-            await afinish(embed(self._parts.archive, self._parts.embeddings))
+        parts = self._parts
+        searching = Wait(lambda: parts.hybrid.search(query, k), lambda: parts.hybrid.asearch(query, k))
+        yield from embed(parts.archive, parts.embedder)
+        try:
+            found: list[Hit] = yield searching
+        except ModelChanged:
+            yield from embed(parts.archive, parts.embedder, suspect=True)
+            found = yield searching
+        return found
 
     def _waiting(self) -> list[int]:
         return [entry.n for entry in self._parts.archive.journal.waiting()]

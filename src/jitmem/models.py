@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from .stores.errors import BadInput, MissingPackage, ModelUnavailable
 
@@ -11,60 +15,177 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
 
+TIMEOUT_S = 120.0
+_OPENAI = "https://api.openai.com/v1"
+# To name what is missing where langchain itself, which knows them all, is missing too.
+_PROVIDERS = (
+    "anthropic azure_openai bedrock bedrock_converse cohere deepseek fireworks google_genai google_vertexai groq"
+    " huggingface ibm litellm mistralai nvidia ollama openrouter perplexity together upstage xai"
+).split()
+_PACKAGES = {
+    "azure_openai": "langchain-openai",
+    "bedrock": "langchain-aws",
+    "bedrock_converse": "langchain-aws",
+    "nvidia": "langchain-nvidia-ai-endpoints",
+}
 
-def chat_model(model: str | BaseChatModel) -> BaseChatModel:
-    """`provider:name`; `openai` speaks to any compatible server (`OPENAI_BASE_URL`)."""
+_kept: WeakValueDictionary[tuple[object, ...], Any] = WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def chat_model(
+    model: str | BaseChatModel, *, base_url: str | None = None, timeout_s: float = TIMEOUT_S
+) -> BaseChatModel:
+    """`provider:name`; `openai` speaks to any compatible server (`base_url`, or `OPENAI_BASE_URL`).
+
+    A model of `openai` is made once: the same arguments give the same object, and its connections, while anybody
+    holds it. Models do not retry by themselves. Errors: `BadInput`, `MissingPackage`, `ModelUnavailable` (no key).
+    """
     from langchain_core.language_models import BaseChatModel
 
     if isinstance(model, BaseChatModel):
         return model
-    provider, name = _parts(model, "openai:gpt-4.1-mini")
+    provider, name = provider_and_name(model, "openai:gpt-4.1-mini")
+    made: BaseChatModel
     if provider == "openai":
-        chat: BaseChatModel = _made(_class("langchain_openai", "ChatOpenAI"), model=name)
-        return chat
-    init: Any = _class("langchain.chat_models", "init_chat_model")
-    try:
-        made: BaseChatModel = init(name, model_provider=provider)
-    except (ImportError, ValueError) as error:
-        raise MissingPackage(f"{model}: {str(error).splitlines()[0]}") from error
+        address = _address(base_url)
+        # Other servers know chat completions only, whatever the model's name makes langchain-openai believe.
+        own: dict[str, Any] = {"stream_usage": True} if _is_openai(address) else {"use_responses_api": False}
+        made = _openai("ChatOpenAI", name, address, timeout_s, **own)
+    else:
+        init = _langchain("langchain.chat_models", "init_chat_model", provider, model)
+        made = _other(init, {"model": name, "model_provider": provider}, checked_url(base_url), timeout_s)
     return made
 
 
-def embedding_model(embeddings: str | Embeddings) -> Embeddings:
-    """`provider:name`; `openai` speaks to any compatible server (`OPENAI_BASE_URL`)."""
+def embedding_model(
+    embeddings: str | Embeddings, *, base_url: str | None = None, timeout_s: float = TIMEOUT_S
+) -> Embeddings:
+    """As `chat_model`, for embeddings."""
     if not isinstance(embeddings, str):
         return embeddings
-    provider, name = _parts(embeddings, "openai:text-embedding-3-small")
+    provider, name = provider_and_name(embeddings, "openai:text-embedding-3-small")
+    made: Embeddings
     if provider == "openai":
-        # Without this, it downloads a tokenizer file.
-        embedder: Embeddings = _made(
-            _class("langchain_openai", "OpenAIEmbeddings"), model=name, check_embedding_ctx_length=False
-        )
-        return embedder
-    init: Any = _class("langchain.embeddings", "init_embeddings")
-    try:
-        made: Embeddings = init(name, provider=provider)
-    except (ImportError, ValueError) as error:
-        raise MissingPackage(f"{embeddings}: {str(error).splitlines()[0]}") from error
+        # With check_embedding_ctx_length, it downloads a tokenizer file.
+        made = _openai("OpenAIEmbeddings", name, _address(base_url), timeout_s, check_embedding_ctx_length=False)
+    else:
+        init = _langchain("langchain.embeddings", "init_embeddings", provider, embeddings)
+        made = _other(init, {"model": name, "provider": provider}, checked_url(base_url), timeout_s)
     return made
 
 
-def _parts(name: str, example: str) -> tuple[str, str]:
-    provider, colon, model = name.partition(":")
+def provider_and_name(name: object, example: str) -> tuple[str, str]:
+    """`"openai", "gpt-4.1-mini"`; `BadInput` shows the example for what is no `provider:name`."""
+    provider, colon, model = name.partition(":") if isinstance(name, str) else ("", "", "")
     if not (provider and colon and model):
         raise BadInput(f"{name!r} is no model; write provider and name, such as {example!r}.")
     return provider, model
 
 
-def _made(kind: Any, **arguments: Any) -> Any:
-    """A model of langchain-openai, which asks for a key even where the server needs none."""
+# -- servers of the OpenAI protocol ----------------------------------------------------------------------------
+
+
+def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: Any) -> Any:
+    make = _class("langchain_openai", kind)
     from openai import OpenAIError
 
+    from .connections import AsyncConnections, Connections
+
+    key = os.environ.get("OPENAI_API_KEY")
+    if not key and not _is_openai(address):
+        key = own["api_key"] = "none"  # a server of one's own needs none, but the package does
+    with _lock:
+        made = _kept.get((kind, name, address, timeout_s, key))
+        if made is None:
+            if "http_socket_options" in make.model_fields:
+                own["http_socket_options"] = ()  # else it warns, needlessly, that proxies are not used
+            try:
+                made = make(
+                    model=name,
+                    base_url=address,
+                    timeout=timeout_s,
+                    max_retries=0,
+                    openai_proxy=None,
+                    http_client=Connections(),
+                    http_async_client=AsyncConnections(),
+                    **own,
+                )
+            except OpenAIError as error:
+                raise ModelUnavailable(
+                    f"No key for {name}: set OPENAI_API_KEY, or name the server that needs none (OPENAI_BASE_URL)."
+                ) from error
+            _kept[(kind, name, address, timeout_s, key)] = made
+    return made
+
+
+def _address(base_url: str | None) -> str | None:
+    """Where to send requests, in the order of langchain-openai; None leaves it to the package."""
+    if base_url:
+        return checked_url(base_url)
+    variables = ("OPENAI_API_BASE", "OPENAI_BASE_URL")
+    for variable in variables:
+        if found := os.environ.get(variable):
+            return checked_url(found, variable)
+    # `OPENAI_BASE_URL=` may stand in a .env file, and openai takes even nothing for an address.
+    return _OPENAI if any(variable in os.environ for variable in variables) else None
+
+
+def _is_openai(address: str | None) -> bool:
+    host = urlsplit(address or _OPENAI).hostname or ""
+    return host == "openai.com" or host.endswith(".openai.com")
+
+
+def checked_url(base_url: str | None, called: str = "base_url") -> str | None:
+    """The address, None for none; `BadInput` shows a right one for what is no http(s) address of a server."""
+    if not base_url:
+        return None
     try:
-        return kind(**arguments)
-    except OpenAIError as error:
-        raise ModelUnavailable(
-            f"No key for {arguments['model']}: set OPENAI_API_KEY (any word for a local server, with OPENAI_BASE_URL)."
+        parts = urlsplit(base_url.strip())
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:  # urllib's, for a port or a host that is none
+        usable = False
+    if not usable:
+        right = base_url.rpartition("://")[2].strip(" /")
+        shown = f"http://{right}" if base_url.count("://") == 0 and right else "http://localhost:8000/v1"
+        raise BadInput(f"{called} {base_url!r} is no address of a server; write one such as {shown!r}.")
+    return base_url.strip()
+
+
+# -- other providers -------------------------------------------------------------------------------------------
+
+
+def _other(init: Any, which: dict[str, Any], base_url: str | None, timeout_s: float) -> Any:
+    """A model made by langchain, with our timeout and no retries of its own where its class knows the words."""
+    arguments = {**which, "base_url": base_url} if base_url else which
+    try:
+        made = init(**arguments)
+        patience = _patience(type(made), timeout_s)
+        return init(**arguments, **patience) if patience else made
+    except ImportError as error:
+        raise MissingPackage(f"{which['model']}: {_line(error)}") from error
+    except ValueError as error:
+        raise BadInput(f"{which['model']}: {_line(error)}") from error
+
+
+def _patience(kind: Any, timeout_s: float) -> dict[str, Any]:
+    fields = getattr(kind, "model_fields", {})
+    known = {*fields, *(field.alias for field in fields.values())}
+    wanted = {"timeout": timeout_s, "max_retries": 0, "client_kwargs": {"timeout": timeout_s}}  # the last is Ollama's
+    return {name: value for name, value in wanted.items() if name in known}
+
+
+def _langchain(module: str, function: str, provider: str, model: str) -> Any:
+    try:
+        return getattr(import_module(module), function)
+    except ImportError as error:
+        if provider not in _PROVIDERS:
+            raise BadInput(
+                f"{model!r}: there is no provider {provider!r}; known are openai, {', '.join(_PROVIDERS)}."
+            ) from error
+        package = _PACKAGES.get(provider, f"langchain-{provider.replace('_', '-')}")
+        raise MissingPackage(
+            f"{model} needs packages that are not installed; install them with: pip install langchain {package}"
         ) from error
 
 
@@ -72,7 +193,11 @@ def _class(module: str, name: str) -> Any:
     try:
         return getattr(import_module(module), name)
     except ImportError as error:
-        package = module.partition(".")[0].replace("_", "-")
+        package = module.replace("_", "-")
         raise MissingPackage(
             f"This model needs the package {package}; install it with: pip install {package}"
         ) from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .estimate import Experience, Reckoner
 from .graphs.memorizer import memorizer
 from .graphs.researcher import researcher
 from .models import chat_model, embedding_model
-from .nodes.ask import Answerer, Model
+from .nodes.ask import TIMEOUT_S, Answerer, Model
+from .nodes.embedder import Embedder
 from .nodes.options import MemorizeOptions, ResearchOptions
 from .nodes.rules.answerer import Rules
+from .nodes.turn import Answerers
 from .stores.archive import Archive
 from .stores.chroma import OwnedChroma
 from .stores.connection import Database
 from .stores.embeddings import EmbeddingStore, model_name
+from .stores.errors import BadInput
 from .stores.fusion import weights
 from .stores.hashing import HashedEmbeddings
 from .stores.namespace import Namespace
@@ -32,7 +37,45 @@ if TYPE_CHECKING:
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
-RESEARCH_STEPS = ("plan", "integrate", "reflect")
+RESEARCH_STEPS = ("plan", "integrate", "conclude", "reflect", "answer")
+STEPS = ("memorize", *RESEARCH_STEPS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """Who thinks, as `Memory.open` is told."""
+
+    model: str | BaseChatModel | None = None
+    memorizer_model: str | BaseChatModel | None = None
+    researcher_model: str | BaseChatModel | None = None
+    step_models: Mapping[str, str | BaseChatModel] | None = None
+    embeddings: str | Embeddings | None = None
+    base_url: str | None = None
+    embeddings_base_url: str | None = None
+    timeout_s: float = TIMEOUT_S
+
+    def embedder(self) -> Embedder:
+        """Hashed n-grams where no model is named."""
+        url = self.embeddings_base_url or self.base_url
+        inner: Embeddings = HashedEmbeddings()
+        if self.embeddings is not None:
+            inner = embedding_model(self.embeddings, base_url=url, timeout_s=self.timeout_s)
+        return Embedder(inner, model_name(inner), self.timeout_s)
+
+    def by_step(self) -> dict[str, Answerer]:
+        """A model for each step that has one: the step's own, else its graph's, else `model`."""
+        own = dict(self.step_models or {})
+        if unknown := sorted(own.keys() - set(STEPS)):
+            raise BadInput(f"step_models: there is no step {unknown[0]!r}; there are {', '.join(STEPS)}.")
+        if "integrate" in own:
+            own.setdefault("conclude", own["integrate"])
+        named: dict[str, str | BaseChatModel | None] = {"memorize": self.memorizer_model or self.model}
+        named |= dict.fromkeys(RESEARCH_STEPS, self.researcher_model or self.model)
+        named |= own
+        return {step: self._answerer(model) for step, model in named.items() if model is not None}
+
+    def _answerer(self, model: str | BaseChatModel) -> Model:
+        return Model(chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s), self.timeout_s)
 
 
 @dataclass
@@ -41,10 +84,11 @@ class Parts:
 
     database: Database
     archive: Archive
-    embeddings: Embeddings
-    answerers: dict[str, Answerer]
+    embedder: Embedder
+    answerers: Answerers
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
+    experience: Experience = field(default_factory=Experience)
 
     @classmethod
     def open(
@@ -52,47 +96,41 @@ class Parts:
         folder: Path,
         *,
         namespace: str,
-        model: str | BaseChatModel | None,
-        memorizer_model: str | BaseChatModel | None,
-        embeddings: str | Embeddings | None,
+        models: Models,
         create: bool,
-        memorize_options: MemorizeOptions | None,
-        research_options: ResearchOptions | None,
+        memorize_options: MemorizeOptions,
+        research_options: ResearchOptions,
     ) -> Parts:
         """See `Memory.open`."""
-        embedder = embedding_model(embeddings) if embeddings is not None else HashedEmbeddings()
-        thinker = chat_model(model) if model is not None else None
-        memo_writer = chat_model(memorizer_model) if memorizer_model is not None else thinker
+        embedder = models.embedder()
+        by_step = models.by_step()
         database = Database(folder, create=create)
-        store = EmbeddingStore(database, model_name(embedder))
+        store = EmbeddingStore(database, embedder.name)
         try:
             archive = Archive(Namespace(database, namespace), store, OwnedChroma(store, folder))
         except BaseException:
             database.close()
             raise
-        rules = Rules(archive)
-        answerers: dict[str, Answerer] = {step: Model(thinker) if thinker else rules for step in RESEARCH_STEPS}
-        answerers["memorize"] = Model(memo_writer) if memo_writer else rules
         return cls(
             database=database,
             archive=archive,
-            embeddings=embedder,
-            answerers=answerers,
-            memorize_options=memorize_options or MemorizeOptions(),
-            research_options=research_options or ResearchOptions(),
+            embedder=embedder,
+            answerers=Answerers(by_step, Rules(archive)),
+            memorize_options=memorize_options,
+            research_options=research_options,
         )
 
     @cached_property
     def weights(self) -> dict[str, float]:
         """How much each search counts with these embeddings."""
-        return weights(lexical=bool(getattr(self.embeddings, "lexical", False)))
+        return weights(lexical=bool(getattr(self.embedder.inner, "lexical", False)))
 
     @cached_property
     def searches(self) -> tuple[KeywordSearch, VectorSearch, PageIdSearch]:
         """The three searches of the Researcher."""
         return (
             KeywordSearch(self.archive),
-            VectorSearch(self.archive, self.embeddings),
+            VectorSearch(self.archive, self.embedder),
             PageIdSearch(self.archive),
         )
 
@@ -105,17 +143,32 @@ class Parts:
     @cached_property
     def memorizer(self) -> Graph:
         """The Memorizer over this memory."""
-        return memorizer(self.archive, self.embeddings, self.answerers["memorize"], self.memorize_options)
+        return memorizer(self.archive, self.embedder, self.answerers, self.memorize_options)
 
     @cached_property
     def researcher(self) -> Graph:
         """The Researcher over this memory."""
-        return researcher(self.archive, self.searches, self.answerers, self.weights, self.research_options)
+        return self.researcher_of(self.answerers)
+
+    @cached_property
+    def reckoning(self) -> Graph:
+        """The Researcher with nobody sent anything, for `estimate`."""
+        rules = self.answerers.rules
+        models = {
+            step: Reckoner(rules, model.name)
+            for step, model in self.answerers.by_step.items()
+            if isinstance(model, Model)
+        }
+        return self.researcher_of(Answerers(models, rules))
+
+    def researcher_of(self, answerers: Answerers) -> Graph:
+        """The Researcher, its steps answered by somebody."""
+        return researcher(self.archive, self.searches, self.embedder, answerers, self.weights, self.research_options)
 
     @property
     def waits_for_memos(self) -> bool:
         """Whether filing waits for a model, so that working on several sessions at once pays."""
-        return isinstance(self.answerers["memorize"], Model)
+        return self.answerers.think("memorize")
 
     def close(self) -> None:
         """Let go of every file and lock; what the vector index has not read, its next owner reads."""

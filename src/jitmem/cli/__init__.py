@@ -5,6 +5,16 @@ from __future__ import annotations
 
 def main() -> None:
     """The console script. Nothing heavier than typer is imported before a command runs."""
-    from .app import app
+    import sys
 
+    from ..settings import load_dotenv_file
+    from ..stores.errors import BadInput
+    from .app import app
+    from .where import BAD_INPUT, complain
+
+    try:
+        load_dotenv_file()
+    except BadInput as error:
+        complain(error)
+        sys.exit(BAD_INPUT)
     app()

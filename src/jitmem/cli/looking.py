@@ -144,4 +144,4 @@ def demo(where: Where) -> None:
     """Keep a sample history of 32 sessions, then research six questions and show every step."""
     from ..demo import demo as run
 
-    run(where.memory, namespace=where.namespace, model=where.model, embeddings=where.embeddings)
+    run(where.memory, **where.options())

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..stores.errors import BadInput, JitmemError
-from ..stores.records import Filed, Session
-from .output import count, progress, say
+from ..stores.records import Filed, Session, Usage
+from .output import count, progress, say, spent
 from .where import BAD_INPUT, FAILED, Where, command, complain
 
 if TYPE_CHECKING:
@@ -169,6 +169,11 @@ def _report(run: _Run, where: Where, seconds: float) -> None:
     say(f"{filed}: {count(pages, 'page')} from {count(run.read, 'file')} in {seconds:.1f} s.")
     if known:
         say(f"{count(known, 'session')} known already.")
+    usage = Usage.of(step for one in [*run.resumed, *run.filed] for step in one.usage.steps)
+    if usage.calls:
+        say(f"Models: {spent(usage)}.")
+    if failed := sum(bool(one.failures) for one in [*run.resumed, *run.filed]):
+        say(f"{count(failed, 'session')} in which a model failed and rules answered.")
     if run.bad:
         say(f"{count(run.bad, 'problem')}, named above; everything else is kept.")
     say(f"Memory: {where.memory} (namespace {where.namespace})")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..memory import Memory
-    from ..stores.records import Citation
+    from ..stores.records import Citation, Usage
 
 Tell = Callable[[int, int], None]
 """Told how many are done, and of how many."""
@@ -91,6 +91,12 @@ def _marks(numbers: list[int]) -> str:
 def count(number: int, thing: str) -> str:
     """`1 page`, `2,048 pages`."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def spent(usage: Usage) -> str:
+    """`3 calls, 5,120 tokens in and 310 out, 4.2 s of waiting`"""
+    tokens = f"{usage.prompt_tokens:,} tokens in and {usage.completion_tokens:,} out"
+    return f"{count(usage.calls, 'call')}, {tokens}, {usage.seconds:.1f} s of waiting"
 
 
 @contextmanager

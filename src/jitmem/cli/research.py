@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..research import following
-from ..stores.errors import BadInput
-from .output import citation_rows, console, count, say, say_json, say_rows
+from ..results import following
+from .output import citation_rows, console, count, say, say_json, say_rows, spent
 from .where import Where, command
 
 if TYPE_CHECKING:
     from ..memory import Memory
-    from ..research import Research
+    from ..results import Estimate, Research
 
 EXAMPLES = """\b
 Examples:
   jitmem research "Where does Ana work now?"
   jitmem research "When did we move?" --depth 1 --output integration
   jitmem research "Who painted the sign?" --trace
+  jitmem research "Who painted the sign?" --effort fast --answer --max-tokens 8000
   jitmem research "Who painted the sign?" --json | jq -r .context
 """
 
@@ -30,9 +30,18 @@ Examples:
 def research(
     where: Where,
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.")],
+    effort: Annotated[
+        str | None,
+        typer.Option(
+            envvar="JITMEM_EFFORT",
+            metavar="RUNG",
+            help="recall (no model call), fast (two a round), or deep (three a round).  [default: deep]",
+        ),
+    ] = None,
     depth: Annotated[
         int | None, typer.Option(metavar="N", help="Rounds of searching and reflecting, at most.  [default: 3]")
     ] = None,
+    answer: Annotated[bool, typer.Option("--answer", help="Also give a short answer from the context.")] = False,
     pages: Annotated[int | None, typer.Option(metavar="K", help="Pages that may speak; without it, no limit.")] = None,
     context_tokens: Annotated[
         int | None, typer.Option(metavar="N", help="The context is never longer than this.  [default: 2000]")
@@ -46,19 +55,32 @@ def research(
     tools: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Searches to use, of keyword,vector,page_id.  [default: all]")
     ] = None,
+    max_calls: Annotated[
+        int | None, typer.Option(metavar="N", help="Stop before a model is called more often.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(metavar="N", help="Stop before models read and write more.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only say what it may cost; nothing is sent.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show what every round asked, found and missed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Plan, search, integrate and reflect until it is enough; then show the context and where it stands."""
-    changes = {
+    limits = {"calls": max_calls, "tokens": max_tokens, "seconds": max_seconds}
+    options: dict[str, Any] = {
+        "effort": effort,
         "depth": depth,
         "pages": pages,
         "context_tokens": context_tokens,
         "output": output,
         "tools": None if tools is None else tuple(name.strip() for name in tools.split(",") if name.strip()),
+        "budget": limits if any(limit is not None for limit in limits.values()) else None,
+        "answer": answer,
     }
     with where.think() as memory:
-        result = _researched(memory, question, changes)
+        if estimate:
+            _show_estimate(memory.estimate(question, **options), as_json=as_json)
+            return
+        result = _researched(memory, question, options)
         if as_json:
             say_json(result.as_dict())
             return
@@ -68,25 +90,16 @@ def research(
         _show(memory, result)
 
 
-def _researched(memory: Memory, question: str, changes: Mapping[str, Any]) -> Research:
+def _researched(memory: Memory, question: str, options: Mapping[str, Any]) -> Research:
     """As `Memory.research`; on a terminal, stderr tells what is going on."""
-    from ..research import Research
-
-    if not question.strip():
-        raise BadInput("A question needs at least one word.")
-    options = memory._options(**changes)
     err = console(stderr=True)
-    state: dict[str, Any] = {}
     with err.status("Planning") if err.is_terminal else nullcontext() as status:
-        events: Iterable[Any] = memory.researcher.stream(
-            {"question": question}, context=options, stream_mode=["custom", "values"]
-        )
-        for mode, said in events:
-            if mode == "values":
-                state = said
+        for event in memory.stream(question, **options):
+            if event["event"] == "done":
+                result: Research = event["result"]
             elif status is not None:
-                status.update(_news(said))
-    return Research.from_state(state)
+                status.update(_news(event))
+    return result
 
 
 def _news(event: Mapping[str, Any]) -> Any:
@@ -99,10 +112,34 @@ def _news(event: Mapping[str, Any]) -> Any:
             news = f"{event['tool']} found {count(event['hits'], 'passage')}"
         case "integrated":
             news = f"{count(len(event['statements']), 'statement')} so far; reflecting"
+        case "retrying":
+            news = f"{event['step']}: {event['why']} Again in {event['pause_s']:.1f} s"
+        case "failed":
+            news = f"{event['step']}: {event['message']}"
+        case "answered":
+            news = event["answer"]
         case _:
             missing = ", ".join(event["missing"])
             news = f"Round {event['round']}: " + ("enough" if event["enough"] else f"still missing {missing}")
     return Text(news)
+
+
+def _show_estimate(estimate: Estimate, *, as_json: bool) -> None:
+    if as_json:
+        say_json(estimate)
+        return
+    say(f"Model calls    {_from_to(*estimate.calls)}")
+    say(f"Prompt tokens  {_from_to(*estimate.prompt_tokens)}")
+    if estimate.steps:
+        say("\nIf every round is used:")
+        say_rows(
+            ("step", "model", "prompt tokens"),
+            [(step["step"], step["model"], f"{step['prompt_tokens']:,}") for step in estimate.steps],
+        )
+
+
+def _from_to(least: int, most: int) -> str:
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 def _show_round(number: int, one: Mapping[str, Any]) -> None:
@@ -113,8 +150,12 @@ def _show_round(number: int, one: Mapping[str, Any]) -> None:
         say(f"  {query['tool']:<10} {query['text']}  ({count(query['hits'], 'hit')})")
     if not one["queries"]:
         say("  no query that was not asked before")
+    if one["dropped_queries"]:
+        say(f"  dropped    planned searches that cannot be run: {one['dropped_queries']}")
     for statement in one["statements"]:
         say(f"  statement  {' '.join(statement.split())}")
+    if one["dropped_citations"]:
+        say(f"  dropped    {count(one['dropped_citations'], 'citation')} that no page bears out")
     if one["missing"]:
         say(f"  missing    {', '.join(one['missing'])}")
     if one["next"]:
@@ -128,6 +169,13 @@ def _show(memory: Memory, result: Research) -> None:
         say()
         say_rows(("mark", "page", "time", "session"), citation_rows(memory, result.citations))
     say()
+    if result.answer is not None:
+        marks = "".join(f" [{result.citations.index(citation) + 1}]" for citation in result.answer_citations)
+        say(f"Answer: {result.answer}{marks}" if result.answer else "Answer: not in the context", "bold")
     if result.unmet:
         say(f"Unmet: {', '.join(result.unmet)}")
     say(f"Stopped: {result.stopped}, after {count(len(result.rounds), 'round')}.")
+    for failure in result.failures:
+        say(f"Failed: {failure['step']}: {failure['message']}", "yellow")
+    if result.usage.calls:
+        say(f"Models: {spent(result.usage)}")

@@ -7,12 +7,13 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from ..models import TIMEOUT_S
 from ..stores.errors import BadInput, JitmemError
 
 if TYPE_CHECKING:
@@ -43,41 +44,83 @@ _Embeddings = Annotated[
         help="Such as openai:text-embedding-3-small; without it, hashed n-grams.",
     ),
 ]
+_MemorizerModel = Annotated[
+    str | None,
+    typer.Option(envvar="JITMEM_MEMORIZER_MODEL", metavar="NAME", help="Who writes memos, if it is another."),
+]
+_ResearcherModel = Annotated[
+    str | None,
+    typer.Option(envvar="JITMEM_RESEARCHER_MODEL", metavar="NAME", help="Who answers questions, if it is another."),
+]
+_BaseUrl = Annotated[
+    str | None,
+    typer.Option(envvar="JITMEM_BASE_URL", metavar="URL", help="Where the models are served; else as they know it."),
+]
+_EmbeddingsBaseUrl = Annotated[
+    str | None,
+    typer.Option(envvar="JITMEM_EMBEDDINGS_BASE_URL", metavar="URL", help="Where embeddings are, if elsewhere."),
+]
+_Timeout = Annotated[
+    float,
+    typer.Option("--timeout", envvar="JITMEM_TIMEOUT", metavar="S", help="Seconds for a model call, with retries."),
+]
+_OnModelFailure = Annotated[
+    Literal["raise", "rules"],
+    typer.Option(envvar="JITMEM_ON_MODEL_FAILURE", help="When a model fails for good: stop, or let rules answer."),
+]
 _Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")]
 
 _OPTIONS: dict[str, tuple[Any, Any]] = {
     "memory": (_Path, Path("memory")),
     "namespace": (_Name, "default"),
     "model": (_Model, None),
+    "memorizer_model": (_MemorizerModel, None),
+    "researcher_model": (_ResearcherModel, None),
     "embeddings": (_Embeddings, None),
+    "base_url": (_BaseUrl, None),
+    "embeddings_base_url": (_EmbeddingsBaseUrl, None),
+    "timeout_s": (_Timeout, TIMEOUT_S),
+    "on_model_failure": (_OnModelFailure, "raise"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which memory, and who thinks for it."""
+    """Which memory, and who thinks for it; the names are those of `Memory.open`."""
 
     memory: Path
     namespace: str
     model: str | None
+    memorizer_model: str | None
+    researcher_model: str | None
     embeddings: str | None
+    base_url: str | None
+    embeddings_base_url: str | None
+    timeout_s: float
+    on_model_failure: Literal["raise", "rules"]
 
     def look(self) -> Memory:
         """Opened to read what is kept; no model is made."""
-        return self._open(create=False)
+        return self._open()
 
     def search(self) -> Memory:
         """Opened to search."""
-        return self._open(create=False, embeddings=self.embeddings)
+        return self._open("embeddings", "base_url", "embeddings_base_url", "timeout_s", "on_model_failure")
 
     def think(self, *, create: bool = False) -> Memory:
         """Opened with every model."""
-        return self._open(create=create, embeddings=self.embeddings, model=self.model)
-
-    def _open(self, **options: Any) -> Memory:
         from ..memory import Memory
 
-        return Memory.open(self.memory, namespace=self.namespace, **options)
+        return Memory.open(self.memory, create=create, **self.options())
+
+    def options(self) -> dict[str, Any]:
+        """All but the folder, for `Memory.open`."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "memory"}
+
+    def _open(self, *names: str) -> Memory:
+        from ..memory import Memory
+
+        return Memory.open(self.memory, create=False, **{name: getattr(self, name) for name in ("namespace", *names)})
 
 
 def command(body: Callable[..., None]) -> Callable[..., None]:

@@ -1,0 +1,72 @@
+"""Answer: a short phrase from the context, with the citations that it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.runtime import Runtime, get_runtime
+from pydantic import BaseModel, Field
+
+from .ask import Task
+from .known import QUESTION_TOKENS
+from .meter import CHARS_PER_TOKEN
+from .options import ResearchOptions, read
+from .prompt import clipped, fence
+from .states import ResearcherState
+from .step import Body, Steps
+from .turn import Answerers, in_research, turn
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerQuestion:
+    """The question, the context, and what the context states, best first."""
+
+    question: str
+    context: str
+    statements: Sequence[Mapping[str, Any]]
+    citations: Sequence[Mapping[str, Any]]
+
+    def shown(self, share: float) -> Mapping[str, str]:
+        """For `prompts/answer.md`."""
+        room = int(share * len(self.context)) / CHARS_PER_TOKEN
+        return {"question": clipped(self.question, QUESTION_TOKENS), "context": fence(clipped(self.context, room))}
+
+
+class Answer(BaseModel):
+    """A short answer."""
+
+    answer: str = Field(description="The answer as a short phrase; empty when the context does not hold it.")
+    citations: list[int] = Field(default_factory=list, description="The numbers of the marks that it stands on.")
+
+
+ANSWER = Task("answer", AnswerQuestion, Answer)
+
+
+def answer(answerers: Answerers, defaults: ResearchOptions) -> Body:
+    """The node: context → answer; marks that the context does not have are left out."""
+
+    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+        options = read(runtime.context, defaults)
+        citations = state["citations"]
+        question = AnswerQuestion(state["question"], state["context"], state["statements"], citations)
+        terms = in_research(state, options, vital=False)
+        given, changes = yield from turn(answerers, ANSWER, question, terms, runtime.stream_writer)
+        if given is None:
+            return changes
+        text = " ".join(given.answer.split())
+        marks = [mark for mark in dict.fromkeys(given.citations) if 1 <= mark <= len(citations)] if text else []
+        runtime.stream_writer({"event": "answered", "answer": text})
+        return {"answer": text, "answer_citations": [citations[mark - 1] for mark in marks], **changes}
+
+    return node
+
+
+def wanted(defaults: ResearchOptions) -> Any:
+    """The edge after present: an answer where one is asked for, or the end."""
+
+    def edge(state: ResearcherState) -> str:
+        return "answer" if read(get_runtime().context, defaults).answer else "__end__"
+
+    return edge

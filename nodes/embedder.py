@@ -1,0 +1,69 @@
+"""An embedding model with patience: retried like a chat model, and its failures named like a chat model's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from langchain_core.embeddings import Embeddings
+
+from ..stores.errors import ModelError
+from .ask import TIMEOUT_S
+from .patience import Failed, patiently
+from .step import Steps, Wait, afinish, finish
+
+T = TypeVar("T")
+
+
+class Embedder(Embeddings):
+    """Asks `inner`; every call ends within `timeout_s`, retries included, by vectors or by a `ModelError`.
+
+    `turn` is held by whoever embeds what was filed; `failed` is when that failed last, and why.
+    """
+
+    def __init__(self, inner: Embeddings, name: str, timeout_s: float = TIMEOUT_S) -> None:
+        self.inner = inner
+        self.name = name
+        self.turn = threading.Lock()
+        self.failed: tuple[float, ModelError] | None = None
+        self._timeout_s = timeout_s
+        self._local = bool(getattr(inner, "lexical", False))
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """One vector a text, in order."""
+        return finish(self._asked(lambda: self.inner.embed_documents(texts), lambda: self._aembed(texts)))
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """`embed_documents`, awaited."""
+        return await afinish(self._asked(lambda: self.inner.embed_documents(texts), lambda: self._aembed(texts)))
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of a query."""
+        return finish(self._asked(lambda: self.inner.embed_query(text), lambda: self.inner.aembed_query(text)))
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """`embed_query`, awaited."""
+        return await afinish(self._asked(lambda: self.inner.embed_query(text), lambda: self.inner.aembed_query(text)))
+
+    def note(self, error: ModelError) -> None:
+        """Tell those who wait for their turn that it was in vain."""
+        self.failed = (time.monotonic(), error)
+
+    def check(self, since: float) -> None:
+        """Raise what has failed since then: whoever has waited meanwhile need not wait for the same once more."""
+        if self.failed is not None and self.failed[0] >= since:
+            error = self.failed[1]
+            raise type(error)(str(error)) from error
+
+    async def _aembed(self, texts: list[str]) -> list[list[float]]:
+        return await self.inner.aembed_documents(texts)
+
+    def _asked(self, now: Callable[[], T], later: Callable[[], Awaitable[T]]) -> Steps[T]:
+        if self._local:  # reckoned in this process: nothing to wait for
+            return now()
+        try:
+            return (yield from patiently(Wait(now, later), self.name, self._timeout_s))
+        except Failed as failure:
+            raise failure.fault.error from failure.__cause__

@@ -1,0 +1,141 @@
+"""What went wrong at a provider: whether to try again, to shorten the prompt, to ask otherwise, or to give up."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any
+
+from langchain_core.exceptions import ContextOverflowError
+from langchain_core.exceptions import ModelError as ProviderError
+
+from ..stores.errors import JitmemError, ModelError, ModelRefused, ModelUnavailable, PromptTooLong
+
+
+class Cure(Enum):
+    """What may help."""
+
+    AGAIN = "the same request, a little later"
+    SHORTER = "a shorter prompt"
+    OTHERWISE = "the same prompt without the form of answer that the server does not know"
+    NONE = "nothing that can be done here"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`wait_s` is what the server asks for, None where it does not say; `error` is raised when no cure helps."""
+
+    cure: Cure
+    error: ModelError
+    wait_s: float | None = None
+
+
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|context (?:length|window|size)|maximum (?:context|number of tokens|input)|too many (?:input )?tokens"
+    r"|(?:prompt|input|request) is too (?:long|large)|reduce the length",
+    re.I,
+)
+_FILTERED = re.compile(r"content[_ ]?filter|content management policy|content_policy|responsibleai", re.I)
+_SPENT = re.compile(r"insufficient_quota|billing|exceeded your current quota", re.I)
+_CONNECTION = {"httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio", "aiohttp", "requests", "urllib3"}
+_UNREACHABLE = {"APIConnectionError", "APITimeoutError", "APIError", "APIResponseValidationError"}
+_ADVICE = {
+    401: "the key was not accepted; set the provider's key, such as OPENAI_API_KEY",
+    403: "the key may not use this model",
+    404: "the server does not know this model or path; check the model's name and the base_url",
+    413: "the request is larger than the server allows",
+}
+
+
+def fault(error: Exception, model: str) -> Fault | None:
+    """`None` for an error that does not come from a provider: that is somebody's mistake, and rises as it is."""
+    if isinstance(error, AssertionError | JitmemError):
+        return None
+    status, told = _status(error), _told(error)
+    if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422, 500) and _TOO_LONG.search(told)):
+        return Fault(Cure.SHORTER, PromptTooLong(f"{model} has no room for the prompt: {told}"))
+    if _FILTERED.search(f"{told} {getattr(error, 'code', '')} {type(error).__name__}") and status in (None, 400, 403):
+        return Fault(Cure.NONE, ModelRefused(f"A content filter of {model} stopped the request: {told}"))
+    if isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower():
+        return Fault(Cure.AGAIN, ModelUnavailable(f"{model} did not answer in time."))
+    if status is not None:
+        return _by_status(error, status, told, model)
+    if isinstance(error, ProviderError):
+        cure = Cure.AGAIN if error.is_retryable else Cure.NONE
+        return Fault(cure, ModelUnavailable(f"{model} failed: {told}"))
+    if _is_broken_connection(error):
+        return Fault(Cure.AGAIN, ModelUnavailable(f"The connection to {model} failed: {told}"))
+    if _is_from_a_package(error):
+        return Fault(Cure.AGAIN, ModelUnavailable(f"{model} sent something that is no answer of its protocol: {told}"))
+    return None
+
+
+def _by_status(error: Exception, status: int, told: str, model: str) -> Fault:
+    if status == 429 and _SPENT.search(f"{told} {getattr(error, 'code', '')}"):
+        return Fault(Cure.NONE, ModelUnavailable(f"The quota for {model} is used up (429): {told}"))
+    if status in (408, 409, 425, 429) or status >= 500:
+        again = Cure.OTHERWISE if status == 501 else Cure.AGAIN
+        return Fault(again, ModelUnavailable(f"{model} failed with status {status}: {told}"), retry_after(error))
+    if status in (400, 422):
+        return Fault(Cure.OTHERWISE, ModelUnavailable(f"{model} turned the request down ({status}): {told}"))
+    advice = _ADVICE.get(status, "the server does not accept the request")
+    return Fault(Cure.NONE, ModelUnavailable(f"{model}: {advice} ({status}): {told}"))
+
+
+def retry_after(error: Exception) -> float | None:
+    """Seconds that the server asks to wait: `retry-after-ms`, or `Retry-After` as seconds or a date."""
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    if not isinstance(headers, Mapping):
+        return None
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        value = str(headers.get(name, "")).strip()
+        if re.fullmatch(r"\d+(\.\d+)?", value):
+            return float(value) / unit
+    try:
+        return max(0.0, parsedate_to_datetime(str(headers.get("retry-after", ""))).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status, wherever the provider's package keeps it."""
+    response = getattr(error, "response", None)
+    for place in (error, response):
+        for name in ("status_code", "http_status", "code"):
+            value = getattr(place, name, None)
+            if isinstance(value, int) and 400 <= value < 600:
+                return value
+    if isinstance(response, Mapping):  # botocore
+        value = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return value if isinstance(value, int) else None
+    return None
+
+
+def _told(error: Exception) -> str:
+    """What the provider says, on one line, without the key that some repeat."""
+    words: Any = getattr(error, "message", None) or str(error) or type(error).__name__
+    return re.sub(r"\bsk-[\w-]{8,}", "sk-…", " ".join(str(words).split()))[:300]
+
+
+def _is_broken_connection(error: Exception) -> bool:
+    if isinstance(error, ConnectionError):
+        return True
+    kinds = [kind for kind in type(error).__mro__ if kind.__module__ != "builtins"]
+    return any(kind.__module__.partition(".")[0] in _CONNECTION or kind.__name__ in _UNREACHABLE for kind in kinds)
+
+
+def _is_from_a_package(error: Exception) -> bool:
+    """Whether a provider's package stumbled over what the server sent: `'str' object has no attribute 'choices'`."""
+    if not isinstance(error, AttributeError | TypeError | LookupError | ValueError):
+        return False
+    last = list(traceback.walk_tb(error.__traceback__))[-1:]
+    frames = [(str(frame.f_globals.get("__name__")), frame.f_code.co_filename) for frame, _ in last]
+    return any("-packages" in file and not name.startswith("langchain_core") for name, file in frames) or isinstance(
+        error, json.JSONDecodeError
+    )

@@ -1,0 +1,71 @@
+"""The ways to ask a model for an answer of a certain form: a JSON schema, a function to call, or words alone."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel
+
+Method = Literal["json_schema", "function", "prompt"]
+
+_KEPT = {"type", "enum", "anyOf", "$ref", "description", "items"}
+
+
+def methods(model: BaseChatModel) -> tuple[Method, ...]:
+    """What the model may be asked with, the strictest first. `prompt` works with every model: the form is always in
+    the system part, too."""
+    if any(kind.__name__ == "BaseChatOpenAI" for kind in type(model).__mro__):
+        return "json_schema", "function", "prompt"
+    if type(model).bind_tools is not BaseChatModel.bind_tools:
+        return "function", "prompt"
+    return ("prompt",)
+
+
+def bound(model: BaseChatModel, method: Method, answer: type[BaseModel]) -> Runnable[Any, AIMessage]:
+    """The model, told by `method` what form its reply has. `NotImplementedError` where it cannot be told so."""
+    schema = strict(answer.model_json_schema())
+    if method == "json_schema":
+        warnings.filterwarnings("ignore", message="This model does not support OpenAI's structured output")
+        form = {"name": answer.__name__, "schema": schema, "strict": True}
+        return model.bind(response_format={"type": "json_schema", "json_schema": form})
+    if method == "function":
+        function = {"name": answer.__name__, "description": _first_line(answer), "parameters": schema}
+        return model.bind_tools([{"type": "function", "function": function}], tool_choice=answer.__name__)
+    return model
+
+
+def cut_off(error: Exception) -> AIMessage | None:
+    """The reply that the openai package raises instead of returning it, because it reached the model's limit."""
+    completion: Any = getattr(error, "completion", None)
+    if type(error).__name__ != "LengthFinishReasonError" or completion is None:
+        return None
+    spent = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    if completion.usage is not None:
+        asked, answered = completion.usage.prompt_tokens, completion.usage.completion_tokens
+        spent = {"input_tokens": asked, "output_tokens": answered, "total_tokens": asked + answered}
+    text = completion.choices[0].message.content or ""
+    return AIMessage(text, response_metadata={"finish_reason": "length"}, usage_metadata=spent)
+
+
+def strict(schema: Any) -> Any:
+    """A JSON schema as strict servers want it: every property required, none other allowed, no limits and defaults
+    (which some servers turn down); pydantic checks those when the reply is read."""
+    if isinstance(schema, list):
+        return [strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: strict(value) for key, value in schema.items() if key in _KEPT}
+    for group in ("properties", "$defs"):
+        if group in schema:
+            kept[group] = {name: strict(part) for name, part in schema[group].items()}
+    if "properties" in kept:
+        kept |= {"required": list(kept["properties"]), "additionalProperties": False}
+    return kept
+
+
+def _first_line(answer: type[BaseModel]) -> str:
+    return (answer.__doc__ or answer.__name__).strip().splitlines()[0]

@@ -1,0 +1,100 @@
+"""Wait for a provider with patience and an end: retries with backoff and jitter, within one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..stores.errors import ModelUnavailable
+from .faults import Cure, Fault, fault
+from .step import Steps, Wait
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+
+
+class Failed(Exception):
+    """A provider failed for good; `fault.cure` tells whether asking otherwise may help. Never leaves the nodes."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.error)
+        self.fault = fault
+
+
+def patiently(
+    wait: Wait[T],
+    model: str,
+    timeout_s: float,
+    on_retry: Callable[[str, float, float], None] = lambda why, pause_s, took_s: None,
+) -> Steps[T]:
+    """The result of `wait`, tried up to `ATTEMPTS` times. Everything, pauses included, ends after `timeout_s`.
+
+    The pause is what the server asks for (`Retry-After`), else it doubles from half a second, up to eight, of which
+    a random part is taken off. `Failed` when it stays broken; what is no provider's fault rises as it is.
+    `on_retry` is told why, how long the pause is, and how many seconds the attempt took.
+    """
+    deadline = time.monotonic() + timeout_s
+    for attempt in range(1, ATTEMPTS + 1):
+        started = time.monotonic()
+        try:
+            result: T = yield within(wait, deadline - started)
+        except Exception as error:
+            now = time.monotonic()
+            found = fault(error, model)
+            if found is None:
+                raise
+            if now >= deadline:
+                found = Fault(Cure.NONE, ModelUnavailable(f"{model} did not answer within {timeout_s:g} s."))
+            pause = _pause(attempt) if found.wait_s is None else found.wait_s
+            if found.cure is not Cure.AGAIN or attempt == ATTEMPTS:
+                raise Failed(found) from error
+            if now + pause >= deadline:
+                late = f"{found.error} The next attempt in {pause:.0f} s would be past the timeout of {timeout_s:g} s."
+                raise Failed(Fault(Cure.NONE, ModelUnavailable(late))) from error
+            on_retry(str(found.error), pause, now - started)
+            yield Wait(lambda: time.sleep(pause), lambda: asyncio.sleep(pause))  # noqa: B023 (waited for at once)
+        else:
+            return result
+    raise AssertionError("the last attempt returns or raises")
+
+
+def within(wait: Wait[T], seconds: float) -> Wait[T]:
+    """The same wait, ended by `TimeoutError` after so many seconds, whatever the provider's package does.
+
+    A blocking call cannot be ended from outside: it is left behind in a daemon thread, whose result nobody reads.
+    """
+    return Wait(lambda: _in_time(wait.now, seconds), lambda: asyncio.wait_for(wait.later(), seconds))
+
+
+def _in_time(call: Callable[[], T], seconds: float) -> T:
+    outcome: list[Any] = []
+    done = threading.Event()
+    context = contextvars.copy_context()  # callbacks and traces of the run
+
+    def run() -> None:
+        try:
+            outcome.append((True, context.run(call)))
+        except BaseException as error:
+            outcome.append((False, error))
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name="jitmem-call", daemon=True).start()
+    if not done.wait(max(0.0, seconds)):
+        raise TimeoutError
+    succeeded, value = outcome[0]
+    if not succeeded:
+        raise value
+    return value  # type: ignore[no-any-return]
+
+
+def _pause(attempt: int) -> float:
+    longest: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (attempt - 1))
+    return longest * random.uniform(0.5, 1.0)

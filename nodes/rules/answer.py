@@ -1,0 +1,36 @@
+"""An answer without a model: the sentence of the statements that shares most with the question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ...stores.analyzer import stems
+from ...stores.archive import Archive
+from ..answer import Answer, AnswerQuestion
+from .integrate import weight
+from .reading import terms
+
+_SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
+
+
+def answer(archive: Archive, question: AnswerQuestion) -> Answer:
+    """Word for word, the first of equals; empty without a statement. It finds the words, and draws no conclusion."""
+    weights = {stem: weight(archive, stem) for stem in terms(archive, question.question)}
+    best, most = "", -1.0
+    source: Mapping[str, Any] | None = None
+    for statement in question.statements:
+        for sentence in _SENTENCE.findall(statement["text"]):
+            worth = sum(weights.get(stem, 0.0) for stem in set(stems(sentence)))
+            if worth > most and sentence.strip():
+                best, most, source = sentence.strip(), worth, statement["citations"][0]
+    marks = [n for n, citation in enumerate(question.citations, start=1) if _covers(citation, source)]
+    return Answer(answer=best, citations=marks[:1])
+
+
+def _covers(citation: Mapping[str, Any], source: Mapping[str, Any] | None) -> bool:
+    """Whether the cited span holds the statement's: passages beside each other are cited as one."""
+    if source is None or citation["page_id"] != source["page_id"]:
+        return False
+    return bool(citation["start"] <= source["start"] and source["end"] <= citation["end"])

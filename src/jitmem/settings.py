@@ -1,0 +1,109 @@
+"""Settings for the command line and LangGraph Studio: from the environment, to which a `.env` file may add."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
+
+from .models import TIMEOUT_S, checked_url, provider_and_name
+from .stores.errors import BadInput
+
+if TYPE_CHECKING:
+    from .nodes.options import Effort, OnModelFailure
+
+
+def load_dotenv_file(folder: Path | None = None) -> None:
+    """Add what `.env` in the folder (the current one) says to the environment, which wins where both speak.
+
+    So OPENAI_API_KEY and the like reach the packages that read them. No other folder is looked at. `BadInput` for
+    a file that cannot be read as a whole; nothing of it is used then.
+    """
+    path = (Path.cwd() if folder is None else folder) / ".env"
+    try:
+        if path.is_dir() or not path.exists():  # some keep a virtual environment under this name
+            return
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise BadInput(f"{path}, line {line}: this is not UTF-8; save the file as UTF-8 text.") from error
+    from dotenv import load_dotenv
+    from dotenv.parser import parse_stream
+
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error or "\0" in binding.original.string:
+            # A statement begins with the empty lines before it.
+            line = binding.original.line + len(binding.original.string) - len(binding.original.string.lstrip("\n"))
+            raise BadInput(f"{path}, line {line}: this cannot be read; write NAME=value, or NAME='a value'.")
+    load_dotenv(stream=io.StringIO(text), override=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Which memory, who thinks for it, and how; None where the environment is silent and `Memory` decides."""
+
+    memory: Path = Path("memory")
+    namespace: str = "default"
+    model: str | None = None
+    memorizer_model: str | None = None
+    researcher_model: str | None = None
+    embeddings: str | None = None
+    base_url: str | None = None
+    embeddings_base_url: str | None = None
+    timeout_s: float = TIMEOUT_S
+    on_model_failure: OnModelFailure = "raise"
+    effort: Effort = "deep"
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """From the variables JITMEM_…, an empty one counting as none; `BadInput` names the one that is wrong."""
+        return cls(
+            memory=Path(_text("JITMEM_MEMORY") or "memory"),
+            namespace=_text("JITMEM_NAMESPACE") or "default",
+            model=_model("JITMEM_MODEL", "openai:gpt-4.1-mini"),
+            memorizer_model=_model("JITMEM_MEMORIZER_MODEL", "openai:gpt-4.1-nano"),
+            researcher_model=_model("JITMEM_RESEARCHER_MODEL", "openai:gpt-4.1-mini"),
+            embeddings=_model("JITMEM_EMBEDDINGS", "openai:text-embedding-3-small"),
+            base_url=checked_url(_text("JITMEM_BASE_URL"), "JITMEM_BASE_URL"),
+            embeddings_base_url=checked_url(_text("JITMEM_EMBEDDINGS_BASE_URL"), "JITMEM_EMBEDDINGS_BASE_URL"),
+            timeout_s=_seconds("JITMEM_TIMEOUT", TIMEOUT_S),
+            on_model_failure=cast("OnModelFailure", _one_of("JITMEM_ON_MODEL_FAILURE", "raise", "rules")),
+            effort=cast("Effort", _one_of("JITMEM_EFFORT", "deep", "fast", "recall")),
+        )
+
+
+def _text(variable: str) -> str | None:
+    return os.environ.get(variable, "").strip() or None
+
+
+def _model(variable: str, example: str) -> str | None:
+    name = _text(variable)
+    if name is not None:
+        try:
+            provider_and_name(name, example)
+        except BadInput as error:
+            raise BadInput(f"{variable}: {error}") from error
+    return name
+
+
+def _seconds(variable: str, default: float) -> float:
+    text = _text(variable)
+    try:
+        seconds = default if text is None else float(text)
+    except ValueError:
+        seconds = 0.0
+    if not (isfinite(seconds) and seconds > 0):
+        raise BadInput(f"{variable} must be a number of seconds above 0, such as 120, not {text!r}.")
+    return seconds
+
+
+def _one_of(variable: str, default: str, *others: str) -> str:
+    text = _text(variable) or default
+    if text not in (default, *others):
+        raise BadInput(f"{variable} must be one of {', '.join(sorted((default, *others)))}, not {text!r}.")
+    return text

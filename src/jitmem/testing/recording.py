@@ -1,0 +1,87 @@
+"""The file that keeps recorded exchanges: one line of JSON each, only ever appended to."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from ..stores.errors import JitmemError
+
+VERSION = 1
+_EXACT: Any = "surrogatepass"  # a text may hold half a surrogate pair; it must come back as it was
+
+
+class RecordingError(JitmemError):
+    """A recording cannot be used as it is; the message says what to do."""
+
+
+class NotRecorded(RecordingError):
+    """A request that a recording has no reply to, or no further one."""
+
+
+def prepare(path: Path) -> None:
+    """Make the file where it is missing; `RecordingError` where a line could not be appended to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                raise RecordingError(f"The last line of {path} is cut; take it out before more is recorded there.")
+
+
+def append(path: Path, exchanges: Iterable[dict[str, Any]]) -> None:
+    """Write one line an exchange, all in one go at the end of the file, whoever else appends to it meanwhile."""
+    text = "".join(f"{json.dumps(told, ensure_ascii=False, default=plain)}\n" for told in exchanges)
+    content = text.encode("utf-8", _EXACT)
+    with path.open("ab", buffering=0) as file:
+        written = file.write(content)
+    if written != len(content):
+        raise RecordingError(f"Only {written} of {len(content)} bytes fitted into {path}; its last line is cut now.")
+
+
+def read(path: Path, kind: str, make: str) -> list[dict[str, Any]]:
+    """The exchanges of one kind in their order. A cut last line is left out with a warning.
+
+    `RecordingError` for a file that is missing, damaged or of another version; `make` says how one is recorded.
+    """
+    if not path.is_file():
+        raise RecordingError(f"There is no recording at {path}; make one with {make}.")
+    lines = path.read_bytes().split(b"\n")  # and not at the other ends of line that a text may hold
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            told = json.loads(line.decode("utf-8", _EXACT))
+        except ValueError as error:
+            if number == len(lines):
+                warnings.warn(f"The last line of {path} is cut and was left out.", UserWarning, stacklevel=4)
+                break
+            raise RecordingError(
+                f"Line {number} of {path} is no JSON: {error}. Take it out, or record anew."
+            ) from error
+        if not isinstance(told, dict) or told.get("version") != VERSION:
+            raise RecordingError(f"Line {number} of {path} is no exchange of version {VERSION}; record anew.")
+        if told.get("kind") == kind:
+            found.append(told)
+    return found
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no word for, as something that is the same in every run."""
+    rules: list[tuple[type, Callable[[Any], Any]]] = [
+        (BaseModel, lambda model: model.model_dump(mode="json")),
+        (type, lambda kind: kind.model_json_schema() if issubclass(kind, BaseModel) else kind.__qualname__),
+        (set, sorted),
+        (bytes, lambda raw: raw.hex()),
+    ]
+    for kind, rule in rules:
+        if isinstance(value, kind):
+            return rule(value)
+    return f"<{type(value).__qualname__}>"

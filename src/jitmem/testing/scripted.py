@@ -1,0 +1,187 @@
+"""A chat model whose replies are written beforehand; it fails when it is asked once too often."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel, Field, PrivateAttr, field_validator
+
+from ..stores.errors import BadInput
+from .stepped import RunManager, SteppedModel, Tool, as_openai, chosen, in_pieces, result, take_step
+
+Reply: TypeAlias = str | Mapping[str, Any] | BaseModel | AIMessage | Exception
+Lines: TypeAlias = dict[str, list[Reply]] | list[Reply] | Callable[[list[BaseMessage]], Reply]
+
+ANY_STEP = "any step"
+
+
+class ScriptEnded(AssertionError):
+    """The model was asked once more than its script has lines."""
+
+
+class ScriptedModel(SteppedModel):
+    """Says its `lines` and nothing else, whatever it is asked.
+
+    >>> model = ScriptedModel(lines=["Hello.", {"memo": "Ana left the bank."}])
+    >>> model.invoke("Hi").content
+    'Hello.'
+    >>> model.left()
+    {'any step': [{'memo': 'Ana left the bank.'}]}
+
+    `lines` are a list of replies, said in order; or a list for each step, such as `{"plan": […], "reflect": […]}`,
+    where a step is one of jitmem's or the LangGraph node that asks ("None" for neither); or a function from the
+    messages to a reply. A reply is a text; a dict or pydantic model (said as JSON, or as the arguments of the call
+    when the caller's `tool_choice` demands one, as `with_structured_output` does); an `AIMessage`, for tool calls;
+    or an exception, which is raised. When no line is left it raises `ScriptEnded`.
+
+    `seen` keeps the step and the messages of every request, `bound_tools` the tools of every `bind_tools`, in
+    OpenAI's form. Tokens are counted by `count_tokens_approximately`. Streams come in several pieces.
+    """
+
+    lines: Any  # of type `Lines`; a type checker would have users narrow it before `model.lines.update(…)`
+    model: str = "scripted"
+    seen: list[tuple[str, list[BaseMessage]]] = Field(default_factory=list)
+    bound_tools: list[list[dict[str, Any]]] = Field(default_factory=list)
+    _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+
+    @field_validator("lines", mode="before")
+    @classmethod
+    def _own(cls, lines: Any) -> Lines:
+        """The script in lists of our own: saying a line takes it out."""
+        if callable(lines):
+            rule: Lines = lines
+            return rule
+        if isinstance(lines, Mapping):
+            return {str(step): _listed(replies, f"lines[{step!r}]") for step, replies in lines.items()}
+        return _listed(lines, "lines")
+
+    def left(self) -> dict[str, list[Reply]]:
+        """The lines that were not said yet, by step; `{}` for none, and for a function."""
+        with self._lock:
+            by_step = {ANY_STEP: self.lines} if isinstance(self.lines, list) else self.lines
+            return {} if callable(by_step) else {step: list(lines) for step, lines in by_step.items() if lines}
+
+    def bind_tools(
+        self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The same script, whatever the tools; they are noted in `bound_tools`."""
+        noted = as_openai(tools)
+        self.bound_tools.append(noted)
+        return self.bind(tools=noted, **chosen(tool_choice, kwargs))
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return result(self._said(messages, run_manager, kwargs))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        # Not in a thread, as it would be by default: tasks that run at once are then answered in their order.
+        return result(self._said(messages, run_manager, kwargs))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        yield from in_pieces(self._said(messages, run_manager, kwargs))
+
+    def _said(self, messages: list[BaseMessage], run_manager: RunManager, kwargs: dict[str, Any]) -> AIMessage:
+        step = str(take_step(kwargs, run_manager))
+        reply = self._next(step, messages)
+        if isinstance(reply, Exception):
+            raise reply
+        call = _demanded(kwargs.get("tools"), kwargs.get("tool_choice"), reply)
+        message = _as_message(reply, call, f"call_{len(self.seen)}")
+        asked, answered = count_tokens_approximately(messages), count_tokens_approximately([message])
+        usage = {"input_tokens": asked, "output_tokens": answered, "total_tokens": asked + answered}
+        return message.model_copy(
+            update={
+                "usage_metadata": message.usage_metadata or usage,
+                "response_metadata": {"model_name": self.model, **message.response_metadata},
+            }
+        )
+
+    def _next(self, step: str, messages: list[BaseMessage]) -> Reply:
+        with self._lock:
+            self.seen.append((step, messages))
+            if callable(self.lines):
+                by_rule: Reply = self.lines(messages)
+                return by_rule
+            lines: list[Reply] = self.lines if isinstance(self.lines, list) else self.lines.get(step, [])
+            if not lines:
+                other = "" if isinstance(self.lines, list) else f" Lines are left for: {_steps(self.lines)}."
+                last = _cut(f"{messages[-1].type}: {messages[-1].text}") if messages else "no message"
+                raise ScriptEnded(
+                    f"The model was asked once too often for {step!r}: request {len(self.seen)}.{other}"
+                    f" The last message was {last!r}."
+                )
+            return lines.pop(0)
+
+
+def _listed(replies: Any, name: str) -> list[Reply]:
+    if not isinstance(replies, Sequence) or isinstance(replies, str):
+        raise BadInput(f"{name} is a {type(replies).__name__}; write a list of replies.")
+    return list(replies)
+
+
+def _as_message(reply: Reply, call: str | None, call_id: str) -> AIMessage:
+    """`call` is the tool whose arguments a dict or pydantic model is."""
+    if isinstance(reply, AIMessage):
+        return reply
+    if isinstance(reply, str):
+        return AIMessage(reply)
+    if not isinstance(reply, BaseModel | Mapping):
+        raise BadInput(
+            f"A scripted reply is a str, a dict, a pydantic model, an AIMessage or an exception,"
+            f" not a {type(reply).__name__}: {_cut(repr(reply))}"
+        )
+    values = reply.model_dump(mode="json") if isinstance(reply, BaseModel) else dict(reply)
+    if call is None:
+        return AIMessage(json.dumps(values, ensure_ascii=False))
+    return AIMessage("", tool_calls=[{"name": call, "args": values, "id": call_id, "type": "tool_call"}])
+
+
+def _demanded(tools: Any, choice: Any, reply: Reply) -> str | None:
+    """The tool that the caller demands to be called: by name, or any of its tools (the reply's namesake, or the
+    first)."""
+    names = [tool.get("function", tool).get("name") for tool in tools or [] if isinstance(tool, dict)]
+    if isinstance(choice, Mapping):
+        choice = choice.get("function", choice).get("name")
+    if choice in names:
+        return str(choice)
+    if not names or choice not in ("any", "required", True):
+        return None
+    return type(reply).__name__ if type(reply).__name__ in names else str(names[0])
+
+
+def _steps(lines: Mapping[str, list[Reply]]) -> str:
+    return ", ".join(sorted(step for step, replies in lines.items() if replies)) or "no step"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -1,0 +1,434 @@
+"""A real HTTP server that speaks the OpenAI protocol, answers jitmem's steps by simple code, and fails on request."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from typing import Any
+
+from .server_faults import FAULTS, UNHEARD, Failure, Fault, Faults, failure, no_model, spoiled, spoiled_vectors
+from .server_replies import CHAT, EMBEDDINGS, MODELS, Asked, Thinker, completion, embedded, events, reply_to, vector_of
+
+__all__ = ["FAULTS", "ModelServer"]
+
+_HARD = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
+_TICK_S = 0.2
+_GARBAGE = b"<html><body><h1>It works!</h1></body></html>"
+
+
+class ModelServer:
+    """A model server in threads of this process, for a `with` block; its faults are told from the same object.
+
+    `rounds` is how many rounds a question takes until its answer is enough. With `models`, any other name is unknown.
+    """
+
+    def __init__(
+        self,
+        latency_s: float = 0.0,
+        rounds: int = 1,
+        port: int = 0,
+        *,
+        dimensions: int = 64,
+        models: Sequence[str] | None = None,
+    ) -> None:
+        self._settings = _Settings(latency_s, rounds, dimensions, models)
+        self._port = port
+        self._url: str | None = None
+        self._close: Callable[[], None] | None = None
+
+    @classmethod
+    def apart(
+        cls,
+        latency_s: float = 0.0,
+        rounds: int = 1,
+        port: int = 0,
+        *,
+        dimensions: int = 64,
+        models: Sequence[str] | None = None,
+    ) -> ModelServer:
+        """The same in a process of its own, where it takes no CPU from the client's."""
+        return _ServerApart(latency_s, rounds, port, dimensions=dimensions, models=models)
+
+    def __enter__(self) -> ModelServer:
+        self._url, self._close = self._start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._close:
+            self._close()
+        self._url = self._close = None
+
+    @property
+    def base_url(self) -> str:
+        """For `OpenAI(base_url=…)` and `OPENAI_BASE_URL`."""
+        if self._url is None:
+            raise RuntimeError("The server runs inside its block only: with ModelServer() as server: …")
+        return f"{self._url}/v1"
+
+    def fail(self, kind: str, times: int | None = 1, step: str | None = None, **options: Any) -> None:
+        """Let the next `times` requests meet this fault (`FAULTS`), all of them with None; only those of a step."""
+        self._tell("fail", Fault(kind, times, step, options).plain())
+
+    def forgive(self) -> None:
+        """No fault waits any more."""
+        self._tell("forgive", {})
+
+    def reset(self) -> None:
+        """No fault waits, no request was made, and every question is in its first round."""
+        self._tell("reset", {})
+
+    def set(self, *, latency_s: float | None = None, rounds: int | None = None) -> None:
+        """From the next request on."""
+        self._tell("set", {"latency_s": latency_s, "rounds": rounds})
+
+    def requests(self) -> list[dict[str, Any]]:
+        """All so far: `path`, `step`, `model`, `prompt_tokens`, `body`, `at` (seconds since the start), `connection`
+        (the number of the TCP connection) and `fault` (the kind that it met, or None)."""
+        made: list[dict[str, Any]] = self._tell("requests")
+        return made
+
+    @property
+    def connections(self) -> int:
+        """How many TCP connections the requests came on."""
+        return len({request["connection"] for request in self.requests()})
+
+    def _start(self) -> tuple[str, Callable[[], None]]:
+        server = _Server(self._port, self._settings)
+        return server.url, server.stop
+
+    def _tell(self, order: str, said: Mapping[str, Any] | None = None) -> Any:
+        url = f"{self.base_url.removesuffix('/v1')}/control/{order}"
+        request = urllib.request.Request(url, None if said is None else json.dumps(said).encode())
+        with _straight.open(request, timeout=30) as response:
+            return json.load(response)
+
+
+class _ServerApart(ModelServer):
+    def _start(self) -> tuple[str, Callable[[], None]]:
+        settings = self._settings
+        words = ["--port", self._port, "--latency", settings.latency_s, "--rounds", settings.rounds]
+        words += ["--dimensions", settings.dimensions]
+        words += [word for model in settings.models or () for word in ("--model", model)]
+        command = [sys.executable, "-m", __name__, *map(str, words)]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert child.stdin
+        assert child.stdout
+        line = child.stdout.readline()
+        if not line:
+            child.communicate()
+            raise RuntimeError(f"The model server did not start: {' '.join(command)} ended with {child.returncode}.")
+        url: str = json.loads(line)["base_url"]
+
+        def stop() -> None:
+            try:
+                child.communicate(timeout=10)  # closes its stdin, which ends it
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.communicate()
+
+        return url.removesuffix("/v1"), stop
+
+
+_straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy in the environment is not for us
+
+
+@dataclass
+class _Settings:
+    latency_s: float
+    rounds: int
+    dimensions: int
+    models: Sequence[str] | None
+
+
+@dataclass
+class _State:
+    """What all connections share."""
+
+    settings: _Settings
+    faults: Faults = field(default_factory=Faults)
+    thinker: Thinker = field(default_factory=Thinker)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    def note(self, asked: Asked, fault: Fault | None, connection: int) -> None:
+        """Keep the request, for `requests()`."""
+        self.requests.append(
+            {
+                "path": asked.path,
+                "step": asked.step,
+                "model": asked.body.get("model"),
+                "prompt_tokens": asked.tokens,
+                "body": asked.body,
+                "at": time.monotonic() - self.started,
+                "connection": connection,
+                "fault": fault.kind if fault else None,
+            }
+        )
+
+    def told(self, order: str, said: dict[str, Any]) -> Any:
+        """Do what a control request says; the answer is for JSON."""
+        match order:
+            case "requests":
+                return list(self.requests)
+            case "fail":
+                self.faults.add(Fault(**said))
+            case "forgive":
+                self.faults.clear()
+            case "reset":
+                self.faults.clear()
+                self.thinker.forget()
+                self.requests.clear()
+            case "set":
+                for name in ("latency_s", "rounds"):
+                    if said[name] is not None:
+                        setattr(self.settings, name, said[name])
+            case _:
+                raise ValueError(f"No order {order!r}.")
+        return None
+
+
+class _Server(ThreadingHTTPServer):
+    """Serves in threads until it is stopped; then none of them is left, whatever they were waiting for."""
+
+    daemon_threads = True
+    request_queue_size = 1024
+
+    def __init__(self, port: int, settings: _Settings) -> None:
+        super().__init__(("127.0.0.1", port), _Connection)
+        self.state = _State(settings)
+        self.stopped = threading.Event()
+        self.numbers = count(1)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self._open: dict[socket.socket, threading.Thread] = {}
+        self._accepting = threading.Thread(target=self.serve_forever, args=(0.05,), name="model-server", daemon=True)
+        self._accepting.start()
+
+    def stop(self) -> None:
+        """Close every connection and wait for the threads."""
+        self.stopped.set()
+        self.shutdown()
+        self._accepting.join()
+        for connection, thread in list(self._open.items()):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        self.server_close()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread that `stop` knows."""
+        for connection, thread in list(self._open.items()):
+            if not thread.is_alive():
+                del self._open[connection]
+        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
+        self._open[request] = thread
+        thread.start()
+
+    def shutdown_request(self, request: Any) -> None:
+        """A connection that is to be reset must not be ended politely first."""
+        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_HARD)) == _HARD:
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went is no error of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """One TCP connection: its requests one after the other."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # a response leaves in one piece
+    server: _Server
+    _number = 0
+
+    def do_GET(self) -> None:
+        """The same way as a POST."""
+        self.do_POST()
+
+    def do_POST(self) -> None:
+        """Orders for the server, or a request to the model."""
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = self.path.partition("?")[0]
+        if path.startswith("/control/"):
+            said = self.server.state.told(path.removeprefix("/control/"), json.loads(raw or b"{}"))
+            self._send_json(200, said)
+        else:
+            self._number = self._number or next(self.server.numbers)
+            self._attend(path, raw)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: `requests()` tells."""
+
+    def _attend(self, path: str, raw: bytes) -> None:
+        state = self.server.state
+        try:
+            body = json.loads(raw or b"{}")
+        except ValueError:
+            body = None
+        asked = Asked(path, body if isinstance(body, dict) else {})
+        fault = state.faults.take(asked)
+        state.note(asked, fault, self._number)
+        kind = fault.kind if fault else ""
+        if kind == "refuse_connection":
+            self.close_connection = True
+        elif kind == "hang":
+            self._wait(None)
+            self.close_connection = True
+        elif kind == "drip":
+            self._drip()
+        elif wrong := (fault and failure(fault, asked)) or _objection(asked, body, state.settings.models):
+            after = fault.options.get("retry_after") if fault else None
+            self._send_json(wrong.status, wrong.body(), {} if after is None else {"Retry-After": str(after)})
+        elif not self._wait(state.settings.latency_s + (fault.options.get("seconds", 0.0) if fault else 0.0)):
+            self.close_connection = True
+        elif kind == "garbage" and fault:
+            self._send(200, _GARBAGE, fault.options["content_type"])
+        else:
+            self._answer(asked, kind)
+
+    def _answer(self, asked: Asked, kind: str) -> None:
+        settings = self.server.state.settings
+        if asked.path == MODELS:
+            names = settings.models or ["scripted"]
+            data = [{"id": name, "object": "model", "created": 0, "owned_by": "jitmem"} for name in names]
+            self._send_json(200, {"object": "list", "data": data}, cut=kind.startswith("cut"))
+        elif asked.path == EMBEDDINGS:
+            dimensions = asked.body.get("dimensions") or settings.dimensions
+            vectors = spoiled_vectors(kind, [vector_of(text, dimensions) for text in asked.inputs])
+            self._send_json(200, embedded(asked, vectors), cut=kind.startswith("cut"))
+        else:
+            thought = self.server.state.thinker.think(asked, settings.rounds, heard=kind not in UNHEARD)
+            reply = spoiled(kind, reply_to(asked, thought), asked)
+            if not asked.body.get("stream"):
+                self._send_json(200, completion(asked, reply), cut=kind.startswith("cut"))
+            else:
+                parts = [f"data: {json.dumps(event)}\n\n".encode() for event in events(asked, reply)]
+                self._stream([*parts, b"data: [DONE]\n\n"], kind)
+
+    def _send_json(
+        self, status: int, said: Any, headers: Mapping[str, str] | None = None, *, cut: bool = False
+    ) -> None:
+        self._send(status, json.dumps(said).encode(), "application/json", headers, cut=cut)
+
+    def _send(
+        self, status: int, body: bytes, kind: str, headers: Mapping[str, str] | None = None, *, cut: bool = False
+    ) -> None:
+        """A whole response; one that is `cut` promises all of the body and sends half of it."""
+        self._head(status, {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})})
+        self.wfile.write(body[: len(body) // 2] if cut else body)
+        if cut:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _HARD)
+            self.close_connection = True
+
+    def _stream(self, parts: Sequence[bytes], kind: str) -> None:
+        if kind == "cut":
+            return self._send(200, b"".join(parts), "text/event-stream", cut=True)
+        self._head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
+        for part in parts[: len(parts) // 2] if kind == "cut_stream" else parts:
+            self._chunk(part)
+        if kind == "cut_stream":
+            self.close_connection = True
+        else:
+            self._chunk(b"")
+        return None
+
+    def _drip(self) -> None:
+        self._head(200, {"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
+        self.close_connection = True
+        self._chunk(b" ")
+        while self._wait(_TICK_S):
+            self._chunk(b" ")
+
+    def _head(self, status: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _chunk(self, part: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+        self.wfile.flush()
+
+    def _wait(self, seconds: float | None) -> bool:
+        """Whether somebody still wants the answer after this time; None waits until nobody does."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while until is None or until > time.monotonic():
+            rest = _TICK_S if until is None else min(_TICK_S, until - time.monotonic())
+            if self.server.stopped.wait(max(0.0, rest)) or self._gone():
+                return False
+        return True
+
+    def _gone(self) -> bool:
+        self.connection.settimeout(0)
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        finally:
+            self.connection.settimeout(None)
+
+
+def _objection(asked: Asked, body: object, models: Sequence[str] | None) -> Failure | None:
+    """What is wrong with the request itself."""
+    if asked.path not in (CHAT, EMBEDDINGS, MODELS):
+        return Failure(404, f"Unknown request URL: {asked.path}.", code="unknown_url")
+    if not isinstance(body, dict):
+        return Failure(400, "We could not parse the JSON body of your request.")
+    needed = {CHAT: ("model", "messages"), EMBEDDINGS: ("model", "input"), MODELS: ()}[asked.path]
+    missing = next((name for name in needed if not body.get(name)), None)
+    if missing:
+        return Failure(
+            400, f"Missing required parameter: '{missing}'.", code="missing_required_parameter", param=missing
+        )
+    if needed and models and body["model"] not in models:
+        return no_model(body["model"])
+    return None
+
+
+def main() -> None:
+    """`python -m jitmem.testing.server`: serves until stdin closes or it is told to end."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jitmem.testing.server",
+        description="An OpenAI-compatible server on this machine that needs no model. It prints one line of JSON with "
+        "its base_url and serves until its standard input closes.",
+    )
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="where to listen on 127.0.0.1 (any free port)")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer (0)", metavar="S")
+    parser.add_argument(
+        "--rounds", type=int, default=1, metavar="N", help="rounds that a question takes until it is enough (1)"
+    )
+    parser.add_argument("--dimensions", type=int, default=64, metavar="N", help="of the vectors (64)")
+    parser.add_argument(
+        "--model", action="append", metavar="NAME", help="a model that is known; may be repeated (any name is)"
+    )
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with (
+        suppress(KeyboardInterrupt),
+        ModelServer(given.latency, given.rounds, given.port, dimensions=given.dimensions, models=given.model) as server,
+    ):
+        print(json.dumps({"base_url": server.base_url}), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

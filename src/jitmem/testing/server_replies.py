@@ -1,0 +1,344 @@
+"""What the model server says: answers computed from the prompts of jitmem's steps, in the forms of the OpenAI protocol."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+import uuid
+from array import array
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import blake2b
+from threading import Lock
+from typing import Any
+
+CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
+ANSWERS = {
+    "Memo": "memorize",
+    "SearchPlan": "plan",
+    "Integration": "integrate",
+    "Reflection": "reflect",
+    "Conclusion": "conclude",
+    "Answer": "answer",
+}
+STEPS = (*ANSWERS.values(), "embeddings", "models", "other")
+_FIELDS = [  # of a form without a title, the surest first
+    ({"memo"}, "memorize"),
+    ({"queries"}, "plan"),
+    ({"statements", "enough"}, "conclude"),
+    ({"statements"}, "integrate"),
+    ({"enough"}, "reflect"),
+    ({"answer", "citations"}, "answer"),
+]
+_LONGEST = 200  # characters of a memo or a quote
+_MOST = 3  # statements
+_HISTORY = re.compile(r"<history>\n?(.*?)\n?</history>", re.S)
+_PAGE = re.compile(r"\[(\w{12})\](?: |$)")
+_KNOWN = re.compile(r"^- (.+?) \((\w{12}): “(.+?)”\)", re.M)
+_SENTENCE = re.compile(r".*[.!?](?=\s|$)", re.S)
+_PIECES = re.compile(r".{1,20}", re.S)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of a client."""
+
+    path: str
+    body: dict[str, Any]
+
+    @cached_property
+    def step(self) -> str:
+        """One of `STEPS`, told by the form that the reply is to have."""
+        if self.path != CHAT:
+            return {EMBEDDINGS: "embeddings", MODELS: "models"}.get(self.path, "other")
+        names = [self._schema_name, *self._function_names]
+        named = (step for name in names for answer, step in ANSWERS.items() if name in (answer, step))
+        return next(named, None) or _step_of_form(self.said_by("system", "developer")) or "other"
+
+    @property
+    def tokens(self) -> int:
+        """Of the prompt: a token is four characters, a message costs three more."""
+        if self.path == EMBEDDINGS:
+            return sum(map(len, self.inputs)) // 4
+        messages = self.body.get("messages") or []
+        return sum(len(_words(message)) for message in messages) // 4 + 3 * len(messages)
+
+    @property
+    def inputs(self) -> list[str]:
+        """What is to be embedded; a text that came as token numbers is the line of its numbers."""
+        given = self.body.get("input")
+        if isinstance(given, str):
+            return [given]
+        if isinstance(given, list) and given and isinstance(given[0], int):
+            return [" ".join(map(str, given))]
+        return [one if isinstance(one, str) else " ".join(map(str, one)) for one in given or []]
+
+    @property
+    def function(self) -> str | None:
+        """What the reply has to call, or None where it is to be text."""
+        choice = self.body.get("tool_choice") or "auto"
+        if isinstance(choice, dict):
+            return str(choice.get("function", {}).get("name"))
+        if choice == "none" or not self._function_names:
+            return None
+        steps = [name for name in self._function_names if name in ANSWERS or name in ANSWERS.values()]
+        return next(iter(steps or (self._function_names if choice == "required" else [])), None)
+
+    def said_by(self, *roles: str) -> str:
+        """All messages of these roles."""
+        return "\n".join(_words(one) for one in self.body.get("messages") or [] if one.get("role") in roles)
+
+    @property
+    def _schema_name(self) -> str | None:
+        form = self.body.get("response_format") or {}
+        return (form.get("json_schema") or {}).get("name")
+
+    @property
+    def _function_names(self) -> list[str]:
+        return [tool["function"]["name"] for tool in self.body.get("tools") or [] if "function" in tool]
+
+
+def _words(message: Mapping[str, Any]) -> str:
+    content: str | list[dict[str, Any]] = message.get("content") or ""
+    return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
+
+
+def _step_of_form(text: str) -> str | None:
+    decoder = json.JSONDecoder(strict=False)
+    at = text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except ValueError:
+            end = at + 1
+        else:
+            if isinstance(value.get("properties"), dict):
+                fields = value["properties"].keys()
+                step = next((step for known, step in _FIELDS if known <= fields), None)
+                if step := ANSWERS.get(value.get("title", ""), step):
+                    return step
+        at = text.find("{", end)
+    return None
+
+
+class Thinker:
+    """Answers every step by simple code; it remembers how many rounds each question has had."""
+
+    def __init__(self) -> None:
+        self._rounds: dict[str, int] = {}
+        self._lock = Lock()
+
+    def think(self, asked: Asked, rounds: int, *, heard: bool) -> dict[str, Any] | None:
+        """The answer of a step, None for a request that is no step of ours.
+
+        The n-th answer of reflect or conclude to a question is that of its round n, and the one after `rounds` is
+        of the first round again. An answer that is not `heard` does not count.
+        """
+        prompt = asked.said_by("user")
+        match asked.step:
+            case "memorize":
+                return _memo(prompt)
+            case "plan":
+                return _plan(prompt)
+            case "integrate":
+                return _integration(prompt)
+            case "reflect":
+                return self._reflection(prompt, rounds, heard=heard)
+            case "conclude":
+                return {**_integration(prompt), **self._reflection(prompt, rounds, heard=heard)}
+            case "answer":
+                return _answer(prompt)
+        return None
+
+    def forget(self) -> None:
+        """Every question is in its first round again."""
+        with self._lock:
+            self._rounds.clear()
+
+    def _reflection(self, prompt: str, rounds: int, *, heard: bool) -> dict[str, Any]:
+        question = _after("Question:", prompt)
+        with self._lock:
+            last = self._rounds.get(question, 0)
+            number = 1 if last >= rounds else last + 1
+            if heard:
+                self._rounds[question] = number
+        if number >= rounds:
+            return {"enough": True, "missing": [], "request": "", "names": []}
+        request = f"What else is known about: {question} (part {number})"
+        return {"enough": False, "missing": [f"part {number} of: {question}"], "request": request, "names": []}
+
+
+def _memo(prompt: str) -> dict[str, Any]:
+    header, _, page = _last_history(prompt).partition("\n")
+    words = " ".join((page.strip() or header).split())
+    sentence = _SENTENCE.match(words[:_LONGEST]) if len(words) > _LONGEST else None
+    return {"memo": sentence[0] if sentence else _cut(words) or "An empty page."}
+
+
+def _plan(prompt: str) -> dict[str, Any]:
+    request = _after("Request of this round:", prompt)
+    if request.rstrip(".") in ("", "the question itself"):
+        request = _after("Question:", prompt)
+    return {"needs": [request], "queries": [{"tool": tool, "text": request} for tool in ("keyword", "vector")]}
+
+
+def _integration(prompt: str) -> dict[str, Any]:
+    """Statements from the new passages; where there are none, those that were known."""
+    asked = _vocabulary(_after("Question:", prompt))
+    passages = sorted(_passages(_last_history(prompt)), key=lambda one: -len(asked & _vocabulary(one[1])))[:_MOST]
+    found = [(line, page_id, _cut(line)) for page_id, line in passages]
+    known = [match.groups() for match in _KNOWN.finditer(prompt)]
+    return {
+        "statements": [
+            {"text": text, "sources": [{"page_id": page_id, "quote": quote}]} for text, page_id, quote in found or known
+        ]
+    }
+
+
+def _passages(evidence: str) -> Iterator[tuple[str, str]]:
+    """Every line with the id of its page."""
+    page_id = None
+    for line in evidence.splitlines():
+        if head := _PAGE.match(line):
+            page_id = head[1]
+        elif page_id and line.strip():
+            yield page_id, line.strip()
+
+
+def _answer(prompt: str) -> dict[str, Any]:
+    words = _last_history(prompt).strip().partition("\n")[0].split()[:8]
+    return {"answer": " ".join(words), "citations": [1] if words else []}
+
+
+def _last_history(prompt: str) -> str:
+    blocks: list[str] = _HISTORY.findall(prompt)
+    return blocks[-1] if blocks else ""
+
+
+def _after(label: str, prompt: str) -> str:
+    """What follows a label: the rest of its line, or the block on the lines after it."""
+    found = re.search(rf"^{re.escape(label)}[ \t]*(?:\n?<history>\n(.*?)\n</history>|(.*))", prompt, re.M | re.S)
+    if not found:
+        return ""
+    if found[1] is not None:
+        return " ".join(found[1].split())
+    own, _, below = found[2].partition("\n")
+    return own.strip() or " ".join(below.partition("\n\n")[0].replace("<history>", "").split())
+
+
+def _vocabulary(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.lower()) if len(word) > 2}
+
+
+def _cut(text: str) -> str:
+    """A beginning of the text, whole words where it has any."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST + 1].rpartition(" ")[0] or text[:_LONGEST]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply to a chat request: text, or the arguments of a call, or a refusal."""
+
+    content: str | None
+    function: str | None = None
+    arguments: str = ""
+    refusal: str | None = None
+    finish: str = "stop"
+
+    @property
+    def tokens(self) -> int:
+        """What it costs."""
+        return len((self.content or "") + self.arguments + (self.refusal or "")) // 4 + 3
+
+
+def reply_to(asked: Asked, thought: dict[str, Any] | None) -> Reply:
+    """The thought in the form that was asked for; `ok` where there is none."""
+    text = json.dumps(thought or {}, ensure_ascii=False)
+    if asked.function:
+        return Reply(None, asked.function, text, finish="tool_calls")
+    json_only = (asked.body.get("response_format") or {}).get("type") in ("json_object", "json_schema")
+    return Reply("ok" if thought is None and not json_only else text)
+
+
+def completion(asked: Asked, reply: Reply) -> dict[str, Any]:
+    """The body of a plain reply."""
+    message: dict[str, Any] = {"role": "assistant", "content": reply.content, "refusal": reply.refusal}
+    if reply.function:
+        message["tool_calls"] = [_call(reply, reply.arguments)]
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish}
+    return {**_head(asked, "chat.completion"), "choices": [choice], "usage": _usage(asked.tokens, reply.tokens)}
+
+
+def events(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
+    """The events of a streamed reply, without the closing `[DONE]`."""
+    head = _head(asked, "chat.completion.chunk")
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None if reply.function else ""}]
+    if reply.refusal:
+        deltas.append({"refusal": reply.refusal})
+    deltas += [{"content": piece} for piece in _PIECES.findall(reply.content or "")]
+    if reply.function:
+        deltas.append({"tool_calls": [{"index": 0, **_call(reply, "")}]})
+        pieces = _PIECES.findall(reply.arguments)
+        deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in pieces]
+    ends = [*[None] * len(deltas), reply.finish]
+    told = [
+        {**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": end}]}
+        for delta, end in zip([*deltas, {}], ends, strict=True)
+    ]
+    if (asked.body.get("stream_options") or {}).get("include_usage"):
+        told.append({**head, "choices": [], "usage": _usage(asked.tokens, reply.tokens)})
+    return told
+
+
+def _head(asked: Asked, kind: str) -> dict[str, Any]:
+    name = str(asked.body.get("model"))
+    return {"id": f"chatcmpl-{uuid.uuid4().hex[:24]}", "object": kind, "created": int(time.time()), "model": name}
+
+
+def _call(reply: Reply, arguments: str) -> dict[str, Any]:
+    function = {"name": reply.function, "arguments": arguments}
+    return {"id": f"call_{uuid.uuid4().hex[:24]}", "type": "function", "function": function}
+
+
+def _usage(prompt: int, completed: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
+
+
+def embedded(asked: Asked, vectors: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """The body of a reply with these vectors; what is no number is null, or NaN in base64."""
+    packed = asked.body.get("encoding_format") == "base64"
+    data = [
+        {"object": "embedding", "index": n, "embedding": _packed(vector) if packed else _plain(vector)}
+        for n, vector in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": asked.tokens, "total_tokens": asked.tokens}
+    return {"object": "list", "data": data, "model": asked.body.get("model"), "usage": usage}
+
+
+def vector_of(text: str, dimensions: int) -> list[float]:
+    """The hashed words of a text, length 1: the same on every machine, alike for texts that share words."""
+    vector = [0.0] * dimensions
+    vector[0] = 0.001  # words whose hashes cancel each other must not leave a vector of length 0
+    for word, count in Counter(re.findall(r"\w+", text.lower())).items():
+        place = _hash(word)
+        vector[place % dimensions] += count if place >> 63 else -count
+    length = math.hypot(*vector)
+    return [value / length for value in vector]
+
+
+@lru_cache(maxsize=65_536)
+def _hash(word: str) -> int:
+    return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def _packed(vector: Sequence[float]) -> str:
+    return b64encode(array("f", vector).tobytes()).decode("ascii")
+
+
+def _plain(vector: Sequence[float]) -> list[float | None]:
+    return [None if math.isnan(value) else value for value in vector]

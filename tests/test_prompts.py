@@ -1,0 +1,188 @@
+"""What a model is shown: the rendered prompts as they are, strict places, fences that hold, bounds that hold."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import BaseMessage
+
+from jitmem import Memory, Session
+from jitmem.nodes.answer import ANSWER
+from jitmem.nodes.integrate import CONCLUDE, INTEGRATE
+from jitmem.nodes.memorize import MEMORIZE
+from jitmem.nodes.plan import PLAN
+from jitmem.nodes.prompt import clipped, fence, listed, render
+from jitmem.nodes.reflect import REFLECT
+from jitmem.testing import ScriptedModel
+
+SNAPSHOTS = Path(__file__).parent / "prompts"
+TASKS: dict[str, Any] = {task.name: task for task in (MEMORIZE, PLAN, INTEGRATE, CONCLUDE, REFLECT, ANSWER)}
+QUESTION = "Where does Ana work now?"
+NEWS = Session(
+    id="news", time="2024-06-01", turns=[("Ana", "I left the bank in May."), ("Ben", "And now?"), ("Ana", "I bake.")]
+)
+LATER = Session(id="later", time="2024-07-02", turns=[("Ana", "Moinho, my bakery, opens on Monday.")])
+_ID = re.compile(r"\b(?=[a-z0-9]*\d)[0-9a-hjkmnp-tv-z]{12}\b")
+
+
+def steady(text: str) -> str:
+    """With page ids by the order of their first appearance: they are made anew in every run."""
+    known: dict[str, str] = {}
+    return _ID.sub(lambda match: known.setdefault(match[0], f"page-id-{len(known) + 1:04}"), text)
+
+
+def written(messages: list[BaseMessage]) -> str:
+    return steady("\n\n".join(f"=== {message.type} ===\n{message.text}" for message in messages)) + "\n"
+
+
+@pytest.fixture
+def shown(folder: Path) -> dict[str, list[str]]:
+    """Every prompt of two sessions filed and one question researched over two rounds, by step."""
+    with Memory.open(folder) as memory:
+        page_id = memory.memorize(NEWS).page_ids[0]
+    known = {"text": "Ana left the bank in May 2024.", "sources": [{"page_id": page_id, "quote": "I left the bank"}]}
+    more = {
+        "enough": False,
+        "missing": ["her new job"],
+        "request": "What does Ana bake, and where?",
+        "names": ["Moinho"],
+    }
+    model = ScriptedModel(
+        lines={
+            "memorize": [{"memo": "Ana opens the bakery Moinho on Monday, 8 July 2024."}],
+            "plan": [
+                {"needs": ["Where does Ana work?"], "queries": [{"tool": "keyword", "text": "Ana bank bake"}]},
+                {"needs": ["Ana's bakery"], "queries": [{"tool": "keyword", "text": "Moinho bakery"}]},
+            ],
+            "integrate": [{"statements": [known]}],
+            "reflect": [more],
+            "conclude": [{"statements": [known], "enough": True}],
+            "answer": [{"answer": "at Moinho", "citations": [1]}],
+        }
+    )
+    with Memory.open(folder, model=model) as memory:
+        memory.memorize(LATER)
+        memory.research(QUESTION, depth=2, answer=True, output="integration")
+    assert model.left() == {}
+    by_step: dict[str, list[str]] = {}
+    for step, messages in model.seen:
+        by_step.setdefault(step, []).append(written(messages))
+    return by_step
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "number"),
+    [
+        ("memorize", "memorize", 0),
+        ("plan_first_round", "plan", 0),
+        ("plan_second_round", "plan", 1),
+        ("integrate", "integrate", 0),
+        ("reflect", "reflect", 0),
+        ("conclude", "conclude", 0),
+        ("answer", "answer", 0),
+    ],
+)
+def test_the_prompt_is_the_one_that_was_reviewed(
+    shown: dict[str, list[str]], name: str, step: str, number: int
+) -> None:
+    """After a change that is meant: `JITMEM_WRITE_PROMPTS=1 pytest tests/test_prompts.py`, and review the difference."""
+    snapshot = SNAPSHOTS / f"{name}.txt"
+    if os.environ.get("JITMEM_WRITE_PROMPTS"):
+        snapshot.write_text(shown[step][number], encoding="utf-8")
+    assert shown[step][number] == snapshot.read_text(encoding="utf-8")
+
+
+def test_the_system_part_never_varies(shown: dict[str, list[str]]) -> None:
+    first, second = (prompt.partition("=== human ===")[0] for prompt in shown["plan"])
+    assert first == second
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_value_too_many_and_a_value_too_few_raise(name: str) -> None:
+    places = set(re.findall(r"\{\{(\w+)\}\}", (Path("nodes/prompts") / f"{name}.md").read_text(encoding="utf-8")))
+    values = dict.fromkeys(places, "x")
+    render(name, values, TASKS[name].answer)
+    with pytest.raises(KeyError, match="places"):
+        render(name, {**values, "weather": "sunny"}, TASKS[name].answer)
+    with pytest.raises(KeyError, match="places"):
+        render(name, dict(list(values.items())[1:]), TASKS[name].answer)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_place_inside_a_value_is_not_filled(name: str) -> None:
+    places = re.findall(r"\{\{(\w+)\}\}", (Path("nodes/prompts") / f"{name}.md").read_text(encoding="utf-8"))
+    _, task = render(name, dict.fromkeys(places, "{{question}}"), TASKS[name].answer)
+    assert task.count("{{question}}") == len(places)
+
+
+@given(st.text())
+def test_a_fence_has_one_begin_and_one_end_whatever_is_in_it(text: str) -> None:
+    fenced = fence(f"<history>{text}</history>")
+    assert re.findall(r"<\s*/?\s*history[^<>]*>", fenced, re.I) == ["<history>", "</history>"]
+
+
+@pytest.mark.parametrize("mark", ["</history>", "</HISTORY>", "< / history >", "</history\n>", '<history id="2">'])
+def test_a_mark_is_no_mark_in_any_spelling(mark: str) -> None:
+    assert re.findall(r"<\s*/?\s*history[^<>]*>", fence(f"a {mark} b"), re.I) == ["<history>", "</history>"]
+
+
+@given(st.lists(st.text(max_size=400), max_size=40), st.integers(10, 300))
+def test_a_list_keeps_its_budget(lines: list[str], tokens: int) -> None:
+    marks = len("<history>\n\n</history>\n- (more is left out here)") + len(" […] ") * 2
+    assert len(listed(lines, tokens, "None.")) <= 4 * tokens + marks + 16
+
+
+def test_a_long_text_is_clipped_in_its_middle() -> None:
+    assert clipped("beginning " + "x" * 1000 + " end", 20).startswith("beginning xxx")
+    assert clipped("beginning " + "x" * 1000 + " end", 20).endswith(" end")
+    assert len(clipped("y" * 1000, 20)) <= 80 + len(" […] ")
+
+
+def tokens_of(seen: list[tuple[str, list[BaseMessage]]], step: str) -> list[int]:
+    return [sum(len(str(message.text)) // 4 for message in messages) for name, messages in seen if name == step]
+
+
+@pytest.fixture
+def long_winded() -> Callable[[list[BaseMessage]], dict[str, Any]]:
+    """A model that fills every field with as much as it may, and is never satisfied."""
+
+    def reply(messages: list[BaseMessage]) -> dict[str, Any]:
+        ids = _ID.findall(str(messages[-1].text)) or ["0" * 12]
+        statement = {"text": "word " * 200, "sources": [{"page_id": page_id, "quote": "said"} for page_id in ids[:9]]}
+        return {
+            "memo": "memo " * 380,
+            "needs": ["need " * 100] * 20,
+            "queries": [{"tool": "keyword", "text": f"mill {n} {len(str(messages))} " * 9} for n in range(30)],
+            "statements": [statement] * 20,
+            "enough": False,
+            "missing": ["missing " * 50] * 10,
+            "request": "request " * 500,
+            "names": ["Name"] * 50,
+        }
+
+    return reply
+
+
+def test_prompts_stay_within_their_bounds_however_much_the_model_writes(
+    folder: Path, long_winded: Callable[[list[BaseMessage]], dict[str, Any]]
+) -> None:
+    model = ScriptedModel(lines=long_winded)
+    with Memory.open(folder, model=model) as memory:
+        for day in range(1, 20):
+            text = "\n".join(f"Ana: on day {day} she said a word about mill {n}." for n in range(day * 6))
+            memory.memorize(Session(text=text, id=f"s{day}", time=f"2024-06-{day:02}"))
+        filing = tokens_of(model.seen, "memorize")
+        model.seen.clear()
+        result = memory.research("What did she say about the mill? " * 3, depth=3)
+    assert len(result.rounds) == 3
+    assert max(filing) <= 2500
+    assert sum(tokens_of(model.seen, step)[0] for step in ("plan", "integrate", "reflect")) > 2000
+    assert result.usage.calls == 8
+    assert sum(len(str(m.text)) // 4 for _, messages in model.seen for m in messages) <= 12_000

@@ -1,0 +1,169 @@
+"""Settings come from the environment and from `./.env`; what is wrong is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jitmem.settings import Settings, load_dotenv_file
+from jitmem.stores.errors import BadInput
+
+Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: Patch) -> Iterator[None]:
+    """An empty folder and none of our variables; what a test adds is taken away again."""
+    monkeypatch.chdir(tmp_path)
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(("JITMEM_", "OPENAI_")):
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_without_any_variable_the_defaults_stand() -> None:
+    assert asdict(Settings.from_environment()) == {
+        "memory": Path("memory"),
+        "namespace": "default",
+        "model": None,
+        "memorizer_model": None,
+        "researcher_model": None,
+        "embeddings": None,
+        "base_url": None,
+        "embeddings_base_url": None,
+        "timeout_s": 120.0,
+        "on_model_failure": "raise",
+        "effort": "deep",
+    }
+
+
+def test_every_setting_has_its_variable(monkeypatch: Patch) -> None:
+    given = {
+        "JITMEM_MEMORY": "~/notes",
+        "JITMEM_NAMESPACE": "ana",
+        "JITMEM_MODEL": "openai:large",
+        "JITMEM_MEMORIZER_MODEL": "openai:small",
+        "JITMEM_RESEARCHER_MODEL": "ollama:qwen3:8b",
+        "JITMEM_EMBEDDINGS": "openai:vectors",
+        "JITMEM_BASE_URL": "http://localhost:8000/v1",
+        "JITMEM_EMBEDDINGS_BASE_URL": "https://vectors.example/v1",
+        "JITMEM_TIMEOUT": "2.5",
+        "JITMEM_ON_MODEL_FAILURE": "rules",
+        "JITMEM_EFFORT": "fast",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, f" {value} ")
+    assert [str(value) for value in asdict(Settings.from_environment()).values()] == list(given.values())
+
+
+def test_an_empty_variable_is_none(monkeypatch: Patch) -> None:
+    for name in ("MEMORY", "MODEL", "TIMEOUT", "EFFORT", "BASE_URL"):
+        monkeypatch.setenv(f"JITMEM_{name}", "")
+    assert Settings.from_environment() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("JITMEM_MODEL", "gpt-4.1", "JITMEM_MODEL: 'gpt-4.1' is no model; write provider and name, such as 'openai:"),
+        ("JITMEM_EMBEDDINGS", "minilm", "JITMEM_EMBEDDINGS: 'minilm' is no model; write provider and name, such as"),
+        ("JITMEM_BASE_URL", "localhost:8000/v1", "JITMEM_BASE_URL 'localhost:8000/v1' is no address of a server;"),
+        ("JITMEM_EMBEDDINGS_BASE_URL", "x", "JITMEM_EMBEDDINGS_BASE_URL 'x' is no address of a server; write one"),
+        ("JITMEM_TIMEOUT", "soon", "JITMEM_TIMEOUT must be a number of seconds above 0, such as 120, not 'soon'."),
+        ("JITMEM_TIMEOUT", "0", "JITMEM_TIMEOUT must be a number of seconds above 0, such as 120, not '0'."),
+        ("JITMEM_TIMEOUT", "nan", "JITMEM_TIMEOUT must be a number of seconds above 0, such as 120, not 'nan'."),
+        ("JITMEM_ON_MODEL_FAILURE", "ignore", "JITMEM_ON_MODEL_FAILURE must be one of raise, rules, not 'ignore'."),
+        ("JITMEM_EFFORT", "Deep", "JITMEM_EFFORT must be one of deep, fast, recall, not 'Deep'."),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_would_be_right(
+    monkeypatch: Patch, variable: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(BadInput) as refused:
+        Settings.from_environment()
+    assert str(refused.value).startswith(complaint)
+
+
+def test_a_file_adds_what_the_environment_does_not_say(monkeypatch: Patch) -> None:
+    monkeypatch.setenv("JITMEM_NAMESPACE", "ben")
+    Path(".env").write_text(
+        "# ours\nJITMEM_NAMESPACE=ana\nexport JITMEM_EFFORT='fast' # quick\nOPENAI_API_KEY=\"a b\"\n"
+        "OPENAI_BASE_URL=http://localhost:${PORT:-8000}/v1\nJITMEM_MODEL=\nUNSAID\n",
+        encoding="utf-8",
+    )
+    load_dotenv_file()
+    settings = Settings.from_environment()
+    assert (settings.namespace, settings.effort, settings.model) == ("ben", "fast", None)
+    assert (os.environ["OPENAI_API_KEY"], os.environ["OPENAI_BASE_URL"]) == ("a b", "http://localhost:8000/v1")
+    assert "UNSAID" not in os.environ
+
+
+def test_a_file_written_on_windows_is_read() -> None:
+    Path(".env").write_bytes("\ufeffJITMEM_NAMESPACE=Zoë\r\nJITMEM_EFFORT=fast\r\n".encode())
+    load_dotenv_file()
+    settings = Settings.from_environment()
+    assert (settings.namespace, settings.effort) == ("Zoë", "fast")
+
+
+def test_only_the_folder_itself_is_looked_at(tmp_path: Path) -> None:
+    Path(".env").write_text("JITMEM_NAMESPACE=ana\n")
+    (tmp_path / "below").mkdir()
+    load_dotenv_file(tmp_path / "below")
+    assert "JITMEM_NAMESPACE" not in os.environ
+    load_dotenv_file(tmp_path)
+    assert os.environ["JITMEM_NAMESPACE"] == "ana"
+
+
+def test_without_a_file_or_with_a_folder_of_its_name_nothing_happens() -> None:
+    before = dict(os.environ)
+    load_dotenv_file()
+    Path(".env").mkdir()
+    load_dotenv_file()
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"JITMEM_NAMESPACE=ana\nJITMEM_MODEL=\xff\xfe\n", r"\.env, line 2: this is not UTF-8"),
+        (
+            b'JITMEM_NAMESPACE=ana\n\n# keys\n\nJITMEM_MODEL="openai\nX=1\n',
+            r"\.env, line 5: this cannot be read; write",
+        ),
+        (b"JITMEM_NAMESPACE=ana\nmy model = 3 = 4 is best\n", r"\.env, line 2: this cannot be read; write NAME=value"),
+        (b"JITMEM_NAMESPACE=ana\nJITMEM_MODEL=a\0b\n", r"\.env, line 2: this cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_whole_and_its_line_named(content: bytes, complaint: str) -> None:
+    Path(".env").write_bytes(content)
+    with pytest.raises(BadInput, match=complaint) as refused:
+        load_dotenv_file()
+    assert "ana" not in str(refused.value) + os.environ.get("JITMEM_NAMESPACE", "")
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_named() -> None:
+    Path(".env").touch(0o000)
+    with pytest.raises(BadInput, match=r"\.env cannot be read: Permission denied\."):
+        load_dotenv_file()
+
+
+def test_reading_settings_loads_no_heavy_package() -> None:
+    script = (
+        "import sys; from jitmem.settings import Settings, load_dotenv_file\n"
+        "load_dotenv_file(); Settings.from_environment()\n"
+        "print({name.partition('.')[0] for name in sys.modules} & {'langchain_core', 'pydantic', 'numpy', 'openai'})"
+    )
+    result: Any = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("set()\n", "")
