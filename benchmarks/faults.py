@@ -26,8 +26,8 @@ SLACK_S = 1.0  # of this machine, on top of the timeout
 OPTIONS: dict[str, dict[str, Any]] = {
     "rate_limit": {"retry_after": 0.3},
     "slow": {"seconds": 0.5},
-    "context_length": {"limit": 700},
 }
+ROOM = {"memorize": 380, "plan": 900, "integrate": 1500, "reflect": 480}  # tokens, so that the prompt is too long
 OF_EMBEDDINGS = ("wrong_count", "wrong_dimension", "nan")
 ALSO_OF_EMBEDDINGS = (
     "rate_limit",
@@ -42,6 +42,12 @@ ALSO_OF_EMBEDDINGS = (
 OF_A_STEP = {"unknown_page": "integrate", "false_quote": "integrate", "unknown_tool": "plan", "enough_text": "reflect"}
 STEPS = ("plan", "integrate", "reflect")
 TEXT = "Ana: I left the bank in May.\nBen: And now?\nAna: Now I bake bread at Moinho."
+EARLIER = [
+    Session(
+        text=f"Ben: Ana's work at mill {n} is far from home, and Ana works late. " * 12, id=f"e{n}", time="2024-05-01"
+    )
+    for n in range(8)
+]
 QUESTION = "Where does Ana work now?"
 
 
@@ -124,19 +130,20 @@ def _open(folder: Path, server: ModelServer, fault: str) -> Memory:
 
 def _fail(server: ModelServer, fault: str, lasting: bool, at: str) -> None:
     step = "embeddings" if at.startswith("embed") else at
-    server.fail(fault, None if lasting else 1, step=step, **OPTIONS.get(fault, {}))
+    options = {"limit": ROOM[at]} if fault == "context_length" else OPTIONS.get(fault, {})
+    server.fail(fault, None if lasting else 1, step=step, **options)
 
 
 def _ingest(server: ModelServer, fault: str, lasting: bool, at: str) -> Row:
     server.reset()
     session = Session(text=TEXT, id="news", time="2024-06-01")
     with tempfile.TemporaryDirectory() as place, _open(Path(place) / "memory", server, fault) as memory:
-        memory.memorize(Session(text="Ben: The mill has a new roof.", id="earlier", time="2024-05-01"))
+        memory.memorize_many(EARLIER)
         _fail(server, fault, lasting, at)
         started, unexpected = time.perf_counter(), False
         try:
-            memory.memorize(session)
-            outcome = "filed"
+            usage = memory.memorize(session).usage
+            outcome = f"filed, {usage.calls} call{'s' if usage.calls > 1 else ''}"
         except JitmemError as error:
             waits = memory.stats()["waiting"]
             outcome = f"{type(error).__name__}; " + ("waits in the journal" if waits else "filed, vectors follow")
@@ -158,7 +165,7 @@ def _research(server: ModelServer, fault: str, lasting: bool, at: str) -> Row:
     server.reset()
     with tempfile.TemporaryDirectory() as place, _open(Path(place) / "memory", server, fault) as memory:
         memory.memorize(Session(text=TEXT, id="news", time="2024-06-01"))
-        memory.memorize(Session(text="Ben: The mill has a new roof.", id="earlier", time="2024-05-01"))
+        memory.memorize_many(EARLIER)
         _fail(server, fault, lasting, at)
         started, unexpected = time.perf_counter(), False
         try:

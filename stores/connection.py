@@ -24,7 +24,7 @@ from .errors import (
 
 FILE_NAME = "truth.sqlite3"
 APPLICATION_ID = 0x6A69746D  # "jitm"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _BUSY_S = 60.0
 
 
@@ -124,6 +124,17 @@ class Database:
                 f"{self.path} was written by a newer jitmem (schema {version}, this one knows {SCHEMA_VERSION});"
                 " upgrade jitmem to open it."
             )
+        if version < SCHEMA_VERSION:
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        """Add what an older jitmem did not know; what is there stays as it is."""
+        if self.read_only:
+            raise StoreReadOnly(f"{self.path} is of an older jitmem; open it once as a user who can write it.")
+        with self.write() as connection:
+            for statement in _schema().split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _prepare(folder: Path, file: Path, *, create: bool) -> None:
@@ -154,9 +165,8 @@ def _create(file: Path) -> None:
     draft = file.with_name(f".{file.name}-{os.getpid()}-{secrets.token_hex(4)}")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
-        schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
         with _named_errors(file), closing(sqlite3.connect(draft)) as connection:
-            connection.executescript(schema)
+            connection.executescript(_schema())
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -164,6 +174,11 @@ def _create(file: Path) -> None:
             os.link(draft, file)
     finally:
         draft.unlink()
+
+
+def _schema() -> str:
+    """Every table and index, each made only where there is none; no `;` within a statement or comment."""
+    return resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -84,6 +84,81 @@ class Citation:
     start: int
     end: int
     quote: str
+
+
+Kind = Literal["core", "semantic", "episodic"]
+KINDS: tuple[Kind, ...] = ("core", "semantic", "episodic")
+Op = Literal["insert", "update", "delete", "undo"]
+Status = Literal["applied", "duplicate", "unknown_id", "rejected", "proposed"]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryItem:
+    """A memory of its own beside the pages, as it stood at one version.
+
+    `kind`: core (one paragraph for each namespace), semantic (knowledge) or episodic (an event; `time` is when it
+    was). `page_ids` are the pages that it comes from. `created_at` is when its first version was written,
+    `changed_at` this one, by `cause` (memorizer, tool or person). `change` is the number under which this version
+    can be undone; `deleted` is true of the version that took the item away.
+    """
+
+    id: str
+    kind: str
+    content: str
+    time: datetime | None
+    page_ids: tuple[str, ...]
+    version: int
+    change: int
+    cause: str
+    created_at: datetime
+    changed_at: datetime
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A change of an item, as it is asked for. What is None in an update stays as it is."""
+
+    op: Op
+    kind: str
+    content: str | None = None
+    time: datetime | None = None
+    id: str | None = None
+    page_ids: tuple[str, ...] = ()
+    cause: str = "tool"
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an edit.
+
+    `status`: applied; duplicate (`item` is the one that says so already); unknown_id; rejected (`reason` says why and
+    what would be right, `item` how it stands); proposed (`proposal` is its number). `change` numbers what was applied.
+    """
+
+    status: Status
+    edit: Edit
+    reason: str = ""
+    item: MemoryItem | None = None
+    change: int | None = None
+    proposal: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the memory is now as the edit wanted it, or will be once somebody says yes."""
+        return self.status in ("applied", "duplicate", "proposed")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An edit that waits for somebody's yes, or has had its answer (`decision`)."""
+
+    number: int
+    edit: Edit
+    reason: str
+    at: datetime
+    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

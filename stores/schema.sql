@@ -1,11 +1,11 @@
 -- The truth. Everything else (keyword index, Chroma's folder) can be deleted and is rebuilt from here.
-CREATE TABLE namespace (
+CREATE TABLE IF NOT EXISTS namespace (
     id   INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE
 ) STRICT;
 
 -- The ingestion journal: a session is accepted (payload kept), thought about, then filed (payload gone, pages there).
-CREATE TABLE session (
+CREATE TABLE IF NOT EXISTS session (
     n           INTEGER PRIMARY KEY AUTOINCREMENT,
     namespace   INTEGER NOT NULL REFERENCES namespace (id),
     id          TEXT NOT NULL,             -- the caller's key, or one made from the content
@@ -18,9 +18,9 @@ CREATE TABLE session (
     UNIQUE (namespace, id),
     UNIQUE (namespace, content)
 ) STRICT;
-CREATE INDEX session_waiting ON session (namespace, n) WHERE filed_at IS NULL;
+CREATE INDEX IF NOT EXISTS session_waiting ON session (namespace, n) WHERE filed_at IS NULL;
 
-CREATE TABLE page (
+CREATE TABLE IF NOT EXISTS page (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT,
     id        TEXT NOT NULL UNIQUE,
     namespace INTEGER NOT NULL REFERENCES namespace (id),
@@ -36,10 +36,11 @@ CREATE TABLE page (
     analyzer  TEXT NOT NULL,               -- which version made the stems of its passages
     UNIQUE (session, part)
 ) STRICT;
-CREATE INDEX page_namespace ON page (namespace, seq);
-CREATE INDEX page_time ON page (namespace, time_key);
+CREATE INDEX IF NOT EXISTS page_namespace ON page (namespace, seq);
+CREATE INDEX IF NOT EXISTS page_order ON page (namespace, session, part);
+CREATE INDEX IF NOT EXISTS page_time ON page (namespace, time_key);
 
-CREATE TABLE passage (
+CREATE TABLE IF NOT EXISTS passage (
     seq     INTEGER PRIMARY KEY AUTOINCREMENT,
     page    INTEGER NOT NULL REFERENCES page (seq),
     start   INTEGER NOT NULL,              -- characters of page.text, half open
@@ -47,38 +48,74 @@ CREATE TABLE passage (
     speaker TEXT,
     stems   TEXT NOT NULL                  -- separated by spaces
 ) STRICT;
-CREATE INDEX passage_page ON passage (page, seq);
+CREATE INDEX IF NOT EXISTS passage_page ON passage (page, seq);
 
 -- Embeddings are paid once: a vector index is rebuilt from these blobs.
-CREATE TABLE embedding (
+CREATE TABLE IF NOT EXISTS embedding (
     n       INTEGER PRIMARY KEY AUTOINCREMENT,
     model   TEXT NOT NULL,
     passage INTEGER NOT NULL REFERENCES passage (seq),
     vector  BLOB NOT NULL,                 -- float32, little endian
     UNIQUE (model, passage)
 ) STRICT;
-CREATE INDEX embedding_model ON embedding (model, n);
+CREATE INDEX IF NOT EXISTS embedding_model ON embedding (model, n);
 
 -- What a model makes of one fixed text: another vector means another model behind the name.
-CREATE TABLE probe (
+CREATE TABLE IF NOT EXISTS probe (
     model  TEXT PRIMARY KEY,
     vector BLOB NOT NULL
 ) STRICT;
 
 -- Audit log, history and outbox in one, written in the transaction of what it tells.
-CREATE TABLE change (
+CREATE TABLE IF NOT EXISTS change (
     n         INTEGER PRIMARY KEY AUTOINCREMENT,
     namespace INTEGER NOT NULL REFERENCES namespace (id),
-    kind      TEXT NOT NULL,               -- 'page'
+    kind      TEXT NOT NULL,               -- 'page' or 'item'
     ref       INTEGER NOT NULL,            -- its seq
-    op        TEXT NOT NULL,               -- 'put' or 'delete'
-    cause     TEXT NOT NULL,
+    op        TEXT NOT NULL,               -- of a page 'put', of an item 'insert', 'update', 'delete' or 'undo'
+    cause     TEXT NOT NULL,               -- who: memorizer, tool, person
     at        TEXT NOT NULL
 ) STRICT;
-CREATE INDEX change_namespace ON change (namespace, n);
+CREATE INDEX IF NOT EXISTS change_namespace ON change (namespace, n);
+
+-- Memory items: what a model or a person holds worth knowing, edited over time. Every version is kept.
+CREATE TABLE IF NOT EXISTS item (
+    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
+    id        TEXT NOT NULL UNIQUE,
+    namespace INTEGER NOT NULL REFERENCES namespace (id),
+    kind      TEXT NOT NULL,               -- core, semantic or episodic, entry for what came through a BaseStore
+    sketch    TEXT,                        -- two live items of a kind never share one, NULL while deleted
+    version   INTEGER NOT NULL             -- the newest
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS item_sketch ON item (namespace, kind, sketch) WHERE sketch IS NOT NULL;
+CREATE INDEX IF NOT EXISTS item_kind ON item (namespace, kind, seq);
+
+CREATE TABLE IF NOT EXISTS item_version (
+    n       INTEGER PRIMARY KEY REFERENCES change (n),
+    item    INTEGER NOT NULL REFERENCES item (seq),
+    version INTEGER NOT NULL,              -- from 1
+    content TEXT,                          -- NULL: deleted
+    time    TEXT,                          -- of the event, or from when it holds, ISO 8601
+    pages   TEXT NOT NULL,                 -- JSON list of the ids of the pages that it comes from
+    stems   TEXT NOT NULL,                 -- separated by spaces
+    UNIQUE (item, version)
+) STRICT;
+
+-- Edits that wait for somebody's yes.
+CREATE TABLE IF NOT EXISTS proposal (
+    n          INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace  INTEGER NOT NULL REFERENCES namespace (id),
+    edit       TEXT NOT NULL,              -- JSON
+    cause      TEXT NOT NULL,
+    reason     TEXT NOT NULL,              -- why it waits
+    at         TEXT NOT NULL,
+    decision   TEXT,                       -- 'approved' or 'rejected', once
+    decided_at TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS proposal_waiting ON proposal (namespace, n) WHERE decision IS NULL;
 
 -- How far a derived index has read: apply first, then advance.
-CREATE TABLE mark (
+CREATE TABLE IF NOT EXISTS mark (
     name TEXT PRIMARY KEY,
     n    INTEGER NOT NULL
 ) STRICT;
