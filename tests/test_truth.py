@@ -374,9 +374,9 @@ def test_a_file_that_is_no_database_is_refused_and_stays(folder: Path) -> None:
 def test_a_newer_truth_is_refused_and_stays(folder: Path) -> None:
     Memory.open(folder).close()
     with sqlite3.connect(folder / FILE_NAME) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreIsNewer, match=r"newer jitmem \(schema 2, this one knows 1\)"):
+    with pytest.raises(StoreIsNewer, match=r"newer jitmem \(schema 99, this one knows 2\)"):
         Memory.open(folder)
     with sqlite3.connect(folder / FILE_NAME) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (2,)
