@@ -1,13 +1,15 @@
-"""The Memorizer: accept → split → memorize → file → index; a session that was filed before goes straight to index."""
+"""The Memorizer: accept → split → memorize → file → index and curate; a session that was filed goes straight there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from ..nodes.accept import accept
+from ..nodes.curate import Editing, curate
 from ..nodes.embedder import Embedder
 from ..nodes.file import file
 from ..nodes.index import index
@@ -18,24 +20,43 @@ from ..nodes.states import MemorizerInput, MemorizerOutput, MemorizerState
 from ..nodes.step import step
 from ..nodes.turn import Answerers
 from ..stores.archive import Archive
+from ..stores.items import Items
+from ..stores.records import MemoryItem
 
 
 def memorizer(
-    archive: Archive, embedder: Embedder, answerers: Answerers, options: MemorizeOptions
+    archive: Archive,
+    items: Items,
+    related: Callable[[str, int], Sequence[MemoryItem]],
+    editing: Editing,
+    embedder: Embedder,
+    answerers: Answerers,
+    options: MemorizeOptions,
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """`{"session": …}` → `{"session_id", "page_ids", "duplicate", "usage", "failures"}`; context: `MemorizeOptions`."""
+    """`{"session": …}` → `{"session_id", "page_ids", "duplicate", "usage", "failures", "edits"}`.
+
+    Context: `MemorizeOptions`. `related` finds items that are like a text; `editing` changes them.
+    """
     graph = StateGraph(
         MemorizerState, context_schema=MemorizeOptions, input_schema=MemorizerInput, output_schema=MemorizerOutput
     )
     graph.add_node("accept", accept(archive))
     graph.add_node("split", split(archive, options))
     graph.add_node("memorize", step("memorize", memorize(archive, answerers, options)))
-    graph.add_node("file", file(archive))
+    graph.add_node("file", file(archive, options))
     graph.add_node("index", step("index", index(archive, embedder, options)))
+    graph.add_node("curate", step("curate", curate(archive, items, related, editing, answerers, options)))
     graph.add_edge(START, "accept")
-    graph.add_conditional_edges("accept", lambda state: "index" if state["duplicate"] else "split", ["split", "index"])
+    graph.add_conditional_edges("accept", _filed_before, ["split", "index", "curate"])
     graph.add_edge("split", "memorize")
     graph.add_edge("memorize", "file")
     graph.add_edge("file", "index")
+    graph.add_edge("file", "curate")
     graph.add_edge("index", END)
+    graph.add_edge("curate", END)
     return graph.compile(name="memorizer")
+
+
+def _filed_before(state: MemorizerState) -> list[str]:
+    """Whatever an earlier run has left to do is done now."""
+    return ["index", "curate"] if state["duplicate"] else ["split"]

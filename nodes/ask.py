@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -15,11 +15,11 @@ from pydantic import BaseModel
 
 from ..stores.errors import ModelReplyError, PromptTooLong
 from .faults import Cure
-from .form import Method, bound, cut_off, methods
+from .form import Method, bound, called_form, cut_off, methods
 from .meter import Meter, UsedUp, tokens
 from .patience import Failed, patiently
 from .prompt import Shown, clipped, render
-from .reply import Unreadable, parse
+from .reply import Unreadable, parse, parse_calls
 from .step import Steps, Wait
 
 Q = TypeVar("Q", bound=Shown)
@@ -32,11 +32,15 @@ _SHARES = (1.0, 0.5, 0.25, 0.125)  # of the history in a prompt, where the model
 
 @dataclass(frozen=True, slots=True)
 class Task(Generic[Q, A]):
-    """What one step asks. `name` is also that of its prompt, `prompts/<name>.md`, and of its rules, `rules/<name>.py`."""
+    """What one step asks. `name` is also that of its prompt, `prompts/<name>.md`, and of its rules, `rules/<name>.py`.
+
+    With `tools` (in OpenAI's form) the answer is made of tool calls, as `{"calls": [{"name", "args"}]}`.
+    """
 
     name: str
     question: type[Q]
     answer: type[A]
+    tools: tuple[Mapping[str, Any], ...] = ()
 
 
 class Answerer(Protocol):
@@ -58,7 +62,8 @@ class Model:
 
     def ask(self, task: Task[Q, A], question: Q, meter: Meter) -> Steps[A]:
         """`ModelReplyError` when no reply can be read: the first, its repair, and one in each other form."""
-        asked = [self._methods[0], *self._methods]
+        known = [method for method in self._methods if method != "json_schema"] if task.tools else self._methods
+        asked = [known[0], *known]
         replies: list[BaseMessage] = []
         problem = ""
         while asked:
@@ -69,11 +74,11 @@ class Model:
                 rest = [other for other in asked if other != method]
                 if failure.fault.cure is not Cure.OTHERWISE or not rest:
                     raise failure.fault.error from failure.__cause__
-                self._methods = rest  # the server does not know this form: it need not be told again
+                self._methods = rest  # the server does not know this form: it need not be asked so again
                 asked = rest if replies else [rest[0], *rest]
                 continue
             try:
-                return parse(reply, task.answer)
+                return parse_calls(reply, task.answer, method) if task.tools else parse(reply, task.answer)
             except Unreadable as unreadable:
                 problem = str(unreadable)
                 mend = f"{problem}\nAnswer again with one JSON object of the form above."
@@ -87,7 +92,8 @@ class Model:
     ) -> Steps[AIMessage]:
         """The reply to the prompt, with less and less history where the model has no room for it."""
         for share in _SHARES:
-            system, human = render(task.name, question.shown(share), task.answer)
+            form = called_form(task.tools, method) if task.tools else None
+            system, human = render(task.name, question.shown(share), task.answer, form)
             messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
             try:
                 return (yield from self._called(method, messages, task, meter))
@@ -110,14 +116,14 @@ class Model:
             meter.tell({"event": "retrying", "step": task.name, "why": why, "pause_s": round(pause_s, 2)})
             started = time.perf_counter() + pause_s
 
-        runnable = self._runnable(method, task.answer)
+        runnable = self._runnable(method, task)
         config: Any = {"run_name": task.name, "metadata": {"jitmem_step": task.name}}
         asking = Wait(lambda: runnable.invoke(messages, config), lambda: runnable.ainvoke(messages, config))
         try:
             reply: AIMessage = yield from patiently(asking, self.name, timeout_s, retrying)
         except Failed as failure:
             meter.add(task.name, self.name, time.perf_counter() - started, 0, None)
-            if (left := meter.left_s()) is not None and left <= 0:
+            if failure.fault.late and timeout_s < self._timeout_s:
                 raise UsedUp from failure
             raise
         except Exception as error:
@@ -128,10 +134,10 @@ class Model:
         meter.add(task.name, self.name, time.perf_counter() - started, size, reply)
         return reply
 
-    def _runnable(self, method: Method, answer: type[BaseModel]) -> Runnable[Any, AIMessage]:
-        if (method, answer) not in self._bound:
-            self._bound[method, answer] = bound(self._model, method, answer)
-        return self._bound[method, answer]
+    def _runnable(self, method: Method, task: Task[Q, A]) -> Runnable[Any, AIMessage]:
+        if (method, task.answer) not in self._bound:
+            self._bound[method, task.answer] = bound(self._model, method, task.answer, task.tools)
+        return self._bound[method, task.answer]
 
 
 def name_of(model: BaseChatModel) -> str:

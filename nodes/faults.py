@@ -29,11 +29,13 @@ class Cure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`wait_s` is what the server asks for, None where it does not say; `error` is raised when no cure helps."""
+    """`wait_s` is what the server asks for, None where it does not say; `error` is raised when no cure helps; `late`
+    where only time was missing."""
 
     cure: Cure
     error: ModelError
     wait_s: float | None = None
+    late: bool = False
 
 
 _TOO_LONG = re.compile(

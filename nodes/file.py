@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from langgraph.runtime import Runtime
+
 from ..stores.analyzer import stems
 from ..stores.archive import Archive
 from ..stores.journal import PageDraft, PassageDraft
+from .options import MemorizeOptions, read
 from .states import MemorizerState
 
 
-def file(archive: Archive) -> Callable[..., dict[str, Any]]:
+def file(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str, Any]]:
     """The node: drafts → pages with ids. A session that another process filed meanwhile is a duplicate."""
 
-    def node(state: MemorizerState) -> dict[str, Any]:
+    def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
         entry = archive.journal.entry(state["journal"])
         drafts = [_draft(page) for page in state["pages"]]
-        filed = archive.journal.file(entry, drafts)
+        filed = archive.journal.file(entry, drafts, curate=read(runtime.context, defaults).curate)
         return {"page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
 
     return node

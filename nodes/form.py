@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
@@ -25,8 +27,12 @@ def methods(model: BaseChatModel) -> tuple[Method, ...]:
     return ("prompt",)
 
 
-def bound(model: BaseChatModel, method: Method, answer: type[BaseModel]) -> Runnable[Any, AIMessage]:
-    """The model, told by `method` what form its reply has. `NotImplementedError` where it cannot be told so."""
+def bound(
+    model: BaseChatModel, method: Method, answer: type[BaseModel], tools: Sequence[Mapping[str, Any]] = ()
+) -> Runnable[Any, AIMessage]:
+    """The model, told by `method` what form its reply has, or which tools it may call."""
+    if tools:
+        return model.bind_tools([dict(tool) for tool in tools]) if method == "function" else model
     schema = strict(answer.model_json_schema())
     if method == "json_schema":
         warnings.filterwarnings("ignore", message="This model does not support OpenAI's structured output")
@@ -36,6 +42,15 @@ def bound(model: BaseChatModel, method: Method, answer: type[BaseModel]) -> Runn
         function = {"name": answer.__name__, "description": _first_line(answer), "parameters": schema}
         return model.bind_tools([{"type": "function", "function": function}], tool_choice=answer.__name__)
     return model
+
+
+def called_form(tools: Sequence[Mapping[str, Any]], method: Method) -> str:
+    """What the system part says of the form, where the answer is made of tool calls."""
+    if method == "function":
+        return "Answer with tool calls alone, all of them at once; with none where nothing is to be done."
+    told = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
+    form = '{"calls": [{"name": "…", "args": {…}}]}'
+    return f"Answer with one JSON object of the form {form}, with no calls where nothing is to be done. The tools are:\n{told}"
 
 
 def cut_off(error: Exception) -> AIMessage | None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from ..stores.archive import Archive
 from ..stores.journal import Accepted
+from ..stores.recalled import without
 from ..stores.times import show
 from .ask import Task
 from .meter import CHARS_PER_TOKEN
@@ -66,7 +67,8 @@ def memorize(archive: Archive, answerers: Answerers, defaults: MemorizeOptions) 
         halted = ""
         for number, page in enumerate(state["pages"], start=1):
             header = header_of(entry, page, number, len(state["pages"]))
-            question = MemorizeQuestion(header, page["text"], partial(outline, archive, page["text"]))
+            text = without(page["text"])
+            question = MemorizeQuestion(header, text, partial(outline, archive, text))
             terms = Terms(on_failure, vital=True, halted=halted)
             memo, changes = yield from turn(answerers, MEMORIZE, question, terms, runtime.stream_writer)
             assert memo is not None, "a vital question is answered, or its failure is raised"

@@ -53,6 +53,7 @@ class MemorizeOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    curate: bool = Field(default=True, description="Draw core, semantic and episodic memories from each page.")
     page_tokens: int = Field(default=2048, ge=16, description="Sessions longer than this become several pages.")
     on_model_failure: OnModelFailure = Field(default="raise", description=_ON_FAILURE)
 

@@ -17,7 +17,9 @@ from .step import Steps, Wait
 T = TypeVar("T")
 
 ATTEMPTS = 5
+FIRST_SHARE = 0.6  # of the timeout for the first attempt, so that one lost connection is not the end
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+_MOMENT_S = 0.01
 
 
 class Failed(Exception):
@@ -34,7 +36,8 @@ def patiently(
     timeout_s: float,
     on_retry: Callable[[str, float, float], None] = lambda why, pause_s, took_s: None,
 ) -> Steps[T]:
-    """The result of `wait`, tried up to `ATTEMPTS` times. Everything, pauses included, ends after `timeout_s`.
+    """The result of `wait`, tried up to `ATTEMPTS` times. Everything, pauses included, ends after `timeout_s`, of which
+    the first attempt may take a part.
 
     The pause is what the server asks for (`Retry-After`), else it doubles from half a second, up to eight, of which
     a random part is taken off. `Failed` when it stays broken; what is no provider's fault rises as it is.
@@ -43,21 +46,26 @@ def patiently(
     deadline = time.monotonic() + timeout_s
     for attempt in range(1, ATTEMPTS + 1):
         started = time.monotonic()
+        longest = timeout_s * FIRST_SHARE if attempt == 1 else deadline - started
         try:
-            result: T = yield within(wait, deadline - started)
+            result: T = yield within(wait, longest)
         except Exception as error:
             now = time.monotonic()
             found = fault(error, model)
             if found is None:
                 raise
-            if now >= deadline:
-                found = Fault(Cure.NONE, ModelUnavailable(f"{model} did not answer within {timeout_s:g} s."))
+            if now >= deadline - _MOMENT_S:
+                found = Fault(
+                    Cure.NONE, ModelUnavailable(f"{model} did not answer within {timeout_s:.3g} s."), late=True
+                )
             pause = _pause(attempt) if found.wait_s is None else found.wait_s
             if found.cure is not Cure.AGAIN or attempt == ATTEMPTS:
                 raise Failed(found) from error
             if now + pause >= deadline:
-                late = f"{found.error} The next attempt in {pause:.0f} s would be past the timeout of {timeout_s:g} s."
-                raise Failed(Fault(Cure.NONE, ModelUnavailable(late))) from error
+                late = (
+                    f"{found.error} The next attempt in {pause:.0f} s would be past the timeout of {timeout_s:.3g} s."
+                )
+                raise Failed(Fault(Cure.NONE, ModelUnavailable(late), late=True)) from error
             on_retry(str(found.error), pause, now - started)
             yield Wait(lambda: time.sleep(pause), lambda: asyncio.sleep(pause))  # noqa: B023 (waited for at once)
         else:

@@ -25,8 +25,9 @@ class Shown(Protocol):
         """The value of every place in the step's prompt, history cut to this share (0 to 1) of its usual budget."""
 
 
-def render(name: str, values: Mapping[str, str], answer: type[BaseModel]) -> tuple[str, str]:
-    """The system part, which never varies (so that prefix caches work), and the task with its values.
+def render(name: str, values: Mapping[str, str], answer: type[BaseModel], form: str | None = None) -> tuple[str, str]:
+    """The system part, which never varies (so that prefix caches work), and the task with its values. The system part
+    ends with the form of the answer, or what is given in its place.
 
     `KeyError` for a place without a value and for a value without a place: both are our mistake, not the caller's.
     """
@@ -34,7 +35,7 @@ def render(name: str, values: Mapping[str, str], answer: type[BaseModel]) -> tup
     places = set(_PLACE.findall(task))
     if places != set(values):
         raise KeyError(f"Prompt {name!r} has the places {sorted(places)}, its question gives {sorted(values)}.")
-    return f"{system}\n\n{_form(answer)}", _PLACE.sub(lambda m: values[m[1]], task)
+    return f"{system}\n\n{form or _form(answer)}", _PLACE.sub(lambda m: values[m[1]], task)
 
 
 def fence(text: str) -> str:

@@ -47,6 +47,23 @@ def parse(reply: AIMessage, answer: type[A]) -> A:
     raise Unreadable(problem)
 
 
+def parse_calls(reply: AIMessage, answer: type[A], method: str) -> A:
+    """An answer made of tool calls: those of the reply, or those that it writes as JSON. A reply in words to a model
+    that may call tools means that there is nothing to call. Calls whose arguments cannot be read are handed on as
+    they are, for somebody to answer."""
+    text = _said(str(reply.text)[:_LONGEST])
+    _check_refusal(reply, text)
+    calls: list[dict[str, Any]] = [{"name": call["name"], "args": call["args"]} for call in reply.tool_calls]
+    for broken in reply.invalid_tool_calls:
+        found = _objects(str(broken["args"] or ""))
+        calls.append({"name": broken["name"] or "", "args": found[0] if found else {}})
+    if calls:
+        return answer.model_validate({"calls": calls})
+    if method == "prompt" or _objects(text):
+        return parse(reply, answer)
+    return answer.model_validate({"calls": []})
+
+
 def _check_refusal(reply: AIMessage, text: str) -> None:
     refusal = reply.additional_kwargs.get("refusal")
     blocks = reply.content if isinstance(reply.content, list) else []

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
 
+from ..stores import recalled
 from ..stores.archive import Archive
 from .options import MemorizeOptions, read
 from .states import MemorizerState
@@ -40,7 +41,8 @@ def split(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str
             return {"pages": []}
         size = read(runtime.context, defaults).page_tokens * CHARS_PER_TOKEN
         title = str(entry.metadata.get("title") or ("" if entry.turns else heading(entry.text)))
-        pages = paged(entry.text, passages(entry.text, entry.turns), size)
+        spoken = unmarked(entry.text, passages(entry.text, entry.turns))
+        pages = paged(entry.text, spoken, size)
         return {
             "pages": [
                 {"text": entry.text[start:end], "title": title, "passages": [list(span) for span in inside]}
@@ -69,6 +71,23 @@ def passages(text: str, turns: Sequence[tuple[int, int, str]] = ()) -> list[Span
         else:
             found.extend(_packed(text, block))
     return found
+
+
+def unmarked(text: str, spans: Sequence[Span]) -> list[Span]:
+    """The passages without what was recalled from memory: that stays on its page when it comes back in a transcript,
+    and is no passage that could be found and cited as if somebody had said it."""
+    marked = recalled.spans(text)
+    if not marked:
+        return list(spans)
+    kept: list[Span] = []
+    for span in spans:
+        start = span.start
+        for first, last in [*marked, (span.end, span.end)]:
+            part = _trimmed(text, Span(start, max(start, min(first, span.end)), span.speaker))
+            if part.start < part.end:
+                kept.append(part)
+            start = min(span.end, max(start, last))
+    return kept
 
 
 def paged(text: str, spans: Sequence[Span], size: int) -> list[tuple[int, int, list[Span]]]:

@@ -21,6 +21,7 @@ class MemorizerOutput(TypedDict, total=False):
     duplicate: bool
     usage: list[dict[str, Any]]
     failures: list[dict[str, Any]]
+    edits: list[dict[str, Any]]
 
 
 class MemorizerState(MemorizerInput, MemorizerOutput, total=False):

@@ -114,8 +114,13 @@ class Journal:
             ).fetchall()
             return [self._accepted(db, n) for (n,) in rows]
 
-    def file(self, accepted: Accepted, pages: Sequence[PageDraft], *, cause: str = "memorizer") -> Accepted:
-        """Pages, memos, passages, change log and journal in one transaction; what is filed already stays."""
+    def file(
+        self, accepted: Accepted, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
+    ) -> Accepted:
+        """Pages, memos, passages, change log and journal in one transaction; what is filed already stays.
+
+        With `curate` it is noted that memories are still to be drawn from the pages.
+        """
         with self.namespace.database.write() as db:
             namespace = self.namespace.enter(db)
             if db.execute("SELECT filed_at FROM session WHERE n = ?", (accepted.n,)).fetchone()[0] is None:
@@ -125,9 +130,25 @@ class Journal:
                         "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, 'page', ?, 'put', ?, ?)",
                         (namespace, seq, cause, _now()),
                     )
+                    if curate:
+                        db.execute("INSERT INTO uncurated (page) VALUES (?)", (seq,))
                 db.execute("UPDATE session SET filed_at = ?, payload = NULL WHERE n = ?", (_now(), accepted.n))
                 return replace(self._accepted(db, accepted.n), fresh=True)
             return self._accepted(db, accepted.n)
+
+    def uncurated(self, n: int | None = None) -> list[tuple[int, str]]:
+        """`(number of the session, page id)` of the pages from which memories are still to be drawn, oldest first;
+        of one session where its number is given."""
+        with self.namespace.database.read() as db:
+            return db.execute(
+                "SELECT page.session, page.id FROM uncurated JOIN page ON page.seq = uncurated.page"
+                " WHERE page.namespace = ? AND (? IS NULL OR page.session = ?) ORDER BY page.session, page.part",
+                (self.namespace.number(db), n, n),
+            ).fetchall()
+
+    def curated_in(self, db: sqlite3.Connection, page_id: str) -> None:
+        """Memories were drawn from the page; in the transaction that writes them."""
+        db.execute("DELETE FROM uncurated WHERE page = (SELECT seq FROM page WHERE id = ?)", (page_id,))
 
     def _known(self, session_id: str | None, content: str) -> Accepted | None:
         with self.namespace.database.read() as db:

@@ -24,12 +24,16 @@ class Proposals:
 
     def propose(self, edit: Edit, reason: str) -> Outcome:
         """File an edit; nothing is changed by it yet."""
-        plain = {**asdict(edit), "time": edit.time.isoformat() if edit.time else None}
         with self._namespace.database.write() as db:
-            number = db.execute(
-                "INSERT INTO proposal (namespace, edit, cause, reason, at) VALUES (?, ?, ?, ?, ?)",
-                (self._namespace.enter(db), json.dumps(plain), edit.cause, reason, datetime.now(UTC).isoformat()),
-            ).lastrowid
+            return self.propose_in(db, edit, reason)
+
+    def propose_in(self, db: sqlite3.Connection, edit: Edit, reason: str) -> Outcome:
+        """The same within a write transaction that is open."""
+        plain = {**asdict(edit), "time": edit.time.isoformat() if edit.time else None}
+        number = db.execute(
+            "INSERT INTO proposal (namespace, edit, cause, reason, at) VALUES (?, ?, ?, ?, ?)",
+            (self._namespace.enter(db), json.dumps(plain), edit.cause, reason, datetime.now(UTC).isoformat()),
+        ).lastrowid
         return Outcome("proposed", edit, reason, proposal=number)
 
     def proposals(self, *, waiting: bool = True) -> list[Proposal]:

@@ -199,7 +199,9 @@ class Usage:
 class Filed:
     """What became of one session: its pages, and whether it had been filed before (`duplicate`).
 
-    `failures` names what a model failed to do and rules did in its place, as `{step, error, message}`.
+    `failures` names what a model failed to do and rules did in its place, as `{step, error, message}`. `edits` are
+    the calls that changed memory items and what became of each, as `{page_id, name, args, status, reason, item_id,
+    change}`.
     """
 
     session_id: str
@@ -207,3 +209,4 @@ class Filed:
     duplicate: bool
     usage: Usage = field(default_factory=Usage)
     failures: tuple[Mapping[str, Any], ...] = ()
+    edits: tuple[Mapping[str, Any], ...] = ()

@@ -101,6 +101,21 @@ CREATE TABLE IF NOT EXISTS item_version (
     UNIQUE (item, version)
 ) STRICT;
 
+-- Pages that were filed and whose memories have not been drawn from them yet.
+CREATE TABLE IF NOT EXISTS uncurated (
+    page INTEGER PRIMARY KEY REFERENCES page (seq)
+) STRICT;
+
+-- As `embedding`, of versions of memory items.
+CREATE TABLE IF NOT EXISTS item_embedding (
+    n       INTEGER PRIMARY KEY AUTOINCREMENT,
+    model   TEXT NOT NULL,
+    version INTEGER NOT NULL REFERENCES item_version (n),
+    vector  BLOB NOT NULL,
+    UNIQUE (model, version)
+) STRICT;
+CREATE INDEX IF NOT EXISTS item_embedding_model ON item_embedding (model, n);
+
 -- Edits that wait for somebody's yes.
 CREATE TABLE IF NOT EXISTS proposal (
     n          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -113,6 +128,46 @@ CREATE TABLE IF NOT EXISTS proposal (
     decided_at TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS proposal_waiting ON proposal (namespace, n) WHERE decision IS NULL;
+
+-- What came through LangGraph's BaseStore: a JSON object under a path of labels and a key, the last value only.
+CREATE TABLE IF NOT EXISTS entry_path (
+    n         INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace INTEGER NOT NULL REFERENCES namespace (id),
+    labels    TEXT NOT NULL,               -- JSON list without spaces, so the text of a prefix begins this text
+    UNIQUE (namespace, labels)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS entry (
+    n          INTEGER PRIMARY KEY AUTOINCREMENT,
+    path       INTEGER NOT NULL REFERENCES entry_path (n),
+    key        TEXT NOT NULL,
+    value      TEXT NOT NULL,              -- JSON object
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    ttl        REAL,                       -- minutes from the last access
+    expires_at REAL,                       -- seconds since 1970
+    UNIQUE (path, key)
+) STRICT;
+CREATE INDEX IF NOT EXISTS entry_order ON entry (path);
+CREATE INDEX IF NOT EXISTS entry_expiry ON entry (expires_at) WHERE expires_at IS NOT NULL;
+
+-- What of an entry is searched, each text with a vector of its own.
+CREATE TABLE IF NOT EXISTS entry_text (
+    n        INTEGER PRIMARY KEY AUTOINCREMENT,
+    entry    INTEGER NOT NULL REFERENCES entry (n) ON DELETE CASCADE,
+    text     TEXT NOT NULL,
+    stems    TEXT NOT NULL,                -- separated by spaces
+    analyzer TEXT NOT NULL                 -- which version made the stems
+) STRICT;
+CREATE INDEX IF NOT EXISTS entry_text_entry ON entry_text (entry);
+
+CREATE TABLE IF NOT EXISTS entry_embedding (
+    model  TEXT NOT NULL,
+    text   INTEGER NOT NULL REFERENCES entry_text (n) ON DELETE CASCADE,
+    vector BLOB NOT NULL,                  -- float32, little endian
+    UNIQUE (model, text)
+) STRICT;
+CREATE INDEX IF NOT EXISTS entry_embedding_text ON entry_embedding (text);
 
 -- How far a derived index has read: apply first, then advance.
 CREATE TABLE IF NOT EXISTS mark (

@@ -78,12 +78,18 @@ def test_models_may_differ_by_graph_and_by_step(server: ModelServer, folder: Pat
         model="openai:whole",
         memorizer_model="openai:small",
         researcher_model="openai:large",
-        step_models={"reflect": "openai:careful"},
+        step_models={"reflect": "openai:careful", "curate": "openai:curator"},
     ) as memory:
         memory.memorize(NEWS)
         memory.research(QUESTION)
     asked = [(request["step"], request["model"]) for request in server.requests()]
-    assert asked == [("memorize", "small"), ("plan", "large"), ("integrate", "large"), ("reflect", "careful")]
+    assert asked == [
+        ("memorize", "small"),
+        ("curate", "curator"),
+        ("plan", "large"),
+        ("integrate", "large"),
+        ("reflect", "careful"),
+    ]
 
 
 def test_a_step_that_is_not_there_is_refused_and_no_memory_is_made(folder: Path) -> None:

@@ -51,7 +51,9 @@ def thinking(server: ModelServer, folder: Path) -> Iterator[Memory]:
 
 
 def opened(folder: Path, server: ModelServer, **options: Any) -> Memory:
-    return Memory.open(folder, model="openai:test", base_url=server.base_url, **{"timeout_s": TIMEOUT_S, **options})
+    return Memory.open(
+        folder, model="openai:test", base_url=server.base_url, **{"timeout_s": TIMEOUT_S, "curate": False, **options}
+    )
 
 
 def rows(folder: Path, query: str) -> list[Any]:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from jitmem import Memory, Session
 from jitmem.nodes.answer import ANSWER
+from jitmem.nodes.ask import Task
+from jitmem.nodes.curate import CurateQuestion, Curation
 from jitmem.nodes.integrate import CONCLUDE, INTEGRATE
 from jitmem.nodes.memorize import MEMORIZE
 from jitmem.nodes.plan import PLAN
@@ -22,8 +24,9 @@ from jitmem.nodes.prompt import clipped, fence, listed, render
 from jitmem.nodes.reflect import REFLECT
 from jitmem.testing import ScriptedModel
 
+CURATE = Task("curate", CurateQuestion, Curation)
 SNAPSHOTS = Path(__file__).parent / "prompts"
-TASKS: dict[str, Any] = {task.name: task for task in (MEMORIZE, PLAN, INTEGRATE, CONCLUDE, REFLECT, ANSWER)}
+TASKS: dict[str, Any] = {task.name: task for task in (MEMORIZE, CURATE, PLAN, INTEGRATE, CONCLUDE, REFLECT, ANSWER)}
 QUESTION = "Where does Ana work now?"
 NEWS = Session(
     id="news", time="2024-06-01", turns=[("Ana", "I left the bank in May."), ("Ben", "And now?"), ("Ana", "I bake.")]
@@ -47,6 +50,8 @@ def shown(folder: Path) -> dict[str, list[str]]:
     """Every prompt of two sessions filed and one question researched over two rounds, by step."""
     with Memory.open(folder) as memory:
         page_id = memory.memorize(NEWS).page_ids[0]
+        memory.remember("Ana worked at a bank.")
+        memory.edit("core", "Ana is the user's sister.")
     known = {"text": "Ana left the bank in May 2024.", "sources": [{"page_id": page_id, "quote": "I left the bank"}]}
     more = {
         "enough": False,
@@ -57,6 +62,7 @@ def shown(folder: Path) -> dict[str, list[str]]:
     model = ScriptedModel(
         lines={
             "memorize": [{"memo": "Ana opens the bakery Moinho on Monday, 8 July 2024."}],
+            "curate": [AIMessage("Nothing.")],
             "plan": [
                 {"needs": ["Where does Ana work?"], "queries": [{"tool": "keyword", "text": "Ana bank bake"}]},
                 {"needs": ["Ana's bakery"], "queries": [{"tool": "keyword", "text": "Moinho bakery"}]},
@@ -81,6 +87,7 @@ def shown(folder: Path) -> dict[str, list[str]]:
     ("name", "step", "number"),
     [
         ("memorize", "memorize", 0),
+        ("curate", "curate", 0),
         ("plan_first_round", "plan", 0),
         ("plan_second_round", "plan", 1),
         ("integrate", "integrate", 0),
@@ -174,7 +181,7 @@ def test_prompts_stay_within_their_bounds_however_much_the_model_writes(
     folder: Path, long_winded: Callable[[list[BaseMessage]], dict[str, Any]]
 ) -> None:
     model = ScriptedModel(lines=long_winded)
-    with Memory.open(folder, model=model) as memory:
+    with Memory.open(folder, model=model, curate=False) as memory:
         for day in range(1, 20):
             text = "\n".join(f"Ana: on day {day} she said a word about mill {n}." for n in range(day * 6))
             memory.memorize(Session(text=text, id=f"s{day}", time=f"2024-06-{day:02}"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
-from datetime import datetime
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..stores.errors import BadInput
@@ -20,6 +20,35 @@ _CHARS_PER_TOKEN = 4
 Mode = Literal["write", "propose", "read_only"]
 Verdict = Literal["allow", "reject", "quarantine"] | tuple[Literal["reject", "quarantine"], str]
 Guard = Callable[[Edit], Verdict]
+
+
+_ARGUMENTS = {
+    "insert": ("kind", "content", "time"),
+    "update": ("kind", "content", "id", "time"),
+    "delete": ("kind", "id"),
+}
+DESCRIPTIONS = {
+    "insert": "Keep a new memory. core: the one paragraph that is always shown; semantic: knowledge that lasts; "
+    "episodic: an event, with its time.",
+    "update": "Change a memory: what it says now takes the place of what it said, which stays in its history.",
+    "delete": "Take away a memory that is false or of no use.",
+}
+_FIELDS = {
+    "kind": "Which kind of memory.",
+    "content": "One sentence that can be understood by itself, with names, numbers and dates; for core a paragraph.",
+    "time": "When the event was, or from when the knowledge holds, such as 2024-05-08 or 8 May 2024 13:56.",
+    "id": "The memory's id; not for core, of which there is one.",
+}
+TOOL_NAMES = tuple(f"memory_{op}" for op in _ARGUMENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruling:
+    """An edit that was refused, one that waits for a yes (and why), or one to be applied."""
+
+    edit: Edit
+    refused: Outcome | None = None
+    waits: str = ""
 
 
 class Editor:
@@ -47,6 +76,11 @@ class Editor:
         self._proposals = proposals
         self._guard = guard
         self._core_tokens = core_tokens
+
+    @property
+    def schemas(self) -> tuple[dict[str, Any], ...]:
+        """The tools in OpenAI's form, for a model; the kinds are those that may be edited."""
+        return tuple(_schema(op, self.kinds) for op in _ARGUMENTS)
 
     def insert(
         self, kind: str, content: str, time: Any = None, *, page_ids: tuple[str, ...] = (), cause: str = "tool"
@@ -82,28 +116,96 @@ class Editor:
         """Take an item away; its history stays, and `undo` brings it back."""
         return self.edit(Edit(op="delete", kind=kind, id=id, cause=cause))
 
+    def call(self, name: str, arguments: Any, *, page_ids: tuple[str, ...] = (), cause: str = "tool") -> Outcome:
+        """An edit as a model asks for it: `memory_insert`, `memory_update` or `memory_delete`, with its arguments."""
+        return self.call_all([(name, arguments)], page_ids=page_ids, cause=cause)[0]
+
+    def undo(self, change: int, *, cause: str = "person") -> Outcome:
+        """As `Items.undo`; not where the memory is read-only."""
+        if self.mode == "read_only":
+            return Outcome("rejected", Edit(op="undo", kind="", cause=cause), "This memory is read-only here.")
+        return self.items.undo(change, cause=cause)
+
     def edit(self, edit: Edit) -> Outcome:
         """Checked, guarded, and applied or proposed."""
+        return self._carried_out([self._ruled(edit)])[0]
+
+    def call_all(
+        self,
+        calls: Iterable[tuple[str, Any]],
+        *,
+        page_ids: tuple[str, ...] = (),
+        cause: str = "tool",
+        then: Callable[[sqlite3.Connection], object] | None = None,
+    ) -> list[Outcome]:
+        """Many calls, in their order and in one transaction, in which `then` comes last. What cannot be done is
+        answered, and the others are applied."""
+        understood = [self._understood(name, arguments, page_ids, cause) for name, arguments in calls]
+        return self._carried_out([self._ruled(one) for one in understood], then)
+
+    def _understood(self, name: str, arguments: Any, page_ids: tuple[str, ...], cause: str) -> Edit | Outcome:
+        op: Any = name.removeprefix("memory_")
+        given = {key: value for key, value in arguments.items() if value is not None} if _is_named(arguments) else {}
+        kind, content = str(given.get("kind", "")), given.get("content")
+        told = Edit(op=op, kind=kind, id=str(given.get("id", "")) or None, page_ids=page_ids, cause=cause)
+        if op not in _ARGUMENTS:
+            return Outcome("rejected", told, f"There is no tool {name!r}; use {', '.join(TOOL_NAMES)}.")
+        names = ", ".join(_ARGUMENTS[op])
+        if not _is_named(arguments):
+            return Outcome("rejected", told, f"{name} takes arguments by name: {names}.")
+        if unknown := sorted(given.keys() - set(_ARGUMENTS[op])):
+            return Outcome("rejected", told, f"{name} has no argument {unknown[0]!r}; it has {names}.")
+        if not kind:
+            return Outcome("rejected", told, f"{name} needs a kind: {', '.join(self.kinds)}.")
+        if content is not None and not isinstance(content, str):
+            return Outcome("rejected", told, f"The content must be a text, not a {type(content).__name__}.")
+        return self._at(replace(told, content=content), given.get("time"))
+
+    def _timed(self, edit: Edit, time: Any) -> Outcome:
+        return self._carried_out([self._ruled(self._at(edit, time))])[0]
+
+    def _at(self, edit: Edit, time: Any) -> Edit | Outcome:
+        try:
+            return replace(edit, time=parse_time(time or None))
+        except (BadInput, TypeError) as error:
+            return Outcome("rejected", edit, str(error))
+
+    def _ruled(self, edit: Edit | Outcome) -> _Ruling:
+        """What is to become of an edit, before any transaction: a guard may take its time."""
+        if isinstance(edit, Outcome):
+            return _Ruling(edit.edit, refused=edit)
         clean = replace(edit, content=_clean(edit.content), id=(edit.id or "").strip() or None)
         fault = self._fault(clean)
         if fault:
-            return Outcome("rejected", clean, fault, self._standing(clean))
+            return _Ruling(clean, refused=Outcome("rejected", clean, fault, self._standing(clean)))
         verdict = self._guard(clean) if self._guard else "allow"
         word, reason = (verdict, "") if isinstance(verdict, str) else verdict
         if word == "reject":
-            return Outcome("rejected", clean, reason or "The guard of this memory does not allow it.")
+            told = reason or "The guard of this memory does not allow it."
+            return _Ruling(clean, refused=Outcome("rejected", clean, told))
         if word == "quarantine":
-            return self._proposals.propose(clean, reason or "The guard of this memory wants a person to see it.")
-        if self.mode == "propose":
-            return self._proposals.propose(clean, "Edits of this memory wait for a yes.")
-        return self.items.apply(clean)
+            return _Ruling(clean, waits=reason or "The guard of this memory wants a person to see it.")
+        if word != "allow":
+            raise BadInput(f"before_write gave {verdict!r}; it gives 'allow', 'reject' or 'quarantine'.")
+        return _Ruling(clean, waits="Edits of this memory wait for a yes." if self.mode == "propose" else "")
 
-    def _timed(self, edit: Edit, time: Any) -> Outcome:
-        try:
-            when: datetime | None = parse_time(time or None)
-        except BadInput as error:
-            return Outcome("rejected", edit, str(error))
-        return self.edit(replace(edit, time=when))
+    def _carried_out(
+        self, rulings: Sequence[_Ruling], then: Callable[[sqlite3.Connection], object] | None = None
+    ) -> list[Outcome]:
+        if then is None and all(ruling.refused for ruling in rulings):
+            return [ruling.refused for ruling in rulings if ruling.refused]
+        outcomes = []
+        with self.items.namespace.database.write() as db:
+            for ruling in rulings:
+                if ruling.refused:
+                    outcomes.append(ruling.refused)
+                elif ruling.waits:
+                    outcomes.append(self._proposals.propose_in(db, ruling.edit, ruling.waits))
+                else:
+                    outcomes.append(self.items.apply_in(db, ruling.edit))
+            if then is not None:
+                then(db)
+        return outcomes
 
     def _fault(self, edit: Edit) -> str:
         """What is wrong with an edit, and what would be right; empty for nothing."""
@@ -136,6 +238,19 @@ class Editor:
         if edit.kind == "core":
             return self.items.core()
         return self.items.found(edit.id) if edit.id else None
+
+
+def _schema(op: str, kinds: Sequence[str]) -> dict[str, Any]:
+    fields = {"kind": {"type": "string", "enum": list(kinds), "description": _FIELDS["kind"]}}
+    fields |= {name: {"type": "string", "description": _FIELDS[name]} for name in _ARGUMENTS[op][1:]}
+    required = ["kind", "content"] if op == "insert" else ["kind"]
+    parameters = {"type": "object", "properties": fields, "required": required}
+    function = {"name": f"memory_{op}", "description": DESCRIPTIONS[op], "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+def _is_named(arguments: Any) -> bool:
+    return isinstance(arguments, Mapping) and all(isinstance(key, str) for key in arguments)
 
 
 def _a(kind: str) -> str:

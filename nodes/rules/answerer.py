@@ -10,6 +10,7 @@ from ..ask import A, Q, Task
 from ..meter import Meter
 from ..step import Steps
 from .answer import answer
+from .curate import curate
 from .integrate import integrate
 from .memorize import memorize
 from .plan import plan
@@ -21,6 +22,7 @@ RULES: Mapping[str, Callable[[Archive, Any], Any]] = {
     "integrate": integrate,
     "reflect": reflect,
     "answer": answer,
+    "curate": curate,
 }
 
 

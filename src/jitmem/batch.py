@@ -81,6 +81,7 @@ def filed(output: dict[str, Any]) -> Filed:
         output["duplicate"],
         Usage.of(output["usage"]),
         tuple(output["failures"]),
+        tuple(output.get("edits") or ()),
     )
 
 

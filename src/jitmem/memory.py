@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 from .stores.errors import BadInput
-from .stores.records import Filed, Hit, Page, Session
+from .stores.records import Filed, Hit, Kind, MemoryItem, Outcome, Page, Proposal, Session
+from .stores.times import parse_time
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from .nodes.step import Steps
     from .parts import Parts
     from .results import Estimate, Research
+    from .tools.editor import Guard, Mode
 
     SessionLike = Session | str | Sequence[BaseMessage]
     Graph = CompiledStateGraph[Any, Any, Any, Any]
@@ -68,6 +71,11 @@ class Memory:
         timeout_s: float = 120.0,
         on_model_failure: OnModelFailure = "raise",
         create: bool = True,
+        curate: bool | None = None,
+        kinds: Sequence[str] | None = None,
+        mode: Mode | None = None,
+        before_write: Guard | None = None,
+        core_tokens: int | None = None,
         memorize_options: MemorizeOptions | None = None,
         research_options: ResearchOptions | None = None,
     ) -> Self:
@@ -79,15 +87,26 @@ class Memory:
         it is another. The Memorizer and the Researcher may have a model of their own, and so may a step:
         `step_models={"reflect": …}`, of memorize, plan, integrate, conclude, reflect and answer.
 
+        `curate=False` draws no memory items from sessions. `kinds` are those that may be edited (core, semantic,
+        episodic), `mode` is "write", "propose" (edits wait for `approve`) or "read_only"; `before_write` is asked
+        before each edit and gives "allow", "reject" or "quarantine", the latter two also with a reason:
+        `("reject", "why")`. The core paragraph holds at most `core_tokens` (512).
+
         A model call ends within `timeout_s`, retries included. When a model fails for good, `on_model_failure` says
         whether an error is raised or the rules answer. Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only
         with `create=False`), `StoreReadOnly`, `MissingPackage`, `ModelUnavailable` (no key), `BadInput`.
         """
         from .nodes.options import MemorizeOptions, ResearchOptions, changed
-        from .parts import Models, Parts
+        from .parts import EditRules, Models, Parts
 
         if not timeout_s > 0:
             raise BadInput(f"timeout_s must be more than 0, not {timeout_s!r}.")
+        editing: dict[str, Any] = {
+            "kinds": kinds,
+            "mode": mode,
+            "before_write": before_write,
+            "core_tokens": core_tokens,
+        }
         failing = {"on_model_failure": None if on_model_failure == "raise" else on_model_failure}
         parts = Parts.open(
             Path(path),
@@ -103,7 +122,8 @@ class Memory:
                 timeout_s=timeout_s,
             ),
             create=create,
-            memorize_options=changed(memorize_options or MemorizeOptions(), failing),
+            editing=EditRules(**{name: value for name, value in editing.items() if value is not None}),
+            memorize_options=changed(memorize_options or MemorizeOptions(), {**failing, "curate": curate}),
             research_options=changed(research_options or ResearchOptions(), failing),
         )
         return cls(parts)
@@ -261,6 +281,130 @@ class Memory:
         """Counts of this namespace: sessions, waiting (accepted, not filed), pages, passages, characters."""
         return self._parts.archive.pages.counts()
 
+    # -- memory items --------------------------------------------------------------------------------------
+
+    def items(self, *, kind: Kind | None = None) -> list[MemoryItem]:
+        """The core, semantic and episodic memories as they stand, in the order they were made."""
+        return self._parts.items.items(kind=kind)
+
+    async def aitems(self, *, kind: Kind | None = None) -> list[MemoryItem]:
+        """`items`, awaited."""
+        return await asyncio.to_thread(self.items, kind=kind)
+
+    def item(self, item_id: str) -> MemoryItem:
+        """One item as it stands; `UnknownRecord` for an id that is not here, or was deleted."""
+        return self._parts.items.item(item_id)
+
+    async def aitem(self, item_id: str) -> MemoryItem:
+        """`item`, awaited."""
+        return await asyncio.to_thread(self.item, item_id)
+
+    def as_of(self, time: str | datetime, *, kind: Kind | None = None) -> list[MemoryItem]:
+        """The items as they stood at a time of this memory's own clock: when they were written, not when it was."""
+        when = parse_time(time)
+        if when is None:
+            raise BadInput("as_of needs a time, such as 2024-05-08 14:00.")
+        return self._parts.items.as_of(when, kind=kind)
+
+    async def aas_of(self, time: str | datetime, *, kind: Kind | None = None) -> list[MemoryItem]:
+        """`as_of`, awaited."""
+        return await asyncio.to_thread(self.as_of, time, kind=kind)
+
+    def history(self, item_id: str) -> list[MemoryItem]:
+        """Every version of an item, the oldest first, its deletion too; `UnknownRecord` for an unknown id."""
+        return self._parts.items.history(item_id)
+
+    async def ahistory(self, item_id: str) -> list[MemoryItem]:
+        """`history`, awaited."""
+        return await asyncio.to_thread(self.history, item_id)
+
+    def remember(self, content: str, kind: Kind = "semantic", time: str | datetime | None = None) -> Outcome:
+        """Keep a memory, as a person; an event ("episodic") needs its `time`. The outcome tells what became of it."""
+        return self._parts.editor.insert(kind, content, time, cause="person")
+
+    async def aremember(self, content: str, kind: Kind = "semantic", time: str | datetime | None = None) -> Outcome:
+        """`remember`, awaited."""
+        return await asyncio.to_thread(self.remember, content, kind, time)
+
+    def edit(
+        self,
+        item_id: str,
+        content: str | None = None,
+        time: str | datetime | None = None,
+        *,
+        expected_version: int | None = None,
+    ) -> Outcome:
+        """Change a memory, as a person; `"core"` is the core paragraph, made if there is none. With
+        `expected_version` it is rejected when somebody has changed it meanwhile."""
+        editor, item = self._parts.editor, self._meant(item_id)
+        if item is None and item_id == "core":
+            return editor.insert("core", content or "", time, cause="person")
+        return editor.update(
+            item.kind if item else "semantic",
+            content,
+            item.id if item else item_id,
+            time,
+            cause="person",
+            expected_version=expected_version,
+        )
+
+    async def aedit(
+        self,
+        item_id: str,
+        content: str | None = None,
+        time: str | datetime | None = None,
+        *,
+        expected_version: int | None = None,
+    ) -> Outcome:
+        """`edit`, awaited."""
+        return await asyncio.to_thread(self.edit, item_id, content, time, expected_version=expected_version)
+
+    def delete(self, item_id: str) -> Outcome:
+        """Take a memory away, as a person; `"core"` is the core paragraph. `undo` brings it back."""
+        item = self._meant(item_id)
+        if item is None and item_id != "core":
+            return self._parts.editor.delete("semantic", item_id, cause="person")
+        return self._parts.editor.delete(item.kind if item else "core", item.id if item else None, cause="person")
+
+    async def adelete(self, item_id: str) -> Outcome:
+        """`delete`, awaited."""
+        return await asyncio.to_thread(self.delete, item_id)
+
+    def undo(self, change: int) -> Outcome:
+        """Put an item back to what it was before a change (`Outcome.change`), as a change of its own.
+
+        Rejected when the item was changed since; `UnknownRecord` for a number that is no change here.
+        """
+        return self._parts.editor.undo(change)
+
+    async def aundo(self, change: int) -> Outcome:
+        """`undo`, awaited."""
+        return await asyncio.to_thread(self.undo, change)
+
+    def proposals(self, *, waiting: bool = True) -> list[Proposal]:
+        """The edits that wait for a yes, oldest first; with `waiting=False` those that were decided, too."""
+        return self._parts.proposals.proposals(waiting=waiting)
+
+    async def aproposals(self, *, waiting: bool = True) -> list[Proposal]:
+        """`proposals`, awaited."""
+        return await asyncio.to_thread(self.proposals, waiting=waiting)
+
+    def approve(self, number: int) -> Outcome:
+        """Apply a proposal; `UnknownRecord` for a number that is not here, `BadInput` for one that was decided."""
+        return self._parts.proposals.approve(number)
+
+    async def aapprove(self, number: int) -> Outcome:
+        """`approve`, awaited."""
+        return await asyncio.to_thread(self.approve, number)
+
+    def reject(self, number: int) -> Proposal:
+        """Turn a proposal down."""
+        return self._parts.proposals.reject(number)
+
+    async def areject(self, number: int) -> Proposal:
+        """`reject`, awaited."""
+        return await asyncio.to_thread(self.reject, number)
+
     # -- handing out ---------------------------------------------------------------------------------------
 
     @property
@@ -347,8 +491,14 @@ class Memory:
             found = yield searching
         return found
 
+    def _meant(self, item_id: str) -> MemoryItem | None:
+        return self._parts.items.core() if item_id == "core" else self._parts.items.found(item_id)
+
     def _waiting(self) -> list[int]:
-        return [entry.n for entry in self._parts.archive.journal.waiting()]
+        """What is not filed, and what is filed and not curated."""
+        journal = self._parts.archive.journal
+        left = [n for n, _ in journal.uncurated()] if self._parts.memorize_options.curate else []
+        return list(dict.fromkeys([*(entry.n for entry in journal.waiting()), *left]))
 
     def _workers(self, concurrency: int) -> int:
         """Sessions at once: without a model nothing waits, and one after the other is fastest."""

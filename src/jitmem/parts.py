@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,11 @@ from .stores.embeddings import EmbeddingStore, model_name
 from .stores.errors import BadInput
 from .stores.fusion import weights
 from .stores.hashing import HashedEmbeddings
+from .stores.items import Items
 from .stores.namespace import Namespace
+from .stores.proposals import Proposals
+from .stores.records import KINDS, MemoryItem
+from .tools.editor import CORE_TOKENS, Editor, Guard, Mode
 from .tools.hybrid import HybridSearch
 from .tools.keyword import KeywordSearch
 from .tools.page_id import PageIdSearch
@@ -37,8 +41,9 @@ if TYPE_CHECKING:
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
+MEMORIZE_STEPS = ("memorize", "curate")
 RESEARCH_STEPS = ("plan", "integrate", "conclude", "reflect", "answer")
-STEPS = ("memorize", *RESEARCH_STEPS)
+STEPS = (*MEMORIZE_STEPS, *RESEARCH_STEPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +74,23 @@ class Models:
             raise BadInput(f"step_models: there is no step {unknown[0]!r}; there are {', '.join(STEPS)}.")
         if "integrate" in own:
             own.setdefault("conclude", own["integrate"])
-        named: dict[str, str | BaseChatModel | None] = {"memorize": self.memorizer_model or self.model}
+        named: dict[str, str | BaseChatModel | None] = dict.fromkeys(MEMORIZE_STEPS, self.memorizer_model or self.model)
         named |= dict.fromkeys(RESEARCH_STEPS, self.researcher_model or self.model)
         named |= own
         return {step: self._answerer(model) for step, model in named.items() if model is not None}
 
     def _answerer(self, model: str | BaseChatModel) -> Model:
         return Model(chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s), self.timeout_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditRules:
+    """How memory items may be edited, as `Memory.open` is told."""
+
+    kinds: Sequence[str] = KINDS
+    mode: Mode = "write"
+    before_write: Guard | None = None
+    core_tokens: int = CORE_TOKENS
 
 
 @dataclass
@@ -86,6 +101,7 @@ class Parts:
     archive: Archive
     embedder: Embedder
     answerers: Answerers
+    editing: EditRules
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
     experience: Experience = field(default_factory=Experience)
@@ -98,6 +114,7 @@ class Parts:
         namespace: str,
         models: Models,
         create: bool,
+        editing: EditRules,
         memorize_options: MemorizeOptions,
         research_options: ResearchOptions,
     ) -> Parts:
@@ -116,8 +133,36 @@ class Parts:
             archive=archive,
             embedder=embedder,
             answerers=Answerers(by_step, Rules(archive)),
+            editing=editing,
             memorize_options=memorize_options,
             research_options=research_options,
+        )
+
+    @cached_property
+    def items(self) -> Items:
+        """The memory items of the namespace."""
+        return Items(self.archive.pages.namespace)
+
+    @cached_property
+    def proposals(self) -> Proposals:
+        """The edits that wait."""
+        return Proposals(self.items)
+
+    @cached_property
+    def editor(self) -> Editor:
+        """The door of every edit, as the memory was opened with."""
+        return self.editor_of()
+
+    def editor_of(self, **changes: Any) -> Editor:
+        """The same with other kinds, or another mode."""
+        rules = replace(self.editing, **{name: value for name, value in changes.items() if value is not None})
+        return Editor(
+            self.items,
+            self.proposals,
+            kinds=rules.kinds,
+            mode=rules.mode,
+            guard=rules.before_write,
+            core_tokens=rules.core_tokens,
         )
 
     @cached_property
@@ -143,7 +188,13 @@ class Parts:
     @cached_property
     def memorizer(self) -> Graph:
         """The Memorizer over this memory."""
-        return memorizer(self.archive, self.embedder, self.answerers, self.memorize_options)
+        return memorizer(
+            self.archive, self.items, self.related, self.editor, self.embedder, self.answerers, self.memorize_options
+        )
+
+    def related(self, text: str, k: int) -> list[MemoryItem]:
+        """The items that share words with a text, best first."""
+        return []
 
     @cached_property
     def researcher(self) -> Graph:

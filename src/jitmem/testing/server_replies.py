@@ -25,6 +25,7 @@ ANSWERS = {
     "Reflection": "reflect",
     "Conclusion": "conclude",
     "Answer": "answer",
+    "memory_insert": "curate",
 }
 STEPS = (*ANSWERS.values(), "embeddings", "models", "other")
 _FIELDS = [  # of a form without a title, the surest first
@@ -153,6 +154,8 @@ class Thinker:
                 return {**_integration(prompt), **self._reflection(prompt, rounds, heard=heard)}
             case "answer":
                 return _answer(prompt)
+            case "curate":
+                return {"kind": "semantic", "content": _memo(prompt)["memo"]}
         return None
 
     def forget(self) -> None:

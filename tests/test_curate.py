@@ -1,0 +1,286 @@
+"""Memories drawn from pages: by a model in one turn of tool calls, by rules without one, never twice, never lost."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+
+from jitmem import Memory, ModelUnavailable, Session
+from jitmem.stores.recalled import mark
+from jitmem.testing import ModelServer, ScriptedModel
+
+MEMO = {"memo": "Ana moved."}
+NEWS = Session(
+    id="news", time="2024-06-01 09:00", turns=[("Ana", "I live in Porto."), ("Ben", "On 8 May 2024 the mill opened.")]
+)
+
+
+def calls(*edits: tuple[str, Any]) -> AIMessage:
+    made = [{"name": name, "args": args, "id": f"c{n}", "type": "tool_call"} for n, (name, args) in enumerate(edits)]
+    return AIMessage("", tool_calls=made)
+
+
+def scripted(folder: Path, *replies: Any, **options: Any) -> Memory:
+    lines = {"memorize": [MEMO] * len(replies), "curate": list(replies)}
+    return Memory.open(folder, memorizer_model=ScriptedModel(lines=lines), **options)
+
+
+def said(memory: Memory, kind: Any = None) -> list[str]:
+    return [item.content for item in memory.items(kind=kind)]
+
+
+# -- with a model --------------------------------------------------------------------------------------------
+
+
+def test_a_model_edits_memories_by_parallel_calls_in_one_turn(folder: Path) -> None:
+    turn = calls(
+        ("memory_insert", {"kind": "core", "content": "Ana lives in Porto."}),
+        ("memory_insert", {"kind": "semantic", "content": "Ana likes bread."}),
+        ("memory_insert", {"kind": "episodic", "content": "The mill opened.", "time": "8 May 2024"}),
+    )
+    with scripted(folder, turn) as memory:
+        filed = memory.memorize(NEWS)
+        assert [edit["status"] for edit in filed.edits] == ["applied"] * 3
+        assert [(item.kind, item.content) for item in memory.items()] == [
+            ("core", "Ana lives in Porto."),
+            ("semantic", "Ana likes bread."),
+            ("episodic", "The mill opened."),
+        ]
+        assert {(item.cause, item.page_ids) for item in memory.items()} == {("memorizer", filed.page_ids)}
+        assert str(memory.items(kind="episodic")[0].time) == "2024-05-08 00:00:00"
+
+
+def test_nothing_worth_keeping_is_a_valid_answer(folder: Path) -> None:
+    with scripted(folder, AIMessage("Nothing worth keeping."), AIMessage("")) as memory:
+        assert memory.memorize(NEWS).edits == ()
+        assert memory.memorize("Ben: Hm.").failures == ()
+        assert memory.items() == []
+        assert memory.resume() == []
+
+
+def test_valid_calls_beside_invalid_ones_are_applied_and_the_others_answered(folder: Path) -> None:
+    with Memory.open(folder, namespace="other") as other:
+        foreign = other.remember("A secret of somebody else.").item
+    assert foreign is not None
+    turn = calls(
+        ("memory_insert", {"kind": "semantic", "content": "Ana lives in Porto."}),
+        ("memory_insert", {"kind": "episodic", "content": "The mill opened."}),
+        ("memory_insert", {"kind": "secret", "content": "x"}),
+        ("memory_update", {"kind": "semantic", "id": "000000000000", "content": "x"}),
+        ("memory_update", {"kind": "semantic", "id": foreign.id, "content": "Taken over."}),
+        ("memory_delete", {"kind": "semantic", "id": foreign.id}),
+        ("memory_destroy", {"kind": "semantic"}),
+        ("memory_insert", {"kind": "semantic", "content": ["a", "list"]}),
+        ("memory_insert", {"kind": "semantic", "content": "x", "namespace": "other"}),
+        ("memory_insert", {"kind": "semantic", "content": "ana lives in the porto"}),
+    )
+    with scripted(folder, turn) as memory:
+        edits = memory.memorize(NEWS).edits
+        assert [edit["status"] for edit in edits] == [
+            "applied",
+            "rejected",
+            "rejected",
+            "unknown_id",
+            "unknown_id",
+            "unknown_id",
+            "rejected",
+            "rejected",
+            "rejected",
+            "duplicate",
+        ]
+        assert all(edit["reason"] for edit in edits[1:])
+        assert said(memory) == ["Ana lives in Porto."]
+    with Memory.open(folder, namespace="other") as other:
+        assert said(other) == ["A secret of somebody else."]
+
+
+def test_fifty_calls_in_a_turn_are_done_in_their_order(folder: Path) -> None:
+    turn = calls(*(("memory_insert", {"kind": "semantic", "content": f"Fact number {n}."}) for n in range(50)))
+    with scripted(folder, turn) as memory:
+        memory.memorize(NEWS)
+        assert said(memory) == [f"Fact number {n}." for n in range(50)]
+
+
+def test_the_model_is_shown_core_related_and_newest_items(folder: Path) -> None:
+    with Memory.open(folder) as memory:
+        memory.edit("core", "Ana is a baker.")
+        memory.remember("Ana lives in Viana.")
+        for n in range(8):
+            memory.remember(f"The oven has number {n}.")
+    model = ScriptedModel(lines={"memorize": [MEMO], "curate": [AIMessage("")]})
+    with Memory.open(folder, memorizer_model=model) as memory:
+        memory.memorize(Session(id="move", text="Ana: I moved from Viana to Lisbon."))
+    prompt = str(model.seen[-1][1][-1].text)
+    assert "Ana is a baker." in prompt
+    assert "The oven has number 7." in prompt
+    assert "Ana lives in Viana." in prompt
+
+
+def test_a_contradiction_supersedes_and_the_old_fact_stays_in_history(folder: Path) -> None:
+    with Memory.open(folder) as memory:
+        old = memory.remember("Ana lives in Porto.", time="2023-01-01").item
+    assert old is not None
+    turn = calls(
+        ("memory_update", {"kind": "semantic", "id": old.id, "content": "Ana lives in Lisbon.", "time": "2024-06-01"})
+    )
+    with scripted(folder, turn) as memory:
+        memory.memorize(NEWS)
+        assert said(memory) == ["Ana lives in Lisbon."]
+        assert [(item.content, str(item.time)[:10]) for item in memory.history(old.id)] == [
+            ("Ana lives in Porto.", "2023-01-01"),
+            ("Ana lives in Lisbon.", "2024-06-01"),
+        ]
+
+
+def test_a_model_that_writes_its_calls_as_json_is_understood(folder: Path) -> None:
+    text = '```json\n{"calls": [{"name": "memory_insert", "args": {"kind": "semantic", "content": "Ana bakes."}}]}\n```'
+    with scripted(folder, text) as memory:
+        memory.memorize(NEWS)
+        assert said(memory) == ["Ana bakes."]
+
+
+def test_curating_is_off_by_an_argument(folder: Path) -> None:
+    model = ScriptedModel(lines={"memorize": [MEMO]})
+    with Memory.open(folder, memorizer_model=model, curate=False) as memory:
+        memory.memorize(NEWS)
+        assert (memory.items(), memory.resume()) == ([], [])
+
+
+def test_kinds_that_are_off_are_not_offered_and_not_written(folder: Path) -> None:
+    turn = calls(
+        ("memory_insert", {"kind": "core", "content": "Ana."}),
+        ("memory_insert", {"kind": "semantic", "content": "Ana bakes."}),
+    )
+    with scripted(folder, turn, kinds=["semantic", "episodic"]) as memory:
+        assert [edit["status"] for edit in memory.memorize(NEWS).edits] == ["rejected", "applied"]
+
+
+# -- when it fails -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: ModelServer) -> ModelServer:
+    running.reset()
+    return running
+
+
+def test_a_real_server_curates(server: ModelServer, folder: Path) -> None:
+    with Memory.open(folder, model="openai:test", base_url=server.base_url) as memory:
+        filed = memory.memorize(NEWS)
+        assert [request["step"] for request in server.requests()] == ["memorize", "curate"]
+        assert [edit["status"] for edit in filed.edits] == ["applied"]
+        assert filed.usage.calls == 2
+
+
+def test_a_failure_costs_no_session_and_resume_tries_again(server: ModelServer, folder: Path) -> None:
+    server.fail("unauthorized", times=None, step="curate")
+    with Memory.open(folder, model="openai:test", base_url=server.base_url) as memory:
+        filed = memory.memorize(NEWS)
+        assert [failure["step"] for failure in filed.failures] == ["curate"]
+        assert memory.recall("Porto")
+        assert memory.items() == []
+        server.forgive()
+        [again] = memory.resume()
+        assert [edit["status"] for edit in again.edits] == ["applied"]
+        assert (len(memory.items()), memory.resume()) == (1, [])
+
+
+def test_rules_curate_in_place_of_a_model_that_is_down(server: ModelServer, folder: Path) -> None:
+    server.fail("unauthorized", times=None)
+    with Memory.open(folder, model="openai:test", base_url=server.base_url, on_model_failure="rules") as memory:
+        memory.memorize(NEWS)
+        assert "Ana: I live in Porto." in said(memory)
+
+
+def test_a_memo_that_fails_leaves_no_memories_either(server: ModelServer, folder: Path) -> None:
+    server.fail("unauthorized", times=None, step="memorize")
+    with Memory.open(folder, model="openai:test", base_url=server.base_url) as memory:
+        with pytest.raises(ModelUnavailable):
+            memory.memorize(NEWS)
+        assert memory.items() == []
+        server.forgive()
+        memory.resume()
+        assert len(memory.items()) == 1
+
+
+def test_the_edits_of_a_page_and_the_note_that_it_is_done_are_one_transaction(folder: Path) -> None:
+    turn = calls(*(("memory_insert", {"kind": "semantic", "content": f"Fact {n}."}) for n in range(3)))
+    with scripted(folder, turn) as memory:
+        memory.memorize(NEWS)
+    with sqlite3.connect(folder / "truth.sqlite3") as db:
+        assert db.execute("SELECT count(*) FROM uncurated").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM item").fetchone() == (3,)
+
+
+# -- without a model -----------------------------------------------------------------------------------------
+
+
+def test_rules_keep_what_lasts_and_what_has_a_date(memory: Memory) -> None:
+    memory.memorize(NEWS)
+    assert [(item.kind, item.content, str(item.time)[:10]) for item in memory.items()] == [
+        ("semantic", "Ana: I live in Porto.", "2024-06-01"),
+        ("episodic", "Ben: On 8 May 2024 the mill opened.", "2024-05-08"),
+        ("core", "Ana: I live in Porto.", "None"),
+    ]
+
+
+def test_rules_let_a_new_home_take_the_place_of_the_old_one(memory: Memory) -> None:
+    memory.memorize(NEWS)
+    memory.memorize(Session(id="move", time="2024-09-01", text="Ana: I moved from Porto to Lisbon.\nBen: Good."))
+    assert said(memory, "semantic") == ["Ana: I moved from Porto to Lisbon."]
+    assert said(memory, "core") == ["Ana: I moved from Porto to Lisbon."]
+    [home] = memory.items(kind="semantic")
+    assert [version.content for version in memory.history(home.id)][0] == "Ana: I live in Porto."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ana: Do I live in Porto?",
+        "Ana: I would live in Porto if I could.",
+        "Ana: Maybe I live in Porto.",
+        "Ana: Hm.\nBen: Yes, yes.",
+        "I love it! It reminds me why I love being here.",
+        "Since 1987 nothing has been ground here.",
+    ],
+)
+def test_rules_keep_nothing_of_questions_hedges_and_small_talk(memory: Memory, text: str) -> None:
+    memory.memorize(text)
+    assert memory.items() == []
+
+
+def test_the_same_session_twice_makes_no_memory_twice(memory: Memory) -> None:
+    memory.memorize(NEWS)
+    before = memory.items()
+    memory.memorize(NEWS)
+    memory.memorize(Session(id="again", time="2024-06-02", text="Ana: I live in Porto.\nBen: I know."))
+    assert [item.content for item in memory.items()] == [item.content for item in before]
+
+
+# -- what was recalled ---------------------------------------------------------------------------------------
+
+
+def test_recalled_text_that_comes_back_is_kept_on_its_page_and_not_memorized_again(memory: Memory) -> None:
+    text = f"Ben: What do you know?\nTool: {mark('Ana: I live in Porto.')}\nBen: Thanks, that is all."
+    memory.memorize(text)
+    assert [page.text for page in memory.pages()] == [text]
+    assert memory.items() == []
+    assert not any("Porto" in hit.text for hit in memory.recall("Ana live Porto"))
+    assert "Porto" not in memory.pages()[0].memo
+
+
+def test_a_session_of_nothing_but_recalled_text_is_a_page_without_passages(memory: Memory) -> None:
+    memory.memorize(mark("Ana: I live in Porto."))
+    assert memory.stats()["pages"] == 1
+    assert memory.research("Where does Ana live?").stopped == "no_evidence"
