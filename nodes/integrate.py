@@ -25,6 +25,7 @@ from .states import ResearcherState
 from .step import Body, Steps
 from .turn import Answerers, in_research, turn
 
+ITEM = "item"  # the tool of hits that are memory items
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
 
 
@@ -164,9 +165,12 @@ def _question(
     before = [as_hit(hit) for hit in state["evidence"]]
     read = {(hit.page_id, hit.start) for hit in before[:READ]}
     searches = [
-        (query["tool"], [hit for at, hit in hits if at == number and _ranked(hit, read)])
+        (query["tool"], [hit for at, hit in hits if at == number and hit.tool != ITEM and _ranked(hit, read)])
         for number, query in enumerate(state["plan"]["queries"])
     ]
+    items = [hit for _, hit in hits if hit.tool == ITEM and _ranked(hit, read)]
+    if items:
+        searches.append((ITEM, sorted(items, key=lambda hit: -hit.score)))
     ranked = fuse(searches, weight, named_speaker(archive.speakers, state["question"]))
     evidence = merged(before, ranked)[:EVIDENCE]
     already = set(state["read"])
@@ -199,7 +203,8 @@ def _trace(
 ) -> dict[str, Any]:
     plan = state["plan"]
     before = {(hit["page_id"], hit["start"]) for hit in state["evidence"]}
-    hits = [len([1 for hit in state["hits"] if hit["query"] == number]) for number in range(len(plan["queries"]))]
+    found = [hit["query"] for hit in state["hits"] if hit["tool"] != ITEM]
+    hits = [found.count(number) for number in range(len(plan["queries"]))]
     return {
         "request": plan["request"],
         "needs": plan["needs"],

@@ -11,13 +11,18 @@ OUTLINE_TOKENS = 1200
 LATER_TOKENS = 300  # in later rounds, where the first one's has been seen by the plan
 _RELATED, _NEWEST = 12, 6
 _LINE_TOKENS = 150
+CORE_TOKENS = 512
 
 
 def outline(archive: Archive, about: str, tokens: float = OUTLINE_TOKENS) -> str:
-    """One line a page, related ones first, never more than `tokens` of them whatever the memory's size."""
+    """The core memory, then one line a page, related ones first, never more than `tokens` of them whatever the memory's size."""
+    core = archive.items.core()
     pages = [*archive.pages_like(about, _RELATED), *archive.pages.pages(newest=_NEWEST)[::-1]]
     room = int(tokens * CHARS_PER_TOKEN)
     lines: dict[str, str] = {}
+    if core is not None:
+        lines[core.id] = clipped(f"Core memory: {' '.join(core.content.split())}", min(CORE_TOKENS, tokens / 2))
+        room -= len(lines[core.id]) + 1
     for page in pages:
         line = _line(page)
         if page.id not in lines and len(line) + 1 <= room:

@@ -57,7 +57,8 @@ def present(archive: Archive, defaults: ResearchOptions) -> Callable[..., dict[s
         shown = page_ids if options.pages or options.output != "pages" else page_ids[:PAGES]
         context.add_passages(OUTPUTS[options.output](archive, evidence, shown))
         text, citations = context.text()
-        return {"context": text, "citations": [as_values(citation) for citation in citations], "page_ids": page_ids}
+        named = dict.fromkeys(origin for page_id in page_ids for origin in archive.origins(page_id))
+        return {"context": text, "citations": [as_values(citation) for citation in citations], "page_ids": list(named)}
 
     return node
 

@@ -33,16 +33,23 @@ class Search(Protocol):
     async def asearch(self, query: str, k: int) -> Sequence[Hit]: ...
 
 
-def search(tool: Search, defaults: ResearchOptions, prepare: Callable[[bool], Steps[None]] | None = None) -> Body:
+def search(
+    tool: Search,
+    defaults: ResearchOptions,
+    prepare: Callable[[bool], Steps[None]] | None = None,
+    answers: Sequence[str] = (),
+) -> Body:
     """The node: the plan's queries for this tool → hits, each with the number of its query in the plan.
 
-    `prepare(False)` is done first when there is anything to search, and `prepare(True)` before a second try when the
+    `answers` are the tools whose queries it answers, where these are not its own. `prepare(False)` is done first when there is anything to search, and `prepare(True)` before a second try when the
     embedding model turned out to be another. A model that fails costs the round this search, and is named in
     `failures`.
     """
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
-        queries = [(n, query["text"]) for n, query in enumerate(state["plan"]["queries"]) if query["tool"] == tool.name]
+        planned = enumerate(state["plan"]["queries"])
+        texts = {query["text"]: n for n, query in planned if query["tool"] in (answers or (tool.name,))}
+        queries = [(n, text) for text, n in texts.items()]
         if not queries:
             return {}
         options = read(runtime.context, defaults)
@@ -56,7 +63,8 @@ def search(tool: Search, defaults: ResearchOptions, prepare: Callable[[bool], St
             for number, text in queries:
                 searching: Wait[Sequence[Hit]] = Wait(partial(tool.search, text, k), partial(tool.asearch, text, k))
                 found = yield searching if left is None else within(searching, max(_LEAST_S, left))
-                runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
+                if found or not answers:
+                    runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
                 hits.extend({**as_plain(hit), "query": number} for hit in found)
 
         try:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from .analyzer import ANALYZER, stems, words
 from .embeddings import EmbeddingStore
+from .errors import UnknownRecord
+from .items import Items, as_page
 from .journal import Journal
 from .keyword import IndexedPage, KeywordIndex
 from .layout import best, to_one
@@ -38,6 +40,7 @@ class Archive:
         self._read = 0
         self._places: dict[int, Passage] = {}
         self._by_page: dict[str, list[Passage]] = {}
+        self.items = Items(namespace)
         self._page = lru_cache(maxsize=4096)(self.pages.page)
         self.page_stems = lru_cache(maxsize=4096)(self._stems_of)
         self.speakers: set[str] = set()
@@ -95,8 +98,20 @@ class Archive:
             return self._keyword.passages.frequency(term), self._keyword.passages.corpus_size
 
     def page(self, page_id: str) -> Page:
-        """A page, from a cache (pages never change); `UnknownRecord` for an id that is not here."""
-        return self._page(page_id)
+        """A page, from a cache (pages never change), or a memory item in the form of one, so that it can be cited;
+        `UnknownRecord` for an id that is neither here."""
+        try:
+            return self._page(page_id)
+        except UnknownRecord:
+            item = self.items.found(page_id)
+            if item is None:
+                raise
+            return as_page(item)
+
+    def origins(self, page_id: str) -> tuple[str, ...]:
+        """The pages behind an id that may be cited: itself, or those that an item comes from."""
+        page = self.page(page_id)
+        return (page_id,) if page.session_id else tuple(page.metadata["page_ids"])
 
     def _stems_of(self, page_id: str) -> frozenset[str]:
         """The distinct stems of a page and its header."""

@@ -10,13 +10,15 @@ from .records import Hit
 SPEAKER_PRIOR = 0.2  # on a sum whose best is about 1; swapped-speaker questions forbid a filter
 LATER_QUERY = 0.9  # a planner lists its surest query first
 PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
+ITEM = 0.35  # for a memory item, beside the passages: it says in short what they say at length
+_BESIDE = ("page_id", "item")  # searches that add to a ranking and take nothing from what the others found
 
 Place = tuple[str, int, int]
 
 
 def weights(lexical: bool) -> dict[str, float]:
     """How much each search counts. Vectors of letters add typo tolerance and no meaning, so they count less."""
-    return {"keyword": 0.75 if lexical else 0.5, "vector": 0.25 if lexical else 0.5, "page_id": PAGE_ID}
+    return {"keyword": 0.75 if lexical else 0.5, "vector": 0.25 if lexical else 0.5, "page_id": PAGE_ID, "item": ITEM}
 
 
 def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, float], speaker: str | None) -> list[Hit]:
@@ -38,7 +40,7 @@ def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, flo
             place = (hit.page_id, hit.start, hit.end)
             hits.setdefault(place, hit)
             scores[place] = max(scores.get(place, 0.0), discount * hit.score / best)
-    total = sum(weight[tool] for tool in by_tool if tool != "page_id") or 1.0
+    total = sum(weight[tool] for tool in by_tool if tool not in _BESIDE) or 1.0
     fused = []
     for place, hit in hits.items():
         score = 0.0

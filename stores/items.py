@@ -13,8 +13,9 @@ from .analyzer import stems
 from .errors import UnknownRecord
 from .ids import new_id
 from .namespace import Namespace
-from .records import Edit, MemoryItem, Outcome
+from .records import Edit, MemoryItem, Outcome, Page
 from .sketch import sketch
+from .times import show
 
 _ITEM = """
     SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
@@ -254,6 +255,22 @@ class Items:
             (namespace, kind, mark),
         ).fetchone()
         return _item(row) if row else None
+
+
+def as_page(item: MemoryItem) -> Page:
+    """An item in the form of a page: its content, and a header that says what it is; no session is behind it."""
+    header = " · ".join(part for part in (show(item.time), f"{item.kind} memory") if part)
+    return Page(
+        id=item.id,
+        session_id="",
+        text=item.content,
+        header=header,
+        memo=item.content,
+        time=item.time,
+        metadata={"page_ids": list(item.page_ids)},
+        part=1,
+        parts=1,
+    )
 
 
 def _of_kind(kind: str | None) -> tuple[str, Sequence[str]]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..stores.errors import BadInput
 from ..stores.items import Items
 from ..stores.proposals import Proposals
-from ..stores.records import KINDS, Edit, Outcome
+from ..stores.records import KINDS, Edit, Kind, Outcome
 from ..stores.times import parse_time
 
 CORE_TOKENS = 512
@@ -68,10 +68,8 @@ class Editor:
         guard: Guard | None = None,
         core_tokens: int = CORE_TOKENS,
     ) -> None:
-        if unknown := sorted(set(kinds) - set(KINDS)):
-            raise BadInput(f"There is no kind {unknown[0]!r}; there are {', '.join(KINDS)}.")
         self.items = items
-        self.kinds = tuple(kind for kind in KINDS if kind in kinds)
+        self.kinds = checked_kinds(kinds)
         self.mode = mode
         self._proposals = proposals
         self._guard = guard
@@ -238,6 +236,13 @@ class Editor:
         if edit.kind == "core":
             return self.items.core()
         return self.items.found(edit.id) if edit.id else None
+
+
+def checked_kinds(kinds: Collection[str]) -> tuple[Kind, ...]:
+    """The kinds in their order; `BadInput` for one that there is not."""
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        raise BadInput(f"There is no kind {unknown[0]!r}; there are {', '.join(KINDS)}.")
+    return tuple(kind for kind in KINDS if kind in kinds)
 
 
 def _schema(op: str, kinds: Sequence[str]) -> dict[str, Any]:

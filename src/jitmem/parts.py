@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from .estimate import Experience, Reckoner
 from .graphs.memorizer import memorizer
@@ -28,7 +28,7 @@ from .stores.items import Items
 from .stores.namespace import Namespace
 from .stores.proposals import Proposals
 from .stores.records import KINDS, MemoryItem
-from .tools.editor import CORE_TOKENS, Editor, Guard, Mode
+from .tools.editor import CORE_TOKENS, Editor, Guard, Mode, checked_kinds
 from .tools.hybrid import HybridSearch
 from .tools.keyword import KeywordSearch
 from .tools.page_id import PageIdSearch
@@ -91,6 +91,11 @@ class EditRules:
     mode: Mode = "write"
     before_write: Guard | None = None
     core_tokens: int = CORE_TOKENS
+
+    def __post_init__(self) -> None:
+        checked_kinds(self.kinds)
+        if self.mode not in get_args(Mode):
+            raise BadInput(f"There is no mode {self.mode!r}; use {', '.join(get_args(Mode))}.")
 
 
 @dataclass
