@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check
-FOLDERS := src graphs nodes tools stores evals
+FOLDERS := src graphs nodes tools stores integrations evals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint check clean always

@@ -70,7 +70,7 @@ CREATE TABLE IF NOT EXISTS probe (
 CREATE TABLE IF NOT EXISTS change (
     n         INTEGER PRIMARY KEY AUTOINCREMENT,
     namespace INTEGER NOT NULL REFERENCES namespace (id),
-    kind      TEXT NOT NULL,               -- 'page' or 'item'
+    kind      TEXT NOT NULL,               -- 'page', 'item' or 'entry'
     ref       INTEGER NOT NULL,            -- its seq
     op        TEXT NOT NULL,               -- of a page 'put', of an item 'insert', 'update', 'delete' or 'undo'
     cause     TEXT NOT NULL,               -- who: memorizer, tool, person
@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS item (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT,
     id        TEXT NOT NULL UNIQUE,
     namespace INTEGER NOT NULL REFERENCES namespace (id),
-    kind      TEXT NOT NULL,               -- core, semantic or episodic, entry for what came through a BaseStore
+    kind      TEXT NOT NULL,               -- core, semantic or episodic
     sketch    TEXT,                        -- two live items of a kind never share one, NULL while deleted
     version   INTEGER NOT NULL             -- the newest
 ) STRICT;

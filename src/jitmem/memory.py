@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
+    from langgraph.store.base import TTLConfig
 
+    from .integrations.store import MemoryStore
     from .nodes.meter import Budget
     from .nodes.options import Effort, MemorizeOptions, OnModelFailure, Output, ResearchOptions
     from .nodes.step import Steps
@@ -422,6 +424,13 @@ class Memory:
         from .tools.expose import as_tool
 
         return [as_tool(search) for search in (*self._parts.searches, self._parts.hybrid)]
+
+    def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> MemoryStore:
+        """A LangGraph store over this memory: `graph.compile(store=memory.as_store())`. `fields` are what a query
+        searches, `ttl` as LangGraph has it; what a store cannot express is told in `jitmem.integrations.store`."""
+        from .integrations.store import MemoryStore
+
+        return MemoryStore(self, fields=fields, ttl=ttl)
 
     # -- ending --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,147 @@
+"""Rank entries for a query by words and likeness, brought to one scale as the memory's own search does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..nodes.embedder import Embedder
+from ..nodes.step import Steps, Wait
+from ..stores.analyzer import stems
+from ..stores.bm25 import GrowingBM25
+from ..stores.embeddings import PROBE, EmbeddingStore
+from ..stores.entries import Entries, Indexed, Path
+from ..stores.errors import ModelError, ModelReplyError
+from ..stores.layout import to_one
+
+_BATCH = 128  # texts embedded in one request
+_LOOK_S = 0.02  # how often a waiting thread looks whether another one has embedded
+
+
+class Ranking:
+    """Searches entries; what has no vector yet is embedded by the first search that looks there."""
+
+    def __init__(
+        self, entries: Entries, embeddings: EmbeddingStore, embedder: Embedder, weights: Mapping[str, float]
+    ) -> None:
+        self._entries = entries
+        self._embeddings = embeddings
+        self._embedder = embedder
+        self._weights = weights
+
+    def ranked(self, prefix: Path, query: str) -> Steps[list[tuple[int, float]]]:
+        """As `rank`, of the entries under a prefix. `ModelError` when the embedding model fails."""
+        texts = self._texts(prefix)
+        if not texts:
+            return []
+        embedder = self._embedder
+        vector: list[float] = yield Wait(lambda: embedder.embed_query(query), lambda: embedder.aembed_query(query))
+        if any(text.vector is None for text in texts):
+            yield from self._embed(prefix)
+            texts = self._texts(prefix)
+        if not _fit(texts, vector):  # another model answers under the name of the one whose vectors are on file
+            changed = self._embeddings.changed(len(vector), self._generation())
+            if self._embeddings.database.read_only:
+                raise changed
+            self._embeddings.renew()
+            yield from self._embed(prefix)
+            texts = self._texts(prefix)
+            if not _fit(texts, vector):
+                raise ModelReplyError(f"{embedder.name} gives vectors of now this, now that dimension.")
+        return rank(texts, query, vector, self._weights)
+
+    def _texts(self, prefix: Path) -> list[Indexed]:
+        return self._entries.indexed(prefix, self._generation())
+
+    def _generation(self) -> int:
+        return self._embeddings.newest()[0]
+
+    def _embed(self, prefix: Path) -> Steps[None]:
+        """One thread of a process does it at a time, and each batch is kept when it is paid: nothing is paid twice."""
+        if self._embeddings.database.read_only:
+            return
+        began = time.monotonic()
+        more = True
+        while more:
+            while not self._embedder.turn.acquire(blocking=False):
+                yield Wait(lambda: time.sleep(_LOOK_S), lambda: asyncio.sleep(_LOOK_S))
+            try:
+                self._embedder.check(began)
+                more = yield from self._embed_batch(prefix)
+            except ModelError as error:
+                self._embedder.note(error)
+                raise
+            finally:
+                self._embedder.turn.release()
+
+    def _embed_batch(self, prefix: Path) -> Steps[bool]:
+        """Whether there was something to embed."""
+        store, embedder, generation = self._embeddings, self._embedder, self._generation()
+        missing = self._entries.missing(prefix, generation, _BATCH)
+        if not missing:
+            return False
+        probing = store.wants_probe()
+        texts = [text for _, text in missing] + [PROBE] * probing
+        vectors: list[list[float]] = yield Wait(
+            lambda: embedder.embed_documents(texts), lambda: embedder.aembed_documents(texts)
+        )
+        if probing and len(vectors) == len(texts) and not store.recognises(vectors.pop()):
+            store.renew()
+        elif not self._entries.keep(generation, [n for n, _ in missing], vectors):
+            store.changed(len(vectors[0]), generation)
+            store.renew()
+        return True
+
+
+def rank(
+    texts: Sequence[Indexed], query: str, vector: Sequence[float], weights: Mapping[str, float]
+) -> list[tuple[int, float]]:
+    """`(entry, score)` of every entry with a text, best first, ties in the order given; scores lie in [0, 1].
+
+    BM25 divided by the best, and the cosine of the best text stretched over what was found, by their weights: a
+    score compares the entries of one search, not those of two.
+    """
+    if not texts:
+        return []
+    numbers = list(dict.fromkeys(text.entry for text in texts))
+    place = {n: at for at, n in enumerate(numbers)}
+    owners = np.array([place[text.entry] for text in texts], np.int64)
+    scores = weights["keyword"] * to_one(_words(texts, owners, query)) + weights["vector"] * _likeness(
+        texts, owners, np.array(vector, np.float32)
+    )
+    return [(numbers[at], float(scores[at])) for at in np.argsort(-scores, kind="stable")]
+
+
+def _words(texts: Sequence[Indexed], owners: NDArray[np.int64], query: str) -> NDArray[np.float64]:
+    terms = stems(query)
+    asked = set(terms)
+    documents: list[list[str]] = [[] for _ in range(owners[-1] + 1)]
+    for owner, text in zip(owners, texts, strict=True):
+        # What was not asked for counts by its number alone; one name for all of it makes the index small.
+        documents[owner].extend(stem if stem in asked else "" for stem in text.stems.split())
+    index = GrowingBM25()
+    for document in documents:
+        index.append(document)
+    return index.get_scores(terms)
+
+
+def _likeness(texts: Sequence[Indexed], owners: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(entries,) from 0 for the least like, or for one without a vector, to 1 for the most."""
+    embedded = [at for at, text in enumerate(texts) if text.vector is not None]
+    scores = np.zeros(owners[-1] + 1)
+    if not embedded:
+        return scores
+    matrix = np.frombuffer(b"".join(texts[at].vector or b"" for at in embedded), "<f4").reshape(len(embedded), -1)
+    lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(query)
+    cosines = (matrix @ query) / np.where(lengths > 0, lengths, 1)
+    low, high = cosines.min(), cosines.max()
+    np.maximum.at(scores, owners[embedded], (cosines - low) / (high - low) if high > low else 1.0)
+    return scores
+
+
+def _fit(texts: Sequence[Indexed], vector: Sequence[float]) -> bool:
+    return all(text.vector is None or len(text.vector) == 4 * len(vector) for text in texts)

@@ -1,0 +1,100 @@
+"""The values that come through a BaseStore: made plain JSON that any engine keeps, and the texts in them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from langgraph.store.base import get_text_at_path
+
+from ..stores.errors import BadInput
+
+_DEEPEST = 100  # levels; what reads the value later recurses, and Python allows about 1,000 frames in all
+_LONGEST = 2000  # characters embedded as one text; embedding models refuse what is much longer
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no engine keeps them all
+
+
+def plain(value: object) -> dict[str, Any]:
+    """A copy as JSON would give it back; NUL and lone surrogates become U+FFFD, tuples become lists.
+
+    `BadInput` names what is no JSON, and where it stands.
+    """
+    if not isinstance(value, Mapping):
+        raise BadInput(f"A value is a JSON object (a dict), not a {type(value).__name__}.")
+    copy = _object(value, "value", 0)
+    try:
+        json.dumps(copy)
+    except ValueError as error:  # an integer of more digits than Python writes
+        raise BadInput(f"A value must be JSON: {error}.") from error
+    return copy
+
+
+def clean(text: str) -> str:
+    """The text with U+FFFD for what cannot be stored."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def is_storable(text: object) -> bool:
+    """Whether it is a text without NUL and lone surrogates."""
+    return isinstance(text, str) and not _UNSTORABLE.search(text)
+
+
+def texts(value: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
+    """What of a value is searched, long texts in pieces: "$" is all of it, else a path such as `notes[*].text`."""
+    whole = [
+        text
+        for field in fields
+        for text in (["\n".join(_lines(value, ""))] if field == "$" else get_text_at_path(dict(value), field))
+    ]
+    return [piece for text in dict.fromkeys(whole) for piece in _pieces(text)]
+
+
+def _plain(value: object, place: str, depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise BadInput(f"A value must be nested no deeper than {_DEEPEST} levels; {place[:60]}… is.")
+    if isinstance(value, str):
+        return clean(value)
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, Mapping):
+        return _object(value, place, depth)
+    if isinstance(value, list | tuple):
+        return [_plain(element, f"{place}[{at}]", depth + 1) for at, element in enumerate(value)]
+    raise BadInput(f"A value must be JSON; {place} is {value!r:.60} ({type(value).__name__}).")
+
+
+def _object(value: Mapping[Any, object], place: str, depth: int) -> dict[str, Any]:
+    copy = {}
+    for key, element in value.items():
+        if not isinstance(key, str):
+            raise BadInput(f"A value must be JSON, whose keys are texts; {place} has the key {key!r:.60}.")
+        if clean(key) in copy:
+            raise BadInput(f"Two keys of {place} are the same once they can be stored: {clean(key)!r:.60}.")
+        copy[clean(key)] = _plain(element, f"{place}.{key:.60}", depth + 1)
+    return copy
+
+
+def _lines(value: object, name: str) -> Iterator[str]:
+    """`name: value` for everything in it, so that a field is found by its name too."""
+    if isinstance(value, Mapping):
+        for key, element in value.items():
+            yield from _lines(element, f"{name} {key}".strip())
+    elif isinstance(value, list):
+        for element in value:
+            yield from _lines(element, name)
+    elif value is not None:
+        yield f"{name}: {value}"
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        end = start + _LONGEST
+        if end < len(text):
+            end = max(text.rfind(" ", start, end), text.rfind("\n", start, end), start + _LONGEST // 2)
+        if piece := text[start:end].strip():
+            yield piece
+        start = end
