@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -16,11 +17,18 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from jitmem import Budget
 from jitmem.nodes.options import MemorizeOptions, ResearchOptions
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    README,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 JITMEM = [sys.executable, "-c", "from jitmem.cli import main; main()"]
 
@@ -72,12 +80,12 @@ def printed(code: str, name: str, namespace: dict[str, Any]) -> str:
 def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to stand in, and none of the caller's settings."""
     monkeypatch.chdir(tmp_path)
-    for name in ("JITMEM_MEMORY", "JITMEM_NAMESPACE", "JITMEM_MODEL", "JITMEM_EMBEDDINGS"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith(("JITMEM_", "OPENAI_"))]:
+        monkeypatch.delenv(name)
     return tmp_path
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_python_of_a_document_runs_and_prints_what_it_shows(document: Path, away: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block, after in pairwise([*blocks(document), None]):
@@ -130,7 +138,7 @@ def test_the_commands_of_the_readme_run_on_the_files_it_shows_and_print_what_it_
     assert ran >= 4
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     assert [link for link in _LINK.findall(text) if not (document.parent / link).exists()] == []
@@ -141,9 +149,10 @@ def test_the_settings_of_the_readme_are_all_there_are() -> None:
     tables = {part.partition("`")[0]: part for part in re.split(r"^`(?=\w)", settings, flags=re.M)[1:]}
     assert _TABLE_NAME.findall(tables["ResearchOptions"]) == list(ResearchOptions.model_fields)
     assert _TABLE_NAME.findall(tables["MemorizeOptions"]) == list(MemorizeOptions.model_fields)
+    assert _TABLE_NAME.findall(tables["Budget"]) == list(Budget.model_fields)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_tests_that_a_document_names_exist(document: Path) -> None:
     tests = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py"))
     named = set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))
