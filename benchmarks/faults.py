@@ -27,7 +27,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "rate_limit": {"retry_after": 0.3},
     "slow": {"seconds": 0.5},
 }
-ROOM = {"memorize": 380, "plan": 900, "integrate": 1500, "reflect": 480}  # tokens, so that the prompt is too long
+ROOM = {
+    "memorize": 380,
+    "curate": 380,
+    "plan": 900,
+    "integrate": 1500,
+    "reflect": 480,
+}  # tokens, so that the prompt is too long
 OF_EMBEDDINGS = ("wrong_count", "wrong_dimension", "nan")
 ALSO_OF_EMBEDDINGS = (
     "rate_limit",
@@ -85,7 +91,9 @@ def main(
         with ModelServer.apart() as server:
             for fault, lasting, at in cases:
                 progress.update(task, description=f"{fault} at {at}")
-                rows.append((_ingest if at in ("memorize", "embed filed") else _research)(server, fault, lasting, at))
+                rows.append(
+                    (_ingest if at in ("memorize", "curate", "embed filed") else _research)(server, fault, lasting, at)
+                )
                 progress.advance(task)
     bad = [row for row in rows if row.bad]
     if as_json:
@@ -108,6 +116,7 @@ def _cases() -> Iterator[tuple[str, bool, str]]:
             if fault not in OF_EMBEDDINGS:
                 if fault not in OF_A_STEP:
                     yield fault, lasting, "memorize"
+                    yield fault, lasting, "curate"
                 for step in [OF_A_STEP[fault]] if fault in OF_A_STEP else STEPS:
                     yield fault, lasting, step
             if fault in OF_EMBEDDINGS + ALSO_OF_EMBEDDINGS:
@@ -142,22 +151,26 @@ def _ingest(server: ModelServer, fault: str, lasting: bool, at: str) -> Row:
         _fail(server, fault, lasting, at)
         started, unexpected = time.perf_counter(), False
         try:
-            usage = memory.memorize(session).usage
-            outcome = f"filed, {usage.calls} call{'s' if usage.calls > 1 else ''}"
+            filed = memory.memorize(session)
+            usage = filed.usage
+            outcome = f"filed, {usage.calls} calls"
+            if filed.failures:
+                outcome += f"; named: {', '.join(failure['step'] for failure in filed.failures)}"
         except JitmemError as error:
             waits = memory.stats()["waiting"]
             outcome = f"{type(error).__name__}; " + ("waits in the journal" if waits else "filed, vectors follow")
         except Exception as error:
             outcome, unexpected = f"unexpected {error!r:.80}", True
         seconds = time.perf_counter() - started
-        filed = [page for page in memory.pages() if page.session_id == "news"]
-        half = bool(filed) and ("".join(page.text for page in filed) != TEXT or not all(page.memo for page in filed))
+        pages = [page for page in memory.pages() if page.session_id == "news"]
+        half = bool(pages) and ("".join(page.text for page in pages) != TEXT or not all(page.memo for page in pages))
         server.forgive()
         memory.resume()
         memory.memorize(session)  # the caller tries again
         kept = "".join(page.text for page in memory.pages() if page.session_id == "news")
         found = bool(memory.recall("bread at Moinho"))
-        lost = int(kept != TEXT or not found)
+        uncurated = at == "curate" and not any(item.cause == "memorizer" for item in memory.items())
+        lost = int(kept != TEXT or not found or uncurated)
     return Row(fault, lasting, at, outcome, seconds, lost, int(half), seconds > TIMEOUT_S + SLACK_S, unexpected)
 
 

@@ -51,7 +51,7 @@ def main(
     with Progress(console=Console(stderr=True), transient=True) as progress, ModelServer.apart() as server:
         task = progress.add_task("starting", total=None)
         bench = Bench(server, lambda doing: progress.update(task, description=doing))
-        figures = [*bench.calls(), *bench.growth(sessions), *bench.batch(), *bench.crowd()]
+        figures = [*bench.calls(), *bench.growth(sessions), *bench.curating(), *bench.batch(), *bench.crowd()]
         if locomo is not None:
             figures += bench.conversations(locomo)
     told = machine()
@@ -118,6 +118,14 @@ class Bench:
                 grown = values[-1] / values[0]
                 yield Figure(f"prompt tokens, {name}: {stops[-1]:,} beside {stops[0]:,}", grown, "x", FLAT)
         yield Figure(f"prompt tokens, {sessions:,} sessions filed", all_tokens, "", ALL_TOKENS * sessions / STOPS[-1])
+
+    def curating(self) -> Iterator[Figure]:
+        """What drawing memories from each page adds to a session."""
+        with self._memory(curate=True) as memory:
+            self._tell("curating")
+            filed = memory.memorize_many(self._history.session(number) for number in range(STOPS[0]))
+        steps = [usage for one in filed for (step, _), usage in one.usage.by_step().items() if step == "curate"]
+        yield from _tokens(f"drawing memories from a session, at {STOPS[0]:,} sessions", steps, None)
 
     def batch(self) -> Iterator[Figure]:
         """How much faster sessions are filed side by side."""
@@ -210,17 +218,20 @@ class Bench:
         return time.perf_counter() - started
 
     @contextmanager
-    def _memory(self) -> Iterator[Memory]:
+    def _memory(self, curate: bool = False) -> Iterator[Memory]:
+        """Without drawing memories, which is a call a page of its own, but where that is measured."""
         self._server.reset()
         self._server.set(latency_s=0.0, rounds=1)
         with (
             tempfile.TemporaryDirectory(prefix="jitmem-thinking-") as folder,
-            Memory.open(Path(folder) / "memory", model="openai:test", base_url=self._server.base_url) as memory,
+            Memory.open(
+                Path(folder) / "memory", model="openai:test", base_url=self._server.base_url, curate=curate
+            ) as memory,
         ):
             yield memory
 
 
-def _tokens(name: str, usages: Sequence[Usage], goal: int) -> Iterator[Figure]:
+def _tokens(name: str, usages: Sequence[Usage], goal: int | None) -> Iterator[Figure]:
     yield Figure(f"prompt tokens, {name}", statistics.fmean(usage.prompt_tokens for usage in usages), "", goal)
     yield Figure("  the most", max(usage.prompt_tokens for usage in usages), "", goal)
 

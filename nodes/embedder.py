@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 from langchain_core.embeddings import Embeddings
 
-from ..stores.errors import ModelError
+from ..stores.errors import ModelError, ModelReplyError
 from .ask import TIMEOUT_S
 from .patience import Failed, patiently
 from .step import Steps, Wait, afinish, finish
@@ -41,11 +42,11 @@ class Embedder(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a query."""
-        return finish(self._asked(lambda: self.inner.embed_query(text), lambda: self.inner.aembed_query(text)))
+        return self._numbers(finish(self._query(text)))
 
     async def aembed_query(self, text: str) -> list[float]:
         """`embed_query`, awaited."""
-        return await afinish(self._asked(lambda: self.inner.embed_query(text), lambda: self.inner.aembed_query(text)))
+        return self._numbers(await afinish(self._query(text)))
 
     def note(self, error: ModelError) -> None:
         """Tell those who wait for their turn that it was in vain."""
@@ -56,6 +57,19 @@ class Embedder(Embeddings):
         if self.failed is not None and self.failed[0] >= since:
             error = self.failed[1]
             raise type(error)(str(error)) from error
+
+    def _query(self, text: str) -> Steps[list[float]]:
+        return self._asked(lambda: self.inner.embed_query(text), lambda: self.inner.aembed_query(text))
+
+    def _numbers(self, vector: list[float]) -> list[float]:
+        """`ModelReplyError` for a vector that would be like nothing: that is not the same as nothing found."""
+        try:
+            sound = bool(vector) and all(math.isfinite(value) for value in vector)
+        except TypeError:
+            sound = False
+        if not sound:
+            raise ModelReplyError(f"{self.name} gave a vector for the query that is no list of finite numbers.")
+        return vector
 
     async def _aembed(self, texts: list[str]) -> list[list[float]]:
         return await self.inner.aembed_documents(texts)

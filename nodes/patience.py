@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 5
 FIRST_SHARE = 0.6  # of the timeout for the first attempt, so that one lost connection is not the end
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+_FIRST_PAUSE_S = 0.5
 _MOMENT_S = 0.01
 
 
@@ -39,8 +39,8 @@ def patiently(
     """The result of `wait`, tried up to `ATTEMPTS` times. Everything, pauses included, ends after `timeout_s`, of which
     the first attempt may take a part.
 
-    The pause is what the server asks for (`Retry-After`), else it doubles from half a second, up to eight, of which
-    a random part is taken off. `Failed` when it stays broken; what is no provider's fault rises as it is.
+    The pause is what the server asks for (`Retry-After`), else it doubles from half a second, of which a random part
+    is taken off. `Failed` when it stays broken; what is no provider's fault rises as it is.
     `on_retry` is told why, how long the pause is, and how many seconds the attempt took.
     """
     deadline = time.monotonic() + timeout_s
@@ -104,5 +104,4 @@ def _in_time(call: Callable[[], T], seconds: float) -> T:
 
 
 def _pause(attempt: int) -> float:
-    longest: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (attempt - 1))
-    return longest * random.uniform(0.5, 1.0)
+    return float(_FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))

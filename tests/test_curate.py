@@ -241,7 +241,7 @@ def test_rules_let_a_new_home_take_the_place_of_the_old_one(memory: Memory) -> N
     assert said(memory, "semantic") == ["Ana: I moved from Porto to Lisbon."]
     assert said(memory, "core") == ["Ana: I moved from Porto to Lisbon."]
     [home] = memory.items(kind="semantic")
-    assert [version.content for version in memory.history(home.id)][0] == "Ana: I live in Porto."
+    assert memory.history(home.id)[0].content == "Ana: I live in Porto."
 
 
 @pytest.mark.parametrize(

@@ -428,3 +428,12 @@ def test_options_may_be_given_when_the_memory_is_opened(server: ModelServer, fol
         assert memory.memorize(NEWS).failures
         with pytest.raises(ModelUnavailable):
             memory.research(QUESTION)
+
+
+def test_a_query_vector_that_is_like_nothing_is_a_failure_and_not_nothing_found(
+    embedding: Memory, server: ModelServer
+) -> None:
+    server.fail("nan", times=None, step="embeddings")
+    with pytest.raises(ModelUnavailable, match="Every search"):
+        embedding.research("Where does Ana bake bread?", tools=["vector"])
+    assert [one["step"] for one in embedding.research("Where does Ana bake bread?").failures] == ["search_vector"]

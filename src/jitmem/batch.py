@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -93,14 +94,16 @@ class _Batch:
         self._filed: list[Filed | None] = [None] * total
         self._errors: dict[int, ModelError] = {}
         self._done = 0
+        self._lock = threading.Lock()
         self._progress = progress
 
     def file(self, at: int, output: dict[str, Any]) -> None:
         """A session is filed: tell how many are."""
         self._filed[at] = filed(output)
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._done, len(self._filed))
+        with self._lock:  # counts and tells in order, whichever thread is done
+            self._done += 1
+            if self._progress is not None:
+                self._progress(self._done, len(self._filed))
 
     @contextmanager
     def place(self, at: int) -> Iterator[None]:

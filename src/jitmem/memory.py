@@ -234,7 +234,8 @@ class Memory:
         yield {"event": "done", "result": self._researched(state, context)}
 
     def estimate(self, question: str, **options: Unpack[Asking]) -> Estimate:
-        """What `research` with these options may cost: model calls and tokens, least and most. Nothing is sent."""
+        """What `research` with these options may cost: model calls and tokens, least and most. No chat model is asked;
+        an embedding model, where one is named, embeds the question."""
         from .estimate import estimate
 
         asked, context = _asked(question), self._options(options).model_copy(update={"budget": None})
@@ -411,7 +412,7 @@ class Memory:
 
     @property
     def memorizer(self) -> Graph:
-        """The compiled graph: `{"session": …}` in, `{"session_id", "page_ids", "duplicate", "usage"}` out."""
+        """The compiled graph: `{"session": …}` in; session_id, page_ids, duplicate, usage, failures and edits out."""
         return self._parts.memorizer
 
     @property

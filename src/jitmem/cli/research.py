@@ -60,7 +60,9 @@ def research(
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(metavar="N", help="Stop before models read and write more.")] = None,
     max_seconds: Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")] = None,
-    estimate: Annotated[bool, typer.Option("--estimate", help="Only say what it may cost; nothing is sent.")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only say what it may cost; no chat model is asked.")
+    ] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show what every round asked, found and missed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
@@ -178,4 +180,4 @@ def _show(memory: Memory, result: Research) -> None:
     for failure in result.failures:
         say(f"Failed: {failure['step']}: {failure['message']}", "yellow")
     if result.usage.calls:
-        say(f"Models: {spent(result.usage)}")
+        say(f"Models: {spent(result.usage)}.")
