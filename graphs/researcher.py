@@ -1,4 +1,4 @@
-"""The Researcher: begin → plan → three searches side by side → integrate → reflect, and again, or present."""
+"""The Researcher: begin → plan → the searches side by side → integrate → reflect, and again, or present."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from ..stores.archive import Archive
 def researcher(
     archive: Archive,
     tools: Sequence[Search],
+    items: Search,
     embedder: Embedder,
     answerers: Answerers,
     weights: Mapping[str, float],
@@ -35,7 +36,7 @@ def researcher(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """`{"question": …}` → the fields of `Research`; context: `ResearchOptions`.
 
-    `weights` by tool. Before its first vector search a run embeds what has no vector of this model yet.
+    `items` answers whatever is searched by words or likeness, beside the tools. `weights` by tool. Before its first vector search a run embeds what has no vector of this model yet.
     """
     graph = StateGraph(
         ResearcherState, context_schema=ResearchOptions, input_schema=ResearcherInput, output_schema=ResearcherOutput
@@ -52,6 +53,9 @@ def researcher(
         graph.add_node(name, step(name, search(tool, options, prepare)))
         graph.add_edge("plan", name)
         graph.add_edge(name, "integrate")
+    graph.add_node("search_items", step("search_items", search(items, options, answers=("keyword", "vector"))))
+    graph.add_edge("plan", "search_items")
+    graph.add_edge("search_items", "integrate")
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "plan")
     graph.add_edge("integrate", "reflect")

@@ -1,22 +1,21 @@
-"""Make filed pages searchable: embed what has no vector yet, and let the indexes read it."""
+"""Make what was filed searchable: embed what has no vector yet, and let the indexes read it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
 from ..stores.archive import Archive
-from ..stores.embeddings import PROBE
+from ..stores.embeddings import PROBE, EmbeddingStore
 from ..stores.errors import ModelError
 from .embedder import Embedder
 from .options import MemorizeOptions, read
 from .states import MemorizerState
 from .step import Body, Steps, Wait
 
-_PAGES = 32  # embedded in one request
 _FEED = 256  # vectors that make a batch worth while
 _LOOK_S = 0.02  # how often a waiting thread looks whether another one has embedded
 
@@ -40,24 +39,32 @@ def index(archive: Archive, embedder: Embedder, defaults: MemorizeOptions) -> Bo
     return node
 
 
-def embed(archive: Archive, embedder: Embedder, suspect: bool = False) -> Steps[None]:
-    """Embed every page of the namespace that has no vectors of this model; each batch is kept when it is paid.
+class Embedded(Protocol):
+    """What is embedded, of one namespace: the passages of pages, or memory items."""
+
+    embeddings: EmbeddingStore
+
+    def number(self) -> int: ...
+
+
+def embed(embedded: Embedded, embedder: Embedder, suspect: bool = False) -> Steps[None]:
+    """Embed whatever of the namespace has no vectors of this model; each batch is kept when it is paid.
 
     One thread of a process does it at a time, for whatever all of them have filed: nothing is paid twice. A model
     that has changed behind its name is noticed by its vector for a known text, with the first batch of a process, or
     at once where it is `suspect` (a query's vector did not fit): then all vectors are made anew.
     """
-    if archive.embeddings.database.read_only:
+    if embedded.embeddings.database.read_only:
         return
-    namespace = archive.pages.number()
+    namespace = embedded.number()
     began = time.monotonic()
-    while suspect or archive.embeddings.waiting(namespace):
+    while suspect or embedded.embeddings.waiting(namespace):
         embedder.check(began)
         if not embedder.turn.acquire(blocking=False):
             yield Wait(lambda: time.sleep(_LOOK_S), lambda: asyncio.sleep(_LOOK_S))
             continue
         try:
-            yield from _embed_batch(archive, embedder, namespace, suspect)
+            yield from _embed_batch(embedded.embeddings, embedder, namespace, suspect)
         except ModelError as error:
             embedder.note(error)
             raise
@@ -66,9 +73,8 @@ def embed(archive: Archive, embedder: Embedder, suspect: bool = False) -> Steps[
         suspect = False
 
 
-def _embed_batch(archive: Archive, embedder: Embedder, namespace: int, suspect: bool) -> Steps[None]:
-    store = archive.embeddings
-    last_page, missing = store.missing(namespace, 0 if suspect else _PAGES)
+def _embed_batch(store: EmbeddingStore, embedder: Embedder, namespace: int, suspect: bool) -> Steps[None]:
+    last_page, missing = store.missing(namespace, 0 if suspect else store.subject.batch)
     texts = [text for _, text in missing]
     probing = suspect or store.wants_probe()
     if probing:

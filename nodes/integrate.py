@@ -25,7 +25,7 @@ from .states import ResearcherState
 from .step import Body, Steps
 from .turn import Answerers, in_research, turn
 
-ITEM = "item"  # the tool of hits that are memory items
+ITEM = "items"  # the tool of hits that are memory items
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
 
 

@@ -108,6 +108,10 @@ class Archive:
                 raise
             return as_page(item)
 
+    def number(self) -> int:
+        """The namespace as a number; 0 while it is empty."""
+        return self.pages.number()
+
     def origins(self, page_id: str) -> tuple[str, ...]:
         """The pages behind an id that may be cited: itself, or those that an item comes from."""
         page = self.page(page_id)

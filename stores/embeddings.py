@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -20,7 +21,111 @@ PROBE = "The miller of Viana sold 47 sacks of maize flour in March 2025, and the
 _ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
 _PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
 
+Missing = tuple[int, list[tuple[int, str]]]
+"""How far these go, and `(number, text to embed)` of each."""
 Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is embedded: the passages of pages, or the versions of memory items, each in a table of its own.
+
+    How far a namespace is embedded is counted in what `missing` and `waiting` count in: page numbers, change numbers.
+    """
+
+    name: str
+    table: str
+    key: str
+    """The column with the number of what was embedded."""
+    owner: str
+    """The joins that lead from there to the namespace, which is `owner.namespace`, and leave out what was replaced.
+    Cross joins: SQLite keeps their order, and would else begin at the namespace."""
+    progress: str
+    batch: int
+    """How many pages or versions are embedded in one request."""
+    feed: int
+    """How many new vectors Chroma is fed with at once; until there are so many, a search compares them one by one."""
+    missing: Callable[[sqlite3.Connection, int, int, int], Missing]
+    """Of a namespace, after so far, at most so many."""
+    waiting: Callable[[sqlite3.Connection, int, int], tuple[bool, int]]
+    """Whether a namespace has anything after so far; if it has not, from where to look the next time."""
+
+
+def _missing_passages(db: sqlite3.Connection, namespace: int, after: int, limit: int) -> Missing:
+    """Each passage stands under its page's date and title, as the keyword index reads it too."""
+    pages = db.execute(
+        "SELECT page.seq, title, text, session.time FROM page JOIN session ON session.n = page.session"
+        " WHERE page.namespace = ? AND page.seq > ? ORDER BY page.seq LIMIT ?",
+        (namespace, after, limit),
+    ).fetchall()
+    texts = []
+    for page, title, text, stamp in pages:
+        context = " · ".join(part for part in (show_iso(stamp), title) if part)
+        for seq, start, end in db.execute('SELECT seq, start, "end" FROM passage WHERE page = ? ORDER BY seq', (page,)):
+            texts.append((seq, _under(context, text[start:end])))
+    return (pages[-1][0] if pages else after), texts
+
+
+def _waiting_pages(db: sqlite3.Connection, namespace: int, after: int) -> tuple[bool, int]:
+    found = db.execute("SELECT 1 FROM page WHERE namespace = ? AND seq > ? LIMIT 1", (namespace, after))
+    return found.fetchone() is not None, after
+
+
+def _missing_items(db: sqlite3.Connection, namespace: int, after: int, limit: int) -> Missing:
+    """Versions that still stand, under the date of the event; one that was replaced meanwhile is never paid for."""
+    last = _last_change(db, namespace)  # read first: what comes later is seen the next time
+    versions = db.execute(
+        "SELECT item_version.n, content, time FROM change CROSS JOIN item_version ON item_version.n = change.n"
+        " CROSS JOIN item ON item.seq = item_version.item"
+        " WHERE change.namespace = ? AND change.kind = 'item' AND change.n > ? AND content IS NOT NULL"
+        " AND item_version.version = item.version ORDER BY change.n LIMIT ?",
+        (namespace, after, limit),
+    ).fetchall()
+    newest = versions[-1][0] if versions else after
+    reached = max(last, newest) if len(versions) < limit else newest
+    return reached, [(n, _under(show_iso(stamp), content)) for n, content, stamp in versions]
+
+
+def _waiting_items(db: sqlite3.Connection, namespace: int, after: int) -> tuple[bool, int]:
+    last = _last_change(db, namespace)
+    found = db.execute(
+        "SELECT 1 FROM change WHERE namespace = ? AND kind = 'item' AND n > ? LIMIT 1", (namespace, after)
+    )
+    return found.fetchone() is not None, max(after, last)  # the changes of pages need not be passed over again
+
+
+def _last_change(db: sqlite3.Connection, namespace: int) -> int:
+    return db.execute("SELECT max(n) FROM change WHERE namespace = ?", (namespace,)).fetchone()[0] or 0
+
+
+def _under(context: str, text: str) -> str:
+    return f"[{context}] {text}" if context else text
+
+
+PASSAGES = Subject(
+    name="passages",
+    table="embedding",
+    key="passage",
+    owner="CROSS JOIN passage ON passage.seq = embedding.passage CROSS JOIN page AS owner ON owner.seq = passage.page",
+    progress="embedded",
+    batch=32,
+    feed=1,
+    missing=_missing_passages,
+    waiting=_waiting_pages,
+)
+ITEMS = Subject(
+    name="items",
+    table="item_embedding",
+    key="version",
+    owner="CROSS JOIN change AS owner ON owner.n = item_embedding.version CROSS JOIN item ON item.seq = owner.ref"
+    " CROSS JOIN item_version ON item_version.n = owner.n AND item_version.version = item.version",
+    progress="embedded items",
+    batch=256,
+    feed=256,  # single ones cost 50 ms each at 100,000, and versions that look alike lose each other in HNSW's graph
+    missing=_missing_items,
+    waiting=_waiting_items,
+)
+SUBJECTS = (PASSAGES, ITEMS)
 
 
 def model_name(embeddings: Embeddings) -> str:
@@ -34,15 +139,18 @@ class ModelChanged(ModelReplyError):
 
 
 class EmbeddingStore:
-    """The vectors of one embedding model, of all namespaces. Vectors of two models never meet.
+    """The vectors that one embedding model gave for one subject, of all namespaces. Vectors of two models never meet.
 
     A model may change behind its name. Its vectors are filed under a generation; `renew` begins the next one, and
-    those of the former are gone. The generation is kept in the truth, and other processes see it at their next step.
+    those of the former are gone, of every subject. The generation is kept in the truth, and other processes and the
+    stores of other subjects see it at their next step.
     """
 
-    def __init__(self, database: Database, model: str) -> None:
+    def __init__(self, database: Database, model: str, subject: Subject = PASSAGES) -> None:
         self.database = database
         self.model = model
+        self.subject = subject
+        self._looked: dict[tuple[int, int], int] = {}  # by namespace and generation, how far nothing is missing
         self._asked: dict[int, int] = {}  # by namespace, the generation that the texts of a batch were given out for
         self._probed: int | None = None  # the generation in which this object has seen the probe
         self._doubted: int | None = None  # the generation that does not fit the model
@@ -54,7 +162,8 @@ class EmbeddingStore:
         """The generation, and the number of its newest vector; 0 for none."""
         with self.database.read() as db:
             generation = self._generation(db)
-            row = db.execute("SELECT max(n) FROM embedding WHERE model = ?", (self._label(generation),)).fetchone()
+            table, label = self.subject.table, self._label(generation)
+            row = db.execute(f"SELECT max(n) FROM {table} WHERE model = ?", (label,)).fetchone()
             return generation, row[0] or 0
 
     def dimension(self) -> int | None:
@@ -112,10 +221,12 @@ class EmbeddingStore:
             )
         label = self._label(generation)
         db.execute(_PROBES)
-        db.execute("DELETE FROM embedding WHERE model = ?", (label,))
         db.execute("DELETE FROM probe WHERE model = ?", (label,))
         spaces = [row[0] for row in db.execute("SELECT id FROM namespace")]
-        db.executemany("DELETE FROM mark WHERE name = ?", [(self._progress(n, generation),) for n in spaces])
+        for subject in SUBJECTS:
+            db.execute(f"DELETE FROM {subject.table} WHERE model = ?", (label,))
+            marks = [(f"{subject.progress}:{n}:{label}",) for n in spaces]
+            db.executemany("DELETE FROM mark WHERE name = ?", marks)
         # By the clock, so that a truth restored from a backup does not give a number out a second time.
         following = max(generation + 1, int(time.time()))
         self._advance(db, f"generation:{self.model}", following)
@@ -130,83 +241,90 @@ class EmbeddingStore:
 
     def _dimension(self, db: sqlite3.Connection, generation: int) -> int | None:
         label = self._label(generation)
-        row = db.execute("SELECT length(vector) FROM embedding WHERE model = ? LIMIT 1", (label,)).fetchone()
-        return row[0] // 4 if row else None
+        for subject in SUBJECTS:
+            row = db.execute(f"SELECT length(vector) FROM {subject.table} WHERE model = ? LIMIT 1", (label,)).fetchone()
+            if row:
+                return int(row[0]) // 4
+        return None
 
     # -- embedding what is filed ---------------------------------------------------------------------------
 
-    def missing(self, namespace: int, pages: int) -> tuple[int, list[tuple[int, str]]]:
-        """The next pages without vectors: the seq of the last, and `(passage seq, text to embed)`.
-
-        Each text stands under its page's date and title, as the keyword index reads it too.
-        """
+    def missing(self, namespace: int, limit: int) -> Missing:
+        """The next pages, or versions of items, without vectors, at most so many: how far they go, and their texts."""
         with self.database.read() as db:
             generation = self._asked[namespace] = self._generation(db)
             after = self._mark(db, self._progress(namespace, generation))
-            rows = db.execute(
-                "SELECT page.seq, title, text, session.time FROM page JOIN session ON session.n = page.session"
-                " WHERE page.namespace = ? AND page.seq > ? ORDER BY page.seq LIMIT ?",
-                (namespace, after, pages),
-            ).fetchall()
-            texts = []
-            for page, title, text, time in rows:
-                context = " · ".join(part for part in (show_iso(time), title) if part)
-                for seq, start, end in db.execute(
-                    'SELECT seq, start, "end" FROM passage WHERE page = ? ORDER BY seq', (page,)
-                ):
-                    texts.append((seq, f"[{context}] {text[start:end]}" if context else text[start:end]))
-        return (rows[-1][0] if rows else after), texts
+            return self.subject.missing(db, namespace, after, limit)
 
     def waiting(self, namespace: int) -> bool:
-        """Whether a page of the namespace has no vectors yet."""
+        """Whether a page, or a change of an item, of the namespace has been embedded by nobody yet."""
         with self.database.read() as db:
             return self._waiting(db, namespace, self._generation(db))
 
-    def keep(self, namespace: int, last_page: int, seqs: Sequence[int], vectors: Sequence[Sequence[float]]) -> None:
-        """Write the vectors of some passages and how far the pages are done, in one transaction.
+    def keep(self, namespace: int, reached: int, numbers: Sequence[int], vectors: Sequence[Sequence[float]]) -> None:
+        """Write the vectors of what `missing` gave, and how far that goes, in one transaction.
 
         A batch of another dimension than the vectors on file begins a new generation, and is itself forgotten, as
-        is one that was given out before such a beginning: `missing` then starts from the first page.
+        is one that was given out before such a beginning: `missing` then starts from the beginning.
         `ModelReplyError` for a wrong number of vectors, ragged dimensions, or values that are not finite; nothing
         is written then.
         """
-        matrix = self._checked(seqs, vectors)
+        matrix = self._checked(numbers, vectors)
         with self.database.write() as db:
             generation = self._generation(db)
             if generation != self._asked.get(namespace, generation):
                 return
-            if len(seqs) and self._dimension(db, generation) not in (None, matrix.shape[1]):
+            if len(numbers) and self._dimension(db, generation) not in (None, matrix.shape[1]):
                 self._renew(db)
                 return
-            label = self._label(generation)
+            label, table, key = self._label(generation), self.subject.table, self.subject.key
             db.executemany(
-                "INSERT INTO embedding (model, passage, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                [(label, seq, row.tobytes()) for seq, row in zip(seqs, matrix, strict=True)],
+                f"INSERT INTO {table} (model, {key}, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                [(label, number, row.tobytes()) for number, row in zip(numbers, matrix, strict=True)],
             )
-            self._advance(db, self._progress(namespace, generation), last_page)
+            self._advance(db, self._progress(namespace, generation), reached)
             if self._renewed == generation and not self._waiting(db, namespace, generation):
                 self._renewed = None
 
     # -- read by the indexes -------------------------------------------------------------------------------
 
     def rows(self, generation: int, after: int, limit: int, namespace: int | None = None) -> Rows:
-        """Vectors in the order they were kept: `n`, passage seq, namespace, (rows, dim) float32.
+        """Vectors in the order they were kept: `n`, number of what was embedded, namespace, (rows, dim) float32.
 
-        None for a generation that is gone.
+        None of a generation that is gone, and none of what was replaced meanwhile.
         """
-        condition, values = ("", []) if namespace is None else (" AND page.namespace = ?", [namespace])
+        table = self.subject.table
+        condition, values = ("", []) if namespace is None else (" AND owner.namespace = ?", [namespace])
         with self.database.read() as db:
             found = db.execute(
-                "SELECT embedding.n, passage, page.namespace, vector FROM embedding"
-                " JOIN passage ON passage.seq = embedding.passage JOIN page ON page.seq = passage.page"
-                f" WHERE model = ? AND embedding.n > ?{condition} ORDER BY embedding.n LIMIT ?",
+                f"SELECT {table}.n, {table}.{self.subject.key}, owner.namespace, vector FROM {table} {self.subject.owner}"
+                f" WHERE model = ? AND {table}.n > ?{condition} ORDER BY {table}.n LIMIT ?",
                 (self._label(generation), after, *values, limit),
             ).fetchall()
         numbers, seqs, spaces, blobs = zip(*found, strict=True) if found else ((), (), (), ())
-        matrix = (
-            np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(found), -1) if found else np.zeros((0, 0), "<f4")
-        )
-        return np.array(numbers, np.int64), np.array(seqs, np.int64), np.array(spaces, np.int64), matrix
+        return np.array(numbers, np.int64), np.array(seqs, np.int64), np.array(spaces, np.int64), _matrix(blobs)
+
+    def cosines(self, numbers: Sequence[int], vector: NDArray[np.float32]) -> list[tuple[int, float]]:
+        """`(number, cosine)` of those of these that are embedded, in any order; at most some 30,000 at once.
+
+        `ModelChanged` for a vector of another dimension.
+        """
+        key = self.subject.key
+        with self.database.read() as db:
+            generation = self._generation(db)
+            found = db.execute(
+                f"SELECT {key}, vector FROM {self.subject.table} WHERE model = ?"
+                f" AND {key} IN ({','.join('?' * len(numbers))})",
+                (self._label(generation), *numbers),
+            ).fetchall()
+        matrix = _matrix([blob for _, blob in found])
+        if not len(matrix):
+            return []
+        if matrix.shape[1] != len(vector):
+            raise self.changed(len(vector), generation)
+        lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
+        cosines = np.divide(matrix @ vector, lengths, where=lengths > 0, out=np.zeros(len(matrix), np.float32))
+        return [(number, float(cosine)) for (number, _), cosine in zip(found, cosines, strict=True)]
 
     def mark(self, name: str) -> int:
         """How far a derived index has read these vectors; 0 for one that has not begun."""
@@ -219,12 +337,15 @@ class EmbeddingStore:
             self._advance(db, name, n)
 
     def _progress(self, namespace: int, generation: int) -> str:
-        return f"embedded:{namespace}:{self._label(generation)}"
+        return f"{self.subject.progress}:{namespace}:{self._label(generation)}"
 
     def _waiting(self, db: sqlite3.Connection, namespace: int, generation: int) -> bool:
         after = self._mark(db, self._progress(namespace, generation))
-        found = db.execute("SELECT 1 FROM page WHERE namespace = ? AND seq > ? LIMIT 1", (namespace, after))
-        return found.fetchone() is not None
+        after = max(after, self._looked.get((namespace, generation), 0))
+        waiting, looked = self.subject.waiting(db, namespace, after)
+        if not waiting:
+            self._looked[namespace, generation] = looked
+        return waiting
 
     @staticmethod
     def _mark(db: sqlite3.Connection, name: str) -> int:
@@ -252,6 +373,10 @@ class EmbeddingStore:
         if not np.isfinite(matrix).all():
             raise ModelReplyError(f"{self.model} gave a vector with NaN or infinity; nothing of the batch was kept.")
         return matrix
+
+
+def _matrix(blobs: Sequence[bytes]) -> NDArray[np.float32]:
+    return np.frombuffer(b"".join(blobs), "<f4").reshape(len(blobs), -1) if blobs else np.zeros((0, 0), "<f4")
 
 
 def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:

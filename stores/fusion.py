@@ -11,14 +11,14 @@ SPEAKER_PRIOR = 0.2  # on a sum whose best is about 1; swapped-speaker questions
 LATER_QUERY = 0.9  # a planner lists its surest query first
 PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
 ITEM = 0.35  # for a memory item, beside the passages: it says in short what they say at length
-_BESIDE = ("page_id", "item")  # searches that add to a ranking and take nothing from what the others found
+_BESIDE = ("page_id", "items")  # searches that add to a ranking and take nothing from what the others found
 
 Place = tuple[str, int, int]
 
 
 def weights(lexical: bool) -> dict[str, float]:
     """How much each search counts. Vectors of letters add typo tolerance and no meaning, so they count less."""
-    return {"keyword": 0.75 if lexical else 0.5, "vector": 0.25 if lexical else 0.5, "page_id": PAGE_ID, "item": ITEM}
+    return {"keyword": 0.75 if lexical else 0.5, "vector": 0.25 if lexical else 0.5, "page_id": PAGE_ID, "items": ITEM}
 
 
 def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, float], speaker: str | None) -> list[Hit]:

@@ -68,10 +68,10 @@ class Items:
 
     def by_change(self, numbers: Iterable[int]) -> dict[int, MemoryItem]:
         """Versions by their number, of this namespace and still standing: what is stale or deleted is left out."""
-        wanted = list(numbers)
+        wanted = list(numbers)  # the plus keeps SQLite from walking the whole namespace by its index
         with self.namespace.database.read() as db:
             rows = db.execute(
-                f"{_ITEM} WHERE item.namespace = ? AND item.sketch IS NOT NULL AND item_version.version = item.version"
+                f"{_ITEM} WHERE +item.namespace = ? AND item.sketch IS NOT NULL AND item_version.version = item.version"
                 f" AND item_version.n IN ({','.join('?' * len(wanted))})",
                 (self.namespace.number(db), *wanted),
             ).fetchall()

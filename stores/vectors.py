@@ -18,7 +18,9 @@ class VectorIndex(Protocol):
     """A derived index over an `EmbeddingStore`: it reads what is new by itself, and may be deleted at any time."""
 
     def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
-        """`(passage seq, cosine)` of one namespace, best first, at most `k`; up to date with the truth.
+        """`(number, cosine)` of one namespace, best first, at most `k`; up to date with the truth.
+
+        The number is that of a passage or of a version of an item, as the store's subject is.
 
         `ModelChanged` for a vector of another dimension than those it holds.
         """
@@ -37,21 +39,17 @@ class ExactVectors:
         self._embeddings = embeddings
         self._lock = threading.Lock()
         self._generation = 0
-        self._parts: dict[int, _Scan] = {}
+        self._parts: dict[int, Scan] = {}
 
     def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
-        """`(passage seq, cosine)`, best first; a vector of zeros is like nothing and never found."""
+        """`(number, cosine)`, best first; a vector of zeros is like nothing and never found."""
         with self._lock:
             generation, last = self._embeddings.newest()
             if generation != self._generation:
                 self._generation = generation
                 self._parts.clear()
-            scan = self._parts.setdefault(namespace, _Scan())
-            while scan.read < last:
-                numbers, seqs, _, matrix = self._embeddings.rows(generation, scan.read, BATCH, namespace)
-                if not len(numbers):
-                    break
-                scan.append(int(numbers[-1]), seqs, matrix)
+            scan = self._parts.setdefault(namespace, Scan())
+            scan.catch_up(self._embeddings, generation, last, namespace)
             if scan.dimension not in (None, len(vector)):
                 raise self._embeddings.changed(len(vector), generation)
             return scan.search(vector, k)
@@ -64,20 +62,29 @@ class ExactVectors:
         self._parts.clear()
 
 
-class _Scan:
-    """One namespace: a matrix that doubles when it is full, so that adding stays cheap."""
+class Scan:
+    """Vectors of one namespace: a matrix that doubles when it is full, so that adding stays cheap."""
 
-    def __init__(self) -> None:
-        self.read = 0
+    def __init__(self, after: int = 0) -> None:
+        self._read = after
         self._count = 0
         self._seqs = np.zeros(0, np.int64)
         self._matrix = np.zeros((0, 0), np.float32)
 
     @property
     def dimension(self) -> int | None:
+        """Of the vectors; None while there are none."""
         return self._matrix.shape[1] if self._count else None
 
-    def append(self, last: int, seqs: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
+    def catch_up(self, embeddings: EmbeddingStore, generation: int, last: int, namespace: int) -> None:
+        """Read what was kept up to `last`."""
+        while self._read < last:
+            numbers, seqs, _, matrix = embeddings.rows(generation, self._read, BATCH, namespace)
+            if len(numbers):
+                self._append(seqs, matrix)
+            self._read = int(numbers[-1]) if len(numbers) else last
+
+    def _append(self, seqs: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
         end = self._count + len(seqs)
         if end > len(self._seqs):
             room = max(end, 2 * len(self._seqs))
@@ -89,9 +96,10 @@ class _Scan:
         lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
         self._matrix[self._count : end] = np.divide(matrix, lengths, where=lengths > 0, out=np.zeros_like(matrix))
         self._seqs[self._count : end] = seqs
-        self._count, self.read = end, last
+        self._count = end
 
     def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
+        """`(number, cosine)`, best first, at most `k`."""
         length = float(np.linalg.norm(vector))
         if not self._count or not length:
             return []

@@ -55,7 +55,9 @@ class Reference(InMemoryStore):
 
     def _apply_put_ops(self, put_ops: Any) -> None:
         self._forget_empty()
-        super()._apply_put_ops(put_ops)
+        there = {(namespace, key) for namespace, held in self._data.items() for key in held}
+        # Taking away what is not there must not make its namespace, which would then come first in the order.
+        super()._apply_put_ops({at: op for at, op in put_ops.items() if op.value is not None or at in there})
         self._forget_empty()
 
     def _forget_empty(self) -> None:

@@ -29,7 +29,7 @@ def thinking(server: ModelServer, folder: Path) -> Iterator[Memory]:
     """A memory of one session whose model is a server."""
     server.reset()
     server.set(rounds=1, latency_s=0.0)
-    with Memory.open(folder, model="openai:test", base_url=server.base_url, timeout_s=10) as memory:
+    with Memory.open(folder, model="openai:test", base_url=server.base_url, timeout_s=10, curate=False) as memory:
         memory.memorize(NEWS)
         server.reset()
         yield memory

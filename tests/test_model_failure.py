@@ -44,7 +44,7 @@ def server(running: ModelServer) -> ModelServer:
 
 @pytest.fixture
 def thinking(server: ModelServer, folder: Path) -> Iterator[Memory]:
-    with Memory.open(folder, model="openai:test", base_url=server.base_url, timeout_s=TIMEOUT_S) as memory:
+    with opened(folder, server) as memory:
         memory.memorize(NEWS)
         server.reset()
         yield memory

@@ -337,7 +337,7 @@ async def arun(folder: Path, model: BaseChatModel) -> dict[str, Any]:
 
 
 def outcome(memory: Memory, result: Any) -> dict[str, Any]:
-    ids = [page.id for page in memory.pages()]
+    ids = [*(page.id for page in memory.pages()), *(item.id for item in memory.items())]
     return {
         "memos": [page.memo for page in memory.pages()],
         "context": numbered(result.context),
@@ -373,7 +373,8 @@ def test_a_run_with_a_server_is_replayed_without_it(tmp_path: Path, path: Path) 
         recorded = run(tmp_path / "first", RecordingModel(model=real, path=path))
     assert run(tmp_path / "second", ReplayedModel(path=path)) == recorded
     assert recorded["citations"]
-    assert [line["step"] for line in told(path)] == ["memorize", "memorize", "plan", "integrate", "reflect"]
+    steps = [line["step"] for line in told(path)]
+    assert steps == ["memorize", "curate", "memorize", "curate", "plan", "integrate", "reflect"]
     assert ReplayedModel(path=path).model_name == "gpt-4.1-mini"
     assert "sesame" not in path.read_text()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .integrations.store import MemoryStore
     from .nodes.meter import Budget
     from .nodes.options import Effort, MemorizeOptions, OnModelFailure, Output, ResearchOptions
-    from .nodes.step import Steps
     from .parts import Parts
     from .results import Estimate, Research
     from .tools.editor import Guard, Mode
@@ -252,15 +251,13 @@ class Memory:
 
         `ModelUnavailable` when the embedding model, where one is named, cannot be reached.
         """
-        from .nodes.step import finish
-
-        return finish(self._recalled(_asked(query), _positive(k)))
+        found: list[Hit] = self._parts.hybrid.search(_asked(query), _positive(k))
+        return found
 
     async def arecall(self, query: str, k: int = 10) -> list[Hit]:
         """`recall`, awaited."""
-        from .nodes.step import afinish
-
-        return await afinish(self._recalled(_asked(query), _positive(k)))
+        found: list[Hit] = await self._parts.hybrid.asearch(_asked(query), _positive(k))
+        return found
 
     # -- looking -------------------------------------------------------------------------------------------
 
@@ -420,11 +417,22 @@ class Memory:
         """The compiled graph: `{"question": …}` in, the fields of `Research` out."""
         return self._parts.researcher
 
-    def tools(self) -> list[BaseTool]:
-        """The searches as LangChain tools: search_keyword, search_vector, search_page_id, search_pages."""
-        from .tools.expose import as_tool
+    def tools(
+        self,
+        include: Collection[str] | None = None,
+        *,
+        kinds: Collection[str] | None = None,
+        mode: Mode | None = None,
+    ) -> list[BaseTool]:
+        """LangChain tools over this memory, all or those that `include` names.
 
-        return [as_tool(search) for search in (*self._parts.searches, self._parts.hybrid)]
+        search_pages, search_keyword, search_vector, search_page_id, read_page, research_memory, memory_search, and
+        memory_insert, memory_update, memory_delete. `kinds` and `mode` as for `open`: a model may be allowed less than
+        the memory's owner. A read-only memory has no tool that edits. What they hand out is marked, so that it is not
+        memorized again when it comes back in a transcript.
+        """
+        editor = self._parts.editor_of(kinds=kinds, mode=mode)
+        return self._parts.tools(editor, (self.research, self.aresearch), include)
 
     def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> MemoryStore:
         """A LangGraph store over this memory: `graph.compile(store=memory.as_store())`. `fields` are what a query
@@ -440,9 +448,10 @@ class Memory:
         from .nodes.index import embed
         from .nodes.step import finish
 
-        finish(embed(self._parts.archive, self._parts.embedder))
-        self._parts.archive.catch_up()
-        self._parts.archive.vectors.catch_up()
+        for embedded in (self._parts.archive, self._parts.item_index):
+            finish(embed(embedded, self._parts.embedder))
+            embedded.catch_up()
+            embedded.vectors.catch_up()
 
     async def aflush(self) -> None:
         """`flush`, awaited."""
@@ -485,21 +494,6 @@ class Memory:
         result = Research.from_state(state, answered=options.answer)
         self._parts.experience.add(result.usage.steps)
         return result
-
-    def _recalled(self, query: str, k: int) -> Steps[list[Hit]]:
-        from .nodes.index import embed
-        from .nodes.step import Wait
-        from .stores.embeddings import ModelChanged
-
-        parts = self._parts
-        searching = Wait(lambda: parts.hybrid.search(query, k), lambda: parts.hybrid.asearch(query, k))
-        yield from embed(parts.archive, parts.embedder)
-        try:
-            found: list[Hit] = yield searching
-        except ModelChanged:
-            yield from embed(parts.archive, parts.embedder, suspect=True)
-            found = yield searching
-        return found
 
     def _meant(self, item_id: str) -> MemoryItem | None:
         return self._parts.items.core() if item_id == "core" else self._parts.items.found(item_id)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from .estimate import Experience, Reckoner
+from .fresh import FreshSearch
 from .graphs.memorizer import memorizer
 from .graphs.researcher import researcher
 from .models import chat_model, embedding_model
@@ -18,29 +19,35 @@ from .nodes.options import MemorizeOptions, ResearchOptions
 from .nodes.rules.answerer import Rules
 from .nodes.turn import Answerers
 from .stores.archive import Archive
-from .stores.chroma import OwnedChroma
+from .stores.chroma import ChromaFolder, OwnedChroma
 from .stores.connection import Database
-from .stores.embeddings import EmbeddingStore, model_name
+from .stores.embeddings import ITEMS, EmbeddingStore, model_name
 from .stores.errors import BadInput
 from .stores.fusion import weights
 from .stores.hashing import HashedEmbeddings
+from .stores.item_index import ItemIndex
 from .stores.items import Items
 from .stores.namespace import Namespace
 from .stores.proposals import Proposals
 from .stores.records import KINDS, MemoryItem
 from .tools.editor import CORE_TOKENS, Editor, Guard, Mode, checked_kinds
 from .tools.hybrid import HybridSearch
+from .tools.items import ItemSearch
 from .tools.keyword import KeywordSearch
+from .tools.memory_tools import make_tools
 from .tools.page_id import PageIdSearch
+from .tools.recall_items import ItemRecall
 from .tools.vector import VectorSearch
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
+_LIKE_CHARS = 4000  # of a page, by which the items that are like it are found
 MEMORIZE_STEPS = ("memorize", "curate")
 RESEARCH_STEPS = ("plan", "integrate", "conclude", "reflect", "answer")
 STEPS = (*MEMORIZE_STEPS, *RESEARCH_STEPS)
@@ -104,6 +111,7 @@ class Parts:
 
     database: Database
     archive: Archive
+    item_index: ItemIndex
     embedder: Embedder
     answerers: Answerers
     editing: EditRules
@@ -127,15 +135,17 @@ class Parts:
         embedder = models.embedder()
         by_step = models.by_step()
         database = Database(folder, create=create)
-        store = EmbeddingStore(database, embedder.name)
+        chroma = ChromaFolder(folder)
+        passages, items = EmbeddingStore(database, embedder.name), EmbeddingStore(database, embedder.name, ITEMS)
         try:
-            archive = Archive(Namespace(database, namespace), store, OwnedChroma(store, folder))
+            archive = Archive(Namespace(database, namespace), passages, OwnedChroma(passages, chroma))
         except BaseException:
             database.close()
             raise
         return cls(
             database=database,
             archive=archive,
+            item_index=ItemIndex(archive.items, items, OwnedChroma(items, chroma)),
             embedder=embedder,
             answerers=Answerers(by_step, Rules(archive)),
             editing=editing,
@@ -146,7 +156,7 @@ class Parts:
     @cached_property
     def items(self) -> Items:
         """The memory items of the namespace."""
-        return Items(self.archive.pages.namespace)
+        return self.archive.items
 
     @cached_property
     def proposals(self) -> Proposals:
@@ -185,10 +195,32 @@ class Parts:
         )
 
     @cached_property
-    def hybrid(self) -> HybridSearch:
+    def hybrid(self) -> FreshSearch:
         """What `recall` runs."""
         keyword, vector, _ = self.searches
-        return HybridSearch(self.archive, keyword, vector, self.weights)
+        hybrid = HybridSearch(self.archive, keyword, vector, self.weights)
+        return FreshSearch(hybrid, self.archive, self.embedder)
+
+    @cached_property
+    def item_search(self) -> FreshSearch:
+        """The search over memory items."""
+        return FreshSearch(self._items_as_they_are, self.item_index, self.embedder)
+
+    @cached_property
+    def _items_as_they_are(self) -> Any:
+        return ItemSearch(self.items, self.item_index, self.embedder, self.weights)
+
+    def tools(self, editor: Editor | None, research: Any, include: Collection[str] | None) -> list[BaseTool]:
+        """Every tool over this memory, or those that are named."""
+        keyword, vector, page_id = self.searches
+        return make_tools(
+            searches=(keyword, FreshSearch(vector, self.archive, self.embedder), page_id, self.hybrid),
+            page=self.archive.page,
+            research=research,
+            items=self.item_search,
+            editor=editor,
+            include=include,
+        )
 
     @cached_property
     def memorizer(self) -> Graph:
@@ -199,7 +231,8 @@ class Parts:
 
     def related(self, text: str, k: int) -> list[MemoryItem]:
         """The items that share words with a text, best first."""
-        return []
+        found = self._items_as_they_are.search(text[:_LIKE_CHARS], method="keyword", k=k)
+        return [hit.item for hit in found]
 
     @cached_property
     def researcher(self) -> Graph:
@@ -219,7 +252,15 @@ class Parts:
 
     def researcher_of(self, answerers: Answerers) -> Graph:
         """The Researcher, its steps answered by somebody."""
-        return researcher(self.archive, self.searches, self.embedder, answerers, self.weights, self.research_options)
+        return researcher(
+            self.archive,
+            self.searches,
+            ItemRecall(self.archive, self.item_search),
+            self.embedder,
+            answerers,
+            self.weights,
+            self.research_options,
+        )
 
     @property
     def waits_for_memos(self) -> bool:
@@ -229,4 +270,5 @@ class Parts:
     def close(self) -> None:
         """Let go of every file and lock; what the vector index has not read, its next owner reads."""
         self.archive.vectors.close()
+        self.item_index.vectors.close()
         self.database.close()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import looking, memorize, research
+from . import items, looking, memorize, research
 
 app = typer.Typer(
     help="Just-in-time memory for agents: it keeps every session word for word, and thinks when somebody asks.",
@@ -47,6 +47,15 @@ app.command(epilog=memorize.EXAMPLES, short_help="Keep sessions from files, fold
 app.command(epilog=research.EXAMPLES, short_help="Answer a question with a small, cited context.")(research.research)
 app.command(epilog=looking.RECALL_EXAMPLES, short_help="Find passages, with no model call.")(looking.recall)
 app.command(epilog=looking.PAGES_EXAMPLES, short_help="List the pages, or read one.")(looking.pages)
+app.command(epilog=items.ITEMS_EXAMPLES, short_help="List what is held worth knowing.")(items.items)
+app.command(epilog=items.REMEMBER_EXAMPLES, short_help="Keep one thing worth knowing.")(items.remember)
+app.command(epilog=items.EDIT_EXAMPLES, short_help="Change an item, or the core paragraph.")(items.edit)
+app.command(epilog=items.DELETE_EXAMPLES, short_help="Take an item away.")(items.delete)
+app.command(epilog=items.HISTORY_EXAMPLES, short_help="Show every version of an item.")(items.history)
+app.command(epilog=items.UNDO_EXAMPLES, short_help="Take a change back.")(items.undo)
+app.command(epilog=items.PROPOSALS_EXAMPLES, short_help="List the edits that wait for a yes, or decide one.")(
+    items.proposals
+)
 app.command(epilog=looking.STATS_EXAMPLES, short_help="Count what is kept.")(looking.stats)
 app.command(epilog=looking.GRAPH_EXAMPLES, short_help="Draw the two graphs as Mermaid.")(looking.graph)
 app.command(epilog=looking.DEMO_EXAMPLES, short_help="A sample history and six questions.")(looking.demo)

@@ -1,0 +1,126 @@
+"""All tools of a memory, bound to it (`make_tools`), or finding it when they are called (`make_memory_tools`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Protocol
+
+from langchain_core.messages import ToolCall, ToolMessage
+from langchain_core.tools import BaseTool, ToolException
+from langgraph.runtime import Runtime, get_runtime
+
+from ..stores.errors import BadInput
+from ..stores.records import Page
+from .ask_memory import ASK, Researchers, ask_tool
+from .edit_items import edit_specs, edit_tools
+from .editor import Editor
+from .expose import AsWritten, Named, PageSearch, Spec, Told, as_tool, expose, search_spec
+from .find_items import FIND, ItemSearch, find_tool
+from .hybrid import HybridSearch
+from .keyword import KeywordSearch
+from .page_id import PageIdSearch
+from .read_pages import READ, read_tool
+from .vector import VectorSearch
+
+_PAGE_SEARCHES: tuple[Named, ...] = (KeywordSearch, VectorSearch, PageIdSearch, HybridSearch)
+_SPECS = {spec.name: spec for spec in (*map(search_spec, _PAGE_SEARCHES), READ, ASK, FIND, *edit_specs())}
+TOOLS = tuple(_SPECS)
+"""The name of every tool, in the order in which they are handed out."""
+USUAL = tuple(name for name in TOOLS if name not in ("search_keyword", "search_vector", "search_page_id"))
+"""Those that an agent needs: `search_pages` searches as the three others do together."""
+
+
+def make_tools(
+    *,
+    searches: Iterable[PageSearch] = (),
+    page: Callable[[str], Page] | None = None,
+    research: Researchers | None = None,
+    items: ItemSearch | None = None,
+    editor: Editor | None = None,
+    include: Collection[str] | None = None,
+) -> list[BaseTool]:
+    """A tool for everything that is given, in the order of `TOOLS`; of these only those that `include` names.
+
+    `BadInput` for a name in `include` that is no tool, or none of what is given: an editor that may not write has none.
+    """
+    made = [as_tool(search) for search in searches]
+    made += [read_tool(page)] if page else []
+    made += [ask_tool(research)] if research else []
+    made += [find_tool(items)] if items else []
+    made += edit_tools(editor) if editor else []
+    return [tool for tool in made if tool.name in _named(include, [tool.name for tool in made])]
+
+
+class HasTools(Protocol):
+    """A memory, as far as it is needed here."""
+
+    def tools(self) -> list[BaseTool]: ...
+
+
+def make_memory_tools(include: Collection[str] | None = None) -> list[BaseTool]:
+    """Tools that belong to no memory yet, to build an agent from: each call goes to the memory of the graph's run.
+
+    That is the run's context, if it is a memory, or its `memory` (a key or an attribute); else the `memory` of the
+    store that the graph was compiled with. The model has no say in it. `include`: names of `TOOLS`; without it `USUAL`.
+    """
+    chosen = _named(USUAL if include is None else include, TOOLS)
+    return [_finding(spec) for name, spec in _SPECS.items() if name in chosen]
+
+
+def _named(include: Collection[str] | None, there: Collection[str]) -> Collection[str]:
+    chosen = there if include is None else [include] if isinstance(include, str) else include
+    if unknown := [name for name in chosen if name not in there]:
+        raise BadInput(f"There is no tool {unknown[0]!r} here; there are {', '.join(there)}.")
+    return chosen
+
+
+def _finding(spec: Spec) -> BaseTool:
+    def run(given: Any) -> Told:
+        return _answered(_tool_of_the_run(spec.name).invoke(_call(spec, given)))
+
+    async def arun(given: Any) -> Told:
+        return _answered(await _tool_of_the_run(spec.name).ainvoke(_call(spec, given)))
+
+    return expose(spec, run, arun, AsWritten)
+
+
+def _call(spec: Spec, given: Any) -> ToolCall:
+    """A bare text is the first argument, as LangChain has it."""
+    arguments = given if isinstance(given, dict) else {next(iter(spec.form.model_fields)): given}
+    return ToolCall(name=spec.name, args=arguments, id=spec.name, type="tool_call")
+
+
+def _answered(message: ToolMessage) -> Told:
+    if message.status == "error":
+        raise ToolException(message.text)
+    return message.text, message.artifact
+
+
+def _tool_of_the_run(name: str) -> BaseTool:
+    tools = _memory_of_the_run().tools()
+    for tool in tools:
+        if tool.name == name:
+            return tool
+    raise ToolException(f"This memory has no {name}; it has {', '.join(tool.name for tool in tools)}.")
+
+
+def _memory_of_the_run() -> HasTools:
+    runtime = _runtime()
+    if runtime is not None:
+        context = runtime.context
+        inside = context.get("memory") if isinstance(context, Mapping) else getattr(context, "memory", None)
+        there: tuple[Any, ...] = (inside, context, getattr(runtime.store, "memory", None))
+        for memory in there:
+            if callable(getattr(memory, "tools", None)):
+                found: HasTools = memory
+                return found
+    raise ToolException(
+        "There is no memory here: run the graph with context={'memory': memory}, or compile it with a store that has one."
+    )
+
+
+def _runtime() -> Runtime[Any] | None:
+    try:
+        return get_runtime()
+    except (RuntimeError, KeyError):  # called outside of any graph
+        return None

@@ -1,0 +1,43 @@
+"""Read a page whole, as a tool: `read_page`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel, Field
+
+from ..stores.errors import UnknownRecord
+from ..stores.recalled import mark
+from ..stores.records import Page
+from .expose import Spec, Told, expose
+
+
+class ReadInput(BaseModel):
+    """What a model gives to `read_page`."""
+
+    page_id: str = Field(min_length=1, max_length=200, description="The id of the page, such as 0m7vntb32623.")
+
+
+READ = Spec(
+    "read_page",
+    "Read a page of the memory whole, word for word, with when it was and who spoke. Give its id.",
+    ReadInput,
+)
+
+
+def read_tool(page: Callable[[str], Page]) -> BaseTool:
+    """`read_page` over whatever gives a page by its id, or raises `UnknownRecord`."""
+
+    def run(page_id: str) -> Told:
+        try:
+            found = page(page_id.strip())
+        except UnknownRecord as unknown:
+            return str(unknown), None
+        return mark(f"[{found.id}] {found.header}\n\n{found.text}"), found
+
+    async def arun(page_id: str) -> Told:
+        return await asyncio.to_thread(run, page_id)
+
+    return expose(READ, run, arun)
