@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -53,8 +54,11 @@ class Asking(TypedDict, total=False):
 class Memory:
     """Open it with `Memory.open(…)`. Thread-safe; several processes may have the same memory open."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, root: Memory | None = None) -> None:
         self._parts = parts
+        self._root = root
+        self._others: dict[str, Memory] = {}
+        self._lock = threading.Lock()
 
     @classmethod
     def open(
@@ -129,6 +133,22 @@ class Memory:
         )
         return cls(parts)
 
+    @property
+    def namespace(self) -> str:
+        """Whose memory this is, of those in the folder."""
+        return self._parts.archive.pages.namespace.name
+
+    def of(self, namespace: str) -> Memory:
+        """The memory of another namespace in the same folder, with the same models and options; made once for each
+        name. It shares files and indexes with this one, and is closed with it."""
+        root = self._root or self
+        if namespace == root.namespace:
+            return root
+        with root._lock:
+            if namespace not in root._others:
+                root._others[namespace] = type(self)(root._parts.of(namespace), root)
+            return root._others[namespace]
+
     # -- keeping -------------------------------------------------------------------------------------------
 
     def memorize(self, session: SessionLike) -> Filed:
@@ -138,6 +158,19 @@ class Memory:
     async def amemorize(self, session: SessionLike) -> Filed:
         """`memorize`, awaited."""
         return _filed(await self.memorizer.ainvoke({"session": session}))
+
+    def accept(self, session: SessionLike) -> str:
+        """Put a session into the journal, durable when this returns, and think later: `resume()` files it.
+
+        Gives the id of the session. One that is there already stays as it is.
+        """
+        from .nodes.accept import plain
+
+        return self._parts.archive.journal.accept(**plain(session)).session_id
+
+    async def aaccept(self, session: SessionLike) -> str:
+        """`accept`, awaited."""
+        return await asyncio.to_thread(self.accept, session)
 
     def memorize_many(
         self,
@@ -458,8 +491,10 @@ class Memory:
         await asyncio.to_thread(self.flush)
 
     def close(self) -> None:
-        """Let go of every file and lock; using the memory afterwards raises `StoreClosed`."""
-        self._parts.close()
+        """Let go of every file and lock; using the memory afterwards raises `StoreClosed`. One that came from `of` is
+        closed with the memory that it came from, and not before."""
+        if self._root is None:
+            self._parts.close()
 
     async def aclose(self) -> None:
         """`close`, awaited."""

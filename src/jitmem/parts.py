@@ -153,6 +153,13 @@ class Parts:
             research_options=research_options,
         )
 
+    def of(self, namespace: str) -> Parts:
+        """The same for another namespace of the same folder: database, vector indexes and models are shared."""
+        archive = Archive(Namespace(self.database, namespace), self.archive.embeddings, self.archive.vectors)
+        index = ItemIndex(archive.items, self.item_index.embeddings, self.item_index.vectors)
+        answerers = Answerers(self.answerers.by_step, Rules(archive))
+        return replace(self, archive=archive, item_index=index, answerers=answerers)
+
     @cached_property
     def items(self) -> Items:
         """The memory items of the namespace."""
