@@ -62,7 +62,7 @@ def vector(memory: Memory, questions: Sequence[str]) -> list[Figure]:
     parts = memory._parts
     chroma, exact = parts.archive.vectors, ExactVectors(parts.archive.embeddings)
     namespace = parts.archive.pages.number()
-    asked = [np.array(parts.embeddings.embed_query(question), np.float32) for question in questions]
+    asked = [np.array(parts.embedder.embed_query(question), np.float32) for question in questions]
     found = [{seq for seq, _ in chroma.search(one, _NEIGHBOURS, namespace)} for one in asked]
     right = [{seq for seq, _ in exact.search(one, _NEIGHBOURS, namespace)} for one in asked]
     shares = [len(some & all_) / len(all_) for some, all_ in zip(found, right, strict=True) if all_]

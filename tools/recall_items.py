@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from ..stores.errors import ModelError
 from ..stores.records import Hit, MemoryItem
 from .items import ItemHit
 
+_SPEAKER = re.compile(r"^[^:\n]{1,40}: ")
 _MOST = 20  # items that answer a query
 
 
@@ -28,9 +30,10 @@ class ItemRecall:
     name = "items"
     description = "Search the memories that are kept beside the pages."
 
-    def __init__(self, archive: Archive, items: Searching) -> None:
+    def __init__(self, archive: Archive, items: Searching, method: str = "hybrid") -> None:
         self._archive = archive
         self._items = items
+        self._method = method
 
     def search(self, query: str, k: int) -> list[Hit]:
         """Best first, at most 20; an item is one passage. Not those that only repeat a passage word for word.
@@ -40,7 +43,7 @@ class ItemRecall:
         if not self._any():
             return []
         try:
-            return self._hits(self._items.search(query, k=min(k, _MOST)))
+            return self._hits(self._items.search(query, k=min(k, _MOST), method=self._method))
         except ModelError:
             return self._hits(self._items.search(query, k=min(k, _MOST), method="keyword"))
 
@@ -49,12 +52,14 @@ class ItemRecall:
         if not await asyncio.to_thread(self._any):
             return []
         try:
-            return self._hits(await self._items.asearch(query, k=min(k, _MOST)))
+            return self._hits(await self._items.asearch(query, k=min(k, _MOST), method=self._method))
         except ModelError:
             return self._hits(await self._items.asearch(query, k=min(k, _MOST), method="keyword"))
 
     def _any(self) -> bool:
-        return bool(self._archive.items.counts().keys() - {"core"})
+        return bool(
+            self._archive.items.items(kind="semantic", limit=1) or self._archive.items.items(kind="episodic", limit=1)
+        )
 
     def _hits(self, found: Sequence[ItemHit]) -> list[Hit]:
         return [
@@ -64,4 +69,5 @@ class ItemRecall:
         ]
 
     def _repeats(self, item: MemoryItem) -> bool:
-        return any(item.content in self._archive.page(page_id).text for page_id in item.page_ids)
+        said = _SPEAKER.sub("", item.content)  # the rules put the speaker before a sentence
+        return any(said in self._archive.page(page_id).text for page_id in item.page_ids)

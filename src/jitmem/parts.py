@@ -190,7 +190,12 @@ class Parts:
     @cached_property
     def weights(self) -> dict[str, float]:
         """How much each search counts with these embeddings."""
-        return weights(lexical=bool(getattr(self.embedder.inner, "lexical", False)))
+        return weights(lexical=self._lexical)
+
+    @property
+    def _lexical(self) -> bool:
+        """Whether the vectors are of letters, which add typo tolerance to the words and no meaning."""
+        return bool(getattr(self.embedder.inner, "lexical", False))
 
     @cached_property
     def searches(self) -> tuple[KeywordSearch, VectorSearch, PageIdSearch]:
@@ -262,7 +267,7 @@ class Parts:
         return researcher(
             self.archive,
             self.searches,
-            ItemRecall(self.archive, self.item_search),
+            ItemRecall(self.archive, self.item_search, "keyword" if self._lexical else "hybrid"),
             self.embedder,
             answerers,
             self.weights,
