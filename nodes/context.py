@@ -131,6 +131,8 @@ def _titled(page_id: str, time: datetime | None) -> str:
 
 def _head(page: Page) -> str:
     """The line above a page's passages: its id, by which it can be opened, and when it was."""
+    if not page.session_id:
+        return f"# {page.id} {page.header}"  # a memory item says so
     return _titled(page.id, page.time)
 
 

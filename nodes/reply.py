@@ -42,7 +42,7 @@ def parse(reply: AIMessage, answer: type[A]) -> A:
             except ValidationError as error:
                 first = error.errors(include_url=False)[0]
                 problem = f"{'.'.join(str(part) for part in first['loc']) or 'The object'}: {first['msg']}."
-    if _stop_reason(reply) in ("length", "max_tokens", "MAX_TOKENS"):
+    if _is_cut(reply):
         problem = f"The reply was cut off at the model's limit. Be much shorter. {problem}"
     raise Unreadable(problem)
 
@@ -59,7 +59,7 @@ def parse_calls(reply: AIMessage, answer: type[A], method: str) -> A:
         calls.append({"name": broken["name"] or "", "args": found[0] if found else {}})
     if calls:
         return answer.model_validate({"calls": calls})
-    if method == "prompt" or _objects(text):
+    if method == "prompt" or _objects(text) or _is_cut(reply):
         return parse(reply, answer)
     return answer.model_validate({"calls": []})
 
@@ -77,6 +77,10 @@ def _check_refusal(reply: AIMessage, text: str) -> None:
 def _stop_reason(reply: AIMessage) -> Any:
     metadata = reply.response_metadata
     return metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
+
+
+def _is_cut(reply: AIMessage) -> bool:
+    return _stop_reason(reply) in ("length", "max_tokens", "MAX_TOKENS")
 
 
 def _said(text: str) -> str:

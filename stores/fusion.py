@@ -10,7 +10,7 @@ from .records import Hit
 SPEAKER_PRIOR = 0.2  # on a sum whose best is about 1; swapped-speaker questions forbid a filter
 LATER_QUERY = 0.9  # a planner lists its surest query first
 PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
-ITEM = 0.35  # for a memory item, beside the passages: it says in short what they say at length
+ITEM = 0.6  # for a memory item, beside the passages: it says in short what they say at length
 _BESIDE = ("page_id", "items")  # searches that add to a ranking and take nothing from what the others found
 
 Place = tuple[str, int, int]

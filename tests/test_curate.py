@@ -284,3 +284,60 @@ def test_a_session_of_nothing_but_recalled_text_is_a_page_without_passages(memor
     memory.memorize(mark("Ana: I live in Porto."))
     assert memory.stats()["pages"] == 1
     assert memory.research("Where does Ana live?").stopped == "no_evidence"
+
+
+# -- in research ---------------------------------------------------------------------------------------------
+
+
+def test_an_item_that_somebody_wrote_answers_a_question_and_is_cited(memory: Memory) -> None:
+    filed = memory.memorize("Ana: The trams were full today.")
+    item = memory.remember("Ana lives in Lisbon.").item
+    assert item is not None
+    result = memory.research("Where does Ana live?", output="integration")
+    assert (item.id, "Ana lives in Lisbon.") in [(cited.page_id, cited.quote) for cited in result.citations]
+    assert memory.page(item.id).text == item.content
+    assert set(result.page_ids) <= set(filed.page_ids)
+    assert "semantic memory" in memory.research("Ana trams", output="snippets").context
+
+
+def test_the_core_is_found_too(memory: Memory) -> None:
+    memory.edit("core", "Ana has a dog called Rex.")
+    assert "Rex" in memory.research("What is Ana's dog called?", output="integration").context
+
+
+def test_an_item_that_repeats_a_passage_is_not_shown_twice(memory: Memory) -> None:
+    memory.memorize(NEWS)
+    assert memory.items()
+    assert memory.research("Where does Ana live?").context.count("I live in Porto.") == 1
+
+
+def test_an_item_leads_to_the_pages_that_it_comes_from(folder: Path) -> None:
+    turn = calls(("memory_insert", {"kind": "semantic", "content": "Ana's home is by the river Douro."}))
+    with scripted(folder, turn) as memory:
+        page_ids = memory.memorize(NEWS).page_ids
+        result = memory.research("Which river is Ana's home by?")
+        assert "river Douro" in result.context
+        assert result.page_ids == page_ids
+
+
+def test_an_older_session_that_comes_later_changes_nothing_newer(memory: Memory) -> None:
+    memory.memorize(NEWS)
+    memory.memorize(Session(id="old", time="2020-01-01", text="Ana: I live in Viana.\nBen: Good."))
+    assert said(memory, "semantic") == ["Ana: I live in Porto."]
+    assert said(memory, "core") == ["Ana: I live in Porto."]
+
+
+def test_a_memory_that_may_not_be_edited_asks_no_model_for_edits(folder: Path) -> None:
+    model = ScriptedModel(lines={"memorize": [MEMO]})
+    with Memory.open(folder, memorizer_model=model, mode="read_only") as memory:
+        memory.memorize(NEWS)
+        assert not any(tool.name.startswith("memory_i") for tool in memory.tools(mode="write"))
+
+
+def test_a_turn_of_calls_that_was_cut_off_is_asked_for_again(folder: Path) -> None:
+    cut = AIMessage("I will now", response_metadata={"finish_reason": "length"})
+    turn = calls(("memory_insert", {"kind": "semantic", "content": "Ana bakes."}))
+    lines = {"memorize": [MEMO], "curate": [cut, turn]}
+    with Memory.open(folder, memorizer_model=ScriptedModel(lines=lines)) as memory:
+        memory.memorize(NEWS)
+        assert said(memory) == ["Ana bakes."]

@@ -104,5 +104,5 @@ def test_the_one_speaker_whom_a_question_names(text: str, speaker: str | None) -
 
 
 def test_vectors_of_letters_count_less_than_vectors_of_meaning() -> None:
-    assert weights(lexical=True) == {"keyword": 0.75, "vector": 0.25, "page_id": 0.6, "items": 0.35}
-    assert weights(lexical=False) == {"keyword": 0.5, "vector": 0.5, "page_id": 0.6, "items": 0.35}
+    assert weights(lexical=True) == {"keyword": 0.75, "vector": 0.25, "page_id": 0.6, "items": 0.6}
+    assert weights(lexical=False) == {"keyword": 0.5, "vector": 0.5, "page_id": 0.6, "items": 0.6}

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..stores.archive import Archive
-from ..stores.errors import ModelError
 from ..stores.records import Hit, MemoryItem
 from .items import ItemHit
 
@@ -25,7 +24,7 @@ class Searching(Protocol):
 
 
 class ItemRecall:
-    """Finds semantic and episodic items; the core paragraph is shown to every plan anyway."""
+    """Finds items of every kind, by words alone or by likeness as well."""
 
     name = "items"
     description = "Search the memories that are kept beside the pages."
@@ -36,38 +35,28 @@ class ItemRecall:
         self._method = method
 
     def search(self, query: str, k: int) -> list[Hit]:
-        """Best first, at most 20; an item is one passage. Not those that only repeat a passage word for word.
-
-        By words alone where the embedding model fails: the search of the passages says that it did.
-        """
+        """Best first, at most 20; an item is one passage. Not those that only repeat passages word for word."""
         if not self._any():
             return []
-        try:
-            return self._hits(self._items.search(query, k=min(k, _MOST), method=self._method))
-        except ModelError:
-            return self._hits(self._items.search(query, k=min(k, _MOST), method="keyword"))
+        return self._hits(self._items.search(query, k=min(k, _MOST), method=self._method))
 
     async def asearch(self, query: str, k: int) -> list[Hit]:
         """`search`, the embedding awaited."""
         if not await asyncio.to_thread(self._any):
             return []
-        try:
-            return self._hits(await self._items.asearch(query, k=min(k, _MOST), method=self._method))
-        except ModelError:
-            return self._hits(await self._items.asearch(query, k=min(k, _MOST), method="keyword"))
+        return self._hits(await self._items.asearch(query, k=min(k, _MOST), method=self._method))
 
     def _any(self) -> bool:
-        return bool(
-            self._archive.items.items(kind="semantic", limit=1) or self._archive.items.items(kind="episodic", limit=1)
-        )
+        return bool(self._archive.items.items(limit=1))
 
     def _hits(self, found: Sequence[ItemHit]) -> list[Hit]:
         return [
             Hit(hit.item.id, 0, len(hit.item.content), hit.item.content, self.name, hit.score)
             for hit in found
-            if hit.item.kind != "core" and not self._repeats(hit.item)
+            if not self._repeats(hit.item)
         ]
 
     def _repeats(self, item: MemoryItem) -> bool:
-        said = _SPEAKER.sub("", item.content)  # the rules put the speaker before a sentence
-        return any(said in self._archive.page(page_id).text for page_id in item.page_ids)
+        pages = [self._archive.page(page_id).text for page_id in item.page_ids]
+        lines = [_SPEAKER.sub("", line) for line in item.content.splitlines()]  # rules put the speaker before it
+        return bool(pages) and all(any(line in text for text in pages) for line in lines)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ...stores.archive import Archive
 from ...stores.records import MemoryItem
-from ...stores.times import spans
+from ...stores.times import clock, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
 
 _MOST = 6  # of a kind, from one page
@@ -53,6 +53,8 @@ def curate(archive: Archive, question: CurateQuestion) -> Curation:
         when = _dated(sentence)
         if slot is not None:
             old = _holder(question.items, speaker, slot)
+            if _is_older(question.page.time, old):
+                continue
             facts[f"{speaker} {slot}"] = _edit(old, content, question.page.time)
             if slot in _IN_CORE:
                 core[(speaker, slot)] = content
@@ -99,6 +101,11 @@ def _holder(items: Sequence[MemoryItem], speaker: str, slot: str) -> MemoryItem 
         if item.kind == "semantic" and item.content.startswith(f"{speaker}: ") and _slot(item.content) == slot:
             return item
     return None
+
+
+def _is_older(time: datetime | None, old: MemoryItem | None) -> bool:
+    """Whether what is known is of a later session than the page: sessions need not come in order."""
+    return old is not None and old.time is not None and time is not None and clock(time) < clock(old.time)
 
 
 def _lines(core: str) -> dict[tuple[str, str], str]:

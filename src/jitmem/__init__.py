@@ -30,7 +30,20 @@ if TYPE_CHECKING:
         StoreReadOnly,
         UnknownRecord,
     )
-    from .stores.records import Citation, Filed, Hit, Page, Passage, Session, Usage
+    from .stores.records import (
+        Citation,
+        Edit,
+        Filed,
+        Hit,
+        MemoryItem,
+        Outcome,
+        Page,
+        Passage,
+        Proposal,
+        Session,
+        Usage,
+    )
+    from .tools.memory_tools import make_memory_tools
 
 __version__ = "0.1.0"
 
@@ -39,12 +52,14 @@ __all__ = [
     "BatchIncomplete",
     "Budget",
     "Citation",
+    "Edit",
     "Estimate",
     "Filed",
     "Hit",
     "JitmemError",
     "MemorizeOptions",
     "Memory",
+    "MemoryItem",
     "MemoryNotFound",
     "MissingPackage",
     "ModelError",
@@ -52,9 +67,11 @@ __all__ = [
     "ModelReplyError",
     "ModelUnavailable",
     "NotOurStore",
+    "Outcome",
     "Page",
     "Passage",
     "PromptTooLong",
+    "Proposal",
     "Research",
     "ResearchOptions",
     "Session",
@@ -66,6 +83,7 @@ __all__ = [
     "StoreReadOnly",
     "UnknownRecord",
     "Usage",
+    "make_memory_tools",
 ]
 
 _HOME = {
@@ -73,7 +91,23 @@ _HOME = {
     "Budget": "nodes.meter",
     **dict.fromkeys(("Estimate", "Research"), "results"),
     **dict.fromkeys(("MemorizeOptions", "ResearchOptions"), "nodes.options"),
-    **dict.fromkeys(("Citation", "Filed", "Hit", "Page", "Passage", "Session", "Usage"), "stores.records"),
+    **dict.fromkeys(
+        (
+            "Citation",
+            "Edit",
+            "Filed",
+            "Hit",
+            "MemoryItem",
+            "Outcome",
+            "Page",
+            "Passage",
+            "Proposal",
+            "Session",
+            "Usage",
+        ),
+        "stores.records",
+    ),
+    "make_memory_tools": "tools.memory_tools",
 }
 
 

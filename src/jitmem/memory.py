@@ -112,6 +112,7 @@ class Memory:
             "before_write": before_write,
             "core_tokens": core_tokens,
         }
+        nothing_to_edit = mode == "read_only" or (kinds is not None and not list(kinds))
         failing = {"on_model_failure": None if on_model_failure == "raise" else on_model_failure}
         parts = Parts.open(
             Path(path),
@@ -128,7 +129,9 @@ class Memory:
             ),
             create=create,
             editing=EditRules(**{name: value for name, value in editing.items() if value is not None}),
-            memorize_options=changed(memorize_options or MemorizeOptions(), {**failing, "curate": curate}),
+            memorize_options=changed(
+                memorize_options or MemorizeOptions(), {**failing, "curate": False if nothing_to_edit else curate}
+            ),
             research_options=changed(research_options or ResearchOptions(), failing),
         )
         return cls(parts)
@@ -423,7 +426,9 @@ class Memory:
         return await asyncio.to_thread(self.proposals, waiting=waiting)
 
     def approve(self, number: int) -> Outcome:
-        """Apply a proposal; `UnknownRecord` for a number that is not here, `BadInput` for one that was decided."""
+        """Apply a proposal; `UnknownRecord` for a number that is not here, `BadInput` for one that was decided, and
+        in a read-only memory."""
+        self._check_decides()
         return self._parts.proposals.approve(number)
 
     async def aapprove(self, number: int) -> Outcome:
@@ -431,7 +436,8 @@ class Memory:
         return await asyncio.to_thread(self.approve, number)
 
     def reject(self, number: int) -> Proposal:
-        """Turn a proposal down."""
+        """Turn a proposal down; errors as for `approve`."""
+        self._check_decides()
         return self._parts.proposals.reject(number)
 
     async def areject(self, number: int) -> Proposal:
@@ -529,6 +535,10 @@ class Memory:
         result = Research.from_state(state, answered=options.answer)
         self._parts.experience.add(result.usage.steps)
         return result
+
+    def _check_decides(self) -> None:
+        if self._parts.editing.mode == "read_only":
+            raise BadInput("This memory is read-only here; decide on proposals where it may be edited.")
 
     def _meant(self, item_id: str) -> MemoryItem | None:
         return self._parts.items.core() if item_id == "core" else self._parts.items.found(item_id)

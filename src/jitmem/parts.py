@@ -175,16 +175,17 @@ class Parts:
         """The door of every edit, as the memory was opened with."""
         return self.editor_of()
 
-    def editor_of(self, **changes: Any) -> Editor:
-        """The same with other kinds, or another mode."""
-        rules = replace(self.editing, **{name: value for name, value in changes.items() if value is not None})
+    def editor_of(self, kinds: Collection[str] | None = None, mode: Mode | None = None) -> Editor:
+        """The same with fewer kinds, or a stricter mode; never with more than the memory was opened with."""
+        own = self.editing
+        wanted = own.kinds if kinds is None else checked_kinds(kinds)
         return Editor(
             self.items,
             self.proposals,
-            kinds=rules.kinds,
-            mode=rules.mode,
-            guard=rules.before_write,
-            core_tokens=rules.core_tokens,
+            kinds=[kind for kind in own.kinds if kind in wanted],
+            mode=max(own.mode, mode or own.mode, key=get_args(Mode).index),
+            guard=own.before_write,
+            core_tokens=own.core_tokens,
         )
 
     @cached_property
@@ -277,7 +278,7 @@ class Parts:
     @property
     def waits_for_memos(self) -> bool:
         """Whether filing waits for a model, so that working on several sessions at once pays."""
-        return self.answerers.think("memorize")
+        return self.answerers.think("memorize") or self.answerers.think("curate")
 
     def close(self) -> None:
         """Let go of every file and lock; what the vector index has not read, its next owner reads."""
