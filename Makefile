@@ -5,13 +5,16 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check
 FOLDERS := src graphs nodes tools stores integrations evals
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check clean always
+.PHONY: help demo studio test lint check clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: $(VENV)/.installed  ## keep a sample history and research six questions, without a key or a download
 	@$(BIN)/jitmem demo
+
+studio: $(VENV)/.installed-studio  ## serve the graphs and a chat agent to LangGraph Studio, without a key
+	@LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=1 $(BIN)/langgraph dev --no-reload
 
 test: $(VENV)/.installed-test  ## run every test
 	$(BIN)/python -m pytest
@@ -46,6 +49,11 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.modules
 $(VENV)/.installed-test: pyproject.toml $(VENV)/.modules
 	@echo "Installing jitmem and what its tests need into $(VENV) …"
 	@$(INSTALL) -e ".[test]"
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-studio: pyproject.toml $(VENV)/.modules
+	@echo "Installing jitmem and LangGraph's development server into $(VENV) …"
+	@$(INSTALL) -e ".[studio]"
 	@touch $(VENV)/.installed $@
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.modules

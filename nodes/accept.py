@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
+from langgraph.types import Overwrite
 
 from ..stores.archive import Archive
 from ..stores.errors import BadInput
@@ -25,15 +26,22 @@ def accept(archive: Archive) -> Callable[..., dict[str, Any]]:
     """The node: `session` in any form, or the number of one that waits in the `journal` → its entry there."""
 
     def node(state: MemorizerState) -> dict[str, Any]:
-        number = state.get("journal")
+        # On a thread, the state holds what the session before has left: its number, and what it cost.
+        session, number = state.get("session"), state.get("journal")
+        if session is None and number is None:
+            raise BadInput("Give the Memorizer a session, or the journal's number of one that waits.")
         accepted = (
-            archive.journal.accept(**plain(state["session"])) if number is None else archive.journal.entry(number)
+            archive.journal.accept(**plain(session)) if session is not None else archive.journal.entry(int(number or 0))
         )
         return {
+            "session": None,
             "journal": accepted.n,
             "session_id": accepted.session_id,
             "duplicate": bool(accepted.page_ids),
             "page_ids": list(accepted.page_ids),
+            "usage": Overwrite([]),
+            "failures": Overwrite([]),
+            "edits": [],
         }
 
     return node

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from operator import add
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
+
+from typing_extensions import TypedDict  # pydantic reads the standard one from Python 3.12 on
 
 
 class MemorizerInput(TypedDict, total=False):

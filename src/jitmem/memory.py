@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
     from langgraph.store.base import TTLConfig
 
+    from .integrations.middleware import MemoryMiddleware
+    from .integrations.retriever import MemoryRetriever
     from .integrations.store import MemoryStore
     from .nodes.meter import Budget
     from .nodes.options import Effort, MemorizeOptions, OnModelFailure, Output, ResearchOptions
@@ -135,6 +137,11 @@ class Memory:
             research_options=changed(research_options or ResearchOptions(), failing),
         )
         return cls(parts)
+
+    @property
+    def root(self) -> Memory:
+        """The memory that was opened, from which this one may have come by `of`."""
+        return self._root or self
 
     @property
     def namespace(self) -> str:
@@ -480,13 +487,52 @@ class Memory:
 
         return MemoryStore(self, fields=fields, ttl=ttl)
 
+    def middleware(
+        self,
+        *,
+        effort: Effort | None = "recall",
+        tools: bool | Sequence[str] = True,
+        context_tokens: int = 1000,
+        memorize: bool = True,
+        background: bool = True,
+        namespace: Callable[[Any], str] | None = None,
+    ) -> MemoryMiddleware:
+        """Memory for an agent: `create_agent(model, tools, middleware=[memory.middleware()])`.
+
+        Before each turn it finds what the turn needs, with so much `effort` (None: nothing but the core memory), and
+        shows it to the model for that call only; after the turn it memorizes what was said, in the `background`.
+        `tools` adds the memory tools, all that are usual or those that are named. `namespace` tells whose memory a
+        run uses; without it the run's `user_id`, or this memory's own. See `jitmem.integrations.middleware`.
+        """
+        from .integrations.middleware import MemoryMiddleware
+
+        chosen = {} if namespace is None else {"namespace": namespace}
+        return MemoryMiddleware(
+            self,
+            effort=effort,
+            tools=tools,
+            context_tokens=context_tokens,
+            memorize=memorize,
+            background=background,
+            **chosen,
+        )
+
+    def as_retriever(self, *, k: int = 10, effort: Effort | None = None) -> MemoryRetriever:
+        """A LangChain retriever: passages as documents with page id, span, time and score in the metadata; with an
+        `effort`, what a research cites."""
+        from .integrations.retriever import MemoryRetriever
+
+        return MemoryRetriever(memory=self, k=k, effort=effort)
+
     # -- ending --------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Wait until everything filed is in every index."""
+        """Wait until what was handed over in the background is filed, and everything filed is in every index."""
+        from .integrations.later import wait
         from .nodes.index import embed
         from .nodes.step import finish
 
+        wait(self)
         for embedded in (self._parts.archive, self._parts.item_index):
             finish(embed(embedded, self._parts.embedder))
             embedded.catch_up()
@@ -499,7 +545,10 @@ class Memory:
     def close(self) -> None:
         """Let go of every file and lock; using the memory afterwards raises `StoreClosed`. One that came from `of` is
         closed with the memory that it came from, and not before."""
+        from .integrations.later import wait
+
         if self._root is None:
+            wait(self)
             self._parts.close()
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import items, looking, memorize, research
+from . import items, looking, mcp, memorize, research
 
 app = typer.Typer(
     help="Just-in-time memory for agents: it keeps every session word for word, and thinks when somebody asks.",
@@ -56,6 +56,7 @@ app.command(epilog=items.UNDO_EXAMPLES, short_help="Take a change back.")(items.
 app.command(epilog=items.PROPOSALS_EXAMPLES, short_help="List the edits that wait for a yes, or decide one.")(
     items.proposals
 )
+app.command(epilog=mcp.EXAMPLES, short_help="Serve the memory's tools to an MCP client.")(mcp.mcp)
 app.command(epilog=looking.STATS_EXAMPLES, short_help="Count what is kept.")(looking.stats)
 app.command(epilog=looking.GRAPH_EXAMPLES, short_help="Draw the two graphs as Mermaid.")(looking.graph)
 app.command(epilog=looking.DEMO_EXAMPLES, short_help="A sample history and six questions.")(looking.demo)

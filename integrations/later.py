@@ -1,0 +1,82 @@
+"""File sessions behind the agent's back: one thread for each open memory, there while something is left to do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from ..stores.errors import JitmemError, ModelUnavailable
+from ..stores.records import Session
+
+if TYPE_CHECKING:
+    from ..memory import Memory
+
+_log = logging.getLogger("jitmem")
+_filers: WeakKeyDictionary[Memory, _Filer] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def file_later(memory: Memory, session: Session) -> None:
+    """File a session that `memory.accept` has put into the journal."""
+    root = memory.root
+    with _lock:
+        filer = _filers.setdefault(root, _Filer())
+    filer.add(memory, session)
+
+
+def wait(memory: Memory) -> None:
+    """Until all that was handed over is filed, or has failed: of every namespace in the folder."""
+    if filer := _filers.get(memory.root):
+        filer.wait()
+
+
+class _Filer:
+    """Files in the order given. What fails waits in the journal; when a model cannot be reached, all that is left is
+    tried again with the next session that comes."""
+
+    def __init__(self) -> None:
+        self._queue: deque[tuple[Memory, Session]] = deque()
+        self._left: deque[tuple[Memory, Session]] = deque()
+        self._changed = threading.Condition()
+        self._working = False
+
+    def add(self, memory: Memory, session: Session) -> None:
+        """Returns at once."""
+        with self._changed:
+            self._queue += [*self._left, (memory, session)]
+            self._left.clear()
+            if not self._working:
+                self._working = True
+                # A daemon: at the end of the process nothing more could be filed, and all of it is in the journal.
+                threading.Thread(target=self._work, name="jitmem-file-later", daemon=True).start()
+
+    def wait(self) -> None:
+        """Until the thread has ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._working)
+
+    def _work(self) -> None:
+        while job := self._next():
+            memory, session = job
+            try:
+                memory.memorize(session)
+            except Exception as error:
+                unexpected = not isinstance(error, JitmemError)
+                _log.warning(
+                    "Session %s is not filed and waits in the journal: %s", session.id, error, exc_info=unexpected
+                )
+                if isinstance(error, ModelUnavailable):
+                    with self._changed:
+                        self._left.extend([job, *self._queue])
+                        self._queue.clear()
+
+    def _next(self) -> tuple[Memory, Session] | None:
+        with self._changed:
+            if self._queue:
+                return self._queue.popleft()
+            self._working = False
+            self._changed.notify_all()
+            return None

@@ -1,0 +1,133 @@
+"""What `langgraph dev` serves, by langgraph.json: the Memorizer, the Researcher, and a chat agent with memory.
+
+The memory is that of `Settings`: JITMEM_MEMORY and its like, from the environment or `./.env`. It is opened when the
+server first asks for a graph, once a process. A run works on the namespace of the user who is signed in (see
+`jitmem.integrations.auth`), or on the one that its context names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+from langgraph_sdk.runtime import ServerRuntime
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from ..memory import Memory
+from ..models import chat_model
+from ..nodes.options import MemorizeOptions, ResearchOptions
+from ..settings import Settings, load_dotenv_file
+from ..stores.errors import BadInput
+from .agent import AgentOptions, agent_with_memory
+
+Graph = CompiledStateGraph[Any, Any, Any, Any]
+
+
+class Whose(BaseModel):
+    """What the server asks beside the tunables of a graph."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    namespace: str | None = Field(
+        default=None,
+        description="Whose memory; unset: JITMEM_NAMESPACE, or that of the user who is signed in.",
+    )
+    model: str | None = Field(
+        default=None,
+        description="Who thinks, such as openai:gpt-4.1-mini; unset: JITMEM_MODEL, or rules where that is unset too.",
+    )
+
+
+class MemorizerPanel(MemorizeOptions, Whose):
+    """How a session is filed, and whose it is."""
+
+
+class ResearcherPanel(ResearchOptions, Whose):
+    """How a question is researched, and in whose memory."""
+
+
+class AgentPanel(AgentOptions, Whose):
+    """How a turn is recalled and kept, and in whose memory."""
+
+
+async def memorizer(runtime: ServerRuntime[dict[str, Any]]) -> Graph:
+    """The Memorizer over the memory that the run is for."""
+    return await asyncio.to_thread(_served, runtime, MemorizerPanel, lambda memory, _: memory.memorizer)
+
+
+async def researcher(runtime: ServerRuntime[dict[str, Any]]) -> Graph:
+    """The Researcher over the memory that the run is for."""
+    return await asyncio.to_thread(_served, runtime, ResearcherPanel, lambda memory, _: memory.researcher)
+
+
+async def agent(runtime: ServerRuntime[dict[str, Any]]) -> Graph:
+    """The chat agent over the memory that the run is for."""
+    return await asyncio.to_thread(_served, runtime, AgentPanel, _agent)
+
+
+# The server calls the three above in its event loop, where nothing may block; what follows runs in a thread.
+
+_lock = threading.Lock()
+_memories: dict[Settings, Memory] = {}  # one, and another for each model that a context names
+
+
+def _served(
+    runtime: ServerRuntime[dict[str, Any]], panel: type[BaseModel], graph: Callable[[Memory, Settings], Graph]
+) -> Graph:
+    running = runtime.execution_runtime
+    context = (running.context if running else None) or {}
+    settings = _settings()
+    if model := context.get("model"):
+        settings = replace(settings, model=model, memorizer_model=None, researcher_model=None)
+    user = runtime.user.identity if runtime.user else ""
+    namespace = _namespace(user, context.get("namespace") or "") or settings.namespace
+    memory = _memory(settings).of(namespace)
+    return graph(memory, settings).copy(update={"context_schema": _with_defaults(panel)})
+
+
+def _namespace(user: str, asked: str) -> str:
+    """That of the user, where one is signed in, else the one that is asked for; none of both is empty."""
+    if user and asked not in ("", user):
+        raise BadInput(
+            f"You are signed in as {user!r} and have a memory of your own; leave the namespace {asked!r} out."
+        )
+    return user or asked
+
+
+def _memory(settings: Settings) -> Memory:
+    with _lock:
+        if settings not in _memories:
+            told = {field.name: getattr(settings, field.name) for field in fields(settings)}
+            folder, effort = told.pop("memory"), told.pop("effort")
+            opened = Memory.open(folder, **told, research_options=ResearchOptions(effort=effort))
+            atexit.register(opened.close)
+            _memories[settings] = opened
+        return _memories[settings]
+
+
+def _agent(memory: Memory, settings: Settings) -> Graph:
+    model = settings.model and chat_model(settings.model, base_url=settings.base_url, timeout_s=settings.timeout_s)
+    options = AgentOptions(effort=settings.effort, on_model_failure=settings.on_model_failure)
+    return agent_with_memory(memory, model or None, options)
+
+
+@cache
+def _settings() -> Settings:
+    load_dotenv_file()
+    return Settings.from_environment()
+
+
+@cache
+def _with_defaults(panel: type[BaseModel]) -> type[BaseModel]:
+    """The panel with what the settings say where it would say what a memory without settings does."""
+    changed: dict[str, Any] = {}
+    for name in ("effort", "on_model_failure"):
+        if field := panel.model_fields.get(name):
+            changed[name] = (field.annotation, Field(getattr(_settings(), name), description=field.description))
+    return create_model(panel.__name__, __base__=panel, __doc__=panel.__doc__, **changed)

@@ -1,0 +1,405 @@
+"""The real `langgraph dev` serves the graphs as LangGraph Studio uses them: offline, without a key."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph_sdk import get_sync_client
+from langgraph_sdk.client import SyncLangGraphClient as Client
+
+from jitmem import Memory
+from jitmem.integrations.agent import AgentOptions, agent_with_memory
+from jitmem.testing import ModelServer, ScriptedModel
+
+CONFIG = Path(__file__).parents[1] / "langgraph.json"
+TUNABLES = {
+    "effort": "deep",
+    "depth": 3,
+    "output": "snippets",
+    "context_tokens": 2000,
+    "pages": None,
+    "tools": ["keyword", "vector", "page_id"],
+    "k": 200,
+    "answer": False,
+    "budget": None,
+    "on_model_failure": "rules",
+}
+ROUND = ("search_items", "search_keyword", "search_page_id", "search_vector")
+USERS = {"ana": "a long secret", "ben": "another long secret"}
+WITH_SERVER = pytest.mark.skipif(
+    find_spec("langgraph_api") is None, reason="langgraph dev is not installed: pip install 'jitmem[studio]'"
+)
+
+
+@contextmanager
+def serving(folder: Path, config: Path = CONFIG, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """`langgraph dev` with a fresh memory in the folder, on a free port: its address and its process.
+
+    It runs in the folder, which has no `.env`, and every way out of this machine leads to a closed port.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ours = ("JITMEM_", "LANG", "OPENAI_", "HTTP", "http", "NO_PROXY", "no_proxy")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
+        "JITMEM_MEMORY": str(folder / "memory"),
+        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+        "LANGGRAPH_NO_VERSION_CHECK": "1",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1",
+        **settings,
+    }
+    words = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "4", "--port", str(port)]
+    command = [sys.executable, "-m", "langgraph_cli", *words, "--config", str(config)]
+    log = folder / "log"
+    with log.open("wb") as file:
+        server = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=file, stderr=file, start_new_session=True
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: answers(url), server, log)
+        yield url, server
+    finally:
+        end(server)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/ok", trust_env=False).json()["ok"] is True
+    except httpx.TransportError:
+        return False
+
+
+def wait_for(ready: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
+    end_at = time.monotonic() + 45
+    while not ready():
+        if server.poll() is not None or time.monotonic() > end_at:
+            pytest.fail(f"langgraph dev did not start:\n{log.read_text()[-3000:]}")
+        time.sleep(0.1)
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C does; what is left after that is killed."""
+    if server.poll() is None:
+        server.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(15)
+    if is_there(server.pid):
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def is_there(group: int) -> bool:
+    """Whether any process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def client_of(url: str, **headers: str) -> Client:
+    return get_sync_client(url=url, headers=headers, api_key=None)
+
+
+@pytest.fixture(scope="session")
+def model_server() -> Iterator[ModelServer]:
+    with ModelServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory, model_server: ModelServer) -> Iterator[str]:
+    """Of a server for all tests; each uses a namespace of its own."""
+    settings = {"JITMEM_BASE_URL": model_server.base_url, "JITMEM_ON_MODEL_FAILURE": "rules"}
+    with serving(tmp_path_factory.mktemp("studio"), **settings) as (url, _):
+        yield url
+
+
+@pytest.fixture
+def client(address: str) -> Client:
+    return client_of(address)
+
+
+@pytest.fixture
+def whose(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A context that names a namespace of this test's own."""
+    return {"namespace": request.node.name}
+
+
+def said(output: Any) -> str:
+    """The last message of the agent's output."""
+    return str(output["messages"][-1]["content"])
+
+
+def person(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+def thread_of(client: Client) -> str:
+    return str(client.threads.create()["thread_id"])
+
+
+def assistant(client: Client, graph: str) -> str:
+    return str(client.assistants.search(graph_id=graph)[0]["assistant_id"])
+
+
+# -- what Studio shows -------------------------------------------------------------------------------------------------
+
+
+@WITH_SERVER
+def test_langgraph_finds_the_configuration_valid() -> None:
+    command = [sys.executable, "-m", "langgraph_cli", "validate", "--config", str(CONFIG)]
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+
+
+@WITH_SERVER
+def test_there_are_three_assistants(client: Client) -> None:
+    assert {found["graph_id"] for found in client.assistants.search()} == {"agent", "memorizer", "researcher"}
+
+
+@WITH_SERVER
+def test_the_panel_of_the_researcher_shows_every_tunable_with_its_default_and_what_it_does(client: Client) -> None:
+    schema = client.assistants.get_schemas(assistant(client, "researcher"))["context_schema"]
+    assert schema is not None
+    fields = schema["properties"]
+    assert {name: field["default"] for name, field in fields.items()} == {"namespace": None, "model": None, **TUNABLES}
+    assert [name for name, field in fields.items() if not field.get("description")] == []
+
+
+@WITH_SERVER
+@pytest.mark.parametrize(
+    ("graph", "own"), [("memorizer", {"curate", "page_tokens", "on_model_failure"}), ("agent", {*TUNABLES, "remember"})]
+)
+def test_the_other_panels_have_their_own_and_whose_memory_it_is(client: Client, graph: str, own: set[str]) -> None:
+    schema = client.assistants.get_schemas(assistant(client, graph))["context_schema"]
+    assert schema is not None
+    assert set(schema["properties"]) == {"namespace", "model", *own}
+    assert [name for name, field in schema["properties"].items() if not field.get("description")] == []
+
+
+@WITH_SERVER
+def test_the_agent_has_a_chat_mode(client: Client) -> None:
+    schema = client.assistants.get_schemas(assistant(client, "agent"))["input_schema"]
+    assert schema is not None
+    assert list(schema["properties"]) == ["messages"]
+
+
+@WITH_SERVER
+@pytest.mark.parametrize(("graph", "fields"), [("memorizer", {"session", "journal"}), ("researcher", {"question"})])
+def test_the_input_of_the_other_graphs_is_a_form(client: Client, graph: str, fields: set[str]) -> None:
+    schema = client.assistants.get_schemas(assistant(client, graph))["input_schema"]
+    assert schema is not None
+    assert set(schema["properties"]) == fields
+
+
+@WITH_SERVER
+def test_the_researcher_draws_as_its_steps_follow_one_another(client: Client) -> None:
+    edges = {
+        (edge["source"], edge["target"])
+        for edge in client.assistants.get_graph(assistant(client, "researcher"))["edges"]
+    }
+    assert edges == {
+        ("__start__", "begin"),
+        ("begin", "plan"),
+        *(("plan", search) for search in ROUND),
+        *((search, "integrate") for search in ROUND),
+        ("integrate", "reflect"),
+        ("reflect", "plan"),
+        ("reflect", "present"),
+        ("present", "answer"),
+        ("present", "__end__"),
+        ("answer", "__end__"),
+    }
+
+
+# -- running them ------------------------------------------------------------------------------------------------------
+
+
+@WITH_SERVER
+def test_what_is_memorized_is_found_again_on_one_thread_question_by_question(
+    client: Client, whose: dict[str, Any]
+) -> None:
+    for session in ("Ana bought the mill in Porto.", "Ben keeps bees in Lagos."):
+        client.runs.wait(None, "memorizer", input={"session": session}, context=whose)
+    thread = thread_of(client)
+    for question, answer in (("Where is Ana's mill?", "Ana bought the mill in Porto."), ("Who keeps bees?", "Ben")):
+        found: Any = client.runs.wait(thread, "researcher", input={"question": question}, context=whose)
+        assert found["question"] == question
+        assert found["context"].startswith(f"- {answer}")
+        assert len(found["rounds"]) == 1
+
+
+@WITH_SERVER
+def test_two_sessions_memorized_on_one_thread_are_both_kept(client: Client, whose: dict[str, Any]) -> None:
+    thread = thread_of(client)
+    outputs: list[Any] = [
+        client.runs.wait(thread, "memorizer", input={"session": session}, context=whose)
+        for session in ("Ana bought the mill in Porto.", "Ben keeps bees in Lagos.")
+    ]
+    assert [output["duplicate"] for output in outputs] == [False, False]
+
+
+@WITH_SERVER
+def test_a_namespace_does_not_see_another(client: Client, whose: dict[str, Any]) -> None:
+    client.runs.wait(None, "memorizer", input={"session": "Zoe lives in Oslo."}, context=whose)
+    asked = {"question": "Where does Zoe live?"}
+    mine: Any = client.runs.wait(None, "researcher", input=asked, context=whose)
+    other: Any = client.runs.wait(None, "researcher", input=asked, context={"namespace": "somebody else"})
+    assert mine["context"] == "- Zoe lives in Oslo. [1]"
+    assert (other["stopped"], other["citations"]) == ("no_evidence", [])
+
+
+@WITH_SERVER
+def test_the_steps_of_a_research_are_streamed(client: Client, whose: dict[str, Any]) -> None:
+    client.runs.wait(None, "memorizer", input={"session": "Zoe lives in Oslo."}, context=whose)
+    stream = client.runs.stream(
+        None, "researcher", input={"question": "Where does Zoe live?"}, context=whose, stream_mode=["custom", "updates"]
+    )
+    parts = list(stream)
+    events = [part.data["event"] for part in parts if part.event == "custom"]
+    steps = [next(iter(part.data)) for part in parts if part.event == "updates"]
+    assert events == ["planned", *["found"] * events.count("found"), "integrated", "reflected"]
+    assert events.count("found") >= 2
+    assert steps[:2] == ["begin", "plan"]
+    assert sorted(steps[2:6]) == list(ROUND)
+    assert steps[6:] == ["integrate", "reflect", "present"]
+
+
+@WITH_SERVER
+def test_threads_that_run_at_once_keep_apart(client: Client, whose: dict[str, Any]) -> None:
+    places = {"Ana": "Porto", "Ben": "Lagos", "Zoe": "Oslo", "Tom": "Turku"}
+    for name, place in places.items():
+        client.runs.wait(None, "memorizer", input={"session": f"{name} lives in {place}."}, context=whose)
+
+    def ask(name: str) -> Any:
+        asked = {"question": f"Where does {name} live?"}
+        return client.runs.wait(thread_of(client), "researcher", input=asked, context=whose)
+
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip(places, pool.map(ask, places), strict=True))
+    starts = {name: output["context"].partition(".")[0] for name, output in found.items()}
+    assert starts == {name: f"- {name} lives in {place}" for name, place in places.items()}
+
+
+@WITH_SERVER
+def test_the_agent_remembers_on_another_thread_without_a_model(client: Client, whose: dict[str, Any]) -> None:
+    thread = thread_of(client)
+    client.runs.wait(thread, "agent", input=person("My van is called Rosinante."), context=whose)
+    same: Any = client.runs.wait(thread, "agent", input=person("And what is my van called?"), context=whose)
+    other: Any = client.runs.wait(None, "agent", input=person("What is my van called?"), context=whose)
+    for output in (same, other):
+        assert "No model is set" in said(output)
+        assert "My van is called Rosinante. [" in said(output)
+        assert f"[1] page {output['recalled']['citations'][0]['page_id']} (" in said(output)
+    assert len(same["messages"]) == 4
+
+
+@WITH_SERVER
+def test_a_model_that_the_panel_names_answers(client: Client, whose: dict[str, Any], model_server: ModelServer) -> None:
+    chosen = {**whose, "model": "openai:scripted"}
+    client.runs.wait(None, "memorizer", input={"session": "Zoe lives in Oslo."}, context=whose)
+    model_server.reset()
+    output: Any = client.runs.wait(None, "agent", input=person("Where does Zoe live?"), context=chosen)
+    asked = model_server.requests()
+    assert {request["model"] for request in asked} == {"scripted"}
+    assert {"plan", "integrate", "other"} <= {request["step"] for request in asked}
+    shown = next(request["body"]["messages"][0] for request in asked if request["step"] == "other")
+    assert shown["role"] == "system"
+    assert "<recalled-memory>" in shown["content"]
+    assert "Zoe lives in Oslo." in shown["content"]
+    assert [message["type"] for message in output["messages"]] == ["human", "ai"]
+
+
+@WITH_SERVER
+def test_a_model_that_is_none_fails_the_run_and_says_what_would_be_right(client: Client, whose: dict[str, Any]) -> None:
+    output: Any = client.runs.wait(
+        None, "researcher", input={"question": "Who?"}, context={**whose, "model": "gpt"}, raise_error=False
+    )
+    assert output["__error__"]["error"] == "BadInput"
+    assert "openai:gpt-4.1-mini" in output["__error__"]["message"]
+
+
+# -- users, and the end --------------------------------------------------------------------------------------------------
+
+
+@WITH_SERVER
+def test_two_users_never_see_each_other_and_the_server_leaves_no_process(tmp_path: Path) -> None:
+    config = tmp_path / "langgraph.json"
+    auth = {"path": "jitmem.integrations.auth:auth", "disable_studio_auth": True}
+    config.write_text(json.dumps({**json.loads(CONFIG.read_text()), "auth": auth}))
+    with serving(tmp_path, config, JITMEM_USERS=json.dumps(USERS)) as (url, server):
+        ana, ben = (client_of(url, Authorization=f"Bearer {secret}") for secret in USERS.values())
+        hers = thread_of(ana)
+        ana.runs.wait(hers, "agent", input=person("My van is called Rosinante."))
+        asked = person("What is my van called?")
+        assert "Rosinante" in said(ana.runs.wait(None, "agent", input=asked))
+        assert "Rosinante" not in said(ben.runs.wait(None, "agent", input=asked))
+        assert ben.threads.search() == []
+        assert [thread["thread_id"] for thread in ana.threads.search()] == [hers]
+        for refused, status in (
+            (lambda: ben.threads.get_state(hers), 404),
+            (lambda: ben.runs.wait(hers, "agent", input=asked), 404),
+            (lambda: ben.assistants.create("agent"), 403),
+            (lambda: ben.store.search_items(("memories",)), 403),
+            (lambda: client_of(url).threads.search(), 401),
+            (lambda: client_of(url, Authorization="Bearer wrong").threads.search(), 401),
+            (lambda: client_of(url, **{"x-auth-scheme": "langsmith"}).threads.search(), 401),
+        ):
+            with pytest.raises(httpx.HTTPStatusError) as error:
+                refused()
+            assert error.value.response.status_code == status
+        theirs: Any = ben.runs.wait(None, "agent", input=asked, context={"namespace": "ana"}, raise_error=False)
+        assert "signed in as 'ben'" in theirs["__error__"]["message"]
+        server.send_signal(signal.SIGINT)
+        assert server.wait(15) == 0
+        assert not is_there(server.pid)
+    with Memory.open(tmp_path / "memory", create=False) as memory:
+        assert [memory.of(name).stats()["sessions"] for name in ("ana", "ben", "default")] == [2, 1, 0]
+
+
+# -- the agent without a server ------------------------------------------------------------------------------------------
+
+
+def test_the_model_is_shown_what_was_recalled_and_only_what_was_said_is_memorized(memory: Memory) -> None:
+    memory.memorize("Zoe lives in Oslo.")
+    model = ScriptedModel(lines=["In Oslo [1]."])
+    output = agent_with_memory(memory, model).invoke({"messages": [HumanMessage("Where does Zoe live?")]})
+    (_, shown), *_ = model.seen
+    assert "<recalled-memory>- Zoe lives in Oslo. [1]</recalled-memory>" in shown[0].text
+    assert [message.text for message in output["messages"]] == ["Where does Zoe live?", "In Oslo [1]."]
+    assert [page.text for page in memory.pages()] == [
+        "Zoe lives in Oslo.",
+        "user: Where does Zoe live?\nassistant: In Oslo [1].",
+    ]
+
+
+async def test_the_agent_is_the_same_awaited(memory: Memory) -> None:
+    await memory.amemorize("Zoe lives in Oslo.")
+    output = await agent_with_memory(memory).ainvoke({"messages": [HumanMessage("Where does Zoe live?")]})
+    assert "- Zoe lives in Oslo. [1]" in output["messages"][-1].text
+    assert [page.text for page in memory.pages()] == ["Zoe lives in Oslo.", "user: Where does Zoe live?"]
+
+
+def test_a_turn_without_words_and_one_that_is_not_to_be_kept_leave_nothing(memory: Memory) -> None:
+    agent = agent_with_memory(memory)
+    agent.invoke({"messages": [HumanMessage("")]})
+    agent.invoke({"messages": [AIMessage("Hello.")]})
+    agent.invoke({"messages": [HumanMessage("My PIN is 1234.")]}, context=AgentOptions(remember=False))
+    assert memory.pages() == []
