@@ -407,3 +407,42 @@ def test_a_memory_of_the_first_schema_gains_items_when_it_is_opened(folder: Path
     script = "import sys; from jitmem import Memory; print(Memory.open(sys.argv[1]).remember('Ana bakes.').status)"
     ran = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "applied"
+
+
+def test_a_person_approves_a_models_proposal_at_an_interrupt(folder: Path) -> None:
+    from typing import TypedDict
+
+    from langgraph.checkpoint.memory import InMemorySaver
+    from langgraph.graph import END, START, StateGraph
+    from langgraph.types import Command, interrupt
+
+    class State(TypedDict, total=False):
+        proposal: int
+        said: str
+
+    with Memory.open(folder) as memory:
+        [insert] = memory.tools(["memory_insert"], mode="propose")
+
+        def propose(state: State) -> State:
+            call = {"name": insert.name, "args": {"kind": "semantic", "content": "Ana bakes."}, "id": "1"}
+            return {"proposal": insert.invoke({**call, "type": "tool_call"}).artifact.proposal}
+
+        def decide(state: State) -> State:
+            [waiting] = memory.proposals()
+            if interrupt({"content": waiting.edit.content}) == "yes":
+                return {"said": memory.approve(state["proposal"]).status}
+            return {"said": str(memory.reject(state["proposal"]).decision)}
+
+        graph = StateGraph(State)
+        graph.add_node("propose", propose)
+        graph.add_node("decide", decide)
+        graph.add_edge(START, "propose")
+        graph.add_edge("propose", "decide")
+        graph.add_edge("decide", END)
+        agent = graph.compile(checkpointer=InMemorySaver())
+        config: Any = {"configurable": {"thread_id": "1"}}
+        stopped = agent.invoke({}, config)
+        assert [one.value for one in stopped["__interrupt__"]] == [{"content": "Ana bakes."}]
+        assert memory.items() == []
+        assert agent.invoke(Command(resume="yes"), config)["said"] == "applied"
+        assert contents(memory.items()) == ["Ana bakes."]
