@@ -61,7 +61,8 @@ def _signature(name: str, thing: Any) -> Iterator[str]:
         own = inspect.get_annotations(thing)
         fields = {key: field for key, field in thing.model_fields.items() if key in own}
         shown = [
-            f"{key}: {own[key]}" + ("" if field.is_required() else f" = {field.default!r}")
+            f"{key}: {own[key]}"
+            + ("" if field.is_required() else " = …" if field.default_factory else f" = {field.default!r}")
             for key, field in fields.items()
         ]
     if not shown or any("<" in one for one in shown):
