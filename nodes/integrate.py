@@ -122,7 +122,8 @@ def integrate(archive: Archive, answerers: Answerers, weight: Mapping[str, float
         if answer is not None:
             statements, counts = checked(archive, answer, [hit.page_id for hit in evidence])
         runtime.stream_writer({"event": "integrated", "statements": [s["text"] for s in statements]})
-        reflection = answer.model_dump(exclude={"statements"}) if isinstance(answer, Conclusion) else None
+        concluded = isinstance(answer, Conclusion) and not changes.get("halted")
+        reflection = answer.model_dump(exclude={"statements"}) if answer and concluded else None
         return {
             "evidence": [as_plain(hit) for hit in evidence],
             "read": [*state["read"], *(_place(hit) for hit in question.readable(1.0))],

@@ -116,6 +116,15 @@ def test_calls_that_are_used_up_end_the_research_with_the_best_context_so_far(
     assert "budget was used up" in result.context
 
 
+@pytest.mark.parametrize("options", [{"effort": "fast"}, {"depth": 1}])
+def test_calls_that_are_used_up_before_the_last_round_concludes_end_it_by_rules(
+    thinking: Memory, options: dict[str, Any]
+) -> None:
+    result = thinking.research(QUESTION, budget=Budget(calls=1), **options)
+    assert (steps(result), result.stopped) == (["plan"], "budget")
+    assert "Moinho" in result.context
+
+
 def test_tokens_are_checked_before_a_call(thinking: Memory, server: ModelServer) -> None:
     first = thinking.research(QUESTION).usage
     limit = first.steps[0]["prompt_tokens"] + first.steps[0]["completion_tokens"] + 50

@@ -251,6 +251,26 @@ def test_rules_answer_in_place_of_a_model_that_is_down(server: ModelServer, fold
     assert [(failure["step"], failure["error"]) for failure in result.failures] == [(step, "ModelUnavailable")]
 
 
+@pytest.mark.parametrize("options", [{"effort": "fast"}, {"depth": 1}])
+@pytest.mark.parametrize("fault", ["not_json", "unauthorized"])
+def test_rules_conclude_in_place_of_a_model(
+    server: ModelServer, folder: Path, options: dict[str, Any], fault: str
+) -> None:
+    with opened(folder, server, on_model_failure="rules") as memory:
+        memory.memorize(NEWS)
+        server.fail(fault, times=None, step="conclude")
+        result = memory.research("Where does Ana bake bread?", **options)
+    assert "Moinho" in result.context
+    assert {failure["step"] for failure in result.failures} == {"conclude"}
+
+
+def test_every_step_has_rules() -> None:
+    from jitmem.nodes.rules.answerer import RULES
+    from jitmem.parts import STEPS
+
+    assert RULES.keys() == set(STEPS)
+
+
 def test_a_model_that_is_down_is_asked_once_a_run(server: ModelServer, folder: Path) -> None:
     with opened(folder, server, on_model_failure="rules") as memory:
         memory.memorize(NEWS)

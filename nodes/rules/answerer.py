@@ -10,6 +10,7 @@ from ..ask import A, Q, Task
 from ..meter import Meter
 from ..step import Steps
 from .answer import answer
+from .conclude import conclude
 from .curate import curate
 from .integrate import integrate
 from .memorize import memorize
@@ -21,6 +22,7 @@ RULES: Mapping[str, Callable[[Archive, Any], Any]] = {
     "plan": plan,
     "integrate": integrate,
     "reflect": reflect,
+    "conclude": conclude,
     "answer": answer,
     "curate": curate,
 }
