@@ -1,5 +1,5 @@
 """The command line: `jitmem memorize`, `research`, `recall`, `pages`, `items`, `remember`, `edit`, `delete`, `history`,
-`undo`, `proposals`, `stats`, `graph`, `demo`."""
+`undo`, `proposals`, `mcp`, `stats`, `graph`, `demo`."""
 
 from __future__ import annotations
 
