@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import indexes
 import typer
-from figures import Figure, percentile, table, timed
-from history import SEED, TURNS, History
+from figures import Figure, percentile, report, timed
+from history import TURNS, History
 from rich.console import Console
 from rich.progress import Progress
 
@@ -29,7 +24,6 @@ FLAT = 1.5  # times what it cost at the first stop: the longest history may cost
 STOPS = (100, 300, 1000)
 PASSAGES = 10_000  # at which recall and the indexes are measured
 QUESTIONS, RECALLS = 100, 200
-_PACKAGES = ("jitmem", "langgraph", "langchain-core", "chromadb", "rank-bm25", "numpy")
 
 errors = Console(stderr=True)
 
@@ -42,24 +36,7 @@ def main(
     with Progress(console=errors, transient=True) as progress:
         task = progress.add_task("filing sessions", total=sessions)
         figures = list(_measured(sessions, lambda done: progress.update(task, completed=done)))
-    told = machine()
-    if as_json:
-        print(json.dumps({**told, "sessions": sessions, "figures": [figure.as_dict() for figure in figures]}, indent=2))
-        return
-    Console().print(table(figures, ", ".join(f"{name} {value}" for name, value in told.items())))
-    missed = sum(figure.met is False for figure in figures)
-    Console().print(f"{missed} goals are missed." if missed else "Every goal is met.")
-
-
-def machine() -> dict[str, Any]:
-    """Where and when, for whoever reads the figures later."""
-    return {
-        "date": date.today().isoformat(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in _PACKAGES},
-        "seed": SEED,
-    }
+    report(figures, as_json=as_json, sessions=sessions)
 
 
 def _measured(sessions: int, done: Callable[[int], None]) -> Iterator[Figure]:

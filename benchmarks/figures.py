@@ -1,14 +1,23 @@
-"""A measured figure, its goal, and the clocks that it is measured with."""
+"""A measured figure, its goal, the clocks that it is measured with, and the report of many."""
 
 from __future__ import annotations
 
+import json
+import os
+import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version
 from typing import Any
 
+from history import SEED
+from rich.console import Console
 from rich.table import Table
+
+_PACKAGES = ("jitmem", "langgraph", "langchain-core", "chromadb", "rank-bm25", "numpy")
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,23 @@ def table(figures: Iterable[Figure], title: str) -> Table:
         met = {None: "", True: "[green]yes", False: "[red]no"}[figure.met]
         shown.add_row(figure.name, f"{_short(figure.value)} {figure.unit}", goal, met)
     return shown
+
+
+def report(figures: Sequence[Figure], *, as_json: bool, **sizes: int) -> None:
+    """Print them with where and when they were measured, for a reader or as JSON."""
+    told = {
+        "date": date.today().isoformat(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in _PACKAGES},
+        "seed": SEED,
+    }
+    if as_json:
+        print(json.dumps({**told, **sizes, "figures": [figure.as_dict() for figure in figures]}, indent=2))
+        return
+    Console().print(table(figures, ", ".join(f"{name} {value}" for name, value in told.items())))
+    missed = sum(figure.met is False for figure in figures)
+    Console().print(f"{missed} goals are missed." if missed else "Every goal is met.")
 
 
 def _short(value: float) -> str:

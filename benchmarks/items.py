@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from datetime import date, datetime
-from importlib.metadata import version
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from figures import Figure, table
-from history import SEED, TURNS, History
+from figures import Figure, report
+from history import TURNS, History
 from rank_bm25 import BM25Okapi
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -44,7 +40,6 @@ SEARCH_MS = 10.0
 FIRST, BESIDE = 1000, 2000  # items: the first stop, and where the straightforward way is measured
 INSERTS, SEARCHES = 200, 200  # timed at each stop
 _BULK = 1000  # items in one transaction, where filling is not what is measured
-_PACKAGES = ("jitmem", "chromadb", "rank-bm25", "numpy")
 
 errors = Console(stderr=True)
 Done = Callable[[str, int, int], None]
@@ -69,24 +64,7 @@ def main(
             progress.update(tasks[what], completed=count)
 
         figures = list(_measured(Path(folder), items, done))
-    told = machine()
-    if as_json:
-        print(json.dumps({**told, "items": items, "figures": [figure.as_dict() for figure in figures]}, indent=2))
-        return
-    Console().print(table(figures, ", ".join(f"{name} {value}" for name, value in told.items())))
-    missed = sum(figure.met is False for figure in figures)
-    Console().print(f"{missed} goals are missed." if missed else "Every goal is met.")
-
-
-def machine() -> dict[str, Any]:
-    """Where and when, for whoever reads the figures later."""
-    return {
-        "date": date.today().isoformat(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in _PACKAGES},
-        "seed": SEED,
-    }
+    report(figures, as_json=as_json, items=items)
 
 
 class Kept:

@@ -8,7 +8,6 @@ much of a server's latency is spent side by side. They say nothing about the qua
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import tempfile
 import time
@@ -18,8 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from cpu import machine
-from figures import Figure, table
+from figures import Figure, report
 from history import History
 from rich.console import Console
 from rich.progress import Progress
@@ -54,13 +52,7 @@ def main(
         figures = [*bench.calls(), *bench.growth(sessions), *bench.curating(), *bench.batch(), *bench.crowd()]
         if locomo is not None:
             figures += bench.conversations(locomo)
-    told = machine()
-    if as_json:
-        print(json.dumps({**told, "sessions": sessions, "figures": [figure.as_dict() for figure in figures]}, indent=2))
-        return
-    Console().print(table(figures, ", ".join(f"{name} {value}" for name, value in told.items())))
-    missed = sum(figure.met is False for figure in figures)
-    Console().print(f"{missed} goals are missed." if missed else "Every goal is met.")
+    report(figures, as_json=as_json, sessions=sessions)
 
 
 class Bench:
