@@ -38,7 +38,8 @@ def _module(module: Any, name: str) -> Iterator[str]:
 
 
 def _members(kind: type) -> Iterator[str]:
-    verbs = {name: member for name, member in vars(kind).items() if not name.startswith("_")}
+    rooms = [one for one in kind.__mro__ if one.__module__.startswith("jitmem")]
+    verbs = {name: member for room in rooms for name, member in vars(room).items() if not name.startswith("_")}
     for name, member in verbs.items():
         target = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
         told = inspect.isfunction(target) and inspect.getdoc(target)

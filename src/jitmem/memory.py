@@ -5,55 +5,32 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self
 
 from .stores.errors import BadInput
-from .stores.records import Filed, Hit, Kind, MemoryItem, Outcome, Page, Proposal, Session
-from .stores.times import parse_time
+from .verbs.ask import Researching
+from .verbs.edit import Editing
+from .verbs.keep import Keeping
+from .verbs.look import Looking
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import BaseMessage
     from langchain_core.tools import BaseTool
-    from langgraph.graph.state import CompiledStateGraph
     from langgraph.store.base import TTLConfig
 
     from .integrations.middleware import MemoryMiddleware
     from .integrations.retriever import MemoryRetriever
     from .integrations.store import MemoryStore
-    from .nodes.meter import Budget
-    from .nodes.options import Effort, MemorizeOptions, OnModelFailure, Output, ResearchOptions
+    from .nodes.options import Effort, MemorizeOptions, OnModelFailure, ResearchOptions
     from .parts import Parts
-    from .results import Estimate, Research
     from .tools.editor import Guard, Mode
 
-    SessionLike = Session | str | Sequence[BaseMessage]
-    Graph = CompiledStateGraph[Any, Any, Any, Any]
 
-
-_MODES: list[Literal["custom", "values"]] = ["custom", "values"]
-
-
-class Asking(TypedDict, total=False):
-    """How a question is researched; what is not given is as the memory was opened with."""
-
-    effort: Effort | None
-    depth: int | None
-    output: Output | None
-    context_tokens: int | None
-    pages: int | None
-    tools: Sequence[str] | None
-    budget: Budget | None
-    answer: bool | None
-    on_model_failure: OnModelFailure | None
-
-
-class Memory:
+class Memory(Keeping, Researching, Looking, Editing):
     """Open it with `Memory.open(…)`. Thread-safe; several processes may have the same memory open."""
 
     def __init__(self, parts: Parts, root: Memory | None = None) -> None:
@@ -159,309 +136,7 @@ class Memory:
                 root._others[namespace] = type(self)(root._parts.of(namespace), root)
             return root._others[namespace]
 
-    # -- keeping -------------------------------------------------------------------------------------------
-
-    def memorize(self, session: SessionLike) -> Filed:
-        """File a session: a text, a `Session`, or a list of messages. The same session twice is filed once."""
-        return _filed(self.memorizer.invoke({"session": session}))
-
-    async def amemorize(self, session: SessionLike) -> Filed:
-        """`memorize`, awaited."""
-        return _filed(await self.memorizer.ainvoke({"session": session}))
-
-    def accept(self, session: SessionLike) -> str:
-        """Put a session into the journal, durable when this returns, and think later: `resume()` files it.
-
-        Gives the id of the session. One that is there already stays as it is.
-        """
-        from .nodes.accept import plain
-
-        return self._parts.archive.journal.accept(**plain(session)).session_id
-
-    async def aaccept(self, session: SessionLike) -> str:
-        """`accept`, awaited."""
-        return await asyncio.to_thread(self.accept, session)
-
-    def memorize_many(
-        self,
-        sessions: Iterable[SessionLike],
-        *,
-        concurrency: int = 8,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Filed]:
-        """File sessions; results in the order given. `progress` is told how many are done, and of how many.
-
-        All are read before the first is kept, and kept in the journal before the first is filed: what is not filed
-        when the process dies is finished by the same call, or by `resume()`.
-        """
-        from .batch import accept, run
-
-        return run(self._parts, accept(self._parts, sessions), self._workers(concurrency), progress)
-
-    async def amemorize_many(
-        self,
-        sessions: Iterable[SessionLike],
-        *,
-        concurrency: int = 8,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Filed]:
-        """`memorize_many`, awaited."""
-        from .batch import accept, arun
-
-        entries = await asyncio.to_thread(accept, self._parts, sessions)
-        return await arun(self._parts, entries, self._workers(concurrency), progress)
-
-    def resume(self, *, concurrency: int = 8, progress: Callable[[int, int], None] | None = None) -> list[Filed]:
-        """File what was accepted and never filed, because a process died or a model failed; `[]` for nothing."""
-        from .batch import run
-
-        return run(self._parts, self._waiting(), self._workers(concurrency), progress)
-
-    async def aresume(self, *, concurrency: int = 8, progress: Callable[[int, int], None] | None = None) -> list[Filed]:
-        """`resume`, awaited."""
-        from .batch import arun
-
-        entries = await asyncio.to_thread(self._waiting)
-        return await arun(self._parts, entries, self._workers(concurrency), progress)
-
-    # -- asking --------------------------------------------------------------------------------------------
-
-    def research(self, question: str, **options: Unpack[Asking]) -> Research:
-        """Plan, search, integrate and reflect until it is enough or `depth` rounds (3) are used.
-
-        `effort`: "recall" (one round without a model), "fast" (one call to plan, one to integrate and reflect), or
-        "deep" (a call for each; the default). `output`: "integration" (the statements alone), "snippets" (then the
-        best passages), or "pages" (then whole pages), up to `context_tokens` (2000), counted by
-        `count_tokens_approximately`. `pages`: how many pages may speak. `tools`: a subset of "keyword", "vector",
-        "page_id". `budget=Budget(calls=…, tokens=…, seconds=…)`: when it is used up, the best context so far comes
-        back. `answer=True`: a short answer from the context as well. `on_model_failure`: as for `open`.
-
-        `BadInput` for an empty question or a bad option; `ModelError` when a model fails and nothing comes of it.
-        """
-        asked, context = _asked(question), self._options(options)
-        return self._researched(self.researcher.invoke({"question": asked}, context=context), context)
-
-    async def aresearch(self, question: str, **options: Unpack[Asking]) -> Research:
-        """`research`, awaited."""
-        asked, context = _asked(question), self._options(options)
-        return self._researched(await self.researcher.ainvoke({"question": asked}, context=context), context)
-
-    def stream(self, question: str, **options: Unpack[Asking]) -> Iterator[dict[str, Any]]:
-        """`research`, step by step: dicts whose "event" tells what happened.
-
-        planned (request, needs, queries), found (tool, query, hits), integrated (statements), reflected (round,
-        enough, missing), retrying (step, why, pause_s), failed (step, error, message), answered (answer), and at the
-        end done, with the `Research` as "result".
-        """
-        asked, context = _asked(question), self._options(options)
-        state: dict[str, Any] = {}
-        events: Iterator[Any] = self.researcher.stream({"question": asked}, context=context, stream_mode=_MODES)
-        for mode, said in events:
-            if mode == "custom":
-                yield said
-            else:
-                state = said
-        yield {"event": "done", "result": self._researched(state, context)}
-
-    async def astream(self, question: str, **options: Unpack[Asking]) -> AsyncIterator[dict[str, Any]]:
-        """`stream`, awaited."""
-        asked, context = _asked(question), self._options(options)
-        state: dict[str, Any] = {}
-        events: AsyncIterator[Any] = self.researcher.astream({"question": asked}, context=context, stream_mode=_MODES)
-        async for mode, said in events:
-            if mode == "custom":
-                yield said
-            else:
-                state = said
-        yield {"event": "done", "result": self._researched(state, context)}
-
-    def estimate(self, question: str, **options: Unpack[Asking]) -> Estimate:
-        """What `research` with these options may cost: model calls and tokens, least and most. No chat model is asked;
-        an embedding model, where one is named, embeds the question."""
-        from .estimate import estimate
-
-        asked, context = _asked(question), self._options(options).model_copy(update={"budget": None})
-        return estimate(
-            self._parts.reckoning.invoke({"question": asked}, context=context)["usage"], self._parts.experience
-        )
-
-    async def aestimate(self, question: str, **options: Unpack[Asking]) -> Estimate:
-        """`estimate`, awaited."""
-        return await asyncio.to_thread(lambda: self.estimate(question, **options))
-
-    def recall(self, query: str, k: int = 10) -> list[Hit]:
-        """The best passages by words and likeness, with no model call; at most `k`, best first.
-
-        `ModelUnavailable` when the embedding model, where one is named, cannot be reached.
-        """
-        found: list[Hit] = self._parts.hybrid.search(_asked(query), _positive(k))
-        return found
-
-    async def arecall(self, query: str, k: int = 10) -> list[Hit]:
-        """`recall`, awaited."""
-        found: list[Hit] = await self._parts.hybrid.asearch(_asked(query), _positive(k))
-        return found
-
-    # -- looking -------------------------------------------------------------------------------------------
-
-    def pages(self, *, session_id: str | None = None, limit: int | None = None, offset: int = 0) -> list[Page]:
-        """The pages, in the order their sessions came."""
-        return self._parts.archive.pages.pages(session_id=session_id, limit=limit, offset=offset)
-
-    async def apages(self, *, session_id: str | None = None, limit: int | None = None, offset: int = 0) -> list[Page]:
-        """`pages`, awaited."""
-        return await asyncio.to_thread(self.pages, session_id=session_id, limit=limit, offset=offset)
-
-    def page(self, page_id: str) -> Page:
-        """One page; `UnknownRecord` for an id that this namespace does not hold."""
-        return self._parts.archive.page(page_id)
-
-    async def apage(self, page_id: str) -> Page:
-        """`page`, awaited."""
-        return await asyncio.to_thread(self.page, page_id)
-
-    def stats(self) -> dict[str, int]:
-        """Counts of this namespace: sessions, waiting (accepted, not filed), pages, passages, characters."""
-        return self._parts.archive.pages.counts()
-
-    # -- memory items --------------------------------------------------------------------------------------
-
-    def items(self, *, kind: Kind | None = None) -> list[MemoryItem]:
-        """The core, semantic and episodic memories as they stand, in the order they were made."""
-        return self._parts.items.items(kind=kind)
-
-    async def aitems(self, *, kind: Kind | None = None) -> list[MemoryItem]:
-        """`items`, awaited."""
-        return await asyncio.to_thread(self.items, kind=kind)
-
-    def item(self, item_id: str) -> MemoryItem:
-        """One item as it stands; `UnknownRecord` for an id that is not here, or was deleted."""
-        return self._parts.items.item(item_id)
-
-    async def aitem(self, item_id: str) -> MemoryItem:
-        """`item`, awaited."""
-        return await asyncio.to_thread(self.item, item_id)
-
-    def as_of(self, time: str | datetime, *, kind: Kind | None = None) -> list[MemoryItem]:
-        """The items as they stood at a time of this memory's own clock: when they were written, not when it was."""
-        when = parse_time(time)
-        if when is None:
-            raise BadInput("as_of needs a time, such as 2024-05-08 14:00.")
-        return self._parts.items.as_of(when, kind=kind)
-
-    async def aas_of(self, time: str | datetime, *, kind: Kind | None = None) -> list[MemoryItem]:
-        """`as_of`, awaited."""
-        return await asyncio.to_thread(self.as_of, time, kind=kind)
-
-    def history(self, item_id: str) -> list[MemoryItem]:
-        """Every version of an item, the oldest first, its deletion too; `UnknownRecord` for an unknown id."""
-        return self._parts.items.history(item_id)
-
-    async def ahistory(self, item_id: str) -> list[MemoryItem]:
-        """`history`, awaited."""
-        return await asyncio.to_thread(self.history, item_id)
-
-    def remember(self, content: str, kind: Kind = "semantic", time: str | datetime | None = None) -> Outcome:
-        """Keep a memory, as a person; an event ("episodic") needs its `time`. The outcome tells what became of it."""
-        return self._parts.editor.insert(kind, content, time, cause="person")
-
-    async def aremember(self, content: str, kind: Kind = "semantic", time: str | datetime | None = None) -> Outcome:
-        """`remember`, awaited."""
-        return await asyncio.to_thread(self.remember, content, kind, time)
-
-    def edit(
-        self,
-        item_id: str,
-        content: str | None = None,
-        time: str | datetime | None = None,
-        *,
-        expected_version: int | None = None,
-    ) -> Outcome:
-        """Change a memory, as a person; `"core"` is the core paragraph, made if there is none. With
-        `expected_version` it is rejected when somebody has changed it meanwhile."""
-        editor, item = self._parts.editor, self._meant(item_id)
-        if item is None and item_id == "core":
-            return editor.insert("core", content or "", time, cause="person")
-        return editor.update(
-            item.kind if item else "semantic",
-            content,
-            item.id if item else item_id,
-            time,
-            cause="person",
-            expected_version=expected_version,
-        )
-
-    async def aedit(
-        self,
-        item_id: str,
-        content: str | None = None,
-        time: str | datetime | None = None,
-        *,
-        expected_version: int | None = None,
-    ) -> Outcome:
-        """`edit`, awaited."""
-        return await asyncio.to_thread(self.edit, item_id, content, time, expected_version=expected_version)
-
-    def delete(self, item_id: str) -> Outcome:
-        """Take a memory away, as a person; `"core"` is the core paragraph. `undo` brings it back."""
-        item = self._meant(item_id)
-        if item is None and item_id != "core":
-            return self._parts.editor.delete("semantic", item_id, cause="person")
-        return self._parts.editor.delete(item.kind if item else "core", item.id if item else None, cause="person")
-
-    async def adelete(self, item_id: str) -> Outcome:
-        """`delete`, awaited."""
-        return await asyncio.to_thread(self.delete, item_id)
-
-    def undo(self, change: int) -> Outcome:
-        """Put an item back to what it was before a change (`Outcome.change`), as a change of its own.
-
-        Rejected when the item was changed since; `UnknownRecord` for a number that is no change here.
-        """
-        return self._parts.editor.undo(change)
-
-    async def aundo(self, change: int) -> Outcome:
-        """`undo`, awaited."""
-        return await asyncio.to_thread(self.undo, change)
-
-    def proposals(self, *, waiting: bool = True) -> list[Proposal]:
-        """The edits that wait for a yes, oldest first; with `waiting=False` those that were decided, too."""
-        return self._parts.proposals.proposals(waiting=waiting)
-
-    async def aproposals(self, *, waiting: bool = True) -> list[Proposal]:
-        """`proposals`, awaited."""
-        return await asyncio.to_thread(self.proposals, waiting=waiting)
-
-    def approve(self, number: int) -> Outcome:
-        """Apply a proposal; `UnknownRecord` for a number that is not here, `BadInput` for one that was decided, and
-        in a read-only memory."""
-        self._check_decides()
-        return self._parts.proposals.approve(number)
-
-    async def aapprove(self, number: int) -> Outcome:
-        """`approve`, awaited."""
-        return await asyncio.to_thread(self.approve, number)
-
-    def reject(self, number: int) -> Proposal:
-        """Turn a proposal down; errors as for `approve`."""
-        self._check_decides()
-        return self._parts.proposals.reject(number)
-
-    async def areject(self, number: int) -> Proposal:
-        """`reject`, awaited."""
-        return await asyncio.to_thread(self.reject, number)
-
     # -- handing out ---------------------------------------------------------------------------------------
-
-    @property
-    def memorizer(self) -> Graph:
-        """The compiled graph: `{"session": …}` in; session_id, page_ids, duplicate, usage, failures and edits out."""
-        return self._parts.memorizer
-
-    @property
-    def researcher(self) -> Graph:
-        """The compiled graph: `{"question": …}` in, the fields of `Research` out."""
-        return self._parts.researcher
 
     def tools(
         self,
@@ -570,52 +245,3 @@ class Memory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    # ------------------------------------------------------------------------------------------------------
-
-    def _options(self, changes: Mapping[str, Any]) -> ResearchOptions:
-        from .nodes.options import changed
-
-        return changed(self._parts.research_options, changes)
-
-    def _researched(self, state: Mapping[str, Any], options: ResearchOptions) -> Research:
-        from .results import Research
-
-        result = Research.from_state(state, answered=options.answer)
-        self._parts.experience.add(result.usage.steps)
-        return result
-
-    def _check_decides(self) -> None:
-        if self._parts.editing.mode == "read_only":
-            raise BadInput("This memory is read-only here; decide on proposals where it may be edited.")
-
-    def _meant(self, item_id: str) -> MemoryItem | None:
-        return self._parts.items.core() if item_id == "core" else self._parts.items.found(item_id)
-
-    def _waiting(self) -> list[int]:
-        """What is not filed, and what is filed and not curated."""
-        journal = self._parts.archive.journal
-        left = [n for n, _ in journal.uncurated()] if self._parts.memorize_options.curate else []
-        return list(dict.fromkeys([*(entry.n for entry in journal.waiting()), *left]))
-
-    def _workers(self, concurrency: int) -> int:
-        """Sessions at once: without a model nothing waits, and one after the other is fastest."""
-        return _positive(concurrency) if self._parts.waits_for_memos else 1
-
-
-def _filed(output: dict[str, Any]) -> Filed:
-    from .batch import filed
-
-    return filed(output)
-
-
-def _asked(question: str) -> str:
-    if not isinstance(question, str) or not question.strip():
-        raise BadInput("A question needs at least one word.")
-    return question
-
-
-def _positive(count: int) -> int:
-    if count < 1:
-        raise BadInput(f"A count must be 1 or more, not {count}.")
-    return count

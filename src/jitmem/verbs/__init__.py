@@ -1,0 +1,1 @@
+"""What a memory does, a room for each kind of verb; `Memory` is all of them."""
