@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -18,7 +19,7 @@ from .journal import Journal
 from .keyword import IndexedPage, KeywordIndex
 from .layout import best, to_one
 from .namespace import Namespace
-from .pages import PageRow, Pages
+from .pages import Extent, PageRow, Pages
 from .records import Hit, Page, Passage
 from .times import show
 from .vectors import VectorIndex
@@ -36,13 +37,21 @@ class Archive:
         self.embeddings = embeddings
         self.vectors = vectors
         self._lock = threading.RLock()
-        self._keyword = KeywordIndex()
-        self._read = 0
-        self._places: dict[int, Passage] = {}
-        self._by_page: dict[str, list[Passage]] = {}
         self.items = Items(namespace)
         self._page = lru_cache(maxsize=4096)(self.pages.page)
         self.page_stems = lru_cache(maxsize=4096)(self._stems_of)
+        self._extent = Extent((), 0, 0)
+        self._begin()
+
+    def _begin(self) -> None:
+        """As if nothing had been read yet."""
+        self._keyword = KeywordIndex()
+        self._read = 0
+        self._due: float | None = None
+        self._places: dict[int, Passage] = {}
+        self._by_page: dict[str, list[Passage]] = {}
+        self._page.cache_clear()
+        self.page_stems.cache_clear()
         self.speakers: set[str] = set()
         """Everybody who speaks in a page of this namespace, as they are written there."""
         self.titles: dict[str, list[str]] = {}
@@ -60,7 +69,7 @@ class Archive:
 
         A window's share is the mean over its passages, as the mean of their vectors would have it.
         """
-        near = self.vectors.search(np.array(vector, np.float32), k, self.pages.number())
+        near = self.vectors.search(np.array(vector, np.float32), k, self.pages.numbers())
         with self._lock:
             self.catch_up()
             layout = self._keyword.layout
@@ -98,8 +107,8 @@ class Archive:
             return self._keyword.passages.frequency(term), self._keyword.passages.corpus_size
 
     def page(self, page_id: str) -> Page:
-        """A page, from a cache (pages never change), or a memory item in the form of one, so that it can be cited;
-        `UnknownRecord` for an id that is neither here."""
+        """A page, from a cache (pages never change) that is as old as the last search, or a memory item in the form
+        of one, so that it can be cited; `UnknownRecord` for an id that is neither here."""
         try:
             return self._page(page_id)
         except UnknownRecord:
@@ -107,6 +116,11 @@ class Archive:
             if item is None:
                 raise
             return as_page(item)
+
+    def opened(self, page_id: str) -> Page:
+        """The same as it stands now, whatever was read before."""
+        self.catch_up()
+        return self.page(page_id)
 
     def number(self) -> int:
         """The namespace as a number; 0 while it is empty."""
@@ -124,14 +138,22 @@ class Archive:
         return frozenset(stems(page.header)).union(stems(page.text) if kept is None else kept)
 
     def catch_up(self) -> None:
-        """Read the change log from where we stood into the keyword index."""
+        """Read the change log from where we stood into the keyword index; from its beginning when something was
+        read that is gone by now, or may not be read any more."""
         with self._lock:
-            while self._read < self.pages.last_change():
-                read, rows = self.pages.changed_pages(self._read, _CHANGES)
-                for row in rows:
-                    if row.id not in self._by_page:  # it is, where an interruption left a batch half read
-                        self._append(row)
-                self._read = read
+            extent = self.pages.extent()
+            overdue = self._due is not None and time.time() >= self._due
+            if overdue or (extent.namespaces, extent.erased) != (self._extent.namespaces, self._extent.erased):
+                self._begin()
+            if self._read == 0 or self._read < extent.last:
+                while self._read < extent.last:
+                    read, rows = self.pages.changed_pages(self._read, _CHANGES)
+                    for row in rows:
+                        if row.id not in self._by_page:  # it is, where an interruption left a batch half read
+                            self._append(row)
+                    self._read = read
+                self._due = self.pages.next_expiry()
+            self._extent = extent
 
     def _append(self, row: PageRow) -> None:
         context = stems(" ".join(part for part in (show(row.time), row.title) if part))

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +40,12 @@ class ChromaVectors:
         self._embeddings = embeddings
         self._client = client
         self._lock = threading.Lock()
-        self._read = self._count = self._namespaces = self._only = 0
+        self._read = self._count = 0
+        self._known: frozenset[int] = frozenset()
         self._dimension: int | None = None
         self._begin(embeddings.newest()[0])
 
-    def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
+    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """`(number, cosine)`, best first, approximate (HNSW) but for what is not fed yet, which is compared one by
         one; similarities of 0 and less are left out."""
         self.catch_up(at_least=self._embeddings.subject.feed)
@@ -51,24 +53,27 @@ class ChromaVectors:
             generation, last = self._embeddings.newest()
             if generation != self._generation:
                 self._begin(generation)
-            fresh = self._fresh.setdefault(namespace, Scan(self._read))
-            fresh.catch_up(self._embeddings, generation, last, namespace)
+            fresh = [self._fresh.setdefault(namespace, Scan(self._read)) for namespace in namespaces]
+            for namespace, scan in zip(namespaces, fresh, strict=True):
+                scan.catch_up(self._embeddings, generation, last, namespace)
             if not np.any(vector):
                 return []
-            for dimension in (self._dimension, fresh.dimension):
+            for dimension in (self._dimension, *(scan.dimension for scan in fresh)):
                 if dimension not in (None, len(vector)):
                     raise self._embeddings.changed(len(vector), generation)
             # A dict: where an interruption came before the mark, Chroma holds what is read once more.
-            found = dict(self._fed(vector, k, namespace)) | dict(fresh.search(vector, k))
+            found = dict(self._fed(vector, k, namespaces))
+            for scan in fresh:
+                found |= dict(scan.search(vector, k))
         return sorted(found.items(), key=lambda pair: -pair[1])[:k]
 
-    def _fed(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
+    def _fed(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         if not self._count:
             return []
         found = self._collection.query(
             query_embeddings=vector.reshape(1, -1),
             n_results=min(k, self._count),
-            where={"namespace": namespace} if self._many(namespace) else None,
+            where=self._only(namespaces),
             include=["distances"],
         )
         distances = (found["distances"] or [[]])[0]
@@ -98,7 +103,7 @@ class ChromaVectors:
                 self._count = self._collection.count()
                 self._dimension = matrix.shape[1]
                 self._read = int(numbers[-1])
-                self._namespaces = 0
+                self._known = frozenset()
                 self._fresh.clear()
                 self._collection.modify(metadata={"read": self._read})
                 self._embeddings.advance(self._mark, self._read)
@@ -121,12 +126,14 @@ class ChromaVectors:
         self._dimension = self._embeddings.dimension()
         self._count = self._collection.count()  # asking costs more than a search
 
-    def _many(self, namespace: int) -> bool:
-        """Whether the truth holds more than one namespace; a filter costs milliseconds, so it is used only then."""
-        if self._namespaces < 2:
+    def _only(self, namespaces: Sequence[int]) -> dict[str, Any] | None:
+        """The filter; a filter costs milliseconds, so there is none where the truth holds no other namespace."""
+        if self._known <= frozenset(namespaces):
             with self._embeddings.database.read() as db:
-                self._namespaces, self._only = db.execute("SELECT count(*), max(id) FROM namespace").fetchone()
-        return self._namespaces > 1 or self._only != namespace
+                self._known = frozenset(row[0] for row in db.execute("SELECT id FROM namespace"))
+        if self._known <= frozenset(namespaces):
+            return None
+        return {"namespace": namespaces[0] if len(namespaces) == 1 else {"$in": list(namespaces)}}
 
 
 class ChromaFolder:
@@ -218,9 +225,9 @@ class OwnedChroma:
         """Whether this process owns the folder now."""
         return self._folder.owned
 
-    def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
+    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """From Chroma where we own it, from the exact scan where another process does."""
-        return (self._folder.vectors(self._embeddings) or self._exact).search(vector, k, namespace)
+        return (self._folder.vectors(self._embeddings) or self._exact).search(vector, k, namespaces)
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Feed Chroma if it is ours."""

@@ -24,7 +24,7 @@ from .errors import (
 
 FILE_NAME = "truth.sqlite3"
 APPLICATION_ID = 0x6A69746D  # "jitm"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _BUSY_S = 60.0
 
 
@@ -62,6 +62,7 @@ class Database:
         with self.read() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_newer(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -116,25 +117,30 @@ class Database:
     def _check(self) -> None:
         with self.read() as connection:
             application = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if application != APPLICATION_ID:
-            raise NotOurStore(f"{self.path} is a SQLite file of another program; choose another folder.")
+            if application != APPLICATION_ID:
+                raise NotOurStore(f"{self.path} is a SQLite file of another program; choose another folder.")
+            version = self._refuse_newer(connection)
+        if version < SCHEMA_VERSION:
+            self._upgrade()
+
+    def _refuse_newer(self, connection: sqlite3.Connection) -> int:
+        """The schema's version, asked before every write as well: a newer jitmem may have upgraded it meanwhile."""
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA_VERSION:
             raise StoreIsNewer(
                 f"{self.path} was written by a newer jitmem (schema {version}, this one knows {SCHEMA_VERSION});"
                 " upgrade jitmem to open it."
             )
-        if version < SCHEMA_VERSION:
-            self._upgrade()
+        return version
 
     def _upgrade(self) -> None:
-        """Add what an older jitmem did not know; what is there stays as it is."""
+        """Bring it to today's schema, with a copy of before beside it; what is there stays as it is."""
+        from .migrations import upgrade
+
         if self.read_only:
             raise StoreReadOnly(f"{self.path} is of an older jitmem; open it once as a user who can write it.")
-        with self.write() as connection:
-            for statement in _schema().split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        with self.read() as connection, self.read() as reader:
+            upgrade(connection, reader, self.path, SCHEMA_VERSION)
 
 
 def _prepare(folder: Path, file: Path, *, create: bool) -> None:
@@ -166,7 +172,7 @@ def _create(file: Path) -> None:
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         with _named_errors(file), closing(sqlite3.connect(draft)) as connection:
-            connection.executescript(_schema())
+            connection.executescript(schema())
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -176,7 +182,7 @@ def _create(file: Path) -> None:
         draft.unlink()
 
 
-def _schema() -> str:
+def schema() -> str:
     """Every table and index, each made only where there is none; no `;` within a statement or comment."""
     return resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
 

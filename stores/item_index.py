@@ -16,6 +16,8 @@ from .bm25 import GrowingBM25
 from .embeddings import EmbeddingStore
 from .items import Items
 from .layout import best
+from .namespace import one_of
+from .pages import Extent, Pages
 from .records import KINDS
 from .times import show_iso
 from .vectors import VectorIndex
@@ -105,6 +107,8 @@ class ItemIndex:
         self.embeddings = embeddings
         self.vectors = vectors
         self._lock = threading.RLock()
+        self.pages = Pages(items.namespace)
+        self._extent = Extent((), 0, 0)
         self._versions: _Versions | None = None
 
     def keyword(self, text: str, k: int, kind: str | None = None) -> Found:
@@ -121,13 +125,14 @@ class ItemIndex:
         With `enough` so many will do if the first answer of the vector index has no more that stand and are of the
         kind. `ModelChanged` for a vector of another dimension than those on file.
         """
-        query, groups, namespace = np.array(vector, np.float32), _groups(kind), self.number()
+        query, groups = np.array(vector, np.float32), _groups(kind)
         with self._lock:
             words = self._caught_up().words
             wanted, others = words.size(groups), words.size(_GROUPS.values()) - words.size(groups)
+            namespaces = self._extent.namespaces
         ask = k + k // 4 + k * others // max(1, wanted)
         while wanted > _FEW and ask <= _MOST:
-            near = self.vectors.search(query, ask, namespace)
+            near = self.vectors.search(query, ask, namespaces)
             with self._lock:
                 standing = self._caught_up().standing
                 found = [(number, cosine) for number, cosine in near if standing(number) in groups]
@@ -158,8 +163,11 @@ class ItemIndex:
         return best(np.array([n for n, _ in pairs], np.int64), np.array([cosine for _, cosine in pairs]), k)
 
     def _caught_up(self) -> _Versions:
-        if self._versions is None or self._versions.worn():
+        extent = self.pages.extent()
+        gone = (extent.namespaces, extent.erased) != (self._extent.namespaces, self._extent.erased)
+        if self._versions is None or gone or self._versions.worn():
             self._versions = self._standing()
+        self._extent = extent
         while rows := self._changes(self._versions.read):
             for n, seq, kind, stemmed, time, gone in rows:
                 if seq is not None:
@@ -171,14 +179,13 @@ class ItemIndex:
         """From what stands now, so that the past costs nothing."""
         versions = _Versions()
         with self.items.namespace.database.read() as db:
-            namespace = self.items.namespace.number(db)
+            readable = one_of(self.items.namespace.readable(db))
             # Read first: what comes between the two is read once more as a change, which does no harm.
-            read = db.execute("SELECT max(n) FROM change WHERE namespace = ?", (namespace,)).fetchone()[0] or 0
+            read = db.execute(f"SELECT max(n) FROM change WHERE namespace {readable}").fetchone()[0] or 0
             rows = db.execute(
-                "SELECT item_version.n, item.seq, kind, stems, time FROM item"
+                "SELECT item_version.n, item.seq, kind, stems, time FROM standing_item AS item"
                 " JOIN item_version ON item_version.item = item.seq AND item_version.version = item.version"
-                " WHERE namespace = ? AND sketch IS NOT NULL ORDER BY item_version.n",
-                (namespace,),
+                f" WHERE namespace {readable} AND sketch IS NOT NULL ORDER BY item_version.n"
             )
             for n, seq, kind, stemmed, time in rows:
                 versions.replace(n, seq, kind, _terms(stemmed, time))
@@ -192,8 +199,9 @@ class ItemIndex:
                 "SELECT change.n, item.seq, item.kind, stems, time, content IS NULL FROM change"
                 " LEFT JOIN item ON change.kind = 'item' AND item.seq = change.ref"
                 " LEFT JOIN item_version ON change.kind = 'item' AND item_version.n = change.n"
-                " WHERE change.namespace = ? AND change.n > ? ORDER BY change.n LIMIT ?",
-                (self.items.namespace.number(db), after, _CHANGES),
+                f" WHERE change.namespace {one_of(self.items.namespace.readable(db))} AND change.n > ?"
+                " ORDER BY change.n LIMIT ?",
+                (after, _CHANGES),
             ).fetchall()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from .analyzer import stems
 from .errors import UnknownRecord
 from .ids import new_id
-from .namespace import Namespace
+from .namespace import Namespace, one_of
 from .records import Edit, MemoryItem, Outcome, Page
 from .sketch import sketch
 from .times import show
@@ -20,14 +20,18 @@ from .times import show
 _ITEM = """
     SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
            change.n, change.cause, change.at,
-           (SELECT first.at FROM item_version AS oldest JOIN change AS first ON first.n = oldest.n
-            WHERE oldest.item = item.seq AND oldest.version = 1)
-    FROM item JOIN item_version ON item_version.item = item.seq JOIN change ON change.n = item_version.n
+           coalesce((SELECT first.at FROM item_version AS oldest JOIN change AS first ON first.n = oldest.n
+            WHERE oldest.item = item.seq ORDER BY oldest.version LIMIT 1), change.at), namespace.name
+    FROM standing_item AS item JOIN item_version ON item_version.item = item.seq
+    JOIN change ON change.n = item_version.n JOIN namespace ON namespace.id = item.namespace
 """
 
 
 class Items:
-    """Every method is one transaction; thread- and process-safe. Who may edit what is not decided here."""
+    """Every method is one transaction; thread- and process-safe. Who may edit what is not decided here.
+
+    What is shared with the namespace is found by its id and by `by_change`; listed and edited is what is its own.
+    """
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
@@ -44,7 +48,7 @@ class Items:
     def found(self, item_id: str) -> MemoryItem | None:
         """The same, None where it is not."""
         with self.namespace.database.read() as db:
-            found = self._current(db, item_id)
+            found = self._current(db, item_id, one_of(self.namespace.readable(db)))
         return None if found is None or found.deleted else found
 
     def core(self) -> MemoryItem | None:
@@ -71,9 +75,9 @@ class Items:
         wanted = list(numbers)  # the plus keeps SQLite from walking the whole namespace by its index
         with self.namespace.database.read() as db:
             rows = db.execute(
-                f"{_ITEM} WHERE +item.namespace = ? AND item.sketch IS NOT NULL AND item_version.version = item.version"
-                f" AND item_version.n IN ({','.join('?' * len(wanted))})",
-                (self.namespace.number(db), *wanted),
+                f"{_ITEM} WHERE +item.namespace {one_of(self.namespace.readable(db))} AND item.sketch IS NOT NULL"
+                f" AND item_version.version = item.version AND item_version.n IN ({','.join('?' * len(wanted))})",
+                wanted,
             ).fetchall()
         return {row[6]: _item(row) for row in rows}
 
@@ -81,8 +85,9 @@ class Items:
         """Every version, the oldest first, deletions too; `UnknownRecord` for an id that was never here."""
         with self.namespace.database.read() as db:
             rows = db.execute(
-                f"{_ITEM} WHERE item.namespace = ? AND item.id = ? ORDER BY item_version.version",
-                (self.namespace.number(db), item_id),
+                f"{_ITEM} WHERE item.namespace {one_of(self.namespace.readable(db))} AND item.id = ?"
+                " ORDER BY item_version.version",
+                (item_id,),
             ).fetchall()
         if not rows:
             raise UnknownRecord(f"No item {item_id!r} in this namespace.")
@@ -106,7 +111,7 @@ class Items:
         with self.namespace.database.read() as db:
             return dict(
                 db.execute(
-                    "SELECT kind, count(*) FROM item WHERE namespace = ? AND sketch IS NOT NULL GROUP BY kind",
+                    "SELECT kind, count(*) FROM standing_item WHERE namespace = ? AND sketch IS NOT NULL GROUP BY kind",
                     (self.namespace.number(db),),
                 ).fetchall()
             )
@@ -144,13 +149,13 @@ class Items:
         with self.namespace.database.write() as db:
             namespace = self.namespace.enter(db)
             row = db.execute(
-                "SELECT item.id, item_version.version FROM item_version JOIN item ON item.seq = item_version.item"
-                " WHERE item_version.n = ? AND item.namespace = ?",
+                "SELECT item.id, item_version.version FROM item_version"
+                " JOIN standing_item AS item ON item.seq = item_version.item WHERE item_version.n = ? AND item.namespace = ?",
                 (change, namespace),
             ).fetchone()
             if row is None:
                 raise UnknownRecord(f"No change {change} of an item in this namespace.")
-            current = self._current(db, row[0])
+            current = self._current(db, row[0], one_of([namespace]))
             assert current is not None, "a change has an item"
             edit = Edit(op="undo", kind=current.kind, id=current.id, cause=cause)
             if current.change != change:
@@ -234,12 +239,12 @@ class Items:
         """The item that an edit means: by its id, or the core paragraph, which needs none."""
         if edit.kind == "core" and edit.id is None:
             return self._holder(db, self.namespace.number(db), "core", sketch("core", "", None))
-        return self._current(db, edit.id or "")
+        return self._current(db, edit.id or "", one_of([self.namespace.number(db)]))
 
-    def _current(self, db: sqlite3.Connection, item_id: str) -> MemoryItem | None:
+    def _current(self, db: sqlite3.Connection, item_id: str, readable: str) -> MemoryItem | None:
         row = db.execute(
-            f"{_ITEM} WHERE item.namespace = ? AND item.id = ? AND item_version.version = item.version",
-            (self.namespace.number(db), item_id),
+            f"{_ITEM} WHERE item.namespace {readable} AND item.id = ? AND item_version.version = item.version",
+            (item_id,),
         ).fetchone()
         return _item(row) if row else None
 
@@ -270,6 +275,7 @@ def as_page(item: MemoryItem) -> Page:
         metadata={"page_ids": list(item.page_ids)},
         part=1,
         parts=1,
+        namespace=item.namespace,
     )
 
 
@@ -278,7 +284,7 @@ def _of_kind(kind: str | None) -> tuple[str, Sequence[str]]:
 
 
 def _item(row: Any) -> MemoryItem:
-    item_id, kind, content, time, pages, version, change, cause, at, created = row
+    item_id, kind, content, time, pages, version, change, cause, at, created, namespace = row
     return MemoryItem(
         id=item_id,
         kind=kind,
@@ -291,4 +297,5 @@ def _item(row: Any) -> MemoryItem:
         created_at=datetime.fromisoformat(created),
         changed_at=datetime.fromisoformat(at),
         deleted=content is None,
+        namespace=namespace,
     )

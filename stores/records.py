@@ -37,6 +37,7 @@ class Page:
 
     The pages of a session in order of `part` join to the session's text, byte for byte. `header` says when,
     who and which part; `memo` is the short note that the Memorizer wrote; both stand beside the text, not in it.
+    `namespace` is whose it is: the reader's own, or one that was shared.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Page:
     metadata: Mapping[str, Any]
     part: int = 1
     parts: int = 1
+    namespace: str = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class MemoryItem:
     `kind`: core (one paragraph for each namespace), semantic (knowledge) or episodic (an event; `time` is when it
     was). `page_ids` are the pages that it comes from. `created_at` is when its first version was written,
     `changed_at` this one, by `cause` (memorizer, tool or person). `change` is the number under which this version
-    can be undone; `deleted` is true of the version that took the item away.
+    can be undone; `deleted` is true of the version that took the item away. `namespace` is whose it is.
     """
 
     id: str
@@ -113,6 +115,7 @@ class MemoryItem:
     created_at: datetime
     changed_at: datetime
     deleted: bool = False
+    namespace: str = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

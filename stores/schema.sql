@@ -70,13 +70,15 @@ CREATE TABLE IF NOT EXISTS probe (
 CREATE TABLE IF NOT EXISTS change (
     n         INTEGER PRIMARY KEY AUTOINCREMENT,
     namespace INTEGER NOT NULL REFERENCES namespace (id),
-    kind      TEXT NOT NULL,               -- 'page', 'item' or 'entry'
+    kind      TEXT NOT NULL,               -- 'page', 'item', 'entry', 'share' or 'retention'
     ref       INTEGER NOT NULL,            -- its seq
-    op        TEXT NOT NULL,               -- of a page 'put', of an item 'insert', 'update', 'delete' or 'undo'
+    op        TEXT NOT NULL,               -- of a page 'put', of an item 'insert', 'update', 'delete' or 'undo', of
+                                           -- either 'forget'
     cause     TEXT NOT NULL,               -- who: memorizer, tool, person
     at        TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS change_namespace ON change (namespace, n);
+CREATE INDEX IF NOT EXISTS change_erased ON change (namespace, n) WHERE op IN ('forget', 'retain');
 
 -- Memory items: what a model or a person holds worth knowing, edited over time. Every version is kept.
 CREATE TABLE IF NOT EXISTS item (
@@ -168,6 +170,38 @@ CREATE TABLE IF NOT EXISTS entry_embedding (
     UNIQUE (model, text)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entry_embedding_text ON entry_embedding (text);
+
+-- Who else may read a namespace: another one by its name, or with `/*` at its end all that lie below.
+CREATE TABLE IF NOT EXISTS share (
+    namespace INTEGER NOT NULL REFERENCES namespace (id),
+    reader    TEXT NOT NULL,
+    UNIQUE (reader, namespace)
+) STRICT;
+
+-- How long what is of a kind is kept: what is older stands in none of the views below, until it is erased.
+CREATE TABLE IF NOT EXISTS retention (
+    namespace INTEGER NOT NULL REFERENCES namespace (id),
+    kind      TEXT NOT NULL,               -- 'page', or a kind of items
+    age_s     REAL NOT NULL,
+    UNIQUE (namespace, kind)
+) STRICT;
+
+-- A page is as old as the memory's knowledge of its session, an item as its newest version.
+CREATE VIEW IF NOT EXISTS standing_page AS
+SELECT page.* FROM page WHERE NOT EXISTS (
+    SELECT 1 FROM retention CROSS JOIN session ON session.n = page.session
+    WHERE retention.namespace = page.namespace AND retention.kind = 'page'
+      AND session.accepted_at <= strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
+);
+
+CREATE VIEW IF NOT EXISTS standing_item AS
+SELECT item.* FROM item WHERE NOT EXISTS (
+    SELECT 1 FROM retention
+    CROSS JOIN item_version AS newest ON newest.item = item.seq AND newest.version = item.version
+    CROSS JOIN change AS made ON made.n = newest.n
+    WHERE retention.namespace = item.namespace AND retention.kind = item.kind
+      AND made.at <= strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
+);
 
 -- How far a derived index has read: apply first, then advance.
 CREATE TABLE IF NOT EXISTS mark (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,8 +18,8 @@ BATCH = 1000  # rows read from the truth at once
 class VectorIndex(Protocol):
     """A derived index over an `EmbeddingStore`: it reads what is new by itself, and may be deleted at any time."""
 
-    def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
-        """`(number, cosine)` of one namespace, best first, at most `k`; up to date with the truth.
+    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
+        """`(number, cosine)` of these namespaces, best first, at most `k`; up to date with the truth.
 
         The number is that of a passage or of a version of an item, as the store's subject is.
 
@@ -41,18 +42,21 @@ class ExactVectors:
         self._generation = 0
         self._parts: dict[int, Scan] = {}
 
-    def search(self, vector: NDArray[np.float32], k: int, namespace: int) -> list[tuple[int, float]]:
+    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """`(number, cosine)`, best first; a vector of zeros is like nothing and never found."""
         with self._lock:
             generation, last = self._embeddings.newest()
             if generation != self._generation:
                 self._generation = generation
                 self._parts.clear()
-            scan = self._parts.setdefault(namespace, Scan())
-            scan.catch_up(self._embeddings, generation, last, namespace)
-            if scan.dimension not in (None, len(vector)):
-                raise self._embeddings.changed(len(vector), generation)
-            return scan.search(vector, k)
+            found: list[tuple[int, float]] = []
+            for namespace in namespaces:
+                scan = self._parts.setdefault(namespace, Scan())
+                scan.catch_up(self._embeddings, generation, last, namespace)
+                if scan.dimension not in (None, len(vector)):
+                    raise self._embeddings.changed(len(vector), generation)
+                found += scan.search(vector, k)
+        return found if len(namespaces) == 1 else sorted(found, key=lambda pair: -pair[1])[:k]
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Nothing to do: a search reads what is new."""

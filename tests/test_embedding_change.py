@@ -77,13 +77,13 @@ def keep(kept: Kept, *vectors: list[float]) -> None:
 def test_vectors_of_another_dimension_take_the_place_of_all(kept: Kept, open_index: Open) -> None:
     old = [*kept.keep(spread(5, 1)), *kept.keep(spread(5, 2))]
     index = open_index(kept.store)
-    assert len(index.search(spread(1, 1)[0], 20, kept.number())) > 0
+    assert len(index.search(spread(1, 1)[0], 20, [kept.number()])) > 0
     keep(kept, [0.0, 1.0, 0.0])
     assert filed(kept) == {}
     made = embed(kept.store, kept.number())
     assert made.keys() > set(old)
     assert kept.store.dimension() == 3
-    found = index.search(np.array([2, 0, 0], np.float32), 20, kept.number())
+    found = index.search(np.array([2, 0, 0], np.float32), 20, [kept.number()])
     agree(found, [(seq, 1.0) for seq in made])
 
 
@@ -100,11 +100,11 @@ def test_a_query_of_another_dimension_tells_that_the_model_changed(kept: Kept, o
     index = open_index(kept.store)
     for _ in range(2):
         with pytest.raises(ModelChanged, match=r"^test gave a vector of 3 dimensions, those on file have others\.$"):
-            index.search(np.ones(3, np.float32), 5, kept.number())
+            index.search(np.ones(3, np.float32), 5, [kept.number()])
     kept.store.renew()
-    assert index.search(np.ones(3, np.float32), 5, kept.number()) == []
+    assert index.search(np.ones(3, np.float32), 5, [kept.number()]) == []
     made = embed(kept.store, kept.number())
-    agree(index.search(np.array([1, 0, 0], np.float32), 9, kept.number()), [(seq, 1.0) for seq in made])
+    agree(index.search(np.array([1, 0, 0], np.float32), 9, [kept.number()]), [(seq, 1.0) for seq in made])
 
 
 def test_a_model_that_gives_now_these_and_now_those_is_an_error(kept: Kept) -> None:
@@ -155,14 +155,14 @@ def test_a_changed_model_of_the_same_dimension_is_embedded_anew(kept: Kept, open
     kept.store.recognises(probe.tolist())
     kept.keep(np.stack([spread(1, 2)[0], probe]))
     index = open_index(kept.store)
-    agree(index.search(probe, 1, kept.number()), kept.exact(probe, 1))
+    agree(index.search(probe, 1, [kept.number()]), kept.exact(probe, 1))
     assert not kept.store.recognises(another.tolist())
     kept.store.renew()
-    assert index.search(probe, 5, kept.number()) == []
+    assert index.search(probe, 5, [kept.number()]) == []
     assert kept.store.wants_probe()
     assert kept.store.recognises(another.tolist())
     made = embed(kept.store, kept.number(), DIM)
-    agree(index.search(np.eye(DIM, dtype=np.float32)[0], 9, kept.number()), [(seq, 1.0) for seq in made])
+    agree(index.search(np.eye(DIM, dtype=np.float32)[0], 9, [kept.number()]), [(seq, 1.0) for seq in made])
 
 
 def test_other_models_keep_their_vectors(kept: Kept) -> None:
@@ -185,11 +185,11 @@ def test_another_process_sees_the_new_generation_at_its_next_step(
     kept.keep(spread(5, 1))
     theirs = open_index(other)
     query = spread(1, 1)[0]
-    agree(theirs.search(query, 2, kept.number()), kept.exact(query, 2))
+    agree(theirs.search(query, 2, [kept.number()]), kept.exact(query, 2))
     kept.store.renew()
     made = embed(kept.store, kept.number())
     assert not other.waiting(kept.number())
-    agree(theirs.search(np.array([1, 0, 0], np.float32), 9, kept.number()), [(seq, 1.0) for seq in made])
+    agree(theirs.search(np.array([1, 0, 0], np.float32), 9, [kept.number()]), [(seq, 1.0) for seq in made])
 
 
 def test_who_comes_second_with_the_same_finding_throws_nothing_away(kept: Kept, other: EmbeddingStore) -> None:

@@ -458,14 +458,14 @@ def test_pages_and_items_share_chroma_and_let_go_of_it_together(folder: Path) ->
     second = OwnedChroma(stores[1], folder)
     nothing = np.ones(3, np.float32)
     for index in (pages, items, second):
-        assert index.search(nothing, 1, 1) == []
+        assert index.search(nothing, 1, [1]) == []
     assert (pages.owner, items.owner, second.owner) == (True, True, False)
     pages.close()
     assert (pages.owner, items.owner) == (False, False)
-    assert second.search(nothing, 1, 1) == []
+    assert second.search(nothing, 1, [1]) == []
     assert second.owner
     second.close()
-    assert items.search(nothing, 1, 1) == []
+    assert items.search(nothing, 1, [1]) == []
     assert items.owner
     items.close()
     database.close()
@@ -480,7 +480,7 @@ def test_what_is_fed_is_found_once_where_its_mark_was_lost(folder: Path) -> None
             db.execute("DELETE FROM mark WHERE name LIKE 'chroma:%'")
     with closing(Kept(folder)) as again:
         vector = np.array(again.model.embed_query("mill"), np.float32)
-        assert len(again.vectors.search(vector, 10, again.index.number())) == 1
+        assert len(again.vectors.search(vector, 10, [again.index.number()])) == 1
 
 
 def test_new_items_are_found_beside_thousands_in_chroma(folder: Path) -> None:
@@ -505,7 +505,7 @@ def test_a_truth_that_was_closed_costs_no_vectors(folder: Path) -> None:
     assert kept.found("mill")
     kept.close()
     with pytest.raises(StoreClosed):
-        kept.vectors.search(np.ones(3, np.float32), 1, 1)
+        kept.vectors.search(np.ones(3, np.float32), 1, [1])
     kept.vectors.close()
     with closing(Kept(folder)) as again:
         assert again.found("mill", method="vector") == ["Ana bought the mill."]

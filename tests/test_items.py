@@ -400,7 +400,9 @@ def test_whatever_is_done_no_two_items_say_the_same_and_the_log_replays_to_the_s
 def test_a_memory_of_the_first_schema_gains_items_when_it_is_opened(folder: Path) -> None:
     Memory.open(folder).close()
     with sqlite3.connect(folder / "truth.sqlite3") as db:
-        for table in ("proposal", "uncurated", "item_version", "item"):
+        for view in ("standing_page", "standing_item"):
+            db.execute(f"DROP VIEW {view}")
+        for table in ("proposal", "uncurated", "share", "retention", "item_version", "item"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     db.close()

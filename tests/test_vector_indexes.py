@@ -39,12 +39,12 @@ class TestOwnedChroma(VectorContract):
         kept.keep(clustered(300, 1))
         first, second = owned(kept), owned(kept)
         query = clustered(1, 1)[0]
-        agree(first.search(query, 10, kept.number()), kept.exact(query, 10))
-        agree(second.search(query, 10, kept.number()), kept.exact(query, 10))
+        agree(first.search(query, 10, [kept.number()]), kept.exact(query, 10))
+        agree(second.search(query, 10, [kept.number()]), kept.exact(query, 10))
         assert (first.owner, second.owner) == (True, False)
         kept.keep(clustered(300, 2))
-        agree(second.search(query, 10, kept.number()), kept.exact(query, 10))
-        agree(first.search(query, 10, kept.number()), kept.exact(query, 10))
+        agree(second.search(query, 10, [kept.number()]), kept.exact(query, 10))
+        agree(first.search(query, 10, [kept.number()]), kept.exact(query, 10))
         first.close()
         second.close()
 
@@ -52,11 +52,11 @@ class TestOwnedChroma(VectorContract):
         kept.keep(clustered(300, 1))
         first, second = owned(kept), owned(kept)
         query = clustered(1, 1)[0]
-        first.search(query, 10, kept.number())
-        second.search(query, 10, kept.number())
+        first.search(query, 10, [kept.number()])
+        second.search(query, 10, [kept.number()])
         first.close()
         kept.keep(clustered(300, 2))
-        agree(second.search(query, 10, kept.number()), kept.exact(query, 10))
+        agree(second.search(query, 10, [kept.number()]), kept.exact(query, 10))
         assert (first.owner, second.owner) == (False, True)
         second.close()
 
@@ -64,11 +64,11 @@ class TestOwnedChroma(VectorContract):
         kept.keep(clustered(300, 1))
         query = clustered(1, 1)[0]
         first = owned(kept)
-        first.search(query, 10, kept.number())
+        first.search(query, 10, [kept.number()])
         first.close()
         shutil.rmtree(kept.folder / FOLDER)
         again = owned(kept)
-        agree(again.search(query, 10, kept.number()), kept.exact(query, 10))
+        agree(again.search(query, 10, [kept.number()]), kept.exact(query, 10))
         assert again.owner
         again.close()
 
@@ -78,7 +78,7 @@ class TestOwnedChroma(VectorContract):
         (kept.folder / FOLDER).mkdir()
         (kept.folder / FOLDER / "chroma.sqlite3").write_bytes(b"not a database " * 100)
         index = owned(kept)
-        agree(index.search(query, 10, kept.number()), kept.exact(query, 10))
+        agree(index.search(query, 10, [kept.number()]), kept.exact(query, 10))
         assert index.owner
         index.close()
 
@@ -96,7 +96,7 @@ class TestOwnedChroma(VectorContract):
         shutil.rmtree(kept.folder / FOLDER)
         shutil.copytree(tmp_path / "backup", kept.folder / FOLDER)
         third = owned(kept)
-        agree(third.search(newest[0], 10, kept.number()), kept.exact(newest[0], 10))
+        agree(third.search(newest[0], 10, [kept.number()]), kept.exact(newest[0], 10))
         third.close()
 
     def test_no_text_and_no_page_id_is_in_its_folder(self, kept: Kept) -> None:
@@ -161,9 +161,9 @@ def test_many_vectors_of_a_namespace_are_read_in_several_batches(folder: Path) -
         kept.keep(spread(500, part))
     query = spread(1, 9)[0]
     exact = ExactVectors(kept.store)
-    agree(exact.search(query, 50, kept.number()), kept.exact(query, 50))
+    agree(exact.search(query, 50, [kept.number()]), kept.exact(query, 50))
     kept.keep(query[None])
-    assert round(exact.search(query, 1, kept.number())[0][1], 5) == 1.0
+    assert round(exact.search(query, 1, [kept.number()])[0][1], 5) == 1.0
     exact.close()
-    assert np.isclose(exact.search(query, 1, kept.number())[0][1], 1.0)
+    assert np.isclose(exact.search(query, 1, [kept.number()])[0][1], 1.0)
     kept.database.close()

@@ -15,6 +15,7 @@ from .verbs.ask import Researching
 from .verbs.edit import Editing
 from .verbs.keep import Keeping
 from .verbs.look import Looking
+from .verbs.share import Sharing
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .tools.editor import Guard, Mode
 
 
-class Memory(Keeping, Researching, Looking, Editing):
+class Memory(Keeping, Researching, Looking, Editing, Sharing):
     """Open it with `Memory.open(…)`. Thread-safe; several processes may have the same memory open."""
 
     def __init__(self, parts: Parts, root: Memory | None = None) -> None:
@@ -114,6 +115,17 @@ class Memory(Keeping, Researching, Looking, Editing):
             research_options=changed(research_options or ResearchOptions(), failing),
         )
         return cls(parts)
+
+    @classmethod
+    def namespaces(cls, path: str | os.PathLike[str]) -> list[str]:
+        """The names of all namespaces in the folder `path`, in order; for whoever runs it, not for its users."""
+        from contextlib import closing
+
+        from .stores.connection import Database
+        from .stores.namespace import names
+
+        with closing(Database(Path(path), create=False)) as database:
+            return names(database)
 
     @property
     def root(self) -> Memory:

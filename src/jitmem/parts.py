@@ -228,7 +228,7 @@ class Parts:
         keyword, vector, page_id = self.searches
         return make_tools(
             searches=(keyword, FreshSearch(vector, self.archive, self.embedder), page_id, self.hybrid),
-            page=self.archive.page,
+            page=self.archive.opened,
             research=research,
             items=self.item_search,
             editor=editor,
@@ -243,9 +243,9 @@ class Parts:
         )
 
     def related(self, text: str, k: int) -> list[MemoryItem]:
-        """The items that share words with a text, best first."""
+        """The namespace's own items that share words with a text, best first."""
         found = self._items_as_they_are.search(text[:_LIKE_CHARS], method="keyword", k=k)
-        return [hit.item for hit in found]
+        return [hit.item for hit in found if hit.item.namespace == self.archive.pages.namespace.name]
 
     @cached_property
     def researcher(self) -> Graph:

@@ -61,7 +61,7 @@ class TruthContract:
         assert truth.pages.counts() == NOTHING
         assert truth.pages.pages() == []
         assert truth.journal.waiting() == []
-        assert truth.pages.last_change() == 0
+        assert truth.pages.extent().last == 0
 
     def test_what_was_accepted_waits_with_everything_that_was_given(self, truth: Truth) -> None:
         time = datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
@@ -95,6 +95,7 @@ class TruthContract:
                 metadata={"k": 1},
                 part=part,
                 parts=2,
+                namespace="ana",
             )
             for part, (page_id, text) in enumerate(zip(filed.page_ids, ["one ", "two"], strict=True), start=1)
         ]
@@ -120,11 +121,11 @@ class TruthContract:
     def test_a_known_id_with_other_content_is_a_conflict_and_changes_nothing(self, truth: Truth) -> None:
         filed = file(truth, "one", session_id="s1")
         waiting = accept(truth, "two", session_id="s2")
-        before = (truth.pages.counts(), truth.pages.pages(), truth.journal.waiting(), truth.pages.last_change())
+        before = (truth.pages.counts(), truth.pages.pages(), truth.journal.waiting(), truth.pages.extent().last)
         for known in ("s1", "s2"):
             with pytest.raises(SessionConflict, match=f"Session '{known}' is already in memory with other content"):
                 accept(truth, "three", session_id=known)
-        assert (truth.pages.counts(), truth.pages.pages(), truth.journal.waiting(), truth.pages.last_change()) == before
+        assert (truth.pages.counts(), truth.pages.pages(), truth.journal.waiting(), truth.pages.extent().last) == before
         assert [truth.journal.entry(n) for n in (filed.n, waiting.n)] == [filed, waiting]
 
     def test_an_id_that_another_session_bears_is_a_conflict_even_if_it_was_made_from_content(
@@ -157,7 +158,7 @@ class TruthContract:
         with pytest.raises(Exception, match=r"NOT NULL"):
             truth.journal.file(accepted, [draft("one "), PageDraft("two", "", "", "", [broken])])
         assert truth.pages.counts() == {**NOTHING, "sessions": 1, "waiting": 1}
-        assert truth.pages.last_change() == 0
+        assert truth.pages.extent().last == 0
         assert truth.journal.waiting() == [accepted]
         assert len(truth.journal.file(accepted, [draft("one "), draft("two")]).page_ids) == 2
 
@@ -229,7 +230,7 @@ class TruthContract:
             ["three"],
             ["four"],
         ]
-        assert rest == truth.pages.last_change()
+        assert rest == truth.pages.extent().last
         assert truth.pages.changed_pages(rest, 2) == (rest, [])
 
     # Namespaces
@@ -243,7 +244,7 @@ class TruthContract:
         assert ben.pages.pages(within=(datetime.min, datetime.max)) == []
         assert ben.pages.pages(first_id="0", last_id="z") == []
         assert ben.journal.waiting() == []
-        assert ben.pages.last_change() == 0
+        assert ben.pages.extent().last == 0
         assert ben.pages.changed_pages(0, 10) == (0, [])
         with pytest.raises(UnknownRecord, match="this memory holds 0 pages"):
             ben.pages.page(filed.page_ids[0])

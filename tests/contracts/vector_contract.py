@@ -112,15 +112,15 @@ class VectorContract:
         opened.close()
 
     def test_an_empty_index_finds_nothing(self, index: VectorIndex) -> None:
-        assert index.search(spread(1, 0)[0], 10, 0) == []
-        assert index.search(spread(1, 0)[0], 10, 1) == []
+        assert index.search(spread(1, 0)[0], 10, [0]) == []
+        assert index.search(spread(1, 0)[0], 10, [1]) == []
 
     @pytest.mark.parametrize("rows", [1, 2, 5])
     def test_a_few_vectors_are_found_by_themselves(self, index: VectorIndex, kept: Kept, rows: int) -> None:
         matrix = spread(rows, 1)
         seqs = kept.keep(matrix)
         for row, seq in zip(matrix, seqs, strict=True):
-            agree(index.search(row, 1, kept.number()), [(seq, 1.0)])
+            agree(index.search(row, 1, [kept.number()]), [(seq, 1.0)])
 
     @pytest.mark.parametrize("shape", [spread, clustered], ids=["random", "clustered"])
     @pytest.mark.parametrize("k", [1, 10, 200])
@@ -131,47 +131,47 @@ class VectorContract:
             kept.keep(shape(500, part))
             index.catch_up()
         for query in shape(20, 0)[::2]:
-            agree(index.search(query, k, kept.number()), kept.exact(query, k), self.missed)
+            agree(index.search(query, k, [kept.number()]), kept.exact(query, k), self.missed)
 
     def test_more_than_there_are_gives_all_that_are_alike(self, index: VectorIndex, kept: Kept) -> None:
         kept.keep(spread(50, 3))
         query = spread(1, 4)[0]
-        agree(index.search(query, 1000, kept.number()), kept.exact(query, 1000))
+        agree(index.search(query, 1000, [kept.number()]), kept.exact(query, 1000))
 
     def test_what_points_elsewhere_is_not_found(self, index: VectorIndex, kept: Kept) -> None:
         axes = np.eye(DIM, dtype=np.float32)
         seqs = kept.keep(np.stack([axes[0], -axes[0], axes[1]]))
-        agree(index.search(axes[0], 10, kept.number()), [(seqs[0], 1.0)])
+        agree(index.search(axes[0], 10, [kept.number()]), [(seqs[0], 1.0)])
 
     def test_a_vector_of_zeros_is_never_found_and_finds_nothing(self, index: VectorIndex, kept: Kept) -> None:
         zeros = np.zeros(DIM, np.float32)
         row = spread(1, 5)[0]
         seqs = kept.keep(np.stack([zeros, row, zeros]))
-        agree(index.search(row, 10, kept.number()), [(seqs[1], 1.0)])
-        assert index.search(zeros, 10, kept.number()) == []
+        agree(index.search(row, 10, [kept.number()]), [(seqs[1], 1.0)])
+        assert index.search(zeros, 10, [kept.number()]) == []
 
     def test_only_vectors_of_zeros_find_nothing(self, index: VectorIndex, kept: Kept) -> None:
         kept.keep(np.zeros((3, DIM), np.float32))
-        assert index.search(spread(1, 5)[0], 10, kept.number()) == []
+        assert index.search(spread(1, 5)[0], 10, [kept.number()]) == []
 
     def test_length_does_not_matter(self, index: VectorIndex, kept: Kept) -> None:
         row = spread(1, 6)[0]
         seqs = kept.keep(np.stack([row * 100, row * 0.01]))
-        agree(index.search(row * 7, 10, kept.number()), [(seqs[0], 1.0), (seqs[1], 1.0)])
+        agree(index.search(row * 7, 10, [kept.number()]), [(seqs[0], 1.0), (seqs[1], 1.0)])
 
     def test_many_equal_vectors_are_all_found(self, index: VectorIndex, kept: Kept) -> None:
         row = spread(1, 7)[0]
         seqs = kept.keep(np.stack([row] * 150))
         kept.keep(spread(300, 8))
-        found = index.search(row, 150, kept.number())
+        found = index.search(row, 150, [kept.number()])
         agree(found, [(seq, 1.0) for seq in seqs], self.missed)
 
     def test_what_is_kept_after_a_search_is_found_by_the_next(self, index: VectorIndex, kept: Kept) -> None:
         first, second = spread(2, 9)
         kept.keep(first[None])
-        index.search(second, 1, kept.number())
+        index.search(second, 1, [kept.number()])
         seqs = kept.keep(second[None])
-        agree(index.search(second, 1, kept.number()), [(seqs[0], 1.0)])
+        agree(index.search(second, 1, [kept.number()]), [(seqs[0], 1.0)])
 
     def test_namespaces_never_mix(self, index: VectorIndex, kept: Kept) -> None:
         for part in range(3):
@@ -179,11 +179,11 @@ class VectorContract:
             kept.keep(clustered(10, part), "ben")
         for query in clustered(5, 0):
             for namespace in ("ana", "ben"):
-                agree(index.search(query, 15, kept.number(namespace)), kept.exact(query, 15, namespace))
+                agree(index.search(query, 15, [kept.number(namespace)]), kept.exact(query, 15, namespace))
 
     def test_a_namespace_that_is_not_there_holds_nothing(self, index: VectorIndex, kept: Kept) -> None:
         kept.keep(spread(3, 10), "ana")
-        assert index.search(spread(3, 10)[0], 10, 99) == []
+        assert index.search(spread(3, 10)[0], 10, [99]) == []
 
     def test_two_models_never_mix(self, open_index: Callable[[Kept], VectorIndex], kept: Kept) -> None:
         row = spread(1, 11)[0]
@@ -196,8 +196,8 @@ class VectorContract:
         other.keep(kept.number(), last_page, [seq for seq, _ in texts], [[0.0, 1.0, 0.0]])  # of another dimension
         kept.store = other
         after = open_index(kept)
-        agree(after.search(np.array([0, 2, 0], np.float32), 10, kept.number()), [(texts[0][0], 1.0)])
-        assert after.search(np.array([1, 0, 0], np.float32), 10, kept.number()) == []
+        agree(after.search(np.array([0, 2, 0], np.float32), 10, [kept.number()]), [(texts[0][0], 1.0)])
+        assert after.search(np.array([1, 0, 0], np.float32), 10, [kept.number()]) == []
         after.close()
 
     def test_opened_again_it_finds_the_same(self, open_index: Callable[[Kept], VectorIndex], kept: Kept) -> None:
@@ -205,5 +205,5 @@ class VectorContract:
         query = clustered(1, 12)[0]
         for _ in range(3):
             opened = open_index(kept)
-            agree(opened.search(query, 10, kept.number()), kept.exact(query, 10))
+            agree(opened.search(query, 10, [kept.number()]), kept.exact(query, 10))
             opened.close()

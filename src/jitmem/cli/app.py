@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import items, looking, mcp, memorize, research
+from . import items, looking, mcp, memorize, research, sharing
 
 app = typer.Typer(
     help="Just-in-time memory for agents: it keeps every session word for word, and thinks when somebody asks.",
@@ -56,6 +56,8 @@ app.command(epilog=items.UNDO_EXAMPLES, short_help="Take a change back.")(items.
 app.command(epilog=items.PROPOSALS_EXAMPLES, short_help="List the edits that wait for a yes, or decide one.")(
     items.proposals
 )
+app.command(epilog=sharing.NAMESPACES_EXAMPLES, short_help="List whose memories the folder holds.")(sharing.namespaces)
+app.command(epilog=sharing.SHARE_EXAMPLES, short_help="Let another namespace read this one.")(sharing.share)
 app.command(epilog=mcp.EXAMPLES, short_help="Serve the memory's tools to an MCP client.")(mcp.mcp)
 app.command(epilog=looking.STATS_EXAMPLES, short_help="Count what is kept.")(looking.stats)
 app.command(epilog=looking.GRAPH_EXAMPLES, short_help="Draw the two graphs as Mermaid.")(looking.graph)

@@ -12,16 +12,16 @@ class Looking(Opened):
     """Verbs that read pages."""
 
     def pages(self, *, session_id: str | None = None, limit: int | None = None, offset: int = 0) -> list[Page]:
-        """The pages, in the order their sessions came."""
-        return self._parts.archive.pages.pages(session_id=session_id, limit=limit, offset=offset)
+        """The pages of this namespace, in the order their sessions came."""
+        return self._parts.archive.pages.pages(session_id=session_id, limit=limit, offset=offset, own=True)
 
     async def apages(self, *, session_id: str | None = None, limit: int | None = None, offset: int = 0) -> list[Page]:
         """`pages`, awaited."""
         return await asyncio.to_thread(self.pages, session_id=session_id, limit=limit, offset=offset)
 
     def page(self, page_id: str) -> Page:
-        """One page; `UnknownRecord` for an id that this namespace does not hold."""
-        return self._parts.archive.page(page_id)
+        """One page, of this namespace or of one that is shared with it; `UnknownRecord` for any other id."""
+        return self._parts.archive.opened(page_id)
 
     async def apage(self, page_id: str) -> Page:
         """`page`, awaited."""
