@@ -59,7 +59,8 @@ def _signature(name: str, thing: Any) -> Iterator[str]:
     hidden = ("self", "cls")
     shown = [str(one).replace("'", "") for key, one in signature.parameters.items() if key not in hidden]
     if hasattr(thing, "model_fields"):  # pydantic writes its own, which differs from version to version
-        own = inspect.get_annotations(thing)
+        rooms = [room for room in thing.__mro__ if room.__module__.startswith("jitmem")]
+        own = {key: told for room in reversed(rooms) for key, told in inspect.get_annotations(room).items()}
         fields = {key: field for key, field in thing.model_fields.items() if key in own}
         shown = [
             f"{key}: {own[key]}"

@@ -18,7 +18,8 @@ from ..nodes.options import ResearchOptions
 from ..nodes.plan import plan
 from ..nodes.present import present
 from ..nodes.reflect import go_on, reflect
-from ..nodes.search import Search, search
+from ..nodes.search import PageSearch, Search, search
+from ..nodes.standing import standing, standing_node
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
 from ..nodes.step import step
 from ..nodes.turn import Answerers
@@ -27,7 +28,7 @@ from ..stores.archive import Archive
 
 def researcher(
     archive: Archive,
-    tools: Sequence[Search],
+    tools: Sequence[PageSearch],
     items: Search,
     embedder: Embedder,
     answerers: Answerers,
@@ -39,17 +40,17 @@ def researcher(
     `items` answers whatever is searched by words or likeness, beside the tools. `weights` by tool. Before its first vector search a run embeds what has no vector of this model yet.
     """
     graph = StateGraph(
-        ResearcherState, context_schema=ResearchOptions, input_schema=ResearcherInput, output_schema=ResearcherOutput
+        ResearcherState, context_schema=type(options), input_schema=ResearcherInput, output_schema=ResearcherOutput
     )
     graph.add_node("begin", begin)
-    graph.add_node("plan", step("plan", plan(archive, answerers, options)))
-    graph.add_node("integrate", step("integrate", integrate(archive, answerers, weights, options)))
-    graph.add_node("reflect", step("reflect", reflect(answerers, options)))
-    graph.add_node("present", present(archive, options))
+    graph.add_node("plan", step("plan", plan(archive, answerers, tools, options)))
+    graph.add_node("integrate", step("integrate", standing(archive, integrate(archive, answerers, weights, options))))
+    graph.add_node("reflect", step("reflect", standing(archive, reflect(answerers, options))))
+    graph.add_node("present", standing_node(archive, present(archive, options)))
     graph.add_node("answer", step("answer", answer(answerers, options)))
     for tool in tools:
         name = f"search_{tool.name}"
-        prepare = partial(embed, archive, embedder) if tool.name == "vector" else None
+        prepare = partial(embed, archive, embedder) if tool.embeds else None
         graph.add_node(name, step(name, search(tool, options, prepare)))
         graph.add_edge("plan", name)
         graph.add_edge(name, "integrate")

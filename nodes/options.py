@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from ..stores.errors import BadInput
 from .meter import Budget
+from .outputs import OUTPUTS
 
-Output = Literal["integration", "snippets", "pages"]
-Tool = Literal["keyword", "vector", "page_id"]
-TOOLS: tuple[Tool, ...] = ("keyword", "vector", "page_id")
+
+def named(kind: str, names: Collection[str]) -> tuple[AfterValidator, WithJsonSchema]:
+    """What makes a text one of some names, for a field's `Annotated`: as a literal type of them would."""
+
+    def known(name: str) -> str:
+        if name not in names:
+            told = {"kind": kind, "names": ", ".join(names)}
+            raise PydanticCustomError("unknown_name", "there is no {kind} of this name; there are {names}", told)
+        return name
+
+    return AfterValidator(known), WithJsonSchema({"type": "string", "enum": list(names)})
+
+
+Output = Annotated[str, *named("output", OUTPUTS)]
 Effort = Literal["recall", "fast", "deep"]
 OnModelFailure = Literal["raise", "rules"]
 _ON_FAILURE = "When a model fails for good: raise an error, or let the rules answer the step."
 
 
 class ResearchOptions(BaseModel):
-    """How a question is researched. Also the Researcher's context schema."""
+    """How a question is researched; `graphs.options` knows which searches there are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,7 +49,7 @@ class ResearchOptions(BaseModel):
     pages: int | None = Field(
         default=None, ge=1, description="How many pages may speak in the context; unset: no limit."
     )
-    tools: tuple[Tool, ...] = Field(default=TOOLS, min_length=1, description="Which searches may be used.")
+    tools: tuple[str, ...] = Field(min_length=1, description="Which searches may be used.")
     k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return in a round.")
     answer: bool = Field(default=False, description="Also give a short answer from the context.")
     budget: Budget | None = Field(default=None, description="The most that a question may cost; unset: no limit.")
@@ -58,7 +71,7 @@ class MemorizeOptions(BaseModel):
     on_model_failure: OnModelFailure = Field(default="raise", description=_ON_FAILURE)
 
 
-Options = TypeVar("Options", ResearchOptions, MemorizeOptions)
+Options = TypeVar("Options", bound=BaseModel)
 
 
 def changed(options: Options, changes: Mapping[str, Any]) -> Options:
@@ -77,6 +90,8 @@ def read(context: Any, defaults: Options) -> Options:
     fields that we know are taken; an object that is not ours is none of our business."""
     if isinstance(context, type(defaults)):
         return context
+    if isinstance(context, BaseModel) and isinstance(defaults, type(context)):  # options of ours, but not all of them
+        return changed(defaults, context.model_dump())
     if isinstance(context, Mapping):
         known = {name: context[name] for name in type(defaults).model_fields if name in context}
         return changed(defaults, known)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from types import GenericAlias
+from typing import Annotated, Any, Protocol
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from ..stores.archive import Archive
 from .ask import Task
 from .known import QUESTION_TOKENS, known, requested
-from .options import TOOLS, ResearchOptions, Tool, read
+from .options import ResearchOptions, read
 from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
-from .prompt import clipped
+from .prompt import clipped, posed
 from .states import ResearcherState
 from .step import Body, Steps
 from .turn import Answerers, in_research, turn
@@ -27,13 +28,24 @@ _ALSO_CALLED = {"bm25": "keyword", "lexical": "keyword", "semantic": "vector", "
 _ALSO_CALLED |= {"page": "page_id", "pages": "page_id", "page_ids": "page_id", "keywords": "keyword"}
 
 
+class Asked(Protocol):
+    """A search as far as a plan needs it. `asked` is what a query is; the rest is what rules ask of it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def asked(self) -> str: ...
+
+    def for_question(self, text: str) -> Sequence[str]: ...
+
+    def for_names(self, names: Sequence[str], wanted: str) -> Sequence[str]: ...
+
+
 class Query(BaseModel):
     """One search to run."""
 
-    tool: str = Field(
-        description="keyword: exact words; vector: meaning; page_id: ids, sessions, titles or times.",
-        json_schema_extra={"enum": list(TOOLS)},
-    )
+    tool: str = Field(description="The name of the search.")
     text: str = Field(description="What to search for, in the form the tool takes.")
 
 
@@ -51,7 +63,7 @@ class PlanQuestion:
     question: str
     request: str
     names: Sequence[str]
-    tools: Sequence[Tool]
+    searches: Sequence[Asked]
     known: Sequence[Mapping[str, Any]]
     outline: Callable[[float], str]
     first: bool
@@ -59,9 +71,9 @@ class PlanQuestion:
     def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/plan.md`."""
         return {
-            "question": clipped(self.question, QUESTION_TOKENS),
+            "question": posed(clipped(self.question, QUESTION_TOKENS)),
             "request": requested(self.question, " ".join([self.request, *self.names]) if self.names else self.request),
-            "tools": ", ".join(self.tools),
+            "tools": ", ".join(search.name for search in self.searches),
             "known": known(self.known, share, sources=False),
             "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_TOKENS)),
         }
@@ -70,9 +82,23 @@ class PlanQuestion:
 PLAN = Task("plan", PlanQuestion, SearchPlan)
 
 
-def plan(archive: Archive, answerers: Answerers, defaults: ResearchOptions) -> Body:
+def planning(searches: Sequence[Asked]) -> Task[PlanQuestion, SearchPlan]:
+    """`PLAN` in a form of its own, which names the searches that there are and tells what to ask each."""
+    names = [search.name for search in searches]
+    asked = "; ".join(f"{search.name}: {search.asked}" for search in searches) + "."
+    tool = Annotated[str, WithJsonSchema({"type": "string", "enum": names})]
+    query = create_model("Query", __base__=Query, __doc__=Query.__doc__, tool=(tool, Field(description=asked)))
+    some: Any = GenericAlias(list, query)
+    told = Field(description=SearchPlan.model_fields["queries"].description)
+    plan = create_model("SearchPlan", __base__=SearchPlan, __doc__=SearchPlan.__doc__, queries=(some, told))
+    return Task("plan", PlanQuestion, plan)
+
+
+def plan(archive: Archive, answerers: Answerers, searches: Sequence[Asked], defaults: ResearchOptions) -> Body:
     """The node: request → plan. Queries of tools that are off, of tools that do not exist, without a text, and those
     asked before are left out."""
+    task = planning(searches)
+    named = {search.name: search for search in searches}
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
@@ -81,13 +107,13 @@ def plan(archive: Archive, answerers: Answerers, defaults: ResearchOptions) -> B
             question=state["question"],
             request=request,
             names=state["names"],
-            tools=options.tools,
+            searches=[named[name] for name in options.tools],
             known=state["statements"],
             outline=partial(outline, archive, request),
             first=not state["rounds"],
         )
         terms = in_research(state, options, vital=question.first)
-        answer, changes = yield from turn(answerers, PLAN, question, terms, runtime.stream_writer)
+        answer, changes = yield from turn(answerers, task, question, terms, runtime.stream_writer)
         asked = list(state["asked"])
         queries, dropped = chosen(answer, options.tools, asked) if answer else ([], 0)
         made = {"request": request, "needs": answer.needs if answer else [], "queries": queries, "dropped": dropped}

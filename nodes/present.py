@@ -8,39 +8,17 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from ..stores.archive import Archive
-from ..stores.records import Hit
 from .cite import as_values
 from .context import Context
 from .evidence import as_hit
 from .options import ResearchOptions, read
+from .outputs import OUTPUTS, Material
 from .states import ResearcherState
-
-PAGES = 5  # that `output="pages"` shows where no number is given
 
 _ENDED = {
     "budget": "The search was ended early: its budget was used up.",
     "failure": "The search was ended early: a model failed.",
 }
-
-Material = Callable[[Archive, Sequence[Hit], Sequence[str]], Sequence[Hit]]
-"""From the evidence and the allowed pages, both best first, to what follows the statements."""
-
-
-def _nothing(archive: Archive, evidence: Sequence[Hit], page_ids: Sequence[str]) -> Sequence[Hit]:
-    return []
-
-
-def _passages(archive: Archive, evidence: Sequence[Hit], page_ids: Sequence[str]) -> Sequence[Hit]:
-    allowed = set(page_ids)
-    return [hit for hit in evidence if hit.page_id in allowed]
-
-
-def _whole_pages(archive: Archive, evidence: Sequence[Hit], page_ids: Sequence[str]) -> Sequence[Hit]:
-    pages = [archive.page(page_id) for page_id in page_ids]
-    return [hit for page in pages for hit in archive.passages(page, "page_id", 1.0)]
-
-
-OUTPUTS: dict[str, Material] = {"integration": _nothing, "snippets": _passages, "pages": _whole_pages}
 
 
 def present(archive: Archive, defaults: ResearchOptions) -> Callable[..., dict[str, Any]]:
@@ -54,8 +32,7 @@ def present(archive: Archive, defaults: ResearchOptions) -> Callable[..., dict[s
         context = Context(archive, options.context_tokens)
         context.add_statements(_of(page_ids, state["statements"]))
         context.add_remark(remark(state))
-        shown = page_ids if options.pages or options.output != "pages" else page_ids[:PAGES]
-        context.add_passages(OUTPUTS[options.output](archive, evidence, shown))
+        context.add_passages(OUTPUTS[options.output](Material(archive, evidence, page_ids, options.pages)))
         text, citations = context.text()
         named = dict.fromkeys(origin for page_id in page_ids for origin in archive.origins(page_id))
         return {"context": text, "citations": [as_values(citation) for citation in citations], "page_ids": list(named)}

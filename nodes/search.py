@@ -1,4 +1,4 @@
-"""Run every planned search of one tool; the three tools are three branches, side by side."""
+"""Run every planned search of one tool; each tool is a branch, side by side with the others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .evidence import as_plain
 from .meter import Meter
 from .options import ResearchOptions, read
 from .patience import within
+from .plan import Asked
 from .states import ResearcherState
 from .step import Body, Steps, Wait
 
@@ -31,6 +32,13 @@ class Search(Protocol):
     def search(self, query: str, k: int) -> Sequence[Hit]: ...
 
     async def asearch(self, query: str, k: int) -> Sequence[Hit]: ...
+
+
+class PageSearch(Search, Asked, Protocol):
+    """A search of the pages. `embeds`: it reads vectors, and those that are missing are made first."""
+
+    @property
+    def embeds(self) -> bool: ...
 
 
 def search(

@@ -11,7 +11,7 @@ SPEAKER_PRIOR = 0.2  # on a sum whose best is about 1; swapped-speaker questions
 LATER_QUERY = 0.9  # a planner lists its surest query first
 PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
 ITEM = 0.6  # for a memory item, beside the passages: it says in short what they say at length
-_BESIDE = ("page_id", "items")  # searches that add to a ranking and take nothing from what the others found
+_SHARING = ("keyword", "vector")  # the scale; every other search adds to a score, and takes nothing from it
 
 Place = tuple[str, int, int]
 
@@ -25,8 +25,9 @@ def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, flo
     """One ranking, best first: `searches` are `(tool, its hits best first)`, a tool once for each of its queries.
 
     A search's scores are divided by its best (their minimum is 0, that of a passage it did not return), but for
-    page_id, whose scores are on that scale by themselves; of several queries of one tool a passage keeps its best. Scores are sums over tools, about 1 at the top; `tool` becomes the
-    names of the tools that found the passage, joined by `+`.
+    page_id, whose scores are on that scale by themselves; of several queries of one tool a passage keeps its best.
+    Scores are sums over tools, about 1 at the top; `tool` becomes the names of the tools that found the passage,
+    joined by `+`.
     """
     by_tool: dict[str, dict[Place, float]] = {}
     order: dict[str, int] = {}
@@ -40,7 +41,7 @@ def fuse(searches: Iterable[tuple[str, Sequence[Hit]]], weight: Mapping[str, flo
             place = (hit.page_id, hit.start, hit.end)
             hits.setdefault(place, hit)
             scores[place] = max(scores.get(place, 0.0), discount * hit.score / best)
-    total = sum(weight[tool] for tool in by_tool if tool not in _BESIDE) or 1.0
+    total = sum(weight[tool] for tool in by_tool if tool in _SHARING) or 1.0
     fused = []
     for place, hit in hits.items():
         score = 0.0

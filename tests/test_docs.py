@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,28 +17,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from test_layers import FILES, imports, layer, module
 
-from jitmem import Budget
-from jitmem.nodes.options import MemorizeOptions, ResearchOptions
+from jitmem import Budget, MemorizeOptions, Memory, ResearchOptions
+from jitmem.cli import main
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+GROWING = sorted((DOCS / "growing").glob("*.md"))
 DOCUMENTS = [
-    README,
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "CHANGELOG.md",
-    ROOT / "benchmarks" / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")),
+    *sorted(DOCS.rglob("*.md")),
 ]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-JITMEM = [sys.executable, "-c", "from jitmem.cli import main; main()"]
+FOLDERS = ("graphs", "nodes", "tools", "stores", "integrations", "evals")
 
 _BLOCK = re.compile(r"^```(?P<kind>[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S)
 _FILE = re.compile(r"`(?P<path>[\w./-]+)`[^`]*\Z")
-_LINK = re.compile(r"\]\((?!https?://|#)(?P<path>[^)#\s]+)(?:#[^)]*)?\)")
+_LINK = re.compile(r"\]\((?!https?://)(?P<path>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
+_HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.M)
 _TABLE_NAME = re.compile(r"^\| `(\w+)` \|", re.M)
 _PAGE_ID = re.compile(r"\b0[0-9a-hjkmnp-tv-z]{11}\b")
 _SECONDS = re.compile(r"\b\d+\.\d+ s\b")
+_ARROW = re.compile(r"^ *(\w+)\S* (-->|-\.->) (\w+)\S*$", re.M)
+_END_OF_BLOCK = "-- end of block --"
 
 
 class Block(NamedTuple):
@@ -51,6 +54,10 @@ class Block(NamedTuple):
     """Whether nothing but white space lies between the block before and this one."""
 
 
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
 def blocks(document: Path) -> list[Block]:
     text = document.read_text(encoding="utf-8")
     found: list[Block] = []
@@ -61,6 +68,11 @@ def blocks(document: Path) -> list[Block]:
         found.append(Block(match["kind"].strip(), match["body"], line, before, bool(found) and not before.strip()))
         end = match.end()
     return found
+
+
+def shown(after: Block | None) -> str | None:
+    """The output that a document shows for the block before."""
+    return after.body if after is not None and after.kind == "text" and after.follows else None
 
 
 def settled(text: str) -> str:
@@ -76,6 +88,26 @@ def printed(code: str, name: str, namespace: dict[str, Any]) -> str:
     return out.getvalue()
 
 
+def commands(console: str) -> Iterator[tuple[list[str], str]]:
+    """Each `$ jitmem …` of a console block, with the lines that stand under it."""
+    for part in re.split(r"^\$ ", console, flags=re.M)[1:]:
+        command, _, told = part.partition("\n")
+        words = shlex.split(command)
+        if words[0] == "jitmem":
+            yield words[1:], told
+
+
+def commanded(words: list[str]) -> str:
+    """What `jitmem …` printed; it must end well and complain of nothing. `tests/test_cli.py` starts real processes."""
+    out, complaints = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(complaints):
+        patch.setattr(sys, "argv", ["jitmem", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert (ended.value.code, complaints.getvalue()) == (0, ""), words
+    return out.getvalue()
+
+
 @pytest.fixture
 def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to stand in, and none of the caller's settings."""
@@ -85,15 +117,77 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_python_of_a_document_runs_and_prints_what_it_shows(document: Path, away: Path) -> None:
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path not in GROWING], ids=named)
+def test_a_document_runs_from_top_to_bottom_and_prints_what_it_shows(document: Path, away: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block, after in pairwise([*blocks(document), None]):
-        if block is None or block.kind != "python":
-            continue
-        said = printed("\n" * block.line + block.body, str(document), namespace)
-        if after is not None and after.kind == "text" and after.follows:
-            assert settled(said) == settled(after.body), f"{document.name}, line {after.line}"
+        assert block is not None
+        where = f"{document.name}, line {block.line}"
+        if block.kind == "python":
+            said = printed("\n" * block.line + block.body, str(document), namespace)
+            told = shown(after)
+            assert told is None or settled(said) == settled(told), where
+        elif block.kind in ("markdown", "jsonl") and (file := _FILE.search(block.before)):
+            (away / file["path"]).parent.mkdir(parents=True, exist_ok=True)
+            (away / file["path"]).write_text(block.body, encoding="utf-8")
+        elif block.kind == "console":
+            for words, told in commands(block.body):
+                said = commanded(words)
+                assert settled(said) == settled(told) or not told.strip(), where
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_a_document_shows_no_output_that_nothing_printed(document: Path) -> None:
+    assert [
+        block.line
+        for before, block in pairwise(blocks(document))
+        if block.kind == "text" and block.follows and before.kind != "python" and document.name != "reference.md"
+    ] == []
+
+
+def changed(text: str, diff: str) -> str:
+    """The text with a diff applied whose lines begin with ` `, `-` or `+`; what it takes away must be there once."""
+    lines = diff.splitlines(keepends=True)
+    before = "".join(line[1:] for line in lines if line[0] in " -")
+    assert text.count(before) == 1, f"not there, or not once:\n{before}"
+    return text.replace(before, "".join(line[1:] for line in lines if line[0] in " +"))
+
+
+def house(folder: Path) -> Path:
+    """A copy of the house as it is when it is installed."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src" / "jitmem", folder / "jitmem", ignore=ignore)
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, folder / "jitmem" / name, ignore=ignore)
+    shutil.copytree(ROOT / "tests" / "contracts", folder / "contracts", ignore=ignore)
+    shutil.copy(ROOT / "tests" / "conftest.py", folder)
+    return folder
+
+
+@pytest.mark.parametrize("document", GROWING, ids=named)
+def test_a_house_that_has_grown_as_a_page_says_does_what_the_page_shows(document: Path, away: Path) -> None:
+    grown = house(away / "house")
+    inside = grown / "jitmem"
+    code, expected = "", []
+    for block, after in pairwise([*blocks(document), None]):
+        assert block is not None
+        kind, _, path = block.kind.partition(" ")
+        path = path.removeprefix("src/jitmem/")
+        target = grown / path.removeprefix("tests/") if path.startswith("tests/") else inside / path
+        if kind == "python" and path:
+            assert not target.exists(), f"{path} is there already"
+            target.write_text(block.body, encoding="utf-8")
+        elif kind == "diff":
+            target.write_text(changed(target.read_text(encoding="utf-8"), block.body), encoding="utf-8")
+        elif kind == "python":
+            code += f"{block.body}\nprint({_END_OF_BLOCK!r})\n"
+            expected.append(shown(after))
+    # The copy stands before any installation of jitmem, and a hook of an editable one finds no module of the same name.
+    run = [sys.executable, "-c", f"import sys\nsys.path.insert(0, {str(grown)!r})\n{code}"]
+    done = subprocess.run(run, capture_output=True, text=True, encoding="utf-8", check=False, cwd=grown)
+    assert done.returncode == 0, done.stderr
+    for said, told in zip(done.stdout.split(_END_OF_BLOCK)[:-1], expected, strict=True):
+        assert told is None or settled(said) == settled(told)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
@@ -102,8 +196,8 @@ def test_a_notebook_runs_and_prints_what_it_shows(notebook: Path, away: Path) ->
     for number, cell in enumerate(json.loads(notebook.read_text(encoding="utf-8"))["cells"], start=1):
         if cell["cell_type"] == "code":
             said = printed("".join(cell["source"]), f"{notebook.name}, cell {number}", namespace)
-            shown = "".join("".join(output.get("text", "")) for output in cell["outputs"])
-            assert settled(said) == settled(shown), f"{notebook.name}, cell {number}"
+            told = "".join("".join(output.get("text", "")) for output in cell["outputs"])
+            assert settled(said) == settled(told), f"{notebook.name}, cell {number}"
 
 
 def test_a_notebook_holds_no_path_of_the_machine_it_ran_on() -> None:
@@ -112,48 +206,83 @@ def test_a_notebook_holds_no_path_of_the_machine_it_ran_on() -> None:
         assert re.findall(r"/(?:home|root|tmp|Users|work)/|[A-Z]:\\\\", notebook.read_text(encoding="utf-8")) == []
 
 
-def commands(console: str) -> Iterator[tuple[str, str]]:
-    """Each `$ command` of a console block, with the lines that stand under it."""
-    for part in re.split(r"^\$ ", console, flags=re.M)[1:]:
-        command, _, shown = part.partition("\n")
-        yield command, shown
+def anchors(document: Path) -> set[str]:
+    """What a link may name after `#`, as GitHub makes it of the headings."""
+    text = _BLOCK.sub("", document.read_text(encoding="utf-8"))
+    found: list[str] = []
+    for heading in _HEADING.findall(text):
+        slug = re.sub(r"[^\w\- ]", "", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()).replace(" ", "-")
+        again = sum(one == slug or re.fullmatch(re.escape(slug) + r"-\d+", one) is not None for one in found)
+        found.append(f"{slug}-{again}" if again else slug)
+    return set(found)
 
 
-def test_the_commands_of_the_readme_run_on_the_files_it_shows_and_print_what_it_shows(away: Path) -> None:
-    ran = 0
-    for block in blocks(README):
-        if block.kind in ("markdown", "jsonl") and (named := _FILE.search(block.before)):
-            (away / named["path"]).parent.mkdir(parents=True, exist_ok=True)
-            (away / named["path"]).write_text(block.body, encoding="utf-8")
-        if block.kind != "console":
-            continue
-        for command, shown in commands(block.body):
-            program, *arguments = shlex.split(command)
-            if program != "jitmem":
-                continue
-            done = subprocess.run([*JITMEM, *arguments], capture_output=True, text=True, encoding="utf-8", check=False)
-            assert (done.returncode, done.stderr) == (0, ""), command
-            assert settled(done.stdout) == settled(shown) or not shown.strip(), command
-            ran += 1
-    assert ran >= 4
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_link_between_documents_leads_to_a_page_and_a_heading(document: Path) -> None:
+    dead = []
+    for path, anchor in _LINK.findall(_BLOCK.sub("", document.read_text(encoding="utf-8"))):
+        target = (document.parent / path).resolve() if path else document
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            dead.append(f"{path}#{anchor}")
+    assert dead == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    text = document.read_text(encoding="utf-8")
-    assert [link for link in _LINK.findall(text) if not (document.parent / link).exists()] == []
+def arrows(heading: str) -> list[set[tuple[str, str, bool]]]:
+    """Of each picture under a heading of the architecture: from where, to where, and whether the arrow is dashed."""
+    text = (
+        (DOCS / "architecture.md").read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    )
+    drawn = [body for kind, body in _BLOCK.findall(text) if kind == "mermaid"]
+    return [{(start, end, arrow == "-.->") for start, arrow, end in _ARROW.findall(body)} for body in drawn]
 
 
-def test_the_settings_of_the_readme_are_all_there_are() -> None:
-    settings = README.read_text(encoding="utf-8").partition("\n## Settings")[2].partition("\n## ")[0]
-    tables = {part.partition("`")[0]: part for part in re.split(r"^`(?=\w)", settings, flags=re.M)[1:]}
-    assert _TABLE_NAME.findall(tables["ResearchOptions"]) == list(ResearchOptions.model_fields)
-    assert _TABLE_NAME.findall(tables["MemorizeOptions"]) == list(MemorizeOptions.model_fields)
-    assert _TABLE_NAME.findall(tables["Budget"]) == list(Budget.model_fields)
+def test_the_picture_of_the_layers_is_what_the_imports_are() -> None:
+    real: dict[tuple[str, str], bool] = {}
+    for file in FILES:
+        here = layer(module(file))
+        at_load = imports(file, at_load=True)
+        for other in imports(file) - {here}:
+            real[here, other] = real.get((here, other), True) and other not in at_load
+    assert arrows("Layers") == [{(*pair, lazy) for pair, lazy in real.items()}]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_pictures_of_the_graphs_are_what_the_code_draws(memory: Memory) -> None:
+    names = {"__start__": "start", "__end__": "stop"}
+    real = [
+        {
+            (names.get(edge.source, edge.source), names.get(edge.target, edge.target), edge.conditional)
+            for edge in graph.get_graph().edges
+        }
+        for graph in (memory.memorizer, memory.researcher)
+    ]
+    assert arrows("The graphs") == real
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, open_ = set(), [ROOT / "README.md"]
+    while open_:
+        page = open_.pop()
+        if page not in reached and page.suffix == ".md":
+            reached.add(page)
+            text = _BLOCK.sub("", page.read_text(encoding="utf-8"))
+            open_ += [(page.parent / path).resolve() for path, _ in _LINK.findall(text) if path]
+    assert {named(page) for page in DOCUMENTS} - {named(page) for page in reached} == set()
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 280
+
+
+def test_the_settings_page_has_every_option_there_is() -> None:
+    text = (DOCS / "settings.md").read_text(encoding="utf-8")
+    parts = {part.partition("\n")[0]: part for part in text.split("\n## ")[1:]}
+    assert _TABLE_NAME.findall(parts["ResearchOptions"]) == list(ResearchOptions.model_fields)
+    assert _TABLE_NAME.findall(parts["MemorizeOptions"]) == list(MemorizeOptions.model_fields)
+    assert _TABLE_NAME.findall(parts["Budget"]) == list(Budget.model_fields)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_tests_that_a_document_names_exist(document: Path) -> None:
     tests = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py"))
-    named = set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))
-    assert {name for name in named if f"def {name}(" not in tests} == set()
+    names = set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))
+    assert {name for name in names if f"def {name}(" not in tests} == set()

@@ -155,8 +155,6 @@ class Editor:
             return Outcome("rejected", told, f"{name} has no argument {unknown[0]!r}; it has {names}.")
         if not kind:
             return Outcome("rejected", told, f"{name} needs a kind: {', '.join(self.kinds)}.")
-        if content is not None and not isinstance(content, str):
-            return Outcome("rejected", told, f"The content must be a text, not a {type(content).__name__}.")
         return self._at(replace(told, content=content), given.get("time"))
 
     def _timed(self, edit: Edit, time: Any) -> Outcome:
@@ -172,7 +170,10 @@ class Editor:
         """What is to become of an edit, before any transaction: a guard may take its time."""
         if isinstance(edit, Outcome):
             return _Ruling(edit.edit, refused=edit)
-        clean = replace(edit, content=_clean(edit.content), id=(edit.id or "").strip() or None)
+        if not isinstance(edit.content, str | None):
+            told = f"The content must be a text, not a {type(edit.content).__name__}."
+            return _Ruling(edit, refused=Outcome("rejected", edit, told))
+        clean = replace(edit, content=_clean(edit.content), id=(_clean(str(edit.id or "")) or None))
         fault = self._fault(clean)
         if fault:
             return _Ruling(clean, refused=Outcome("rejected", clean, fault, self._standing(clean)))
@@ -197,6 +198,9 @@ class Editor:
             for ruling in rulings:
                 if ruling.refused:
                     outcomes.append(ruling.refused)
+                elif forgotten := self.items.forgotten_in(db, ruling.edit.page_ids):
+                    told = f"Page {forgotten} was forgotten; what comes from it is not kept."
+                    outcomes.append(Outcome("rejected", ruling.edit, told))
                 elif ruling.waits:
                     outcomes.append(self._proposals.propose_in(db, ruling.edit, ruling.waits))
                 else:

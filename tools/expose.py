@@ -77,7 +77,7 @@ class PageSearch(Named, Protocol):
     async def asearch(self, query: str, k: int) -> Sequence[Hit]: ...
 
 
-def search_spec(search: Named) -> Spec:
+def search_spec(search: Named | type[Named]) -> Spec:
     """`search_<name>`; a class will do."""
     return Spec(f"search_{search.name}", search.description, SearchInput)
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from ..stores.archive import Archive
 from ..stores.fusion import fuse, named_speaker
 from ..stores.records import Hit
-from .keyword import KeywordSearch
-from .vector import VectorSearch
+from .search import Search
 
 _CANDIDATES = 100  # of each search
 
@@ -19,9 +18,7 @@ class HybridSearch:
     name = "pages"
     description = "Search the memory by words and by likeness at once. The best first try for most questions."
 
-    def __init__(
-        self, archive: Archive, keyword: KeywordSearch, vector: VectorSearch, weights: Mapping[str, float]
-    ) -> None:
+    def __init__(self, archive: Archive, keyword: Search, vector: Search, weights: Mapping[str, float]) -> None:
         self._archive = archive
         self._keyword = keyword
         self._vector = vector

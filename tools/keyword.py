@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 
-from ..stores.archive import Archive
 from ..stores.records import Hit
+from .search import Search
 
 
-class KeywordSearch:
+class KeywordSearch(Search):
     """Finds passages that share words with the query, rare words counting more."""
 
     name = "keyword"
@@ -16,14 +16,16 @@ class KeywordSearch:
         "Search the memory by words (BM25). Best for names, numbers and rare terms; write the words themselves, "
         "no operators."
     )
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
+    asked = "exact words"
 
     def search(self, query: str, k: int) -> list[Hit]:
         """Best first, at most `k`; `[]` for a query with no known word."""
         return self._archive.keyword(query, k)
 
-    async def asearch(self, query: str, k: int) -> list[Hit]:
-        """`search`, off the event loop."""
-        return await asyncio.to_thread(self.search, query, k)
+    def for_question(self, text: str) -> list[str]:
+        """The question as it stands."""
+        return [text]
+
+    def for_names(self, names: Sequence[str], wanted: str) -> list[str]:
+        """Each name with the words that are open: a name is found by its letters."""
+        return [f"{name} {wanted}" for name in names] or [wanted]

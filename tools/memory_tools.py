@@ -17,17 +17,15 @@ from .editor import Editor
 from .expose import AsWritten, Named, PageSearch, Spec, Told, as_tool, expose, search_spec
 from .find_items import FIND, ItemSearch, find_tool
 from .hybrid import HybridSearch
-from .keyword import KeywordSearch
-from .page_id import PageIdSearch
 from .read_pages import READ, read_tool
-from .vector import VectorSearch
+from .searches import SEARCHES
 
-_PAGE_SEARCHES: tuple[Named, ...] = (KeywordSearch, VectorSearch, PageIdSearch, HybridSearch)
+_PAGE_SEARCHES: tuple[type[Named], ...] = (*SEARCHES, HybridSearch)
 _SPECS = {spec.name: spec for spec in (*map(search_spec, _PAGE_SEARCHES), READ, ASK, FIND, *edit_specs())}
 TOOLS = tuple(_SPECS)
 """The name of every tool, in the order in which they are handed out."""
-USUAL = tuple(name for name in TOOLS if name not in ("search_keyword", "search_vector", "search_page_id"))
-"""Those that an agent needs: `search_pages` searches as the three others do together."""
+USUAL = tuple(name for name in TOOLS if name not in [search_spec(search).name for search in SEARCHES])
+"""Those that an agent needs: `search_pages` is the best first try, and `research_memory` runs every search."""
 
 
 def make_tools(

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
+from collections.abc import Sequence
 
-from ..stores.archive import Archive, title_key
+from ..stores.archive import title_key
 from ..stores.errors import UnknownRecord
+from ..stores.fusion import PAGE_ID
 from ..stores.records import Hit, Page
 from ..stores.times import spans
+from ..stores.titles import titles
+from .search import Search
 
 _ID = r"[0-9a-hjkmnp-tv-z]{12}"
 _RANGE = re.compile(rf"\b({_ID})\s*(?:\.\.|–|-|to)\s*({_ID})\b")
 _SINGLE = re.compile(rf"\b{_ID}\b")
-_FIELD = re.compile(r"\s*(session|title|newest)\s*:\s*(.+?)\s*$", re.I | re.S)
+_NAMED = re.compile(rf"\b(?=[a-z0-9]*\d){_ID}\b")  # an id in a sentence has a digit
+_SESSION = re.compile(r"\bsession[_ :]+[\"'“]?([\w./-]+)", re.I)
+_FIELD = re.compile(r"\s*+(session|title|newest)\s*+:\s*+(.+)", re.I | re.S)
 _MOST_PAGES = 50
 _OF_A_TIME = 0.4
 
 
-class PageIdSearch:
+class PageIdSearch(Search):
     """Opens pages that are known by something else than their words."""
 
     name = "page_id"
@@ -28,8 +33,8 @@ class PageIdSearch:
         "'between 1 May 2023 and 4 June 2023')."
     )
 
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
+    asked = "ids, sessions, titles or times"
+    weight = PAGE_ID
 
     def search(self, query: str, k: int) -> list[Hit]:
         """Every passage of the pages, page by page, at most `k`; `[]` where none is meant.
@@ -44,20 +49,27 @@ class PageIdSearch:
                 break
         return hits[:k]
 
-    async def asearch(self, query: str, k: int) -> list[Hit]:
-        """`search`, off the event loop."""
-        return await asyncio.to_thread(self.search, query, k)
+    def for_question(self, text: str) -> list[str]:
+        """What the question says of titles, ids, sessions and times."""
+        asked = [f"title: {title}" for title in titles(self._archive, text)]
+        asked += _NAMED.findall(text)
+        asked += [f"session: {name}" for name in _SESSION.findall(text)]
+        return [*asked, text] if spans(text) else asked
+
+    def for_names(self, names: Sequence[str], wanted: str) -> list[str]:
+        """The names that are titles."""
+        return [f"title: {title}" for name in names for title in titles(self._archive, name)]
 
     def pages(self, query: str) -> list[Page]:
         """The pages that a query means, at most 50; unknown ids are passed over."""
         source = self._archive.pages
         if field := _FIELD.match(query):
-            name, value = field[1].lower(), field[2]
+            name, value = field[1].lower(), field[2].rstrip()
             if name == "session":
                 return source.pages(session_id=value, limit=_MOST_PAGES)
             if name == "title":
                 return self._open(self._archive.titles.get(title_key(value), []))
-            return source.pages(newest=min(int(value), _MOST_PAGES)) if value.isdecimal() else []
+            return source.pages(newest=min(int(value[:9]), _MOST_PAGES)) if value.isdecimal() else []
         if ids := _RANGE.search(query):
             return source.pages(first_id=ids[1], last_id=ids[2], limit=_MOST_PAGES)
         found = self._open(_SINGLE.findall(query))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from ..stores.archive import Archive
+from ..stores.errors import UnknownRecord
 from ..stores.records import Hit, MemoryItem
 from .items import ItemHit
 
@@ -57,6 +59,9 @@ class ItemRecall:
         ]
 
     def _repeats(self, item: MemoryItem) -> bool:
-        pages = [self._archive.page(page_id).text for page_id in item.page_ids]
+        pages = []
+        for page_id in item.page_ids:
+            with suppress(UnknownRecord):  # hidden by its age, which the item is not
+                pages.append(self._archive.page(page_id).text)
         lines = [_SPEAKER.sub("", line) for line in item.content.splitlines()]  # rules put the speaker before it
         return bool(pages) and all(any(line in text for text in pages) for line in lines)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
-from langchain_core.embeddings import Embeddings
-
-from ..stores.archive import Archive
 from ..stores.records import Hit
+from .search import Search
 
 
-class VectorSearch:
+class VectorSearch(Search):
     """Finds passages whose embedding is near the query's."""
 
     name = "vector"
     description = "Search the memory by likeness of meaning. Best for paraphrases; write a sentence or a question."
-
-    def __init__(self, archive: Archive, embeddings: Embeddings) -> None:
-        self._archive = archive
-        self._embeddings = embeddings
+    asked = "meaning"
+    embeds = True
 
     def search(self, query: str, k: int) -> list[Hit]:
         """Best first, at most `k`; `[]` where nothing is alike."""
@@ -28,3 +25,11 @@ class VectorSearch:
         """`search`, the embedding awaited."""
         vector = await self._embeddings.aembed_query(query)
         return await asyncio.to_thread(self._archive.vector, vector, k)
+
+    def for_question(self, text: str) -> list[str]:
+        """The question as it stands."""
+        return [text]
+
+    def for_names(self, names: Sequence[str], wanted: str) -> list[str]:
+        """Once, for all that is open."""
+        return [f"{names[0]} {wanted}" if names else wanted]

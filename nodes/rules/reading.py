@@ -1,4 +1,4 @@
-"""What the rules see in a text: names, the terms that a question turns on, and titles of known pages."""
+"""What the rules see in a text: names, and the terms that a question turns on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from ...stores.analyzer import STOP_WORDS, stems
-from ...stores.archive import Archive, title_key
+from ...stores.archive import Archive
 
 _CAPITAL = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*[\w]"  # a word that begins with a capital letter, of two characters or more
 _NAME = re.compile(rf"{_CAPITAL}(?:(?:\s+(?:of|the|de|da|do|von|van|and)){{0,2}}\s+{_CAPITAL})*")
@@ -73,27 +73,6 @@ def terms(archive: Archive, question: str) -> dict[str, str]:
             if stem not in _GENERIC and stem not in speakers:
                 found.setdefault(stem, word)
     return found
-
-
-def titles(archive: Archive, text: str) -> list[str]:
-    """The titles of known pages that the text names, as they stand in it, the longest at each place, in order."""
-    if not archive.titles:
-        return []
-    spots = [(m.group(), m.start()) for m in _WORD.finditer(text)]
-    found: dict[str, None] = {}
-    at = 0
-    while at < len(spots):
-        step = 1
-        if text[spots[at][1]].isupper() or text[spots[at][1]].isdigit():
-            for length in range(min(8, len(spots) - at), 0, -1):
-                key = title_key(" ".join(word for word, _ in spots[at : at + length]))
-                if key in archive.titles and key not in STOP_WORDS:
-                    end = spots[at + length - 1]
-                    found.setdefault(text[spots[at][1] : end[1] + len(end[0])])
-                    step = length
-                    break
-        at += step
-    return list(found)
 
 
 def rarity(archive: Archive, name: str, share: float = 0.05) -> float:

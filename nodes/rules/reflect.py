@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from ...stores.analyzer import stems, words
 from ...stores.archive import Archive
+from ...stores.titles import titles
 from ..reflect import Reflection, ReflectQuestion
 from .integrate import weight
-from .reading import names, rarity, terms, titles
+from .reading import names, rarity, terms
 
 if TYPE_CHECKING:
     from collections.abc import Collection

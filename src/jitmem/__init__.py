@@ -6,10 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .graphs.options import ResearchOptions
     from .memory import Memory
+    from .moving.moved import Exported, Imported
     from .nodes.meter import Budget
-    from .nodes.options import MemorizeOptions, ResearchOptions
+    from .nodes.options import MemorizeOptions
     from .results import Estimate, Research
+    from .stores.backup import Backup
     from .stores.errors import (
         BadInput,
         BatchIncomplete,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
         StoreReadOnly,
         UnknownRecord,
     )
+    from .stores.receipts import KeptItem, Receipt, Scan
     from .stores.records import (
         Citation,
         Edit,
@@ -48,15 +52,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Backup",
     "BadInput",
     "BatchIncomplete",
     "Budget",
     "Citation",
     "Edit",
     "Estimate",
+    "Exported",
     "Filed",
     "Hit",
+    "Imported",
     "JitmemError",
+    "KeptItem",
     "MemorizeOptions",
     "Memory",
     "MemoryItem",
@@ -72,8 +80,10 @@ __all__ = [
     "Passage",
     "PromptTooLong",
     "Proposal",
+    "Receipt",
     "Research",
     "ResearchOptions",
+    "Scan",
     "Session",
     "SessionConflict",
     "StoreClosed",
@@ -87,10 +97,14 @@ __all__ = [
 ]
 
 _HOME = {
+    "Backup": "stores.backup",
     "Memory": "memory",
+    **dict.fromkeys(("Exported", "Imported"), "moving.moved"),
     "Budget": "nodes.meter",
     **dict.fromkeys(("Estimate", "Research"), "results"),
-    **dict.fromkeys(("MemorizeOptions", "ResearchOptions"), "nodes.options"),
+    "MemorizeOptions": "nodes.options",
+    "ResearchOptions": "graphs.options",
+    **dict.fromkeys(("KeptItem", "Receipt", "Scan"), "stores.receipts"),
     **dict.fromkeys(
         (
             "Citation",

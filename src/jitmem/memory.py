@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 from .stores.errors import BadInput
 from .verbs.ask import Researching
 from .verbs.edit import Editing
+from .verbs.forget import Forgetting
 from .verbs.keep import Keeping
 from .verbs.look import Looking
+from .verbs.move import Moving
 from .verbs.share import Sharing
 
 if TYPE_CHECKING:
@@ -23,15 +25,16 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.store.base import TTLConfig
 
+    from .graphs.options import ResearchOptions
     from .integrations.middleware import MemoryMiddleware
     from .integrations.retriever import MemoryRetriever
     from .integrations.store import MemoryStore
-    from .nodes.options import Effort, MemorizeOptions, OnModelFailure, ResearchOptions
+    from .nodes.options import Effort, MemorizeOptions, OnModelFailure
     from .parts import Parts
     from .tools.editor import Guard, Mode
 
 
-class Memory(Keeping, Researching, Looking, Editing, Sharing):
+class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting):
     """Open it with `Memory.open(…)`. Thread-safe; several processes may have the same memory open."""
 
     def __init__(self, parts: Parts, root: Memory | None = None) -> None:
@@ -81,7 +84,8 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing):
         whether an error is raised or the rules answer. Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only
         with `create=False`), `StoreReadOnly`, `MissingPackage`, `ModelUnavailable` (no key), `BadInput`.
         """
-        from .nodes.options import MemorizeOptions, ResearchOptions, changed
+        from .graphs.options import ResearchOptions
+        from .nodes.options import MemorizeOptions, changed
         from .parts import EditRules, Models, Parts
 
         if not timeout_s > 0:

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any, get_args
 from .estimate import Experience, Reckoner
 from .fresh import FreshSearch
 from .graphs.memorizer import memorizer
+from .graphs.options import ResearchOptions
 from .graphs.researcher import researcher
 from .models import chat_model, embedding_model
 from .nodes.ask import TIMEOUT_S, Answerer, Model
 from .nodes.embedder import Embedder
-from .nodes.options import MemorizeOptions, ResearchOptions
+from .nodes.options import MemorizeOptions
 from .nodes.rules.answerer import Rules
 from .nodes.turn import Answerers
 from .stores.archive import Archive
 from .stores.chroma import ChromaFolder, OwnedChroma
 from .stores.connection import Database
 from .stores.embeddings import ITEMS, EmbeddingStore, model_name
+from .stores.erase import Eraser
 from .stores.errors import BadInput
 from .stores.fusion import weights
 from .stores.hashing import HashedEmbeddings
@@ -33,11 +35,10 @@ from .stores.records import KINDS, MemoryItem
 from .tools.editor import CORE_TOKENS, Editor, Guard, Mode, checked_kinds
 from .tools.hybrid import HybridSearch
 from .tools.items import ItemSearch
-from .tools.keyword import KeywordSearch
 from .tools.memory_tools import make_tools
-from .tools.page_id import PageIdSearch
 from .tools.recall_items import ItemRecall
-from .tools.vector import VectorSearch
+from .tools.search import Search
+from .tools.searches import SEARCHES
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
 _LIKE_CHARS = 4000  # of a page, by which the items that are like it are found
+_VECTORS = OwnedChroma  # the vector index: of an `EmbeddingStore` and the folder, a `VectorIndex`
 MEMORIZE_STEPS = ("memorize", "curate")
 RESEARCH_STEPS = ("plan", "integrate", "conclude", "reflect", "answer")
 STEPS = (*MEMORIZE_STEPS, *RESEARCH_STEPS)
@@ -62,8 +64,8 @@ class Models:
     researcher_model: str | BaseChatModel | None = None
     step_models: Mapping[str, str | BaseChatModel] | None = None
     embeddings: str | Embeddings | None = None
-    base_url: str | None = None
-    embeddings_base_url: str | None = None
+    base_url: str | None = field(default=None, repr=False)  # may hold a password
+    embeddings_base_url: str | None = field(default=None, repr=False)
     timeout_s: float = TIMEOUT_S
 
     def embedder(self) -> Embedder:
@@ -117,6 +119,7 @@ class Parts:
     editing: EditRules
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
+    eraser: Eraser
     experience: Experience = field(default_factory=Experience)
 
     @classmethod
@@ -138,19 +141,23 @@ class Parts:
         chroma = ChromaFolder(folder)
         passages, items = EmbeddingStore(database, embedder.name), EmbeddingStore(database, embedder.name, ITEMS)
         try:
-            archive = Archive(Namespace(database, namespace), passages, OwnedChroma(passages, chroma))
+            archive = Archive(Namespace(database, namespace), passages, _VECTORS(passages, chroma))
+            eraser = Eraser(database, chroma)
+            if not database.read_only:
+                eraser.recover()
         except BaseException:
             database.close()
             raise
         return cls(
             database=database,
             archive=archive,
-            item_index=ItemIndex(archive.items, items, OwnedChroma(items, chroma)),
+            item_index=ItemIndex(archive.items, items, _VECTORS(items, chroma)),
             embedder=embedder,
             answerers=Answerers(by_step, Rules(archive)),
             editing=editing,
             memorize_options=memorize_options,
             research_options=research_options,
+            eraser=eraser,
         )
 
     def of(self, namespace: str) -> Parts:
@@ -191,7 +198,8 @@ class Parts:
     @cached_property
     def weights(self) -> dict[str, float]:
         """How much each search counts with these embeddings."""
-        return weights(lexical=self._lexical)
+        own = {search.name: search.weight for search in SEARCHES if search.weight is not None}
+        return weights(lexical=self._lexical) | own
 
     @property
     def _lexical(self) -> bool:
@@ -199,19 +207,15 @@ class Parts:
         return bool(getattr(self.embedder.inner, "lexical", False))
 
     @cached_property
-    def searches(self) -> tuple[KeywordSearch, VectorSearch, PageIdSearch]:
-        """The three searches of the Researcher."""
-        return (
-            KeywordSearch(self.archive),
-            VectorSearch(self.archive, self.embedder),
-            PageIdSearch(self.archive),
-        )
+    def searches(self) -> tuple[Search, ...]:
+        """The searches of the Researcher."""
+        return tuple(search(self.archive, self.embedder) for search in SEARCHES)
 
     @cached_property
     def hybrid(self) -> FreshSearch:
         """What `recall` runs."""
-        keyword, vector, _ = self.searches
-        hybrid = HybridSearch(self.archive, keyword, vector, self.weights)
+        named = {search.name: search for search in self.searches}
+        hybrid = HybridSearch(self.archive, named["keyword"], named["vector"], self.weights)
         return FreshSearch(hybrid, self.archive, self.embedder)
 
     @cached_property
@@ -225,9 +229,11 @@ class Parts:
 
     def tools(self, editor: Editor | None, research: Any, include: Collection[str] | None) -> list[BaseTool]:
         """Every tool over this memory, or those that are named."""
-        keyword, vector, page_id = self.searches
+        searches = [
+            FreshSearch(search, self.archive, self.embedder) if search.embeds else search for search in self.searches
+        ]
         return make_tools(
-            searches=(keyword, FreshSearch(vector, self.archive, self.embedder), page_id, self.hybrid),
+            searches=(*searches, self.hybrid),
             page=self.archive.opened,
             research=research,
             items=self.item_search,

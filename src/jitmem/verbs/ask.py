@@ -12,8 +12,9 @@ from .opened import Opened, asked, positive
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
+    from ..graphs.options import ResearchOptions
     from ..nodes.meter import Budget
-    from ..nodes.options import Effort, OnModelFailure, Output, ResearchOptions
+    from ..nodes.options import Effort, OnModelFailure, Output
     from ..results import Estimate, Research
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
@@ -56,12 +57,12 @@ class Researching(Opened):
         `BadInput` for an empty question or a bad option; `ModelError` when a model fails and nothing comes of it.
         """
         wanted, context = asked(question), self._options(options)
-        return self._researched(self.researcher.invoke({"question": wanted}, context=context), context)
+        return self._researched(self._called.invoke({"question": wanted}, context=context), context)
 
     async def aresearch(self, question: str, **options: Unpack[Asking]) -> Research:
         """`research`, awaited."""
         wanted, context = asked(question), self._options(options)
-        return self._researched(await self.researcher.ainvoke({"question": wanted}, context=context), context)
+        return self._researched(await self._called.ainvoke({"question": wanted}, context=context), context)
 
     def stream(self, question: str, **options: Unpack[Asking]) -> Iterator[dict[str, Any]]:
         """`research`, step by step: dicts whose "event" tells what happened.
@@ -72,7 +73,7 @@ class Researching(Opened):
         """
         wanted, context = asked(question), self._options(options)
         state: dict[str, Any] = {}
-        events: Iterator[Any] = self.researcher.stream({"question": wanted}, context=context, stream_mode=_MODES)
+        events: Iterator[Any] = self._called.stream({"question": wanted}, context=context, stream_mode=_MODES)
         for mode, said in events:
             if mode == "custom":
                 yield said
@@ -84,7 +85,7 @@ class Researching(Opened):
         """`stream`, awaited."""
         wanted, context = asked(question), self._options(options)
         state: dict[str, Any] = {}
-        events: AsyncIterator[Any] = self.researcher.astream({"question": wanted}, context=context, stream_mode=_MODES)
+        events: AsyncIterator[Any] = self._called.astream({"question": wanted}, context=context, stream_mode=_MODES)
         async for mode, said in events:
             if mode == "custom":
                 yield said
@@ -118,6 +119,11 @@ class Researching(Opened):
         """`recall`, awaited."""
         found: list[Hit] = await self._parts.hybrid.asearch(asked(query), positive(k))
         return found
+
+    @property
+    def _called(self) -> Graph:
+        """The graph for a call, whose state stays out of the checkpoints of a host in whose run it is called."""
+        return self.researcher.copy(update={"checkpointer": False})
 
     def _options(self, changes: Mapping[str, Any]) -> ResearchOptions:
         from ..nodes.options import changed

@@ -25,6 +25,6 @@ def asked(question: str) -> str:
 
 def positive(count: int) -> int:
     """A count of 1 or more."""
-    if count < 1:
-        raise BadInput(f"A count must be 1 or more, not {count}.")
+    if not isinstance(count, int) or count < 1:
+        raise BadInput(f"A count must be 1 or more, not {count!r:.60}.")
     return count

@@ -1,0 +1,20 @@
+"""The options of a research, with the searches that there are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ..nodes.options import ResearchOptions as AnyResearchOptions
+from ..nodes.options import named
+from ..tools.searches import SEARCHES
+
+TOOLS = tuple(search.name for search in SEARCHES)
+Tool = Annotated[str, *named("search", TOOLS)]
+
+
+class ResearchOptions(AnyResearchOptions):
+    """How a question is researched. Also the Researcher's context schema."""
+
+    tools: tuple[Tool, ...] = Field(default=TOOLS, min_length=1, description="Which searches may be used.")

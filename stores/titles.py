@@ -1,0 +1,31 @@
+"""Which titles of known pages a text names."""
+
+from __future__ import annotations
+
+import re
+
+from .analyzer import STOP_WORDS
+from .archive import Archive, title_key
+
+_WORD = re.compile(r"[\w'’]+")
+
+
+def titles(archive: Archive, text: str) -> list[str]:
+    """The titles of known pages that the text names, as they stand in it, the longest at each place, in order."""
+    if not archive.titles:
+        return []
+    spots = [(m.group(), m.start()) for m in _WORD.finditer(text)]
+    found: dict[str, None] = {}
+    at = 0
+    while at < len(spots):
+        step = 1
+        if text[spots[at][1]].isupper() or text[spots[at][1]].isdigit():
+            for length in range(min(8, len(spots) - at), 0, -1):
+                key = title_key(" ".join(word for word, _ in spots[at : at + length]))
+                if key in archive.titles and key not in STOP_WORDS:
+                    end = spots[at + length - 1]
+                    found.setdefault(text[spots[at][1] : end[1] + len(end[0])])
+                    step = length
+                    break
+        at += step
+    return list(found)
