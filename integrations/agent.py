@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, AnyMessage, SystemMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.graph.state import CompiledStateGraph
@@ -15,10 +15,11 @@ from langgraph.runtime import Runtime
 from pydantic import Field
 from typing_extensions import TypedDict  # of typing's, pydantic makes no schema before Python 3.12
 
-from ..nodes.options import ResearchOptions
+from ..graphs.options import ResearchOptions
 from ..nodes.step import Body, Steps, Wait, step
+from ..stores.errors import SessionConflict
 from ..stores.recalled import mark
-from ..stores.records import Session
+from .turns import Turn, asked, begin, session
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -46,11 +47,16 @@ class AgentInput(TypedDict):
     messages: Annotated[list[AnyMessage], add_messages]
 
 
-class AgentState(AgentInput, total=False):
-    """`asked_at` is when the turn began; `recalled` are the fields of a `Research`, none where nothing was asked."""
+class AgentOutput(AgentInput, total=False):
+    """`recalled` are the fields of a `Research`, none where nothing was asked."""
 
-    asked_at: str
     recalled: dict[str, Any]
+
+
+class AgentState(AgentOutput, total=False):
+    """`turn` is what is not memorized yet."""
+
+    turn: Turn | None
 
 
 def agent_with_memory(
@@ -62,7 +68,7 @@ def agent_with_memory(
     the system message of one call: it is in no message that is kept, and never memorized again.
     """
     options = defaults or AgentOptions()
-    graph = StateGraph(AgentState, context_schema=AgentOptions, input_schema=AgentInput)
+    graph = StateGraph(AgentState, context_schema=AgentOptions, input_schema=AgentInput, output_schema=AgentOutput)
     graph.add_node("recall", step("recall", _recall(memory, options)))
     graph.add_node("answer", step("answer", _answer(memory, model)))
     graph.add_node("memorize", step("memorize", _memorize(memory, options, reads_out=model is None)))
@@ -75,16 +81,14 @@ def agent_with_memory(
 
 def _recall(memory: Memory, defaults: AgentOptions) -> Body:
     def node(state: AgentState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
-        asked_at = datetime.now(UTC).isoformat()
-        question = {"question": _turn(state)[0].text if _turn(state) else ""}
-        if not question["question"].strip():
-            return {"asked_at": asked_at, "recalled": {}}
-        options = _options(runtime, defaults)
-        recalled = yield Wait(
-            partial(memory.researcher.invoke, question, context=options),
-            partial(memory.researcher.ainvoke, question, context=options),
-        )
-        return {"asked_at": asked_at, "recalled": recalled}
+        turn, recalled = begin(state["messages"], state.get("turn")), {}
+        if question := asked(state["messages"]):
+            given, options = {"question": question}, _options(runtime, defaults)
+            recalled = yield Wait(
+                partial(memory.researcher.invoke, given, context=options),
+                partial(memory.researcher.ainvoke, given, context=options),
+            )
+        return {"recalled": recalled, "turn": turn}
 
     return node
 
@@ -106,22 +110,14 @@ def _memorize(memory: Memory, defaults: AgentOptions, *, reads_out: bool) -> Bod
     """An answer that only reads out the memory is not put into it again."""
 
     def node(state: AgentState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
-        said = [message for message in _turn(state) if not (reads_out and isinstance(message, AIMessage))]
-        if not any(message.text.strip() for message in said) or not _options(runtime, defaults).remember:
-            return {}
-        # By the id that the thread gave to the message: a turn that is run again after a crash is kept once.
-        turn = Session(messages=said, id=f"turn-{said[0].id}", time=state["asked_at"])
-        yield Wait(partial(memory.memorize, turn), partial(memory.amemorize, turn))
-        return {}
+        turn, messages = state.get("turn"), state["messages"]
+        said = session(messages[:-1] if reads_out else messages, turn, runtime) if turn else None
+        if said is not None and _options(runtime, defaults).remember:
+            with suppress(SessionConflict):  # somebody has changed messages of a turn that is memorized
+                yield Wait(partial(memory.memorize, said), partial(memory.amemorize, said))
+        return {"turn": None}
 
     return node
-
-
-def _turn(state: AgentState) -> Sequence[AnyMessage]:
-    """From the last thing that the person said on."""
-    messages = state["messages"]
-    starts = [at for at, message in enumerate(messages) if isinstance(message, HumanMessage)]
-    return messages[starts[-1] :] if starts else []
 
 
 def _options(runtime: Runtime[Any], defaults: AgentOptions) -> AgentOptions:

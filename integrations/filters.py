@@ -27,7 +27,7 @@ def passes(value: Mapping[str, Any], conditions: Mapping[str, Any] | None) -> bo
 
 def _holds(held: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
-        if any(key.startswith("$") for key in wanted):
+        if any(str(key).startswith("$") for key in wanted):
             return all(_operated(held, key, operand) for key, operand in wanted.items())
         return isinstance(held, dict) and passes(held, wanted)
     if isinstance(wanted, list | tuple):
@@ -44,5 +44,5 @@ def _operated(held: Any, name: str, operand: Any) -> bool:
         raise BadInput(f"A filter knows no operator {name!r}; it knows $eq, $ne, {', '.join(_ORDERS)}.")
     try:
         return _ORDERS[name](float(held), float(operand))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return isinstance(held, str) and isinstance(operand, str) and _ORDERS[name](held, operand)

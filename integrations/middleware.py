@@ -24,7 +24,8 @@ from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..nodes.options import Effort, ResearchOptions, changed
+from ..graphs.options import ResearchOptions
+from ..nodes.options import Effort, changed
 from ..nodes.step import Steps, Wait, afinish, finish
 from ..stores.errors import JitmemError, MissingPackage, SessionConflict
 from ..stores.recalled import mark
@@ -190,7 +191,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
 
     def _memorized(self, state: MemoryState, runtime: Runtime[Any]) -> Steps[dict[str, Any] | None]:
         turn = state.get("memory_turn")
-        said = session(state["messages"], turn, _thread_id(runtime)) if turn else None
+        said = session(state["messages"], turn, runtime) if turn else None
         if said is None:
             return None
         update: dict[str, Any] | None = None
@@ -234,10 +235,6 @@ def _informed(request: ModelRequest[Any]) -> ModelRequest[Any]:
     else:
         told = given.model_copy(update={"content": [*given.content, {"type": "text", "text": text}]})
     return request.override(system_message=told)
-
-
-def _thread_id(runtime: Runtime[Any]) -> str | None:
-    return runtime.execution_info.thread_id if runtime.execution_info else None
 
 
 @contextmanager

@@ -19,9 +19,10 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_sdk.runtime import ServerRuntime
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from ..graphs.options import ResearchOptions
 from ..memory import Memory
 from ..models import chat_model
-from ..nodes.options import MemorizeOptions, ResearchOptions
+from ..nodes.options import MemorizeOptions
 from ..settings import Settings, load_dotenv_file
 from ..stores.errors import BadInput
 from .agent import AgentOptions, agent_with_memory

@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypedDict
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, RemoveMessage, SystemMessage, ToolMessage
+from langgraph.runtime import Runtime
+from typing_extensions import TypedDict  # of typing's, pydantic makes no schema before Python 3.12
 
 from ..stores import recalled
 from ..stores.records import Session
@@ -47,14 +49,15 @@ def asked(messages: Sequence[BaseMessage]) -> str:
     return next((message.text for message in reversed(messages) if _is_a_persons(message)), "").strip()
 
 
-def session(messages: Sequence[BaseMessage], turn: Turn, thread_id: str | None) -> Session | None:
+def session(messages: Sequence[BaseMessage], turn: Turn, runtime: Runtime[Any]) -> Session | None:
     """What was said in the turn, of all `messages` of the agent; None for nothing.
 
-    What tools recalled from memory is left out. The id is made from the ids of the thread and of the messages.
+    What tools recalled from memory is left out. The id is made from the ids of the run's thread and of the messages.
     """
     said = _said(messages, turn)
     if not said:
         return None
+    thread_id = runtime.execution_info.thread_id if runtime.execution_info else None
     ids = json.dumps([thread_id, *(message.id or str(at) for at, message in enumerate(said))])
     return Session(
         messages=[_without_recalled(message) for message in said],
@@ -83,7 +86,8 @@ def _is_said(message: BaseMessage) -> bool:
 def _is_a_persons(message: BaseMessage) -> bool:
     """LangChain's summaries come as human messages, and bear a note."""
     summary = message.additional_kwargs.get("lc_source") == "summarization"
-    return isinstance(message, HumanMessage) and not summary and bool(message.content)
+    said = message.content.strip() if isinstance(message.content, str) else message.content
+    return isinstance(message, HumanMessage) and not summary and bool(said)
 
 
 def _without_recalled(message: BaseMessage) -> BaseMessage:

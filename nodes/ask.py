@@ -11,15 +11,17 @@ from typing import Any, Generic, Protocol, TypeVar
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
+from langgraph.constants import TAG_NOSTREAM
 from pydantic import BaseModel
 
-from ..stores.errors import ModelReplyError, PromptTooLong
+from ..stores.errors import ModelRefused, ModelReplyError, PromptTooLong
 from .faults import Cure
 from .form import Method, bound, called_form, cut_off, methods
 from .meter import Meter, UsedUp, tokens
 from .patience import Failed, patiently
 from .prompt import Shown, clipped, render
 from .reply import Unreadable, parse, parse_calls
+from .secrets import covered
 from .step import Steps, Wait
 
 Q = TypeVar("Q", bound=Shown)
@@ -79,8 +81,10 @@ class Model:
                 continue
             try:
                 return parse_calls(reply, task.answer, method) if task.tools else parse(reply, task.answer)
+            except ModelRefused as refused:
+                raise ModelRefused(covered(str(refused), self._model)) from None
             except Unreadable as unreadable:
-                problem = str(unreadable)
+                problem = covered(str(unreadable), self._model)
                 mend = f"{problem}\nAnswer again with one JSON object of the form above."
                 replies += [AIMessage(_words(reply)), HumanMessage(mend)]
         raise ModelReplyError(
@@ -117,10 +121,11 @@ class Model:
             started = time.perf_counter() + pause_s
 
         runnable = self._runnable(method, task)
-        config: Any = {"run_name": task.name, "metadata": {"jitmem_step": task.name}}
+        # What a model thinks for the memory is a form, not words: an agent's stream of messages is to leave it out.
+        config: Any = {"run_name": task.name, "metadata": {"jitmem_step": task.name}, "tags": [TAG_NOSTREAM]}
         asking = Wait(lambda: runnable.invoke(messages, config), lambda: runnable.ainvoke(messages, config))
         try:
-            reply: AIMessage = yield from patiently(asking, self.name, timeout_s, retrying)
+            reply: AIMessage = yield from patiently(asking, self.name, timeout_s, retrying, self._model)
         except Failed as failure:
             meter.add(task.name, self.name, time.perf_counter() - started, 0, None)
             if failure.fault.late and timeout_s < self._timeout_s:

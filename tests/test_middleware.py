@@ -15,10 +15,12 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
 from jitmem import BadInput, Memory, ModelUnavailable, Page
+from jitmem.nodes.states import ResearcherState
 from jitmem.stores.recalled import RECALLED_OPEN, spans
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_tools import USUAL
@@ -26,7 +28,12 @@ from jitmem.tools.memory_tools import USUAL
 pytest.importorskip("langchain.agents", reason="the middleware needs langchain")
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, SummarizationMiddleware, before_model
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    HumanInTheLoopMiddleware,
+    SummarizationMiddleware,
+    before_model,
+)
 from langchain.agents.structured_output import ToolStrategy
 
 from jitmem.integrations.later import wait
@@ -194,6 +201,62 @@ async def test_the_memorys_own_thoughts_are_neither_streamed_nor_kept_as_the_age
         assert {*saver.storage["1"]} == {""}
 
 
+async def streamed(graph: Any, given: Any, how: str, config: Any = None) -> list[Any]:
+    """`(namespace, mode, piece)` of everything that a run streams, its subgraphs as well."""
+    options: dict[str, Any] = {"stream_mode": ["messages", "updates", "custom"], "subgraphs": True}
+    if how == "stream":
+        return list(graph.stream(given, config, **options))
+    return [piece async for piece in graph.astream(given, config, **options)]
+
+
+def words(pieces: list[Any]) -> str:
+    """What models said, of a stream."""
+    messages = [piece[0] for _, mode, piece in pieces if mode == "messages"]
+    return "".join(message.text for message in messages if isinstance(message, AIMessage))
+
+
+@pytest.mark.parametrize("given_by", ["the middleware", "hand"])
+@pytest.mark.parametrize("how", ["stream", "astream"])
+async def test_what_research_memory_thinks_is_neither_streamed_nor_kept_as_the_agents(
+    folder: Path, how: str, given_by: str
+) -> None:
+    thinker = ScriptedModel(lines=lambda messages: {"needs": ["Ana"], "queries": []})
+    with Memory.open(folder, researcher_model=thinker, on_model_failure="rules") as memory:
+        memory.memorize(ANA)
+        mine, middleware = ([], [MemoryMiddleware(memory)]) if given_by != "hand" else (memory.tools(), [])
+        saver = InMemorySaver()
+        model = model_of(calls("research_memory", question="Where does Ana work?"), "In Viana.")
+        agent = create_agent(model, mine, middleware=middleware, checkpointer=saver)
+        pieces = await streamed(agent, {"messages": "Where does Ana work?"}, how, thread())
+        assert thinker.seen != []
+        assert words(pieces) == "In Viana."
+        assert "planned" in [piece["event"] for _, mode, piece in pieces if mode == "custom"]
+        assert {*saver.storage["1"]} == {""}
+
+
+@pytest.mark.parametrize("how", ["stream", "astream"])
+async def test_a_researcher_in_a_graph_of_ones_own_streams_its_events_and_is_kept_with_it(
+    folder: Path, how: str
+) -> None:
+    thinker = ScriptedModel(lines=lambda messages: {"needs": ["Ana"], "queries": []})
+    with Memory.open(folder, researcher_model=thinker, on_model_failure="rules") as memory:
+        memory.memorize(ANA)
+        saver = InMemorySaver()
+        graph: Any = StateGraph(ResearcherState)
+        graph.add_node("ask", memory.researcher)
+        graph.add_edge(START, "ask")
+        pieces = await streamed(graph.compile(checkpointer=saver), {"question": "Where does Ana work?"}, how, thread())
+        [inner] = {namespace for namespace, mode, _ in pieces if mode == "custom"}
+        steps = [next(iter(piece)) for namespace, mode, piece in pieces if mode == "updates" and namespace == inner]
+        events = [piece["event"] for _, mode, piece in pieces if mode == "custom"]
+        assert inner[0].startswith("ask:")
+        assert steps[:2] == ["begin", "plan"]
+        assert events[0] == "planned"
+        assert "integrated" in events
+        assert words(pieces) == ""
+        assert {*saver.storage["1"]} == {"", inner[0]}
+
+
 # -- after the turn ----------------------------------------------------------------------------------------
 
 
@@ -266,6 +329,42 @@ async def test_an_interrupted_turn_is_one_turn(memory: Memory, how: str) -> None
         "book: Blue: yes",
         "assistant: Booked.",
     ]
+
+
+DECISIONS: dict[str, dict[str, Any]] = {
+    "The user has a van.": {"type": "approve"},
+    "The user has a boat.": {
+        "type": "edit",
+        "edited_action": {
+            "name": "memory_insert",
+            "args": {"kind": "semantic", "content": "The user has a boat."},
+        },
+    },
+    "": {"type": "reject", "message": "Leave it."},
+}
+
+
+@pytest.mark.parametrize("first", ["the memory", "the person"])
+@pytest.mark.parametrize("content", DECISIONS)
+@pytest.mark.parametrize("how", ["invoke", "astream"])
+async def test_what_a_person_decides_of_an_edit_is_done_for_the_user_in_one_turn(
+    memory: Memory, how: str, content: str, first: str
+) -> None:
+    middleware = [MemoryMiddleware(memory), HumanInTheLoopMiddleware(interrupt_on={"memory_insert": True})]
+    model = model_of(calls("memory_insert", kind="semantic", content="The user has a van."), "As you say.")
+    agent = create_agent(
+        model, middleware=middleware if first == "the memory" else middleware[::-1], checkpointer=InMemorySaver()
+    )
+    ana = memory.of("ana")
+    await run(agent, how, "I have a van.", thread(user_id="ana"))
+    assert (kept(ana), ana.items()) == ([], [])
+    messages = await run(agent, how, Command(resume={"decisions": [DECISIONS[content]]}), thread(user_id="ana"))
+    assert messages[-1].text == "As you say."
+    assert [item.content for item in ana.items()] == ([content] if content else [])
+    [text] = kept(ana)
+    assert text.startswith("user: I have a van.\nassistant: [calls memory_insert ")
+    assert text.endswith("\nassistant: As you say.")
+    assert (kept(memory), memory.items()) == ([], [])
 
 
 def test_a_turn_that_failed_is_memorized_with_the_next_one(memory: Memory) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,12 @@ from typing import Any
 import httpx
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient as Client
+from langgraph_sdk.errors import NotFoundError
 
-from jitmem import Memory
+from jitmem import Memory, ModelUnavailable
 from jitmem.integrations.agent import AgentOptions, agent_with_memory
 from jitmem.testing import ModelServer, ScriptedModel
 
@@ -64,7 +68,7 @@ def serving(folder: Path, config: Path = CONFIG, **settings: str) -> Iterator[tu
         "NO_PROXY": "127.0.0.1",
         **settings,
     }
-    words = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "4", "--port", str(port)]
+    words = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "8", "--port", str(port)]
     command = [sys.executable, "-m", "langgraph_cli", *words, "--config", str(config)]
     log = folder / "log"
     with log.open("wb") as file:
@@ -87,10 +91,10 @@ def answers(url: str) -> bool:
 
 
 def wait_for(ready: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
-    end_at = time.monotonic() + 45
+    end_at = time.monotonic() + 90
     while not ready():
         if server.poll() is not None or time.monotonic() > end_at:
-            pytest.fail(f"langgraph dev did not start:\n{log.read_text()[-3000:]}")
+            pytest.fail(f"langgraph dev did not get ready:\n{log.read_text()[-3000:]}")
         time.sleep(0.1)
 
 
@@ -99,7 +103,7 @@ def end(server: subprocess.Popen[bytes]) -> None:
     if server.poll() is None:
         server.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            server.wait(15)
+            server.wait(60)
     if is_there(server.pid):
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
@@ -328,12 +332,218 @@ def test_a_model_that_the_panel_names_answers(client: Client, whose: dict[str, A
 
 
 @WITH_SERVER
+def test_the_agents_words_are_streamed_and_of_the_research_its_events(client: Client, whose: dict[str, Any]) -> None:
+    chosen = {**whose, "model": "openai:scripted"}
+    client.runs.wait(None, "memorizer", input={"session": "Zoe lives in Oslo."}, context=whose)
+    given = person("Where does Zoe live?")
+    parts = list(
+        client.runs.stream(
+            None,
+            "agent",
+            input=given,
+            context=chosen,
+            stream_mode=["messages-tuple", "custom"],
+            stream_subgraphs=True,
+        )
+    )
+    words = [part.data[0]["content"] for part in parts if part.event.startswith("messages")]
+    events = [part.data["event"] for part in parts if part.event.startswith("custom|recall")]
+    assert "".join(words) == "ok"
+    assert events == ["planned", "found", "found", "integrated", "reflected"]
+
+
+@WITH_SERVER
+def test_what_was_said_in_a_turn_that_was_interrupted_by_the_next_is_memorized_with_it(
+    client: Client, whose: dict[str, Any], model_server: ModelServer
+) -> None:
+    chosen = {**whose, "model": "openai:scripted", "effort": "recall"}
+    thread = thread_of(client)
+    model_server.reset()
+    model_server.fail("hang", 1, "other")
+    client.runs.create(thread, "agent", input=person("My van is called Rosinante."), context=chosen)
+    until = time.monotonic() + 60
+    while not model_server.requests():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    again = person("Are you there?")
+    client.runs.wait(thread, "agent", input=again, context=chosen, multitask_strategy="interrupt")
+    asked = {"question": "What is the van called?"}
+    found: Any = client.runs.wait(None, "researcher", input=asked, context={**whose, "output": "pages"})
+    assert len(found["page_ids"]) == 1
+    assert "user: My van is called Rosinante." in found["context"]
+    assert "user: Are you there?\nassistant: ok" in found["context"]
+
+
+@WITH_SERVER
 def test_a_model_that_is_none_fails_the_run_and_says_what_would_be_right(client: Client, whose: dict[str, Any]) -> None:
     output: Any = client.runs.wait(
         None, "researcher", input={"question": "Who?"}, context={**whose, "model": "gpt"}, raise_error=False
     )
     assert output["__error__"]["error"] == "BadInput"
     assert "openai:gpt-4.1-mini" in output["__error__"]["message"]
+
+
+@WITH_SERVER
+def test_a_run_that_a_model_failed_goes_on_where_it_stopped(
+    client: Client, whose: dict[str, Any], model_server: ModelServer
+) -> None:
+    chosen = {**whose, "model": "openai:scripted", "on_model_failure": "raise"}
+    thread = thread_of(client)
+    model_server.reset()
+    model_server.fail("unauthorized", 1, "memorize")
+    given = {"session": "Zoe lives in Oslo."}
+    failed: Any = client.runs.wait(thread, "memorizer", input=given, context=chosen, raise_error=False)
+    assert failed["__error__"]["error"] == "ModelUnavailable"
+    assert client.threads.get_state(thread)["next"] == ["memorize"]
+    filed: Any = client.runs.wait(thread, "memorizer", input=None, context=chosen)
+    again: Any = client.runs.wait(thread, "memorizer", input=given, context=chosen)
+    assert (len(filed["page_ids"]), filed["duplicate"]) == (1, False)
+    assert (again["page_ids"], again["duplicate"]) == (filed["page_ids"], True)
+
+
+# -- a server that is killed -------------------------------------------------------------------------------------------
+#
+# The development server writes its threads, runs and checkpoints to a folder every ten seconds, and no sooner. What it
+# has written it goes on with by itself when it is started again; what it has not is gone, but for what stands in memory.
+
+SAVED = ".langgraph_api"
+
+
+@dataclass
+class Killed:
+    """A server that was killed and started again, the runs that it was amid (thread and run), and what its model was
+    asked since."""
+
+    client: Client
+    memory: Memory
+    runs: dict[str, tuple[str, str]]
+    model: ModelServer
+
+    def output(self, run: str) -> Any:
+        """Of a run, once it is over."""
+        return self.client.runs.join(*self.runs[run])
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
+    """Amid four runs that the server has written down, one of which has come further since, and one that it has not."""
+    folder = tmp_path_factory.mktemp("killed")
+    context = {"namespace": "home", "model": "openai:scripted", "effort": "deep"}
+    with Memory.open(folder / "memory", namespace="home") as memory, ModelServer() as model:
+        memory.memorize("Ana bought the mill in Porto.")
+        with serving(folder, JITMEM_BASE_URL=model.base_url) as (url, server):
+            client, runs = client_of(url), {}
+
+            def begin(name: str, graph: str, given: Any) -> None:
+                thread = thread_of(client)
+                runs[name] = thread, client.runs.create(thread, graph, input=given, context=context)["run_id"]
+
+            def asked(step: str, times: int = 1) -> None:
+                wait_for(lambda: [one["step"] for one in model.requests()].count(step) >= times, server, folder / "log")
+
+            model.fail("slow", 1, "memorize", seconds=12)
+            begin("ahead", "memorizer", {"session": "Zoe lives in Oslo."})
+            asked("memorize")
+            for step in ("memorize", "curate", "integrate", "other"):
+                model.fail("hang", None, step)
+            begin("session", "memorizer", {"session": "Ben keeps bees in Lagos."})
+            begin("question", "researcher", {"question": "Where did Ana buy the mill?"})
+            context["effort"] = "recall"
+            begin("turn", "agent", person("In which city is Ana's mill?"))
+            asked("memorize", 2)
+            asked("integrate")
+            asked("other")
+            amid = time.time()
+            wait_for(lambda: written(folder / SAVED) > amid, server, folder / "log")
+            shutil.copytree(folder / SAVED, folder / "written")
+            asked("curate")
+            begin("unwritten", "memorizer", {"session": "Tom sails from Turku."})
+            asked("memorize", 3)
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+        # Should it have written again meanwhile, on a slow machine: it is killed before that.
+        shutil.rmtree(folder / SAVED)
+        (folder / "written").rename(folder / SAVED)
+        model.reset()
+        with serving(folder, JITMEM_BASE_URL=model.base_url) as (url, _):
+            yield Killed(client_of(url), memory, runs, model)
+
+
+def written(folder: Path) -> float:
+    """When the server has written the last of its files for the last time."""
+    times = [file.stat().st_mtime for file in folder.glob("*.pckl")]
+    return min(times) if len(times) >= 5 else 0
+
+
+def texts(memory: Memory) -> list[str]:
+    return [page.text for page in memory.pages()]
+
+
+@WITH_SERVER
+def test_a_session_that_was_being_filed_is_filed_once_when_the_server_is_back(killed: Killed) -> None:
+    filed = killed.output("session")
+    assert killed.client.runs.get(*killed.runs["session"])["status"] == "success"
+    assert [page.text for page in killed.memory.pages(session_id=filed["session_id"])] == ["Ben keeps bees in Lagos."]
+    assert texts(killed.memory).count("Ben keeps bees in Lagos.") == 1
+
+
+@WITH_SERVER
+def test_a_session_that_was_filed_after_the_server_last_wrote_is_not_filed_again(killed: Killed) -> None:
+    filed = killed.output("ahead")
+    assert filed["duplicate"] is True
+    assert [page.text for page in killed.memory.pages(session_id=filed["session_id"])] == ["Zoe lives in Oslo."]
+    assert texts(killed.memory).count("Zoe lives in Oslo.") == 1
+    assert [item.content for item in killed.memory.items()].count("Zoe lives in Oslo.") == 1
+
+
+@WITH_SERVER
+def test_a_question_is_answered_from_the_step_on_that_was_cut_off(killed: Killed) -> None:
+    found = killed.output("question")
+    assert found["context"].startswith("- Ana bought the mill in Porto. [1]")
+    assert (found["stopped"], len(found["rounds"])) == ("enough", 1)
+    assert "plan" not in [request["step"] for request in killed.model.requests()]
+
+
+@WITH_SERVER
+def test_a_turn_of_the_agent_is_answered_and_memorized_once(killed: Killed) -> None:
+    messages = killed.output("turn")["messages"]
+    assert [(message["type"], message["content"]) for message in messages] == [
+        ("human", "In which city is Ana's mill?"),
+        ("ai", "ok"),
+    ]
+    [shown] = [request["body"]["messages"] for request in killed.model.requests() if request["step"] == "other"]
+    assert "Ana bought the mill in Porto." in shown[0]["content"]
+    assert texts(killed.memory).count("user: In which city is Ana's mill?\nassistant: ok") == 1
+
+
+@WITH_SERVER
+def test_a_thread_of_a_run_that_was_killed_goes_on(killed: Killed) -> None:
+    killed.output("turn")
+    thread, _ = killed.runs["turn"]
+    context = {"namespace": "home", "effort": "recall"}
+    done: Any = killed.client.runs.wait(thread, "agent", input=None, context=context)
+    assert len(done["messages"]) == 2
+    more: Any = killed.client.runs.wait(thread, "agent", input=person("Who keeps bees?"), context=context)
+    assert len(more["messages"]) == 4
+    assert "Ben keeps bees in Lagos." in said(more)
+
+
+@WITH_SERVER
+def test_a_run_that_the_server_had_not_written_is_gone_with_its_thread_and_its_session_waits_in_the_journal(
+    killed: Killed,
+) -> None:
+    for run in ("ahead", "session", "question", "turn"):
+        killed.output(run)
+    with pytest.raises(NotFoundError):
+        killed.client.threads.get(killed.runs["unwritten"][0])
+    assert killed.memory.stats()["waiting"] == 1
+    [filed] = killed.memory.resume()
+    again: Any = killed.client.runs.wait(
+        None, "memorizer", input={"session": "Tom sails from Turku."}, context={"namespace": "home"}
+    )
+    assert (again["page_ids"], again["duplicate"]) == ([*filed.page_ids], True)
+    assert texts(killed.memory).count("Tom sails from Turku.") == 1
+    assert killed.memory.stats()["waiting"] == 0
 
 
 # -- users, and the end --------------------------------------------------------------------------------------------------
@@ -368,7 +578,7 @@ def test_two_users_never_see_each_other_and_the_server_leaves_no_process(tmp_pat
         theirs: Any = ben.runs.wait(None, "agent", input=asked, context={"namespace": "ana"}, raise_error=False)
         assert "signed in as 'ben'" in theirs["__error__"]["message"]
         server.send_signal(signal.SIGINT)
-        assert server.wait(15) == 0
+        assert server.wait(60) == 0
         assert not is_there(server.pid)
     with Memory.open(tmp_path / "memory", create=False) as memory:
         assert [memory.of(name).stats()["sessions"] for name in ("ana", "ben", "default")] == [2, 1, 0]
@@ -400,6 +610,40 @@ async def test_the_agent_is_the_same_awaited(memory: Memory) -> None:
 def test_a_turn_without_words_and_one_that_is_not_to_be_kept_leave_nothing(memory: Memory) -> None:
     agent = agent_with_memory(memory)
     agent.invoke({"messages": [HumanMessage("")]})
+    agent.invoke({"messages": [HumanMessage(" \n")]})
     agent.invoke({"messages": [AIMessage("Hello.")]})
     agent.invoke({"messages": [HumanMessage("My PIN is 1234.")]}, context=AgentOptions(remember=False))
     assert memory.pages() == []
+
+
+def test_a_turn_that_no_model_answered_is_part_of_the_next(memory: Memory) -> None:
+    model = ScriptedModel(lines=[ModelUnavailable("Nobody answers."), "Ah, a van."])
+    agent = agent_with_memory(memory, model).copy(update={"checkpointer": InMemorySaver()})
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    with pytest.raises(ModelUnavailable):
+        agent.invoke({"messages": [HumanMessage("My van is called Rosinante.")]}, thread)
+    agent.invoke({"messages": [HumanMessage("Are you there?")]}, thread)
+    [page] = memory.pages()
+    assert page.text == "user: My van is called Rosinante.\nuser: Are you there?\nassistant: Ah, a van."
+
+
+def test_a_step_that_is_run_again_memorizes_the_turn_once(memory: Memory) -> None:
+    agent = agent_with_memory(memory, ScriptedModel(lines=["Hello."])).copy(update={"checkpointer": InMemorySaver()})
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    agent.invoke({"messages": [HumanMessage("Good morning.")]}, thread)
+    [before] = [state for state in agent.get_state_history(thread) if state.next == ("memorize",)]
+    agent.invoke(None, before.config)
+    assert [page.text for page in memory.pages()] == ["user: Good morning.\nassistant: Hello."]
+
+
+def test_the_agent_streams_its_own_words_and_none_of_the_memorys(folder: Path) -> None:
+    thinker = ScriptedModel(lines=lambda messages: {"needs": ["Zoe"], "queries": []})
+    with Memory.open(folder, researcher_model=thinker, on_model_failure="rules") as memory:
+        memory.memorize("Zoe lives in Oslo.")
+        given = {"messages": [HumanMessage("Where does Zoe live?")]}
+        agent = agent_with_memory(memory, ScriptedModel(lines=["In Oslo."]), AgentOptions(on_model_failure="rules"))
+        pieces = list(agent.stream(given, stream_mode=["messages", "custom"], subgraphs=True))
+        words = [piece[0].text for _, mode, piece in pieces if mode == "messages"]
+        assert thinker.seen != []
+        assert "".join(words) == "In Oslo."
+        assert "planned" in [piece["event"] for _, mode, piece in pieces if mode == "custom"]
