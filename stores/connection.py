@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 
 from .errors import (
+    BadInput,
     JitmemError,
     MemoryNotFound,
     NotOurStore,
@@ -21,11 +22,14 @@ from .errors import (
     StoreIsNewer,
     StoreReadOnly,
 )
+from .owner_only import make_folder
+from .readback import DOCTOR
 
 FILE_NAME = "truth.sqlite3"
 APPLICATION_ID = 0x6A69746D  # "jitm"
 SCHEMA_VERSION = 3
 _BUSY_S = 60.0
+_DAMAGE = ("malformed", "disk i/o", "no such table", "no such column", "unsupported file format")
 
 
 class Database:
@@ -57,18 +61,23 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction that holds the write lock from its first statement; rolled back whole on any error."""
+        with self.read() as connection, self.writing(connection):
+            yield connection
+
+    @contextmanager
+    def writing(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """`write` on a connection that `read` has given."""
         if self.read_only:
             raise StoreReadOnly(f"{self.path} cannot be written by this user; reading works.")
-        with self.read() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._refuse_newer(connection)
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # SQLite has rolled back by itself when the disk was full
-                    connection.execute("ROLLBACK")
-                raise
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._refuse_newer(connection)
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite has rolled back by itself when the disk was full
+                connection.execute("ROLLBACK")
+            raise
 
     def close(self) -> None:
         """Close every idle connection; one at work is closed when it is given back."""
@@ -158,7 +167,7 @@ def _prepare(folder: Path, file: Path, *, create: bool) -> None:
             return
         raise NotOurStore(f"{folder} holds other files and no memory; choose an empty or a new folder.")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         _create(file)
     except PermissionError as error:
         raise StoreReadOnly(f"No permission to make a memory at {folder}; choose a folder you can write.") from error
@@ -192,8 +201,20 @@ def _named_errors(path: Path) -> Iterator[None]:
     """SQLite's errors under the name of who can act."""
     try:
         yield
+    except UnicodeDecodeError:  # of the very message in which SQLite names the damage
+        raise StoreDamaged(f"{path} is damaged (its schema is no text). {DOCTOR}") from None
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise BadInput(
+            f"No text with half a surrogate pair, and no number beyond 64 bits, is kept here: {error}."
+        ) from error
     except sqlite3.Error as error:
         text = str(error).lower()
+        if (
+            "could not decode" in text
+        ):  # first, as the message holds the text itself; and not shown, for the same reason
+            raise StoreDamaged(f"{path} is damaged (a text in it is no text). {DOCTOR}") from None
+        if "binding parameter" in text or "datatype mismatch" in text:
+            raise BadInput(f"An id is a text, a limit and an offset are whole numbers: {error}.") from error
         if "full" in text:
             raise StoreFull(
                 f"The disk of {path} is full; nothing was changed. Free some space and try again."
@@ -201,7 +222,9 @@ def _named_errors(path: Path) -> Iterator[None]:
         if "readonly" in text or "unable to open" in text:
             raise StoreReadOnly(f"{path} cannot be opened for writing: {error}.") from error
         if "not a database" in text:
-            raise NotOurStore(f"{path} is not a jitmem memory; it was not touched. Choose another folder.") from error
-        if "malformed" in text or "disk i/o" in text:
-            raise StoreDamaged(f"{path} is damaged ({error}); restore it from a backup.") from error
+            raise NotOurStore(
+                f"{path} is not a jitmem memory; it was not touched. Choose another folder; if it was one, {DOCTOR}"
+            ) from error
+        if any(sign in text for sign in _DAMAGE):
+            raise StoreDamaged(f"{path} is damaged ({error}). {DOCTOR}") from error
         raise

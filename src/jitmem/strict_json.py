@@ -17,10 +17,11 @@ _ESCAPE = re.compile(
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def parse_json(source: str, *, name: str, right: str, line: int | None = None) -> object:
+def parse_json(source: str, *, name: str, right: str, line: int | None = None, deepest: int = DEEPEST) -> object:
     """The value; `BadInput` names the file, the line where it is known, and what would be `right`.
 
-    `line` is the number of the only line in `source`; without it lines are counted in `source`.
+    `line` is the number of the only line in `source`; without it lines are counted in `source`. `deepest` is how many
+    levels may be nested.
     """
     place = name if line is None else f"{name}, line {line}"
     try:
@@ -29,7 +30,7 @@ def parse_json(source: str, *, name: str, right: str, line: int | None = None) -
         place = f"{name}, line {line or error.lineno}"
         raise BadInput(f"{place}: not valid JSON ({error.msg}, column {error.colno}); {right}") from error
     except RecursionError as error:
-        raise BadInput(f"{place}: nested deeper than {DEEPEST} levels; {right}") from error
+        raise BadInput(f"{place}: nested deeper than {deepest} levels; {right}") from error
     except ValueError as error:
         # Python's message on a number of 4,301 digits goes on with advice for programmers.
         reason = str(error).partition(" for integer string")[0]
@@ -42,8 +43,8 @@ def parse_json(source: str, *, name: str, right: str, line: int | None = None) -
             f"{place}: not a character ({escape} is half of a surrogate pair, column {column}); "
             "write the whole pair, or the character itself"
         )
-    if _is_deep(value):
-        raise BadInput(f"{place}: nested deeper than {DEEPEST} levels; {right}")
+    if _is_deep(value, deepest):
+        raise BadInput(f"{place}: nested deeper than {deepest} levels; {right}")
     return value
 
 
@@ -54,9 +55,9 @@ def _half_of_a_pair(source: str) -> tuple[int, str] | None:
     return next(((found.start(), found[0]) for found in _ESCAPE.finditer(source) if found[1]), None)
 
 
-def _is_deep(value: object) -> bool:
+def _is_deep(value: object, deepest: int) -> bool:
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(DEEPEST):
+    for _ in range(deepest):
         level = [
             child
             for parent in level

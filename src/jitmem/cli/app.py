@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import items, looking, mcp, memorize, research, sharing
+from . import doctor, forgetting, items, looking, mcp, memorize, moving, research, sharing
 
 app = typer.Typer(
     help="Just-in-time memory for agents: it keeps every session word for word, and thinks when somebody asks.",
@@ -58,7 +58,24 @@ app.command(epilog=items.PROPOSALS_EXAMPLES, short_help="List the edits that wai
 )
 app.command(epilog=sharing.NAMESPACES_EXAMPLES, short_help="List whose memories the folder holds.")(sharing.namespaces)
 app.command(epilog=sharing.SHARE_EXAMPLES, short_help="Let another namespace read this one.")(sharing.share)
+app.command("export", epilog=moving.EXPORT_EXAMPLES, short_help="Write all that is kept as lines of JSON.")(
+    moving.export
+)
+app.command("import", epilog=moving.IMPORT_EXAMPLES, short_help="Bring an export in, ours or another memory's.")(
+    moving.import_
+)
+app.command(epilog=moving.BACKUP_EXAMPLES, short_help="Copy the memory while others write it.")(moving.backup)
+app.command(epilog=forgetting.FORGET_EXAMPLES, short_help="Take something out for good, bytes and all.")(
+    forgetting.forget
+)
+app.command(epilog=forgetting.RETAIN_EXAMPLES, short_help="Say how long what is kept.")(forgetting.retain)
+app.command(epilog=forgetting.SWEEP_EXAMPLES, short_help="Erase what is too old, and finish what is pending.")(
+    forgetting.sweep
+)
 app.command(epilog=mcp.EXAMPLES, short_help="Serve the memory's tools to an MCP client.")(mcp.mcp)
+app.command(epilog=doctor.EXAMPLES, short_help="Examine the memory, mend what is derived, or salvage it.")(
+    doctor.doctor
+)
 app.command(epilog=looking.STATS_EXAMPLES, short_help="Count what is kept.")(looking.stats)
 app.command(epilog=looking.GRAPH_EXAMPLES, short_help="Draw the two graphs as Mermaid.")(looking.graph)
 app.command(epilog=looking.DEMO_EXAMPLES, short_help="A sample history and six questions.")(looking.demo)

@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -94,8 +94,8 @@ class Where:
     memorizer_model: str | None
     researcher_model: str | None
     embeddings: str | None
-    base_url: str | None
-    embeddings_base_url: str | None
+    base_url: str | None = field(repr=False)  # may hold a password
+    embeddings_base_url: str | None = field(repr=False)
     timeout_s: float
     on_model_failure: Literal["raise", "rules"]
 
@@ -134,6 +134,11 @@ def sample_command(body: Callable[..., None]) -> Callable[..., None]:
     return _with_options(body, {**_OPTIONS, "memory": (_SamplePath, Path("demo-memory"))})
 
 
+def folder_command(body: Callable[..., None]) -> Callable[..., None]:
+    """The same, for a command over the whole folder, all namespaces, with no model."""
+    return _with_options(body, {"memory": _OPTIONS["memory"]})
+
+
 def _with_options(body: Callable[..., None], options: dict[str, tuple[Any, Any]]) -> Callable[..., None]:
     hints = get_type_hints(body, include_extras=True)
     _, *own = inspect.signature(body).parameters.values()
@@ -145,7 +150,8 @@ def _with_options(body: Callable[..., None], options: dict[str, tuple[Any, Any]]
 
     @functools.wraps(body)
     def run(*, debug: bool, **given: Any) -> None:
-        where = Where(**{name: given.pop(name) for name in options})
+        usual = {name: default for name, (_, default) in _OPTIONS.items() if name not in options}
+        where = Where(**usual, **{name: given.pop(name) for name in options})
         code = _code(lambda: body(where, **given), debug=debug)
         if code:
             raise typer.Exit(code)

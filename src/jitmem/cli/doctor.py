@@ -1,0 +1,127 @@
+"""`jitmem doctor`: examine a memory, mend what is derived, salvage what is damaged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..stores.checks.finding import MOST_IDS
+from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
+from .output import count, progress, say, say_json
+from .where import BAD_INPUT, FAILED, Where, complain, folder_command
+
+if TYPE_CHECKING:
+    from ..doctor import Report, Salvaged
+
+EXAMPLES = """\b
+Examples:
+  jitmem doctor                              look, and write nothing
+  jitmem doctor --fix                        mend what can be mended without losing anything
+  jitmem doctor --salvage ./saved            a new memory of all that can still be read
+  jitmem doctor --json | jq .verdict
+
+Exit codes: 0 healthy, 1 something is damaged or needs somebody, 2 there is no memory there.
+"""
+
+_STYLES = {"damage": "bold red", "attention": "yellow", "note": ""}
+
+
+@folder_command
+def doctor(
+    where: Where,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what is derived: indexes, marks, orphans, modes.")] = False,
+    salvage: Annotated[
+        Path | None, typer.Option(metavar="NEW_FOLDER", help="Read what can be read into a new memory there.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Examine everything in the folder, all namespaces. Without --fix nothing is written; the text of pages never is."""
+    if fix and salvage is not None:
+        raise BadInput("--fix mends this memory, --salvage makes another; give one of them.")
+    try:
+        if salvage is not None:
+            _salvage(where.memory, salvage, as_json)
+        else:
+            _examine(where.memory, fix, as_json)
+    except (MemoryNotFound, NotOurStore) as error:
+        complain(error)
+        raise typer.Exit(BAD_INPUT) from None
+
+
+def _examine(folder: Path, fix: bool, as_json: bool) -> None:
+    from ..doctor import examine, repair
+
+    with progress("Repairing" if fix else "Examining", "checks") as tell:
+        report = (repair if fix else examine)(folder, progress=tell)
+    if as_json:
+        say_json(_plain(report))
+    else:
+        _show(report)
+    if not report.healthy:
+        raise typer.Exit(FAILED)
+
+
+def _show(report: Report) -> None:
+    for sentence in report.done:
+        say(sentence)
+    for number, finding in enumerate(report.findings, start=1):
+        say(f"{finding.severity:<9}  {finding.what}", _STYLES[finding.severity])
+        if finding.ids:
+            more = ", …" if len(finding.ids) == MOST_IDS else ""
+            say(f"           {', '.join(finding.ids)}{more}")
+        if finding.act not in (one.act for one in report.findings[number : number + 1]):  # said once for its neighbours
+            say(f"           → {finding.act}")
+    counts = report.counts
+    held = f"{count(counts['pages'], 'page')}, {count(counts['items'], 'item')}: " if "pages" in counts else ""
+    say(f"{report.memory}: {held}{report.verdict}", "bold")
+
+
+def _plain(report: Report) -> dict[str, Any]:
+    return {
+        "memory": str(report.memory),
+        "verdict": report.verdict,
+        "healthy": report.healthy,
+        "counts": report.counts,
+        "findings": [asdict(finding) for finding in report.findings],
+        "done": list(report.done),
+        "salvageable": None if report.salvageable is None else _saved(report.salvageable),
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _salvage(folder: Path, into: Path, as_json: bool) -> None:
+    from ..doctor import salvage
+
+    with progress("Reading", "pages of the file") as tell:
+        saved = salvage(folder, into, progress=tell)
+    if as_json:
+        say_json({"memory": str(folder), "whole": saved.whole, **_saved(saved)})
+    else:
+        _show_saved(saved)
+    if not saved.whole:
+        raise typer.Exit(FAILED)
+
+
+def _show_saved(saved: Salvaged) -> None:
+    for name, ids in (
+        ("Lost pages", saved.lost_pages),
+        ("Sessions that lack pages", saved.incomplete_sessions),
+        ("Lost sessions", saved.lost_sessions),
+        ("Lost items", saved.lost_items),
+    ):
+        if ids:
+            say(f"{name}: {', '.join(ids)}", _STYLES["damage"])
+    for note in saved.notes:
+        say(note)
+    kept = [count(saved.pages, "page"), count(saved.sessions, "session"), count(saved.items, "item")]
+    kept += [f"{count(saved.waiting, 'session')} still to be filed"] if saved.waiting else []
+    kept += [f"{saved.entries:,} of the store"] if saved.entries else []
+    end = "Nothing is missing." if saved.whole else "What is missing is named above."
+    say(f"Saved into {saved.folder}: {', '.join(kept)}. {end}", "bold")
+
+
+def _saved(saved: Salvaged) -> dict[str, Any]:
+    return {**asdict(saved), "folder": None if saved.folder is None else str(saved.folder)}
