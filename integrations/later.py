@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger("jitmem")
 _filers: WeakKeyDictionary[Memory, _Filer] = WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def _forget() -> None:
+    """In a child: the thread that files is the parent's, and so is what it has to do."""
+    global _lock
+    _lock = threading.Lock()
+    _filers.clear()
+
+
+if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
+    os.register_at_fork(after_in_child=_forget)
 
 
 def file_later(memory: Memory, session: Session) -> None:

@@ -18,6 +18,8 @@ from .states import MemorizerState
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no engine keeps them all
 _SPEAKERS = {"human": "user", "ai": "assistant"}
+_LONGEST_ID = 512  # characters; it stands in the header of every page
+_LONGEST_SPEAKER = 120  # characters of it that are kept beside each passage; what was said is kept whole
 
 SessionLike = Session | str | Mapping[str, Any] | Sequence[Any]
 
@@ -63,15 +65,21 @@ def plain(session: SessionLike) -> dict[str, Any]:
     metadata = _json_object(whole.metadata)
     if replaced:
         metadata["replaced_characters"] = replaced
-    if whole.id is not None and not str(whole.id).strip():
-        raise BadInput("A session id must not be empty; leave it out to have one made from the content.")
     return {
         "text": text,
         "turns": turns,
-        "session_id": None if whole.id is None else _clean(str(whole.id))[0],
+        "session_id": None if whole.id is None else _id(str(whole.id)),
         "time": time,
         "metadata": metadata,
     }
+
+
+def _id(given: str) -> str:
+    if not given.strip():
+        raise BadInput("A session id must not be empty; leave it out to have one made from the content.")
+    if len(given) > _LONGEST_ID:
+        raise BadInput(f"A session id has at most {_LONGEST_ID} characters; this one has {len(given)}: {given[:60]!r}…")
+    return _clean(given)[0]
 
 
 def _as_session(session: SessionLike) -> Session:
@@ -83,12 +91,12 @@ def _as_session(session: SessionLike) -> Session:
         unknown = set(session) - {"text", "turns", "messages", "id", "time", "metadata"}
         if unknown:
             raise BadInput(
-                f"A session has no field {sorted(unknown)[0]!r}; it has text, turns or messages, id, time, metadata."
+                f"A session has no field {min(map(str, unknown))!r:.80}; it has text, turns or messages, id, time, metadata."
             )
         return Session(**session)
     if isinstance(session, BaseMessage):
         return Session(messages=[session])
-    if isinstance(session, Sequence):
+    if isinstance(session, Sequence) and not isinstance(session, bytes | bytearray):
         messages: Sequence[Any] = session
         return Session(messages=messages)
     raise BadInput(f"Cannot memorize a {type(session).__name__}; pass a text, a Session, or a list of messages.")
@@ -102,23 +110,30 @@ def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:
         if not isinstance(session.text, str):
             raise BadInput(f"Session.text must be a str, not {type(session.text).__name__}.")
         return session.text, []
-    pairs = _spoken(session.messages) if session.messages is not None else _pairs(session.turns or ())
+    pairs = _spoken(_listed(session.messages, "messages")) if session.turns is None else _pairs(session.turns)
     lines, turns, at = [], [], 0
     for speaker, words in pairs:
         line = f"{speaker}: {words}"
-        turns.append((at, at + len(line), _clean(speaker)[0]))
+        turns.append((at, at + len(line), _clean(speaker[:_LONGEST_SPEAKER])[0]))
         lines.append(line)
         at += len(line) + 1
     return "\n".join(lines), turns
 
 
-def _pairs(turns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def _pairs(turns: Any) -> list[tuple[str, str]]:
     pairs = []
-    for number, turn in enumerate(turns, start=1):
-        if isinstance(turn, str) or len(turn) != 2 or not all(isinstance(part, str) for part in turn):
+    for number, turn in enumerate(_listed(turns, "turns"), start=1):
+        if not isinstance(turn, list | tuple) or len(turn) != 2 or not all(isinstance(part, str) for part in turn):
             raise BadInput(f"Turn {number} must be a (speaker, text) pair of two strings, not {turn!r:.80}.")
         pairs.append((turn[0], turn[1]))
     return pairs
+
+
+def _listed(value: Any, name: str) -> Sequence[Any]:
+    """Neither a text nor a dict: their letters and keys would be taken for what was said."""
+    if isinstance(value, str | bytes | bytearray) or not isinstance(value, Sequence):
+        raise BadInput(f"Session.{name} must be a list, not {type(value).__name__}.")
+    return value
 
 
 def _spoken(messages: Sequence[Any]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from .ask import Task
 from .known import QUESTION_TOKENS
 from .meter import CHARS_PER_TOKEN
 from .options import ResearchOptions, read
-from .prompt import clipped, fence
+from .prompt import clipped, fence, posed
 from .states import ResearcherState
 from .step import Body, Steps
 from .turn import Answerers, in_research, turn
@@ -31,7 +31,10 @@ class AnswerQuestion:
     def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/answer.md`."""
         room = int(share * len(self.context)) / CHARS_PER_TOKEN
-        return {"question": clipped(self.question, QUESTION_TOKENS), "context": fence(clipped(self.context, room))}
+        return {
+            "question": posed(clipped(self.question, QUESTION_TOKENS)),
+            "context": fence(clipped(self.context, room)),
+        }
 
 
 class Answer(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from ..stores.archive import Archive
@@ -11,6 +12,7 @@ from ..stores.records import Citation
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{12}")
 _TELLING = 4  # words of a quote
+_QUOTE_MARKS = str.maketrans("’‘“”", "''\"\"")
 
 
 def cite(archive: Archive, page_id: str, quote: str, start: int | None = None) -> Citation | None:
@@ -28,9 +30,13 @@ def cite(archive: Archive, page_id: str, quote: str, start: int | None = None) -
     at = text.find(quote)
     if at >= 0:
         return Citation(page_id, at, at + len(quote), quote)
-    pattern = r"\s+".join(_loose(word) for word in quote.split())
-    match = re.search(pattern, text, re.I)
-    return Citation(page_id, match.start(), match.end(), match.group()) if match else None
+    loose, sought = _loose(text), _loose(quote)
+    at = loose.find(sought)
+    if at < 0:
+        return None
+    before, inside = (len(part.replace(" ", "")) for part in (loose[:at], sought))
+    place = [match.start() for match in islice(re.finditer(r"\S", text), before, before + inside)]
+    return Citation(page_id, place[0], place[-1] + 1, text[place[0] : place[-1] + 1])
 
 
 def cite_any(
@@ -57,6 +63,13 @@ def as_values(citation: Citation) -> dict[str, Any]:
     }
 
 
-def _loose(word: str) -> str:
-    pattern = re.escape(word)
-    return re.sub(r"['’‘]", "['’‘]", re.sub(r"[\"“”]", '["“”]', pattern))
+def _loose(text: str) -> str:
+    """Without case, runs of white space and styles of quote marks. Character by character otherwise, so that places can
+    be counted: in a pattern of all this, what repeats itself would be compared with itself from every place on."""
+    lower = text.lower() if text.isascii() else "".join(map(_lower, text))
+    return " ".join(lower.translate(_QUOTE_MARKS).split())
+
+
+def _lower(character: str) -> str:
+    lower = character.lower()
+    return lower if len(lower) == 1 else character

@@ -82,7 +82,8 @@ def memorize(archive: Archive, answerers: Answerers, defaults: MemorizeOptions) 
 
 
 def header_of(entry: Accepted, page: Mapping[str, Any], number: int, count: int) -> str:
-    """`8 May 2023 13:56 · session_1 · Caroline, Melanie · part 1 of 2`, as far as these are known."""
+    """`8 May 2023 13:56 · session_1 · Caroline, Melanie · part 1 of 2`, as far as these are known. One line, whatever
+    titles and names are made of."""
     speakers = list(dict.fromkeys(speaker for _, _, speaker in page["passages"] if speaker))
     parts = [
         show(entry.time),
@@ -91,4 +92,4 @@ def header_of(entry: Accepted, page: Mapping[str, Any], number: int, count: int)
         ", ".join(speakers[:6]),
         f"part {number} of {count}" if count > 1 else "",
     ]
-    return " · ".join(part for part in parts if part)
+    return " · ".join(" ".join(part.split()) for part in parts if part.strip())

@@ -11,11 +11,12 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
+from ..stores.marks import defused
 from .meter import CHARS_PER_TOKEN
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _PARTS = re.compile(r"^# (System|Task)\s*$", re.M)
-_MARK = re.compile(r"<(\s*/?\s*history\b[^<>]{0,80})>", re.I)
+_HISTORY, _QUESTION = "history", "question"
 
 
 class Shown(Protocol):
@@ -40,7 +41,12 @@ def render(name: str, values: Mapping[str, str], answer: type[BaseModel], form: 
 
 def fence(text: str) -> str:
     """Text from the history between marks that it cannot contain: whatever it says, it is data."""
-    return f"<history>\n{_MARK.sub(lambda m: f'‹{m[1]}›', text)}\n</history>"
+    return _between(_HISTORY, defused(text, _HISTORY))
+
+
+def posed(question: str) -> str:
+    """A question between marks of its own: it may quote what somebody else wrote."""
+    return _between(_QUESTION, defused(question, _QUESTION, _HISTORY))
 
 
 def listed(lines: Iterable[str], tokens: float, otherwise: str) -> str:
@@ -63,6 +69,10 @@ def clipped(text: str, tokens: float) -> str:
     if len(text) <= room:
         return text
     return f"{text[: room * 2 // 3].rstrip()} […] {text[-(room // 3) :].lstrip()}"
+
+
+def _between(mark: str, text: str) -> str:
+    return f"<{mark}>\n{text}\n</{mark}>"
 
 
 @cache

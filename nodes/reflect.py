@@ -14,7 +14,7 @@ from .ask import Task
 from .evidence import as_hit
 from .known import QUESTION_TOKENS, known, needed, searched
 from .options import ResearchOptions, read
-from .prompt import clipped
+from .prompt import clipped, posed
 from .states import ResearcherState
 from .step import Body, Steps
 from .turn import Answerers, in_research, over, turn
@@ -44,7 +44,7 @@ class ReflectQuestion:
     def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/reflect.md`."""
         return {
-            "question": clipped(self.question, QUESTION_TOKENS),
+            "question": posed(clipped(self.question, QUESTION_TOKENS)),
             "needs": needed(self.needs, share),
             "known": known(self.known, share, sources=False),
             "asked": searched(self.asked, share),

@@ -15,6 +15,7 @@ from ..stores.errors import ModelRefused
 A = TypeVar("A", bound=BaseModel)
 
 _LONGEST = 200_000  # characters that are read
+_MOST_STARTS = 500  # braces that begin no object; Python counts the lines before each of them
 _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 _THINKING = re.compile(r"<(/?)think(?:ing)?>", re.I)
 _WRAPPERS = ("parameters", "arguments", "args", "input")  # of a tool call that is written as text
@@ -122,12 +123,14 @@ def _objects(text: str) -> list[dict[str, Any]]:
 def _decoded(text: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     decoder = json.JSONDecoder(strict=False)
+    left = _MOST_STARTS
     at = text.find("{")
-    while at >= 0:
+    while at >= 0 and left:
         try:
             value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             end = at + 1
+            left -= 1
         else:
             found.append(value)
         at = text.find("{", end)

@@ -16,6 +16,7 @@ from .states import MemorizerState
 CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
 PASSAGE_TOKENS = 60  # what prose is packed to
 LONGEST_PASSAGE = 120  # tokens; a turn up to this stays whole
+LONGEST_TITLE = 200  # characters, for it stands in the header of every page
 
 _LINE = re.compile(r"[^\r\n]+")
 _SPEAKER = re.compile(r"(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?=\S)")
@@ -40,8 +41,8 @@ def split(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str
         if entry.page_ids:  # filed by another process since it was accepted
             return {"pages": []}
         size = read(runtime.context, defaults).page_tokens * CHARS_PER_TOKEN
-        title = str(entry.metadata.get("title") or ("" if entry.turns else heading(entry.text)))
-        spoken = unmarked(entry.text, passages(entry.text, entry.turns))
+        title = str(entry.metadata.get("title") or ("" if entry.turns else heading(entry.text)))[:LONGEST_TITLE]
+        spoken = unmarked(entry.text, passages(entry.text, entry.turns), entry.turns)
         pages = paged(entry.text, spoken, size)
         return {
             "pages": [
@@ -73,10 +74,12 @@ def passages(text: str, turns: Sequence[tuple[int, int, str]] = ()) -> list[Span
     return found
 
 
-def unmarked(text: str, spans: Sequence[Span]) -> list[Span]:
+def unmarked(text: str, spans: Sequence[Span], turns: Sequence[tuple[int, int, str]] = ()) -> list[Span]:
     """The passages without what was recalled from memory: that stays on its page when it comes back in a transcript,
-    and is no passage that could be found and cited as if somebody had said it."""
-    marked = recalled.spans(text)
+    and is no passage that could be found and cited as if somebody had said it. A mark that is not closed ends with its
+    turn: nobody takes away what others say after."""
+    stretches = [(start, end) for start, end, _ in turns] or [(0, len(text))]
+    marked = [(at + start, at + end) for at, to in stretches for start, end in recalled.spans(text[at:to])]
     if not marked:
         return list(spans)
     kept: list[Span] = []

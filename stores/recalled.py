@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .marks import defused
+
 RECALLED_OPEN = "<recalled-memory>"
 RECALLED_CLOSE = "</recalled-memory>"
 _MARK = re.compile(r"<\s*(/?)\s*recalled-memory\s*>", re.I)  # models that repeat a mark do not always do so exactly
@@ -11,9 +13,9 @@ _MARK = re.compile(r"<\s*(/?)\s*recalled-memory\s*>", re.I)  # models that repea
 
 def mark(text: str) -> str:
     """The text between the marks, on lines of its own if it has several. Marks inside it become `[recalled-memory]`."""
-    defused = _MARK.sub(r"[\1recalled-memory]", text)
-    around = "\n" if "\n" in defused else ""
-    return f"{RECALLED_OPEN}{around}{defused}{around}{RECALLED_CLOSE}"
+    inside = defused(text, "recalled-memory", brackets="[]")
+    around = "\n" if "\n" in inside else ""
+    return f"{RECALLED_OPEN}{around}{inside}{around}{RECALLED_CLOSE}"
 
 
 def spans(text: str) -> list[tuple[int, int]]:

@@ -24,6 +24,8 @@ _BETWEEN = re.compile(rf"\b(?:between|from)\s+({_DATE})\s+(?:and|to|until|till)\
 _SIDED = re.compile(rf"\b(before|until|till|after|since)\s+({_DATE})\b", re.I)
 _PLAIN = re.compile(rf"(?<![\w-])({_DATE})(?![\w-])", re.I)
 
+_LONGEST = 200  # characters of a time
+
 Span = tuple[datetime, datetime]
 """Half open: `start <= time < end`, naive, as the sessions' own clocks read."""
 
@@ -31,20 +33,28 @@ BEGINNING, END = datetime.min, datetime.max
 
 
 def parse_time(value: str | datetime | date | None) -> datetime | None:
-    """The time of a session; naive stays naive. `BadInput` for text that is no date."""
-    if value is None or isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
+    """The time of a session; naive stays naive. `BadInput` for what is no date, and for a zone that is none."""
+    if value is None:
+        return None
+    if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)
     try:
-        time, other = (dateutil_parser.parse(value, default=datetime(year, 1, 1)) for year in (1, 2))
-        if time.year != other.year:
-            raise ValueError("no year")
+        time = value if isinstance(value, datetime) else _read(value)
+        order_key(time)  # asks for the offset: dateutil makes zones of any, datetime takes those of less than a day
         return time
-    except (ValueError, OverflowError, TypeError, RecursionError) as error:
+    except (ValueError, ArithmeticError, TypeError, RecursionError) as error:
         raise BadInput(
             f"{str(value)[:60]!r} is not a time; write it like '2023-05-08 13:56' or '1:56 pm on 8 May, 2023'."
         ) from error
+
+
+def _read(text: str) -> datetime:
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        raise ValueError("no text, or a long one")
+    time, other = (dateutil_parser.parse(text, default=datetime(year, 1, 1)) for year in (1, 2))
+    if time.year != other.year:
+        raise ValueError("no year")
+    return time
 
 
 def clock(time: datetime) -> datetime:
@@ -79,16 +89,19 @@ def spans(text: str) -> list[Span]:
     In the order of the text, at most one for each date; relative words such as "yesterday" give none.
     """
     found: list[tuple[int, Span]] = []
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))
+
+    def take(at: re.Match[str]) -> None:
+        taken[at.start() : at.end()] = b"\1" * len(at[0])
 
     def free(at: re.Match[str]) -> bool:
-        return all(at.end() <= start or at.start() >= end for start, end in taken)
+        return not any(taken[at.start() : at.end()])
 
     for match in _BETWEEN.finditer(text):
         first, last = _extent(match[1]), _extent(match[2])
         if first and last and first[0] < last[1]:
             found.append((match.start(), (first[0], last[1])))
-            taken.append(match.span())
+            take(match)
     for match in _SIDED.finditer(text):
         extent = _extent(match[2])
         if extent and free(match):
@@ -96,12 +109,12 @@ def spans(text: str) -> list[Span]:
             inclusive = match[1].lower() == "since"
             after = (extent[0] if inclusive else extent[1], END)
             found.append((match.start(), (BEGINNING, extent[0]) if before else after))
-            taken.append(match.span())
+            take(match)
     for match in _PLAIN.finditer(text):
         extent = _extent(match[1])
         if extent and free(match):
             found.append((match.start(), extent))
-            taken.append(match.span())
+            take(match)
     return [span for _, span in sorted(found, key=lambda item: item[0])]
 
 
@@ -115,5 +128,5 @@ def _extent(text: str) -> Span | None:
         start = dateutil_parser.parse(text, default=datetime(1, 1, 1))
         whole_month = re.fullmatch(rf"{_YEAR}-\d\d|{_MONTH},?\s+(?:of\s+)?{_YEAR}", text, re.I)
         return start, start + (relativedelta(months=1) if whole_month else timedelta(days=1))
-    except (ValueError, OverflowError):
+    except (ValueError, ArithmeticError):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..stores.archive import Archive
 from ..stores.fusion import fuse, named_speaker
@@ -28,10 +28,14 @@ class HybridSearch:
         """Best first, at most `k`; scores as `fuse` gives them, about 1 at the top."""
         candidates = max(k, _CANDIDATES)
         found = [(search.name, search.search(query, candidates)) for search in (self._keyword, self._vector)]
-        return fuse(found, self._weights, named_speaker(self._archive.speakers, query))[:k]
+        return self._fused(found, query)[:k]
 
     async def asearch(self, query: str, k: int) -> list[Hit]:
         """`search`, the embedding awaited."""
         candidates = max(k, _CANDIDATES)
         found = [(search.name, await search.asearch(query, candidates)) for search in (self._keyword, self._vector)]
-        return fuse(found, self._weights, named_speaker(self._archive.speakers, query))[:k]
+        return self._fused(found, query)[:k]
+
+    def _fused(self, found: Sequence[tuple[str, Sequence[Hit]]], query: str) -> list[Hit]:
+        speaker = named_speaker(self._archive.speakers, query)
+        return fuse(found, self._weights, speaker, self._archive.unknown(query))

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 from .nodes.accept import plain
 from .parts import Parts
-from .stores.errors import BatchIncomplete, ModelError, ModelUnavailable
-from .stores.records import Filed, Usage
+from .stores.errors import BadInput, BatchIncomplete, ModelError, ModelUnavailable, UnknownRecord
+from .stores.records import Filed, Session, Usage
 
 Progress = Callable[[int, int], None] | None
 
 
 def accept(parts: Parts, sessions: Iterable[Any]) -> list[int]:
     """Their numbers in the journal. Every session is read before the first is kept: bad input changes nothing."""
+    if isinstance(sessions, str | bytes | Session | Mapping) or not isinstance(sessions, Iterable):
+        raise BadInput(f"Give a list of sessions, not {type(sessions).__name__}; memorize takes one session.")
     drafts = [plain(session) for session in sessions]
     return [parts.archive.journal.accept(**draft).n for draft in drafts]
 
@@ -111,6 +113,9 @@ class _Batch:
         is there to be asked."""
         try:
             yield
+        except UnknownRecord as error:  # forgotten since it was accepted
+            failure = {"step": "accept", "error": "UnknownRecord", "message": str(error)}
+            self._filed[at] = Filed("", (), duplicate=False, failures=(failure,))
         except ModelError as error:
             self._errors[at] = error
             self.stopped = self.stopped or isinstance(error, ModelUnavailable)

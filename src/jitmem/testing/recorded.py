@@ -157,7 +157,7 @@ class _Asking:
 
     def recorded(self, reply: AIMessage) -> AIMessage:
         self.told |= {"key": Request.of(self.told["request"]).key, "reply": reply_written_down(reply)}
-        append(self.path, [self.told])
+        append(self.path, [self.told], self.real)
         return reply
 
     def passed_on(self, message: AIMessage) -> ChatGenerationChunk:

@@ -49,7 +49,8 @@ class RecordingEmbeddings(Embeddings):
         exact = [[float(number) for number in vector] for vector in vectors]
         told = {"version": VERSION, "kind": "embedding", "model": self.model, "use": use}
         if len(exact) == len(texts):  # a wrong number is the caller's to find, and no vector of any text
-            append(self.path, [{**told, "text": t, "vector": v} for t, v in zip(texts, exact, strict=True)])
+            lines = [{**told, "text": t, "vector": v} for t, v in zip(texts, exact, strict=True)]
+            append(self.path, lines, self.embeddings)
         return exact
 
 

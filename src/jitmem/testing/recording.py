@@ -11,7 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ..nodes.secrets import covered_for
 from ..stores.errors import JitmemError
+from ..stores.owner_only import FILE_MODE
 
 VERSION = 1
 _EXACT: Any = "surrogatepass"  # a text may hold half a surrogate pair; it must come back as it was
@@ -26,23 +28,30 @@ class NotRecorded(RecordingError):
 
 
 def prepare(path: Path) -> None:
-    """Make the file where it is missing; `RecordingError` where a line could not be appended to it."""
+    """Make the file where it is missing, for its owner alone, as it holds what was asked and replied;
+    `RecordingError` where a line could not be appended to it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
+    with open(path, "ab+", opener=_for_the_owner) as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 raise RecordingError(f"The last line of {path} is cut; take it out before more is recorded there.")
 
 
-def append(path: Path, exchanges: Iterable[dict[str, Any]]) -> None:
-    """Write one line an exchange, all in one go at the end of the file, whoever else appends to it meanwhile."""
+def append(path: Path, exchanges: Iterable[dict[str, Any]], asked: object = None) -> None:
+    """Write one line an exchange, all in one go at the end of the file, whoever else appends to it meanwhile; without
+    the secrets of the model that was asked, even where it said them itself."""
     text = "".join(f"{json.dumps(told, ensure_ascii=False, default=plain)}\n" for told in exchanges)
+    text = covered_for(text, asked)
     content = text.encode("utf-8", _EXACT)
-    with path.open("ab", buffering=0) as file:
+    with open(path, "ab", buffering=0, opener=_for_the_owner) as file:
         written = file.write(content)
     if written != len(content):
         raise RecordingError(f"Only {written} of {len(content)} bytes fitted into {path}; its last line is cut now.")
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, FILE_MODE)
 
 
 def read(path: Path, kind: str, make: str) -> list[dict[str, Any]]:
