@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.archive import Archive
+from ..stores.errors import UnknownRecord
 from ..stores.items import Items
 from ..stores.recalled import without
 from ..stores.records import MemoryItem, Outcome, Page
@@ -103,7 +104,10 @@ def curate(
         edits: list[dict[str, Any]] = []
         halted = ""
         for _, page_id in archive.journal.uncurated(state["journal"]):
-            page = archive.page(page_id)
+            try:
+                page = archive.pages.page(page_id)  # as it stands now: what is forgotten is shown to nobody
+            except UnknownRecord:
+                continue
             question = _question(items, related, page)
             terms = Terms(on_failure, vital=False, halted=halted)
             answer, changes = yield from turn(answerers, task, question, terms, runtime.stream_writer)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from langchain_core.embeddings import Embeddings
 
+from ..stores import forks
 from ..stores.errors import ModelError, ModelReplyError
 from .ask import TIMEOUT_S
 from .patience import Failed, patiently
@@ -31,6 +32,11 @@ class Embedder(Embeddings):
         self.failed: tuple[float, ModelError] | None = None
         self._timeout_s = timeout_s
         self._local = bool(getattr(inner, "lexical", False))
+        forks.renew(self)
+
+    def after_fork_in_child(self) -> None:
+        """Whoever had the turn is not here."""
+        self.turn = threading.Lock()
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text, in order."""
@@ -78,6 +84,6 @@ class Embedder(Embeddings):
         if self._local:  # reckoned in this process: nothing to wait for
             return now()
         try:
-            return (yield from patiently(Wait(now, later), self.name, self._timeout_s))
+            return (yield from patiently(Wait(now, later), self.name, self._timeout_s, asked=self.inner))
         except Failed as failure:
             raise failure.fault.error from failure.__cause__

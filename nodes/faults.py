@@ -16,6 +16,7 @@ from langchain_core.exceptions import ContextOverflowError
 from langchain_core.exceptions import ModelError as ProviderError
 
 from ..stores.errors import JitmemError, ModelError, ModelRefused, ModelUnavailable, PromptTooLong
+from .secrets import covered
 
 
 class Cure(Enum):
@@ -122,7 +123,7 @@ def _status(error: Exception) -> int | None:
 def _told(error: Exception) -> str:
     """What the provider says, on one line, without the key that some repeat."""
     words: Any = getattr(error, "message", None) or str(error) or type(error).__name__
-    return re.sub(r"\bsk-[\w-]{8,}", "sk-…", " ".join(str(words).split()))[:300]
+    return covered(" ".join(str(words).split()))[:300]
 
 
 def _is_broken_connection(error: Exception) -> bool:

@@ -9,18 +9,25 @@ from langgraph.runtime import Runtime
 
 from ..stores.analyzer import stems
 from ..stores.archive import Archive
+from ..stores.errors import UnknownRecord
 from ..stores.journal import PageDraft, PassageDraft
 from .options import MemorizeOptions, read
 from .states import MemorizerState
 
 
 def file(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str, Any]]:
-    """The node: drafts → pages with ids. A session that another process filed meanwhile is a duplicate."""
+    """The node: drafts → pages with ids. A session that another process filed meanwhile is a duplicate; of one that
+    was forgotten meanwhile nothing is kept, which `failures` says."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
-        entry = archive.journal.entry(state["journal"])
         drafts = [_draft(page) for page in state["pages"]]
-        filed = archive.journal.file(entry, drafts, curate=read(runtime.context, defaults).curate)
+        try:
+            entry = archive.journal.entry(state["journal"])
+            filed = archive.journal.file(entry, drafts, curate=read(runtime.context, defaults).curate)
+        except UnknownRecord:
+            told = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
+            failure = {"step": "file", "error": "UnknownRecord", "message": told}
+            return {"page_ids": [], "duplicate": False, "pages": [], "failures": [failure]}
         return {"page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
 
     return node

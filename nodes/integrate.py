@@ -19,7 +19,7 @@ from .cite import as_values, cite_any
 from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, as_hit, as_plain, fitting, merged, shown
 from .known import QUESTION_TOKENS, known, requested, searched
 from .options import ResearchOptions, read
-from .prompt import clipped
+from .prompt import clipped, posed
 from .reflect import Reflection
 from .states import ResearcherState
 from .step import Body, Steps
@@ -69,7 +69,7 @@ class IntegrateQuestion:
     def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/integrate.md`."""
         return {
-            "question": clipped(self.question, QUESTION_TOKENS),
+            "question": posed(clipped(self.question, QUESTION_TOKENS)),
             "request": requested(self.question, self.request),
             "known": known(self.known, share, sources=True),
             "evidence": shown(self.archive, self.readable(share)),
@@ -172,7 +172,8 @@ def _question(
     items = [hit for _, hit in hits if hit.tool == ITEM and _ranked(hit, read)]
     if items:
         searches.append((ITEM, sorted(items, key=lambda hit: -hit.score)))
-    ranked = fuse(searches, weight, named_speaker(archive.speakers, state["question"]))
+    asked = " ".join(query["text"] for query in state["plan"]["queries"] if query["tool"] in ("keyword", "vector"))
+    ranked = fuse(searches, weight, named_speaker(archive.speakers, state["question"]), archive.unknown(asked))
     evidence = merged(before, ranked)[:EVIDENCE]
     already = set(state["read"])
     question = IntegrateQuestion(

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ..stores.errors import ModelUnavailable
 from .faults import Cure, Fault, fault
+from .secrets import cover
 from .step import Steps, Wait
 
 T = TypeVar("T")
@@ -35,13 +36,15 @@ def patiently(
     model: str,
     timeout_s: float,
     on_retry: Callable[[str, float, float], None] = lambda why, pause_s, took_s: None,
+    asked: object = None,
 ) -> Steps[T]:
     """The result of `wait`, tried up to `ATTEMPTS` times. Everything, pauses included, ends after `timeout_s`, of which
     the first attempt may take a part.
 
     The pause is what the server asks for (`Retry-After`), else it doubles from half a second, of which a random part
     is taken off. `Failed` when it stays broken; what is no provider's fault rises as it is.
-    `on_retry` is told why, how long the pause is, and how many seconds the attempt took.
+    `on_retry` is told why, how long the pause is, and how many seconds the attempt took. `asked` is the model, whose
+    secrets are taken out of what is raised and told.
     """
     deadline = time.monotonic() + timeout_s
     for attempt in range(1, ATTEMPTS + 1):
@@ -51,6 +54,7 @@ def patiently(
             result: T = yield within(wait, longest)
         except Exception as error:
             now = time.monotonic()
+            clean = cover(error, asked)
             found = fault(error, model)
             if found is None:
                 raise
@@ -60,12 +64,12 @@ def patiently(
                 )
             pause = _pause(attempt) if found.wait_s is None else found.wait_s
             if found.cure is not Cure.AGAIN or attempt == ATTEMPTS:
-                raise Failed(found) from error
+                raise Failed(found) from (error if clean else None)
             if now + pause >= deadline:
                 late = (
                     f"{found.error} The next attempt in {pause:.0f} s would be past the timeout of {timeout_s:.3g} s."
                 )
-                raise Failed(Fault(Cure.NONE, ModelUnavailable(late), late=True)) from error
+                raise Failed(Fault(Cure.NONE, ModelUnavailable(late), late=True)) from (error if clean else None)
             on_retry(str(found.error), pause, now - started)
             yield Wait(lambda: time.sleep(pause), lambda: asyncio.sleep(pause))  # noqa: B023 (waited for at once)
         else:

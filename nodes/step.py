@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -66,7 +67,16 @@ def step(name: str, body: Body) -> Runnable[Any, Any]:
     async def later(state: Any) -> dict[str, Any]:
         return await afinish(body(state, get_runtime()))
 
-    return RunnableLambda(now, afunc=later, name=name)
+    return _Node(now, afunc=later, name=name)
+
+
+class _Node(RunnableLambda[Any, Any]):
+    """One that is not searched for other runnables: langchain-core keeps each function that it has searched, with all
+    that this holds, in a cache of 256, and a memory that was closed would stay in memory."""
+
+    @cached_property
+    def deps(self) -> list[Runnable[Any, Any]]:
+        return []
 
 
 def _advance(steps: Steps[Any], result: Any, failure: Exception | None) -> tuple[bool, Any]:

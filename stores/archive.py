@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import forks
 from .analyzer import ANALYZER, stems, words
 from .embeddings import EmbeddingStore
 from .errors import UnknownRecord
@@ -38,9 +41,13 @@ class Archive:
         self.vectors = vectors
         self._lock = threading.RLock()
         self.items = Items(namespace)
-        self._page = lru_cache(maxsize=4096)(self.pages.page)
-        self.page_stems = lru_cache(maxsize=4096)(self._stems_of)
         self._extent = Extent((), 0, 0)
+        self._begin()
+        forks.renew(self)
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: another thread may have been reading."""
+        self._lock = threading.RLock()
         self._begin()
 
     def _begin(self) -> None:
@@ -50,8 +57,9 @@ class Archive:
         self._due: float | None = None
         self._places: dict[int, Passage] = {}
         self._by_page: dict[str, list[Passage]] = {}
-        self._page.cache_clear()
-        self.page_stems.cache_clear()
+        # New ones: who is just reading a page that is forgotten puts it into the old one.
+        self._page = lru_cache(maxsize=4096)(self.pages.page)
+        self.page_stems = lru_cache(maxsize=4096)(self._stems_of)
         self.speakers: set[str] = set()
         """Everybody who speaks in a page of this namespace, as they are written there."""
         self.titles: dict[str, list[str]] = {}
@@ -61,21 +69,29 @@ class Archive:
         """Passages that share words with the text, best first; scores as `KeywordIndex.search` gives them."""
         with self._lock:
             self.catch_up()
-            found = self._keyword.search(stems(text), k)
-        return [self._hit(seq, KEYWORD, score) for seq, score in found]
+            found = self._placed(self._keyword.search(stems(text), k))
+        return self._hits(found, KEYWORD)
 
     def vector(self, vector: Sequence[float], k: int) -> list[Hit]:
         """Passages near a query vector, best first: cosine scaled to (0, 1] plus that of the best window.
 
         A window's share is the mean over its passages, as the mean of their vectors would have it.
         """
-        near = self.vectors.search(np.array(vector, np.float32), k, self.pages.numbers())
+        query, ask, last = np.array(vector, np.float32), k, False
+        while not last:
+            near = self.vectors.search(query, ask, self.pages.numbers())
+            with self._lock:
+                self.catch_up()
+                layout = self._keyword.layout
+                laid = [(at, cosine) for seq, cosine in near if (at := layout.position(seq)) is not None][:k]
+            # What is hidden by its age takes no place of what is not.
+            last = len(laid) == min(k, len(near)) or len(near) < ask
+            ask *= 4
+        if not laid:
+            return []
         with self._lock:
-            self.catch_up()
-            layout = self._keyword.layout
-            laid = [(at, cosine) for seq, cosine in near if (at := layout.position(seq)) is not None]
-            if not laid:
-                return []
+            if layout is not self._keyword.layout:  # begun anew meanwhile
+                return self.vector(vector, k)
             positions = np.array([at for at, _ in laid], np.int64)
             cosines = np.array([cosine for _, cosine in laid])
             scores = np.zeros(len(layout))
@@ -83,15 +99,19 @@ class Archive:
             windows = to_one(layout.window_sums(positions, scores[positions]))
             own = scores > 0
             scores[own] += layout.best_window(windows)[own]
-            found = best(layout.seqs, scores, k)
-        return [self._hit(seq, VECTOR, score) for seq, score in found]
+            found = self._placed(best(layout.seqs, scores, k))
+        return self._hits(found, VECTOR)
 
     def pages_like(self, text: str, k: int) -> list[Page]:
         """Whole pages that share words with the text, best first."""
         with self._lock:
             self.catch_up()
             found = self._keyword.search_pages(stems(text), k)
-        return [self.pages.page_by_seq(seq) for seq, _ in found]
+        pages = []
+        for seq, _ in found:
+            with suppress(UnknownRecord):  # forgotten since it was found
+                pages.append(self.pages.page_by_seq(seq))
+        return pages
 
     def passages(self, page: Page, tool: str, score: float) -> list[Hit]:
         """Every passage of a page as hits of one score, in page order."""
@@ -105,6 +125,16 @@ class Archive:
         with self._lock:
             self.catch_up()
             return self._keyword.passages.frequency(term), self._keyword.passages.corpus_size
+
+    def unknown(self, text: str) -> float:
+        """How much of a text stands in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
+        word never met being that of one met once."""
+        weighed = []
+        for term in set(stems(text)):
+            documents, total = self.frequency(term)
+            weighed.append((math.log((total + 1) / max(1, documents)), documents == 0))
+        whole = sum(weight for weight, _ in weighed)
+        return sum(weight for weight, absent in weighed if absent) / whole if whole else 0.0
 
     def page(self, page_id: str) -> Page:
         """A page, from a cache (pages never change) that is as old as the last search, or a memory item in the form
@@ -129,7 +159,13 @@ class Archive:
     def origins(self, page_id: str) -> tuple[str, ...]:
         """The pages behind an id that may be cited: itself, or those that an item comes from."""
         page = self.page(page_id)
-        return (page_id,) if page.session_id else tuple(page.metadata["page_ids"])
+        return (page_id,) if page.session_id else self.pages.standing(page.metadata["page_ids"])
+
+    def gone(self, ids: Iterable[str]) -> set[str]:
+        """Those of some ids of pages and items that may not be read any more, as the truth has it now."""
+        left = set(ids)
+        left.difference_update(self.pages.standing(left))
+        return {one for one in left if self.items.found(one) is None}
 
     def _stems_of(self, page_id: str) -> frozenset[str]:
         """The distinct stems of a page and its header."""
@@ -150,7 +186,8 @@ class Archive:
                     read, rows = self.pages.changed_pages(self._read, _CHANGES)
                     for row in rows:
                         if row.id not in self._by_page:  # it is, where an interruption left a batch half read
-                            self._append(row)
+                            with suppress(UnknownRecord):  # forgotten since it was read
+                                self._append(row)
                     self._read = read
                 self._due = self.pages.next_expiry()
             self._extent = extent
@@ -172,15 +209,21 @@ class Archive:
             self.titles.setdefault(title_key(row.title), []).append(row.id)
         self._by_page[row.id] = places
 
-    def _hit(self, seq: int, tool: str, score: float) -> Hit:
-        place = self._places[seq]
-        text = self.page(place.page_id).text[place.start : place.end]
-        return Hit(place.page_id, place.start, place.end, text, tool, score, place.speaker)
+    def _placed(self, found: Sequence[tuple[int, float]]) -> list[tuple[Passage, float]]:
+        return [(self._places[seq], score) for seq, score in found]
+
+    def _hits(self, found: Sequence[tuple[Passage, float]], tool: str) -> list[Hit]:
+        hits = []
+        for place, score in found:
+            with suppress(UnknownRecord):  # forgotten since it was found
+                text = self.page(place.page_id).text[place.start : place.end]
+                hits.append(Hit(place.page_id, place.start, place.end, text, tool, score, place.speaker))
+        return hits
 
 
 def title_key(title: str) -> str:
     """A title as it is looked up: its words, without what stands in brackets at the end."""
-    return " ".join(words(re.sub(r"\s*\([^()]*\)\s*$", "", title)))
+    return " ".join(words(re.sub(r"\([^()]*\)$", "", title.rstrip())))
 
 
 def _stretched(cosines: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +17,33 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from . import forks
+from .connection import Database
 from .embeddings import EmbeddingStore
 from .errors import JitmemError
+from .forget import newest_erasure
+from .owner_only import close_to_others, make_folder
 from .vectors import BATCH, ExactVectors, Scan
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 FOLDER = "vectors"
+OPENED = "opened"  # a file in it: the newest erasure when it was begun, and the process that opened it last
 HNSW: dict[str, Any] = {  # by subject; with the default of 16 neighbours, 27 of 300 versions of one item were lost
     "passages": {"space": "cosine", "ef_search": 500},  # with the default of 100 many of the 200 nearest were missed
     "items": {"space": "cosine", "ef_search": 300, "max_neighbors": 32},
 }
+_inherited: list[object] = []  # what a child has of its parent's Chroma; whoever drops it, waits for ever
+_started = _inherited_threads = False
+NEWEST = 2000
+"""Vectors that are compared one by one, though Chroma has them. What came since it last wrote its graph, up to 1,000
+vectors, it adds again whenever it is opened, in several threads, and may lose some of it: of 1,500 collections of 40
+vectors, 12 had one that no search found any more (none of 700 with one thread)."""
+
+
+class Retired(Exception):
+    """The collection was closed; ask the folder for another."""
 
 
 class ChromaVectors:
@@ -36,36 +54,49 @@ class ChromaVectors:
     restored old one, is simply fed again.
     """
 
-    def __init__(self, embeddings: EmbeddingStore, client: Any) -> None:
+    def __init__(self, embeddings: EmbeddingStore, client: Any, fed: Callable[[], None] = lambda: None) -> None:
         self._embeddings = embeddings
         self._client = client
+        self._fed_some = fed  # told after each batch
         self._lock = threading.Lock()
         self._read = self._count = 0
         self._known: frozenset[int] = frozenset()
         self._dimension: int | None = None
         self._begin(embeddings.newest()[0])
 
+    def retire(self) -> None:
+        """Wait for whoever is searching or feeding; whoever comes later is told `Retired`."""
+        with self._lock:
+            self._client = None
+
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
-        """`(number, cosine)`, best first, approximate (HNSW) but for what is not fed yet, which is compared one by
-        one; similarities of 0 and less are left out."""
+        """`(number, cosine)`, best first, approximate (HNSW) but for the newest, which are compared one by one;
+        similarities of 0 and less are left out."""
         self.catch_up(at_least=self._embeddings.subject.feed)
         with self._lock:
+            self._check()
             generation, last = self._embeddings.newest()
             if generation != self._generation:
                 self._begin(generation)
-            fresh = [self._fresh.setdefault(namespace, Scan(self._read)) for namespace in namespaces]
-            for namespace, scan in zip(namespaces, fresh, strict=True):
+            newest = [self._newest(namespace) for namespace in namespaces]
+            for namespace, scan in zip(namespaces, newest, strict=True):
                 scan.catch_up(self._embeddings, generation, last, namespace)
             if not np.any(vector):
                 return []
-            for dimension in (self._dimension, *(scan.dimension for scan in fresh)):
+            for dimension in (self._dimension, *(scan.dimension for scan in newest)):
                 if dimension not in (None, len(vector)):
                     raise self._embeddings.changed(len(vector), generation)
-            # A dict: where an interruption came before the mark, Chroma holds what is read once more.
             found = dict(self._fed(vector, k, namespaces))
-            for scan in fresh:
+            for scan in newest:
                 found |= dict(scan.search(vector, k))
         return sorted(found.items(), key=lambda pair: -pair[1])[:k]
+
+    def _newest(self, namespace: int) -> Scan:
+        """The last vectors of a namespace, fed or not, begun anew when it holds twice as many as it must."""
+        scan = self._scans.get(namespace)
+        if scan is None or scan.after < self._read - 2 * NEWEST:
+            scan = self._scans[namespace] = Scan(max(0, self._read - NEWEST))
+        return scan
 
     def _fed(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         if not self._count:
@@ -83,6 +114,7 @@ class ChromaVectors:
     def catch_up(self, *, at_least: int = 1) -> None:
         """Upsert what the truth has kept since the mark, in batches; then advance the mark."""
         with self._lock:
+            self._check()
             while True:
                 generation, last = self._embeddings.newest()
                 if generation != self._generation:
@@ -100,13 +132,17 @@ class ChromaVectors:
                         embeddings=matrix[known],
                         metadatas=[{"namespace": int(namespaces[i])} for i in known],
                     )
+                    self._fed_some()
                 self._count = self._collection.count()
                 self._dimension = matrix.shape[1]
                 self._read = int(numbers[-1])
                 self._known = frozenset()
-                self._fresh.clear()
                 self._collection.modify(metadata={"read": self._read})
                 self._embeddings.advance(self._mark, self._read)
+
+    def _check(self) -> None:
+        if self._client is None:
+            raise Retired
 
     def _begin(self, generation: int) -> None:
         """Take up the collection of a generation, as far as it was fed, and delete the others of this model."""
@@ -119,7 +155,7 @@ class ChromaVectors:
             name, embedding_function=None, configuration={"hnsw": HNSW[self._embeddings.subject.name]}
         )
         self._generation = generation
-        self._fresh: dict[int, Scan] = {}  # by namespace, what is kept and not fed
+        self._scans: dict[int, Scan] = {}  # of the newest, by namespace
         self._mark = f"chroma:{self._collection.id}"
         # The folder may be an older one than the mark, or the truth older than the folder: believe the lesser.
         self._read = min(self._embeddings.mark(self._mark), int((self._collection.metadata or {}).get("read", 0)))
@@ -136,11 +172,27 @@ class ChromaVectors:
         return {"namespace": namespaces[0] if len(namespaces) == 1 else {"$in": list(namespaces)}}
 
 
+def _note_threads() -> None:
+    """In a child: whether its parent had started Chroma, its own or somebody else's."""
+    global _inherited_threads
+    shared = getattr(sys.modules.get("chromadb.api.shared_system_client"), "SharedSystemClient", None)
+    _inherited_threads |= _started or bool(shared and shared._identifier_to_system)
+
+
+if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
+    os.register_at_fork(after_in_child=_note_threads)
+
+
 class ChromaFolder:
     """The folder beside the truth: whoever gets its lock owns Chroma, with the collections of all subjects.
 
     Two writers on one Chroma folder silently lose vectors, hence one owner. Ownership is asked for at the first
-    search or feed, again at each later one, and kept until `close()`.
+    search or feed, again at each later one, and kept until `close()`. A child of a process that had started Chroma
+    never owns it: Chroma would wait there for threads that did not cross the fork.
+
+    Chroma leaves the bytes of deleted vectors in its files. So a folder that was begun before the newest erasure is
+    taken away whole, by its owner at the next search, feed or `close()`, and the next search makes it anew from the
+    truth.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -148,18 +200,24 @@ class ChromaFolder:
         self._lock_path = folder / f".{FOLDER}.lock"
         self._client: Any = None
         self._begin()
+        forks.renew(self)
+
+    def after_fork_in_child(self) -> None:
+        """The parent's lock stays the parent's, and its client can neither work nor be closed here."""
+        _inherited.append((self._client, self._opened))
+        self._begin()
 
     @property
     def owned(self) -> bool:
         """Whether this process owns the folder now."""
-        return self._client is not None and self._pid == os.getpid()
+        return self._client is not None
 
     def vectors(self, embeddings: EmbeddingStore) -> ChromaVectors | None:
         """The collection of these vectors; None where another process owns the folder, or nobody may write it."""
-        if self._pid != os.getpid():  # neither the lock nor Chroma's threads cross a fork
-            self._begin()
         with self._lock:
-            if embeddings not in self._opened and not embeddings.database.read_only:
+            if self._opened and self._erasure != newest_erasure(embeddings.database):
+                self._drop()
+            if embeddings not in self._opened and not embeddings.database.read_only and not _inherited_threads:
                 if not self._file_lock.is_locked:
                     try:
                         self._file_lock.acquire(timeout=0)
@@ -171,17 +229,59 @@ class ChromaFolder:
     def close(self) -> None:
         """Stop Chroma and let the next process own it."""
         with self._lock:
-            self._opened.clear()
-            if self._client is not None:
-                self._client.close()
-                self._client = None
+            stale = False
+            with suppress(JitmemError):  # of a truth that is closed already: the next owner looks again
+                stale = any(self._erasure != newest_erasure(embeddings.database) for embeddings in self._opened)
+            self._stop()
+            if stale:
+                shutil.rmtree(self._folder, ignore_errors=True)
             self._file_lock.release()
 
+    def renew(self, database: Database) -> str | None:
+        """Take the folder away if it was begun before the newest erasure; who owns it where another one does."""
+        with self._lock:
+            if not self._folder.exists() or self._begun() == newest_erasure(database):
+                return None
+            if self._file_lock.is_locked:
+                self._drop()
+                return None
+            try:
+                with self._file_lock.acquire(timeout=0):
+                    self._drop()
+            except Timeout:
+                owner = self._said().get("process")
+                who = "another memory in this process" if owner == os.getpid() else f"process {owner}"
+                return f"The vector index is open in {who}; its next search, flush or close makes it anew."
+        return None
+
+    def _drop(self) -> None:
+        self._stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _stop(self) -> None:
+        """Close Chroma when nobody is at work in it any more; the lock stays."""
+        for vectors in self._opened.values():
+            vectors.retire()
+        self._opened.clear()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _begun(self) -> int:
+        """The newest erasure when the folder was begun; 0 for none."""
+        return int(self._said().get("erasure", 0))
+
+    def _said(self) -> dict[str, int]:
+        try:
+            return dict(json.loads((self._folder / OPENED).read_text(encoding="ascii")))
+        except (OSError, ValueError, TypeError):
+            return {}
+
     def _begin(self) -> None:
-        self._pid = os.getpid()
         self._file_lock = FileLock(self._lock_path, mode=0o600, thread_local=False)
         self._lock = threading.Lock()
         self._client = None
+        self._erasure = 0  # the newest when the folder was opened
         self._opened: dict[EmbeddingStore, ChromaVectors] = {}
 
     def _open(self, embeddings: EmbeddingStore) -> ChromaVectors:
@@ -200,13 +300,24 @@ class ChromaFolder:
             return self._start(embeddings)
 
     def _start(self, embeddings: EmbeddingStore) -> ChromaVectors:
+        global _started
         if self._client is None:
+            _started = True  # before the import: a child could not end one that a thread of its parent has begun
             import chromadb
             from chromadb.config import Settings
 
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            self._client = chromadb.PersistentClient(self._folder, settings=Settings(anonymized_telemetry=False))
-        return ChromaVectors(embeddings, self._client)
+            self._erasure = erasure = newest_erasure(embeddings.database)
+            if self._folder.exists() and self._begun() != erasure:
+                shutil.rmtree(self._folder)
+            make_folder(self._folder)
+            # Before the first vector is read: one that is erased later than this is noticed.
+            said = json.dumps({"erasure": erasure, "process": os.getpid()})
+            (self._folder / OPENED).write_text(said, encoding="ascii")
+            # Chroma would read a .env of its own accord, wherever the process was started.
+            settings = Settings(anonymized_telemetry=False, _env_file=None)  # type: ignore[call-arg]
+            self._client = chromadb.PersistentClient(self._folder, settings=settings)
+        close_to_others(self._folder)  # Chroma's own files come with whatever the umask leaves
+        return ChromaVectors(embeddings, self._client, lambda: close_to_others(self._folder))
 
 
 class OwnedChroma:
@@ -227,12 +338,16 @@ class OwnedChroma:
 
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """From Chroma where we own it, from the exact scan where another process does."""
-        return (self._folder.vectors(self._embeddings) or self._exact).search(vector, k, namespaces)
+        while True:
+            with suppress(Retired):
+                return (self._folder.vectors(self._embeddings) or self._exact).search(vector, k, namespaces)
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Feed Chroma if it is ours."""
-        if owned := self._folder.vectors(self._embeddings):
-            owned.catch_up(at_least=at_least)
+        while owned := self._folder.vectors(self._embeddings):
+            with suppress(Retired):
+                owned.catch_up(at_least=at_least)
+                return
 
     def close(self) -> None:
         """Stop Chroma and let the next process own it."""

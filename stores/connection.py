@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from queue import Empty, LifoQueue
 
+from . import forks
 from .errors import (
     BadInput,
     JitmemError,
@@ -29,19 +31,28 @@ FILE_NAME = "truth.sqlite3"
 APPLICATION_ID = 0x6A69746D  # "jitm"
 SCHEMA_VERSION = 3
 _BUSY_S = 60.0
+_FORK_S = 10.0  # that a fork waits for connections at work
 _DAMAGE = ("malformed", "disk i/o", "no such table", "no such column", "unsupported file format")
 
 
 class Database:
-    """One truth file. Connections are pooled: as many as ever worked at once, none shared by two threads."""
+    """One truth file. Connections are pooled: as many as ever worked at once, none shared by two threads.
+
+    While the process forks none is open. A child would believe that it holds the locks of its parent's, and when the
+    parent closed its last one, the log would be deleted under the child: what that writes from then on would be lost.
+    """
 
     def __init__(self, folder: Path, *, create: bool) -> None:
         self.path = folder / FILE_NAME
         _prepare(folder, self.path, create=create)
         self.read_only = not (os.access(self.path, os.W_OK) and os.access(folder, os.W_OK))
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
-        self._pid = os.getpid()
         self._closed = False
+        self._resting = threading.Condition()
+        self._working = 0
+        self._own = threading.local()  # connections that the thread has borrowed
+        self._forking = False
+        forks.pause(self)
         try:
             self._check()
         except BaseException:
@@ -82,6 +93,9 @@ class Database:
     def close(self) -> None:
         """Close every idle connection; one at work is closed when it is given back."""
         self._closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         while True:
             try:
                 self._idle.get_nowait().close()
@@ -91,18 +105,54 @@ class Database:
     def _borrow(self) -> sqlite3.Connection:
         if self._closed:
             raise StoreClosed("This memory was closed; open it again with Memory.open(…).")
-        if self._pid != os.getpid():  # a connection must not cross a fork
-            self._pid, self._idle = os.getpid(), LifoQueue()
+        with self._resting:
+            self._resting.wait_for(lambda: not self._forking or self._borrowed())
+            self._working += 1
+            self._own.count = self._borrowed() + 1
         try:
             return self._idle.get_nowait()
         except Empty:
-            return self._connect()
+            try:
+                return self._connect()
+            except BaseException:
+                self._rest()
+                raise
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if self._closed:
             connection.close()
         else:
             self._idle.put(connection)
+        self._rest()
+
+    def _rest(self) -> None:
+        with self._resting:
+            self._working -= 1
+            self._own.count = self._borrowed() - 1
+            self._resting.notify_all()
+
+    def _borrowed(self) -> int:
+        return getattr(self._own, "count", 0)
+
+    def before_fork(self) -> None:
+        """Wait for those at work, close every connection, and let nobody open one."""
+        self._resting.acquire()
+        self._forking = True
+        self._resting.wait_for(lambda: self._working <= self._borrowed(), _FORK_S)
+        self._close_idle()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._forking = False
+        self._resting.notify_all()
+        self._resting.release()
+
+    def after_fork_in_child(self) -> None:
+        """Go on: of those who were at work or waiting, only the thread that forked is here."""
+        self._forking = False
+        self._idle = LifoQueue()
+        self._working = self._borrowed()
+        self._resting = threading.Condition()
 
     def _connect(self) -> sqlite3.Connection:
         mode = "mode=rw"
@@ -209,9 +259,8 @@ def _named_errors(path: Path) -> Iterator[None]:
         ) from error
     except sqlite3.Error as error:
         text = str(error).lower()
-        if (
-            "could not decode" in text
-        ):  # first, as the message holds the text itself; and not shown, for the same reason
+        # First, and not shown: the message holds the text itself, and with it any word that is looked for below.
+        if "could not decode" in text:
             raise StoreDamaged(f"{path} is damaged (a text in it is no text). {DOCTOR}") from None
         if "binding parameter" in text or "datatype mismatch" in text:
             raise BadInput(f"An id is a text, a limit and an offset are whole numbers: {error}.") from error
@@ -225,6 +274,7 @@ def _named_errors(path: Path) -> Iterator[None]:
             raise NotOurStore(
                 f"{path} is not a jitmem memory; it was not touched. Choose another folder; if it was one, {DOCTOR}"
             ) from error
-        if any(sign in text for sign in _DAMAGE):
+        # Every constraint is looked at before a row is written: one that fails all the same was hidden by a damaged index.
+        if isinstance(error, sqlite3.IntegrityError) or any(sign in text for sign in _DAMAGE):
             raise StoreDamaged(f"{path} is damaged ({error}). {DOCTOR}") from error
         raise

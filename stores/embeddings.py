@@ -12,7 +12,9 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from .connection import Database
-from .errors import ModelReplyError
+from .errors import ModelReplyError, StoreDamaged
+from .forget import newest_erasure
+from .readback import DOCTOR, read_back
 from .times import show_iso
 
 PROBE = "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."
@@ -37,6 +39,8 @@ class Subject:
     table: str
     key: str
     """The column with the number of what was embedded."""
+    embedded: tuple[str, str]
+    """The table of what is embedded, and its number there."""
     owner: str
     """The joins that lead from there to the namespace, which is `owner.namespace`, and leave out what was replaced.
     Cross joins: SQLite keeps their order, and would else begin at the namespace."""
@@ -106,6 +110,7 @@ PASSAGES = Subject(
     name="passages",
     table="embedding",
     key="passage",
+    embedded=("passage", "seq"),
     owner="CROSS JOIN passage ON passage.seq = embedding.passage CROSS JOIN page AS owner ON owner.seq = passage.page",
     progress="embedded",
     batch=32,
@@ -117,6 +122,7 @@ ITEMS = Subject(
     name="items",
     table="item_embedding",
     key="version",
+    embedded=("item_version", "n"),
     owner="CROSS JOIN change AS owner ON owner.n = item_embedding.version CROSS JOIN item ON item.seq = owner.ref"
     " CROSS JOIN item_version ON item_version.n = owner.n AND item_version.version = item.version",
     progress="embedded items",
@@ -165,6 +171,10 @@ class EmbeddingStore:
             table, label = self.subject.table, self._label(generation)
             row = db.execute(f"SELECT max(n) FROM {table} WHERE model = ?", (label,)).fetchone()
             return generation, row[0] or 0
+
+    def erased(self) -> int:
+        """The newest erasure that took vectors: an index that read before it may hold some that are gone."""
+        return newest_erasure(self.database)
 
     def dimension(self) -> int | None:
         """Of the vectors on file; None where there are none."""
@@ -278,9 +288,11 @@ class EmbeddingStore:
                 self._renew(db)
                 return
             label, table, key = self._label(generation), self.subject.table, self.subject.key
-            db.executemany(
-                f"INSERT INTO {table} (model, {key}, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                [(label, number, row.tobytes()) for number, row in zip(numbers, matrix, strict=True)],
+            owner, number_of = self.subject.embedded
+            db.executemany(  # what was forgotten since its text was given out stays so
+                f"INSERT INTO {table} (model, {key}, vector) SELECT ?, {number_of}, ? FROM {owner}"
+                f" WHERE {number_of} = ? ON CONFLICT DO NOTHING",
+                [(label, row.tobytes(), number) for number, row in zip(numbers, matrix, strict=True)],
             )
             self._advance(db, self._progress(namespace, generation), reached)
             if self._renewed == generation and not self._waiting(db, namespace, generation):
@@ -302,6 +314,10 @@ class EmbeddingStore:
                 (self._label(generation), after, *values, limit),
             ).fetchall()
         numbers, seqs, spaces, blobs = zip(*found, strict=True) if found else ((), (), (), ())
+        if len(set(seqs)) != len(seqs):
+            raise StoreDamaged(
+                f"Two vectors are filed for one of the {self.subject.name}: the truth is damaged. {DOCTOR}"
+            )
         return np.array(numbers, np.int64), np.array(seqs, np.int64), np.array(spaces, np.int64), _matrix(blobs)
 
     def cosines(self, numbers: Sequence[int], vector: NDArray[np.float32]) -> list[tuple[int, float]]:
@@ -375,8 +391,14 @@ class EmbeddingStore:
         return matrix
 
 
+@read_back("A vector")
 def _matrix(blobs: Sequence[bytes]) -> NDArray[np.float32]:
-    return np.frombuffer(b"".join(blobs), "<f4").reshape(len(blobs), -1) if blobs else np.zeros((0, 0), "<f4")
+    if not blobs:
+        return np.zeros((0, 0), "<f4")
+    matrix = np.array([np.frombuffer(blob, "<f4") for blob in blobs])
+    if not np.isfinite(matrix).all():
+        raise ValueError("not finite")
+    return matrix
 
 
 def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from .analyzer import ANALYZER, stems
 from .errors import ModelReplyError
 from .namespace import Namespace
+from .readback import read_back
 
 Path = tuple[str, ...]
 
@@ -96,7 +97,8 @@ class Entries:
     def paths(self) -> list[Path]:
         """Every path with an entry, in the order of their first use."""
         rows = self._read(f"SELECT DISTINCT entry_path.n, labels {_FROM} WHERE {_LIVE} ORDER BY entry_path.n")
-        return [tuple(json.loads(labels)) for _, labels in rows]
+        with read_back("A path of the store"):
+            return [tuple(json.loads(labels)) for _, labels in rows]
 
     # -- writing -------------------------------------------------------------------------------------------
 
@@ -267,6 +269,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+@read_back("An entry of the store")
 def _entry(row: Any) -> Entry:
     n, labels, key, value, created, updated, ttl = row
     return Entry(

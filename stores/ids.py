@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 import time
@@ -23,3 +24,13 @@ def new_id() -> str:
         value = max((ticks << 20) | secrets.randbits(20), _last + 1)
         _last = value
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(55, -1, -5))
+
+
+def _after_fork_in_child() -> None:
+    """Whoever had the lock is not here."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time as clock
 from array import array
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import forks
 from .analyzer import stems
 from .bm25 import GrowingBM25
 from .embeddings import EmbeddingStore
@@ -110,6 +112,13 @@ class ItemIndex:
         self.pages = Pages(items.namespace)
         self._extent = Extent((), 0, 0)
         self._versions: _Versions | None = None
+        self._due: float | None = None  # when the next item is hidden by its age
+        forks.renew(self)
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: another thread may have been reading."""
+        self._lock = threading.RLock()
+        self._versions = None
 
     def keyword(self, text: str, k: int, kind: str | None = None) -> Found:
         """Versions that share words with the text, at most `k`, scored by BM25 among those of the kind (all but
@@ -165,14 +174,17 @@ class ItemIndex:
     def _caught_up(self) -> _Versions:
         extent = self.pages.extent()
         gone = (extent.namespaces, extent.erased) != (self._extent.namespaces, self._extent.erased)
-        if self._versions is None or gone or self._versions.worn():
+        overdue = self._due is not None and clock.time() >= self._due
+        if self._versions is None or gone or overdue or self._versions.worn():
             self._versions = self._standing()
+            self._due = self.items.next_expiry()
         self._extent = extent
         while rows := self._changes(self._versions.read):
             for n, seq, kind, stemmed, time, gone in rows:
                 if seq is not None:
                     self._versions.replace(n, seq, kind, None if gone else _terms(stemmed, time))
             self._versions.read = rows[-1][0]
+            self._due = self._due or self.items.next_expiry()
         return self._versions
 
     def _standing(self) -> _Versions:
@@ -193,12 +205,12 @@ class ItemIndex:
         return versions
 
     def _changes(self, after: int) -> list[Any]:
-        """The next changes; those of pages have no item, and a version that was erased is gone."""
+        """The next changes; those of pages have no item, and neither has a version that was erased."""
         with self.items.namespace.database.read() as db:
             return db.execute(
                 "SELECT change.n, item.seq, item.kind, stems, time, content IS NULL FROM change"
-                " LEFT JOIN item ON change.kind = 'item' AND item.seq = change.ref"
                 " LEFT JOIN item_version ON change.kind = 'item' AND item_version.n = change.n"
+                " LEFT JOIN item ON item.seq = item_version.item"
                 f" WHERE change.namespace {one_of(self.items.namespace.readable(db))} AND change.n > ?"
                 " ORDER BY change.n LIMIT ?",
                 (after, _CHANGES),

@@ -10,9 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .analyzer import stems
+from .choose import Chosen
 from .errors import UnknownRecord
+from .forget import forget_in, record_in
+from .gone import RETENTION
 from .ids import new_id
 from .namespace import Namespace, one_of
+from .readback import read_back
 from .records import Edit, MemoryItem, Outcome, Page
 from .sketch import sketch
 from .times import show
@@ -116,6 +120,20 @@ class Items:
                 ).fetchall()
             )
 
+    def next_expiry(self) -> float | None:
+        """When the next item that may be read is hidden by its age, in seconds since 1970; None where no rule says
+        so."""
+        with self.namespace.database.read() as db:
+            readable = one_of(self.namespace.readable(db))
+            rows = db.execute(
+                "SELECT age_s, (SELECT min(made.at) FROM standing_item AS item"
+                " CROSS JOIN item_version AS newest ON newest.item = item.seq AND newest.version = item.version"
+                " CROSS JOIN change AS made ON made.n = newest.n"
+                " WHERE item.namespace = retention.namespace AND item.kind = retention.kind)"
+                f" FROM retention WHERE namespace {readable} AND kind != 'page'"
+            ).fetchall()
+        return min((datetime.fromisoformat(at).timestamp() + age for age, at in rows if at), default=None)
+
     # -- editing -------------------------------------------------------------------------------------------
 
     def apply(self, edit: Edit) -> Outcome:
@@ -141,6 +159,13 @@ class Items:
             return self._write(db, namespace, edit, current, None)
         return self._update(db, namespace, edit, current)
 
+    def forgotten_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> str | None:
+        """The first of some pages that is not there any more, within a transaction; None where all are."""
+        for page_id in page_ids:
+            if not db.execute("SELECT 1 FROM standing_page WHERE id = ?", (page_id,)).fetchone():
+                return page_id
+        return None
+
     def undo(self, change: int, *, cause: str = "person") -> Outcome:
         """Put an item back to what it was before a change, as a change of its own.
 
@@ -161,10 +186,10 @@ class Items:
             if current.change != change:
                 told = f"Item {current.id} was changed since, by change {current.change}; undo that one first."
                 return Outcome("rejected", edit, told, current)
-            before = self._version(db, current.id, row[1] - 1) if row[1] > 1 else None
+            before = self._before(db, current.id, row[1])
             if before is None or before.deleted:
                 return self._write(db, namespace, edit, current, None)
-            taken = self._holder(db, namespace, before.kind, sketch(before.kind, before.content, before.time))
+            taken = self._held(db, namespace, before.kind, sketch(before.kind, before.content, before.time))
             if taken is not None and taken.id != current.id:
                 return Outcome("duplicate", edit, f"Item {taken.id} says that already.", taken)
             restored = replace(edit, content=before.content, time=before.time, page_ids=before.page_ids)
@@ -175,7 +200,7 @@ class Items:
     def _insert(self, db: sqlite3.Connection, namespace: int, edit: Edit) -> Outcome:
         content = edit.content or ""
         mark = sketch(edit.kind, content, edit.time)
-        known = self._holder(db, namespace, edit.kind, mark)
+        known = self._held(db, namespace, edit.kind, mark)
         if known is not None and edit.kind == "core":
             return Outcome("rejected", edit, "There is a core memory already; update it.", known)
         if known is not None:
@@ -197,7 +222,7 @@ class Items:
         )
         if (whole.content, whole.time) == (current.content, current.time):
             return Outcome("duplicate", edit, f"Item {current.id} says that already.", current)
-        known = self._holder(db, namespace, edit.kind, sketch(edit.kind, whole.content or "", whole.time))
+        known = self._held(db, namespace, edit.kind, sketch(edit.kind, whole.content or "", whole.time))
         if known is not None and known.id != current.id:
             return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
         return self._write(db, namespace, whole, current, whole.content)
@@ -248,9 +273,26 @@ class Items:
         ).fetchone()
         return _item(row) if row else None
 
-    def _version(self, db: sqlite3.Connection, item_id: str, version: int) -> MemoryItem:
-        row = db.execute(f"{_ITEM} WHERE item.id = ? AND item_version.version = ?", (item_id, version)).fetchone()
-        return _item(row)
+    def _before(self, db: sqlite3.Connection, item_id: str, version: int) -> MemoryItem | None:
+        """The last version before one that was not forgotten; None where there is none."""
+        row = db.execute(
+            f"{_ITEM} WHERE item.id = ? AND item_version.version < ? ORDER BY item_version.version DESC LIMIT 1",
+            (item_id, version),
+        ).fetchone()
+        return _item(row) if row else None
+
+    def _held(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
+        """`_holder`, before something is written: one that is hidden by its age is erased, so that it is not in the
+        way."""
+        ghosts = db.execute(
+            "SELECT seq FROM item WHERE namespace = ? AND kind = ? AND sketch = ?"
+            " AND NOT EXISTS (SELECT 1 FROM standing_item WHERE standing_item.seq = item.seq)",
+            (namespace, kind, mark),
+        ).fetchall()
+        if ghosts:
+            chosen = Chosen(items={seq for (seq,) in ghosts}, derived=False)
+            record_in(db, forget_in(db, namespace, chosen, RETENTION), tried=True)
+        return self._holder(db, namespace, kind, mark)
 
     def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
         """The live item with a sketch."""
@@ -283,6 +325,7 @@ def _of_kind(kind: str | None) -> tuple[str, Sequence[str]]:
     return (" AND item.kind != 'entry'", ()) if kind is None else (" AND item.kind = ?", (kind,))
 
 
+@read_back("A memory item")
 def _item(row: Any) -> MemoryItem:
     item_id, kind, content, time, pages, version, change, cause, at, created, namespace = row
     return MemoryItem(

@@ -6,14 +6,19 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from .analyzer import ANALYZER
+from .choose import Chosen
 from .errors import SessionConflict, UnknownRecord
+from .forget import forget_in, record_in
+from .gone import RETENTION
 from .ids import new_id
 from .namespace import Namespace
+from .readback import read_back
 from .times import clock, order_key
 
 
@@ -77,6 +82,7 @@ class Journal:
         if known is None:
             payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
             with self.namespace.database.write() as db:
+                self._lay(db, session_id or f"s-{content[:12]}", content)
                 db.execute(
                     "INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -100,7 +106,7 @@ class Journal:
     def entry(self, n: int) -> Accepted:
         """A session of this namespace by its place in the journal."""
         with self.namespace.database.read() as db:
-            own = db.execute("SELECT namespace FROM session WHERE n = ?", (n,)).fetchone()
+            own = db.execute("SELECT namespace FROM standing_session WHERE n = ?", (n,)).fetchone()
             if own is None or own[0] != self.namespace.number(db):
                 raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
             return self._accepted(db, n)
@@ -109,21 +115,29 @@ class Journal:
         """Sessions that were accepted and not yet filed, oldest first."""
         with self.namespace.database.read() as db:
             rows = db.execute(
-                "SELECT n FROM session WHERE namespace = ? AND filed_at IS NULL ORDER BY n",
+                "SELECT n FROM standing_session WHERE namespace = ? AND filed_at IS NULL ORDER BY n",
                 (self.namespace.number(db),),
             ).fetchall()
-            return [self._accepted(db, n) for (n,) in rows]
+            waiting = []
+            for (n,) in rows:
+                with suppress(UnknownRecord):  # forgotten meanwhile
+                    waiting.append(self._accepted(db, n))
+            return waiting
 
     def file(
         self, accepted: Accepted, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
     ) -> Accepted:
         """Pages, memos, passages, change log and journal in one transaction; what is filed already stays.
 
-        With `curate` it is noted that memories are still to be drawn from the pages.
+        With `curate` it is noted that memories are still to be drawn from the pages. `UnknownRecord` for a session
+        that was forgotten since it was accepted.
         """
         with self.namespace.database.write() as db:
-            namespace = self.namespace.enter(db)
-            if db.execute("SELECT filed_at FROM session WHERE n = ?", (accepted.n,)).fetchone()[0] is None:
+            row = db.execute("SELECT namespace, filed_at FROM session WHERE n = ?", (accepted.n,)).fetchone()
+            if row is None:
+                raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
+            namespace, filed_at = row
+            if filed_at is None:
                 for part, page in enumerate(pages, start=1):
                     seq = _insert_page(db, namespace, accepted, page, part, len(pages))
                     db.execute(
@@ -141,7 +155,7 @@ class Journal:
         of one session where its number is given."""
         with self.namespace.database.read() as db:
             return db.execute(
-                "SELECT page.session, page.id FROM uncurated JOIN page ON page.seq = uncurated.page"
+                "SELECT page.session, page.id FROM uncurated JOIN standing_page AS page ON page.seq = uncurated.page"
                 " WHERE page.namespace = ? AND (? IS NULL OR page.session = ?) ORDER BY page.session, page.part",
                 (self.namespace.number(db), n, n),
             ).fetchall()
@@ -156,7 +170,7 @@ class Journal:
             row = None
             if session_id is not None:
                 row = db.execute(
-                    "SELECT n, content FROM session WHERE namespace = ? AND id = ?", (namespace, session_id)
+                    "SELECT n, content FROM standing_session WHERE namespace = ? AND id = ?", (namespace, session_id)
                 ).fetchone()
                 if row and row[1] != content:
                     raise SessionConflict(
@@ -166,15 +180,32 @@ class Journal:
             row = (
                 row
                 or db.execute(
-                    "SELECT n FROM session WHERE namespace = ? AND content = ?", (namespace, content)
+                    "SELECT n FROM standing_session WHERE namespace = ? AND content = ?", (namespace, content)
                 ).fetchone()
             )
-            return self._accepted(db, row[0]) if row else None
+            try:
+                return self._accepted(db, row[0]) if row else None
+            except UnknownRecord:  # forgotten meanwhile
+                return None
 
+    def _lay(self, db: sqlite3.Connection, session_id: str, content: str) -> None:
+        """Erase what is hidden by its age and would stand in the way of a session that comes again."""
+        namespace = self.namespace.enter(db)
+        rows = db.execute(
+            "SELECT n FROM session WHERE namespace = ? AND (id = ? OR content = ?)"
+            " EXCEPT SELECT n FROM standing_session WHERE namespace = ?",
+            (namespace, session_id, content, namespace),
+        ).fetchall()
+        if rows:
+            ghosts = Chosen(sessions={n for (n,) in rows}, derived=False)
+            record_in(db, forget_in(db, namespace, ghosts, RETENTION), tried=True)
+
+    @read_back("A session in the journal")
     def _accepted(self, db: sqlite3.Connection, n: int) -> Accepted:
-        session_id, time, metadata, payload = db.execute(
-            "SELECT id, time, metadata, payload FROM session WHERE n = ?", (n,)
-        ).fetchone()
+        row = db.execute("SELECT id, time, metadata, payload FROM session WHERE n = ?", (n,)).fetchone()
+        if row is None:
+            raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
+        session_id, time, metadata, payload = row
         ids = tuple(row[0] for row in db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (n,)))
         content: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
         return Accepted(

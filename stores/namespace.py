@@ -91,7 +91,12 @@ def _above(name: str) -> list[str]:
 
 
 def _check(name: str) -> None:
-    if not name.strip() or len(name) > _LONGEST or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in name):
+    if (
+        not isinstance(name, str)
+        or not name.strip()
+        or len(name) > _LONGEST
+        or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in name)
+    ):
         raise BadInput(
             f"A namespace is any name of 1 to {_LONGEST} characters without NUL and lone surrogates; got {name!r:.60}."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,13 @@ from typing import Any
 from .analyzer import ANALYZER
 from .errors import UnknownRecord
 from .namespace import Namespace, one_of
+from .readback import checked, read_back
 from .records import Page
 from .times import Span, order_key
 
 _PAGE = """
     SELECT page.id, session.id, page.text, page.header, page.memo, session.time, session.metadata,
-           page.part, page.parts, namespace.name
+           page.part, page.parts, namespace.name, page.sha256
     FROM standing_page AS page JOIN session ON session.n = page.session JOIN namespace ON namespace.id = page.namespace
 """
 
@@ -107,6 +108,18 @@ class Pages:
         pages = [_page(row) for row in rows]
         return pages[::-1] if newest is not None else pages
 
+    def standing(self, page_ids: Iterable[str]) -> tuple[str, ...]:
+        """Those of some ids that are of pages which may be read, in the order given."""
+        wanted = list(page_ids)
+        with self.namespace.database.read() as db:
+            readable = one_of(self.namespace.readable(db))
+            rows = db.execute(
+                f"SELECT id FROM standing_page WHERE +namespace {readable} AND id IN (SELECT value FROM json_each(?))",
+                (json.dumps(wanted),),
+            ).fetchall()
+        here = {page_id for (page_id,) in rows}
+        return tuple(page_id for page_id in wanted if page_id in here)
+
     def page_by_seq(self, seq: int) -> Page:
         """A page by its place in the truth."""
         with self.namespace.database.read() as db:
@@ -121,7 +134,7 @@ class Pages:
         with self.namespace.database.read() as db:
             readable = one_of(self.namespace.readable(db))
             rows = db.execute(
-                "SELECT stems FROM passage JOIN page ON page.seq = passage.page"
+                "SELECT stems FROM passage JOIN standing_page AS page ON page.seq = passage.page"
                 f" WHERE page.id = ? AND +page.namespace {readable} AND analyzer = ?",
                 (page_id, ANALYZER),
             ).fetchall()
@@ -132,7 +145,7 @@ class Pages:
         with self.namespace.database.read() as db:
             namespace = self.namespace.number(db)
             sessions, waiting = db.execute(
-                "SELECT count(*), count(*) - count(filed_at) FROM session WHERE namespace = ?", (namespace,)
+                "SELECT count(*), count(*) - count(filed_at) FROM standing_session WHERE namespace = ?", (namespace,)
             ).fetchone()
             pages, characters = db.execute(
                 "SELECT count(*), coalesce(sum(length(text)), 0) FROM standing_page WHERE namespace = ?", (namespace,)
@@ -181,9 +194,10 @@ class Pages:
                 ).fetchall()
                 if (
                     oldest := db.execute(
-                        "SELECT accepted_at FROM standing_page AS page JOIN session ON session.n = page.session"
-                        " WHERE page.namespace = ? ORDER BY page.session LIMIT 1",
-                        (number,),
+                        "SELECT accepted_at FROM session WHERE namespace = ?"
+                        " AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || ? || ' seconds')"
+                        " ORDER BY accepted_at LIMIT 1",
+                        (number, age),
                     ).fetchone()
                 )
             ]
@@ -222,12 +236,13 @@ def _page_rows(db: sqlite3.Connection, seq: int) -> Iterator[PageRow]:
         yield PageRow(row[0], row[1], row[2], _time(row[3]), row[4], passages)
 
 
+@read_back("A page")
 def _page(row: Any) -> Page:
-    page_id, session_id, text, header, memo, time, metadata, part, parts, namespace = row
+    page_id, session_id, text, header, memo, time, metadata, part, parts, namespace, digest = row
     return Page(
         id=page_id,
         session_id=session_id,
-        text=text,
+        text=checked(page_id, text, digest),
         header=header,
         memo=memo,
         time=_time(time),
@@ -238,5 +253,6 @@ def _page(row: Any) -> Page:
     )
 
 
+@read_back("The time of a session")
 def _time(value: str | None) -> datetime | None:
     return datetime.fromisoformat(value) if value else None

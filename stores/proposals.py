@@ -10,6 +10,7 @@ from typing import Any
 
 from .errors import BadInput, UnknownRecord
 from .items import Items
+from .readback import read_back
 from .records import Edit, Outcome, Proposal
 
 _PROPOSAL = "SELECT n, edit, reason, at, decision FROM proposal"
@@ -23,16 +24,23 @@ class Proposals:
         self._namespace = items.namespace
 
     def propose(self, edit: Edit, reason: str) -> Outcome:
-        """File an edit; nothing is changed by it yet."""
+        """File an edit; nothing is changed by it yet. One that waits already, alike in everything, is not filed twice:
+        its number is given, so that a call may be repeated."""
         with self._namespace.database.write() as db:
             return self.propose_in(db, edit, reason)
 
     def propose_in(self, db: sqlite3.Connection, edit: Edit, reason: str) -> Outcome:
         """The same within a write transaction that is open."""
-        plain = {**asdict(edit), "time": edit.time.isoformat() if edit.time else None}
+        plain = json.dumps({**asdict(edit), "time": edit.time.isoformat() if edit.time else None})
+        namespace = self._namespace.enter(db)
+        known = db.execute(
+            "SELECT n FROM proposal WHERE namespace = ? AND edit = ? AND decision IS NULL", (namespace, plain)
+        ).fetchone()
+        if known:
+            return Outcome("proposed", edit, reason, proposal=known[0])
         number = db.execute(
             "INSERT INTO proposal (namespace, edit, cause, reason, at) VALUES (?, ?, ?, ?, ?)",
-            (self._namespace.enter(db), json.dumps(plain), edit.cause, reason, datetime.now(UTC).isoformat()),
+            (namespace, plain, edit.cause, reason, datetime.now(UTC).isoformat()),
         ).lastrowid
         return Outcome("proposed", edit, reason, proposal=number)
 
@@ -75,6 +83,7 @@ class Proposals:
         )
 
 
+@read_back("A proposal")
 def _proposal(row: Any) -> Proposal:
     number, edit, reason, at, decision = row
     plain = json.loads(edit)

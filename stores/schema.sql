@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS session (
     UNIQUE (namespace, content)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS session_waiting ON session (namespace, n) WHERE filed_at IS NULL;
+CREATE INDEX IF NOT EXISTS session_age ON session (namespace, accepted_at);
 
 CREATE TABLE IF NOT EXISTS page (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -59,6 +60,7 @@ CREATE TABLE IF NOT EXISTS embedding (
     UNIQUE (model, passage)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS embedding_model ON embedding (model, n);
+CREATE INDEX IF NOT EXISTS embedding_passage ON embedding (passage);
 
 -- What a model makes of one fixed text: another vector means another model behind the name.
 CREATE TABLE IF NOT EXISTS probe (
@@ -70,10 +72,10 @@ CREATE TABLE IF NOT EXISTS probe (
 CREATE TABLE IF NOT EXISTS change (
     n         INTEGER PRIMARY KEY AUTOINCREMENT,
     namespace INTEGER NOT NULL REFERENCES namespace (id),
-    kind      TEXT NOT NULL,               -- 'page', 'item', 'entry', 'share' or 'retention'
+    kind      TEXT NOT NULL,               -- 'page', 'session', 'item', 'entry', 'share', 'retention'
     ref       INTEGER NOT NULL,            -- its seq
     op        TEXT NOT NULL,               -- of a page 'put', of an item 'insert', 'update', 'delete' or 'undo', of
-                                           -- either 'forget'
+                                           -- any 'forget', of a retention 'retain'
     cause     TEXT NOT NULL,               -- who: memorizer, tool, person
     at        TEXT NOT NULL
 ) STRICT;
@@ -117,6 +119,7 @@ CREATE TABLE IF NOT EXISTS item_embedding (
     UNIQUE (model, version)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS item_embedding_model ON item_embedding (model, n);
+CREATE INDEX IF NOT EXISTS item_embedding_version ON item_embedding (version);
 
 -- Edits that wait for somebody's yes.
 CREATE TABLE IF NOT EXISTS proposal (
@@ -185,6 +188,28 @@ CREATE TABLE IF NOT EXISTS retention (
     age_s     REAL NOT NULL,
     UNIQUE (namespace, kind)
 ) STRICT;
+
+-- What was forgotten: how much, and until its last byte is gone from every file, hashes by which a scan knows it.
+CREATE TABLE IF NOT EXISTS erasure (
+    n         INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace INTEGER NOT NULL,            -- a number that may name nobody any more
+    at        TEXT NOT NULL,
+    cause     TEXT NOT NULL,               -- person, retention
+    counts    TEXT NOT NULL,               -- JSON object: rows by what they were
+    state     TEXT NOT NULL,               -- 'deleted' (rows only), 'pending' (tried), 'erased'
+    needles   BLOB,                        -- 64-bit hashes, until it is erased
+    scan      TEXT,                        -- JSON object, of the scan that found nothing
+    done_at   TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS erasure_open ON erasure (n) WHERE state != 'erased';
+
+-- What is left of sessions where pages are kept for a time only.
+CREATE VIEW IF NOT EXISTS standing_session AS
+SELECT session.* FROM session WHERE NOT EXISTS (
+    SELECT 1 FROM retention
+    WHERE retention.namespace = session.namespace AND retention.kind = 'page'
+      AND session.accepted_at <= strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
+);
 
 -- A page is as old as the memory's knowledge of its session, an item as its newest version.
 CREATE VIEW IF NOT EXISTS standing_page AS

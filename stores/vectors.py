@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from . import forks
 from .embeddings import EmbeddingStore
 from .layout import best
 
@@ -39,15 +40,22 @@ class ExactVectors:
     def __init__(self, embeddings: EmbeddingStore) -> None:
         self._embeddings = embeddings
         self._lock = threading.Lock()
-        self._generation = 0
+        self._read = (0, 0)  # generation, erasure
         self._parts: dict[int, Scan] = {}
+        forks.renew(self)
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: another thread may have been reading."""
+        self._lock = threading.Lock()
+        self._parts.clear()
 
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """`(number, cosine)`, best first; a vector of zeros is like nothing and never found."""
         with self._lock:
+            erased = self._embeddings.erased()
             generation, last = self._embeddings.newest()
-            if generation != self._generation:
-                self._generation = generation
+            if (generation, erased) != self._read:
+                self._read = (generation, erased)
                 self._parts.clear()
             found: list[tuple[int, float]] = []
             for namespace in namespaces:
@@ -70,7 +78,7 @@ class Scan:
     """Vectors of one namespace: a matrix that doubles when it is full, so that adding stays cheap."""
 
     def __init__(self, after: int = 0) -> None:
-        self._read = after
+        self.after = self._read = after
         self._count = 0
         self._seqs = np.zeros(0, np.int64)
         self._matrix = np.zeros((0, 0), np.float32)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jitmem import Hit
+from jitmem import Hit, Memory
 from jitmem.stores.fusion import LATER_QUERY, SPEAKER_PRIOR, fuse, named_speaker, weights
 
 HALVES = {"keyword": 0.5, "vector": 0.5, "page_id": 0.25}
@@ -104,5 +104,18 @@ def test_the_one_speaker_whom_a_question_names(text: str, speaker: str | None) -
 
 
 def test_vectors_of_letters_count_less_than_vectors_of_meaning() -> None:
-    assert weights(lexical=True) == {"keyword": 0.75, "vector": 0.25, "page_id": 0.6, "items": 0.6}
-    assert weights(lexical=False) == {"keyword": 0.5, "vector": 0.5, "page_id": 0.6, "items": 0.6}
+    assert weights(lexical=True)["vector"] < weights(lexical=False)["vector"]
+
+
+@pytest.mark.parametrize(("unknown", "share"), [(0.0, 0.05), (0.5, 0.2), (1.0, 0.35)])
+def test_the_more_of_a_query_is_unknown_the_more_the_letters_count(unknown: float, share: float) -> None:
+    searches = [("keyword", [hit("a", 3.0)]), ("vector", [hit("b", 0.4, "vector")])]
+    found = fuse(searches, weights(lexical=True), None, unknown)
+    assert {one.page_id: round(one.score, 6) for one in found} == {"a": round(1 - share, 6), "b": share}
+
+
+def test_a_word_that_stands_nowhere_is_unknown_by_its_weight(memory: Memory) -> None:
+    archive = memory._parts.archive
+    memory.memorize("Ana: The bread is in the oven.")
+    assert (archive.unknown("bread"), archive.unknown("braed"), archive.unknown("the")) == (0.0, 1.0, 0.0)
+    assert 0 < archive.unknown("braed oven") < 1

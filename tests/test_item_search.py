@@ -25,7 +25,7 @@ from jitmem.stores.chroma import ChromaFolder, OwnedChroma
 from jitmem.stores.connection import Database
 from jitmem.stores.embeddings import ITEMS, EmbeddingStore, ModelChanged
 from jitmem.stores.errors import BadInput, StoreClosed
-from jitmem.stores.fusion import weights
+from jitmem.stores.fusion import item_weights
 from jitmem.stores.hashing import HashedEmbeddings
 from jitmem.stores.item_index import ItemIndex
 from jitmem.stores.items import Items
@@ -80,7 +80,7 @@ class Kept:
         folder = ChromaFolder(self.folder)
         self.vectors = OwnedChroma(self.store, folder) if self.chroma else ExactVectors(self.store)
         self.index = ItemIndex(self.items, self.store, self.vectors)
-        self.tool = ItemSearch(self.items, self.index, self.model, weights(lexical=True))
+        self.tool = ItemSearch(self.items, self.index, self.model, item_weights(lexical=True))
 
     def edit(self, op: Any, content: str | None = None, *, kind: str = "semantic", **more: Any) -> MemoryItem:
         outcome = self.items.apply(Edit(op=op, kind=kind, content=content, **more))
@@ -283,7 +283,7 @@ def test_sixteen_threads_insert_and_each_finds_its_own_at_once(kept: Kept, metho
 def test_namespaces_never_meet(kept: Kept, method: str) -> None:
     other = Items(Namespace(kept.database, "ben"))
     theirs = ItemIndex(other, kept.store, kept.vectors)
-    tool = ItemSearch(other, theirs, kept.model, weights(lexical=True))
+    tool = ItemSearch(other, theirs, kept.model, item_weights(lexical=True))
     for count in range(20):
         kept.insert(f"The mill has {count} sacks.")
     assert tool.search("mill", method=method) == []
@@ -408,7 +408,7 @@ def test_a_changed_embedding_model_is_noticed_and_everything_embedded_anew(kept:
     kept.insert("Ben works at the bank.")
     assert kept.found("mill", method="vector")[0] == "Ana bought the mill."
     kept.model = Counting(64)
-    kept.tool = ItemSearch(kept.items, kept.index, kept.model, weights(lexical=True))
+    kept.tool = ItemSearch(kept.items, kept.index, kept.model, item_weights(lexical=True))
     with pytest.raises(ModelChanged, match="model gave a vector of 64 dimensions"):
         kept.tool.search("mill")
     assert kept.found("mill", method="keyword") == ["Ana bought the mill."]

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from .stores import forks
 from .stores.errors import BadInput
 from .verbs.ask import Researching
 from .verbs.edit import Editing
@@ -41,6 +42,11 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
         self._parts = parts
         self._root = root
         self._others: dict[str, Memory] = {}
+        self._lock = threading.Lock()
+        forks.renew(self)
+
+    def after_fork_in_child(self) -> None:
+        """Whoever had the lock is not here."""
         self._lock = threading.Lock()
 
     @classmethod

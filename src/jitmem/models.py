@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 from weakref import WeakValueDictionary
 
 from .stores.errors import BadInput, MissingPackage, ModelUnavailable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 120.0
 _OPENAI = "https://api.openai.com/v1"
+_LOGIN = re.compile(r"(?:(?<=://)|^)[^/]*@")
 # To name what is missing where langchain itself, which knows them all, is missing too.
 _PROVIDERS = (
     "anthropic azure_openai bedrock bedrock_converse cohere deepseek fireworks google_genai google_vertexai groq"
@@ -92,11 +94,12 @@ def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: 
 
     from .connections import AsyncConnections, Connections
 
+    address, login = _without_login(address)
     key = os.environ.get("OPENAI_API_KEY")
     if not key and not _is_openai(address):
         key = own["api_key"] = "none"  # a server of one's own needs none, but the package does
     with _lock:
-        made = _kept.get((kind, name, address, timeout_s, key))
+        made = _kept.get((kind, name, address, login, timeout_s, key))
         if made is None:
             if "http_socket_options" in make.model_fields:
                 own["http_socket_options"] = ()  # else it warns, needlessly, that proxies are not used
@@ -107,15 +110,15 @@ def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: 
                     timeout=timeout_s,
                     max_retries=0,
                     openai_proxy=None,
-                    http_client=Connections(),
-                    http_async_client=AsyncConnections(),
+                    http_client=Connections(login),
+                    http_async_client=AsyncConnections(login),
                     **own,
                 )
             except OpenAIError as error:
                 raise ModelUnavailable(
                     f"No key for {name}: set OPENAI_API_KEY, or name the server that needs none (OPENAI_BASE_URL)."
                 ) from error
-            _kept[(kind, name, address, timeout_s, key)] = made
+            _kept[(kind, name, address, login, timeout_s, key)] = made
     return made
 
 
@@ -129,6 +132,15 @@ def _address(base_url: str | None) -> str | None:
             return checked_url(found, variable)
     # `OPENAI_BASE_URL=` may stand in a .env file, and openai takes even nothing for an address.
     return _OPENAI if any(variable in os.environ for variable in variables) else None
+
+
+def _without_login(address: str | None) -> tuple[str | None, tuple[str, str] | None]:
+    """`http://user:password@host` is sent as a login and shown nowhere: httpx logs every address as it stands."""
+    parts = urlsplit(address or "")
+    if not (parts.username or parts.password):
+        return address, None
+    login = unquote(parts.username or ""), unquote(parts.password or "")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), login
 
 
 def _is_openai(address: str | None) -> bool:
@@ -146,9 +158,10 @@ def checked_url(base_url: str | None, called: str = "base_url") -> str | None:
     except ValueError:  # urllib's, for a port or a host that is none
         usable = False
     if not usable:
-        right = base_url.rpartition("://")[2].strip(" /")
-        shown = f"http://{right}" if base_url.count("://") == 0 and right else "http://localhost:8000/v1"
-        raise BadInput(f"{called} {base_url!r} is no address of a server; write one such as {shown!r}.")
+        told = _LOGIN.sub("…@", base_url)
+        right = told.rpartition("://")[2].strip(" /")
+        shown = f"http://{right}" if told.count("://") == 0 and right else "http://localhost:8000/v1"
+        raise BadInput(f"{called} {told!r} is no address of a server; write one such as {shown!r}.")
     return base_url.strip()
 
 

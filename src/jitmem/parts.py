@@ -25,7 +25,7 @@ from .stores.connection import Database
 from .stores.embeddings import ITEMS, EmbeddingStore, model_name
 from .stores.erase import Eraser
 from .stores.errors import BadInput
-from .stores.fusion import weights
+from .stores.fusion import item_weights, weights
 from .stores.hashing import HashedEmbeddings
 from .stores.item_index import ItemIndex
 from .stores.items import Items
@@ -225,7 +225,7 @@ class Parts:
 
     @cached_property
     def _items_as_they_are(self) -> Any:
-        return ItemSearch(self.items, self.item_index, self.embedder, self.weights)
+        return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self._lexical))
 
     def tools(self, editor: Editor | None, research: Any, include: Collection[str] | None) -> list[BaseTool]:
         """Every tool over this memory, or those that are named."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
@@ -53,8 +53,8 @@ class Settings:
     memorizer_model: str | None = None
     researcher_model: str | None = None
     embeddings: str | None = None
-    base_url: str | None = None
-    embeddings_base_url: str | None = None
+    base_url: str | None = field(default=None, repr=False)  # may hold a password
+    embeddings_base_url: str | None = field(default=None, repr=False)
     timeout_s: float = TIMEOUT_S
     on_model_failure: OnModelFailure = "raise"
     effort: Effort = "deep"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import doctor, forgetting, items, looking, mcp, memorize, moving, research, sharing
+from . import doctor, evals, forgetting, items, looking, mcp, memorize, moving, research, sharing
 
 app = typer.Typer(
     help="Just-in-time memory for agents: it keeps every session word for word, and thinks when somebody asks.",
@@ -79,3 +79,4 @@ app.command(epilog=doctor.EXAMPLES, short_help="Examine the memory, mend what is
 app.command(epilog=looking.STATS_EXAMPLES, short_help="Count what is kept.")(looking.stats)
 app.command(epilog=looking.GRAPH_EXAMPLES, short_help="Draw the two graphs as Mermaid.")(looking.graph)
 app.command(epilog=looking.DEMO_EXAMPLES, short_help="A sample history and six questions.")(looking.demo)
+app.add_typer(evals.app, name="eval", short_help="Measure a memory on public data.")

@@ -139,6 +139,17 @@ def folder_command(body: Callable[..., None]) -> Callable[..., None]:
     return _with_options(body, {"memory": _OPTIONS["memory"]})
 
 
+def model_command(body: Callable[..., None]) -> Callable[..., None]:
+    """The same, for a command that makes its own memories: it is told of models, and of no folder."""
+    names = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s")
+    return _with_options(body, {name: _OPTIONS[name] for name in names})
+
+
+def bare_command(body: Callable[..., None]) -> Callable[..., None]:
+    """The same, for a command that needs neither a memory nor a model."""
+    return _with_options(body, {})
+
+
 def _with_options(body: Callable[..., None], options: dict[str, tuple[Any, Any]]) -> Callable[..., None]:
     hints = get_type_hints(body, include_extras=True)
     _, *own = inspect.signature(body).parameters.values()

@@ -1,0 +1,1 @@
+"""What `jitmem doctor` looks for, a family a file; nothing here writes."""

@@ -1,0 +1,69 @@
+"""What must happen to open things when this process forks: neither SQLite's locks nor threads cross a fork."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Forking(Protocol):
+    """Made anew in a child. Nobody else is at work there: of the parent's threads only the one that forked goes on."""
+
+    def after_fork_in_child(self) -> None: ...
+
+
+class Pausing(Forking, Protocol):
+    """Must be at rest while the process forks."""
+
+    def before_fork(self) -> None: ...
+
+    def after_fork_in_parent(self) -> None: ...
+
+
+_forking: WeakSet[Forking] = WeakSet()
+_pausing: WeakSet[Pausing] = WeakSet()
+_lock = threading.Lock()
+_paused: list[Pausing] = []
+
+
+def renew(one: Forking) -> None:
+    """As long as it is there."""
+    with _lock:
+        _forking.add(one)
+
+
+def pause(one: Pausing) -> None:
+    """As long as it is there."""
+    with _lock:
+        _pausing.add(one)
+
+
+def _before() -> None:
+    _lock.acquire()
+    _paused[:] = _pausing
+    for one in _paused:
+        one.before_fork()
+
+
+def _after_in_parent() -> None:
+    _each(lambda one: one.after_fork_in_parent(), _paused)
+
+
+def _after_in_child() -> None:
+    for one in list(_forking):
+        one.after_fork_in_child()
+    _each(lambda one: one.after_fork_in_child(), _paused)
+
+
+def _each(what: Callable[[Pausing], None], paused: list[Pausing]) -> None:
+    for one in paused:
+        what(one)
+    paused.clear()
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
+    os.register_at_fork(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

@@ -1,0 +1,229 @@
+"""What can be put right without losing anything: all of it is derived from what is kept, and written anew.
+
+Each repair works inside a write transaction that is open, gives how many rows it changed, and changes none the second
+time. No repair touches the text of a page, or what an item says.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+
+from .analyzer import ANALYZER, stems
+from .embeddings import ITEMS, PASSAGES, Subject
+from .sketch import sketch
+
+Repair = Callable[[sqlite3.Connection], int]
+
+DERIVED = (  # table, its column, whose row, by which column; owners first
+    ("passage", "page", "page", "seq"),
+    ("uncurated", "page", "page", "seq"),
+    ("embedding", "passage", "passage", "seq"),
+    ("item_embedding", "version", "item_version", "n"),
+    ("entry_text", "entry", "entry", "n"),
+    ("entry_embedding", "text", "entry_text", "n"),
+)
+"""What may lie there without its owner and be thrown away: it can be made again, or says nothing by itself."""
+
+
+def drop_orphans(db: sqlite3.Connection) -> int:
+    """Passages, stems, vectors and notes whose page, item or entry is gone."""
+    return sum(
+        db.execute(
+            f"DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM {owner} WHERE {owner}.{key} = {table}.{column})"
+        ).rowcount
+        for table, column, owner, key in DERIVED
+    )
+
+
+def complete_log(db: sqlite3.Connection) -> int:
+    """A row in the change log for each page without one: what it does not tell, no index reads."""
+    return db.execute(
+        "INSERT INTO change (namespace, kind, ref, op, cause, at)"
+        " SELECT namespace, 'page', seq, 'put', 'doctor', ? FROM page"
+        " WHERE seq NOT IN (SELECT ref FROM change WHERE kind = 'page' AND op = 'put') ORDER BY seq",
+        (datetime.now(UTC).isoformat(),),
+    ).rowcount
+
+
+# -- items -------------------------------------------------------------------------------------------------
+
+
+def wrong_sketches(db: sqlite3.Connection) -> Iterator[tuple[int, str, str | None, bool]]:
+    """`(item, id, the sketch that would be right, whether another live item has it)` of items that have another."""
+    for seq, item_id, namespace, kind, kept, content, time in db.execute(
+        "SELECT seq, id, namespace, kind, sketch, content, time FROM item JOIN item_version"
+        " ON item_version.item = item.seq AND item_version.version = item.version ORDER BY seq"
+    ).fetchall():
+        right = None if content is None else sketch(kind, content, datetime.fromisoformat(time) if time else None)
+        if right != kept:
+            # Without the index, which may be what is damaged.
+            taken = db.execute(
+                "SELECT 1 FROM item NOT INDEXED WHERE namespace = ? AND kind = ? AND sketch = ? AND seq != ?",
+                (namespace, kind, right, seq),
+            ).fetchone()
+            yield seq, item_id, right, taken is not None
+
+
+def write_sketches(db: sqlite3.Connection) -> int:
+    """The sketch of each item from what it says; two that say the same are left for a person."""
+    wrong = [(right, seq) for seq, _, right, taken in wrong_sketches(db) if not taken]
+    db.executemany("UPDATE item SET sketch = ? WHERE seq = ?", wrong)
+    return len(wrong)
+
+
+def newest_versions(db: sqlite3.Connection) -> int:
+    """The number of its newest version for each item that has another."""
+    return db.execute(
+        "UPDATE item SET version = newest FROM (SELECT item, max(version) AS newest FROM item_version GROUP BY item)"
+        " WHERE item = item.seq AND newest != item.version"
+    ).rowcount
+
+
+# -- stems -------------------------------------------------------------------------------------------------
+
+
+def wrong_stems(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
+    """`(table, number, the stems that would be right)` of passages, versions and texts of entries."""
+    for page, text in db.execute("SELECT seq, text FROM page ORDER BY seq"):
+        for seq, start, end, kept in db.execute(
+            'SELECT seq, start, "end", stems FROM passage WHERE page = ?', (page,)
+        ).fetchall():
+            if (right := " ".join(stems(text[start:end]))) != kept:
+                yield "passage", seq, right
+    for n, content, kept in db.execute("SELECT n, coalesce(content, ''), stems FROM item_version ORDER BY n"):
+        if (right := " ".join(stems(content))) != kept:
+            yield "item_version", n, right
+    for n, text, kept in db.execute("SELECT n, text, stems FROM entry_text ORDER BY n"):
+        if (right := " ".join(stems(text))) != kept:
+            yield "entry_text", n, right
+
+
+def write_stems(db: sqlite3.Connection) -> int:
+    """Stems as this version's analyzer makes them."""
+    wrong = list(wrong_stems(db))
+    for table, number, right in wrong:
+        key = "seq" if table == "passage" else "n"
+        db.execute(f"UPDATE {table} SET stems = ? WHERE {key} = ?", (right, number))
+    older = sum(
+        db.execute(f"UPDATE {table} SET analyzer = ? WHERE analyzer != ?", (ANALYZER, ANALYZER)).rowcount
+        for table in ("page", "entry_text")
+    )
+    return len(wrong) + older
+
+
+# -- vectors -----------------------------------------------------------------------------------------------
+
+
+def models(db: sqlite3.Connection) -> dict[str, int]:
+    """Each embedding model whose vectors are on file, with the generation that counts."""
+    found: dict[str, int] = {}
+    for table in ("embedding", "item_embedding", "entry_embedding"):
+        for (label,) in db.execute(f"SELECT DISTINCT model FROM {table}"):
+            found.setdefault(label.rpartition(" #")[0] if is_generation(label) else label, 0)
+    for name, n in db.execute("SELECT name, n FROM mark WHERE name LIKE 'generation:%'"):
+        found[name.partition(":")[2]] = n
+    return found
+
+
+def is_generation(label: str) -> bool:
+    """Whether vectors are filed under a model and a generation, such as `OpenAIEmbeddings:small #1731000000`."""
+    return label.rpartition(" #")[2].isdigit() and " #" in label
+
+
+def label(model: str, generation: int) -> str:
+    """What the vectors of a generation are filed under."""
+    return f"{model} #{generation}" if generation else model
+
+
+def bad_vectors(db: sqlite3.Connection, table: str, of: str) -> list[int]:
+    """The row numbers of vectors that cannot be right: another dimension than most, not finite, or of another
+    length where the others have length 1."""
+    rows = db.execute(f"SELECT rowid, vector FROM {table} WHERE model = ? ORDER BY rowid", (of,)).fetchall()
+    if not rows:
+        return []
+    sizes = [len(vector) for _, vector in rows]
+    size = max(set(sizes), key=sizes.count)
+    odd = [n for n, vector in rows if len(vector) != size or size % 4]
+    even = [(n, vector) for n, vector in rows if len(vector) == size and not size % 4]
+    matrix = np.frombuffer(b"".join(vector for _, vector in even), "<f4").reshape(len(even), -1)
+    with np.errstate(all="ignore"):  # damaged floats overflow
+        lengths = np.linalg.norm(matrix.astype(np.float64), axis=1)
+    wrong = ~np.isfinite(lengths)
+    off = np.abs(lengths - 1)[~wrong & (lengths != 0)]
+    if len(off) and (usual := np.quantile(off, 0.95)) < 1e-3:
+        wrong |= (lengths != 0) & (np.abs(lengths - 1) > max(1e-6, 20 * usual))
+    return [*odd, *(n for (n, _), is_wrong in zip(even, wrong, strict=True) if is_wrong)]
+
+
+def former_vectors(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """`(table, label)` of generations that are over."""
+    current = {label(model, generation) for model, generation in models(db).items()}
+    return [
+        (table, name)
+        for table in ("embedding", "item_embedding", "entry_embedding")
+        for (name,) in db.execute(f"SELECT DISTINCT model FROM {table}")
+        if name not in current
+    ]
+
+
+def drop_vectors(db: sqlite3.Connection) -> int:
+    """Vectors that cannot be right, and those of former generations; then every mark that is ahead of the vectors is
+    put back, so that what is missing is embedded anew."""
+    dropped = sum(
+        db.execute(f"DELETE FROM {table} WHERE model = ?", (name,)).rowcount for table, name in former_vectors(db)
+    )
+    for model, generation in models(db).items():
+        name = label(model, generation)
+        for table in ("embedding", "item_embedding", "entry_embedding"):
+            bad = bad_vectors(db, table, name)
+            db.executemany(f"DELETE FROM {table} WHERE rowid = ?", [(n,) for n in bad])
+            dropped += len(bad)
+    return dropped + lower_marks(db)
+
+
+_GAP = {  # the first page, or version that stands, without a vector, up to a number
+    "passages": "SELECT min(page.seq), count(DISTINCT page.seq) FROM page JOIN passage ON passage.page = page.seq"
+    " WHERE page.namespace = ? AND page.seq <= ?"
+    " AND NOT EXISTS (SELECT 1 FROM embedding WHERE model = ? AND passage = passage.seq)",
+    "items": "SELECT min(item_version.n), count(*) FROM item JOIN item_version ON item_version.item = item.seq"
+    " AND item_version.version = item.version WHERE item.namespace = ? AND item_version.n <= ? AND content IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM item_embedding WHERE model = ? AND version = item_version.n)",
+}
+_LAST = {"passages": "page", "items": "change"}  # the table whose numbers a mark counts in
+
+
+def marks_ahead(db: sqlite3.Connection) -> Iterator[tuple[str, int, int]]:
+    """`(mark, how far it may go at most, how many pages or versions lack vectors before it)` of each that goes further
+    than the vectors, or than any number that was ever given out."""
+    given = dict(db.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    for model, generation in models(db).items():
+        for subject in (PASSAGES, ITEMS):
+            for (space,) in db.execute("SELECT id FROM namespace ORDER BY id").fetchall():
+                mark = progress(subject, space, label(model, generation))
+                found = db.execute("SELECT n FROM mark WHERE name = ?", (mark,)).fetchone()
+                if found is None:
+                    continue
+                most = min(found[0], given.get(_LAST[subject.name], 0))
+                first, count = db.execute(_GAP[subject.name], (space, most, label(model, generation))).fetchone()
+                reached = most if first is None else first - 1
+                if reached < found[0]:
+                    yield mark, reached, count
+    last = max(given.get("embedding", 0), given.get("item_embedding", 0))
+    for mark, _ in db.execute("SELECT name, n FROM mark WHERE name LIKE 'chroma:%' AND n > ?", (last,)).fetchall():
+        yield mark, 0, 0
+
+
+def lower_marks(db: sqlite3.Connection) -> int:
+    """Put back each mark that is ahead: what lies after it is read, or embedded, again."""
+    ahead = list(marks_ahead(db))
+    db.executemany("UPDATE mark SET n = ? WHERE name = ?", [(reached, mark) for mark, reached, _ in ahead])
+    return len(ahead)
+
+
+def progress(subject: Subject, namespace: int, of: str) -> str:
+    """The mark that says how far a namespace is embedded."""
+    return f"{subject.progress}:{namespace}:{of}"
