@@ -1,14 +1,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FLOOR := .venv-floor
+PYTEST = -m pytest -n auto --dist worksteal
+MINUTES ?= 60
+ROUNDS ?= 1000
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check
 FOLDERS := src graphs nodes tools stores integrations evals
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test lint check clean always
+.PHONY: help demo studio test test-floor lint check eval-small torture soak fuzz clean always
 
 help:  ## list what can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(VENV)/.installed  ## keep a sample history and research six questions, without a key or a download
 	@$(BIN)/jitmem demo
@@ -16,8 +20,11 @@ demo: $(VENV)/.installed  ## keep a sample history and research six questions, w
 studio: $(VENV)/.installed-studio  ## serve the graphs and a chat agent to LangGraph Studio, without a key
 	@LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=1 $(BIN)/langgraph dev --no-reload
 
-test: $(VENV)/.installed-test  ## run every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-test  ## run every test, with the newest packages
+	$(BIN)/python $(PYTEST)
+
+test-floor: $(FLOOR)/.installed  ## run every test, with the oldest packages that pyproject.toml allows
+	$(FLOOR)/bin/python $(PYTEST)
 
 lint: $(VENV)/.installed-dev  ## check style and types
 	$(BIN)/ruff check
@@ -26,8 +33,20 @@ lint: $(VENV)/.installed-dev  ## check style and types
 
 check: lint test  ## everything that must hold before a commit
 
+eval-small: $(VENV)/.installed  ## see that evidence recall on small data of our own is not below its baseline
+	$(BIN)/python -m jitmem.evals.small
+
+torture: $(VENV)/.installed  ## kill writers ROUNDS=1000 times and cut their power, and see that nothing is lost
+	PYTHONPATH=tests $(BIN)/python -m torture --rounds $(ROUNDS)
+
+soak: $(VENV)/.installed  ## work a memory hard for MINUTES=60, and see that it stays as it was
+	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
+
+fuzz: $(VENV)/.installed-dev  ## pass it everything that can be passed for MINUTES=60, led by coverage
+	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
+
 clean:  ## remove the environment, the demo's memory and what tools leave behind
-	rm -rf $(VENV) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -60,3 +79,11 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.modules
 	@echo "Installing jitmem and its development tools into $(VENV) …"
 	@$(INSTALL) -e ".[dev]" --config-settings editable_mode=strict
 	@touch $(VENV)/.installed $(VENV)/.installed-test $@
+
+# pip always takes the newest; uv knows how to take the oldest of what is named here, and the newest of what that needs.
+$(FLOOR)/.installed: pyproject.toml
+	@echo "Installing jitmem with the oldest packages that it allows into $(FLOOR) …"
+	@test -x $(FLOOR)/bin/python || $(PYTHON) -m venv $(FLOOR)
+	@$(FLOOR)/bin/python -m pip install -q --disable-pip-version-check uv
+	@$(FLOOR)/bin/uv pip install -q --python $(FLOOR)/bin/python --resolution lowest-direct --upgrade -e ".[test]"
+	@touch $@

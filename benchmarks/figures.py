@@ -85,19 +85,24 @@ def table(figures: Iterable[Figure], title: str) -> Table:
 
 def report(figures: Sequence[Figure], *, as_json: bool, **sizes: int) -> None:
     """Print them with where and when they were measured, for a reader or as JSON."""
-    told = {
-        "date": date.today().isoformat(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in _PACKAGES},
-        "seed": SEED,
-    }
+    told = where()
     if as_json:
         print(json.dumps({**told, **sizes, "figures": [figure.as_dict() for figure in figures]}, indent=2))
         return
     Console().print(table(figures, ", ".join(f"{name} {value}" for name, value in told.items())))
     missed = sum(figure.met is False for figure in figures)
     Console().print(f"{missed} goals are missed." if missed else "Every goal is met.")
+
+
+def where() -> dict[str, Any]:
+    """When, on what and with what something is measured."""
+    return {
+        "date": date.today().isoformat(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in _PACKAGES},
+        "seed": SEED,
+    }
 
 
 def _short(value: float) -> str:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..stores.errors import BadInput, JitmemError
-from .datasets import DataSet, load
+from .datasets import DataSet, recognised
 from .retrieval import measure
 
 app = typer.Typer(add_completion=False, help="Measure the memory on public data sets.", no_args_is_help=True)
@@ -36,7 +36,7 @@ def retrieval(
     results = []
     try:
         for path in data:
-            loaded = load(path)
+            loaded = recognised(path)
             depths = _depths(depth) or _usual(loaded)
             with _bar() as bar:
                 task = bar.add_task(loaded.name, total=None)

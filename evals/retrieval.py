@@ -23,15 +23,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Scores:
-    """Mean recall by rung and category, every question counting the same, with the number of questions."""
+    """Mean recall by rung and category (LoCoMo's as numbers), every question counting the same, with the number of questions."""
 
     rows: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     turns: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
     def add(self, rung: str, question: Question, found: Sequence[bool]) -> None:
         """One question's share."""
-        self.rows[rung, question.category].append(sum(found) / len(found))
-        if question.category != "5":
+        category = str(question.metadata.get("number", question.category))
+        self.rows[rung, category].append(sum(found) / len(found))
+        if category != "5":
             self.turns[rung][0] += sum(found)
             self.turns[rung][1] += len(found)
 
@@ -65,12 +66,12 @@ def measure(
     """Fill a memory for each sample and ask its questions; returns the table and seconds a question."""
     scores = Scores()
     seconds: dict[str, list[float]] = defaultdict(list)
-    total = sum(len(sample.questions[:limit]) for sample in data.samples)
+    total = sum(len(_asked(sample, limit)) for sample in data.samples)
     done = 0
     for sample in data.samples:
         with tempfile.TemporaryDirectory() as folder, Memory.open(f"{folder}/memory", embeddings=embeddings) as memory:
             ask = _asker(memory, data, sample, depths)
-            for question in sample.questions[:limit]:
+            for question in _asked(sample, limit):
                 for rung, found, took in ask(question):
                     scores.add(rung, question, found)
                     seconds[rung].append(took)
@@ -82,6 +83,11 @@ def measure(
         "table": scores.table(),
         "seconds_per_question": {rung: sum(values) / len(values) for rung, values in seconds.items()},
     }
+
+
+def _asked(sample: Sample, limit: int | None) -> list[Question]:
+    """The questions whose gold evidence is known."""
+    return [question for question in sample.questions if question.evidence][:limit]
 
 
 def _asker(

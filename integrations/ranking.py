@@ -15,7 +15,7 @@ from ..stores.analyzer import stems
 from ..stores.bm25 import GrowingBM25
 from ..stores.embeddings import PROBE, EmbeddingStore
 from ..stores.entries import Entries, Indexed, Path
-from ..stores.errors import ModelError, ModelReplyError
+from ..stores.errors import ModelError, ModelReplyError, StoreFull
 from ..stores.layout import to_one
 
 _BATCH = 128  # texts embedded in one request
@@ -40,8 +40,11 @@ class Ranking:
             return []
         embedder = self._embedder
         vector: list[float] = yield Wait(lambda: embedder.embed_query(query), lambda: embedder.aembed_query(query))
-        if any(text.vector is None for text in texts):
-            yield from self._embed(prefix)
+        if any(text.vector is None for text in texts) and embedder.has_room:
+            try:
+                yield from self._embed(prefix)
+            except StoreFull as error:
+                embedder.note_full(error)
             texts = self._texts(prefix)
         if not _fit(texts, vector):  # another model answers under the name of the one whose vectors are on file
             changed = self._embeddings.changed(len(vector), self._generation())

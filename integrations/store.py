@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ from langgraph.store.base import (
 
 from ..nodes.step import Steps, afinish, finish
 from ..stores.entries import Entries, Entry, Path, Put
-from ..stores.errors import BadInput
+from ..stores.errors import BadInput, StoreFull
 from .filters import passes
 from .ranking import Ranking
 from .values import clean, is_storable, plain, texts
@@ -104,8 +105,11 @@ class MemoryStore(BaseStore):
             else:
                 results.append(None)
         lasting = [entry.n for entry in accessed if entry.ttl is not None]
-        if puts or (lasting and not self._entries.namespace.database.read_only):
+        if puts:
             self._entries.apply(list(puts.values()), lasting)
+        elif lasting and not self._entries.namespace.database.read_only:
+            with suppress(StoreFull):  # reading goes on; what was read does not live on for it
+                self._entries.apply([], lasting)
         return results
 
     def _put(self, op: PutOp) -> Put:

@@ -21,6 +21,7 @@ from ..stores.times import show
 from .ask import Task
 from .options import MemorizeOptions, read
 from .prompt import clipped, fence, listed
+from .room import needs_room
 from .states import MemorizerState
 from .step import Body, Steps
 from .turn import Answerers, Terms, turn
@@ -28,6 +29,7 @@ from .turn import Answerers, Terms, turn
 CORE_SHOWN = 512  # tokens
 _ITEMS_TOKENS = 500
 _RELATED, _NEWEST = 10, 5
+_FILED = "The session is filed; no memories are drawn from it until resume(), or the same call, finds room."
 _MOST_CALLS = 50
 
 
@@ -116,12 +118,13 @@ def curate(
             halted = changes.get("halted", halted)
             if answer is None:
                 continue
-            outcomes = editing.call_all(
-                [(call.name, call.args) for call in answer.calls[:_MOST_CALLS]],
-                page_ids=(page_id,),
-                cause="memorizer",
-                then=partial(archive.journal.curated_in, page_id=page_id),
-            )
+            with needs_room(archive.embeddings.database.path, _FILED):
+                outcomes = editing.call_all(
+                    [(call.name, call.args) for call in answer.calls[:_MOST_CALLS]],
+                    page_ids=(page_id,),
+                    cause="memorizer",
+                    then=partial(archive.journal.curated_in, page_id=page_id),
+                )
             edits += [_plain(page_id, call, outcome) for call, outcome in zip(answer.calls, outcomes, strict=False)]
             runtime.stream_writer({"event": "curated", "page_id": page_id, "edits": [e["status"] for e in edits]})
         return {"usage": usage, "failures": failures, "edits": edits}

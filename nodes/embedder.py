@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -11,18 +12,21 @@ from typing import TypeVar
 from langchain_core.embeddings import Embeddings
 
 from ..stores import forks
-from ..stores.errors import ModelError, ModelReplyError
+from ..stores.errors import ModelError, ModelReplyError, StoreFull
 from .ask import TIMEOUT_S
 from .patience import Failed, patiently
 from .step import Steps, Wait, afinish, finish
 
 T = TypeVar("T")
+_FULL_S = 60.0
+_log = logging.getLogger("jitmem")
 
 
 class Embedder(Embeddings):
     """Asks `inner`; every call ends within `timeout_s`, retries included, by vectors or by a `ModelError`.
 
-    `turn` is held by whoever embeds what was filed; `failed` is when that failed last, and why.
+    `turn` is held by whoever embeds what was filed; `failed` is when that failed last, and why. What is embedded for a
+    search is not paid for while the disk has no room for it, which is tried once a minute (`has_room`).
     """
 
     def __init__(self, inner: Embeddings, name: str, timeout_s: float = TIMEOUT_S) -> None:
@@ -30,6 +34,7 @@ class Embedder(Embeddings):
         self.name = name
         self.turn = threading.Lock()
         self.failed: tuple[float, ModelError] | None = None
+        self._full_at: float | None = None
         self._timeout_s = timeout_s
         self._local = bool(getattr(inner, "lexical", False))
         forks.renew(self)
@@ -57,6 +62,16 @@ class Embedder(Embeddings):
     def note(self, error: ModelError) -> None:
         """Tell those who wait for their turn that it was in vain."""
         self.failed = (time.monotonic(), error)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether vectors could be kept, as far as is known."""
+        return self._full_at is None or time.monotonic() - self._full_at > _FULL_S
+
+    def note_full(self, error: StoreFull) -> None:
+        """Tell that vectors could not be kept. The search goes on without them: words find what has none yet."""
+        self._full_at = time.monotonic()
+        _log.warning("What has no vector yet is searched by its words alone: %s", error)
 
     def check(self, since: float) -> None:
         """Raise what has failed since then: whoever has waited meanwhile need not wait for the same once more."""

@@ -13,10 +13,12 @@ from ..stores.embeddings import PROBE, EmbeddingStore
 from ..stores.errors import ModelError
 from .embedder import Embedder
 from .options import MemorizeOptions, read
+from .room import needs_room
 from .states import MemorizerState
 from .step import Body, Steps, Wait
 
 _FEED = 256  # vectors that make a batch worth while
+_FILED = "The session is filed; it has no vectors until the next call that finds room."
 _LOOK_S = 0.02  # how often a waiting thread looks whether another one has embedded
 
 
@@ -26,7 +28,8 @@ def index(archive: Archive, embedder: Embedder, defaults: MemorizeOptions) -> Bo
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         try:
-            yield from embed(archive, embedder)
+            with needs_room(archive.embeddings.database.path, _FILED):
+                yield from embed(archive, embedder)
         except ModelError as error:
             if read(runtime.context, defaults).on_model_failure == "raise":
                 filed = "The session is filed; it has no vectors until the next call that finds the model working."

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -20,14 +22,17 @@ from numpy.typing import NDArray
 from . import forks
 from .connection import Database
 from .embeddings import EmbeddingStore
-from .errors import JitmemError
+from .errors import JitmemError, StoreFull
 from .forget import newest_erasure
 from .owner_only import close_to_others, make_folder
+from .unused import blank
 from .vectors import BATCH, ExactVectors, Scan
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
+T = TypeVar("T")
+_log = logging.getLogger("jitmem")
 FOLDER = "vectors"
 OPENED = "opened"  # a file in it: the newest erasure when it was begun, and the process that opened it last
 HNSW: dict[str, Any] = {  # by subject; with the default of 16 neighbours, 27 of 300 versions of one item were lost
@@ -36,6 +41,8 @@ HNSW: dict[str, Any] = {  # by subject; with the default of 16 neighbours, 27 of
 }
 _inherited: list[object] = []  # what a child has of its parent's Chroma; whoever drops it, waits for ever
 _started = _inherited_threads = False
+REST_S = 60.0
+"""For which Chroma is left alone when it has failed."""
 NEWEST = 2000
 """Vectors that are compared one by one, though Chroma has them. What came since it last wrote its graph, up to 1,000
 vectors, it adds again whenever it is opened, in several threads, and may lose some of it: of 1,500 collections of 40
@@ -54,11 +61,13 @@ class ChromaVectors:
     restored old one, is simply fed again.
     """
 
-    def __init__(self, embeddings: EmbeddingStore, client: Any, fed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, embeddings: EmbeddingStore, client: Any, fed: Callable[[], None], at_work: threading.Lock
+    ) -> None:
         self._embeddings = embeddings
         self._client = client
-        self._fed_some = fed  # told after each batch
-        self._lock = threading.Lock()
+        self._fed_some = fed  # told after each batch, while nobody else is at work
+        self._lock = at_work
         self._read = self._count = 0
         self._known: frozenset[int] = frozenset()
         self._dimension: int | None = None
@@ -107,6 +116,9 @@ class ChromaVectors:
             where=self._only(namespaces),
             include=["distances"],
         )
+        if not self._tidied:  # the first query of an index that is not written yet begins its files anew
+            self._fed_some()
+            self._tidied = True
         distances = (found["distances"] or [[]])[0]
         pairs = ((int(seq), 1.0 - float(distance)) for seq, distance in zip(found["ids"][0], distances, strict=True))
         return [(seq, cosine) for seq, cosine in pairs if cosine > 0]
@@ -155,6 +167,7 @@ class ChromaVectors:
             name, embedding_function=None, configuration={"hnsw": HNSW[self._embeddings.subject.name]}
         )
         self._generation = generation
+        self._tidied = False
         self._scans: dict[int, Scan] = {}  # of the newest, by namespace
         self._mark = f"chroma:{self._collection.id}"
         # The folder may be an older one than the mark, or the truth older than the folder: believe the lesser.
@@ -215,6 +228,8 @@ class ChromaFolder:
     def vectors(self, embeddings: EmbeddingStore) -> ChromaVectors | None:
         """The collection of these vectors; None where another process owns the folder, or nobody may write it."""
         with self._lock:
+            if time.monotonic() < self._rests_until:
+                return None
             if self._opened and self._erasure != newest_erasure(embeddings.database):
                 self._drop()
             if embeddings not in self._opened and not embeddings.database.read_only and not _inherited_threads:
@@ -225,6 +240,13 @@ class ChromaFolder:
                         return None
                 self._opened[embeddings] = self._open(embeddings)
             return self._opened.get(embeddings)
+
+    def rest(self) -> None:
+        """Stop Chroma, which has failed, and leave it alone for `REST_S`: after some failures it would answer no more,
+        not even by an error. It is then opened anew."""
+        with self._lock:
+            self._stop()
+            self._rests_until = time.monotonic() + REST_S
 
     def close(self) -> None:
         """Stop Chroma and let the next process own it."""
@@ -280,7 +302,9 @@ class ChromaFolder:
     def _begin(self) -> None:
         self._file_lock = FileLock(self._lock_path, mode=0o600, thread_local=False)
         self._lock = threading.Lock()
+        self._at_work = threading.Lock()  # of all collections: what is blanked, nobody may be writing
         self._client = None
+        self._rests_until = 0.0
         self._erasure = 0  # the newest when the folder was opened
         self._opened: dict[EmbeddingStore, ChromaVectors] = {}
 
@@ -315,21 +339,34 @@ class ChromaFolder:
             (self._folder / OPENED).write_text(said, encoding="ascii")
             # Chroma would read a .env of its own accord, wherever the process was started.
             settings = Settings(anonymized_telemetry=False, _env_file=None)  # type: ignore[call-arg]
+            blank(self._folder)  # where an owner died before it could
             self._client = chromadb.PersistentClient(self._folder, settings=settings)
         close_to_others(self._folder)  # Chroma's own files come with whatever the umask leaves
-        return ChromaVectors(embeddings, self._client, lambda: close_to_others(self._folder))
+        return ChromaVectors(embeddings, self._client, self._tidy, self._at_work)
+
+    def _tidy(self) -> None:
+        blank(self._folder)
+        close_to_others(self._folder)
+
+
+def _chroma_errors() -> tuple[type[Exception], ...]:
+    """That Chroma raises; none where it was never imported."""
+    errors = sys.modules.get("chromadb.errors")
+    return (errors.ChromaError,) if errors else ()
 
 
 class OwnedChroma:
     """The vectors of one store: from Chroma where this process owns the folder, else from an exact scan.
 
-    Indexes of several stores over one folder share a `ChromaFolder`; when one is closed, all let go of it.
+    Where Chroma fails, as on a full disk, the exact scan answers as well for a minute, and the log says so: once, until
+    it works again. Indexes of several stores over one folder share a `ChromaFolder`; when one is closed, all let go.
     """
 
     def __init__(self, embeddings: EmbeddingStore, folder: Path | ChromaFolder) -> None:
         self._embeddings = embeddings
         self._folder = folder if isinstance(folder, ChromaFolder) else ChromaFolder(folder)
         self._exact = ExactVectors(embeddings)
+        self._failed = False
 
     @property
     def owner(self) -> bool:
@@ -338,16 +375,27 @@ class OwnedChroma:
 
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """From Chroma where we own it, from the exact scan where another process does."""
-        while True:
-            with suppress(Retired):
-                return (self._folder.vectors(self._embeddings) or self._exact).search(vector, k, namespaces)
+        found = self._tried(lambda owned: owned.search(vector, k, namespaces))
+        return self._exact.search(vector, k, namespaces) if found is None else found
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Feed Chroma if it is ours."""
-        while owned := self._folder.vectors(self._embeddings):
-            with suppress(Retired):
-                owned.catch_up(at_least=at_least)
-                return
+        self._tried(lambda owned: owned.catch_up(at_least=at_least))
+
+    def _tried(self, what: Callable[[ChromaVectors], T]) -> T | None:
+        """What Chroma answers; None where it is not ours, or fails."""
+        try:
+            while owned := self._folder.vectors(self._embeddings):
+                with suppress(Retired):
+                    answer = what(owned)
+                    self._failed = False
+                    return answer
+        except (StoreFull, OSError, *_chroma_errors()) as error:
+            if not self._failed:
+                _log.warning("Chroma cannot work, so vectors are compared one by one until it can: %s", error)
+            self._failed = True
+            self._folder.rest()
+        return None
 
     def close(self) -> None:
         """Stop Chroma and let the next process own it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ FILE_NAME = "truth.sqlite3"
 APPLICATION_ID = 0x6A69746D  # "jitm"
 SCHEMA_VERSION = 3
 _BUSY_S = 60.0
+_LOG_INDEX = 1 << 16  # bytes; it grows by 32 KB
 _FORK_S = 10.0  # that a fork waits for connections at work
 _DAMAGE = ("malformed", "disk i/o", "no such table", "no such column", "unsupported file format")
 
@@ -264,7 +266,7 @@ def _named_errors(path: Path) -> Iterator[None]:
             raise StoreDamaged(f"{path} is damaged (a text in it is no text). {DOCTOR}") from None
         if "binding parameter" in text or "datatype mismatch" in text:
             raise BadInput(f"An id is a text, a limit and an offset are whole numbers: {error}.") from error
-        if "full" in text:
+        if "full" in text or ("disk i/o" in text and _has_no_room(path)):
             raise StoreFull(
                 f"The disk of {path} is full; nothing was changed. Free some space and try again."
             ) from error
@@ -278,3 +280,10 @@ def _named_errors(path: Path) -> Iterator[None]:
         if isinstance(error, sqlite3.IntegrityError) or any(sign in text for sign in _DAMAGE):
             raise StoreDamaged(f"{path} is damaged ({error}). {DOCTOR}") from error
         raise
+
+
+def _has_no_room(path: Path) -> bool:
+    """SQLite calls it an I/O error when the index of its log, which a reader needs too, does not fit on the disk."""
+    with suppress(OSError):
+        return shutil.disk_usage(path.parent).free < _LOG_INDEX
+    return False

@@ -6,6 +6,7 @@ import ipaddress
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,15 @@ settings.register_profile("jitmem", deadline=None)  # the first example pays for
 settings.load_profile("jitmem")
 
 Child = subprocess.Popen[str]
+VERSIONED = ("langgraph", "langchain-core", "langchain", "langchain-openai", "chromadb", "pydantic")
 _tried: list[str] = []  # what this test tried to reach; an audit hook cannot be taken off again
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Says with which packages; a header of pytest's own is not shown with `-q`."""
+    if reporter := session.config.pluginmanager.get_plugin("terminalreporter"):  # the processes of xdist have none
+        installed = {found.name.lower(): found.version for found in distributions()}
+        reporter.write_line("with " + ", ".join(f"{name} {installed.get(name, '(none)')}" for name in VERSIONED))
 
 
 def _is_near(host: object) -> bool:

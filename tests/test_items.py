@@ -255,6 +255,16 @@ def test_proposals_wait_for_a_yes(folder: Path) -> None:
             memory.approve(99)
 
 
+def test_the_same_proposal_twice_waits_once(folder: Path) -> None:
+    with Memory.open(folder, mode="propose") as memory:
+        first, again = memory.remember("Ana bakes."), memory.remember("Ana bakes.")
+        assert (again.status, again.proposal) == ("proposed", first.proposal)
+        assert memory.remember("Ana bakes bread.").proposal != first.proposal
+        assert first.proposal is not None
+        memory.reject(first.proposal)
+        assert memory.remember("Ana bakes.").proposal not in (None, first.proposal)
+
+
 def test_a_proposal_that_cannot_be_applied_any_more_is_rejected(folder: Path) -> None:
     with Memory.open(folder) as memory:
         item = made(memory.remember("Ana bakes."))

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -476,7 +477,7 @@ def test_a_cut_reply_promises_more_than_it_sends_and_ends_in_a_reset(
     (promised,) = (int(line.split()[1]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length"))
     assert len(body) == promised // 2
     for send in (lambda: chat(client), lambda: list(chat(client, stream=True)), lambda: embed(client, "x")):
-        with pytest.raises(openai.APIConnectionError):
+        with pytest.raises((openai.APIConnectionError, httpx.ReadError)):  # openai 2 does not name what cuts a stream
             send()
 
 

@@ -12,7 +12,7 @@ import pytest
 from contracts.vector_contract import Kept, VectorContract, agree, clustered, spread
 
 from jitmem import Memory
-from jitmem.stores.chroma import FOLDER, OwnedChroma
+from jitmem.stores.chroma import FOLDER, NEWEST, OwnedChroma
 from jitmem.stores.vectors import ExactVectors, VectorIndex
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -98,6 +98,28 @@ class TestOwnedChroma(VectorContract):
         third = owned(kept)
         agree(third.search(newest[0], 10, [kept.number()]), kept.exact(newest[0], 10))
         third.close()
+
+    def test_of_the_newest_vectors_none_is_missed_though_chroma_has_lost_it(self, kept: Kept) -> None:
+        kept.keep(clustered(300, 1))
+        index = owned(kept)
+        query = clustered(1, 1)[0]
+        (nearest, _), *_ = index.search(query, 10, [kept.number()])
+        index._folder.vectors(kept.store)._collection.delete(ids=[str(nearest)])  # type: ignore[union-attr]
+        agree(index.search(query, 10, [kept.number()]), kept.exact(query, 10))
+        index.close()
+
+    def test_what_is_older_than_the_newest_is_found_by_chroma(self, kept: Kept) -> None:
+        first = clustered(40, 1)
+        kept.keep(first)
+        index = owned(kept)
+        for part in range(5):
+            kept.keep(spread(NEWEST // 2, part))
+            index.catch_up()
+            agree(index.search(first[0], 1, [kept.number()]), kept.exact(first[0], 1))
+        number = index.search(first[0], 1, [kept.number()])[0][0]
+        index._folder.vectors(kept.store)._collection.delete(ids=[str(number)])  # type: ignore[union-attr]
+        assert index.search(first[0], 1, [kept.number()])[0][0] != number
+        index.close()
 
     def test_no_text_and_no_page_id_is_in_its_folder(self, kept: Kept) -> None:
         folder = kept.folder / "whole"

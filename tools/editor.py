@@ -198,7 +198,7 @@ class Editor:
             for ruling in rulings:
                 if ruling.refused:
                     outcomes.append(ruling.refused)
-                elif forgotten := self.items.forgotten_in(db, ruling.edit.page_ids):
+                elif forgotten := self._forgotten_in(db, ruling.edit):
                     told = f"Page {forgotten} was forgotten; what comes from it is not kept."
                     outcomes.append(Outcome("rejected", ruling.edit, told))
                 elif ruling.waits:
@@ -208,6 +208,10 @@ class Editor:
             if then is not None:
                 then(db)
         return outcomes
+
+    def _forgotten_in(self, db: sqlite3.Connection, edit: Edit) -> str | None:
+        """The page that the Memorizer has drawn this from, if it was forgotten while it did."""
+        return self.items.forgotten_in(db, edit.page_ids) if edit.cause == "memorizer" else None
 
     def _fault(self, edit: Edit) -> str:
         """What is wrong with an edit, and what would be right; empty for nothing."""

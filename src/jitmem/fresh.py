@@ -10,6 +10,7 @@ from .nodes.embedder import Embedder
 from .nodes.index import Embedded, embed
 from .nodes.step import Steps, Wait, afinish, finish
 from .stores.embeddings import ModelChanged
+from .stores.errors import StoreFull
 
 
 class Searching(Protocol):
@@ -47,7 +48,11 @@ class FreshSearch:
         )
         if options.get("method") == "keyword":
             return (yield searching)
-        yield from embed(self._embedded, self._embedder)
+        if self._embedder.has_room:
+            try:
+                yield from embed(self._embedded, self._embedder)
+            except StoreFull as error:
+                self._embedder.note_full(error)
         try:
             return (yield searching)
         except ModelChanged:

@@ -1,0 +1,199 @@
+"""The bench card: one folder that tells what was run, on what, with what, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ..stores.errors import BadInput
+from .datasets.records import DataSet
+from .metrics import judge
+from .run import Plan
+from .systems import reader
+from .systems.chunks import lines, name
+
+CONFIG, SCORES, REPORT, PROMPTS = "config.json", "scores.json", "report.md", "prompts"
+_PACKAGES = (
+    *("langgraph", "langchain-core", "langchain-openai", "chromadb", "rank-bm25", "pydantic", "numpy"),
+    *("snowballstemmer", "langmem", "mem0ai"),
+)
+_FOLDERS = ("", ".graphs", ".nodes", ".tools", ".stores", ".integrations", ".evals")
+_LOGIN = re.compile(r"//[^/@\s]+@")
+_SAME = ("data", "setups", "models", "prompts", "seed", "jitmem")
+"""What must be as it was for a stopped run to go on: else its answers would not be of one run."""
+
+
+def begin(
+    plan: Plan, *, seed: int | None, preset: str = "", metrics: Sequence[str] = (), path: Path | None = None
+) -> None:
+    """Write down what is run before the first question; on a folder that has a card, see that it is the same run.
+
+    `BadInput` names what differs.
+    """
+    made = _config(plan, seed=seed, preset=preset, metrics=metrics, path=path)
+    kept = plan.folder / CONFIG
+    if kept.exists():
+        before = config(plan.folder)
+        if differing := [part for part in _SAME if before.get(part) != made[part]]:
+            raise BadInput(
+                f"{plan.folder}: holds a card of another run (not the same: {', '.join(differing)});"
+                " give another folder with --out."
+            )
+        return
+    if plan.folder.exists() and any(file.name != ".lock" for file in plan.folder.iterdir()):
+        raise BadInput(f"{plan.folder}: is neither empty nor a card; give another folder with --out.")
+    (plan.folder / PROMPTS).mkdir(parents=True, exist_ok=True)
+    for prompt, text in _prompts(plan).items():
+        (plan.folder / PROMPTS / prompt).write_text(text, encoding="utf-8")
+    write_json(kept, made)
+
+
+def config(folder: Path) -> dict[str, Any]:
+    """What a card says of its run; `BadInput` where there is none."""
+    try:
+        made = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{folder}: no bench card lies here; `jitmem eval … --out {folder}` makes one.") from error
+    except ValueError as error:
+        raise BadInput(f"{folder / CONFIG}: cannot be read as JSON ({error}).") from error
+    return dict(made)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Whole or not at all: a reader never sees half a file."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def _config(plan: Plan, *, seed: int | None, preset: str, metrics: Sequence[str], path: Path | None) -> dict[str, Any]:
+    source = plan.data.source
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": _command(),
+        "preset": preset,
+        "metrics": list(metrics),
+        "seed": seed,
+        "data": {
+            "name": plan.data.name,
+            "kind": plan.data.kind,
+            "title": source.title,
+            "licence": source.licence,
+            "file": path.name if path else "",
+            "sha256": _file_hash(path),
+            **content(plan.data),
+        },
+        "setups": {setup.name: setup.plain() for setup in plan.setups},
+        "taken_in": {setup.name: setup.taken_in for setup in plan.setups},
+        "models": plan.models.names(),
+        "prompts": {name: _hash(text) for name, text in sorted(_prompts(plan).items())},
+        "concurrency": plan.concurrency,
+        "prices": {name: list(price) for name, price in plan.prices.table.items()},
+        "jitmem": {"version": _version("jitmem"), "sha256": package_hash()},
+        "git": _commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {package: found for package in _PACKAGES if (found := _version(package))},
+    }
+
+
+def content(data: DataSet) -> dict[str, Any]:
+    """What is really asked, whatever file it is from: counts, and a hash over sessions and one over questions."""
+    history, asked = hashlib.sha256(), hashlib.sha256()
+    sessions = questions = 0
+    for sample in data.samples:
+        for at, session in enumerate(sample.sessions):
+            history.update(_plain([sample.name, name(session, at), str(session.time), lines(session)]))
+            sessions += 1
+        for question in sample.questions:
+            parts = [question.id, question.text, question.answers, question.category, question.evidence]
+            asked.update(_plain([sample.name, *parts]))
+            questions += 1
+    return {
+        "samples": len(data.samples),
+        "sessions": sessions,
+        "questions": questions,
+        "sessions_sha256": history.hexdigest(),
+        "questions_sha256": asked.hexdigest(),
+    }
+
+
+@cache
+def package_hash() -> str:
+    """Over every file of code, prompt and schema of jitmem as it is installed."""
+    total = hashlib.sha256()
+    for part in _FOLDERS:
+        module = import_module(f"jitmem{part}")
+        root = Path(str(module.__file__)).parent
+        for file in sorted(found for suffix in ("py", "md", "sql") for found in root.rglob(f"*.{suffix}")):
+            total.update(f"jitmem{part}/{file.relative_to(root).as_posix()}\n".encode())
+            total.update(file.read_bytes())
+    return total.hexdigest()
+
+
+def _prompts(plan: Plan) -> Mapping[str, str]:
+    made = {}
+    if plan.models.reader is not None:
+        made["reader.md"] = reader.prompt()
+    if plan.models.judge is not None:
+        made["judge.md"] = judge.prompt()
+    if plan.models.model is not None or plan.models.researcher_model is not None:
+        folder = Path(str(import_module("jitmem.nodes").__file__)).parent / "prompts"
+        made |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
+    return made
+
+
+def _command() -> list[str]:
+    """As it was called, without a login in an address."""
+    called = Path(sys.argv[0]).name
+    first = "jitmem" if called in ("-c", "__main__.py") else called
+    return [first, *(_LOGIN.sub("//…@", part) for part in sys.argv[1:])]
+
+
+@cache
+def _commit() -> dict[str, Any]:
+    """Of the checkout that the package is imported from; {} where it is installed without one."""
+    root = Path(__file__).parent
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return {"commit": commit, "changed": bool(_git(root, "status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return {}
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _file_hash(path: Path | None) -> str:
+    if path is None or not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _plain(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

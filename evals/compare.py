@@ -1,0 +1,146 @@
+"""Two cards over the same questions: is the difference more than noise? A paired bootstrap, seeded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..stores.errors import BadInput
+from .card import config
+from .lines import read
+from .run import ANSWERS
+from .scores import MEANING
+
+RESAMPLES = 10_000
+_BLOCK = 500  # resamples at once, so that thousands of questions fit into memory
+
+Pair = tuple[str, str]
+"""Sample and question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """B less A, of the mean over the `n` questions that both have a score for. `low` to `high` is the interval that
+    holds 95 % of the resampled means; `p` is two-sided: how often a resampled mean lies on the other side of 0."""
+
+    metric: str
+    n: int
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return not self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`a` and `b` are the setups; `left_out` is how many questions only one of them answered."""
+
+    a: str
+    b: str
+    differences: tuple[Difference, ...]
+    left_out: int
+
+
+def compare(
+    a: Path, b: Path, *, setup_a: str | None = None, setup_b: str | None = None, seed: int = 0
+) -> list[Comparison]:
+    """Card A with card B: setups of the same name, or those that are named, or the only one of each.
+
+    `BadInput` where the data or the questions are not the same, or it is not clear which setups to compare.
+    """
+    told_a, told_b = config(a), config(b)
+    _same(a, b, told_a["data"], told_b["data"])
+    made = []
+    for name_a, name_b in _pairs(list(told_a["setups"]), list(told_b["setups"]), setup_a, setup_b):
+        scores_a, scores_b = _scores(a, name_a), _scores(b, name_b)
+        made.append(
+            Comparison(
+                name_a,
+                name_b,
+                tuple(differences(scores_a, scores_b, seed=seed)),
+                len(set(scores_a) ^ set(scores_b)),
+            )
+        )
+    return made
+
+
+def differences(
+    a: Mapping[Pair, Mapping[str, float]], b: Mapping[Pair, Mapping[str, float]], *, seed: int = 0
+) -> list[Difference]:
+    """For each metric that both have, over the questions that both have it for."""
+    made = []
+    for metric in MEANING:
+        pairs = [key for key in a if key in b and metric in a[key] and metric in b[key]]
+        if pairs:
+            first = np.array([a[key][metric] for key in pairs])
+            second = np.array([b[key][metric] for key in pairs])
+            made.append(_difference(metric, first, second, seed))
+    return made
+
+
+def _difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
+    gaps = b - a
+    means = resampled(gaps, seed)
+    low, high = np.percentile(means, [2.5, 97.5])
+    # One is added to both counts, as the data themselves are a resample: p is never 0 (Davison & Hinkley 1997, 4.2).
+    least = min(int((means <= 0).sum()), int((means >= 0).sum()))
+    p = min(1.0, 2 * (least + 1) / (len(means) + 1))
+    told = (float(value) for value in (a.mean(), b.mean(), gaps.mean(), low, high, p))
+    return Difference(metric, len(gaps), *told)
+
+
+def resampled(values: Any, seed: int, resamples: int = RESAMPLES) -> Any:
+    """(resamples,) float64: means of draws of as many values, with replacement; the same for the same seed."""
+    draw = np.random.default_rng(seed)
+    n = len(values)
+    sizes = [min(_BLOCK, resamples - at) for at in range(0, resamples, _BLOCK)]
+    return np.concatenate([values[draw.integers(0, n, (size, n))].mean(axis=1) for size in sizes])
+
+
+def _same(a: Path, b: Path, data_a: Mapping[str, Any], data_b: Mapping[str, Any]) -> None:
+    for part, told in (
+        ("name", "another data set"),
+        ("sessions_sha256", "other sessions"),
+        ("questions_sha256", "other questions"),
+    ):
+        if data_a[part] != data_b[part]:
+            shown = f" ({data_a['name']}, {data_b['name']})" if part == "name" else ""
+            raise BadInput(f"{a} and {b} cannot be compared: {told}{shown}. Run both with the same --data and --limit.")
+
+
+def _pairs(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_b: str | None) -> list[tuple[str, str]]:
+    for name, names in ((setup_a, a), (setup_b, b)):
+        if name is not None and name not in names:
+            raise BadInput(f"There is no setup {name!r} in the card; there are: {', '.join(names)}.")
+    if setup_a is None and setup_b is None:
+        shared = [(name, name) for name in a if name in b]
+        if shared:
+            return shared
+        if len(a) == len(b) == 1:
+            return [(a[0], b[0])]
+        raise BadInput(
+            f"The cards have no setup in common; name one of each with --setup-a and --setup-b:"
+            f" {', '.join(a)} and {', '.join(b)}."
+        )
+    first = setup_a or (a[0] if len(a) == 1 else None)
+    second = setup_b or (b[0] if len(b) == 1 else None)
+    if first is None or second is None:
+        raise BadInput("Name a setup of each card: --setup-a and --setup-b.")
+    return [(first, second)]
+
+
+def _scores(folder: Path, setup: str) -> dict[Pair, dict[str, float]]:
+    return {
+        (line["sample"], line["question"]): line["scores"] for line in read(folder / ANSWERS) if line["setup"] == setup
+    }

@@ -1,0 +1,76 @@
+"""Data sets that a memory is measured on: a loader a file, listed in `DATASETS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from ...stores.errors import BadInput
+from . import beam, hotpotqa, locomo, longmemeval, memoryagentbench, musique, narrativeqa, ruler
+from .records import DataSet, Question, Sample
+from .rows import read
+from .sampling import sampled
+from .sources import Source
+
+__all__ = ["DATASETS", "Benchmark", "DataSet", "Question", "Sample", "Source", "load", "recognised"]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """How a data set is read and where it is from. `read` takes the path and the data set's own options.
+
+    One that is `generated` needs no path, and takes the seed itself.
+    """
+
+    read: Callable[..., DataSet]
+    source: Source
+    generated: bool = False
+
+
+DATASETS: Mapping[str, Benchmark] = {
+    "locomo": Benchmark(locomo.load, locomo.SOURCE),
+    "hotpotqa": Benchmark(hotpotqa.load, hotpotqa.SOURCE),
+    "musique": Benchmark(musique.load, musique.SOURCE),
+    "narrativeqa": Benchmark(narrativeqa.load, narrativeqa.SOURCE),
+    "longmemeval": Benchmark(longmemeval.load, longmemeval.SOURCE),
+    "memoryagentbench": Benchmark(memoryagentbench.load, memoryagentbench.SOURCE),
+    "beam": Benchmark(beam.load, beam.SOURCE),
+    "ruler": Benchmark(ruler.load, ruler.SOURCE, generated=True),
+}
+_MARKS = {"locomo": "conversation", "hotpotqa": "supporting_facts", "musique": "paragraphs"}
+
+
+def load(
+    name: str, path: str | Path | None = None, *, limit: int | None = None, seed: int | None = None, **options: Any
+) -> DataSet:
+    """A data set by its name in `DATASETS`, read from its official file.
+
+    `limit` is of questions over all samples: the first ones, or drawn by chance with `seed`. `options` are the
+    loader's own. A generated data set takes `seed` for all it makes. `BadInput` for an unknown name or option, a
+    missing file (it says where to get it) or one of another form.
+    """
+    if name not in DATASETS:
+        raise BadInput(f"There is no data set {name!r}; there are: {', '.join(DATASETS)}.")
+    benchmark = DATASETS[name]
+    known = [option for option in signature(benchmark.read).parameters if option not in ("path", "seed")]
+    if unknown := [option for option in options if option not in known]:
+        raise BadInput(f"{name} has no option {unknown[0]!r}; it has: {', '.join(known) or 'none'}.")
+    if path is None and not benchmark.generated:
+        raise BadInput(f"{benchmark.source.title} is read from a file: give its path. {benchmark.source.where()}")
+    if path is None:
+        return sampled(benchmark.read(seed=seed or 0, **options), limit, None)
+    return sampled(benchmark.read(benchmark.source.found(Path(path)), **options), limit, seed)
+
+
+def recognised(path: str | Path) -> DataSet:
+    """A file of LoCoMo, HotpotQA or MuSiQue in its original layout, known by its first row; `BadInput` for any other."""
+    path = Path(path)
+    for row in read(path):
+        for name, mark in _MARKS.items():
+            if mark in row.values:
+                return load(name, path)
+        break
+    raise BadInput(f"{path}: neither LoCoMo (conversation), HotpotQA (supporting_facts) nor MuSiQue (paragraphs).")

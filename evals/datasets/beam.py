@@ -1,0 +1,132 @@
+"""BEAM (Tavakoli et al. 2025): chats of 100 thousand to 10 million tokens with probing questions of ten abilities."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...stores.records import Session
+from .records import DataSet, Question, Sample
+from .rows import Row, read
+from .sources import Source
+
+SOURCE = Source(
+    title="BEAM",
+    address="https://huggingface.co/datasets/Mohammadta/BEAM",
+    files=("a Parquet file of it", "a folder of github.com/mohammadtavakoli78/BEAM such as chats/100K/1"),
+    licence="CC BY-SA 4.0",
+    paper="arXiv:2510.27246",
+)
+_CHAT, _PROBES = "chat.json", "probing_questions/probing_questions.json"
+_ANSWERS = ("answer", "ideal_answer", "ideal_response", "ideal_summary", "expected_compliance")
+
+
+def load(path: Path) -> DataSet:
+    """A folder of one chat or of several, or rows with `chat` and `probing_questions`: a sample a chat, a session a batch.
+
+    The category is the ability. Evidence are the messages that a question names by `source_chat_ids`, where each id
+    stands once in the chat. `metadata["rubric"]` lists what BEAM's own judge looks for.
+    """
+    return DataSet("beam", "conversation", tuple(_sample(row) for row in _chats(path)), SOURCE)
+
+
+def _chats(path: Path) -> Iterator[Row]:
+    if not path.is_dir():
+        yield from read(path)
+        return
+    folders = [path] if (path / _CHAT).exists() else [file.parent for file in path.glob(f"*/{_CHAT}")]
+    for number, folder in enumerate(sorted(folders, key=_order), start=1):
+        chat = [dict(row.values) for row in read(SOURCE.found(folder / _CHAT))]
+        probes = next(read(SOURCE.found(folder / _PROBES))).values
+        values = {"conversation_id": folder.name, "chat": chat, "probing_questions": probes}
+        yield Row(folder, number, values)
+    if not folders:
+        raise SOURCE.missing(path / _CHAT)
+
+
+def _order(folder: Path) -> tuple[int, str]:
+    """Chats are numbered: 2 stands before 10."""
+    return (int(folder.name) if folder.name.isdigit() else 0, folder.name)
+
+
+def _sample(row: Row) -> Sample:
+    name = row.text("conversation_id")
+    sessions, texts, seen = [], {}, Counter[int]()
+    for label, messages in _batches(row):
+        sessions.append(
+            Session(
+                turns=[(message.text("role"), message.get("content", str)) for message in messages],
+                id=label,
+                time=next((m.text("time_anchor") for m in messages if m.values.get("time_anchor")), None),
+            )
+        )
+        for message in messages:
+            if isinstance(id := message.values.get("id"), int):
+                texts[id] = message.get("content", str)
+                seen[id] += 1
+    known = {id: text for id, text in texts.items() if seen[id] == 1}
+    questions = [
+        _question(probe, f"{name}/{ability}/{at}", ability, known)
+        for ability, probes in _probes(row).values.items()
+        for at, probe in enumerate(_probes(row).rows(ability))
+        if probes
+    ]
+    return Sample(name, tuple(sessions), tuple(questions))
+
+
+def _batches(row: Row) -> Iterator[tuple[str, list[Row]]]:
+    """Label and messages. A chat is a list of batches, or of lists of messages, or of plans with batches (10M)."""
+    for at, part in enumerate(row.get("chat", list)):
+        field = f"chat[{at}]"
+        if isinstance(part, list):
+            yield f"batch-{at + 1}", _messages(row, part, field)
+        elif "turns" in (batch := row.inner(part, field)).values:
+            yield f"batch-{at + 1}", _messages(row, batch.get("turns", list), f"{field}.turns")
+        else:
+            for plan in sorted((name for name, value in batch.values.items() if value), key=_plan):
+                for n, inner in enumerate(batch.rows(plan)):
+                    turns = _messages(row, inner.get("turns", list), f"{field}.{plan}[{n}].turns")
+                    yield f"{plan}-batch-{n + 1}", turns
+
+
+def _plan(name: str) -> tuple[int, str]:
+    number = name.removeprefix("plan-")
+    return (int(number) if number.isdigit() else 0, name)
+
+
+def _messages(row: Row, parts: list[Any], field: str) -> list[Row]:
+    """Messages, or turns that are lists of them, as one list."""
+    flat = [message for part in parts for message in (part if isinstance(part, list) else [part])]
+    return [row.inner(message, f"{field}[{at}]") for at, message in enumerate(flat)]
+
+
+def _probes(row: Row) -> Row:
+    """An object, or the text of one as JSON or as Python writes it."""
+    value = row.values.get("probing_questions")
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.lstrip().startswith('{"') else ast.literal_eval(value)
+        except (ValueError, SyntaxError) as error:
+            raise row.wrong("probing_questions", f"cannot be read as an object ({error})") from error
+    return row.inner(value, "probing_questions")
+
+
+def _question(probe: Row, id: str, ability: str, texts: Mapping[int, str]) -> Question:
+    answers = tuple(probe.text(name) for name in _ANSWERS if probe.values.get(name))[:1]
+    sources = _ids(probe.values.get("source_chat_ids"))
+    gold = tuple(texts[number] for number in dict.fromkeys(sources) if number in texts)
+    metadata = {"rubric": list(probe.get("rubric", list, [])), "difficulty": probe.get("difficulty", str, "")}
+    return Question(id, probe.get("question", str), answers, ability, gold, metadata)
+
+
+def _ids(value: Any) -> list[int]:
+    """`source_chat_ids` is a list of numbers, or an object of such lists."""
+    if isinstance(value, Mapping):
+        return [id for part in value.values() for id in _ids(part)]
+    if isinstance(value, list):
+        return [id for part in value for id in _ids(part)]
+    return [value] if isinstance(value, int) else []

@@ -1,0 +1,88 @@
+"""Text to hide things in: sentences of a small grammar, as many as are asked for, the same for the same seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from langchain_core.messages import HumanMessage
+from langchain_core.messages.utils import count_tokens_approximately
+
+_WHO = (
+    "the baker|the ferryman|a young surveyor|the night porter|my neighbour|the old gardener|a travelling tailor|the clerk|"
+    "the lighthouse keeper|a retired pilot|the librarian|the glazier|our postman|the schoolmaster|a quiet cellist|the miller|"
+    "the beekeeper|a patient carpenter|the signalman|the innkeeper"
+).split("|")
+_DID = (
+    "repaired|described|painted|measured|forgot|carried|borrowed|sketched|examined|polished|counted|moved|mentioned|"
+    "covered|returned|collected|praised|weighed|displayed|replaced"
+).split("|")
+_WHAT = (
+    "a copper kettle|the blue ladder|two wicker baskets|the broken clock|a bundle of letters|the wooden bench|an old map|"
+    "the garden gate|a jar of honey|the long rope|a crate of apples|the tin roof|a folded blanket|the heavy anvil|"
+    "a pair of boots|the glass lantern|a stack of plates|the iron stove|a painted sign|the narrow boat"
+).split("|")
+_WHERE = (
+    "by the river|behind the mill|near the station|in the orchard|under the bridge|at the market|beside the chapel|"
+    "on the hill|in the cellar|along the canal|outside the school|next to the well|in the courtyard|at the harbour|"
+    "across the square|below the terrace|in the attic|at the crossroads|inside the barn|by the old wall"
+).split("|")
+_WHEN = (
+    "before breakfast|after the rain|on a cold morning|late in the evening|during the fair|in early spring|at noon|"
+    "without a word|for the second time|as the bells rang|with great care|in a hurry|when the fog lifted|at low tide|"
+    "just after sunrise|on the way home|while the others slept|in the last week of autumn|to nobody's surprise|as usual"
+).split("|")
+_ONSETS = "b|br|c|cl|d|dr|f|fl|g|gr|h|j|k|l|m|n|p|pl|r|s|st|t|tr|v|w|z".split("|")
+_VOWELS = "a|e|i|o|u|ai|ea|oa|ou".split("|")
+_CODAS = "|l|m|n|r|s|t|nd|rk|sh|lt".split("|")
+
+
+def sentences(chance: random.Random) -> Iterator[str]:
+    """Without end. No sentence holds a number, a hyphen or a made-up word, so nothing that is hidden in them."""
+    while True:
+        who, did, what = chance.choice(_WHO), chance.choice(_DID), chance.choice(_WHAT)
+        where, when = chance.choice(_WHERE), chance.choice(_WHEN)
+        yield (
+            f"{when} {who} {did} {what} {where}.".capitalize()
+            if chance.random() < 0.4
+            else (f"{who} {did} {what} {where} {when}.".capitalize())
+        )
+
+
+def made_up_words(chance: random.Random, count: int, syllables: int = 2) -> list[str]:
+    """So many different words that no language has, in the order in which they came up."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        parts = [chance.choice(_ONSETS) + chance.choice(_VOWELS) for _ in range(syllables)]
+        found["".join(parts) + chance.choice(_CODAS)] = None
+    return list(found)
+
+
+def room(tokens: int) -> int:
+    """How many characters a text of so many tokens has, as `count_tokens_approximately` counts one message of it."""
+    return 4 * (tokens - count_tokens_approximately([HumanMessage("")]))
+
+
+def hidden(chance: random.Random, needles: Sequence[str], tokens: int) -> list[str]:
+    """Paragraphs of a text of about `tokens` tokens with each needle whole in it once, in the given order, evenly drawn
+    depths. The needles count in its length."""
+    left = room(tokens) - sum(len(needle) + 1 for needle in needles)
+    straw: list[str] = []
+    for sentence in sentences(chance):
+        if left < len(sentence) + 1:
+            break
+        straw.append(sentence)
+        left -= len(sentence) + 1
+    depths = sorted(chance.randrange(len(straw) + 1) for _ in needles)
+    lines: list[str] = []
+    start = 0
+    for depth, needle in zip(depths, needles, strict=True):
+        lines += [*straw[start:depth], needle]
+        start = depth
+    lines += straw[start:]
+    return paragraphs(lines)
+
+
+def paragraphs(lines: Sequence[str], each: int = 8) -> list[str]:
+    """So many sentences to a paragraph."""
+    return [" ".join(lines[at : at + each]) for at in range(0, len(lines), each)]

@@ -1,0 +1,71 @@
+"""MemoryAgentBench (Hu et al. 2025): one long text, injected once, and many questions on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .documents import document
+from .records import DataSet, Question, Sample
+from .rows import Row, read
+from .sources import Source
+
+SOURCE = Source(
+    title="MemoryAgentBench",
+    address="https://huggingface.co/datasets/ai-hyz/MemoryAgentBench",
+    files=(
+        "Accurate_Retrieval-00000-of-00001.parquet",
+        "Test_Time_Learning-00000-of-00001.parquet",
+        "Long_Range_Understanding-00000-of-00001.parquet",
+        "Conflict_Resolution-00000-of-00001.parquet",
+    ),
+    licence="MIT",
+    paper="arXiv:2507.05257",
+)
+_PER_QUESTION = {"question_dates": "time", "question_types": "type", "previous_events": "previous_events"}
+
+
+def load(path: Path, *, source: str = "") -> DataSet:
+    """A split as Parquet, JSON or JSON lines: a sample a row, the category is the row's source, such as `eventqa_full`.
+
+    `source` keeps only rows whose source begins so. Any of a question's answers is right; evidence is not known.
+    """
+    rows = (row for row in read(path) if _source(row).startswith(source))
+    return DataSet("memoryagentbench", "document", tuple(_sample(row) for row in rows), SOURCE)
+
+
+def _sample(row: Row) -> Sample:
+    name = f"{_source(row) or 'row'}/{row.number - 1}"
+    questions = row.texts("questions")
+    return document(
+        name, row.get("context", str), [_question(row, name, at, text) for at, text in enumerate(questions)]
+    )
+
+
+def _question(row: Row, name: str, at: int, text: str) -> Question:
+    metadata: dict[str, Any] = {}
+    for field, label in _PER_QUESTION.items():
+        values = _metadata(row).values.get(field)
+        if isinstance(values, list) and at < len(values):
+            metadata[label] = values[at]
+    ids = _metadata(row).values.get("qa_pair_ids")
+    id = ids[at] if isinstance(ids, list) and at < len(ids) else f"{name}/{at}"
+    return Question(str(id), text, _answers(row, at), _source(row), (), metadata)
+
+
+def _answers(row: Row, at: int) -> tuple[str, ...]:
+    """Aligned with the questions by place; a row of one question may have its answers in a plain list."""
+    answers, count = row.get("answers", list), len(row.texts("questions"))
+    if count == 1 and not any(isinstance(answer, list) for answer in answers):
+        return row.texts("answers")
+    if len(answers) != count:
+        raise row.wrong("answers", f"has {len(answers)} entries for {count} questions")
+    return row.inner({"answer": answers[at]}, f"answers[{at}]").texts("answer")
+
+
+def _metadata(row: Row) -> Row:
+    return row.inner(row.get("metadata", dict, {}), "metadata")
+
+
+def _source(row: Row) -> str:
+    return _metadata(row).get("source", str, "")

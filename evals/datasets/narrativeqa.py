@@ -1,0 +1,86 @@
+"""NarrativeQA (Kočiský et al. 2018): questions on whole books and film scripts, or on their summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from . import documents
+from .documents import Asked, document
+from .records import DataSet, Question, Sample
+from .rows import Row, read
+from .sources import Source
+
+SOURCE = Source(
+    title="NarrativeQA",
+    address="https://github.com/google-deepmind/narrativeqa",
+    files=(
+        "the repository, with tmp/ID.content from its download_stories.sh",
+        "a Parquet file of deepmind/narrativeqa",
+    ),
+    licence="Apache 2.0 (questions); the stories under their own terms",
+    paper="arXiv:1712.07040",
+)
+_SUMMARIES = "third_party/wikipedia/summaries.csv"
+
+
+def load(path: Path, *, split: str = "test", of: Literal["story", "summary"] = "story") -> DataSet:
+    """The repository's folder, rows with `document`, `question` and `answers`, or LongBench's JSON lines.
+
+    A sample a document; both answers are right; evidence is not known. `split` ("train", "valid", "test") is for the
+    folder; `of` says which text is memorized. Stories are taken as they were downloaded, with what stands around them.
+    """
+    if path.is_dir():
+        samples: tuple[Sample, ...] = tuple(_folder(path, split, of))
+    else:
+        samples = documents.arranged("narrativeqa", (_asked(row, of) for row in read(path)))
+    return DataSet("narrativeqa", "document", samples, SOURCE)
+
+
+def _asked(row: Row, of: str) -> Asked:
+    if "document" not in row.values:
+        return documents.asked(row, "narrativeqa", of)
+    about = row.inner(row.get("document", dict), "document")
+    if of == "summary":
+        text = about.inner(about.get("summary", dict), "summary").get("text", str)
+    else:
+        text = about.get("text", str)
+    asked = row.inner(row.get("question", dict), "question").get("text", str)
+    answers = tuple(answer.get("text", str) for answer in row.rows("answers"))
+    return Asked(text, Question(f"{about.text('id')}/{row.number - 1}", asked, answers, about.get("kind", str, "")))
+
+
+def _folder(path: Path, split: str, of: str) -> Iterator[Sample]:
+    asked: dict[str, list[Row]] = {}
+    for row in read(SOURCE.found(path / "qaps.csv")):
+        asked.setdefault(row.get("document_id", str), []).append(row)
+    summaries = {}
+    if of == "summary":
+        summaries = {r.get("document_id", str): r.get("summary", str) for r in read(SOURCE.found(path / _SUMMARIES))}
+    for row in read(SOURCE.found(path / "documents.csv")):
+        id = row.get("document_id", str)
+        if row.get("set", str) != split:
+            continue
+        if of == "summary" and id not in summaries:
+            raise row.wrong("document_id", f"{id} has no summary in {_SUMMARIES}")
+        text = summaries[id] if of == "summary" else _story(SOURCE.found(path / "tmp" / f"{id}.content"))
+        questions = [
+            Question(
+                f"{id}/{at}",
+                qa.get("question", str),
+                (qa.get("answer1", str), qa.get("answer2", str)),
+                row.get("kind", str),
+            )
+            for at, qa in enumerate(asked.get(id, []))
+        ]
+        yield document(id, text, questions)
+
+
+def _story(file: Path) -> str:
+    """Old texts of Project Gutenberg and film scripts are not all UTF-8; Latin-1 reads any bytes."""
+    content = file.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")

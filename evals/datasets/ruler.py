@@ -1,0 +1,120 @@
+"""RULER (Hsieh et al. 2024): synthetic questions over texts of any length, generated here, or read from files."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import overload
+
+from ...stores.errors import BadInput
+from ...stores.records import Session
+from . import documents
+from .records import DataSet, Question, Sample
+from .rows import Row, read
+from .ruler_tasks import TASKS, Made, Task, over
+from .sources import Source
+
+SOURCE = Source(
+    title="RULER",
+    address="https://github.com/NVIDIA/RULER",
+    files=("a file of rows with context, question and outputs",),
+    licence="Apache 2.0 (the original); what is generated here needs none",
+    paper="arXiv:2404.06654",
+)
+SHORTEST = 2000
+
+
+def load(
+    path: Path | None = None,
+    *,
+    tokens: int = 4000,
+    count: int = 1,
+    tasks: Sequence[str] = tuple(TASKS),
+    sessions: int = 1,
+    seed: int = 0,
+    paragraphs: DataSet | None = None,
+) -> DataSet:
+    """Without a path, `count` samples of each of the `tasks`, made when they are asked for.
+
+    Each is a text of `tokens` tokens (`count_tokens_approximately`, within 2 %) in one session, or cut into so many
+    `sessions`, with one question: the category is the task, `metadata["family"]` its family, evidence the sentences that
+    the answer stands on (none for the aggregation tasks, which stand on the whole text). The same seed gives the same
+    samples on every machine. The task `qa` asks about invented people, or, with `paragraphs` (such as
+    `load("hotpotqa", path)`), that data set's questions over its paragraphs, filled up with invented ones. With a path, rows of `context`, `question`, `outputs`, as GAM's evaluation reads them.
+
+    The tasks and their sizes are RULER's. The haystack is text of a small grammar, not essays, and words are made up.
+    """
+    if path is not None:
+        rows = (_asked(row) for row in read(path))
+        return DataSet("ruler", "document", documents.arranged("ruler", rows), SOURCE)
+    unknown = [task for task in tasks if task not in TASKS]
+    if unknown or not tasks:
+        raise BadInput(f"RULER has no tasks {', '.join(unknown) or '(none given)'}; it has: {', '.join(TASKS)}.")
+    if tokens < SHORTEST or count < 1 or sessions < 1:
+        raise BadInput(
+            f"RULER takes tokens of {SHORTEST} or more, count and sessions of 1 or more; "
+            f"got tokens={tokens}, count={count}, sessions={sessions}."
+        )
+    names = list(tasks)
+    makers = {name: TASKS[name] for name in names}
+    if paragraphs is not None:
+        makers["qa"] = (TASKS["qa"][0], over(paragraphs))
+
+    def made(at: int) -> Sample:
+        task = names[at % len(names)]
+        return _sample(task, *makers[task], at // len(names), tokens, sessions, seed)
+
+    return DataSet("ruler", "document", Generated(len(names) * count, made), SOURCE)
+
+
+class Generated(Sequence[Sample]):
+    """Samples that are made anew each time they are asked for, so that none stays in memory."""
+
+    def __init__(self, count: int, made: Callable[[int], Sample]) -> None:
+        self._places: Sequence[int] = range(count)
+        self._made = made
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> Sample: ...
+    @overload
+    def __getitem__(self, at: slice) -> Generated: ...
+
+    def __getitem__(self, at: int | slice) -> Sample | Generated:
+        if isinstance(at, slice):
+            part = Generated(0, self._made)
+            part._places = self._places[at]
+            return part
+        return self._made(self._places[at])
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self._made(place) for place in self._places)
+
+
+def _sample(task: str, family: str, make: Task, number: int, tokens: int, sessions: int, seed: int) -> Sample:
+    # A text as seed is hashed by SHA-512: the same on every machine, unlike a tuple.
+    made = make(random.Random(f"{seed}/{task}/{number}/{tokens}"), tokens)
+    name = f"{task}-{tokens}-{seed}-{number}"
+    metadata = {"family": family, "tokens": tokens, "seed": seed, "match": "all" if made.all_needed else "any"}
+    question = Question(name, made.question, made.answers, task, made.evidence, metadata)
+    return Sample(name, tuple(_cut(made, sessions)), (question,))
+
+
+def _cut(made: Made, sessions: int) -> Iterator[Session]:
+    """Sessions of about as many paragraphs each; joined, they are the whole text."""
+    each = -(-len(made.parts) // sessions)
+    for number, start in enumerate(range(0, len(made.parts), each), start=1):
+        yield Session(text=made.joint.join(made.parts[start : start + each]), id=f"part-{number:03}")
+
+
+def _asked(row: Row) -> documents.Asked:
+    asked = documents.asked(row, row.file.stem, row.file.stem, input="question", answers="outputs")
+    question = asked.question
+    match = "any" if row.file.stem.startswith("qa") else "all"
+    example = row.get("example", str, "")
+    text = f"{question.text}\n\nHere is the example:\n{example}" if example.strip() else question.text
+    made = Question(question.id, text, question.answers, question.category, (), {"match": match})
+    return documents.Asked(asked.text, made)

@@ -1,0 +1,205 @@
+"""The card's report: Markdown tables of scores, of what it took, of what went wrong, and of what is only quoted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .card import REPORT, SCORES, config, write_json
+from .presets import PRESETS
+from .scores import MEANING, PLAIN
+from .summary import ALL, summary
+
+
+def finish(folder: Path) -> dict[str, Any]:
+    """Write scores.json and report.md from what lies in the card; gives the summary. May be repeated at any time."""
+    made = summary(folder)
+    write_json(folder / SCORES, made)
+    (folder / REPORT).write_text(report(folder, made), encoding="utf-8")
+    return made
+
+
+def report(folder: Path, made: Mapping[str, Any]) -> str:
+    """The whole of it."""
+    told = config(folder)
+    parts = [
+        f"# {told['data']['title']}: bench card",
+        _run(told, made),
+        *_wrong(made),
+        "## Scores",
+        "Means in percent ± one standard error of the mean over questions (tokens as they are), then n. A question"
+        " without gold evidence, and one that ended in an error, has no score.",
+        *_scores(told, made),
+        "## What it took",
+        *_costs(made),
+        *_quoted(told),
+        "## Metrics",
+        "\n".join(f"- `{name}`: {MEANING[name]}" for name in _metrics(told, made)),
+        "## How it was run",
+        _how(told),
+    ]
+    pictures = sorted(path.name for path in (folder / "plots").glob("*.png"))
+    if pictures:
+        parts += ["## Plots", "\n\n".join(f"![{name[:-4]}](plots/{name})" for name in pictures)]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the first column to the left, the others to the right."""
+    lines = [_row(head), _row(["---", *["---:"] * (len(head) - 1)]), *map(_row, rows)]
+    return "\n".join(lines)
+
+
+def shown(metric: str, value: Mapping[str, Any] | None) -> str:
+    """`83.2 ± 1.1`; `–` for what was not measured."""
+    if value is None:
+        return "–"
+    scale = 1 if metric in PLAIN else 100
+    error = "" if value["se"] is None else f" ± {scale * value['se']:.1f}"
+    return f"{scale * value['mean']:.1f}{error}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(' '.join(str(cell).split()).replace('|', '/') for cell in cells)} |"
+
+
+def _run(told: Mapping[str, Any], made: Mapping[str, Any]) -> str:
+    data = told["data"]
+    models = ", ".join(f"{name} {model}" for name, model in told["models"].items())
+    whole = (
+        ""
+        if made["answered"] == made["questions"]
+        else f" **Only {made['answered']} of {made['questions']} are answered.**"
+    )
+    asked = f"{data['questions']:,} questions on {data['samples']:,} samples of {data['sessions']:,} sessions"
+    return (
+        f"{asked}, {len(told['setups'])} setups, {told['made'][:10]}."
+        f" Models: {models or 'none; rules answer every step'}."
+        f" {'' if 'reader' in told['models'] else 'Nobody reads the contexts, so there are metrics of evidence only.'}{whole}"
+    )
+
+
+def _wrong(made: Mapping[str, Any]) -> list[str]:
+    """What has no answer, and what was answered with something amiss."""
+    parts = []
+    if made["errors"]:
+        rows = [[one["step"], one["error"], str(one["n"]), one["message"][:160]] for one in made["errors"]]
+        parts += ["## Errors", "These questions have no answer and no score; the same command asks them again."]
+        parts.append(table(["step", "error", "questions", "such as"], rows))
+    rows = [
+        [name, str(one["unjudged"]), str(one["notes"])]
+        for name, one in made["setups"].items()
+        if one["unjudged"] or one["notes"]
+    ]
+    if rows:
+        parts += ["## Amiss", table(["setup", "answers that the judge failed at", "steps whose model failed"], rows)]
+    return parts
+
+
+def _scores(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+    """One table over all setups, then one by category for each metric of the protocol."""
+    metrics = _metrics(told, made)
+    main = [metric for metric in metrics if metric in told["metrics"]] or metrics
+    rows = []
+    for name, one in made["setups"].items():
+        counts = [values[ALL]["n"] for values in one["scores"].values()]
+        cells = [shown(metric, one["scores"].get(metric, {}).get(ALL)) for metric in metrics]
+        n = f"{min(counts)}–{max(counts)}" if counts and min(counts) < max(counts) else str(max(counts, default=0))
+        rows.append([name, *cells, n])
+    parts = [table(["setup", *metrics, "n"], rows)]
+    for metric in main:
+        by = {name: one["scores"].get(metric, {}) for name, one in made["setups"].items()}
+        categories = list(dict.fromkeys(category for values in by.values() for category in values))
+        if metric in PLAIN or len(categories) < 2:
+            continue
+        counts = [max(values[c]["n"] for values in by.values() if c in values) for c in categories]
+        head = [metric, *(f"{category} ({n})" for category, n in zip(categories, counts, strict=True))]
+        parts.append(
+            table(head, [[name, *(shown(metric, values.get(c)) for c in categories)] for name, values in by.items()])
+        )
+    return parts
+
+
+def _metrics(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+    """Those that were measured, the protocol's own first."""
+    measured = {metric for one in made["setups"].values() for metric in one["scores"]}
+    return [name for name in dict.fromkeys([*told["metrics"], *MEANING]) if name in measured]
+
+
+def _costs(made: Mapping[str, Any]) -> list[str]:
+    offline, online = [], []
+    for name, one in made["setups"].items():
+        before, asked = one["offline"], one["online"]
+        # What a stop interrupted has cost more than was counted after it.
+        least = "≥ " if before["resumed"] else ""
+        spent = f"{least}{before['calls']:,.0f}", f"{least}{_tokens(before)}"
+        offline.append([name, f"{least}{before['seconds']:.1f}", *spent, f"{least}{_money(before['dollars'])}"])
+        if asked:
+            parts = [asked[part] for part in ("system", "reader", "judge")]
+            online.append(
+                [
+                    name,
+                    f"{asked['seconds']:.3f}",
+                    f"{asked['seconds_p50']:.3f}",
+                    f"{asked['seconds_p95']:.3f}",
+                    f"{asked['reader_seconds']:.3f}",
+                    *(f"{part['calls']:.1f}, {_tokens(part)}" for part in parts),
+                    _money(asked["dollars"]),
+                ]
+            )
+    return [
+        "Offline, to take all samples in; setups that share what was taken in show the same:",
+        table(["setup", "seconds", "model calls", "tokens in + out", "$"], offline),
+        "Online, a question; calls and tokens in + out of each; dollars for all questions:",
+        table(["setup", "seconds", "p50", "p95", "reader s", "system", "reader", "judge", "$"], online),
+    ]
+
+
+def _tokens(usage: Mapping[str, Any]) -> str:
+    return f"{usage['prompt_tokens']:,.0f} + {usage['completion_tokens']:,.0f}"
+
+
+def _money(dollars: float | None) -> str:
+    return "not priced" if dollars is None else f"{dollars:.2f}"
+
+
+def _quoted(told: Mapping[str, Any]) -> list[str]:
+    """Figures of the papers for this data, marked as what they are."""
+    rows = [
+        [one.system, one.metric, one.value, one.source]
+        for preset in PRESETS.values()
+        for one in preset.quoted
+        if one.data == told["data"]["name"]
+    ]
+    parts = []
+    if rows:
+        parts += [
+            "## Quoted, not run",
+            "These stand in the papers. They were not run here: other models, prompts and perhaps other questions.",
+            table(["system", "metric", "value", "source"], rows),
+        ]
+    if differs := PRESETS[told["preset"]].differs if told["preset"] in PRESETS else ():
+        own = PRESETS[told["preset"]]
+        reader = f" Its reader: {own.reader}." if own.reader else ""
+        parts += [
+            f"## The protocol `{own.name}`",
+            f"{own.about} ({own.source}).{reader} What differs here: {'; '.join(differs)}.",
+        ]
+    return parts
+
+
+def _how(told: Mapping[str, Any]) -> str:
+    data, git = told["data"], told["git"]
+    seed = "none, questions in order" if told["seed"] is None else told["seed"]
+    commit = f"{git['commit']}{' with changes' if git['changed'] else ''}" if git else "no checkout"
+    lines = [
+        f"command: `{' '.join(told['command'])}`",
+        f"data: {data['title']} ({data['licence']}), file `{data['file'] or '(made here)'}`, sha256 {data['sha256'] or '–'};"
+        f" sessions {data['sessions_sha256'][:16]}, questions {data['questions_sha256'][:16]}",
+        f"preset: {told['preset'] or 'none'}; seed: {seed}; questions at once: {told['concurrency']}",
+        f"jitmem {told['jitmem']['version']}, package sha256 {told['jitmem']['sha256'][:16]}, commit {commit}",
+        f"Python {told['python']} on {told['platform']}",
+        f"packages: {', '.join(f'{name} {version}' for name, version in told['packages'].items())}",
+    ]
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,77 @@
+"""Every score of one answer, by name: those that apply to the question, its data set and what was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .datasets.records import Question
+from .metrics.evidence import context_tokens, evidence_precision, evidence_recall, holds_gold, page_recall
+from .metrics.text import bleu1, exact_match, locomo_f1, rouge_l, substring_match, token_f1
+from .systems.answer import Answer, Mark
+
+TOP_PAGES = 5
+ABSTAINS = "adversarial"
+"""The category of questions that have no answer; means are told with and without it, as papers leave it out."""
+
+MEANING: Mapping[str, str] = {
+    "evidence_recall": "share of the gold texts that stand word for word in the context",
+    "page_recall": f"share of the gold pages among the first {TOP_PAGES} that the system would read",
+    "evidence_precision": "share of the context's characters that lie in passages with gold evidence (longer passages score higher)",
+    "citation_correctness": "share of the passages that the reader names which hold gold evidence",
+    "context_tokens": "length of the context, 4 characters a token",
+    "f1": "token F1 of SQuAD",
+    "locomo_f1": "token F1 of LoCoMo: stemmed, by category",
+    "bleu1": "BLEU-1",
+    "exact_match": "equal after SQuAD's normalisation",
+    "substring_match": "a right answer stands in the given one; where several are asked for, the share of them",
+    "rouge_l": "ROUGE-L",
+    "judge": "a language model says that the answer is right",
+}
+PLAIN = ("context_tokens",)
+"""Amounts, not shares: never shown as percent."""
+
+
+def scored(kind: str, question: Question, answer: Answer) -> dict[str, float]:
+    """By name; what cannot be said of this question (no gold, no reader, nothing cited) is not in it."""
+    made: dict[str, float | None] = {"context_tokens": float(context_tokens(answer.context)) if answer.context else 0.0}
+    gold = question.evidence
+    if kind == "paragraphs":
+        made["page_recall"] = page_recall(gold, answer.sources[:TOP_PAGES])
+    else:
+        made["evidence_recall"] = evidence_recall(gold, answer.context)
+    made["evidence_precision"] = _precision(kind, gold, answer.marks)
+    made["citation_correctness"] = _correct(kind, gold, answer)
+    if answer.text is not None and question.answers:
+        made |= _texts(question, answer.text)
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def _texts(question: Question, text: str) -> dict[str, float | None]:
+    answers, number = question.answers, question.metadata.get("number")
+    found = substring_match(text, answers, all_needed=question.all_needed)
+    if question.all_needed:  # the others compare with one answer of several
+        return {"substring_match": found}
+    return {
+        "f1": token_f1(text, answers),
+        "locomo_f1": locomo_f1(text, question.answer, number) if isinstance(number, int) else None,
+        "bleu1": bleu1(text, answers),
+        "exact_match": exact_match(text, answers),
+        "substring_match": found,
+        "rouge_l": rouge_l(text, answers),
+    }
+
+
+def _precision(kind: str, gold: Sequence[str], marks: Sequence[Mark]) -> float | None:
+    if kind != "paragraphs":
+        return evidence_precision(gold, [mark.text for mark in marks])
+    total = sum(len(mark.text) for mark in marks)
+    return sum(len(mark.text) for mark in marks if mark.source in gold) / total if gold and total else None
+
+
+def _correct(kind: str, gold: Sequence[str], answer: Answer) -> float | None:
+    """None where nothing is cited: an answer without a citation is not a wrong one."""
+    cited = answer.citations
+    if not gold or not cited:
+        return None
+    right = [mark.source in gold if kind == "paragraphs" else holds_gold(mark.text, gold) for mark in cited]
+    return sum(right) / len(right)

@@ -1,0 +1,58 @@
+"""`python -m jitmem.evals.small`: evidence recall on small data of our own against the baseline; 1 where it dropped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...cli.output import progress, say, say_rows
+from ...stores.errors import JitmemError
+from .gate import BASELINE, Verdict, baseline, judged, measured, write
+
+
+def main(
+    tools: Annotated[str, typer.Option(help="Only these searches, to see the gate fail: vector.")] = "",
+    baseline_is: Annotated[bool, typer.Option("--write", help="Write what is measured as the new baseline.")] = False,
+) -> None:
+    """Fails (1) when evidence recall is below the baseline by more than its noise; 2 when it cannot be told."""
+    started = time.perf_counter()
+    try:
+        before = {} if baseline_is else baseline()
+        with progress("Asking", "questions") as tell:
+            now = measured([name.strip() for name in tools.split(",") if name.strip()], tell)
+        if baseline_is:
+            write(now, Path(__file__).with_name(BASELINE))
+            say(f"Wrote {BASELINE}: {sum(map(len, now.values()))} results.")
+            return
+        verdicts = judged(now, before)
+    except JitmemError as error:
+        print(f"jitmem.evals.small: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    say_rows(("setup", "questions", "before", "now", "95 % interval of the difference", ""), map(_row, verdicts))
+    lost = sum(one.lost for one in verdicts)
+    say(
+        f"{f'Evidence recall dropped in {lost} of {len(verdicts)} setups' if lost else 'Nothing lost'}, in {time.perf_counter() - started:.1f} s."
+    )
+    if lost:
+        raise typer.Exit(1)
+
+
+def _row(one: Verdict) -> tuple[str, ...]:
+    told = one.difference
+    interval = f"{100 * told.low:+.1f} to {100 * told.high:+.1f}"
+    return (
+        one.setup,
+        str(told.n),
+        f"{100 * told.a:.1f} %",
+        f"{100 * told.b:.1f} %",
+        interval,
+        "LOST" if one.lost else "",
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,80 @@
+"""A history as other systems take it: sessions as lines under a date, lines packed into chunks of a fixed size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ...stores.records import Session
+from ...stores.times import parse_time, show
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Words of one session, under its date and title."""
+
+    source: str
+    text: str
+
+
+def lines(session: Session) -> list[str]:
+    """What was said, a turn each, or the paragraphs of a text; nothing is left out and nothing altered."""
+    if session.turns is not None:
+        return [f"{speaker}: {text}" for speaker, text in session.turns]
+    if session.messages is not None:
+        return [f"{message.type}: {message.text}" for message in session.messages]
+    return [line for line in (session.text or "").split("\n") if line.strip()]
+
+
+def head(session: Session) -> str:
+    """`# 8 May 2023 13:56, title`; "" for a session of which neither is known."""
+    said = [show(parse_time(session.time)), str(session.metadata.get("title") or "")]
+    told = ", ".join(part for part in said if part)
+    return f"# {told}" if told else ""
+
+
+def name(session: Session, at: int) -> str:
+    """The session's id, or its place in the history for one without."""
+    return session.id or f"session {at}"
+
+
+def whole(sessions: Iterable[Session]) -> list[Chunk]:
+    """A chunk a session."""
+    return [Chunk(name(one, at), _under(head(one), lines(one))) for at, one in enumerate(sessions)]
+
+
+def chunks(sessions: Iterable[Session], size: int) -> list[Chunk]:
+    """At most `size` tokens each (4 characters a token), cut between lines; a longer line is cut at a space."""
+    room = 4 * size
+    made: list[Chunk] = []
+    for at, session in enumerate(sessions):
+        title = head(session)
+        for packed in _packed(lines(session), max(80, room - len(title) - 1)):
+            made.append(Chunk(name(session, at), _under(title, packed)))
+    return made
+
+
+def _packed(parts: Sequence[str], room: int) -> Iterator[list[str]]:
+    kept: list[str] = []
+    used = 0
+    for part in (piece for line in parts for piece in _pieces(line, room)):
+        if kept and used + len(part) + 1 > room:
+            yield kept
+            kept, used = [], 0
+        kept.append(part)
+        used += len(part) + 1
+    if kept:
+        yield kept
+
+
+def _pieces(line: str, room: int) -> Iterator[str]:
+    while len(line) > room:
+        at = line.rfind(" ", 1, room)
+        at = at if at > 0 else room
+        yield line[:at]
+        line = line[at:].lstrip(" ")
+    yield line
+
+
+def _under(title: str, parts: Sequence[str]) -> str:
+    return "\n".join([title, *parts] if title else parts)

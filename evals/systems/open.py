@@ -1,0 +1,60 @@
+"""What a system is opened with: a folder of its own, and the models that it may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models import BaseChatModel
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Who thinks: names such as `openai:gpt-4.1-mini`, or models. `reader` answers from a context, `judge` says
+    whether an answer is right; without them there are neither answers nor judgements."""
+
+    model: str | BaseChatModel | None = None
+    memorizer_model: str | BaseChatModel | None = None
+    researcher_model: str | BaseChatModel | None = None
+    embeddings: str | Embeddings | None = None
+    reader: str | BaseChatModel | None = None
+    judge: str | BaseChatModel | None = None
+    base_url: str | None = None
+    timeout_s: float = 120.0
+
+    @property
+    def wait(self) -> bool:
+        """Whether any question waits for a model elsewhere, so that several are better asked at once."""
+        return any(one is not None for one in (self.model, self.researcher_model, self.reader, self.judge))
+
+    def names(self) -> dict[str, Any]:
+        """For a report: who thinks, by name."""
+        kept = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
+        return {name: named(getattr(self, name)) for name in kept if getattr(self, name) is not None}
+
+    def memory(self) -> Mapping[str, Any]:
+        """For `Memory.open`."""
+        kept = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s")
+        return {name: getattr(self, name) for name in kept if getattr(self, name) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """`folder` is empty, or holds what a stopped run of the same setup has left there."""
+
+    folder: Path
+    models: Models
+
+
+def named(model: Any) -> str:
+    """`openai:gpt-4.1-mini`, or the name that a model object goes by."""
+    if isinstance(model, str):
+        return model
+    for name in ("model_name", "model"):
+        if isinstance(found := getattr(model, name, None), str):
+            return f"{type(model).__name__}:{found}"
+    return type(model).__name__
