@@ -23,7 +23,7 @@ from . import forks
 from .connection import Database
 from .embeddings import EmbeddingStore
 from .errors import JitmemError, StoreFull
-from .forget import newest_erasure
+from .forgetting.forget import newest_erasure
 from .owner_only import close_to_others, make_folder
 from .unused import blank
 from .vectors import BATCH, ExactVectors, Scan
@@ -68,6 +68,7 @@ class ChromaVectors:
         self._client = client
         self._fed_some = fed  # told after each batch, while nobody else is at work
         self._lock = at_work
+        self._tidied = False
         self._read = self._count = 0
         self._known: frozenset[int] = frozenset()
         self._dimension: int | None = None
@@ -349,10 +350,10 @@ class ChromaFolder:
         close_to_others(self._folder)
 
 
-def _chroma_errors() -> tuple[type[Exception], ...]:
-    """That Chroma raises; none where it was never imported."""
+def _errors() -> tuple[type[Exception], ...]:
+    """By which Chroma fails: its own, where it was imported, and those of the disk."""
     errors = sys.modules.get("chromadb.errors")
-    return (errors.ChromaError,) if errors else ()
+    return (StoreFull, OSError, errors.ChromaError) if errors else (StoreFull, OSError)
 
 
 class OwnedChroma:
@@ -390,7 +391,7 @@ class OwnedChroma:
                     answer = what(owned)
                     self._failed = False
                     return answer
-        except (StoreFull, OSError, *_chroma_errors()) as error:
+        except _errors() as error:
             if not self._failed:
                 _log.warning("Chroma cannot work, so vectors are compared one by one until it can: %s", error)
             self._failed = True

@@ -26,7 +26,7 @@ from .errors import (
     StoreReadOnly,
 )
 from .owner_only import make_folder
-from .readback import DOCTOR
+from .repair.readback import DOCTOR
 
 FILE_NAME = "truth.sqlite3"
 APPLICATION_ID = 0x6A69746D  # "jitm"

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .analyzer import stems
-from .choose import Chosen
 from .errors import UnknownRecord
-from .forget import forget_in, record_in
-from .gone import RETENTION
+from .forgetting.choose import Chosen
+from .forgetting.forget import forget_in, record_in
+from .forgetting.gone import RETENTION
 from .ids import new_id
 from .namespace import Namespace, one_of
-from .readback import read_back
 from .records import Edit, MemoryItem, Outcome, Page
+from .repair.readback import read_back
 from .sketch import sketch
 from .times import show
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .analyzer import ANALYZER
-from .choose import Chosen
 from .errors import SessionConflict, UnknownRecord
-from .forget import forget_in, record_in
-from .gone import RETENTION
+from .forgetting.choose import Chosen
+from .forgetting.forget import forget_in, record_in
+from .forgetting.gone import RETENTION
 from .ids import new_id
 from .namespace import Namespace
-from .readback import read_back
+from .repair.readback import read_back
 from .times import clock, order_key
 
 

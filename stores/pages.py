@@ -12,8 +12,8 @@ from typing import Any
 from .analyzer import ANALYZER
 from .errors import UnknownRecord
 from .namespace import Namespace, one_of
-from .readback import checked, read_back
 from .records import Page
+from .repair.readback import checked, read_back
 from .times import Span, order_key
 
 _PAGE = """

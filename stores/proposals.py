@@ -10,8 +10,8 @@ from typing import Any
 
 from .errors import BadInput, UnknownRecord
 from .items import Items
-from .readback import read_back
 from .records import Edit, Outcome, Proposal
+from .repair.readback import read_back
 
 _PROPOSAL = "SELECT n, edit, reason, at, decision FROM proposal"
 

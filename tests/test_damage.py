@@ -18,8 +18,8 @@ from damaged import NAMESPACES, copy, fill, flips, page_texts, tables, without_v
 
 from jitmem import BadInput, JitmemError, Memory, MemoryNotFound, NotOurStore, Session, StoreDamaged, StoreFull
 from jitmem.doctor import examine, salvage
-from jitmem.stores.btree import Pages
 from jitmem.stores.connection import FILE_NAME
+from jitmem.stores.repair.btree import Pages
 
 FLIPS = int(os.environ.get("JITMEM_FLIPS", "30"))
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from jitmem import BadInput, Memory, Receipt, Session, UnknownRecord
-from jitmem.stores.needles import Finder, Needles
+from jitmem.stores.forgetting.needles import Finder, Needles
 
 Start = Callable[..., "Popen[str]"]
 SAFE = "The code of the safe is Xylophon-Quartz-7788."
@@ -357,8 +357,8 @@ def test_the_files_of_an_index_that_was_taken_away_are_held_by_nobody(folder: Pa
 DIES = """
 import os, signal, sys
 from jitmem import Memory
-from jitmem.stores import choose
-from jitmem.stores.forget import forget
+from jitmem.stores.forgetting import choose
+from jitmem.stores.forgetting.forget import forget
 memory = Memory.open(sys.argv[1], namespace="ana")
 memory.recall("safe")
 forget(memory._parts.archive.pages.namespace, choose.pages([sys.argv[2]]))

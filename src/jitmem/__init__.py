@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         StoreReadOnly,
         UnknownRecord,
     )
-    from .stores.receipts import KeptItem, Receipt, Scan
+    from .stores.forgetting.receipts import KeptItem, Receipt, Scan
     from .stores.records import (
         Citation,
         Edit,
@@ -104,7 +104,7 @@ _HOME = {
     **dict.fromkeys(("Estimate", "Research"), "results"),
     "MemorizeOptions": "nodes.options",
     "ResearchOptions": "graphs.options",
-    **dict.fromkeys(("KeptItem", "Receipt", "Scan"), "stores.receipts"),
+    **dict.fromkeys(("KeptItem", "Receipt", "Scan"), "stores.forgetting.receipts"),
     **dict.fromkeys(
         (
             "Citation",

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .stores.checks.finding import SEVERITIES, Finding
 from .stores.connection import FILE_NAME
 from .stores.errors import StoreDamaged
-from .stores.saved import Salvaged
+from .stores.repair.checks.finding import SEVERITIES, Finding
+from .stores.repair.saved import Salvaged
 
 if TYPE_CHECKING:
-    from .stores.checks.finding import Look
+    from .stores.repair.checks.finding import Look
 
 __all__ = ["Finding", "Report", "Salvaged", "examine", "repair", "salvage"]
 
@@ -63,7 +63,7 @@ def examine(path: str | os.PathLike[str], *, progress: Progress | None = None) -
 
     `MemoryNotFound`; `NotOurStore` for what is none of ours; `StoreIsNewer`.
     """
-    from .stores.checks.file import SALVAGE, opened
+    from .stores.repair.checks.file import SALVAGE, opened
 
     folder, started = Path(path), time.perf_counter()
     try:
@@ -86,7 +86,7 @@ def repair(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
     The text of pages and what items say is never written. Where more than indexes is damaged, only permissions are
     set right: `salvage` comes first. Errors as for `examine`, and `StoreReadOnly`.
     """
-    from .stores.mend import mend
+    from .stores.repair.mend import mend
 
     done: list[str] = []
     report = examine(path, progress=progress)
@@ -107,13 +107,13 @@ def salvage(
     memorized again. `BadInput` if `into` is not empty or the memory is written meanwhile; `MemoryNotFound`;
     `NotOurStore` where nothing of a memory is to be found.
     """
-    from .stores.salvage import salvage as salvaged
+    from .stores.repair.salvage import salvage as salvaged
 
     return salvaged(Path(path), Path(into), _fill, progress)
 
 
 def _checked(look: Look, tell: Progress) -> tuple[list[Finding], dict[str, int]]:
-    from .stores.checks import file
+    from .stores.repair.checks import file
 
     findings: list[Finding] = []
     findings += [*_run(look, file.permissions), *_run(look, file.integrity)]
@@ -136,7 +136,7 @@ def _checked(look: Look, tell: Progress) -> tuple[list[Finding], dict[str, int]]
 
 def _checks(look: Look) -> Sequence[Check]:
     """All but those of the file itself; an older memory lacks tables that some of them read."""
-    from .stores.checks import file, indexes, items, sensitive, sessions
+    from .stores.repair.checks import file, indexes, items, sensitive, sessions
 
     checks: list[Check] = [file.schema_version, file.readable]
     if "erasure" in look.tables:
@@ -150,7 +150,7 @@ def _checks(look: Look) -> Sequence[Check]:
 
 def _run(look: Look, check: Check) -> list[Finding]:
     """What a check found; one that meets damage says how far it came."""
-    from .stores.checks.file import SALVAGE
+    from .stores.repair.checks.file import SALVAGE
 
     findings: list[Finding] = []
     try:
@@ -182,7 +182,7 @@ def _counts(look: Look) -> dict[str, int]:
 
 def _survey(folder: Path) -> Salvaged | None:
     from .stores.errors import JitmemError
-    from .stores.salvage import survey
+    from .stores.repair.salvage import survey
 
     try:
         return survey(folder, _fill)
@@ -191,8 +191,8 @@ def _survey(folder: Path) -> Salvaged | None:
 
 
 def _salvageable(found: Salvaged) -> Finding:
-    from .stores.checks.file import SALVAGE
-    from .stores.checks.finding import many, some
+    from .stores.repair.checks.file import SALVAGE
+    from .stores.repair.checks.finding import many, some
 
     lost = [*found.lost_pages, *found.lost_sessions, *found.lost_items]
     kept = f"{many(found.pages, 'page')} and {many(found.items, 'item')}"

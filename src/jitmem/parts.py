@@ -23,8 +23,8 @@ from .stores.archive import Archive
 from .stores.chroma import ChromaFolder, OwnedChroma
 from .stores.connection import Database
 from .stores.embeddings import ITEMS, EmbeddingStore, model_name
-from .stores.erase import Eraser
 from .stores.errors import BadInput
+from .stores.forgetting.erase import Eraser
 from .stores.fusion import item_weights, weights
 from .stores.hashing import HashedEmbeddings
 from .stores.item_index import ItemIndex

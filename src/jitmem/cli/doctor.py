@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..stores.checks.finding import MOST_IDS
 from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
+from ..stores.repair.checks.finding import MOST_IDS
 from .output import count, progress, say, say_json
 from .where import BAD_INPUT, FAILED, Where, complain, folder_command
 

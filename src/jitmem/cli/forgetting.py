@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..stores.errors import BadInput
-from ..stores.receipts import Receipt
+from ..stores.forgetting.receipts import Receipt
 from .output import count, say, say_json, say_rows
 from .where import FAILED, Where, command
 

@@ -225,7 +225,11 @@ def _last_history(prompt: str) -> str:
 
 def _after(label: str, prompt: str) -> str:
     """What follows a label: the rest of its line, or the block on the lines after it."""
-    found = re.search(rf"^{re.escape(label)}[ \t]*(?:\n?<(?:history|question)>\n(.*?)\n</(?:history|question)>|(.*))", prompt, re.M | re.S)
+    found = re.search(
+        rf"^{re.escape(label)}[ \t]*(?:\n?<(?:history|question)>\n(.*?)\n</(?:history|question)>|(.*))",
+        prompt,
+        re.M | re.S,
+    )
     if not found:
         return ""
     if found[1] is not None:

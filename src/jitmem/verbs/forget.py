@@ -9,15 +9,15 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from ..stores.errors import BadInput
-from ..stores.receipts import OUT_OF_REACH, Receipt, Scan
+from ..stores.forgetting.receipts import OUT_OF_REACH, Receipt, Scan
 from ..stores.times import clock, order_key, parse_time
 from .opened import Opened
 
 if TYPE_CHECKING:
-    from ..stores.choose import Choice
-    from ..stores.erase import Erased
-    from ..stores.gone import Gone
-    from ..stores.retention import Age
+    from ..stores.forgetting.choose import Choice
+    from ..stores.forgetting.erase import Erased
+    from ..stores.forgetting.gone import Gone
+    from ..stores.forgetting.retention import Age
 
 Ids = str | Iterable[str]
 _SELECTORS = "page_id, session_id, item_id, after and/or before, query, or everything=True"
@@ -48,7 +48,7 @@ class Forgetting(Opened):
         somebody else still reads the old files: `sweep()` tries again. See docs/forgetting.md. `UnknownRecord` for an
         id that this namespace does not hold, `BadInput` for no way of saying what, or several; nothing is changed then.
         """
-        from ..stores.forget import forget, rehearse
+        from ..stores.forgetting.forget import forget, rehearse
 
         choice = _choice(
             {
@@ -73,9 +73,9 @@ class Forgetting(Opened):
 
     def sweep(self, *, all_namespaces: bool = False) -> Receipt:
         """Erase what is older than its rule, here or in `all_namespaces` of the folder, and finish what is pending."""
-        from ..stores.choose import expired_of
-        from ..stores.forget import forget_in, record_in
-        from ..stores.gone import RETENTION
+        from ..stores.forgetting.choose import expired_of
+        from ..stores.forgetting.forget import forget_in, record_in
+        from ..stores.forgetting.gone import RETENTION
 
         self._check_forgets()
         everything, erasures = [], []
@@ -104,7 +104,7 @@ class Forgetting(Opened):
         from everybody it is shared with, and erased by `sweep`. A page is as old as this memory's knowledge of its
         session, an item as its newest version. A rule is about its kind alone: items outlive the pages they come from.
         """
-        from ..stores.choose import PAGE
+        from ..stores.forgetting.choose import PAGE
 
         ages = {PAGE: pages, "core": core, "semantic": semantic, "episodic": episodic}
         self._check_forgets()
@@ -117,7 +117,7 @@ class Forgetting(Opened):
 
     def retention(self) -> dict[str, timedelta]:
         """How long what is kept, by the names that `retain` has; what is not there is kept always."""
-        from ..stores.choose import PAGE
+        from ..stores.forgetting.choose import PAGE
 
         return {"pages" if kind == PAGE else kind: age for kind, age in self._retention().rules().items()}
 
@@ -128,7 +128,7 @@ class Forgetting(Opened):
     # ------------------------------------------------------------------------------------------------------
 
     def _retention(self) -> Any:
-        from ..stores.retention import Retention
+        from ..stores.forgetting.retention import Retention
 
         return Retention(self._parts.archive.pages.namespace)
 
@@ -165,8 +165,8 @@ class Forgetting(Opened):
 
 def _choice(selectors: Mapping[str, Any]) -> Choice | None:
     """What one selector means, None for everything; `BadInput` for none or several, and for what cannot be meant."""
-    from ..stores import choose
     from ..stores.analyzer import stems
+    from ..stores.forgetting import choose
 
     given = {name: value for name, value in selectors.items() if value is not None}
     if len(given) != 1:

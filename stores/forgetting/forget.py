@@ -7,11 +7,11 @@ import json
 import sqlite3
 from datetime import UTC, datetime
 
+from ..connection import Database
+from ..namespace import Namespace
 from .choose import Choice, Chosen
-from .connection import Database
 from .forget_items import take_item, take_proposals, take_versions
 from .gone import PERSON, Gone
-from .namespace import Namespace
 
 ERASED_VECTORS = "erased:vectors"
 """The mark of the newest erasure that took vectors: what holds vectors and is older is made anew."""

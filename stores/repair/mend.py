@@ -10,13 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..chroma import FOLDER, ChromaFolder
+from ..connection import Database
+from ..embeddings import SUBJECTS, EmbeddingStore
+from ..errors import StoreDamaged
+from ..owner_only import FOLDER_MODE, close_to_others
 from .checks.file import open_to_others
 from .checks.indexes import owned
-from .chroma import FOLDER, ChromaFolder
-from .connection import Database
-from .embeddings import SUBJECTS, EmbeddingStore
-from .errors import StoreDamaged
-from .owner_only import FOLDER_MODE, close_to_others
 from .repairs import (
     Repair,
     complete_log,

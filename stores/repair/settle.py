@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from .embeddings import SUBJECTS
+from ..embeddings import SUBJECTS
 from .repairs import complete_log, drop_orphans, drop_vectors, is_generation, label, models, progress
 from .saved import Salvaged
 from .settle_items import as_json, drop_unreadable, settle_entries, settle_items, settle_namespaces

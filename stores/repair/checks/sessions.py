@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from ..analyzer import ANALYZER
+from ...analyzer import ANALYZER
 from ..repairs import wrong_stems
 from ..settle import content_hash
 from ..settle_passages import bare_stretches

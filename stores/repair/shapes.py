@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..connection import schema
 from .btree import Value
-from .connection import schema
 
 _PYTHON: dict[str, type | tuple[type, ...]] = {"INTEGER": int, "TEXT": str, "REAL": (int, float), "BLOB": bytes}
 

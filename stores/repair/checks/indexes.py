@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ..chroma import FOLDER, OPENED
-from ..embeddings import SUBJECTS, Subject
-from ..forget import ERASED_VECTORS
-from ..owner_only import close_to_others
+from ...chroma import FOLDER, OPENED
+from ...embeddings import SUBJECTS, Subject
+from ...forgetting.forget import ERASED_VECTORS
+from ...owner_only import close_to_others
 from ..repairs import bad_vectors, former_vectors, label, marks_ahead, models
 from .finding import FIX, Finding, Look, many, some
 

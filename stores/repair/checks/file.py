@@ -12,10 +12,10 @@ from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
+from ...connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
+from ...errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
+from ...owner_only import FOLDER_MODE
 from ..btree import MAGIC, Pages
-from ..connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
-from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
-from ..owner_only import FOLDER_MODE
 from ..repairs import DERIVED
 from ..salvage import looks_like_ours
 from ..shapes import shapes

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from ..errors import BadInput
+from ..namespace import Namespace
 from .choose import KEPT
-from .errors import BadInput
-from .namespace import Namespace
 
 Age = timedelta | str
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}

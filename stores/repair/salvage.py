@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from ..connection import APPLICATION_ID, FILE_NAME, Database, schema
+from ..errors import BadInput, JitmemError, MemoryNotFound, NotOurStore
 from .btree import Pages, Record, Value
-from .connection import APPLICATION_ID, FILE_NAME, Database, schema
-from .errors import BadInput, JitmemError, MemoryNotFound, NotOurStore
 from .saved import Salvaged
 from .settle import settle
 from .settle_passages import Fill

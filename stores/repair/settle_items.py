@@ -7,7 +7,7 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
-from .ids import new_id
+from ..ids import new_id
 from .repairs import newest_versions, wrong_sketches
 from .saved import Salvaged
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from .analyzer import ANALYZER, stems
-from .embeddings import ITEMS, PASSAGES, Subject
-from .sketch import sketch
+from ..analyzer import ANALYZER, stems
+from ..embeddings import ITEMS, PASSAGES, Subject
+from ..sketch import sketch
 
 Repair = Callable[[sqlite3.Connection], int]
 

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from . import recalled
-from .analyzer import stems
+from .. import recalled
+from ..analyzer import stems
 from .saved import Salvaged
 
 Fill = Callable[[str], Sequence[tuple[int, int, str | None]]]

@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
+from ..sketch import sketch
 from .choose import Chosen
 from .gone import Gone
-from .sketch import sketch
 
 _ELSEWHERE = "It stands on other pages too. See whether it tells what was forgotten."
 _EARLIER = "What it said last is forgotten; it says again what it said before."

@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 from filelock import FileLock, Timeout
 
-from .connection import FILE_NAME, Database
+from ..connection import FILE_NAME, Database
+from ..migrations import copies
 from .holders import holders, named
-from .migrations import copies
 from .needles import TEXT, VECTOR, Finder, Hashes, Pieces, normalised, united
 from .receipts import Scan
 
@@ -94,7 +94,11 @@ class Eraser:
         with self._database.read() as db:
             rows = db.execute("SELECT n, counts, needles FROM erasure WHERE state != 'erased' ORDER BY n").fetchall()
         return [
-            (n, bool(json.loads(counts).get("vectors")), np.frombuffer(needles or b"", "<u8").reshape(-1, 2).astype(np.uint64))
+            (
+                n,
+                bool(json.loads(counts).get("vectors")),
+                np.frombuffer(needles or b"", "<u8").reshape(-1, 2).astype(np.uint64),
+            )
             for n, counts, needles in rows
         ]
 

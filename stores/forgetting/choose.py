@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from . import recalled
-from .analyzer import ANALYZER, stems
-from .errors import UnknownRecord
-from .records import KINDS
-from .times import clock, order_key, show_iso
+from .. import recalled
+from ..analyzer import ANALYZER, stems
+from ..errors import UnknownRecord
+from ..records import KINDS
+from ..times import clock, order_key, show_iso
 
 PAGE = "page"
 KEPT = (PAGE, *KINDS)

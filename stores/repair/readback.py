@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
-from .errors import JitmemError, StoreDamaged
+from ..errors import JitmemError, StoreDamaged
 
 DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
 

@@ -1,0 +1,1 @@
+"""Forget for good: what goes, and that its bytes are gone."""
