@@ -286,3 +286,10 @@ def test_tests_that_a_document_names_exist(document: Path) -> None:
     tests = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py"))
     names = set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))
     assert {name for name in names if f"def {name}(" not in tests} == set()
+
+
+def test_every_guarantee_names_a_test_that_is_there() -> None:
+    tests = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py"))
+    named_tests = re.findall(r"`(test_\w+)(…)?`", (DOCS / "guarantees.md").read_text(encoding="utf-8"))
+    assert len(named_tests) > 100
+    assert [name for name, cut in named_tests if f"def {name}{'' if cut else '('}" not in tests] == []
