@@ -21,7 +21,7 @@ from .meter import Meter, UsedUp, tokens
 from .patience import Failed, patiently
 from .prompt import Shown, clipped, render
 from .reply import Unreadable, parse, parse_calls
-from .secrets import covered
+from .secrets import covered, covered_for
 from .step import Steps, Wait
 
 Q = TypeVar("Q", bound=Shown)
@@ -86,7 +86,7 @@ class Model:
             except Unreadable as unreadable:
                 problem = covered(str(unreadable), self._model)
                 mend = f"{problem}\nAnswer again with one JSON object of the form above."
-                replies += [AIMessage(_words(reply)), HumanMessage(mend)]
+                replies += [AIMessage(covered_for(_words(reply), self._model)), HumanMessage(mend)]
         raise ModelReplyError(
             f"{self.name} gave no answer to `{task.name}` that could be read, in {len(replies) // 2} replies: {problem}"
         )

@@ -255,6 +255,10 @@ def chroma_on_a_disk(folder: Path, size_kb: int) -> Iterator[Disk]:
             subprocess.run(["umount", "--lazy", str(folder / FOLDER)], check=True)
 
 
+@pytest.mark.skipif(
+    "JITMEM_CHROMA_ON_A_FULL_DISK" not in os.environ,
+    reason="chromadb 1.5.9 now and then waits for ever when its files could not grow; set JITMEM_CHROMA_ON_A_FULL_DISK",
+)
 @pytest.mark.parametrize("before", ["fed", "begun"])
 def test_where_chromas_files_cannot_grow_vectors_are_compared_one_by_one_and_the_log_says_so(
     before: str, folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
