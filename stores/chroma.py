@@ -186,10 +186,15 @@ class ChromaVectors:
         return {"namespace": namespaces[0] if len(namespaces) == 1 else {"$in": list(namespaces)}}
 
 
+def _shared() -> Any:
+    """Where Chroma keeps what is open, by folder; None where it was never imported."""
+    return getattr(sys.modules.get("chromadb.api.shared_system_client"), "SharedSystemClient", None)
+
+
 def _note_threads() -> None:
     """In a child: whether its parent had started Chroma, its own or somebody else's."""
     global _inherited_threads
-    shared = getattr(sys.modules.get("chromadb.api.shared_system_client"), "SharedSystemClient", None)
+    shared = _shared()
     _inherited_threads |= _started or bool(shared and shared._identifier_to_system)
 
 
@@ -289,6 +294,10 @@ class ChromaFolder:
         if self._client is not None:
             self._client.close()
             self._client = None
+        # Chroma keeps what failed to start, and would hand it out again: it waits for ever in a later call.
+        if self._file_lock.is_locked and (shared := _shared()):
+            shared._identifier_to_system.pop(str(self._folder), None)
+            shared._identifier_to_refcount.pop(str(self._folder), None)
 
     def _begun(self) -> int:
         """The newest erasure when the folder was begun; 0 for none."""
@@ -315,13 +324,7 @@ class ChromaFolder:
         except JitmemError:  # of the truth, such as StoreClosed: the folder is not to blame
             raise
         except Exception:
-            # The folder is a cache: what cannot be opened is made anew from the truth.
-            from chromadb.api.shared_system_client import SharedSystemClient
-
-            SharedSystemClient._identifier_to_system.pop(str(self._folder), None)
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._client = None
-            self._opened.clear()
+            self._drop()  # the folder is a cache: what cannot be opened is made anew from the truth
             return self._start(embeddings)
 
     def _start(self, embeddings: EmbeddingStore) -> ChromaVectors:
