@@ -234,7 +234,7 @@ def test_an_upgrade_that_does_not_fit_leaves_the_memory_as_it_was(disk: Disk) ->
         with closing(sqlite3.connect(folder / FILE_NAME)) as db:
             assert db.execute("PRAGMA user_version").fetchone() == (1,)
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    with Memory.open(folder) as memory:
+    with Memory.open(folder, namespace="alice") as memory:
         assert memory.pages()
         memory.memorize(plan.session(1))
 
