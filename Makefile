@@ -9,7 +9,7 @@ TOUCHING = import seam effort researcher models model_failure prompts memory_too
 MINUTES ?= 60
 ROUNDS ?= 1000
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check
-FOLDERS := src graphs nodes tools stores integrations evals
+FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
 .PHONY: help demo studio test test-floor lint check eval-small torture soak fuzz clean always

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..stores.errors import BadInput
+from ..wording import read_words
 from .datasets.records import DataSet
 from .metrics import judge
 from .run import Plan
@@ -91,7 +92,8 @@ def _config(plan: Plan, *, seed: int | None, preset: str, metrics: Sequence[str]
             "title": source.title,
             "licence": source.licence,
             "file": path.name if path else "",
-            "sha256": _file_hash(path),
+            "sha256": (found := _file_hash(path)),
+            "official": source.official(path.name, found) if path and found else None,
             **content(plan.data),
         },
         "setups": {setup.name: setup.plain() for setup in plan.setups},
@@ -151,6 +153,7 @@ def _prompts(plan: Plan) -> Mapping[str, str]:
     if plan.models.model is not None or plan.models.researcher_model is not None:
         folder = Path(str(import_module("jitmem.nodes").__file__)).parent / "prompts"
         made |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
+    made |= {f"{step}.words.md": said for step, said in read_words(plan.models.prompts).items()}
     return made
 
 

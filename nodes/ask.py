@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -53,10 +54,16 @@ class Answerer(Protocol):
 
 
 class Model:
-    """Asks a chat model: prompt rendered, reply read, repaired once, then asked for in the next form."""
+    """Asks a chat model: prompt rendered, reply read, repaired once, then asked for in the next form.
 
-    def __init__(self, model: BaseChatModel, timeout_s: float = TIMEOUT_S) -> None:
+    `words` are system words by step, in place of those of the package.
+    """
+
+    def __init__(
+        self, model: BaseChatModel, timeout_s: float = TIMEOUT_S, words: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.name = name_of(model)
+        self.words = words
         self._model = model
         self._timeout_s = timeout_s
         self._methods = list(methods(model))
@@ -97,7 +104,7 @@ class Model:
         """The reply to the prompt, with less and less history where the model has no room for it."""
         for share in _SHARES:
             form = called_form(task.tools, method) if task.tools else None
-            system, human = render(task.name, question.shown(share), task.answer, form)
+            system, human = render(task.name, question.shown(share), task.answer, form, self.words.get(task.name))
             messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
             try:
                 return (yield from self._called(method, messages, task, meter))

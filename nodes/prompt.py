@@ -26,9 +26,12 @@ class Shown(Protocol):
         """The value of every place in the step's prompt, history cut to this share (0 to 1) of its usual budget."""
 
 
-def render(name: str, values: Mapping[str, str], answer: type[BaseModel], form: str | None = None) -> tuple[str, str]:
+def render(
+    name: str, values: Mapping[str, str], answer: type[BaseModel], form: str | None = None, words: str | None = None
+) -> tuple[str, str]:
     """The system part, which never varies (so that prefix caches work), and the task with its values. The system part
-    ends with the form of the answer, or what is given in its place.
+    ends with the form of the answer, or what is given in its place. `words` of somebody's own take the place of ours,
+    but for the last paragraph, which says what is data: that always stands.
 
     `KeyError` for a place without a value and for a value without a place: both are our mistake, not the caller's.
     """
@@ -36,7 +39,14 @@ def render(name: str, values: Mapping[str, str], answer: type[BaseModel], form: 
     places = set(_PLACE.findall(task))
     if places != set(values):
         raise KeyError(f"Prompt {name!r} has the places {sorted(places)}, its question gives {sorted(values)}.")
+    if words is not None:
+        system = f"{defused(words.strip(), _HISTORY, _QUESTION)}\n\n{_split(system)[1]}"
     return f"{system}\n\n{form or _form(answer)}", _PLACE.sub(lambda m: values[m[1]], task)
+
+
+def words(name: str) -> str:
+    """What a step's system part says, without the last paragraph, on what is data: what may be said otherwise."""
+    return _split(_template(name)[0])[0]
 
 
 def fence(text: str) -> str:
@@ -69,6 +79,11 @@ def clipped(text: str, tokens: float) -> str:
     if len(text) <= room:
         return text
     return f"{text[: room * 2 // 3].rstrip()} […] {text[-(room // 3) :].lstrip()}"
+
+
+def _split(system: str) -> tuple[str, str]:
+    said, _, on_data = system.rpartition("\n\n")
+    return said, on_data
 
 
 def _between(mark: str, text: str) -> str:

@@ -42,6 +42,7 @@ def test_without_any_variable_the_defaults_stand() -> None:
         "base_url": None,
         "embeddings_base_url": None,
         "timeout_s": 120.0,
+        "prompts": None,
         "on_model_failure": "raise",
         "effort": "deep",
     }
@@ -58,6 +59,7 @@ def test_every_setting_has_its_variable(monkeypatch: Patch) -> None:
         "JITMEM_BASE_URL": "http://localhost:8000/v1",
         "JITMEM_EMBEDDINGS_BASE_URL": "https://vectors.example/v1",
         "JITMEM_TIMEOUT": "2.5",
+        "JITMEM_PROMPTS": "words.md",
         "JITMEM_ON_MODEL_FAILURE": "rules",
         "JITMEM_EFFORT": "fast",
     }

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 
+ITSELF = "itself"
+"""The reader's name where a system answers by itself, as `research(answer=True)` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Models:
     """Who thinks: names such as `openai:gpt-4.1-mini`, or models. `reader` answers from a context, `judge` says
-    whether an answer is right; without them there are neither answers nor judgements."""
+    whether an answer is right; without them there are neither answers nor judgements. `prompts` as for `Memory.open`."""
 
     model: str | BaseChatModel | None = None
     memorizer_model: str | BaseChatModel | None = None
@@ -25,11 +29,17 @@ class Models:
     judge: str | BaseChatModel | None = None
     base_url: str | None = None
     timeout_s: float = 120.0
+    prompts: str | Path | Mapping[str, str] | None = None
+
+    @property
+    def reads(self) -> bool:
+        """Whether a model reads the contexts; `ITSELF` is none."""
+        return self.reader is not None and self.reader != ITSELF
 
     @property
     def wait(self) -> bool:
         """Whether any question waits for a model elsewhere, so that several are better asked at once."""
-        return any(one is not None for one in (self.model, self.researcher_model, self.reader, self.judge))
+        return self.reads or any(one is not None for one in (self.model, self.researcher_model, self.judge))
 
     def names(self) -> dict[str, Any]:
         """For a report: who thinks, by name."""
@@ -38,7 +48,7 @@ class Models:
 
     def memory(self) -> Mapping[str, Any]:
         """For `Memory.open`."""
-        kept = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s")
+        kept = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s", "prompts")
         return {name: getattr(self, name) for name in kept if getattr(self, name) is not None}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from .nodes.ask import A, Answerer, Q, Task
+from .nodes.ask import A, Answerer, Model, Q, Task
 from .nodes.integrate import INTEGRATE, Conclusion
 from .nodes.meter import Meter, tokens
 from .nodes.prompt import render
@@ -38,16 +38,16 @@ class Experience:
 class Reckoner:
     """In a model's place: counts the prompt, answers by rules, and is never satisfied, so that every round comes."""
 
-    def __init__(self, rules: Answerer, model: str) -> None:
+    def __init__(self, rules: Answerer, model: Model) -> None:
         self._rules = rules
         self._model = model
 
     def ask(self, task: Task[Q, A], question: Q, meter: Meter) -> Steps[A]:
         """Sends nothing; the meter is told of a call whose reply is empty."""
-        system, human = render(task.name, question.shown(1.0), task.answer)
+        system, human = render(task.name, question.shown(1.0), task.answer, words=self._model.words.get(task.name))
         size = tokens([SystemMessage(system), HumanMessage(human)])
         counted = {"input_tokens": size, "output_tokens": 0, "total_tokens": size}
-        meter.add(task.name, self._model, 0.0, size, AIMessage("", usage_metadata=counted))
+        meter.add(task.name, self._model.name, 0.0, size, AIMessage("", usage_metadata=counted))
         asked: Any = question
         more = {"enough": False, "missing": [], "request": f"{asked.question} {len(meter.entries)}"}
         if task.answer is Conclusion:

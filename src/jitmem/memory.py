@@ -63,6 +63,7 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
         base_url: str | None = None,
         embeddings_base_url: str | None = None,
         timeout_s: float = 120.0,
+        prompts: str | os.PathLike[str] | Mapping[str, str] | None = None,
         on_model_failure: OnModelFailure = "raise",
         create: bool = True,
         curate: bool | None = None,
@@ -80,6 +81,9 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
         given by its name is served (any server with OpenAI's API), `embeddings_base_url` the same for embeddings, if
         it is another. The Memorizer and the Researcher may have a model of their own, and so may a step:
         `step_models={"reflect": …}`, of memorize, plan, integrate, conclude, reflect and answer.
+
+        `prompts` are words of your own for the models, by step, or a file of them, such as `jitmem learn prompts`
+        writes: see `jitmem.wording`.
 
         `curate=False` draws no memory items from sessions. `kinds` are those that may be edited (core, semantic,
         episodic), `mode` is "write", "propose" (edits wait for `approve`) or "read_only"; `before_write` is asked
@@ -116,6 +120,7 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
                 base_url=base_url,
                 embeddings_base_url=embeddings_base_url,
                 timeout_s=timeout_s,
+                prompts=prompts,
             ),
             create=create,
             editing=EditRules(**{name: value for name, value in editing.items() if value is not None}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -39,6 +40,7 @@ from .tools.memory_tools import make_tools
 from .tools.recall_items import ItemRecall
 from .tools.search import Search
 from .tools.searches import SEARCHES
+from .wording import MEMORIZE_STEPS, RESEARCH_STEPS, STEPS, read_words
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -50,9 +52,6 @@ if TYPE_CHECKING:
 
 _LIKE_CHARS = 4000  # of a page, by which the items that are like it are found
 _VECTORS = OwnedChroma  # the vector index: of an `EmbeddingStore` and the folder, a `VectorIndex`
-MEMORIZE_STEPS = ("memorize", "curate")
-RESEARCH_STEPS = ("plan", "integrate", "conclude", "reflect", "answer")
-STEPS = (*MEMORIZE_STEPS, *RESEARCH_STEPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +66,7 @@ class Models:
     base_url: str | None = field(default=None, repr=False)  # may hold a password
     embeddings_base_url: str | None = field(default=None, repr=False)
     timeout_s: float = TIMEOUT_S
+    prompts: str | os.PathLike[str] | Mapping[str, str] | None = None
 
     def embedder(self) -> Embedder:
         """Hashed n-grams where no model is named."""
@@ -86,10 +86,11 @@ class Models:
         named: dict[str, str | BaseChatModel | None] = dict.fromkeys(MEMORIZE_STEPS, self.memorizer_model or self.model)
         named |= dict.fromkeys(RESEARCH_STEPS, self.researcher_model or self.model)
         named |= own
-        return {step: self._answerer(model) for step, model in named.items() if model is not None}
+        words = read_words(self.prompts)
+        return {step: self._answerer(model, words) for step, model in named.items() if model is not None}
 
-    def _answerer(self, model: str | BaseChatModel) -> Model:
-        return Model(chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s), self.timeout_s)
+    def _answerer(self, model: str | BaseChatModel, words: Mapping[str, str]) -> Model:
+        return Model(chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s), self.timeout_s, words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,9 +264,7 @@ class Parts:
         """The Researcher with nobody sent anything, for `estimate`."""
         rules = self.answerers.rules
         models = {
-            step: Reckoner(rules, model.name)
-            for step, model in self.answerers.by_step.items()
-            if isinstance(model, Model)
+            step: Reckoner(rules, model) for step, model in self.answerers.by_step.items() if isinstance(model, Model)
         }
         return self.researcher_of(Answerers(models, rules))
 

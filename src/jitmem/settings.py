@@ -56,6 +56,7 @@ class Settings:
     base_url: str | None = field(default=None, repr=False)  # may hold a password
     embeddings_base_url: str | None = field(default=None, repr=False)
     timeout_s: float = TIMEOUT_S
+    prompts: Path | None = None
     on_model_failure: OnModelFailure = "raise"
     effort: Effort = "deep"
 
@@ -72,6 +73,7 @@ class Settings:
             base_url=checked_url(_text("JITMEM_BASE_URL"), "JITMEM_BASE_URL"),
             embeddings_base_url=checked_url(_text("JITMEM_EMBEDDINGS_BASE_URL"), "JITMEM_EMBEDDINGS_BASE_URL"),
             timeout_s=_seconds("JITMEM_TIMEOUT", TIMEOUT_S),
+            prompts=Path(prompts) if (prompts := _text("JITMEM_PROMPTS")) else None,
             on_model_failure=cast("OnModelFailure", _one_of("JITMEM_ON_MODEL_FAILURE", "raise", "rules")),
             effort=cast("Effort", _one_of("JITMEM_EFFORT", "deep", "fast", "recall")),
         )

@@ -137,6 +137,7 @@ def run(
         judge=judge,
         base_url=where.base_url,
         timeout_s=where.timeout_s,
+        prompts=where.prompts,
     )
     wanted = Wanted(
         dataset=dataset,

@@ -64,6 +64,10 @@ _Timeout = Annotated[
     float,
     typer.Option("--timeout", envvar="JITMEM_TIMEOUT", metavar="S", help="Seconds for a model call, with retries."),
 ]
+_Prompts = Annotated[
+    Path | None,
+    typer.Option(envvar="JITMEM_PROMPTS", metavar="FILE", help="Words of your own for the models, by step."),
+]
 _OnModelFailure = Annotated[
     Literal["raise", "rules"],
     typer.Option(envvar="JITMEM_ON_MODEL_FAILURE", help="When a model fails for good: stop, or let rules answer."),
@@ -80,6 +84,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "base_url": (_BaseUrl, None),
     "embeddings_base_url": (_EmbeddingsBaseUrl, None),
     "timeout_s": (_Timeout, TIMEOUT_S),
+    "prompts": (_Prompts, None),
     "on_model_failure": (_OnModelFailure, "raise"),
 }
 
@@ -97,6 +102,7 @@ class Where:
     base_url: str | None = field(repr=False)  # may hold a password
     embeddings_base_url: str | None = field(repr=False)
     timeout_s: float
+    prompts: Path | None
     on_model_failure: Literal["raise", "rules"]
 
     def look(self) -> Memory:
@@ -141,7 +147,7 @@ def folder_command(body: Callable[..., None]) -> Callable[..., None]:
 
 def model_command(body: Callable[..., None]) -> Callable[..., None]:
     """The same, for a command that makes its own memories: it is told of models, and of no folder."""
-    names = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s")
+    names = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s", "prompts")
     return _with_options(body, {name: _OPTIONS[name] for name in names})
 
 
