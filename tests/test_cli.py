@@ -349,6 +349,7 @@ def test_models_and_servers_reach_the_memory_by_option_or_environment(
         "embeddings": "openai:vectors",
         **servers,
         "timeout_s": 7.5,
+        "prompts": None,
         "on_model_failure": "rules",
         "create": False,
     }
