@@ -61,18 +61,16 @@ def fuse(
     if passed:
         weight = {**weight, "keyword": weight["keyword"] - passed, "vector": weight["vector"] + passed}
     total = sum(weight[tool] for tool in by_tool if tool in _SHARING) or 1.0
+    sums: dict[Place, float] = {}
+    found_by: dict[Place, str] = {}
+    for tool, scores in by_tool.items():
+        for place, score in scores.items():
+            sums[place] = sums.get(place, 0.0) + weight[tool] * score / total
+            found_by[place] = f"{found_by[place]}+{tool}" if place in found_by else tool
     fused = []
     for place, hit in hits.items():
-        score = 0.0
-        found_by = []
-        for tool, scores in by_tool.items():
-            if place in scores:
-                score += weight[tool] * scores[place] / total
-                found_by.append(tool)
-        if speaker is not None and hit.speaker == speaker:
-            score += SPEAKER_PRIOR
-        tools = "+".join(found_by)
-        fused.append(Hit(hit.page_id, hit.start, hit.end, hit.text, tools, score, hit.speaker))
+        prior = SPEAKER_PRIOR if speaker is not None and hit.speaker == speaker else 0.0
+        fused.append(Hit(*place, hit.text, found_by[place], sums[place] + prior, hit.speaker))
     return sorted(fused, key=lambda hit: (-hit.score, hit.page_id, hit.start))
 
 
