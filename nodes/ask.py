@@ -37,7 +37,8 @@ _SHARES = (1.0, 0.5, 0.25, 0.125)  # of the history in a prompt, where the model
 class Task(Generic[Q, A]):
     """What one step asks. `name` is also that of its prompt, `prompts/<name>.md`, and of its rules, `rules/<name>.py`.
 
-    With `tools` (in OpenAI's form) the answer is made of tool calls, as `{"calls": [{"name", "args"}]}`.
+    With `tools` (in OpenAI's form) the answer is made of tool calls, as `{"calls": [{"name", "args"}]}`. A node that
+    asks for each page of a session gives its question a `part`, the page's number, which tells callbacks whose turn it is.
     """
 
     name: str
@@ -107,14 +108,16 @@ class Model:
             system, human = render(task.name, question.shown(share), task.answer, form, self.words.get(task.name))
             messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
             try:
-                return (yield from self._called(method, messages, task, meter))
+                return (yield from self._called(method, messages, task, meter, getattr(question, "part", None)))
             except Failed as failure:
                 if failure.fault.cure is not Cure.SHORTER:
                     raise
                 told = failure.fault.error
         raise PromptTooLong(f"{told} A {task.name} prompt of {tokens(messages)} tokens is the shortest there is.")
 
-    def _called(self, method: Method, messages: list[BaseMessage], task: Task[Q, A], meter: Meter) -> Steps[AIMessage]:
+    def _called(
+        self, method: Method, messages: list[BaseMessage], task: Task[Q, A], meter: Meter, part: int | None
+    ) -> Steps[AIMessage]:
         size = tokens(messages)
         meter.admit(size)
         left = meter.left_s()
@@ -129,7 +132,8 @@ class Model:
 
         runnable = self._runnable(method, task)
         # What a model thinks for the memory is a form, not words: an agent's stream of messages is to leave it out.
-        config: Any = {"run_name": task.name, "metadata": {"jitmem_step": task.name}, "tags": [TAG_NOSTREAM]}
+        told = {"jitmem_step": task.name} | ({"jitmem_part": part} if part else {})
+        config: Any = {"run_name": task.name, "metadata": told, "tags": [TAG_NOSTREAM]}
         asking = Wait(lambda: runnable.invoke(messages, config), lambda: runnable.ainvoke(messages, config))
         try:
             reply: AIMessage = yield from patiently(asking, self.name, timeout_s, retrying, self._model)

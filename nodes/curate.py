@@ -71,6 +71,11 @@ class CurateQuestion:
     core: str
     items: Sequence[MemoryItem]
 
+    @property
+    def part(self) -> int:
+        """Which page of its session it is, from 1."""
+        return self.page.part
+
     def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/curate.md`. The page is always shown whole."""
         return {

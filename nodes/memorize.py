@@ -34,6 +34,7 @@ class MemorizeQuestion:
     header: str
     text: str
     outline: Callable[[float], str]
+    part: int = 1
 
     def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/memorize.md`. The page is always shown whole."""
@@ -68,7 +69,7 @@ def memorize(archive: Archive, answerers: Answerers, defaults: MemorizeOptions) 
         for number, page in enumerate(state["pages"], start=1):
             header = header_of(entry, page, number, len(state["pages"]))
             text = without(page["text"])
-            question = MemorizeQuestion(header, text, partial(outline, archive, text))
+            question = MemorizeQuestion(header, text, partial(outline, archive, text), number)
             terms = Terms(on_failure, vital=True, halted=halted)
             memo, changes = yield from turn(answerers, MEMORIZE, question, terms, runtime.stream_writer)
             assert memo is not None, "a vital question is answered, or its failure is raised"

@@ -78,7 +78,7 @@ class Editor:
     @property
     def schemas(self) -> tuple[dict[str, Any], ...]:
         """The tools in OpenAI's form, for a model; the kinds are those that may be edited."""
-        return tuple(_schema(op, self.kinds) for op in _ARGUMENTS)
+        return schemas(self.kinds)
 
     def insert(
         self, kind: str, content: str, time: Any = None, *, page_ids: tuple[str, ...] = (), cause: str = "tool"
@@ -251,6 +251,11 @@ def checked_kinds(kinds: Collection[str]) -> tuple[Kind, ...]:
     if unknown := sorted(set(kinds) - set(KINDS)):
         raise BadInput(f"There is no kind {unknown[0]!r}; there are {', '.join(KINDS)}.")
     return tuple(kind for kind in KINDS if kind in kinds)
+
+
+def schemas(kinds: Sequence[str] = KINDS) -> tuple[dict[str, Any], ...]:
+    """memory_insert, memory_update and memory_delete in OpenAI's form, where only these kinds may be edited."""
+    return tuple(_schema(op, kinds) for op in _ARGUMENTS)
 
 
 def _schema(op: str, kinds: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,179 @@
+"""Look for better words by their rewards (gepa), and take them only if they prove better on tasks held back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from ...evals.datasets.records import Sample
+from ...stores.errors import BadInput
+from ...wording import MEMORIZE_STEPS, RESEARCH_STEPS, read_words
+from ..rewards import PRESETS
+from ..rollouts.making import Making
+from .check import Check, checked
+from .propose import Proposer
+from .runs import Runs, Spent, Words
+from .trying import Learner, Trying, gepa
+from .wanted import Wanted
+from .written import write
+
+PATIENCE = 8
+"""Proposals in a row that may be no better than what they were made from."""
+
+_STEPS: Mapping[str, tuple[str, ...]] = {
+    "memorizer": MEMORIZE_STEPS,
+    "researcher": RESEARCH_STEPS,
+    "both": (*MEMORIZE_STEPS, *RESEARCH_STEPS),
+}
+_REFLECTIONS, _LOG, _RUNS = "reflections.jsonl", "search.log", "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """`accepted` says whether `words` are better than those `before`; if not, nothing was found, or it failed the check,
+    and `reason` says which. Both map a step to its words; of the steps that were learned, `words` has the candidate's.
+
+    `validation` is None where no candidate was better even in the search. `test` is None where there were no such
+    tasks. `candidates` counts those that were tried on all of validation, the first included; `spent` counts runs.
+    """
+
+    accepted: bool
+    reason: str
+    before: Words
+    words: Words
+    validation: Check | None
+    test: Check | None
+    candidates: int
+    spent: int
+    reflections: int
+
+    @property
+    def changed(self) -> dict[str, str]:
+        """Steps whose words are others now."""
+        return {step: said for step, said in self.words.items() if said != self.before[step]}
+
+
+def improve(
+    train: Sequence[Sample],
+    val: Sequence[Sample],
+    making: Making,
+    reflection: BaseChatModel,
+    folder: str | Path,
+    *,
+    role: Learner,
+    budget: int,
+    test: Sequence[Sample] = (),
+    repeats: int = 1,
+    patience: int = PATIENCE,
+    seed: int = 0,
+    concurrency: int = 1,
+    tell: Spent = lambda done, most: None,
+) -> Learned:
+    """Better words for the steps of a role, and files that tell of them in `folder`.
+
+    Of `budget` runs, none is made beyond it; what the check needs is set aside first. A candidate is made from the
+    worst cases of a few training tasks, tried on those, then on `val`. The best of all is run `repeats` times more over
+    `val`, beside the words of before, with other seeds: only a gain that a paired bootstrap over tasks tells from
+    chance, and that costs no right answers, is accepted. `test` is run with both, and only reported.
+
+    Stopped, the same call goes on: every run and every reflection is kept. `BadInput` for a folder of another search,
+    for tasks that are both learned from and checked on, and for a budget that is too small.
+    """
+    engine = gepa()
+    place = Path(folder)
+    wanted = Wanted(
+        train=train,
+        val=val,
+        test=test,
+        making=making,
+        reflection=reflection,
+        role=role,
+        budget=budget,
+        repeats=repeats,
+        seed=seed,
+    )
+    wanted.claim(place)
+    runs = Runs(making, place / _RUNS, budget, concurrency=concurrency, tell=tell)
+    asked = {step.name for run in runs.of({}, val) for step in run.steps}
+    before = {step: runs.given[step] for step in _STEPS[role] if step in asked}
+    if not before:
+        raise BadInput(f"No model is asked for a step of the {role}; name a model for it.")
+    proposer = Proposer(reflection, place / _REFLECTIONS, making.timeout_s)
+    trying = Trying(runs, proposer, role)
+
+    with (place / _LOG).open("w", encoding="utf-8") as log:
+        found = engine.optimize(
+            seed_candidate=before,
+            trainset=list(train),
+            valset=list(val),
+            adapter=trying,
+            reflection_minibatch_size=wanted.batch,
+            skip_perfect_score=False,
+            stop_callbacks=_Stop(trying, wanted.round + wanted.reserve, patience),
+            logger=_Log(log.write),
+            seed=seed,
+        )
+    if trying.failure is not None:
+        raise trying.failure
+    best = {step: str(said) for step, said in found.best_candidate.items()}
+    validation = outcome = None
+    if found.val_aggregate_scores[found.best_idx] <= found.val_aggregate_scores[0]:
+        best, reason = before, "no candidate was better on validation"
+    else:
+        validation = _check(runs, before, best, val, repeats, role, fresh=True)
+        reason = validation.fault
+        outcome = _check(runs, before, best, test, repeats, role, fresh=False) if test else None
+    learned = Learned(
+        accepted=not reason,
+        reason=reason,
+        before=before,
+        words=best,
+        validation=validation,
+        test=outcome,
+        candidates=len(found.candidates),
+        spent=budget - runs.left,
+        reflections=proposer.asked,
+    )
+    write(place, learned, {**read_words(making.prompts), **learned.changed}, role=role, budget=budget)
+    return learned
+
+
+def _check(
+    runs: Runs, before: Words, after: Words, tasks: Sequence[Sample], repeats: int, role: Learner, *, fresh: bool
+) -> Check:
+    """`fresh`: without the first run of each task, by which the candidate was chosen."""
+    old, new = (
+        [run for run in runs.of(words, tasks, 1 + repeats) if not (fresh and run.n == 0)] for words in (before, after)
+    )
+    scaled = PRESETS[runs.making.rewards or ""].cold is not None
+    return checked(old, new, role, scaled=scaled)
+
+
+class _Stop:
+    """Ends the search while all that one more round and the check may need is left."""
+
+    def __init__(self, trying: Trying, needed: int, patience: int) -> None:
+        self._trying, self._needed, self._patience = trying, needed, patience
+        self._candidates, self._since = 1, 0
+
+    def __call__(self, state: Any) -> bool:
+        rounds = state.i + 1
+        if len(state.program_candidates) > self._candidates:
+            self._candidates, self._since = len(state.program_candidates), rounds
+        tired = rounds - self._since >= self._patience
+        return tired or self._trying.failure is not None or self._trying.runs.left < self._needed
+
+
+class _Log:
+    """Where gepa says what it does."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+
+    def log(self, message: str) -> None:
+        """A line of it."""
+        self._write(message + "\n")
