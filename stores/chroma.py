@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import logging
@@ -35,14 +36,14 @@ T = TypeVar("T")
 _log = logging.getLogger("jitmem")
 FOLDER = "vectors"
 OPENED = "opened"  # a file in it: the newest erasure when it was begun, and the process that opened it last
+TRIAL = "trial"  # a file in it while Chroma reads a collection: some damage ends the process, and would end the next
 HNSW: dict[str, Any] = {  # by subject; with the default of 16 neighbours, 27 of 300 versions of one item were lost
     "passages": {"space": "cosine", "ef_search": 500},  # with the default of 100 many of the 200 nearest were missed
     "items": {"space": "cosine", "ef_search": 300, "max_neighbors": 32},
 }
-_inherited: list[object] = []  # what a child has of its parent's Chroma; whoever drops it, waits for ever
 _started = _inherited_threads = False
 REST_S = 60.0
-"""For which Chroma is left alone when it has failed."""
+"""For which Chroma is left alone when it has failed; after each further failure twice as long."""
 NEWEST = 2000
 """Vectors that are compared one by one, though Chroma has them. What came since it last wrote its graph, up to 1,000
 vectors, it adds again whenever it is opened, in several threads, and may lose some of it: of 1,500 collections of 40
@@ -195,7 +196,17 @@ def _note_threads() -> None:
     """In a child: whether its parent had started Chroma, its own or somebody else's."""
     global _inherited_threads
     shared = _shared()
-    _inherited_threads |= _started or bool(shared and shared._identifier_to_system)
+    inherited = list(shared._identifier_to_system.values()) if shared else []
+    _inherited_threads |= _started or bool(inherited)
+    for system in inherited:
+        _never_drop(system)
+
+
+def _never_drop(of_chroma: object) -> None:
+    """Not even when the process ends. Whoever drops a Chroma in a child waits for ever for threads that did not cross
+    the fork; whoever drops one that has failed does so now and then (1.5.9, on a full disk), and holds up every thread
+    of the process meanwhile."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(of_chroma))
 
 
 if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
@@ -223,7 +234,6 @@ class ChromaFolder:
 
     def after_fork_in_child(self) -> None:
         """The parent's lock stays the parent's, and its client can neither work nor be closed here."""
-        _inherited.append((self._client, self._opened))
         self._begin()
 
     @property
@@ -248,11 +258,14 @@ class ChromaFolder:
             return self._opened.get(embeddings)
 
     def rest(self) -> None:
-        """Stop Chroma, which has failed, and leave it alone for `REST_S`: after some failures it would answer no more,
-        not even by an error. It is then opened anew."""
+        """Let go of Chroma, which has failed, and leave it alone for a while: after some failures it would answer no
+        more, not even by an error. It is then opened anew.
+
+        A Chroma that has failed is not closed: its threads and handles stay until the process ends."""
         with self._lock:
-            self._stop()
-            self._rests_until = time.monotonic() + REST_S
+            self._retire(failed=True)
+            self._rests_until = time.monotonic() + REST_S * 2**self._failures
+            self._failures += 1
 
     def close(self) -> None:
         """Stop Chroma and let the next process own it."""
@@ -260,7 +273,7 @@ class ChromaFolder:
             stale = False
             with suppress(JitmemError):  # of a truth that is closed already: the next owner looks again
                 stale = any(self._erasure != newest_erasure(embeddings.database) for embeddings in self._opened)
-            self._stop()
+            self._retire()
             if stale:
                 shutil.rmtree(self._folder, ignore_errors=True)
             self._file_lock.release()
@@ -282,21 +295,21 @@ class ChromaFolder:
                 return f"The vector index is open in {who}; its next search, flush or close makes it anew."
         return None
 
-    def _drop(self) -> None:
-        self._stop()
+    def _drop(self, *, failed: bool = False) -> None:
+        self._retire(failed=failed)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _stop(self) -> None:
-        """Close Chroma when nobody is at work in it any more; the lock stays."""
+    def _retire(self, *, failed: bool = False) -> None:
+        """Close Chroma when nobody is at work in it any more, or leave one that has `failed` behind; the lock stays."""
         for vectors in self._opened.values():
             vectors.retire()
         self._opened.clear()
-        if self._client is not None:
+        if self._client is not None and not failed:
             self._client.close()
-            self._client = None
-        # Chroma keeps what failed to start, and would hand it out again: it waits for ever in a later call.
+        self._client = None
+        # Chroma keeps what failed, to start or later, and would hand it out again: it waits for ever in a later call.
         if self._file_lock.is_locked and (shared := _shared()):
-            shared._identifier_to_system.pop(str(self._folder), None)
+            _never_drop(shared._identifier_to_system.pop(str(self._folder), None))
             shared._identifier_to_refcount.pop(str(self._folder), None)
 
     def _begun(self) -> int:
@@ -315,6 +328,7 @@ class ChromaFolder:
         self._at_work = threading.Lock()  # of all collections: what is blanked, nobody may be writing
         self._client = None
         self._rests_until = 0.0
+        self._failures: int = 0
         self._erasure = 0  # the newest when the folder was opened
         self._opened: dict[EmbeddingStore, ChromaVectors] = {}
 
@@ -324,7 +338,7 @@ class ChromaFolder:
         except JitmemError:  # of the truth, such as StoreClosed: the folder is not to blame
             raise
         except Exception:
-            self._drop()  # the folder is a cache: what cannot be opened is made anew from the truth
+            self._drop(failed=True)  # the folder is a cache: what cannot be opened is made anew from the truth
             return self._start(embeddings)
 
     def _start(self, embeddings: EmbeddingStore) -> ChromaVectors:
@@ -335,7 +349,7 @@ class ChromaFolder:
             from chromadb.config import Settings
 
             self._erasure = erasure = newest_erasure(embeddings.database)
-            if self._folder.exists() and self._begun() != erasure:
+            if self._folder.exists() and (self._begun() != erasure or (self._folder / TRIAL).exists()):
                 shutil.rmtree(self._folder)
             make_folder(self._folder)
             # Before the first vector is read: one that is erased later than this is noticed.
@@ -346,7 +360,12 @@ class ChromaFolder:
             blank(self._folder)  # where an owner died before it could
             self._client = chromadb.PersistentClient(self._folder, settings=settings)
         close_to_others(self._folder)  # Chroma's own files come with whatever the umask leaves
-        return ChromaVectors(embeddings, self._client, self._tidy, self._at_work)
+        trial = self._folder / TRIAL
+        trial.touch(0o600)
+        try:
+            return ChromaVectors(embeddings, self._client, self._tidy, self._at_work)
+        finally:
+            trial.unlink(missing_ok=True)
 
     def _tidy(self) -> None:
         blank(self._folder)

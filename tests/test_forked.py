@@ -132,6 +132,23 @@ def test_a_child_that_does_nothing_keeps_nobody_from_the_vectors(run: Run, folde
         os.kill(child, signal.SIGKILL)
 
 
+ENDS = """
+memory = Memory.open(folder)
+memory.memorize("Of the parent.")
+memory.recall("parent")
+child = os.fork()
+if not child:
+    say(len(memory.recall("parent")))
+    sys.exit(7)
+say(ended(child), memory._parts.archive.vectors.owner)
+memory.close()
+"""
+
+
+def test_a_child_ends_as_any_process_does_though_it_has_its_parents_chroma(run: Run) -> None:
+    assert run(ENDS) == [[1], [7, True]]
+
+
 BUSY = """
 memory = Memory.open(folder)
 stop = threading.Event()

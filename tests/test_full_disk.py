@@ -7,6 +7,7 @@ import logging
 import os
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from torture.writer import OPTIONS
 
 import jitmem.stores.chroma
 from jitmem import Memory, StoreFull
-from jitmem.stores.chroma import FOLDER
+from jitmem.stores.chroma import FOLDER, REST_S, ChromaFolder
 from jitmem.stores.connection import FILE_NAME
 
 OLD = Path(__file__).parent / "released" / "schema-1.sqlite3.gz"
@@ -254,10 +255,6 @@ def chroma_on_a_disk(folder: Path, size_kb: int) -> Iterator[Disk]:
             subprocess.run(["umount", "--lazy", str(folder / FOLDER)], check=True)
 
 
-@pytest.mark.skipif(
-    "JITMEM_CHROMA_ON_A_FULL_DISK" not in os.environ,
-    reason="chromadb 1.5.9 now and then waits for ever when its files could not grow; set JITMEM_CHROMA_ON_A_FULL_DISK",
-)
 @pytest.mark.parametrize("before", ["fed", "begun"])
 def test_where_chromas_files_cannot_grow_vectors_are_compared_one_by_one_and_the_log_says_so(
     before: str, folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -269,8 +266,8 @@ def test_where_chromas_files_cannot_grow_vectors_are_compared_one_by_one_and_the
             memory.recall("harbour")
             assert vectors(memory).owner
         disk.fill()
-        monkeypatch.setattr(jitmem.stores.chroma, "REST_S", 0.0)  # so that it fails often: then it would hang
-        for n in range(1, 12):
+        monkeypatch.setattr(jitmem.stores.chroma, "REST_S", 0.0)  # so that it fails often
+        for n in range(1, 5):
             memory.memorize(plan.session(n))
             assert f"boat number {n}." in " ".join(hit.text for hit in memory.recall(f"boat number {n}"))
         memory.flush()
@@ -282,6 +279,41 @@ def test_where_chromas_files_cannot_grow_vectors_are_compared_one_by_one_and_the
         memory.flush()
         with Memory.open(folder) as fresh:
             assert check_indexes(memory, fresh) == []
+
+
+def test_a_chroma_that_has_failed_is_left_behind_since_stopping_it_may_never_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chromadb.api.rust import RustBindingsAPI
+
+    stopped: list[RustBindingsAPI] = []
+    stop = RustBindingsAPI.stop
+    monkeypatch.setattr(RustBindingsAPI, "stop", lambda chroma: (stopped.append(chroma), stop(chroma)))
+    Memory.open(folder).close()
+    with chroma_on_a_disk(folder, 1024) as disk:
+        with Memory.open(folder, memorize_options=OPTIONS) as memory:
+            memory.memorize(plan.session(0))
+            memory.recall("harbour")
+            assert vectors(memory).owner
+            disk.fill()
+            memory.memorize(plan.session(1))
+            memory.recall("harbour")
+            assert not vectors(memory).owner
+        assert stopped == []
+        disk.clear()
+        with Memory.open(folder) as memory:
+            assert memory.recall("harbour")
+            assert vectors(memory).owner
+        assert len(stopped) == 1
+
+
+def test_after_each_failure_chroma_is_left_alone_for_twice_as_long(folder: Path) -> None:
+    chroma = ChromaFolder(folder)
+    rested = []
+    for _ in range(4):
+        chroma.rest()
+        rested.append(round((chroma._rests_until - time.monotonic()) / REST_S))
+    assert rested == [1, 2, 4, 8]
 
 
 def vectors(memory: Memory):  # type: ignore[no-untyped-def]

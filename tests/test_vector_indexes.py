@@ -177,6 +177,19 @@ def test_a_second_process_searches_exactly_until_the_first_is_gone(folder: Path,
         assert not third._parts.archive.vectors.owner  # type: ignore[attr-defined]
 
 
+def test_an_index_that_is_damaged_so_that_chroma_ends_the_process_ends_no_second_one(
+    folder: Path, start: Start
+) -> None:
+    with Memory.open(folder, curate=False) as memory:
+        memory.memorize("\n".join(f"Ana: Boat {n}." for n in range(1100)))  # with so many, Chroma has written its graph
+        assert memory.recall("boat 7")
+    (links,) = (folder / FOLDER).glob("*/link_lists.bin")
+    links.write_bytes(bytes(links.stat().st_size))
+    start(SECOND, folder).communicate("boat 7\n")  # Chroma 1.5.9 ends this one
+    answer, error = start(SECOND, folder).communicate("boat 7\n")
+    assert answer.startswith("True|Ana: Boat "), error
+
+
 def test_many_vectors_of_a_namespace_are_read_in_several_batches(folder: Path) -> None:
     kept = Kept(folder)
     for part in range(5):
