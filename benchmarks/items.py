@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from jitmem.stores.analyzer import stems
-from jitmem.stores.chroma import ChromaFolder, OwnedChroma
+from jitmem.stores.chroma import OwnedChroma
+from jitmem.stores.chroma_folder import ChromaFolder
 from jitmem.stores.connection import Database
 from jitmem.stores.embeddings import ITEMS, EmbeddingStore, model_name
 from jitmem.stores.fusion import weights

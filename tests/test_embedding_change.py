@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from contracts.vector_contract import DIM, Kept, Vectors, agree, spread
 
-from jitmem.stores.chroma import FOLDER, OwnedChroma
+from jitmem.stores.chroma import OwnedChroma
+from jitmem.stores.chroma_folder import FOLDER
 from jitmem.stores.connection import FILE_NAME, Database
 from jitmem.stores.embeddings import PROBE, EmbeddingStore, ModelChanged
 from jitmem.stores.errors import ModelReplyError

@@ -21,7 +21,8 @@ from rank_bm25 import BM25Plus
 
 from jitmem.stores import item_index
 from jitmem.stores.analyzer import stems
-from jitmem.stores.chroma import ChromaFolder, OwnedChroma
+from jitmem.stores.chroma import OwnedChroma
+from jitmem.stores.chroma_folder import ChromaFolder
 from jitmem.stores.connection import Database
 from jitmem.stores.embeddings import ITEMS, EmbeddingStore, ModelChanged
 from jitmem.stores.errors import BadInput, StoreClosed

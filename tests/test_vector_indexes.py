@@ -12,7 +12,9 @@ import pytest
 from contracts.vector_contract import Kept, VectorContract, agree, clustered, spread
 
 from jitmem import Memory
-from jitmem.stores.chroma import FOLDER, NEWEST, OwnedChroma
+from jitmem.stores.chroma import OwnedChroma
+from jitmem.stores.chroma_collection import NEWEST
+from jitmem.stores.chroma_folder import FOLDER
 from jitmem.stores.vectors import ExactVectors, VectorIndex
 
 Start = Callable[..., "subprocess.Popen[str]"]

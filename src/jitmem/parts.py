@@ -21,7 +21,8 @@ from .nodes.options import MemorizeOptions
 from .nodes.rules.answerer import Rules
 from .nodes.turn import Answerers
 from .stores.archive import Archive
-from .stores.chroma import ChromaFolder, OwnedChroma
+from .stores.chroma import OwnedChroma
+from .stores.chroma_folder import ChromaFolder
 from .stores.connection import Database
 from .stores.embeddings import ITEMS, EmbeddingStore, model_name
 from .stores.errors import BadInput

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..chroma import FOLDER, ChromaFolder
+from ..chroma_folder import FOLDER, ChromaFolder
 from ..connection import Database
 from ..embeddings import SUBJECTS, EmbeddingStore
 from ..errors import StoreDamaged

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ...chroma import FOLDER, OPENED
+from ...chroma_folder import FOLDER, OPENED
 from ...embeddings import SUBJECTS, Subject
 from ...forgetting.forget import ERASED_VECTORS
 from ...owner_only import close_to_others
