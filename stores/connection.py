@@ -26,12 +26,12 @@ from .errors import (
     StoreReadOnly,
 )
 from .owner_only import make_folder
+from .reading import is_current, opened, read_whole, reader
 from .repair.readback import DOCTOR
 
 FILE_NAME = "truth.sqlite3"
 APPLICATION_ID = 0x6A69746D  # "jitm"
 SCHEMA_VERSION = 3
-_BUSY_S = 60.0
 _LOG_INDEX = 1 << 16  # bytes; it grows by 32 KB
 _FORK_S = 10.0  # that a fork waits for connections at work
 _DAMAGE = ("malformed", "disk i/o", "no such table", "no such column", "unsupported file format")
@@ -67,7 +67,8 @@ class Database:
         with _named_errors(self.path):
             connection = self._borrow()
             try:
-                yield connection
+                with read_whole(connection):
+                    yield connection
             finally:
                 self._give_back(connection)
 
@@ -112,13 +113,14 @@ class Database:
             self._working += 1
             self._own.count = self._borrowed() + 1
         try:
-            return self._idle.get_nowait()
-        except Empty:
-            try:
-                return self._connect()
-            except BaseException:
-                self._rest()
-                raise
+            with suppress(Empty):
+                while not is_current(idle := self._idle.get_nowait()):
+                    idle.close()
+                return idle
+            return self._connect()
+        except BaseException:
+            self._rest()
+            raise
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if self._closed:
@@ -157,22 +159,12 @@ class Database:
         self._resting = threading.Condition()
 
     def _connect(self) -> sqlite3.Connection:
-        mode = "mode=rw"
         if self.read_only:
-            wal = self.path.with_name(self.path.name + "-wal")
-            mode = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
-        # as_uri() quotes '?', '#' and '%' in folder names.
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?{mode}",
-            uri=True,
-            timeout=_BUSY_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+            return reader(self.path)
+        connection = opened(self.path, "mode=rw")
         connection.execute("PRAGMA foreign_keys = ON")
-        if not self.read_only:
-            connection.execute("PRAGMA synchronous = FULL")  # NORMAL lost data in 4 of 12 power cuts, FULL in none
-            connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA synchronous = FULL")  # NORMAL lost data in 4 of 12 power cuts, FULL in none
+        connection.execute("PRAGMA secure_delete = ON")
         return connection
 
     def _check(self) -> None:

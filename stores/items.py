@@ -159,6 +159,21 @@ class Items:
             return self._write(db, namespace, edit, current, None)
         return self._update(db, namespace, edit, current)
 
+    def applied_in(self, db: sqlite3.Connection, edit: Edit, at: str) -> Outcome | None:
+        """What `apply_in` gave for an edit whose change was written at a time (UTC, ISO); None where none is here."""
+        row = db.execute(
+            f"{_ITEM} WHERE item.namespace = ?1 AND item_version.n ="
+            " (SELECT n FROM change WHERE namespace = ?1 AND kind = 'item' AND op = ?2 AND cause = ?3 AND at = ?4)",
+            (self.namespace.number(db), edit.op, edit.cause, at),
+        ).fetchone()
+        if row is None:
+            return None
+        item = _item(row)
+        whole = replace(edit, time=item.time, page_ids=item.page_ids)
+        if edit.op == "update":
+            whole = replace(whole, id=item.id, content=item.content)
+        return Outcome("applied", whole, "", item, item.change)
+
     def forgotten_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> str | None:
         """The first of some pages that is not there any more, within a transaction; None where all are."""
         for page_id in page_ids:

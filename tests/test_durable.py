@@ -102,7 +102,8 @@ def written(folder: Path) -> Iterator[tuple[Memory, Ledger]]:
             assert outcome.item is not None
             ledger.done_item(n, 0, outcome.item.id, outcome.change or 0)
             ledger.begin_proposal(n, 1)
-            number = propose(memory, n)
+            number = propose(memory, n).proposal
+            assert number is not None
             decide(memory, n, number)
             ledger.done_proposal(n, 1, number)
             ledger.begin_entry(n)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -249,10 +250,60 @@ def test_proposals_wait_for_a_yes(folder: Path) -> None:
         assert memory.reject(second.number).decision == "rejected"
         assert (contents(memory.items()), memory.proposals()) == (["Ana bakes."], [])
         assert [one.decision for one in memory.proposals(waiting=False)] == ["approved", "rejected"]
-        with pytest.raises(BadInput, match="approved already"):
-            memory.approve(first.number)
         with pytest.raises(UnknownRecord):
             memory.approve(99)
+
+
+@pytest.mark.parametrize("what", ["insert", "update", "update of its time", "delete", "delete the core"])
+def test_to_approve_again_gives_the_same_outcome_and_changes_nothing(folder: Path, what: str) -> None:
+    with Memory.open(folder) as memory:
+        item = made(memory.remember("Ana bakes.", "episodic", "8 May 2024"))
+        memory.remember("Ana is a baker.", "core")
+    with Memory.open(folder, mode="propose") as memory:
+        proposed = {
+            "insert": lambda: memory.remember("Ben bakes.", "episodic", "9 May 2024"),
+            "update": lambda: memory.edit(item.id, "Ana bakes bread.", expected_version=1),
+            "update of its time": lambda: memory.edit(item.id, time="10 May 2024"),
+            "delete": lambda: memory.delete(item.id),
+            "delete the core": lambda: memory.delete("core"),
+        }[what]()
+        assert proposed.proposal is not None
+        first = memory.approve(proposed.proposal)
+        assert (first.status, first.proposal) == ("applied", proposed.proposal)
+        items = memory.items()
+        assert memory.approve(proposed.proposal) == first
+    with Memory.open(folder) as memory:
+        memory.remember("Cleo bakes.")
+        assert memory.approve(proposed.proposal) == first
+        assert memory.items()[:-1] == items
+        with pytest.raises(BadInput, match="approved already"):
+            memory.reject(proposed.proposal)
+
+
+def test_to_approve_again_what_said_nothing_new_says_so_again_while_it_stands(folder: Path) -> None:
+    with Memory.open(folder, mode="propose") as memory:
+        number = memory.remember("Ana bakes.").proposal
+    with Memory.open(folder) as memory:
+        assert number is not None
+        item = made(memory.remember("Ana bakes."))
+        first = memory.approve(number)
+        assert (first.status, first.item) == ("duplicate", item)
+        assert memory.approve(number) == first
+        memory.delete(item.id)
+        with pytest.raises(BadInput, match="approved already"):
+            memory.approve(number)
+        assert memory.items() == []
+
+
+def test_to_reject_again_gives_the_same_proposal_and_no_decision_is_turned_round(folder: Path) -> None:
+    with Memory.open(folder, mode="propose") as memory:
+        number = memory.remember("Ana bakes.").proposal
+        assert number is not None
+        first = memory.reject(number)
+        assert memory.reject(number) == first
+        with pytest.raises(BadInput, match="rejected already"):
+            memory.approve(number)
+        assert (memory.items(), memory.proposals(waiting=False)) == ([], [first])
 
 
 def test_the_same_proposal_twice_waits_once(folder: Path) -> None:
@@ -265,6 +316,46 @@ def test_the_same_proposal_twice_waits_once(folder: Path) -> None:
         assert memory.remember("Ana bakes.").proposal not in (None, first.proposal)
 
 
+def test_an_edit_that_is_proposed_again_after_the_yes_does_not_wait_once_more(folder: Path) -> None:
+    with Memory.open(folder, mode="propose") as memory:
+
+        def approved(propose: Callable[[], Outcome]) -> MemoryItem:
+            number = propose().proposal
+            assert number is not None
+            return made(memory.approve(number))
+
+        def again(propose: Callable[[], Outcome]) -> tuple[str, int | None]:
+            outcome = propose()
+            return outcome.status, outcome.proposal
+
+        insert = partial(memory.remember, "Ana bakes.")
+        item = approved(insert)
+        assert again(insert) == ("duplicate", None)
+        update = partial(memory.edit, item.id, "Ana sleeps.")
+        approved(update)
+        assert again(update) == ("duplicate", None)
+        checked = partial(memory.edit, item.id, "Ana sings.", expected_version=2)
+        approved(checked)
+        assert again(checked) == ("rejected", None)
+        delete = partial(memory.delete, item.id)
+        approved(delete)
+        assert again(delete) == ("unknown_id", None)
+        core = partial(memory.remember, "Ana is a baker.", "core")
+        approved(core)
+        assert again(core) == ("rejected", None)
+        assert memory.proposals() == []
+
+
+def test_the_core_may_be_proposed_and_an_update_of_it_before_the_yes(folder: Path) -> None:
+    with Memory.open(folder, mode="propose") as memory:
+        memory.remember("Ana is a baker.", "core")
+        update = ("memory_update", {"kind": "core", "content": "Ana is a baker in Porto."})
+        assert memory._parts.editor.call(*update).status == "proposed"
+        for one in memory.proposals():
+            assert memory.approve(one.number).status == "applied"
+        assert contents(memory.items()) == ["Ana is a baker in Porto."]
+
+
 def test_a_proposal_that_cannot_be_applied_any_more_is_rejected(folder: Path) -> None:
     with Memory.open(folder) as memory:
         item = made(memory.remember("Ana bakes."))
@@ -273,7 +364,9 @@ def test_a_proposal_that_cannot_be_applied_any_more_is_rejected(folder: Path) ->
     with Memory.open(folder) as memory:
         memory.delete(item.id)
         assert number is not None
-        assert memory.approve(number).status == "unknown_id"
+        first = memory.approve(number)
+        assert first.status == "unknown_id"
+        assert memory.approve(number) == first
         assert [one.decision for one in memory.proposals(waiting=False)] == ["rejected"]
 
 

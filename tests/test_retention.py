@@ -238,3 +238,18 @@ def test_sixty_pages_hidden_one_after_the_other_never_come_up_again(folder: Path
             memory.retain(pages=f"{limit} days")
             assert seen() == set(left)
             assert memory.stats()["pages"] == len(left)
+
+
+def test_a_proposal_from_a_page_that_is_hidden_is_neither_shown_nor_approved(aged: Memory) -> None:
+    old, new = (aged.pages(session_id=name)[0].id for name in ("old", "new"))
+    editor = aged._parts.editor_of(mode="propose")
+    from_old, from_new = (
+        editor.insert("semantic", f"{page} says so.", page_ids=(page,)).proposal for page in (old, new)
+    )
+    aged.retain(pages="90 days")
+    assert [proposal.number for proposal in aged.proposals()] == [from_new]
+    with pytest.raises(UnknownRecord):
+        aged.approve(from_old)
+    with pytest.raises(UnknownRecord):
+        aged.reject(from_old)
+    assert aged.approve(from_new).status == "applied"

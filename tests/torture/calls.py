@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langgraph.store.base import PutOp
 
 from jitmem import Memory
@@ -24,21 +22,28 @@ def item_step(memory: Memory, n: int, at: int, item_id: str, change: int) -> Out
     return memory.undo(change)
 
 
-def propose(memory: Memory, n: int) -> int:
-    """Through the tool, as a model does that may only propose; gives the proposal's number."""
+def propose(memory: Memory, n: int) -> Outcome:
+    """Through the tool, as a model does that may only propose."""
     (insert,) = memory.tools(["memory_insert"], mode="propose")
     args = {"kind": "semantic", "content": plan.proposal_words(n)}
-    outcome: Any = insert.invoke({"type": "tool_call", "id": "1", "name": insert.name, "args": args}).artifact
-    return int(outcome.proposal)
+    outcome: Outcome = insert.invoke({"type": "tool_call", "id": "1", "name": insert.name, "args": args}).artifact
+    return outcome
+
+
+def approved(n: int) -> bool:
+    """Odd ones are turned down."""
+    return n % 2 == 0
 
 
 def decide(memory: Memory, n: int, number: int) -> None:
-    """Odd ones are turned down."""
-    if n % 2:
-        memory.reject(number)
-    else:
+    """As `approved` has it."""
+    if approved(n):
         outcome = memory.approve(number)
         assert outcome.status == "applied", outcome
+        assert outcome.item is not None
+        assert outcome.item.content == plan.proposal_words(n)
+    else:
+        assert memory.reject(number).decision == "rejected"
 
 
 def put_batch(memory: Memory, n: int) -> None:

@@ -62,7 +62,7 @@ class Nursery:
             [sys.executable, "-m", "torture.nursery"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(_TESTS)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), *filter(None, sys.path)])},
             start_new_session=True,
         )
         self._rest = b""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from jitmem import BadInput, Memory
+from jitmem import Memory
 
 from . import plan
-from .calls import decide, item_step, propose, put_batch
+from .calls import approved, decide, item_step, propose, put_batch
 from .ledger import Ledger
 
 
@@ -46,10 +44,16 @@ def _repeat_item(memory: Memory, ledger: Ledger, n: int, begun: int) -> None:
 
 
 def _repeat_proposal(memory: Memory, ledger: Ledger, n: int, begun: int) -> None:
+    """The step that was begun last; and what was approved is proposed once more. A no may be asked again, so it is not."""
     at, number = ledger.proposals.get(n, (-1, 0))
-    if at < 0:
-        number = propose(memory, n)
-    if begun == 1:
-        with suppress(BadInput):  # it was decided
-            decide(memory, n, number)
+    if begun == 0:
+        again = propose(memory, n).proposal
+        assert again is not None
+        assert at < 0 or again == number, f"proposal {n}: filed as {number}, and again as {again}"
+        number = again
+    else:
+        decide(memory, n, number)
+        if approved(n):
+            outcome = propose(memory, n)
+            assert outcome.status == "duplicate", outcome
     ledger.done_proposal(n, begun, number)

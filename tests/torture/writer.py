@@ -29,7 +29,10 @@ def teller(file: int) -> Tell:
 
 
 def _whole(file: int, line: bytes) -> None:
-    os.write(file, line)
+    try:
+        os.write(file, line)
+    except BrokenPipeError:  # whoever would have killed this writer has died before it
+        os._exit(1)
 
 
 def write(folder: Path, seed: int, first: Mapping[str, int], tell: Tell) -> None:
@@ -104,7 +107,8 @@ def _items(memory: Memory, tell: Tell, numbers: Iterator[int]) -> None:
 def _proposals(memory: Memory, tell: Tell, numbers: Iterator[int]) -> None:
     for n in numbers:
         tell("begin", "proposal", n, 0)
-        number = propose(memory, n)
+        number = propose(memory, n).proposal
+        assert number is not None
         tell("done", "proposal", n, 0, number)
         tell("begin", "proposal", n, 1)
         decide(memory, n, number)

@@ -1,5 +1,4 @@
-"""The command line: `jitmem memorize`, `research`, `recall`, `pages`, `items`, `remember`, `edit`, `delete`, `history`,
-`undo`, `proposals`, `mcp`, `stats`, `graph`, `demo`."""
+"""The command line, `jitmem COMMAND`; `app.py` lists the commands, one file or family each."""
 
 from __future__ import annotations
 

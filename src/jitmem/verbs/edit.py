@@ -121,8 +121,8 @@ class Editing(Opened):
         return await asyncio.to_thread(self.proposals, waiting=waiting)
 
     def approve(self, number: int) -> Outcome:
-        """Apply a proposal; `UnknownRecord` for a number that is not here, `BadInput` for one that was decided, and
-        in a read-only memory."""
+        """Apply a proposal; `UnknownRecord` for a number that is not here, `BadInput` for one that was turned down, and
+        in a read-only memory. One that was approved already gives its outcome once more."""
         self._check_decides()
         return self._parts.proposals.approve(number)
 
@@ -131,7 +131,7 @@ class Editing(Opened):
         return await asyncio.to_thread(self.approve, number)
 
     def reject(self, number: int) -> Proposal:
-        """Turn a proposal down; errors as for `approve`."""
+        """Turn a proposal down, once or again; errors as for `approve`, and `BadInput` for one that was approved."""
         self._check_decides()
         return self._parts.proposals.reject(number)
 
