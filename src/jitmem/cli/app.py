@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import doctor, evals, forgetting, items, looking, mcp, memorize, moving, research, sharing
+from . import doctor, evals, forgetting, items, learn, looking, mcp, memorize, moving, research, sharing
 
 app = typer.Typer(
     help="Just-in-time memory for agents: it keeps every session word for word, and thinks when somebody asks.",
@@ -80,3 +80,4 @@ app.command(epilog=looking.STATS_EXAMPLES, short_help="Count what is kept.")(loo
 app.command(epilog=looking.GRAPH_EXAMPLES, short_help="Draw the two graphs as Mermaid.")(looking.graph)
 app.command(epilog=looking.DEMO_EXAMPLES, short_help="A sample history and six questions.")(looking.demo)
 app.add_typer(evals.app, name="eval", short_help="Measure a memory on public data.")
+app.add_typer(learn.app, name="learn", short_help="Record how models do the work, and learn from it.")
