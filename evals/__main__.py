@@ -29,7 +29,9 @@ def retrieval(
     data: Annotated[list[Path], typer.Option(help="A file of LoCoMo, HotpotQA or MuSiQue; may be given again.")],
     depth: Annotated[str, typer.Option(help="Depths to measure, separated by commas.")] = "",
     limit: Annotated[int | None, typer.Option(help="Questions of each conversation, at most.")] = None,
-    embeddings: Annotated[str | None, typer.Option(help="An embedding model, such as openai:NAME.")] = None,
+    embeddings: Annotated[
+        str | None, typer.Option(help="An embedding model, such as openai:NAME, or huggingface:NAME or a folder of it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Which share of the gold evidence reaches the context (LoCoMo) or the first five pages (HotpotQA, MuSiQue)."""

@@ -20,7 +20,7 @@ from ..stores.errors import BadInput
 from ..wording import read_words
 from .datasets.records import DataSet
 from .metrics import judge
-from .run import Plan
+from .plan import Plan
 from .systems import reader
 from .systems.chunks import lines, name
 
@@ -146,10 +146,10 @@ def package_hash() -> str:
 
 def _prompts(plan: Plan) -> Mapping[str, str]:
     made = {}
-    if plan.models.reader is not None:
+    if plan.models.reads:
         made["reader.md"] = reader.prompt()
     if plan.models.judge is not None:
-        made["judge.md"] = judge.prompt()
+        made |= {"judge.md": judge.prompt(), "rubrics.md": judge.rubrics()}
     if plan.models.model is not None or plan.models.researcher_model is not None:
         folder = Path(str(import_module("jitmem.nodes").__file__)).parent / "prompts"
         made |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}

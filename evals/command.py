@@ -10,10 +10,12 @@ from typing import Any
 from ..stores.errors import BadInput, MissingPackage
 from . import card, plots, presets, report
 from .datasets import load
+from .plan import Plan, Ran
 from .prices import Prices
-from .run import Plan, Ran, run
+from .run import run
 from .systems import SYSTEMS, Models, Setup
 from .systems.answer import fitting
+from .systems.open import ITSELF
 
 Tell = Callable[[int, int, str, float | None], None]
 """Told how many questions are answered, of how many, the main metric and its mean so far."""
@@ -69,6 +71,8 @@ def evaluate(wanted: Wanted, tell: Tell = lambda done, total, metric, mean: None
     `BadInput` for missing data (it says where to get it), unknown names, and a folder that holds another run.
     """
     chosen = setups(wanted)
+    if wanted.models.reader == ITSELF and (mute := [one.system for one in chosen if one.system != "research"]):
+        raise BadInput(f"{mute[0]} has no answer of its own; name a model that reads, or compare research alone.")
     data = load(wanted.dataset, wanted.data, limit=wanted.limit, seed=wanted.seed, **wanted.loading)
     folder = wanted.folder or Path(f"bench-{wanted.dataset}")
     plan = Plan(data, chosen, folder, wanted.models, wanted.concurrency, wanted.prices)
@@ -87,10 +91,13 @@ def evaluate(wanted: Wanted, tell: Tell = lambda done, total, metric, mean: None
     return _finished(folder, ran, metrics, plot=wanted.plots)
 
 
-def again(folder: Path, *, plot: bool = True) -> Done:
-    """The report and plots of a card, written anew from its answers."""
+def again(folder: Path, *, plot: bool = True, pictures: Path | None = None) -> Done:
+    """The report and plots of a card, written anew from its answers; the plots also into `pictures`."""
     made = card.config(folder)
-    return _finished(folder, Ran(0, 0, 0), tuple(made["metrics"]), plot=plot)
+    done = _finished(folder, Ran(0, 0, 0), tuple(made["metrics"]), plot=plot)
+    if pictures is not None:
+        plots.draw(folder, done.summary, pictures)
+    return done
 
 
 def _finished(folder: Path, ran: Ran, metrics: tuple[str, ...], *, plot: bool) -> Done:

@@ -1,4 +1,4 @@
-"""Two cards over the same questions: is the difference more than noise? A paired bootstrap, seeded."""
+"""Two cards over the same questions, or the setups of one: is a difference more than noise? A paired bootstrap, seeded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ..stores.errors import BadInput
 from .card import config
 from .lines import read
-from .run import ANSWERS
+from .plan import ANSWERS
 from .scores import MEANING
 
 RESAMPLES = 10_000
@@ -61,18 +61,37 @@ def compare(
     """
     told_a, told_b = config(a), config(b)
     _same(a, b, told_a["data"], told_b["data"])
-    made = []
-    for name_a, name_b in _pairs(list(told_a["setups"]), list(told_b["setups"]), setup_a, setup_b):
-        scores_a, scores_b = _scores(a, name_a), _scores(b, name_b)
-        made.append(
-            Comparison(
-                name_a,
-                name_b,
-                tuple(differences(scores_a, scores_b, seed=seed)),
-                len(set(scores_a) ^ set(scores_b)),
-            )
-        )
-    return made
+    pairs = _pairs(list(told_a["setups"]), list(told_b["setups"]), setup_a, setup_b)
+    first, second = _scores(a), _scores(b)
+    return [_compared(name_a, first[name_a], name_b, second[name_b], seed) for name_a, name_b in pairs]
+
+
+def within(folder: Path, *, setup: str | None = None, seed: int = 0) -> list[Comparison]:
+    """One setup of a card, or its first, with each other one of it."""
+    names = list(config(folder)["setups"])
+    if setup is not None and setup not in names:
+        raise BadInput(f"There is no setup {setup!r} in the card; there are: {', '.join(names)}.")
+    if len(names) < 2:
+        raise BadInput(f"{folder} holds one setup; name a second card to compare it with.")
+    base, scores = setup or names[0], _scores(folder)
+    return [_compared(base, scores[base], name, scores[name], seed) for name in names if name != base]
+
+
+def main_metric(folder: Path, made: Sequence[Comparison]) -> str:
+    """The first metric of the card's protocol that was compared, or the first that was; "" where none was."""
+    compared = [told.metric for one in made for told in one.differences]
+    return next((metric for metric in (*config(folder)["metrics"], *compared) if metric in compared), "")
+
+
+def _compared(
+    a: str,
+    scores_a: Mapping[Pair, Mapping[str, float]],
+    b: str,
+    scores_b: Mapping[Pair, Mapping[str, float]],
+    seed: int,
+) -> Comparison:
+    found = tuple(differences(scores_a, scores_b, seed=seed))
+    return Comparison(a, b, found, len(set(scores_a) ^ set(scores_b)))
 
 
 def differences(
@@ -140,7 +159,10 @@ def _pairs(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_b: str
     return [(first, second)]
 
 
-def _scores(folder: Path, setup: str) -> dict[Pair, dict[str, float]]:
-    return {
-        (line["sample"], line["question"]): line["scores"] for line in read(folder / ANSWERS) if line["setup"] == setup
-    }
+def _scores(folder: Path) -> dict[str, dict[Pair, dict[str, float]]]:
+    """By setup, then by sample and question."""
+    made: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in config(folder)["setups"]}
+    for line in read(folder / ANSWERS):
+        if line["setup"] in made:
+            made[line["setup"]][line["sample"], line["question"]] = line["scores"]
+    return made

@@ -1,102 +1,121 @@
-"""The card's pictures: score by depth, pages and tools; cost against score; recall by category."""
+"""The card's pictures: score by depth, pages, tools and length; cost against score; recall by category."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..stores.errors import MissingPackage
 from .card import config
-from .scores import ABSTAINS, PLAIN
+from .curves import VARIED, along, lengths
+from .drawing import (
+    COLOURS,
+    MARKS,
+    MOST,
+    Card,
+    Picture,
+    bars,
+    categories_of,
+    grid,
+    is_wide,
+    legend,
+    percent,
+    short,
+    spoken,
+)
+from .scores import PLAIN
 from .summary import ALL
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 PLOTS = "plots"
-_VARIED = ("depth", "pages", "context_tokens", "chunk_tokens")
-_SIZE = (7.0, 4.2)
-_MOST = 8  # setups in one picture of bars
 
 
-def draw(folder: Path, made: Mapping[str, Any]) -> list[Path]:
-    """PNG files in the card's `plots`, those that its setups allow. `MissingPackage` without matplotlib."""
+def draw(folder: Path, made: Mapping[str, Any], target: Path | None = None) -> list[Path]:
+    """PNG files in `target`, or the card's `plots`: those that its setups allow. `MissingPackage` without matplotlib."""
     try:
-        import matplotlib  # noqa: F401 (only to say what is missing; figures are made without pyplot's global state)
+        import matplotlib  # noqa: F401 (only to say what is missing)
     except ImportError as error:
         raise MissingPackage('Plots need matplotlib; install it with: pip install "jitmem[plots]"') from error
-    metric = _main(config(folder), made)
-    if metric is None:
+    told = config(folder)
+    target = target or folder / PLOTS
+    cards = [_card(target, told["data"]["title"], made["setups"], metric) for metric in _metrics(told, made)]
+    if not cards:
         return []
-    target = folder / PLOTS
-    target.mkdir(exist_ok=True)
-    setups = made["setups"]
-    drawn = [_line(target, part, _along(setups, part), metric) for part in _VARIED]
-    drawn += [_tools(target, setups, metric), _cost(target, setups, metric), _categories(target, setups, metric)]
+    target.mkdir(parents=True, exist_ok=True)
+    main = cards[0]
+    drawn = [along(main, part) for part in VARIED]
+    drawn += [_tools(main), _cost(main), _categories(main), *(lengths(card) for card in cards)]
     return [path for path in drawn if path is not None]
 
 
-def _main(told: Mapping[str, Any], made: Mapping[str, Any]) -> str | None:
-    """The first metric of the protocol that was measured."""
-    measured = [metric for one in made["setups"].values() for metric in one["scores"]]
-    wanted = [metric for metric in (*told["metrics"], *measured) if metric in measured and metric not in PLAIN]
-    return wanted[0] if wanted else None
+def _metrics(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+    """Those of the protocol that were measured, the main one first; of another protocol the first that was."""
+    measured = [metric for one in made["setups"].values() for metric in one["scores"] if metric not in PLAIN]
+    return [metric for metric in told["metrics"] if metric in measured] or measured[:1]
 
 
-def _along(setups: Mapping[str, Any], part: str) -> dict[str, list[tuple[float, Any]]]:
-    """Setups that are alike but for one number: `{the rest: [(the number, its setup)]}`, two or more of each."""
-    lines: dict[str, list[tuple[float, Any]]] = {}
-    for name, one in setups.items():
-        value = one["setup"].get(part)
-        if value is not None:
-            rest = " ".join(word for word in name.split() if not word.startswith(f"{part}="))
-            lines.setdefault(rest, []).append((value, one))
-    return {rest: sorted(points, key=lambda point: point[0]) for rest, points in lines.items() if len(points) > 1}
+def _card(target: Path, title: str, setups: Mapping[str, Any], metric: str) -> Card:
+    own = {name: one for name, one in setups.items() if metric in one["scores"]}
+    questions = max(one["scores"][metric][ALL]["n"] for one in own.values())
+    return Card(target, own, metric, f"{title}, {questions:,} questions; mean in % ± one standard error")
 
 
-def _line(target: Path, part: str, lines: Mapping[str, list[tuple[float, Any]]], metric: str) -> Path | None:
-    made = {}
-    for rest, points in lines.items():
-        kept = [(at, one["scores"][metric][ALL]) for at, one in points if metric in one["scores"]]
-        if len(kept) > 1:
-            made[rest] = kept
-    if not made:
-        return None
-    axes, save = _axes(target / f"{metric}_by_{part}.png")
-    for rest, kept in made.items():
-        x, y = [at for at, _ in kept], [100 * value["mean"] for _, value in kept]
-        axes.errorbar(x, y, yerr=[100 * (value["se"] or 0) for _, value in kept], marker="o", capsize=3, label=rest)
-    axes.set_xticks(sorted({at for kept in made.values() for at, _ in kept}))
-    axes.set_xlabel(part.replace("_", " "))
-    return save(axes, f"{metric} by {part}", metric)
-
-
-def _tools(target: Path, setups: Mapping[str, Any], metric: str) -> Path | None:
-    bars = {
-        "+".join(one["setup"]["tools"]): one["scores"][metric][ALL]
-        for one in setups.values()
-        if one["setup"].get("tools") and metric in one["scores"]
+def _tools(card: Card) -> Path | None:
+    found = {
+        " + ".join(one["setup"]["tools"]): one["scores"][card.metric][ALL]
+        for one in card.setups.values()
+        if one["setup"].get("tools")
     }
-    if len(bars) < 2:
+    if len(found) < 2:
         return None
-    axes, save = _axes(target / f"{metric}_by_tools.png")
-    _bars(axes, bars)
-    return save(axes, f"{metric} by searches", metric)
+    picture = Picture(card.title("by the searches that may be used"), card.under, height=1.2 + 0.36 * len(found))
+    bars(picture.axes, list(found), list(found.values()))
+    picture.axes.set_xlabel(f"{spoken(card.metric)}, %")
+    return picture.save(card.path("tools"))
 
 
-def _cost(target: Path, setups: Mapping[str, Any], metric: str) -> Path | None:
-    """What a question costs against its score: dollars where all is priced, else tokens, else seconds."""
-    points = {name: one for name, one in setups.items() if one["online"] and metric in one["scores"]}
+def _cost(card: Card) -> Path | None:
+    """What a question costs against its score; where setups are many, those are named that no other beats in both."""
+    points = [(name, one) for name, one in card.setups.items() if one["online"]]
     if len(points) < 2:
         return None
-    cost, label = _prices(list(points.values()))
-    axes, save = _axes(target / f"{metric}_by_cost.png")
-    for name, one, at in zip(_labels(list(points)), points.values(), cost, strict=True):
-        value = one["scores"][metric][ALL]
-        axes.errorbar([at], [100 * value["mean"]], yerr=[100 * (value["se"] or 0)], marker="o", capsize=3, label=name)
-    axes.set_xlabel(label)
-    return save(axes, f"{metric} against what a question costs", metric)
+    cost, label = _prices([one for _, one in points])
+    picture = Picture(card.title("against what a question costs"), card.under, height=4.4)
+    labels = short([name for name, _ in points])
+    scores = [percent(one["scores"][card.metric][ALL]) for _, one in points]
+    best = unbeaten([(price, score) for price, (score, _) in zip(cost, scores, strict=True)])
+    named = range(len(points)) if len(points) <= MOST else sorted(best, key=lambda at: cost[at])[:MOST]
+    for at, ((score, error), price) in enumerate(zip(scores, cost, strict=True)):
+        if at not in named:
+            picture.axes.errorbar([price], [score], yerr=[error], marker="o", color="#BBBBBB", markersize=4)
+    for rank, at in enumerate(named):
+        score, error = scores[at]
+        style: dict[str, Any] = {
+            "marker": MARKS[rank],
+            "color": COLOURS[rank],
+            "capsize": 2.5,
+            "linestyle": "none",
+            "markersize": 7,
+        }
+        picture.axes.errorbar([cost[at]], [score], yerr=[error], label=labels[at], **style)
+    if is_wide(min(cost), max(cost)):
+        picture.axes.set_xscale("log")
+        picture.axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}" if value < 1 else f"{value:,.0f}")
+    picture.axes.set_xlabel(label)
+    picture.axes.set_ylabel(f"{spoken(card.metric)}, %")
+    grid(picture.axes)
+    legend(picture, len(named))
+    return picture.save(card.path("cost"))
+
+
+def unbeaten(points: Sequence[tuple[float, float]]) -> set[int]:
+    """Places of those (cost, score) that no other is both cheaper than and as good as: Pareto's front."""
+    return {
+        at
+        for at, (cost, score) in enumerate(points)
+        if not any(c <= cost and s >= score and (c, s) != (cost, score) for c, s in points)
+    }
 
 
 def _prices(points: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
@@ -108,58 +127,57 @@ def _prices(points: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
     ]
     if any(tokens):
         return tokens, "tokens a question, of system and reader"
-    return [1000 * one["online"]["seconds"] for one in points], "milliseconds a question (no model was asked)"
+    told = "tokens of context, which a reader would be given (no model was asked)"
+    return [one["scores"]["context_tokens"][ALL]["mean"] for one in points], told
 
 
-def _categories(target: Path, setups: Mapping[str, Any], metric: str) -> Path | None:
-    by = {name: one["scores"].get(metric, {}) for name, one in setups.items()}
-    categories = sorted({c for values in by.values() for c in values if c not in (ALL, f"all but {ABSTAINS}")})
-    measured = {name: values for name, values in by.items() if values}
-    shown = dict(zip(_labels(list(measured)), measured.values(), strict=True))
-    left = len(shown) - _MOST
-    shown = dict(list(shown.items())[:_MOST])
-    if len(categories) < 2 or not shown:
+def _categories(card: Card) -> Path | None:
+    """A row a category, a mark a setup: of several systems the plainest setup each, else the first few."""
+    by = {name: one["scores"][card.metric] for name, one in told_apart(card.setups).items()}
+    names = [ALL, *categories_of(by.values())]
+    if len(names) < 3:
         return None
-    axes, save = _axes(target / f"{metric}_by_category.png")
-    width = 0.8 / len(shown)
-    for number, (name, values) in enumerate(shown.items()):
-        known = [(at, values[category]) for at, category in enumerate(categories) if category in values]
-        x = [at + (number - (len(shown) - 1) / 2) * width for at, _ in known]
-        errors = [100 * (value["se"] or 0) for _, value in known]
-        axes.bar(x, [100 * value["mean"] for _, value in known], width, yerr=errors, capsize=2, label=name)
-    axes.set_xticks(range(len(categories)), categories)
-    more = f" ({left} more setups in the report)" if left > 0 else ""
-    return save(axes, f"{metric} by category{more}", metric)
+    picture = Picture(
+        card.title("by category"), card.under, height=1.6 + 0.24 * len(names) + 0.08 * len(by) * len(names)
+    )
+    step = 0.72 / len(by)
+    for at, (label, values) in enumerate(zip(short(list(by)), by.values(), strict=True)):
+        rows = [(row, percent(values[name])) for row, name in enumerate(names) if name in values]
+        places = [row + (at - (len(by) - 1) / 2) * step for row, _ in rows]
+        style: dict[str, Any] = {
+            "marker": MARKS[at],
+            "color": COLOURS[at],
+            "linestyle": "none",
+            "capsize": 2,
+            "markersize": 5.5,
+        }
+        x, errors = [mean for _, (mean, _) in rows], [error for _, (_, error) in rows]
+        picture.axes.errorbar(x, places, xerr=errors, label=label, elinewidth=1, **style)
+    counts = [max(values[name]["n"] for values in by.values() if name in values) for name in names]
+    picture.axes.set_yticks(range(len(names)), [f"{name} ({n})" for name, n in zip(names, counts, strict=True)])
+    for row in range(1, len(names)):
+        picture.axes.axhline(row - 0.5, color="#EEEEEE", linewidth=1)
+    picture.axes.invert_yaxis()
+    picture.axes.tick_params(axis="y", length=0)
+    picture.axes.set_xlabel(f"{spoken(card.metric)}, %")
+    grid(picture.axes, "x")
+    legend(picture, len(by))
+    return picture.save(card.path("category"))
 
 
-def _labels(names: Sequence[str]) -> list[str]:
-    """The words that tell the names apart; all of them where that would leave one without any."""
-    shared = set.intersection(*(set(name.split()) for name in names)) if len(names) > 1 else set()
-    short = [" ".join(word for word in name.split() if word not in shared) for name in names]
-    return short if all(short) and len(set(short)) == len(short) else list(names)
+def told_apart(setups: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of several systems the plainest setup each, else the first few setups.
 
+    The plainest has the fewest words, and of several those that most setups share: what the others vary.
+    """
+    shared = Counter(word for name in setups for word in name.split())
+    systems: dict[str, list[str]] = {}
+    for name, one in setups.items():
+        systems.setdefault(one["setup"]["system"], []).append(name)
+    if len(systems) < 2:
+        return dict(list(setups.items())[:MOST])
 
-def _bars(axes: Axes, bars: Mapping[str, Mapping[str, Any]]) -> None:
-    heights = [100 * value["mean"] for value in bars.values()]
-    axes.bar(list(bars), heights, yerr=[100 * (value["se"] or 0) for value in bars.values()], capsize=3)
-    axes.tick_params(axis="x", rotation=30)
+    def plain(name: str) -> tuple[int, int]:
+        return len(name.split()), -sum(shared[word] for word in name.split())
 
-
-def _axes(path: Path) -> tuple[Any, Callable[[Any, str, str], Path]]:
-    """A figure of its own, which no other thread shares, and what saves it."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_SIZE, layout="constrained")
-
-    def save(axes: Any, title: str, metric: str) -> Path:
-        axes.set_title(title)
-        axes.set_ylabel(f"{metric}, % ± standard error")
-        axes.grid(alpha=0.3)
-        if named := len(axes.get_legend_handles_labels()[1]):
-            columns = 2 if named > 4 else 1
-            figure.set_size_inches(_SIZE[0], _SIZE[1] + 0.18 * -(-named // columns))
-            figure.legend(loc="outside lower center", ncols=columns, fontsize=7)
-        figure.savefig(path, dpi=130)
-        return path
-
-    return figure.subplots(), save
+    return {name: setups[name] for name in [min(names, key=plain) for names in systems.values()][:MOST]}

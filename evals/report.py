@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .card import REPORT, SCORES, config, write_json
+from .lengths import lengths_told
 from .presets import PRESETS
 from .scores import MEANING, PLAIN
 from .summary import ALL, summary
+from .systems.open import ITSELF
+from .tables import shown, table
+
+_OFFICIAL = {
+    True: ", the official file's",
+    False: ", which is not the official file's: a part of it, or another version",
+    None: "",
+}
 
 
 def finish(folder: Path) -> dict[str, Any]:
@@ -31,6 +40,7 @@ def report(folder: Path, made: Mapping[str, Any]) -> str:
         "Means in percent ± one standard error of the mean over questions (tokens as they are), then n. A question"
         " without gold evidence, and one that ended in an error, has no score.",
         *_scores(told, made),
+        *lengths_told(made, _main(told, made)),
         "## What it took",
         *_costs(made),
         *_quoted(told),
@@ -45,25 +55,6 @@ def report(folder: Path, made: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; the first column to the left, the others to the right."""
-    lines = [_row(head), _row(["---", *["---:"] * (len(head) - 1)]), *map(_row, rows)]
-    return "\n".join(lines)
-
-
-def shown(metric: str, value: Mapping[str, Any] | None) -> str:
-    """`83.2 ± 1.1`; `–` for what was not measured."""
-    if value is None:
-        return "–"
-    scale = 1 if metric in PLAIN else 100
-    error = "" if value["se"] is None else f" ± {scale * value['se']:.1f}"
-    return f"{scale * value['mean']:.1f}{error}"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(' '.join(str(cell).split()).replace('|', '/') for cell in cells)} |"
-
-
 def _run(told: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     data = told["data"]
     models = ", ".join(f"{name} {model}" for name, model in told["models"].items())
@@ -76,8 +67,16 @@ def _run(told: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     return (
         f"{asked}, {len(told['setups'])} setups, {told['made'][:10]}."
         f" Models: {models or 'none; rules answer every step'}."
-        f" {'' if 'reader' in told['models'] else 'Nobody reads the contexts, so there are metrics of evidence only.'}{whole}"
+        f"{_read(told['models'].get('reader'))}{whole}"
     )
+
+
+def _read(reader: str | None) -> str:
+    if reader is None:
+        return " Nobody reads the contexts, so there are metrics of evidence only."
+    if reader == ITSELF:
+        return " The answers are jitmem's own; without a model, a sentence of its evidence, word for word."
+    return ""
 
 
 def _wrong(made: Mapping[str, Any]) -> list[str]:
@@ -100,7 +99,6 @@ def _wrong(made: Mapping[str, Any]) -> list[str]:
 def _scores(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
     """One table over all setups, then one by category for each metric of the protocol."""
     metrics = _metrics(told, made)
-    main = [metric for metric in metrics if metric in told["metrics"]] or metrics
     rows = []
     for name, one in made["setups"].items():
         counts = [values[ALL]["n"] for values in one["scores"].values()]
@@ -108,10 +106,10 @@ def _scores(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
         n = f"{min(counts)}–{max(counts)}" if counts and min(counts) < max(counts) else str(max(counts, default=0))
         rows.append([name, *cells, n])
     parts = [table(["setup", *metrics, "n"], rows)]
-    for metric in main:
+    for metric in _main(told, made):
         by = {name: one["scores"].get(metric, {}) for name, one in made["setups"].items()}
         categories = list(dict.fromkeys(category for values in by.values() for category in values))
-        if metric in PLAIN or len(categories) < 2:
+        if len(categories) < 2:
             continue
         counts = [max(values[c]["n"] for values in by.values() if c in values) for c in categories]
         head = [metric, *(f"{category} ({n})" for category, n in zip(categories, counts, strict=True))]
@@ -125,6 +123,12 @@ def _metrics(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
     """Those that were measured, the protocol's own first."""
     measured = {metric for one in made["setups"].values() for metric in one["scores"]}
     return [name for name in dict.fromkeys([*told["metrics"], *MEANING]) if name in measured]
+
+
+def _main(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+    """Of those the protocol's own, but for amounts; all of them where none of its own was measured."""
+    shares = [metric for metric in _metrics(told, made) if metric not in PLAIN]
+    return [metric for metric in shares if metric in told["metrics"]] or shares
 
 
 def _costs(made: Mapping[str, Any]) -> list[str]:
@@ -195,7 +199,8 @@ def _how(told: Mapping[str, Any]) -> str:
     commit = f"{git['commit']}{' with changes' if git['changed'] else ''}" if git else "no checkout"
     lines = [
         f"command: `{' '.join(told['command'])}`",
-        f"data: {data['title']} ({data['licence']}), file `{data['file'] or '(made here)'}`, sha256 {data['sha256'] or '–'};"
+        f"data: {data['title']} ({data['licence']}), file `{data['file'] or '(made here)'}`, sha256 {data['sha256'] or '–'}"
+        f"{_OFFICIAL[data.get('official')]};"
         f" sessions {data['sessions_sha256'][:16]}, questions {data['questions_sha256'][:16]}",
         f"preset: {told['preset'] or 'none'}; seed: {seed}; questions at once: {told['concurrency']}",
         f"jitmem {told['jitmem']['version']}, package sha256 {told['jitmem']['sha256'][:16]}, commit {commit}",

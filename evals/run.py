@@ -4,59 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import threading
-import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..models import chat_model
-from ..stores.errors import BadInput, JitmemError, MissingPackage, ModelUnavailable
+from ..stores.errors import BadInput, MissingPackage
 from ..stores.records import Usage
-from .datasets.records import DataSet, Question, Sample
+from .datasets.records import Question, Sample
 from .lines import Lines, read
-from .metrics.judge import Judge
-from .prices import BudgetSpent, Prices
+from .metrics.judge import Judge, rubric
+from .plan import ANSWERS, ERRORS, OFFLINE, WORK, Key, Plan, Ran, Tell
+from .prices import BudgetSpent
 from .scores import scored
-from .systems import Answer, Models, Opening, Setup, System, sharing
+from .state import PATIENCE, State
+from .systems import Answer, Opening, Setup, System, sharing
 from .systems.counted import counted
 from .systems.reader import Reader
 
-ANSWERS, ERRORS, OFFLINE, WORK = "answers.jsonl", "errors.jsonl", "offline.jsonl", "work"
-PATIENCE = 10
-"""Questions that may fail one after the other, with no answer between them, before the run stops."""
+__all__ = ["ANSWERS", "PATIENCE", "Plan", "Ran", "Tell", "run"]
 
-Key = tuple[str, str, str]
-"""Setup, sample and question."""
-Tell = Callable[[int, int, Mapping[str, float]], None]
-"""Told how many questions are answered, of how many, and the mean scores so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is run. `concurrency` is of questions at once, where a model elsewhere is waited for."""
-
-    data: DataSet
-    setups: tuple[Setup, ...]
-    folder: Path
-    models: Models = field(default_factory=Models)
-    concurrency: int = 8
-    prices: Prices = field(default_factory=Prices)
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a run ended: questions answered by this call, before it, and left with an error."""
-
-    answered: int
-    known: int
-    failed: int
+OF = ("family", "tokens")
+"""What a line tells of its question beside the category, where the data set knows it: RULER does."""
 
 
 def run(plan: Plan, tell: Tell = lambda done, total, means: None) -> Ran:
@@ -70,7 +43,7 @@ def run(plan: Plan, tell: Tell = lambda done, total, means: None) -> Ran:
     with _alone(plan.folder), Lines(plan.folder / ANSWERS) as answers, Lines(plan.folder / ERRORS) as errors:
         known = {_key(line): line for line in read(plan.folder / ANSWERS)}
         wanted = set(keys)
-        state = _State(plan, answers, errors, [line for key, line in known.items() if key in wanted], len(keys), tell)
+        state = State(plan, answers, errors, [line for key, line in known.items() if key in wanted], len(keys), tell)
         before = state.done
         for sample in plan.data.samples:
             for setups in _groups(plan.setups):
@@ -79,7 +52,7 @@ def run(plan: Plan, tell: Tell = lambda done, total, means: None) -> Ran:
         return Ran(state.done - before, before, len(keys) - state.done)
 
 
-def _ask(plan: Plan, sample: Sample, setups: Sequence[Setup], known: Mapping[Key, Any], state: _State) -> None:
+def _ask(plan: Plan, sample: Sample, setups: Sequence[Setup], known: Mapping[Key, Any], state: State) -> None:
     left = [
         (at, question)
         for at, setup in enumerate(setups)
@@ -111,7 +84,7 @@ def _ask(plan: Plan, sample: Sample, setups: Sequence[Setup], known: Mapping[Key
 
 
 def _prepare(
-    plan: Plan, sample: Sample, setups: Sequence[Setup], systems: Sequence[System], state: _State, *, resumed: bool
+    plan: Plan, sample: Sample, setups: Sequence[Setup], systems: Sequence[System], state: State, *, resumed: bool
 ) -> None:
     """Take the sample in, once for all setups that share it; its cost is written down the first time it is whole."""
     path = plan.folder / OFFLINE
@@ -141,13 +114,13 @@ def _each(plan: Plan, left: Sequence[tuple[int, Question]], work: Callable[[int,
             raise
 
 
-def _one(plan: Plan, sample: Sample, setup: Setup, system: System, question: Question, state: _State) -> None:
+def _one(plan: Plan, sample: Sample, setup: Setup, system: System, question: Question, state: State) -> None:
     key = (setup.name, sample.name, question.id)
     state.check_budget()
     step = "answer"
     try:
         answer = system.answer(question)
-        if plan.models.reader is not None:
+        if plan.models.reads:
             step = "read"
             answer = Reader(state.model(plan.models.reader), plan.models.timeout_s).read(question, answer)
         line = {**_judged(plan, question, answer, state)}
@@ -159,6 +132,7 @@ def _one(plan: Plan, sample: Sample, setup: Setup, system: System, question: Que
     usages = (answer.usage, answer.reader_usage, Usage.of(line["judge_usage"]))
     line |= {
         "category": question.category,
+        "of": {name: question.metadata[name] for name in OF if name in question.metadata},
         "scores": {**scored(plan.data.kind, question, answer), **line.pop("scores")},
         "dollars": plan.prices.of(*usages),
         "answer": answer.as_dict(),
@@ -166,85 +140,18 @@ def _one(plan: Plan, sample: Sample, setup: Setup, system: System, question: Que
     state.add(key, line)
 
 
-def _judged(plan: Plan, question: Question, answer: Answer, state: _State) -> dict[str, Any]:
+def _judged(plan: Plan, question: Question, answer: Answer, state: State) -> dict[str, Any]:
     """What the judge says, where there is one: `judge` in the scores, or why there is no verdict."""
     if plan.models.judge is None or answer.text is None:
         return {"scores": {}, "judge_usage": []}
     model, count = counted(state.model(plan.models.judge))
-    verdict = Judge(model).judged(question.text, question.answers, answer.text, all_needed=question.all_needed)
+    note = rubric(plan.data.name, question.category, question.metadata.get("rubric", ()))
+    verdict = Judge(model).judged(
+        question.text, question.answers, answer.text, all_needed=question.all_needed, note=note
+    )
     said = {"reason": verdict.reason, "error": verdict.error}
     scores = {} if verdict.correct is None else {"judge": float(verdict.correct)}
     return {"scores": scores, "judge_usage": list(count.usage.steps), "judgement": said}
-
-
-class _State:
-    """What is done so far, shared by the threads of a run."""
-
-    def __init__(
-        self, plan: Plan, answers: Lines, errors: Lines, known: Sequence[Mapping[str, Any]], total: int, tell: Tell
-    ) -> None:
-        self._plan, self._answers, self._errors = plan, answers, errors
-        self._total, self._tell = total, tell
-        self._lock = threading.Lock()
-        self._sums: dict[str, list[float]] = {}
-        self._failed: set[tuple[str, str]] = set()
-        self._in_a_row = 0
-        self._spent = sum(line["dollars"] or 0.0 for line in read(plan.folder / OFFLINE))
-        self.done = 0
-        for line in known:
-            self._count(line)
-
-    def model(self, model: Any) -> Any:
-        """A chat model by its name; made once by `chat_model`."""
-        return chat_model(model, base_url=self._plan.models.base_url, timeout_s=self._plan.models.timeout_s)
-
-    def add(self, key: Key, line: Mapping[str, Any]) -> None:
-        """An answer: on disk, then counted."""
-        setup, sample, question = key
-        whole = {"setup": setup, "sample": sample, "question": question, **line}
-        self._answers.append(whole)
-        with self._lock:
-            self._in_a_row = 0
-            self._count(whole)
-
-    def fail(self, key: Key, step: str, error: Exception, *, counts: bool = True) -> None:
-        """An error, which is no answer and has no score. What fails for many questions at once `counts` once."""
-        setup, sample, question = key
-        told = {"setup": setup, "sample": sample, "question": question, "step": step, "error": type(error).__name__}
-        trace = [] if isinstance(error, JitmemError) else traceback.format_exception(error)
-        self._errors.append({**told, "message": str(error), "trace": "".join(trace), "at": time.time()})
-        with self._lock:
-            self._failed.add((setup, sample))
-            self._in_a_row += counts
-            if self._in_a_row >= PATIENCE:
-                raise ModelUnavailable(
-                    f"{PATIENCE} questions failed one after the other, the last with {type(error).__name__}: {error}"
-                    " The same command goes on from here."
-                ) from error
-
-    def failures_of(self, setups: Sequence[Setup], sample: Sample) -> bool:
-        """Whether a question of these has failed in this run."""
-        return any((setup.name, sample.name) in self._failed for setup in setups)
-
-    def spend(self, dollars: float | None) -> None:
-        """What taking a sample in has cost."""
-        with self._lock:
-            self._spent += dollars or 0.0
-
-    def check_budget(self) -> None:
-        """`BudgetSpent` before a question that may no longer be asked."""
-        limit = self._plan.prices.limit
-        if limit is not None and self._spent >= limit:
-            raise BudgetSpent(f"${self._spent:.2f} are spent of ${limit:.2f}; the same command with more goes on.")
-
-    def _count(self, line: Mapping[str, Any]) -> None:
-        self.done += 1
-        self._spent += line["dollars"] or 0.0
-        for name, value in line["scores"].items():
-            sums = self._sums.setdefault(name, [0.0, 0.0])
-            sums[0] += value
-            sums[1] += 1
-        self._tell(self.done, self._total, {name: total / n for name, (total, n) in self._sums.items()})
 
 
 def _groups(setups: Sequence[Setup]) -> list[list[Setup]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .card import config
+from .lengths import by_length
 from .lines import read
-from .run import ANSWERS, ERRORS, OFFLINE
+from .plan import ANSWERS, ERRORS, OFFLINE
 from .scores import ABSTAINS, MEANING
+from .tables import mean
 
 ALL, ANSWERABLE = "all", f"all but {ABSTAINS}"
 
@@ -20,12 +20,13 @@ def summary(folder: Path) -> dict[str, Any]:
     """`{setups: {name: {scores, online, offline}}, questions, answered, errors}`; scores by metric and category, each
     with mean, n and se. Only what the card's own setups answered."""
     told = config(folder)
-    answers = list(read(folder / ANSWERS))
+    answers = [_without_texts(line) for line in read(folder / ANSWERS)]
     offline = list(read(folder / OFFLINE))
     open_errors = _open_errors(answers, read(folder / ERRORS))
     made = {}
     for name, setup in told["setups"].items():
         own = [line for line in answers if line["setup"] == name]
+        before = [line for line in offline if line["taken_in"] == told["taken_in"][name]]
         made[name] = {
             "setup": setup,
             "answered": len(own),
@@ -34,18 +35,18 @@ def summary(folder: Path) -> dict[str, Any]:
             "notes": sum(len(line["answer"]["notes"]) for line in own),
             "scores": _scores(own),
             "online": _online(own),
-            "offline": _offline([line for line in offline if line["taken_in"] == told["taken_in"][name]]),
+            "offline": _offline(before),
+            "lengths": by_length(own, before),
         }
     questions = told["data"]["questions"] * len(told["setups"])
     answered = sum(one["answered"] for one in made.values())
     return {"questions": questions, "answered": answered, "errors": _kinds(open_errors), "setups": made}
 
 
-def mean(values: Sequence[float]) -> dict[str, float | int | None]:
-    """Mean, n and the standard error of the mean; None for the error of fewer than two. The same in any order."""
-    n = len(values)
-    se = statistics.stdev(values) / math.sqrt(n) if n > 1 else None
-    return {"mean": math.fsum(values) / n, "n": n, "se": se}
+def _without_texts(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A card of many setups holds more text than fits into memory at once, and means need none of it."""
+    kept = ("usage", "reader_usage", "seconds", "reader_seconds", "notes")
+    return {**line, "answer": {name: line["answer"][name] for name in kept}}
 
 
 def _scores(answers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

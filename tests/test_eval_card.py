@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 from jitmem import Session
 from jitmem.cli.app import app
 from jitmem.evals import card, report
-from jitmem.evals.compare import compare, differences, resampled
+from jitmem.evals.compare import compare, differences, main_metric, resampled, within
 from jitmem.evals.datasets import load
 from jitmem.evals.datasets.records import DataSet, Question, Sample
 from jitmem.evals.lines import read
-from jitmem.evals.plots import draw
+from jitmem.evals.plots import draw, told_apart, unbeaten
 from jitmem.evals.run import Plan, run
 from jitmem.evals.small.data import small
 from jitmem.evals.summary import summary
@@ -44,11 +44,16 @@ def data() -> DataSet:
 
 
 def made(
-    folder: Path, setups: tuple[Setup, ...] = (WHOLE,), *, of: DataSet | None = None, **models: Any
+    folder: Path,
+    setups: tuple[Setup, ...] = (WHOLE,),
+    *,
+    of: DataSet | None = None,
+    metrics: tuple[str, ...] = ("f1", "evidence_recall"),
+    **models: Any,
 ) -> dict[str, Any]:
     """A card's summary."""
     plan = Plan(of or data(), setups, folder, Models(**models))
-    card.begin(plan, seed=0, preset="jitmem", metrics=("f1", "evidence_recall"))
+    card.begin(plan, seed=0, preset="jitmem", metrics=metrics)
     run(plan)
     return report.finish(folder)
 
@@ -254,6 +259,50 @@ def test_plots_are_drawn_of_what_was_varied(tmp_path: Path) -> None:
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
 
 
+def test_texts_of_several_lengths_are_told_by_family_and_length_with_what_they_took(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    ruler = load("ruler", tokens=[2000, 3000], tasks=["niah_single", "niah_multivalue", "common_words"])
+    setup = Setup(depth=1, context_tokens=300, curate=False)
+    metrics = ("substring_match", "evidence_recall")
+    summed = made(tmp_path / "card", (setup,), of=ruler, metrics=metrics, reader="itself")
+    by = summed["setups"][setup.name]["lengths"]
+    assert {family: list(lengths) for family, lengths in by.items()} == {
+        "retrieval": ["2000", "3000"],
+        "aggregation": ["2000", "3000"],
+    }
+    needles = by["retrieval"]["2000"]
+    assert needles["scores"]["evidence_recall"]["n"] == 2
+    # One needle's sentence is the answer; of four values of one key, it says one.
+    assert needles["scores"]["substring_match"]["mean"] == pytest.approx((1 + 0.25) / 2)
+    assert "evidence_recall" not in by["aggregation"]["2000"]["scores"]
+    took = {line["sample"]: line["seconds"] for line in read(tmp_path / "card" / "offline.jsonl")}
+    longer = [seconds for sample, seconds in took.items() if "-3000-" in sample and sample.startswith("niah")]
+    assert by["retrieval"]["3000"]["offline"]["mean"] == pytest.approx(sum(longer) / 2)
+    text = (tmp_path / "card" / "report.md").read_text(encoding="utf-8")
+    assert "| substring_match | 2,000 tokens | 3,000 tokens |" in text
+    assert "The answers are jitmem's own" in text
+    drawn = {path.name for path in draw(tmp_path / "card", summed, tmp_path / "pictures")}
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == drawn
+    assert {f"{metric}_by_length.png" for metric in metrics} <= drawn
+
+
+def test_of_several_systems_the_setup_is_drawn_that_the_others_vary() -> None:
+    setups = [
+        Setup(depth=3, context_tokens=500),
+        Setup(depth=1, context_tokens=2000),
+        Setup(depth=3, context_tokens=2000, pages=3),
+        Setup(depth=3, context_tokens=2000),
+        Setup("recall", context_tokens=2000),
+    ]
+    told = told_apart({one.name: {"setup": one.plain()} for one in setups})
+    assert list(told) == ["research depth=3 context_tokens=2000", "recall context_tokens=2000"]
+    assert len(told_apart({one.name: {"setup": one.plain()} for one in setups[:4]})) == 4
+
+
+def test_of_costs_and_scores_those_are_named_that_no_other_beats_in_both() -> None:
+    assert unbeaten([(1.0, 50.0), (2.0, 60.0), (3.0, 55.0), (2.0, 40.0), (1.0, 50.0)]) == {0, 1, 4}
+
+
 # -- comparing -------------------------------------------------------------------------------------------------
 
 
@@ -299,6 +348,29 @@ def test_noise_is_called_progress_about_as_rarely_as_the_interval_says() -> None
         a, b = ({("s", str(n)): {"f1": float(value)} for n, value in enumerate(row)} for row in values)
         shown += differences(a, b)[0].shown
     assert shown <= 9  # 3 are expected; 10 or more of 60 have a chance of one in a thousand
+
+
+def test_the_setups_of_one_card_are_compared_with_one_of_them(tmp_path: Path) -> None:
+    wide, narrow = Setup("recall", context_tokens=2000), Setup("recall", context_tokens=150)
+    made(tmp_path / "card", (wide, narrow, WHOLE))
+    assert [(one.a, one.b) for one in within(tmp_path / "card")] == [(wide.name, narrow.name), (wide.name, WHOLE.name)]
+    (less, _) = within(tmp_path / "card", setup=wide.name)
+    recall = next(told for told in less.differences if told.metric == "evidence_recall")
+    assert (recall.shown, recall.difference < 0, main_metric(tmp_path / "card", [less])) == (
+        True,
+        True,
+        "evidence_recall",
+    )
+    told = CliRunner().invoke(app, ["eval", "compare", str(tmp_path / "card"), "--setup-a", narrow.name])
+    assert f"evidence_recall; A: {narrow.name}" in told.stdout
+    assert re.search(rf"{wide.name} .* higher", told.stdout)
+    with pytest.raises(BadInput, match="no setup 'recall'"):
+        within(tmp_path / "card", setup="recall")
+    wrong = CliRunner().invoke(app, ["eval", "compare", str(tmp_path / "card"), "--setup-b", wide.name])
+    assert (wrong.exit_code, "is a setup of B" in wrong.stderr) == (2, True)
+    made(tmp_path / "alone")
+    with pytest.raises(BadInput, match="name a second card"):
+        within(tmp_path / "alone")
 
 
 def test_cards_of_other_questions_are_not_compared(cards: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -519,7 +520,7 @@ def test_a_missing_file_is_told_with_where_to_get_it(tmp_path: Path, name: str) 
         load(name, tmp_path / "none.json")
     for part in (source.title, source.address, source.licence, source.files[0]):
         assert part in str(raised.value)
-    assert source.checksum(source.files[0]) == NONE_PUBLISHED
+    assert source.checksum("none.json") == NONE_PUBLISHED
 
 
 def test_what_is_asked_for_wrongly_is_told(tmp_path: Path) -> None:
@@ -606,3 +607,14 @@ def test_the_checksum_of_a_file_is_its_sha256(tmp_path: Path) -> None:
     file = tmp_path / "abc"
     file.write_bytes(b"abc")
     assert sha256(file) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_file_of_an_official_name_is_known_for_the_official_one_by_its_sum(tmp_path: Path) -> None:
+    sums = {name: sum for benchmark in DATASETS.values() for name, sum in benchmark.source.sha256.items()}
+    assert all(re.fullmatch(r"[0-9a-f]{64}", sum) for sum in sums.values())
+    assert set(sums) <= {file for benchmark in DATASETS.values() for file in benchmark.source.files}
+    source = DATASETS["locomo"].source
+    part = written(tmp_path, LOCOMO, "locomo10.json")
+    assert source.official("locomo10.json", source.checksum("locomo10.json")) is True
+    assert source.official("locomo10.json", sha256(part)) is False
+    assert source.official("locomo_dev.json", sha256(part)) is None

@@ -11,6 +11,7 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
+import typer
 from langchain_core.messages import BaseMessage
 from typer.testing import CliRunner
 
@@ -21,11 +22,12 @@ from jitmem.evals.lines import Lines, read
 from jitmem.evals.prices import BudgetSpent, Prices
 from jitmem.evals.run import PATIENCE, Plan, Tell, run
 from jitmem.evals.small import data as small_data
+from jitmem.evals.small.__main__ import told
 from jitmem.evals.small.gate import baseline, judged, measured
-from jitmem.evals.summary import mean
 from jitmem.evals.systems import Models, Setup
 from jitmem.evals.systems.answer import fitting
 from jitmem.evals.systems.stand_ins import perfect_reader
+from jitmem.evals.tables import mean
 from jitmem.stores.errors import BadInput, ModelRefused, ModelUnavailable
 from jitmem.testing import ModelServer, ScriptedModel
 
@@ -247,6 +249,10 @@ def test_the_gate_sees_a_planted_loss_and_no_loss_where_there_is_none() -> None:
     (verdict,) = judged(crippled, whole)
     assert verdict.lost
     assert verdict.difference.high < 0
+    with pytest.raises(typer.Exit) as ended:  # what CI sees
+        told([verdict], 1.0)
+    assert ended.value.exit_code == 1
+    told(judged(whole, whole), 1.0)
     few = {name: dict(list(whole[name].items())[1:])}
     with pytest.raises(BadInput, match="other setups or questions"):
         judged(few, whole)
@@ -352,6 +358,7 @@ def test_one_command_makes_a_card_and_the_same_command_finds_it_made(
         (["locomo", "--data", "{data}", "--curate", "maybe"], "on, off"),
         (["locomo", "--data", "{data}", "--tools", "elephant"], "no search of this name"),
         (["locomo", "--data", "{data}", "--max-cost", "1"], "needs the models' prices"),
+        (["locomo", "--data", "{data}", "--system", "recall", "--reader", "itself"], "recall has no answer of its own"),
         (["compare", "here", "there"], "no bench card"),
     ],
 )

@@ -157,6 +157,15 @@ def test_samples_are_made_when_they_are_asked_for_and_tasks_take_turns() -> None
     assert [sample.questions[0].category for sample in short.samples] == [*TASKS, *list(TASKS)[:2]]
 
 
+def test_of_several_lengths_the_first_is_asked_first_and_each_sample_is_as_it_is_alone() -> None:
+    both = load("ruler", tokens=[3000, 2000], tasks=["qa", "niah_single"], count=2).samples
+    assert [sample.name for sample in both] == [
+        f"{task}-{tokens}-0-{number}" for tokens in (3000, 2000) for number in (0, 1) for task in ("qa", "niah_single")
+    ]
+    alone = load("ruler", tokens=2000, tasks=["qa", "niah_single"], count=2).samples
+    assert list(both[4:]) == list(alone)
+
+
 def paragraphs(tmp_path: Path) -> DataSet:
     """Six questions of HotpotQA's layout, one of them of yes or no, of two gold paragraphs and one more each."""
     rows = []
@@ -212,6 +221,8 @@ def test_rows_of_context_question_and_outputs_are_read_from_a_file(tmp_path: Pat
         ({"tasks": ["niah"]}, "no tasks niah; it has: niah_single"),
         ({"tasks": []}, "none given"),
         ({"tokens": 1999}, "tokens of 2000 or more"),
+        ({"tokens": [4000, 1999]}, "tokens of 2000 or more"),
+        ({"tokens": []}, "tokens of 2000 or more"),
         ({"count": 0}, "count and sessions of 1 or more"),
         ({"sessions": 0}, "sessions=0"),
     ],

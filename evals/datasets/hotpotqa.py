@@ -17,6 +17,7 @@ SOURCE = Source(
     files=("hotpot_dev_distractor_v1.json",),
     licence="CC BY-SA 4.0",
     paper="arXiv:1809.09600",
+    sha256={"hotpot_dev_distractor_v1.json": "4e9ecb5c8d3b719f624d66b60f8d56bf227f03914f5f0753d6fa1b359d7104ea"},
 )
 
 

@@ -17,6 +17,7 @@ SOURCE = Source(
     files=("locomo10.json",),
     licence="CC BY-NC 4.0",
     paper="arXiv:2402.17753",
+    sha256={"locomo10.json": "79fa87e90f04081343b8c8debecb80a9a6842b76a7aa537dc9fdf651ea698ff4"},
 )
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial"}
 NOT_MENTIONED = "Not mentioned in the conversation"

@@ -19,6 +19,10 @@ SOURCE = Source(
     files=("longmemeval_s_cleaned.json", "longmemeval_m_cleaned.json", "longmemeval_oracle.json"),
     licence="MIT",
     paper="arXiv:2410.10813",
+    sha256={
+        "longmemeval_s_cleaned.json": "d6f21ea9d60a0d56f34a05b609c79c88a451d2ae03597821ea3d5a9678c3a442",
+        "longmemeval_oracle.json": "821a2034d219ab45846873dd14c14f12cfe7776e73527a483f9dac095d38620c",
+    },
 )
 ABSTENTION = "abstention"
 

@@ -28,14 +28,15 @@ SHORTEST = 2000
 def load(
     path: Path | None = None,
     *,
-    tokens: int = 4000,
+    tokens: int | Sequence[int] = 4000,
     count: int = 1,
     tasks: Sequence[str] = tuple(TASKS),
     sessions: int = 1,
     seed: int = 0,
     paragraphs: DataSet | None = None,
 ) -> DataSet:
-    """Without a path, `count` samples of each of the `tasks`, made when they are asked for.
+    """Without a path, `count` samples of each of the `tasks`, made when they are asked for; of each length, the first
+    length first, where `tokens` are several.
 
     Each is a text of `tokens` tokens (`count_tokens_approximately`, within 2 %) in one session, or cut into so many
     `sessions`, with one question: the category is the task, `metadata["family"]` its family, evidence the sentences that
@@ -51,7 +52,8 @@ def load(
     unknown = [task for task in tasks if task not in TASKS]
     if unknown or not tasks:
         raise BadInput(f"RULER has no tasks {', '.join(unknown) or '(none given)'}; it has: {', '.join(TASKS)}.")
-    if tokens < SHORTEST or count < 1 or sessions < 1:
+    lengths = [tokens] if isinstance(tokens, int) else list(tokens)
+    if not lengths or min(lengths) < SHORTEST or count < 1 or sessions < 1:
         raise BadInput(
             f"RULER takes tokens of {SHORTEST} or more, count and sessions of 1 or more; "
             f"got tokens={tokens}, count={count}, sessions={sessions}."
@@ -62,10 +64,10 @@ def load(
         makers["qa"] = (TASKS["qa"][0], over(paragraphs))
 
     def made(at: int) -> Sample:
-        task = names[at % len(names)]
-        return _sample(task, *makers[task], at // len(names), tokens, sessions, seed)
+        number, task = divmod(at % (len(names) * count), len(names))
+        return _sample(names[task], *makers[names[task]], number, lengths[at // (len(names) * count)], sessions, seed)
 
-    return DataSet("ruler", "document", Generated(len(names) * count, made), SOURCE)
+    return DataSet("ruler", "document", Generated(len(lengths) * len(names) * count, made), SOURCE)
 
 
 class Generated(Sequence[Sample]):

@@ -14,7 +14,11 @@ NONE_PUBLISHED = "none published"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`files` are the names at the `address`; `sha256` has a sum by file name only where one is truly known."""
+    """`files` are the names at the `address`.
+
+    `sha256` has a sum by file name only where one is truly known: where those who publish the file, or several public
+    evaluations that fetch it from there, have the same.
+    """
 
     title: str
     address: str
@@ -26,6 +30,10 @@ class Source:
     def checksum(self, name: str) -> str:
         """The published sum of a file, or "none published"."""
         return self.sha256.get(name, NONE_PUBLISHED)
+
+    def official(self, name: str, sum: str) -> bool | None:
+        """Whether a file of this name and sum is the official one; None where its sum is not known."""
+        return sum == self.sha256[name] if name in self.sha256 else None
 
     def found(self, path: Path) -> Path:
         """The path itself if it is there; `BadInput` with where to get the file if it is not."""

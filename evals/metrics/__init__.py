@@ -9,7 +9,7 @@ from .evidence import (
     holds_gold,
     page_recall,
 )
-from .judge import Judge, Judged, accuracy
+from .judge import Judge, Judged, accuracy, rubric
 from .text import bleu1, exact_match, locomo_f1, rouge_l, substring_exact_match, substring_match, token_f1, word_f1
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "locomo_f1",
     "page_recall",
     "rouge_l",
+    "rubric",
     "substring_exact_match",
     "substring_match",
     "token_f1",

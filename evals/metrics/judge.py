@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -24,7 +24,8 @@ from ...stores.marks import defused
 
 _REPLIES = 2  # the first, and one repair
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-_MARKS = ("question", "answers", "prediction")
+_MARKS = ("question", "answers", "points", "prediction")
+_HEADING = re.compile(r"^# (\S+)\n+", re.M)
 
 
 class Verdict(BaseModel):
@@ -51,24 +52,28 @@ class Judge:
         self._model = model
         self._timeout_s = timeout_s
 
-    def judged(self, question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False) -> Judged:
-        """One question to the model, one repair. A `ModelError` becomes `Judged(None, error=…)`."""
+    def judged(
+        self, question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False, note: str = ""
+    ) -> Judged:
+        """One question to the model, one repair. A `ModelError` becomes `Judged(None, error=…)`. `note` is a `rubric`."""
         try:
-            return finish(self._asked(question, answers, prediction, all_needed))
+            return finish(self._asked(question, answers, prediction, all_needed, note))
         except ModelError as error:
             return Judged(None, error=f"{type(error).__name__}: {error}")
 
     async def ajudged(
-        self, question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False
+        self, question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False, note: str = ""
     ) -> Judged:
         """`judged`, awaited."""
         try:
-            return await afinish(self._asked(question, answers, prediction, all_needed))
+            return await afinish(self._asked(question, answers, prediction, all_needed, note))
         except ModelError as error:
             return Judged(None, error=f"{type(error).__name__}: {error}")
 
-    def _asked(self, question: str, answers: Sequence[str], prediction: str, all_needed: bool) -> Steps[Judged]:
-        messages: list[BaseMessage] = list(rendered(question, answers, prediction, all_needed=all_needed))
+    def _asked(
+        self, question: str, answers: Sequence[str], prediction: str, all_needed: bool, note: str
+    ) -> Steps[Judged]:
+        messages: list[BaseMessage] = list(rendered(question, answers, prediction, all_needed=all_needed, note=note))
         problem = ""
         for _ in range(_REPLIES):
             sent = messages
@@ -89,7 +94,7 @@ class Judge:
 
 
 def rendered(
-    question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False
+    question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False, note: str = ""
 ) -> tuple[SystemMessage, HumanMessage]:
     """The messages that the judge is sent; what was asked and said stands between marks that it cannot close."""
     system, _, task = prompt().partition("# Task\n")
@@ -98,6 +103,7 @@ def rendered(
         "question": _fenced("question", question),
         "needed": "each of them is asked for" if all_needed else "any one of them is right",
         "answers": _fenced("answers", "\n".join(f"- {answer}" for answer in answers)),
+        "note": f"A note on questions of this kind:\n{note}\n\n" if note else "",
         "prediction": _fenced("prediction", prediction or "(no answer)"),
     }
     human = _PLACE.sub(lambda place: values[place[1]], task.strip())
@@ -115,6 +121,28 @@ def accuracy(verdicts: Sequence[Judged]) -> tuple[float | None, int]:
 def prompt() -> str:
     """The judge's prompt as it stands in the package, for the report."""
     return resources.files(__package__).joinpath("prompts", "judge.md").read_text(encoding="utf-8")
+
+
+def rubric(data: str, category: str, points: Sequence[str] = ()) -> str:
+    """What is right for questions of this kind, in our words; "" where nothing is said of them.
+
+    After the prompts of LongMemEval's `evaluate_qa.py` by type, and BEAM's rubrics, whose lines are the `points`.
+    """
+    told = _rubrics().get(f"{data}/{category}") or _rubrics().get(data, "")
+    listed = _fenced("points", "\n".join(f"- {point}" for point in points)) if points else ""
+    return "\n".join(part for part in (told, listed) if part)
+
+
+@cache
+def rubrics() -> str:
+    """All of them as they stand in the package, for the report."""
+    return resources.files(__package__).joinpath("prompts", "rubrics.md").read_text(encoding="utf-8")
+
+
+@cache
+def _rubrics() -> Mapping[str, str]:
+    _, *parts = _HEADING.split(rubrics())
+    return {name: text.strip() for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def _form() -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -32,11 +33,15 @@ def main(
     except JitmemError as error:
         print(f"jitmem.evals.small: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
+    told(verdicts, time.perf_counter() - started)
+
+
+def told(verdicts: Sequence[Verdict], seconds: float) -> None:
+    """Show them; the command ends with 1 where recall dropped."""
     say_rows(("setup", "questions", "before", "now", "95 % interval of the difference", ""), map(_row, verdicts))
     lost = sum(one.lost for one in verdicts)
-    say(
-        f"{f'Evidence recall dropped in {lost} of {len(verdicts)} setups' if lost else 'Nothing lost'}, in {time.perf_counter() - started:.1f} s."
-    )
+    what = f"Evidence recall dropped in {lost} of {len(verdicts)} setups" if lost else "Nothing lost"
+    say(f"{what}, in {seconds:.1f} s.")
     if lost:
         raise typer.Exit(1)
 

@@ -15,7 +15,8 @@ from ..card import content
 from ..compare import Difference, Pair, differences
 from ..datasets.records import DataSet
 from ..lines import read
-from ..run import ANSWERS, Plan, run
+from ..plan import ANSWERS, Plan
+from ..run import run
 from ..systems import Setup
 from .data import small
 

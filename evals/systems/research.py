@@ -8,16 +8,17 @@ from typing import Any
 from ..datasets.records import Question, Sample
 from .answer import Answer, Mark, Prepared, Setup
 from .filled import Filled
-from .open import Opening
+from .open import ITSELF, Opening
 
 
 class ResearchSystem:
-    """The context that `Memory.research` gives, with its citations as marks."""
+    """The context that `Memory.research` gives, with its citations as marks; its own answer where nobody else reads."""
 
     def __init__(self, setup: Setup, opening: Opening, filled: Filled | None = None) -> None:
         self._filled = filled or Filled(setup, opening)
         asked = ("effort", "depth", "tools", "pages", "output", "context_tokens")
-        self._asking: dict[str, Any] = {**{name: getattr(setup, name) for name in asked}, **setup.options}
+        itself = {"answer": True} if opening.models.reader == ITSELF else {}
+        self._asking: dict[str, Any] = {**{name: getattr(setup, name) for name in asked}, **itself, **setup.options}
 
     def prepare(self, sample: Sample) -> Prepared:
         """File every session."""
@@ -33,6 +34,8 @@ class ResearchSystem:
             context=result.context,
             marks=tuple(Mark(session_of.get(one.page_id, one.page_id), one.quote) for one in result.citations),
             sources=self._filled.sources(result.page_ids),
+            text=result.answer,
+            cited=tuple(n for n, one in enumerate(result.citations, start=1) if one in result.answer_citations),
             usage=result.usage,
             seconds=took,
             notes=tuple(f"{one['step']}: {one['error']}: {one['message']}" for one in result.failures),

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from ..stores.errors import BadInput
-from .output import console, count, say, say_json, say_rows
+from .eval_tables import show, show_comparison, show_setups, watched
+from .output import say, say_json
 from .where import FAILED, Where, bare_command, model_command
-
-if TYPE_CHECKING:
-    from ..evals.command import Done, Tell
-    from ..evals.compare import Comparison
 
 EXAMPLES = """\b
 Examples:
@@ -34,6 +30,7 @@ ended in an error (the report tells which), 2 when something that was given cann
 COMPARE_EXAMPLES = """\b
 Examples:
   jitmem eval compare bench-before bench-after
+  jitmem eval compare bench --setup-a "research depth=3"               one setup of a card with each other one
   jitmem eval compare bench bench --setup-a "research depth=1" --setup-b "research depth=3"
 """
 _Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
@@ -96,7 +93,10 @@ def run(
     curate: Annotated[str, _several("on or off: whether items are drawn")] = "",
     reader: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Who answers from the context; without it, evidence alone counts."),
+        typer.Option(
+            metavar="NAME",
+            help="Who answers from the context, or `itself` for research's own answer; without it, evidence alone counts.",
+        ),
     ] = None,
     judge: Annotated[str | None, typer.Option(metavar="NAME", help="Who says whether an answer is right.")] = None,
     price: Annotated[
@@ -154,9 +154,9 @@ def run(
         prices=Prices.read(price or [], max_cost),
         plots=plots,
     )
-    with _watched(dataset) as tell:
+    with watched(dataset) as tell:
         done = evaluate(wanted, tell)
-    _show(done, as_json=as_json)
+    show(done, as_json=as_json)
     if done.ran.failed:
         raise typer.Exit(FAILED)
 
@@ -165,21 +165,32 @@ def run(
 def compare(
     where: Where,
     a: Annotated[Path, typer.Argument(metavar="A", help="A card.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another over the same questions.")],
+    b: Annotated[
+        Path | None, typer.Argument(metavar="[B]", help="Another over the same questions; without it, the setups of A.")
+    ] = None,
     setup_a: Annotated[str | None, typer.Option(metavar="NAME", help="Which setup of A, if there are several.")] = None,
     setup_b: Annotated[str | None, typer.Option(metavar="NAME", help="Which setup of B.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.")] = 0,
     as_json: _Json = False,
 ) -> None:
-    """Say which differences between two cards are more than noise: a paired bootstrap, question by question."""
+    """Say which differences between two cards, or the setups of one, are more than noise: a paired bootstrap, question
+    by question."""
     from ..evals.compare import compare as compared
+    from ..evals.compare import main_metric, within
 
-    made = compared(a, b, setup_a=setup_a, setup_b=setup_b, seed=seed)
+    if b is None:
+        if setup_b is not None:
+            raise BadInput("--setup-b is a setup of B; name that card, or leave the option out.")
+        made = within(a, setup=setup_a, seed=seed)
+    else:
+        made = compared(a, b, setup_a=setup_a, setup_b=setup_b, seed=seed)
     if as_json:
         say_json(made)
-        return
-    for one in made:
-        _show_comparison(one)
+    elif b is None:
+        show_setups(made, main_metric(a, made))
+    else:
+        for one in made:
+            show_comparison(one)
 
 
 @bare_command
@@ -202,12 +213,17 @@ def sources(where: Where, as_json: _Json = False) -> None:
 
 @bare_command
 def report(
-    where: Where, folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A card.")], as_json: _Json = False
+    where: Where,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A card.")],
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw the plots there too, for a page that shows them.")
+    ] = None,
+    as_json: _Json = False,
 ) -> None:
     """Write a card's report and plots anew from its answers."""
     from ..evals.command import again
 
-    _show(again(folder), as_json=as_json)
+    show(again(folder, pictures=pictures), as_json=as_json)
 
 
 app.command("run", epilog=EXAMPLES, hidden=True)(run)
@@ -253,65 +269,3 @@ def _loading(given: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             made[name] = value
     return made
-
-
-@contextmanager
-def _watched(dataset: str) -> Iterator[Tell]:
-    """A bar with the time left and the running score, on stderr if that is a terminal; gone when done."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    err = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(dataset, total=None)
-
-        def tell(done: int, total: int, metric: str, mean: float | None) -> None:
-            score = "" if mean is None else f"  {metric} {100 * mean:.1f} %"
-            bar.update(task, completed=done, total=total, description=f"{dataset}{score}")
-
-        yield tell
-
-
-def _show(done: Done, *, as_json: bool) -> None:
-    if as_json:
-        say_json({"card": str(done.folder), **done.summary})
-        return
-    from ..evals.report import shown
-
-    rows = []
-    for name, one in done.summary["setups"].items():
-        cells = [shown(metric, one["scores"].get(metric, {}).get("all")) for metric in done.metrics]
-        rows.append((name, str(one["answered"]), str(one["errors"]), *cells))
-    say_rows(("setup", "answered", "errors", *done.metrics), rows)
-    say(f"Card: {done.folder}; its report: {done.folder / 'report.md'}")
-    if done.unplotted:
-        say(done.unplotted)
-    if done.ran.failed:
-        say(f"{count(done.ran.failed, 'question')} ended in an error; the same command asks them again.", "yellow")
-
-
-def _show_comparison(one: Comparison) -> None:
-    say(one.a if one.a == one.b else f"A: {one.a}; B: {one.b}", "bold")
-    rows = [
-        (
-            told.metric,
-            str(told.n),
-            f"{told.a:.4g}",
-            f"{told.b:.4g}",
-            f"{told.difference:+.4g}",
-            f"{told.low:+.4g} to {told.high:+.4g}",
-            f"{told.p:.4f}",
-            ("B is higher" if told.difference > 0 else "B is lower") if told.shown else "no difference shown",
-        )
-        for told in one.differences
-    ]
-    say_rows(("metric", "n", "A", "B", "B - A", "95 % interval", "p", ""), rows)
-    if one.left_out:
-        say(f"{count(one.left_out, 'question')} left out: only one of the two answered.", "yellow")
