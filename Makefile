@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FLOOR := .venv-floor
+TRAIN := .venv-train
+TORCH ?= torch
 PYTEST = -m pytest -n auto --dist worksteal
 # Graphs, models, tools and agents: what another version of LangChain or LangGraph could break.
 TOUCHING = import seam effort researcher models model_failure prompts memory_tools curate middleware two_hundred_turns \
@@ -12,7 +14,7 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-floor lint check eval-small torture soak fuzz clean always
+.PHONY: help demo studio test test-floor lint check eval-small train-small torture soak fuzz clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -39,6 +41,9 @@ check: lint test  ## everything that must hold before a commit
 eval-small: $(VENV)/.installed  ## see that evidence recall on small data of our own is not below its baseline
 	$(BIN)/python -m jitmem.evals.small
 
+train-small: $(TRAIN)/.installed  ## train a tiny model from nothing: imitation, then rewards, three seeds (half an hour)
+	OMP_NUM_THREADS=1 $(TRAIN)/bin/python -m jitmem.learn.training.small --out build/train-small --docs docs
+
 torture: $(VENV)/.installed  ## kill writers ROUNDS=1000 times and cut their power, and see that nothing is lost
 	PYTHONPATH=tests $(BIN)/python -m torture --rounds $(ROUNDS)
 
@@ -49,7 +54,7 @@ fuzz: $(VENV)/.installed-dev  ## pass it everything that can be passed for MINUT
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
 
 clean:  ## remove the environment, the demo's memory and what tools leave behind
-	rm -rf $(VENV) $(FLOOR) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) $(TRAIN) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -82,6 +87,15 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.modules
 	@echo "Installing jitmem and its development tools into $(VENV) …"
 	@$(INSTALL) -e ".[dev]" --config-settings editable_mode=strict
 	@touch $(VENV)/.installed $(VENV)/.installed-test $@
+
+# On Linux, plain `torch` comes with several gigabytes for graphics cards. TORCH=torch==2.13.0 takes the file of that
+# version which pip is configured to find, such as one for processors alone.
+$(TRAIN)/.installed: pyproject.toml
+	@echo "Installing jitmem and what trains into $(TRAIN) …"
+	@test -x $(TRAIN)/bin/python || $(PYTHON) -m venv $(TRAIN)
+	@$(TRAIN)/bin/python -m pip install -q --disable-pip-version-check "$(TORCH)"
+	@$(TRAIN)/bin/python -m pip install -q --disable-pip-version-check -e ".[train,plots]"
+	@touch $@
 
 # pip always takes the newest; uv knows how to take the oldest of what is named here, and the newest of what that needs.
 $(FLOOR)/.installed: pyproject.toml

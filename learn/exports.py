@@ -1,0 +1,178 @@
+"""Rollouts as rows for other trainers: SFT, KTO, and verl, one JSON object a line; docs/training.md tells the forms."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ..stores.errors import BadInput
+from .capture.places import step_key
+from .records import ROLES, Role, Rollout, Step
+
+Format = Literal["sft", "kto", "verl"]
+TOTAL = "total"
+"""The reward that all others go into."""
+
+
+def sft(rollouts: Iterable[Rollout], *, best: int = 1, least: float | None = None) -> Iterator[dict[str, Any]]:
+    """What the `best` rollouts of each task said, a row for each reply that was read: `{"messages", "tools"}`.
+
+    Rollouts with an error, without a reward, or with one below `least` are none of them; of equal ones the first is
+    better. The last message is the reply, with the arguments of its calls as objects.
+    """
+    for rollout in _best(rollouts, best, least):
+        for step in _read(rollout):
+            yield {"messages": [*_plain(step.messages), _reply(step)], "tools": _plain(step.tools)}
+
+
+def kto(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> Iterator[dict[str, Any]]:
+    """Every reply with whether it was desirable: `{"prompt", "completion", "label", "tools"}`.
+
+    With a `threshold` it is where the rollout's reward reaches that; without, where it is above the mean of its task's
+    rollouts: the sign of its advantage. One that equals the mean says nothing, and is left out.
+    """
+    for group in _groups(rollouts):
+        rewarded = [(one, reward) for one in group if (reward := one.rewards.get(TOTAL)) is not None]
+        mean = sum(reward for _, reward in rewarded) / max(1, len(rewarded))
+        for rollout, reward in rewarded:
+            if threshold is None and abs(reward - mean) < 1e-9:
+                continue
+            label = reward > mean if threshold is None else reward >= threshold
+            for step in _read(rollout):
+                yield {
+                    "prompt": _plain(step.messages),
+                    "completion": [_reply(step)],
+                    "label": label,
+                    "tools": _plain(step.tools),
+                }
+
+
+def verl(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterator[dict[str, Any]]:
+    """A prompt a row, in the columns of verl's RLHF data sets: `data_source`, `prompt`, `ability`, `reward_model` (of
+    the style "rule", with the right answers as `ground_truth`) and `extra_info`.
+
+    A prompt that several rollouts share stands there once; `extra_info` has the best reply and reward that are known.
+    verl reads parquet: `datasets.load_dataset("json", data_files=…)["train"].to_parquet(…)` makes it of the lines.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for rollout in rollouts:
+        gold = [{"id": one.id, "question": one.text, "answers": list(one.gold)} for one in rollout.answers]
+        for step in _read(rollout):
+            prompt, tools = _plain(step.messages), _plain(step.tools)
+            key = hashlib.sha256(json.dumps([prompt, tools], sort_keys=True).encode()).hexdigest()
+            reward = rollout.rewards.get(TOTAL)
+            known = rows.get(key)
+            if known is not None and not _above(reward, known["extra_info"]["reward"]):
+                continue
+            rows[key] = {
+                "data_source": f"{source}/{step.name}",
+                "prompt": prompt,
+                "ability": step.role,
+                "reward_model": {"style": "rule", "ground_truth": json.dumps(gold, ensure_ascii=False)},
+                "extra_info": {
+                    "index": known["extra_info"]["index"] if known else len(rows),
+                    "task": rollout.task,
+                    "about": step.about,
+                    "step": step.name,
+                    "tools": json.dumps(tools, ensure_ascii=False),
+                    "reply": json.dumps(_reply(step), ensure_ascii=False),
+                    "reward": reward,
+                },
+            }
+    yield from rows.values()
+
+
+FORMATS: Mapping[Format, Callable[..., Iterator[dict[str, Any]]]] = {"sft": sft, "kto": kto, "verl": verl}
+
+
+def export(
+    rollouts: Iterable[Rollout],
+    path: Path,
+    form: Format,
+    *,
+    steps: Collection[str] = (),
+    roles: Collection[Role] = (),
+    **options: Any,
+) -> int:
+    """Rows into a new file; how many. Of the steps and the roles that are named only, of all without.
+
+    `options` are the form's own. `BadInput` for what there is not, for a file that is there, and where no row came.
+    """
+    if form not in FORMATS:
+        raise BadInput(f"There is no form {form!r}; there are {', '.join(FORMATS)}.")
+    if unknown := sorted(set(steps) - set(ROLES)):
+        raise BadInput(f"There is no step {unknown[0]!r}; there are {', '.join(ROLES)}.")
+    if unknown := sorted(set(roles) - set(get_args(Role))):
+        raise BadInput(f"There is no role {unknown[0]!r}; there are {', '.join(get_args(Role))}.")
+    if path.exists():
+        raise BadInput(f"{path} is there already; give a new name, an export never goes over a file.")
+    chosen = [_only(one, steps, roles) for one in rollouts]
+    rows = list(FORMATS[form](chosen, **options))
+    if not rows:
+        raise BadInput(
+            f"Nothing to export: {len(chosen)} rollouts hold no reply that fits. Rollouts are made with a model"
+            " (`jitmem learn rollout --model …`), and sft takes those that have a reward and no error."
+        )
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return len(rows)
+
+
+def _best(rollouts: Iterable[Rollout], best: int, least: float | None) -> Iterator[Rollout]:
+    if best < 1:
+        raise BadInput(f"best is how many rollouts of a task are taken, 1 or more; got {best}.")
+    for group in _groups(rollouts):
+        rewarded = [(reward, one) for one in group if not one.error and (reward := one.rewards.get(TOTAL)) is not None]
+        fit = [pair for pair in rewarded if least is None or pair[0] >= least]
+        for _, one in sorted(fit, key=lambda pair: -pair[0])[:best]:
+            yield one
+
+
+def _groups(rollouts: Iterable[Rollout]) -> list[list[Rollout]]:
+    """By task, in the order in which tasks come."""
+    made: dict[str, list[Rollout]] = {}
+    for one in rollouts:
+        made.setdefault(one.task, []).append(one)
+    return list(made.values())
+
+
+def _read(rollout: Rollout) -> Iterator[Step]:
+    """Steps whose reply was read: the last of its attempts, and of a turn of calls one whose calls were understood."""
+    last: dict[str, Step] = {}
+    for step in rollout.steps:
+        last[step_key(step.key)] = step
+    for step in last.values():
+        if step.reply is not None and not step.error and not (step.tools and step.calls is None):
+            yield step
+
+
+def _only(rollout: Rollout, steps: Collection[str], roles: Collection[Role]) -> Rollout:
+    kept = tuple(one for one in rollout.steps if (not steps or one.name in steps) and (not roles or one.role in roles))
+    return replace(rollout, steps=kept)
+
+
+def _reply(step: Step) -> dict[str, Any]:
+    """The reply as a message of a chat template: text, and calls with objects."""
+    reply = dict(step.reply or {})
+    made: dict[str, Any] = {"role": "assistant", "content": reply.get("content") or ""}
+    calls = [
+        {"type": "function", "function": {"name": call["function"]["name"], "arguments": _object(call)}}
+        for call in reply.get("tool_calls") or ()
+    ]
+    return made | ({"tool_calls": calls} if calls else {})
+
+
+def _object(call: Mapping[str, Any]) -> Any:
+    arguments = call["function"]["arguments"]
+    return json.loads(arguments) if isinstance(arguments, str) else arguments
+
+
+def _plain(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(one) for one in values]
+
+
+def _above(reward: float | None, known: float | None) -> bool:
+    return reward is not None and (known is None or reward > known)

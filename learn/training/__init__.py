@@ -1,0 +1,1 @@
+"""Weights that improve by rewards, with TRL."""

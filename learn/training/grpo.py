@@ -1,0 +1,171 @@
+"""Weights that improve by rewards: TRL's GRPOTrainer in an environment whose tools are the package's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+from ...evals.datasets.records import Sample
+from ...stores.errors import BadInput
+from ..rewards import PRESETS, Preset, Rewards
+from ..rollouts import read_items
+from ..rollouts.making import Making
+from .callbacks import refreshing, shared, telling
+from .collapse import Watch, noticing
+from .curriculum import Curriculum
+from .environment import MemoryEnvironment
+from .options import Step, Tell, Training
+from .packages import trl
+from .policy import Policy, readable
+from .pool import Pool
+
+__all__ = ["METRICS", "Step", "Training", "opened", "train", "trainer_of"]
+
+METRICS = "metrics.jsonl"
+_READ_AT_ONCE = 16
+_AT_ONCE = 4  # replies of which a device learns in one pass; they are written all at once
+
+
+def train(
+    model: Any,
+    tasks: Sequence[Sample],
+    out: str | Path,
+    *,
+    training: Training | None = None,
+    making: Making | None = None,
+    tokenizer: Any = None,
+    tell: Tell = lambda step: None,
+) -> Path:
+    """A model that learned to keep memories, in the folder `out`, where it also leaves `metrics.jsonl`, a line a step.
+
+    `model` is a folder (or a name that transformers knows), or a model in this process with its `tokenizer`. `making`
+    says how turns are made and questions are read: its reader is frozen. Only the curate step is trained. Under
+    `accelerate launch` it runs on many machines. `Collapsed` when nothing can be learned any more, with the weights of
+    the last checkpoint on disk; `BadInput` for tasks without turns; `MissingPackage` without the `train` extra.
+    """
+    set_ = training or Training()
+    by = making or Making()
+    place = Path(out)
+    place.mkdir(parents=True, exist_ok=True)
+    weights, tokens = opened(model, tokenizer)
+    if weights is model and set_.beta:
+        # TRL reads what the KL is measured from from disk: of a model in this process, as it is now.
+        weights.save_pretrained(place / "start")
+        weights.config._name_or_path = str(place / "start")
+    curriculum = Curriculum(tuple(tasks), set_.longest, set_.begin, set_.whole, set_.seed)
+    pool = Pool(curriculum, by, set_.places or set_.groups * max(1, set_.refresh), set_.seed)
+    trainer = trainer_of(weights, tokens, pool, set_, by, place)
+    pool.first, pool.share = trainer.accelerator.is_main_process, shared(trainer.accelerator)
+    policy = Policy(
+        model=trainer.accelerator.unwrap_model(trainer.model),
+        tokenizer=tokens,
+        max_tokens=set_.max_completion,
+        temperature=set_.temperature,
+        seed=set_.seed,
+    )
+    trainer.add_callback(refreshing(pool, policy, set_))
+    trainer.add_callback(telling(place / METRICS, set_, tell, trainer.accelerator.is_main_process))
+    trainer.add_callback(noticing(Watch(set_.patience)))
+    pool.fill(policy, 0.0)
+    trainer.train()
+    trainer.save_model(str(place))
+    tokens.save_pretrained(str(place))
+    return place
+
+
+def opened(model: Any, tokenizer: Any) -> tuple[Any, Any]:
+    """The weights, and a tokenizer that knows how replies are read; `BadInput` for weights without one."""
+    if isinstance(model, str | os.PathLike):
+        transformers = trl().transformers
+        tokens = tokenizer or transformers.AutoTokenizer.from_pretrained(model)
+        return transformers.AutoModelForCausalLM.from_pretrained(model), readable(tokens)
+    if tokenizer is None:
+        raise BadInput("A model in this process needs its tokenizer: train(model, tasks, out, tokenizer=…).")
+    return model, readable(tokenizer)
+
+
+def trainer_of(weights: Any, tokens: Any, pool: Pool, set_: Training, by: Making, place: Path) -> Any:
+    """TRL's trainer over the turns of a pool, which is filled before it runs; its checkpoints lie in the folder."""
+    modules = trl()
+    batch = set_.group * set_.groups
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    each = set_.per_device or gcd(max(1, batch // world), _AT_ONCE)
+    if batch % (each * world):
+        raise BadInput(
+            f"{set_.groups} groups of {set_.group} are {batch} replies, which {world} processes with {each} each cannot"
+            " share evenly; change groups, group or per_device."
+        )
+    vllm = {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": set_.vllm} if set_.vllm else {}
+    arguments = {
+        "output_dir": str(place / "checkpoints"),
+        "max_steps": set_.steps,
+        "num_generations": set_.group,
+        "per_device_train_batch_size": each,
+        "gradient_accumulation_steps": batch // (each * world),
+        "learning_rate": set_.learning_rate,
+        "lr_scheduler_type": "constant_with_warmup",
+        "warmup_steps": min(10, set_.steps // 10),
+        "beta": set_.beta,
+        "epsilon": set_.epsilon,
+        "temperature": set_.temperature,
+        "max_completion_length": set_.max_completion,
+        "max_tool_calling_iterations": set_.tool_turns,
+        "logging_steps": 1,
+        "save_steps": set_.save_steps,
+        "save_total_limit": 2,
+        "report_to": "none",
+        "ddp_timeout": 7200,  # seconds: while the first process makes new turns, the others wait
+        "seed": set_.seed,
+        "disable_tqdm": True,
+        "bf16": modules.torch.cuda.is_available(),
+        "use_cpu": not modules.torch.cuda.is_available(),
+        **vllm,
+        **set_.trainer,
+    }
+    places = modules.datasets.Dataset.from_dict({"place": list(range(pool.size))}).with_transform(pool.rows)
+    trainer = modules.GRPOTrainer(
+        model=weights,
+        processing_class=tokens,
+        args=modules.GRPOConfig(**arguments),
+        train_dataset=places,
+        reward_funcs=[earned(PRESETS[set_.preset], set_.steps, _READ_AT_ONCE if by.reader or by.judge else 1)],
+        environment_factory=partial(MemoryEnvironment, partial(read_items, making=by)),
+    )
+    trainer.remove_callback(modules.transformers.PrinterCallback)  # who wants to see the steps has `tell`
+    return trainer
+
+
+def earned(preset: Preset, steps: int, at_once: int = 1) -> Callable[..., list[float | None]]:
+    """A reward function of TRL: the total of each turn's rewards. r1 to r4 and the rest go to the trainer's log.
+    `at_once` is how many turns are read at a time, where a reader elsewhere is waited for."""
+
+    def total(
+        environments: Sequence[MemoryEnvironment],
+        completions: Sequence[Sequence[Mapping[str, Any]]],
+        trainer_state: Any = None,
+        log_metric: Callable[[str, float], None] = lambda name, value: None,
+        **rest: Any,
+    ) -> list[float | None]:
+        progress = 0.0 if trainer_state is None else min(1.0, trainer_state.global_step / steps)
+
+        def rewards(environment: MemoryEnvironment, completion: Sequence[Mapping[str, Any]]) -> Rewards:
+            environment.turn.heard(completion)
+            return environment.turn.rewards(preset, progress)
+
+        if at_once == 1:
+            made = list(map(rewards, environments, completions))
+        else:
+            with ThreadPoolExecutor(at_once, thread_name_prefix="jitmem-reading") as pool:
+                made = list(pool.map(rewards, environments, completions))
+        for one in made:
+            for name, value in one.items():
+                if value is not None:
+                    log_metric(name, value)
+        return [one["total"] for one in made]
+
+    return total

@@ -1,0 +1,106 @@
+"""Weights that imitate replies, before they improve by rewards: TRL's SFTTrainer on rows of `jitmem learn export`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...stores.errors import BadInput
+from .grpo import opened
+from .packages import trl
+
+_UNTRAINED = -100
+Tell = Callable[[int, int, float], None]
+"""Told the step, of how many, and the loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imitating:
+    """`steps` of `batch` rows each. `longest` is in tokens: rows that are longer are left out, never cut. Only what the
+    model would have said is learned, not what it was asked. `trainer` is handed to TRL's SFTConfig as it is."""
+
+    steps: int = 200
+    batch: int = 16
+    learning_rate: float = 2e-5
+    longest: int = 4096
+    seed: int = 0
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+
+
+def imitate(
+    model: Any,
+    rows: Iterable[Mapping[str, Any]],
+    out: str | Path,
+    *,
+    imitating: Imitating | None = None,
+    tokenizer: Any = None,
+    tell: Tell = lambda step, steps, loss: None,
+) -> Path:
+    """A model that says what the rows say, in the folder `out`. `model` as for `grpo.train`; rows as `exports.sft`."""
+    set_ = imitating or Imitating()
+    modules = trl()
+    place = Path(out)
+    weights, tokens = opened(model, tokenizer)
+    read = [_tokens(tokens, row) for row in rows]
+    kept = [one for one in read if len(one["input_ids"]) <= set_.longest]
+    if not kept:
+        raise BadInput(
+            f"There is nothing to imitate: of {len(read)} rows none has at most {set_.longest:,} tokens."
+            if read
+            else "There is nothing to imitate: no rows were given; `jitmem learn export --format sft` writes them."
+        )
+
+    class Telling(modules.transformers.TrainerCallback):  # type: ignore[misc, name-defined]
+        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
+            if "loss" in logs:
+                tell(state.global_step, set_.steps, logs["loss"])
+
+    arguments = {
+        "output_dir": str(place / "checkpoints"),
+        "max_steps": set_.steps,
+        "per_device_train_batch_size": set_.batch,
+        "learning_rate": set_.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": min(20, set_.steps // 10),
+        "max_length": set_.longest,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "seed": set_.seed,
+        "disable_tqdm": True,
+        "bf16": modules.torch.cuda.is_available(),
+        "use_cpu": not modules.torch.cuda.is_available(),
+        **set_.trainer,
+    }
+    trainer = modules.SFTTrainer(
+        model=weights,
+        processing_class=tokens,
+        args=modules.SFTConfig(**arguments),
+        train_dataset=modules.datasets.Dataset.from_list(kept),
+        callbacks=[Telling()],
+    )
+    trainer.remove_callback(modules.transformers.PrinterCallback)
+    trainer.train()
+    trainer.save_model(str(place))
+    tokens.save_pretrained(str(place))
+    return place
+
+
+def _tokens(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
+    """A row's tokens, and which of them are the model's own words. They are made here, for a table of rows would give
+    every call all arguments that any call has, those that are missing as null."""
+    template = tokens.chat_template
+    if not trl().has_generation_markers(template):
+        template = trl().get_training_chat_template(tokens) or template
+    made = tokens.apply_chat_template(
+        list(row["messages"]),
+        tools=list(row["tools"]) or None,
+        chat_template=template,
+        tokenize=True,
+        return_dict=True,
+        return_assistant_tokens_mask=True,
+    )
+    labels = [one if own else _UNTRAINED for one, own in zip(made["input_ids"], made["assistant_masks"], strict=True)]
+    return {"input_ids": list(made["input_ids"]), "labels": labels}

@@ -1,0 +1,142 @@
+"""A model in this process as a chat model of LangChain, so that the graphs run with the weights as they are now."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from pydantic import PrivateAttr
+
+from ...stores.errors import BadInput
+from ...testing.stepped import Tool, as_openai
+from .packages import trl
+
+
+class Policy(BaseChatModel):
+    """Replies with `model`, a causal language model of transformers, and `tokenizer`, whose chat template knows tools.
+
+    Replies are drawn at `temperature` (0: the likeliest token), at most `max_tokens` long, one at a time; with a `seed`
+    the reply depends on the seed and the prompt alone, not on what was asked before.
+    """
+
+    model: Any
+    tokenizer: Any
+    max_tokens: int = 512
+    temperature: float = 1.0
+    seed: int | None = None
+    name_: str = "policy"
+    _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+
+    @classmethod
+    def load(cls, folder: str | Path, **settings: Any) -> Self:
+        """From a folder that a training has written; `BadInput` where there is none. Nothing is downloaded."""
+        path = Path(folder)
+        if not (path / "config.json").is_file():
+            raise BadInput(
+                f"{path}: holds no model; give a folder with config.json, such as `jitmem learn grpo` writes."
+            )
+        transformers = trl().transformers
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+        model = transformers.AutoModelForCausalLM.from_pretrained(path, local_files_only=True)
+        return cls(model=model.eval(), tokenizer=readable(tokenizer), name_=path.name, **settings)
+
+    @property
+    def model_name(self) -> str:
+        """As it stands in reports."""
+        return self.name_
+
+    @property
+    def _llm_type(self) -> str:
+        return "policy"
+
+    def bind_tools(
+        self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The tools are shown by the chat template; none can be demanded."""
+        return self.bind(tools=as_openai(tools), **kwargs)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        plain = [_with_objects(message) for message in convert_to_openai_messages(messages)]
+        asked: list[int] = self.tokenizer.apply_chat_template(
+            plain, tools=kwargs.get("tools"), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        with self._lock:
+            said = self._drawn(asked)
+        parsed = trl().parse_response(self.tokenizer, said, prefix=asked, tools=kwargs.get("tools"))
+        calls = [
+            {"name": call["function"]["name"], "args": arguments, "id": f"call_{uuid4().hex[:12]}", "type": "tool_call"}
+            for call in parsed.get("tool_calls") or ()
+            if isinstance(arguments := call["function"]["arguments"], dict)
+        ]
+        message = AIMessage(
+            parsed.get("content") or "",
+            tool_calls=calls,
+            usage_metadata={
+                "input_tokens": len(asked),
+                "output_tokens": len(said),
+                "total_tokens": len(asked) + len(said),
+            },
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _drawn(self, asked: list[int]) -> list[int]:
+        torch = trl().torch
+        training = self.model.training
+        self.model.eval()
+        try:
+            with torch.no_grad(), torch.random.fork_rng(enabled=self.seed is not None):
+                if self.seed is not None:
+                    torch.manual_seed(hash((self.seed, tuple(asked))) & 0x7FFFFFFF)
+                drawing = {"do_sample": True, "temperature": self.temperature, "top_k": 0, "top_p": 1.0}
+                ids = torch.tensor([asked], device=self.model.device)
+                whole = self.model.generate(
+                    input_ids=ids,
+                    attention_mask=torch.ones_like(ids),
+                    max_new_tokens=self.max_tokens,
+                    pad_token_id=self.tokenizer.pad_token_id,
+                    eos_token_id=self.tokenizer.eos_token_id,
+                    **(drawing if self.temperature > 0 else {"do_sample": False}),
+                )
+        finally:
+            self.model.train(training)
+        made: list[int] = whole[0, len(asked) :].tolist()
+        end = self.tokenizer.eos_token_id
+        return made[: made.index(end) + 1] if end in made else made
+
+
+def readable(tokenizer: Any) -> Any:
+    """The tokenizer, knowing how a reply with calls is read. `BadInput` for a chat template that TRL does not know."""
+    if getattr(tokenizer, "response_template", None) or getattr(tokenizer, "response_schema", None):
+        return tokenizer
+    try:
+        return trl().add_response_schema(tokenizer)
+    except ValueError as error:
+        raise BadInput(
+            "How this model writes its calls is not known: its chat template is none of TRL's. Set"
+            " `tokenizer.response_template` (see transformers' chat response parsing) and pass the tokenizer."
+        ) from error
+
+
+def _with_objects(message: Any) -> dict[str, Any]:
+    """Arguments of calls as objects, as chat templates want them."""
+    made = dict(message)
+    for call in made.get("tool_calls") or ():
+        function = call["function"]
+        if isinstance(function["arguments"], str):
+            function["arguments"] = json.loads(function["arguments"])
+    return made

@@ -1,0 +1,70 @@
+"""The right calls for a page of a toy task, by the rule that made the page; and how a careless keeper would make them."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from ...testing import ScriptedModel
+
+_TURN = re.compile(r"^(\w+): (.*)$", re.M)
+_PAGE = re.compile(r"The page, under its header:\n<history>\n(.*)\n</history>", re.S)
+_EVENT = re.compile(r"On (\d{1,2} \w+ \d{4}) I ")
+_FACT = re.compile(r"I've moved to|I live in|I work at the|I'm working at the|My dog is called|My dog's name is")
+
+
+def right_calls(asked: str) -> list[dict[str, Any]]:
+    """Of the page that the curate step shows (`right_calls_of`)."""
+    found = _PAGE.search(asked)
+    return right_calls_of(found[1]) if found else []
+
+
+def right_calls_of(page: str) -> list[dict[str, Any]]:
+    """One insert for each fact and event, in its order: the sentence with who said it, and of an event the date as its
+    time. Chatter is not worth one."""
+    made = []
+    for who, said in _TURN.findall(page):
+        if event := _EVENT.match(said):
+            made.append(_insert("episodic", f"{said} ({who})", event[1]))
+        elif _FACT.match(said):
+            made.append(_insert("semantic", f"{said} ({who})"))
+    return made
+
+
+def careless_calls(asked: str, chance: random.Random, slips: float) -> list[dict[str, Any]]:
+    """The same with slips: with this probability each, an event's date is left out, and a fact taken for an event, which
+    then has none. Neither can be kept so."""
+    made = []
+    for call in right_calls(asked):
+        args = dict(call["args"])
+        if args["kind"] == "episodic" and chance.random() < slips:
+            args.pop("time")
+        elif args["kind"] == "semantic" and chance.random() < slips:
+            args["kind"] = "episodic"
+        made.append({**call, "args": args})
+    return made
+
+
+def teacher(slips: float = 0.0, seed: int = 0) -> ScriptedModel:
+    """As a chat model, for the curate step of the Memorizer; slips are the same for the same page."""
+
+    def reply(messages: list[BaseMessage]) -> AIMessage:
+        asked = str(messages[-1].content)
+        calls = careless_calls(asked, random.Random(f"{seed}/{asked}"), slips) if slips else right_calls(asked)
+        return AIMessage("", tool_calls=[{**call, "id": f"call_{at}"} for at, call in enumerate(calls)])
+
+    return ScriptedModel(lines=reply, model="teacher")
+
+
+def as_message(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Calls as a message of a chat template."""
+    told = [{"type": "function", "function": {"name": one["name"], "arguments": one["args"]}} for one in calls]
+    return {"role": "assistant", "content": "", **({"tool_calls": told} if told else {})}
+
+
+def _insert(kind: str, content: str, time: str | None = None) -> dict[str, Any]:
+    return {"name": "memory_insert", "args": {"kind": kind, "content": content, **({"time": time} if time else {})}}

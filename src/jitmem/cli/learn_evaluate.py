@@ -1,0 +1,62 @@
+"""`jitmem learn evaluate`: measure a trained model on longer tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .learn_options import BaseUrl, Json, Prompts, Reader, Tasks, watched
+from .output import say, say_json, say_rows
+from .where import FAILED, Where, bare_command
+
+EXAMPLES = """\b
+Examples:
+  jitmem learn evaluate --model trained --tasks toy:4,seed=9,sessions=60,facts=40,tokens=390000 --out bench
+  jitmem learn evaluate --model openai:trained --base-url http://localhost:8000/v1 --tasks tasks.jsonl --reader openai:gpt-4.1-mini
+"""
+
+
+@bare_command
+def evaluate(
+    where: Where,
+    model: Annotated[str, typer.Option(metavar="NAME", help="A folder that a training wrote, or a served model.")],
+    tasks: Tasks,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the card is made.")] = Path("bench-trained"),
+    reader: Reader = None,
+    base_url: BaseUrl = None,
+    prompts: Prompts = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Tasks, at most.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a trained model on tasks that may be many times longer, by what its items give to a reader."""
+    from ..learn.tasks import load
+    from ..learn.training.further import evaluate as evaluated
+
+    with watched("questions", None) as advance:
+        made = evaluated(
+            load(tasks, limit=limit),
+            model,
+            out,
+            reader=reader,
+            base_url=base_url,
+            prompts=prompts,
+            tell=lambda done, total, means: advance(done, "", total),
+        )
+    if as_json:
+        say_json({"card": str(out), **made})
+    else:
+        metrics = ("f1", "evidence_recall", "context_tokens")
+        rows = [
+            (name, str(one["answered"]), *(_mean(one["scores"].get(metric)) for metric in metrics))
+            for name, one in made["setups"].items()
+        ]
+        say_rows(("setup", "answered", *metrics), rows)
+        say(f"Tasks of {made['tokens']:,} tokens on average. Card: {out}")
+    if made["errors"]:
+        raise typer.Exit(FAILED)
+
+
+def _mean(score: Any) -> str:
+    return f"{score['all']['mean']:.3f}" if score else "-"

@@ -1,0 +1,57 @@
+"""`jitmem learn export`: rollouts as rows for another trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .learn_options import Json
+from .output import say, say_json
+from .where import Where, bare_command
+
+EXAMPLES = """\b
+Examples:
+  jitmem learn export runs --format sft --out sft.jsonl --best 2 --step curate
+  jitmem learn export runs --format kto --out kto.jsonl --threshold 1.5
+  jitmem learn export runs --format verl --out verl.jsonl
+\b
+The forms of the rows stand in docs/training.md.
+"""
+
+
+@bare_command
+def export(
+    where: Where,
+    rollouts: Annotated[Path, typer.Argument(metavar="ROLLOUTS", help="A folder of rollouts, or a file of them.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="A new file of JSON lines.")],
+    form: Annotated[str, typer.Option("--format", metavar="NAME", help="sft, kto or verl.")] = "sft",
+    best: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="sft: rollouts of a task, the best ones.")
+    ] = None,
+    least: Annotated[float | None, typer.Option(metavar="R", help="sft: a reward that they must reach.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(metavar="R", help="kto: from which reward on; without it, above the task's mean.")
+    ] = None,
+    step: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Of this step alone, such as curate; may be given again.")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="memorizer, researcher or reader; may be given again.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write rollouts as rows for another trainer."""
+    from ..learn.exports import export as exported
+    from ..learn.rollouts import read
+    from ..stores.errors import BadInput
+
+    given = {"best": best, "least": least, "threshold": threshold}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    known = {"sft": {"best", "least"}, "kto": {"threshold"}, "verl": set[str]()}
+    if form in known and (wrong := sorted(options.keys() - known[form])):
+        raise BadInput(f"--{wrong[0]} is not for {form}; it has {', '.join(sorted(known[form])) or 'no options'}.")
+    named: dict[str, Any] = {"form": form, "roles": role or ()}
+    count = exported(read(rollouts), out, steps=step or (), **named, **options)
+    say_json({"rows": count, "file": str(out), "format": form}) if as_json else say(f"{count:,} rows: {out}")
