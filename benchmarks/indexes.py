@@ -61,13 +61,13 @@ def vector(memory: Memory, questions: Sequence[str]) -> list[Figure]:
     """Chroma beside the exact scan of the same vectors, 200 neighbours a question; embedding not counted."""
     parts = memory._parts
     chroma, exact = parts.archive.vectors, ExactVectors(parts.archive.embeddings)
-    namespace = parts.archive.pages.number()
+    namespaces = [parts.archive.pages.number()]
     asked = [np.array(parts.embedder.embed_query(question), np.float32) for question in questions]
-    found = [{seq for seq, _ in chroma.search(one, _NEIGHBOURS, namespace)} for one in asked]
-    right = [{seq for seq, _ in exact.search(one, _NEIGHBOURS, namespace)} for one in asked]
+    found = [{seq for seq, _ in chroma.search(one, _NEIGHBOURS, namespaces)} for one in asked]
+    right = [{seq for seq, _ in exact.search(one, _NEIGHBOURS, namespaces)} for one in asked]
     shares = [len(some & all_) / len(all_) for some, all_ in zip(found, right, strict=True) if all_]
-    of_chroma = timed([lambda one=one: chroma.search(one, _NEIGHBOURS, namespace) for one in asked])  # type: ignore[misc]
-    of_exact = timed([lambda one=one: exact.search(one, _NEIGHBOURS, namespace) for one in asked])  # type: ignore[misc]
+    of_chroma = timed([lambda one=one: chroma.search(one, _NEIGHBOURS, namespaces) for one in asked])  # type: ignore[misc]
+    of_exact = timed([lambda one=one: exact.search(one, _NEIGHBOURS, namespaces) for one in asked])  # type: ignore[misc]
     at = f"at {memory.stats()['passages']:,}"
     return [
         Figure(f"vectors, Chroma, p50, {at}", statistics.median(of_chroma.wall), "ms"),

@@ -115,5 +115,6 @@ class Scan:
         length = float(np.linalg.norm(vector))
         if not self._count or not length:
             return []
-        cosines = self._matrix[: self._count] @ (vector / length)
+        # Not `@`: BLAS would share so little work among threads, which then spin, and cost twice the whole question's CPU.
+        cosines = np.einsum("ij,j->i", self._matrix[: self._count], vector / length)
         return best(self._seqs[: self._count], cosines.astype(np.float64), k)
