@@ -6,9 +6,12 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from filelock import FileLock, Timeout
 
 from ..stores.errors import BadInput
 
@@ -72,3 +75,17 @@ def _mend(path: Path) -> None:
                 return
             end = start
         file.truncate(0)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """`BadInput` while another run is at work in the folder."""
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise BadInput(f"{folder}: another run is at work here; wait for it, or choose another folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()

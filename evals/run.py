@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from ..stores.errors import BadInput, MissingPackage
 from ..stores.records import Usage
 from .datasets.records import Question, Sample
-from .lines import Lines, read
+from .lines import Lines, alone, read
 from .metrics.judge import Judge, rubric
 from .plan import ANSWERS, ERRORS, OFFLINE, WORK, Key, Plan, Ran, Tell
 from .prices import BudgetSpent
@@ -40,7 +36,7 @@ def run(plan: Plan, tell: Tell = lambda done, total, means: None) -> Ran:
     """
     keys = _keys(plan)
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(plan.folder), Lines(plan.folder / ANSWERS) as answers, Lines(plan.folder / ERRORS) as errors:
+    with alone(plan.folder), Lines(plan.folder / ANSWERS) as answers, Lines(plan.folder / ERRORS) as errors:
         known = {_key(line): line for line in read(plan.folder / ANSWERS)}
         wanted = set(keys)
         state = State(plan, answers, errors, [line for key, line in known.items() if key in wanted], len(keys), tell)
@@ -180,19 +176,6 @@ def _keys(plan: Plan) -> list[Key]:
 
 def _key(line: Mapping[str, Any]) -> Key:
     return line["setup"], line["sample"], line["question"]
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise BadInput(f"{folder}: another run is at work here; wait for it, or choose another folder.") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _short(text: str) -> str:

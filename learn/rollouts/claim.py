@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from ...evals.datasets.records import Sample
 from ...stores.errors import BadInput
@@ -46,20 +43,6 @@ def claim(folder: Path, tasks: Sequence[Sample], making: Making) -> None:
         wanted["tasks"] = {**known["tasks"], **wanted["tasks"]}
     told = {"version": _VERSION, **wanted}
     path.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """`BadInput` while another run is at work there."""
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise BadInput(f"{folder}: another run is at work here; wait for it, or choose another folder.") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def digest(task: Sample) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ...evals.datasets.records import Sample
-from ...evals.lines import Lines
+from ...evals.lines import Lines, alone
 from ...evals.lines import read as read_lines
 from ...stores.errors import BadInput, JitmemError, MissingPackage
 from ..records import Rollout
-from .claim import alone, claim
+from .claim import claim
 from .making import Making
 from .one import rollout
 from .progress import Progress, Tell, Told

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .output import console, count, say, say_json, say_rows
+from .output import count, say, say_json, say_rows
+from .output import watched as progress
 
 if TYPE_CHECKING:
     from ..evals.command import Done, Tell
@@ -16,23 +17,10 @@ if TYPE_CHECKING:
 @contextmanager
 def watched(dataset: str) -> Iterator[Tell]:
     """A bar with the time left and the running score, on stderr if that is a terminal; gone when done."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    err = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(dataset, total=None)
+    with progress(dataset, None) as advance:
 
         def tell(done: int, total: int, metric: str, mean: float | None) -> None:
-            score = "" if mean is None else f"  {metric} {100 * mean:.1f} %"
-            bar.update(task, completed=done, total=total, description=f"{dataset}{score}")
+            advance(done, "" if mean is None else f"  {metric} {100 * mean:.1f} %", total)
 
         yield tell
 

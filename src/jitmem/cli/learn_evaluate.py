@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .learn_options import BaseUrl, Json, Prompts, Reader, Tasks, watched
-from .output import say, say_json, say_rows
+from .learn_options import BaseUrl, Json, Prompts, Reader, Tasks
+from .output import say, say_json, say_rows, watched
 from .where import FAILED, Where, bare_command
 
 EXAMPLES = """\b

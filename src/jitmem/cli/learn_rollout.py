@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .output import console, count, say, say_json
+from .output import count, say, say_json, watched
 from .where import FAILED, Where, model_command
 
 if TYPE_CHECKING:
@@ -93,23 +93,10 @@ def rollout(
 @contextmanager
 def _watched() -> Iterator[Tell]:
     """A bar with the time left and the mean reward so far, on stderr if that is a terminal; gone when done."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    err = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("runs", total=None)
+    with watched("runs", None) as advance:
 
         def tell(told: Told) -> None:
-            reward = "" if told.reward is None else f"  reward {told.reward:.3f}"
-            bar.update(task, completed=told.done, total=told.total, description=f"runs{reward}")
+            advance(told.done, "" if told.reward is None else f"  reward {told.reward:.3f}", told.total)
 
         yield tell
 

@@ -117,3 +117,26 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+@contextmanager
+def watched(what: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """A bar with the time left, on stderr if that is a terminal; gone when done."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    err = console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+
+        def advance(done: int, told: str = "", of: int | None = total) -> None:
+            bar.update(task, completed=done, total=of, description=f"{what}{told}")
+
+        yield advance
