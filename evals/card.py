@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ..prompt_overrides import read_overrides
 from ..stores.errors import BadInput
-from ..wording import read_words
 from .datasets.records import DataSet
 from .metrics import judge
 from .plan import Plan
@@ -153,7 +153,7 @@ def _prompts(plan: Plan) -> Mapping[str, str]:
     if plan.models.model is not None or plan.models.researcher_model is not None:
         folder = Path(str(import_module("jitmem.nodes").__file__)).parent / "prompts"
         made |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
-    made |= {f"{step}.words.md": said for step, said in read_words(plan.models.prompts).items()}
+    made |= {f"{step}.words.md": said for step, said in read_overrides(plan.models.prompts).items()}
     return made
 
 

@@ -15,10 +15,10 @@ from ..nodes.file import file
 from ..nodes.index import index
 from ..nodes.memorize import memorize
 from ..nodes.options import MemorizeOptions
+from ..nodes.run_step import Backends
 from ..nodes.split import split
 from ..nodes.states import MemorizerInput, MemorizerOutput, MemorizerState
 from ..nodes.step import step
-from ..nodes.turn import Answerers
 from ..stores.archive import Archive
 from ..stores.items import Items
 from ..stores.records import MemoryItem
@@ -30,7 +30,7 @@ def memorizer(
     related: Callable[[str, int], Sequence[MemoryItem]],
     editing: Editing,
     embedder: Embedder,
-    answerers: Answerers,
+    backends: Backends,
     options: MemorizeOptions,
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """`{"session": …}` → `{"session_id", "page_ids", "duplicate", "usage", "failures", "edits"}`.
@@ -42,10 +42,10 @@ def memorizer(
     )
     graph.add_node("accept", accept(archive))
     graph.add_node("split", split(archive, options))
-    graph.add_node("memorize", step("memorize", memorize(archive, answerers, options)))
+    graph.add_node("memorize", step("memorize", memorize(archive, backends, options)))
     graph.add_node("file", file(archive, options))
     graph.add_node("index", step("index", index(archive, embedder, options)))
-    graph.add_node("curate", step("curate", curate(archive, items, related, editing, answerers, options)))
+    graph.add_node("curate", step("curate", curate(archive, items, related, editing, backends, options)))
     graph.add_edge(START, "accept")
     graph.add_conditional_edges("accept", _filed_before, ["split", "index", "curate"])
     graph.add_edge("split", "memorize")

@@ -18,11 +18,11 @@ from ..nodes.options import ResearchOptions
 from ..nodes.plan import plan
 from ..nodes.present import present
 from ..nodes.reflect import go_on, reflect
+from ..nodes.run_step import Backends
 from ..nodes.search import PageSearch, Search, search
 from ..nodes.standing import standing, standing_node
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
 from ..nodes.step import step
-from ..nodes.turn import Answerers
 from ..stores.archive import Archive
 
 
@@ -31,7 +31,7 @@ def researcher(
     tools: Sequence[PageSearch],
     items: Search,
     embedder: Embedder,
-    answerers: Answerers,
+    backends: Backends,
     weights: Mapping[str, float],
     options: ResearchOptions,
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -43,11 +43,11 @@ def researcher(
         ResearcherState, context_schema=type(options), input_schema=ResearcherInput, output_schema=ResearcherOutput
     )
     graph.add_node("begin", begin)
-    graph.add_node("plan", step("plan", plan(archive, answerers, tools, options)))
-    graph.add_node("integrate", step("integrate", standing(archive, integrate(archive, answerers, weights, options))))
-    graph.add_node("reflect", step("reflect", standing(archive, reflect(answerers, options))))
+    graph.add_node("plan", step("plan", plan(archive, backends, tools, options)))
+    graph.add_node("integrate", step("integrate", standing(archive, integrate(archive, backends, weights, options))))
+    graph.add_node("reflect", step("reflect", standing(archive, reflect(backends, options))))
     graph.add_node("present", standing_node(archive, present(archive, options)))
-    graph.add_node("answer", step("answer", answer(answerers, options)))
+    graph.add_node("answer", step("answer", answer(backends, options)))
     for tool in tools:
         name = f"search_{tool.name}"
         prepare = partial(embed, archive, embedder) if tool.embeds else None

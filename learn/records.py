@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
+from ..nodes.steps import STEPS
+
 Role = Literal["memorizer", "researcher", "reader", "other"]
-ROLES: Mapping[str, Role] = {
-    **dict.fromkeys(("memorize", "curate"), "memorizer"),
-    **dict.fromkeys(("plan", "integrate", "conclude", "reflect"), "researcher"),
-    "answer": "reader",
-}
+ROLES: Mapping[str, Role] = {name: step.role for name, step in STEPS.items()}
 """Which part of jitmem takes a step; a step with another name is somebody else's."""
 
 

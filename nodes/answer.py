@@ -9,14 +9,14 @@ from typing import Any
 from langgraph.runtime import Runtime, get_runtime
 from pydantic import BaseModel, Field
 
-from .ask import Task
-from .known import QUESTION_TOKENS
-from .meter import CHARS_PER_TOKEN
+from .llm.ask import StepSpec
+from .llm.prompt import clip, fence, fence_question
+from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import ResearchOptions, read
-from .prompt import clipped, fence, posed
+from .prompt_sections import QUESTION_TOKENS
+from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
 from .step import Body, Steps
-from .turn import Answerers, in_research, turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class AnswerQuestion:
     statements: Sequence[Mapping[str, Any]]
     citations: Sequence[Mapping[str, Any]]
 
-    def shown(self, share: float) -> Mapping[str, str]:
-        """For `prompts/answer.md`."""
+    def prompt_values(self, share: float) -> Mapping[str, str]:
+        """For `llm/prompts/answer.md`."""
         room = int(share * len(self.context)) / CHARS_PER_TOKEN
         return {
-            "question": posed(clipped(self.question, QUESTION_TOKENS)),
-            "context": fence(clipped(self.context, room)),
+            "question": fence_question(clip(self.question, QUESTION_TOKENS)),
+            "context": fence(clip(self.context, room)),
         }
 
 
@@ -44,18 +44,18 @@ class Answer(BaseModel):
     citations: list[int] = Field(default_factory=list, description="The numbers of the marks that it stands on.")
 
 
-ANSWER = Task("answer", AnswerQuestion, Answer)
+ANSWER = StepSpec("answer", AnswerQuestion, Answer)
 
 
-def answer(answerers: Answerers, defaults: ResearchOptions) -> Body:
+def answer(backends: Backends, defaults: ResearchOptions) -> Body:
     """The node: context → answer; marks that the context does not have are left out."""
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
         citations = state["citations"]
         question = AnswerQuestion(state["question"], state["context"], state["statements"], citations)
-        terms = in_research(state, options, vital=False)
-        given, changes = yield from turn(answerers, ANSWER, question, terms, runtime.stream_writer)
+        policy = research_policy(state, options, required=False)
+        given, changes = yield from run_step(backends, ANSWER, question, policy, runtime.stream_writer)
         if given is None:
             return changes
         text = " ".join(given.answer.split())

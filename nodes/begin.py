@@ -14,7 +14,7 @@ def begin(state: ResearcherState) -> dict[str, Any]:
     """The node: a question → the state of a run that has just begun, and when that was."""
     return {
         "started": time.time(),
-        "halted": "",
+        "stop_reason": "",
         "request": state["question"],
         "names": [],
         "hits": Overwrite([]),

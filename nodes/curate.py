@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -18,13 +18,13 @@ from ..stores.items import Items
 from ..stores.recalled import without
 from ..stores.records import MemoryItem, Outcome, Page
 from ..stores.times import show
-from .ask import Task
+from .disk_full import disk_full_hint
+from .llm.ask import StepSpec
+from .llm.prompt import clip, fence, fence_list
 from .options import MemorizeOptions, read
-from .prompt import clipped, fence, listed
-from .room import needs_room
+from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
 from .step import Body, Steps
-from .turn import Answerers, Terms, turn
 
 CORE_SHOWN = 512  # tokens
 _ITEMS_TOKENS = 500
@@ -76,13 +76,16 @@ class CurateQuestion:
         """Which page of its session it is, from 1."""
         return self.page.part
 
-    def shown(self, share: float) -> Mapping[str, str]:
-        """For `prompts/curate.md`. The page is always shown whole."""
+    def prompt_values(self, share: float) -> Mapping[str, str]:
+        """For `llm/prompts/curate.md`. The page is always shown whole."""
         return {
-            "core": fence(clipped(self.core, share * CORE_SHOWN)) if self.core else "There is none yet.",
-            "items": listed(map(line, self.items), share * _ITEMS_TOKENS, "There are none yet."),
+            "core": fence(clip(self.core, share * CORE_SHOWN)) if self.core else "There is none yet.",
+            "items": fence_list(map(line, self.items), share * _ITEMS_TOKENS, "There are none yet."),
             "page": fence(f"{self.page.header}\n\n{self.text}"),
         }
+
+
+CURATE = StepSpec("curate", CurateQuestion, Curation)
 
 
 def line(item: MemoryItem) -> str:
@@ -95,35 +98,35 @@ def curate(
     items: Items,
     related: Callable[[str, int], Sequence[MemoryItem]],
     editing: Editing,
-    answerers: Answerers,
+    backends: Backends,
     defaults: MemorizeOptions,
 ) -> Body:
     """The node: filed pages → edits of items, all of a page's in one transaction with the note that it is done.
 
     A model that fails never costs the session, which is filed: it is named in `failures`, and `resume()` tries again.
     """
-    task = Task("curate", CurateQuestion, Curation, tools=tuple(editing.schemas))
+    spec = replace(CURATE, tools=tuple(editing.schemas))
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         on_failure = read(runtime.context, defaults).on_model_failure
         usage: list[dict[str, Any]] = []
         failures: list[dict[str, Any]] = []
         edits: list[dict[str, Any]] = []
-        halted = ""
+        stop_reason = ""
         for _, page_id in archive.journal.uncurated(state["journal"]):
             try:
                 page = archive.pages.page(page_id)  # as it stands now: what is forgotten is shown to nobody
             except UnknownRecord:
                 continue
             question = _question(items, related, page)
-            terms = Terms(on_failure, vital=False, halted=halted)
-            answer, changes = yield from turn(answerers, task, question, terms, runtime.stream_writer)
+            policy = StepPolicy(on_failure, required=False, stop_reason=stop_reason)
+            answer, changes = yield from run_step(backends, spec, question, policy, runtime.stream_writer)
             usage += changes.get("usage", [])
             failures += changes.get("failures", [])
-            halted = changes.get("halted", halted)
+            stop_reason = changes.get("stop_reason", stop_reason)
             if answer is None:
                 continue
-            with needs_room(archive.embeddings.database.path, _FILED):
+            with disk_full_hint(archive.embeddings.database.path, _FILED):
                 outcomes = editing.call_all(
                     [(call.name, call.args) for call in answer.calls[:_MOST_CALLS]],
                     page_ids=(page_id,),

@@ -13,8 +13,9 @@ from langchain_core.embeddings import Embeddings
 
 from ..stores import forks
 from ..stores.errors import ModelError, ModelReplyError, StoreFull
-from .ask import TIMEOUT_S
-from .patience import Failed, patiently
+from .llm.ask import TIMEOUT_S
+from .llm.provider_errors import ProviderFailure
+from .llm.retry import with_retries
 from .step import Steps, Wait, afinish, finish
 
 T = TypeVar("T")
@@ -99,6 +100,6 @@ class Embedder(Embeddings):
         if self._local:  # reckoned in this process: nothing to wait for
             return now()
         try:
-            return (yield from patiently(Wait(now, later), self.name, self._timeout_s, asked=self.inner))
-        except Failed as failure:
-            raise failure.fault.error from failure.__cause__
+            return (yield from with_retries(Wait(now, later), self.name, self._timeout_s, secrets_of=self.inner))
+        except ProviderFailure as failure:
+            raise failure.error from failure.__cause__

@@ -8,8 +8,8 @@ from typing import Any
 from ..stores.archive import Archive
 from ..stores.records import Hit
 from ..stores.times import order_key
-from .meter import CHARS_PER_TOKEN
-from .prompt import fence
+from .llm.prompt import fence
+from .llm.usage_tracker import CHARS_PER_TOKEN
 
 EVIDENCE = 300  # passages carried from round to round
 READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them

@@ -11,8 +11,8 @@ from ..stores.analyzer import stems
 from ..stores.archive import Archive
 from ..stores.errors import UnknownRecord
 from ..stores.journal import PageDraft, PassageDraft
+from .disk_full import disk_full_hint
 from .options import MemorizeOptions, read
-from .room import needs_room
 from .states import MemorizerState
 
 _WAITS = "The session waits in the journal; resume(), or the same call, files it when there is room."
@@ -26,7 +26,7 @@ def file(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str,
         drafts = [_draft(page) for page in state["pages"]]
         try:
             entry = archive.journal.entry(state["journal"])
-            with needs_room(archive.embeddings.database.path, _WAITS):
+            with disk_full_hint(archive.embeddings.database.path, _WAITS):
                 filed = archive.journal.file(entry, drafts, curate=read(runtime.context, defaults).curate)
         except UnknownRecord:
             told = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."

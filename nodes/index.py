@@ -11,9 +11,9 @@ from langgraph.runtime import Runtime
 from ..stores.archive import Archive
 from ..stores.embeddings import PROBE, EmbeddingStore
 from ..stores.errors import ModelError
+from .disk_full import disk_full_hint
 from .embedder import Embedder
 from .options import MemorizeOptions, read
-from .room import needs_room
 from .states import MemorizerState
 from .step import Body, Steps, Wait
 
@@ -28,7 +28,7 @@ def index(archive: Archive, embedder: Embedder, defaults: MemorizeOptions) -> Bo
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         try:
-            with needs_room(archive.embeddings.database.path, _FILED):
+            with disk_full_hint(archive.embeddings.database.path, _FILED):
                 yield from embed(archive, embedder)
         except ModelError as error:
             if read(runtime.context, defaults).on_model_failure == "raise":

@@ -14,16 +14,16 @@ from ..stores.archive import Archive
 from ..stores.errors import ModelUnavailable
 from ..stores.fusion import fuse, named_speaker
 from ..stores.records import Hit
-from .ask import Task
 from .cite import as_values, cite_any
 from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, as_hit, as_plain, fitting, merged, shown
-from .known import QUESTION_TOKENS, known, requested, searched
+from .llm.ask import StepSpec
+from .llm.prompt import clip, fence_question
 from .options import ResearchOptions, read
-from .prompt import clipped, posed
+from .prompt_sections import QUESTION_TOKENS, render_request, render_searches, render_statements
 from .reflect import Reflection
+from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
 from .step import Body, Steps
-from .turn import Answerers, in_research, turn
 
 ITEM = "items"  # the tool of hits that are memory items
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
@@ -66,12 +66,12 @@ class IntegrateQuestion:
     first: bool
     archive: Archive
 
-    def shown(self, share: float) -> Mapping[str, str]:
-        """For `prompts/integrate.md`."""
+    def prompt_values(self, share: float) -> Mapping[str, str]:
+        """For `llm/prompts/integrate.md`."""
         return {
-            "question": posed(clipped(self.question, QUESTION_TOKENS)),
-            "request": requested(self.question, self.request),
-            "known": known(self.known, share, sources=True),
+            "question": fence_question(clip(self.question, QUESTION_TOKENS)),
+            "request": render_request(self.question, self.request),
+            "known": render_statements(self.known, share, sources=True),
             "evidence": shown(self.archive, self.readable(share)),
         }
 
@@ -91,16 +91,16 @@ class ConcludeQuestion(IntegrateQuestion):
         """The question with the searches that were made."""
         return cls(**{field.name: getattr(question, field.name) for field in fields(question)}, asked=asked)
 
-    def shown(self, share: float) -> Mapping[str, str]:
-        """For `prompts/conclude.md`."""
-        return {**IntegrateQuestion.shown(self, share), "asked": searched(self.asked, share)}
+    def prompt_values(self, share: float) -> Mapping[str, str]:
+        """For `llm/prompts/conclude.md`."""
+        return {**IntegrateQuestion.prompt_values(self, share), "asked": render_searches(self.asked, share)}
 
 
-INTEGRATE = Task("integrate", IntegrateQuestion, Integration)
-CONCLUDE = Task("conclude", ConcludeQuestion, Conclusion)
+INTEGRATE = StepSpec("integrate", IntegrateQuestion, Integration)
+CONCLUDE = StepSpec("conclude", ConcludeQuestion, Conclusion)
 
 
-def integrate(archive: Archive, answerers: Answerers, weight: Mapping[str, float], defaults: ResearchOptions) -> Body:
+def integrate(archive: Archive, backends: Backends, weight: Mapping[str, float], defaults: ResearchOptions) -> Body:
     """The node: hits → evidence (fused, merged) and statements whose quotes were found on their pages.
 
     With effort "fast", and in the last round, after which nothing can be asked for, a model reflects in the same call.
@@ -111,18 +111,18 @@ def integrate(archive: Archive, answerers: Answerers, weight: Mapping[str, float
         _check_searches(state)
         question, evidence, ranked = _question(archive, weight, state)
         last = options.effort == "fast" or len(state["rounds"]) + 1 >= options.rounds
-        terms = in_research(state, options, vital=question.first)
+        policy = research_policy(state, options, required=question.first)
         answer: Integration | None
-        if last and answerers.think("conclude") and not (terms.by_rules or terms.halted):
+        if last and backends.has_model("conclude") and not (policy.by_rules or policy.stop_reason):
             both = ConcludeQuestion.of(question, state["asked"])
-            answer, changes = yield from turn(answerers, CONCLUDE, both, terms, runtime.stream_writer)
+            answer, changes = yield from run_step(backends, CONCLUDE, both, policy, runtime.stream_writer)
         else:
-            answer, changes = yield from turn(answerers, INTEGRATE, question, terms, runtime.stream_writer)
+            answer, changes = yield from run_step(backends, INTEGRATE, question, policy, runtime.stream_writer)
         statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0}
         if answer is not None:
             statements, counts = checked(archive, answer, [hit.page_id for hit in evidence])
         runtime.stream_writer({"event": "integrated", "statements": [s["text"] for s in statements]})
-        concluded = isinstance(answer, Conclusion) and not changes.get("halted")
+        concluded = isinstance(answer, Conclusion) and not changes.get("stop_reason")
         reflection = answer.model_dump(exclude={"statements"}) if answer and concluded else None
         return {
             "evidence": [as_plain(hit) for hit in evidence],

@@ -14,14 +14,14 @@ from ..stores.archive import Archive
 from ..stores.journal import Accepted
 from ..stores.recalled import without
 from ..stores.times import show
-from .ask import Task
-from .meter import CHARS_PER_TOKEN
+from .llm.ask import StepSpec
+from .llm.prompt import fence
+from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import MemorizeOptions, read
 from .outline import OUTLINE_TOKENS, outline
-from .prompt import fence
+from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
 from .step import Body, Steps
-from .turn import Answerers, Terms, turn
 
 _PROMPT_TOKENS = 2100  # of page and outline: beside a long page there is less room for others
 _LEAST_OUTLINE = 60
@@ -36,8 +36,8 @@ class MemorizeQuestion:
     outline: Callable[[float], str]
     part: int = 1
 
-    def shown(self, share: float) -> Mapping[str, str]:
-        """For `prompts/memorize.md`. The page is always shown whole."""
+    def prompt_values(self, share: float) -> Mapping[str, str]:
+        """For `llm/prompts/memorize.md`. The page is always shown whole."""
         page = fence(f"{self.header}\n\n{self.text}")
         room = max(_LEAST_OUTLINE, min(OUTLINE_TOKENS, _PROMPT_TOKENS - len(page) // CHARS_PER_TOKEN))
         return {"page": page, "outline": self.outline(share * room)}
@@ -53,10 +53,10 @@ class Memo(BaseModel):
     )
 
 
-MEMORIZE = Task("memorize", MemorizeQuestion, Memo)
+MEMORIZE = StepSpec("memorize", MemorizeQuestion, Memo)
 
 
-def memorize(archive: Archive, answerers: Answerers, defaults: MemorizeOptions) -> Body:
+def memorize(archive: Archive, backends: Backends, defaults: MemorizeOptions) -> Body:
     """The node: drafts of pages → the same with header and memo."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
@@ -65,18 +65,18 @@ def memorize(archive: Archive, answerers: Answerers, defaults: MemorizeOptions) 
         pages: list[dict[str, Any]] = []
         usage: list[dict[str, Any]] = []
         failures: list[dict[str, Any]] = []
-        halted = ""
+        stop_reason = ""
         for number, page in enumerate(state["pages"], start=1):
             header = header_of(entry, page, number, len(state["pages"]))
             text = without(page["text"])
             question = MemorizeQuestion(header, text, partial(outline, archive, text), number)
-            terms = Terms(on_failure, vital=True, halted=halted)
-            memo, changes = yield from turn(answerers, MEMORIZE, question, terms, runtime.stream_writer)
-            assert memo is not None, "a vital question is answered, or its failure is raised"
+            policy = StepPolicy(on_failure, required=True, stop_reason=stop_reason)
+            memo, changes = yield from run_step(backends, MEMORIZE, question, policy, runtime.stream_writer)
+            assert memo is not None, "a required question is answered, or its failure is raised"
             pages.append({**page, "header": header, "memo": memo.memo.strip()})
             usage += changes.get("usage", [])
             failures += changes.get("failures", [])
-            halted = changes.get("halted", halted)
+            stop_reason = changes.get("stop_reason", stop_reason)
         return {"pages": pages, "usage": usage, "failures": failures}
 
     return node

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from ..stores.errors import BadInput
-from .meter import Budget
+from .llm.usage_tracker import Budget
 from .outputs import OUTPUTS
 
 

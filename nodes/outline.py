@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..stores.archive import Archive
 from ..stores.records import Page
-from .meter import CHARS_PER_TOKEN
-from .prompt import clipped, fence
+from .llm.prompt import clip, fence
+from .llm.usage_tracker import CHARS_PER_TOKEN
 
 OUTLINE_TOKENS = 1200
 LATER_TOKENS = 300  # in later rounds, where the first one's has been seen by the plan
@@ -21,7 +21,7 @@ def outline(archive: Archive, about: str, tokens: float = OUTLINE_TOKENS) -> str
     room = int(tokens * CHARS_PER_TOKEN)
     lines: dict[str, str] = {}
     if core is not None:
-        lines[core.id] = clipped(f"Core memory: {' '.join(core.content.split())}", min(CORE_TOKENS, tokens / 2))
+        lines[core.id] = clip(f"Core memory: {' '.join(core.content.split())}", min(CORE_TOKENS, tokens / 2))
         room -= len(lines[core.id]) + 1
     for page in pages:
         line = _line(page)
@@ -32,4 +32,4 @@ def outline(archive: Archive, about: str, tokens: float = OUTLINE_TOKENS) -> str
 
 
 def _line(page: Page) -> str:
-    return clipped(f"[{page.id}] {page.header}: {' '.join(page.memo.split())}", _LINE_TOKENS)
+    return clip(f"[{page.id}] {page.header}: {' '.join(page.memo.split())}", _LINE_TOKENS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, Protocol
@@ -13,14 +13,14 @@ from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from ..stores.archive import Archive
-from .ask import Task
-from .known import QUESTION_TOKENS, known, requested
+from .llm.ask import StepSpec
+from .llm.prompt import clip, fence_question
 from .options import ResearchOptions, read
 from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
-from .prompt import clipped, posed
+from .prompt_sections import QUESTION_TOKENS, render_request, render_statements
+from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
 from .step import Body, Steps
-from .turn import Answerers, in_research, turn
 
 _MOST_QUERIES = 16
 _LONGEST_QUERY = 2000  # characters
@@ -68,21 +68,23 @@ class PlanQuestion:
     outline: Callable[[float], str]
     first: bool
 
-    def shown(self, share: float) -> Mapping[str, str]:
-        """For `prompts/plan.md`."""
+    def prompt_values(self, share: float) -> Mapping[str, str]:
+        """For `llm/prompts/plan.md`."""
         return {
-            "question": posed(clipped(self.question, QUESTION_TOKENS)),
-            "request": requested(self.question, " ".join([self.request, *self.names]) if self.names else self.request),
+            "question": fence_question(clip(self.question, QUESTION_TOKENS)),
+            "request": render_request(
+                self.question, " ".join([self.request, *self.names]) if self.names else self.request
+            ),
             "tools": ", ".join(search.name for search in self.searches),
-            "known": known(self.known, share, sources=False),
+            "known": render_statements(self.known, share, sources=False),
             "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_TOKENS)),
         }
 
 
-PLAN = Task("plan", PlanQuestion, SearchPlan)
+PLAN = StepSpec("plan", PlanQuestion, SearchPlan)
 
 
-def planning(searches: Sequence[Asked]) -> Task[PlanQuestion, SearchPlan]:
+def planning(searches: Sequence[Asked]) -> StepSpec[PlanQuestion, SearchPlan]:
     """`PLAN` in a form of its own, which names the searches that there are and tells what to ask each."""
     names = [search.name for search in searches]
     asked = "; ".join(f"{search.name}: {search.asked}" for search in searches) + "."
@@ -91,13 +93,13 @@ def planning(searches: Sequence[Asked]) -> Task[PlanQuestion, SearchPlan]:
     some: Any = GenericAlias(list, query)
     told = Field(description=SearchPlan.model_fields["queries"].description)
     plan = create_model("SearchPlan", __base__=SearchPlan, __doc__=SearchPlan.__doc__, queries=(some, told))
-    return Task("plan", PlanQuestion, plan)
+    return replace(PLAN, answer=plan)
 
 
-def plan(archive: Archive, answerers: Answerers, searches: Sequence[Asked], defaults: ResearchOptions) -> Body:
+def plan(archive: Archive, backends: Backends, searches: Sequence[Asked], defaults: ResearchOptions) -> Body:
     """The node: request → plan. Queries of tools that are off, of tools that do not exist, without a text, and those
     asked before are left out."""
-    task = planning(searches)
+    spec = planning(searches)
     named = {search.name: search for search in searches}
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
@@ -112,8 +114,8 @@ def plan(archive: Archive, answerers: Answerers, searches: Sequence[Asked], defa
             outline=partial(outline, archive, request),
             first=not state["rounds"],
         )
-        terms = in_research(state, options, vital=question.first)
-        answer, changes = yield from turn(answerers, task, question, terms, runtime.stream_writer)
+        policy = research_policy(state, options, required=question.first)
+        answer, changes = yield from run_step(backends, spec, question, policy, runtime.stream_writer)
         asked = list(state["asked"])
         queries, dropped = chosen(answer, options.tools, asked) if answer else ([], 0)
         made = {"request": request, "needs": answer.needs if answer else [], "queries": queries, "dropped": dropped}

@@ -10,14 +10,14 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.records import Hit
-from .ask import Task
 from .evidence import as_hit
-from .known import QUESTION_TOKENS, known, needed, searched
+from .llm.ask import StepSpec
+from .llm.prompt import clip, fence_question
 from .options import ResearchOptions, read
-from .prompt import clipped, posed
+from .prompt_sections import QUESTION_TOKENS, render_needs, render_searches, render_statements
+from .run_step import Backends, must_stop, research_policy, run_step
 from .states import ResearcherState
 from .step import Body, Steps
-from .turn import Answerers, in_research, over, turn
 
 _LOOKED_AT = 50  # passages from the top
 
@@ -41,30 +41,35 @@ class ReflectQuestion:
     evidence: Sequence[Hit]
     asked: Sequence[str]
 
-    def shown(self, share: float) -> Mapping[str, str]:
-        """For `prompts/reflect.md`."""
+    def prompt_values(self, share: float) -> Mapping[str, str]:
+        """For `llm/prompts/reflect.md`."""
         return {
-            "question": posed(clipped(self.question, QUESTION_TOKENS)),
-            "needs": needed(self.needs, share),
-            "known": known(self.known, share, sources=False),
-            "asked": searched(self.asked, share),
+            "question": fence_question(clip(self.question, QUESTION_TOKENS)),
+            "needs": render_needs(self.needs, share),
+            "known": render_statements(self.known, share, sources=False),
+            "asked": render_searches(self.asked, share),
         }
 
 
-REFLECT = Task("reflect", ReflectQuestion, Reflection)
+REFLECT = StepSpec("reflect", ReflectQuestion, Reflection)
 
 
-def reflect(answerers: Answerers, defaults: ResearchOptions) -> Body:
+def ask_another_round(answer: Reflection, request: str) -> Reflection:
+    """The same answer, never satisfied."""
+    return answer.model_copy(update={"enough": False, "missing": [], "request": request})
+
+
+def reflect(backends: Backends, defaults: ResearchOptions) -> Body:
     """The node: statements → enough or not, and the next request; `stopped` is set when this was the last round."""
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
-        answer, changes = yield from _reflected(answerers, state, options, runtime)
-        halted = changes.get("halted") or state["halted"]
+        answer, changes = yield from _reflected(backends, state, options, runtime)
+        stop_reason = changes.get("stop_reason") or state["stop_reason"]
         number = len(state["rounds"]) + 1
         enough = answer.enough and bool(state["statements"])
         leads = bool(answer.request.strip() or answer.names)
-        ended = halted if over(halted, options) else ""
+        ended = stop_reason if must_stop(stop_reason, options) else ""
         last = enough or bool(ended) or number >= options.rounds or not leads
         stopped = "enough" if enough else ended or ("depth" if state["statements"] else "no_evidence")
         trace = {
@@ -89,7 +94,7 @@ def reflect(answerers: Answerers, defaults: ResearchOptions) -> Body:
 
 
 def _reflected(
-    answerers: Answerers, state: ResearcherState, options: ResearchOptions, runtime: Runtime[Any]
+    backends: Backends, state: ResearcherState, options: ResearchOptions, runtime: Runtime[Any]
 ) -> Steps[tuple[Reflection, dict[str, Any]]]:
     """What integrate has concluded already, or what is answered now; without an answer nothing is enough, and what
     was missing is missing still."""
@@ -102,8 +107,8 @@ def _reflected(
         evidence=[as_hit(hit) for hit in state["evidence"][:_LOOKED_AT]],
         asked=state["asked"],
     )
-    terms = in_research(state, options, vital=False)
-    answer, changes = yield from turn(answerers, REFLECT, question, terms, runtime.stream_writer)
+    policy = research_policy(state, options, required=False)
+    answer, changes = yield from run_step(backends, REFLECT, question, policy, runtime.stream_writer)
     return answer or Reflection(enough=False, missing=state.get("unmet") or []), changes
 
 

@@ -12,9 +12,9 @@ from ..stores.embeddings import ModelChanged
 from ..stores.errors import ModelError
 from ..stores.records import Hit
 from .evidence import as_plain
-from .meter import Meter
+from .llm.retry import with_timeout
+from .llm.usage_tracker import UsageTracker
 from .options import ResearchOptions, read
-from .patience import within
 from .plan import Asked
 from .states import ResearcherState
 from .step import Body, Steps, Wait
@@ -62,7 +62,7 @@ def search(
             return {}
         options = read(runtime.context, defaults)
         k = max(_LEAST, options.k // len(queries))
-        left = Meter(options.budget, started=state["started"]).left_s()
+        remaining_s = UsageTracker(options.budget, started=state["started"]).remaining_s()
         hits: list[dict[str, Any]] = []
 
         def searched(changed: bool) -> Steps[None]:
@@ -70,7 +70,7 @@ def search(
                 yield from prepare(changed)
             for number, text in queries:
                 searching: Wait[Sequence[Hit]] = Wait(partial(tool.search, text, k), partial(tool.asearch, text, k))
-                found = yield searching if left is None else within(searching, max(_LEAST_S, left))
+                found = yield searching if remaining_s is None else with_timeout(searching, max(_LEAST_S, remaining_s))
                 if found or not answers:
                     runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
                 hits.extend({**as_plain(hit), "query": number} for hit in found)

@@ -60,12 +60,12 @@ class ResearcherOutput(TypedDict, total=False):
 class ResearcherState(ResearcherOutput, total=False):
     """`hits` are this round's only; `evidence` and `statements` are carried from round to round.
 
-    `read` are the places of passages that a model has been shown; `started` is the clock's time in seconds; `halted` is why no model is asked any more; `reflection` is there when
+    `read` are the places of passages that a model has been shown; `started` is the clock's time in seconds; `stop_reason` is why no model is asked any more; `reflection` is there when
     integrate has reflected as well.
     """
 
     started: float
-    halted: str
+    stop_reason: str
     reflection: dict[str, Any] | None
     request: str
     names: list[str]

@@ -23,9 +23,9 @@ from jitmem.formats import parse_sessions
 from jitmem.integrations.filters import passes
 from jitmem.nodes.accept import plain
 from jitmem.nodes.curate import Curation
+from jitmem.nodes.llm.prompt import fence
+from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from jitmem.nodes.plan import SearchPlan
-from jitmem.nodes.prompt import fence
-from jitmem.nodes.reply import Unreadable, parse, parse_calls
 from jitmem.nodes.split import heading, passages
 from jitmem.stores import recalled
 from jitmem.stores.analyzer import words
@@ -96,15 +96,15 @@ def read(form: Callable[[AIMessage], Any]) -> Callable[[str], Any]:
     def reading(text: str) -> None:
         try:
             form(AIMessage(text))
-        except Unreadable:
+        except UnreadableReply:
             return
 
     return reading
 
 
 READERS: dict[str, Callable[[str], Any]] = {
-    "reply": read(lambda reply: parse(reply, SearchPlan)),
-    "calls": read(lambda reply: parse_calls(reply, Curation, "prompt")),
+    "reply": read(lambda reply: parse_reply(reply, SearchPlan)),
+    "calls": read(lambda reply: parse_tool_calls(reply, Curation, "prompt")),
     "json file": lambda text: parse_sessions(text.encode(), name="a.json"),
     "jsonl file": lambda text: parse_sessions(text.encode(), name="a.jsonl"),
     "markdown file": lambda text: parse_sessions(text.encode(), name="a.md"),

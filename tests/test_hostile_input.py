@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from jitmem import BadInput, Memory, Session, UnknownRecord
 from jitmem.cli.app import app
 from jitmem.integrations.filters import passes
+from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from jitmem.nodes.plan import SearchPlan
-from jitmem.nodes.reply import Unreadable, parse
 from jitmem.stores.times import parse_time
 
 HOSTILE = [
@@ -155,9 +155,9 @@ def test_a_header_is_one_line(memory: Memory) -> None:
 
 
 def test_a_reply_of_braces_is_given_up(memory: Memory) -> None:
-    with pytest.raises(Unreadable, match="no JSON object"):
-        parse(AIMessage("{" * 200_000), SearchPlan)
-    assert parse(AIMessage("{" * 400 + '{"queries": []}'), SearchPlan) == SearchPlan(queries=[])
+    with pytest.raises(UnreadableReply, match="no JSON object"):
+        parse_reply(AIMessage("{" * 200_000), SearchPlan)
+    assert parse_reply(AIMessage("{" * 400 + '{"queries": []}'), SearchPlan) == SearchPlan(queries=[])
 
 
 def test_a_recalled_mark_that_is_left_open_takes_away_nothing_that_others_say(memory: Memory) -> None:

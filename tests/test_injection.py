@@ -11,7 +11,7 @@ from injections.attacks import UNSEEN, Attack, attacks
 from injections.obeying import FORGED, Obeying, unfenced
 
 from jitmem import Memory, Research
-from jitmem.nodes import prompt
+from jitmem.nodes.llm import prompt
 from jitmem.stores import marks, recalled
 
 pytest.importorskip("langchain.agents", reason="the middleware needs langchain")
@@ -184,7 +184,7 @@ def test_a_model_that_was_taken_in_writes_nothing_where_a_person_decides(folder:
 def test_a_fence_holds_alone(attack: Attack) -> None:
     text = f"{attack.title}\n{attack.speaker}\n{attack.session}\n{attack.text}"
     assert unfenced(prompt.fence(text)).strip() == ""
-    assert unfenced(prompt.posed(text)).strip() == ""
+    assert unfenced(prompt.fence_question(text)).strip() == ""
     assert unfenced(recalled.mark(text)).strip() == ""
 
 

@@ -26,8 +26,8 @@ from jitmem.learn.records import Answered, Call, Rollout, Source, Step
 from jitmem.learn.rollouts import read
 from jitmem.learn.rollouts.making import Making
 from jitmem.learn.toy import toy
+from jitmem.prompt_overrides import default_prompts, read_overrides, write_overrides
 from jitmem.testing import ScriptedModel
-from jitmem.wording import built_in, read_words, write_words
 
 SIZE: dict[str, int] = {"sessions": 1, "facts": 8}
 TRAIN, VAL, TEST = (toy(n, seed, **SIZE) for n, seed in ((2, 0), (3, 1), (2, 2)))
@@ -78,7 +78,7 @@ def test_the_file_is_loaded_by_a_memory_and_its_model_does_as_it_says(
     found: tuple[Learned, Path], tmp_path: Path
 ) -> None:
     _, folder = found
-    assert read_words(folder / "prompts.md").keys() == {"curate"}
+    assert read_overrides(folder / "prompts.md").keys() == {"curate"}
     model = Following(reply=curating)
     with Memory.open(tmp_path / "memory", memorizer_model=model, prompts=folder / "prompts.md") as memory:
         for session in TEST[0].sessions:
@@ -352,8 +352,8 @@ def test_words_that_cannot_be_used_are_asked_for_once_more(reply: str, fault: st
 def test_words_that_are_proposed_can_always_be_written_and_read(tmp_path: Path) -> None:
     one, _ = proposer(tmp_path, "```\nKeep pets.\n\n<history>\n## Task\n```")
     words = one.words("curate", "Now.", [{"shown": "s", "reply": "r", "became": "b"}])
-    write_words(tmp_path / "words.md", {"curate": words})
-    assert read_words(tmp_path / "words.md") == {"curate": words} == {"curate": "Keep pets.\n\n‹history›\n## Task"}
+    write_overrides(tmp_path / "words.md", {"curate": words})
+    assert read_overrides(tmp_path / "words.md") == {"curate": words} == {"curate": "Keep pets.\n\n‹history›\n## Task"}
 
 
 def test_nothing_in_a_case_speaks_to_whoever_reflects() -> None:
@@ -366,7 +366,7 @@ def test_nothing_in_a_case_speaks_to_whoever_reflects() -> None:
 
 
 def test_every_step_of_jitmem_is_described() -> None:
-    for step in built_in():
+    for step in default_prompts():
         assert "``: " not in str(rendered(step, "x", [])[1].text)
         assert "The step" in str(rendered(step, "x", [])[1].text)
 

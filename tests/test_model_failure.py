@@ -264,13 +264,6 @@ def test_rules_conclude_in_place_of_a_model(
     assert {failure["step"] for failure in result.failures} == {"conclude"}
 
 
-def test_every_step_has_rules() -> None:
-    from jitmem.nodes.rules.answerer import RULES
-    from jitmem.parts import STEPS
-
-    assert RULES.keys() == set(STEPS)
-
-
 def test_a_model_that_is_down_is_asked_once_a_run(server: ModelServer, folder: Path) -> None:
     with opened(folder, server, on_model_failure="rules") as memory:
         memory.memorize(NEWS)

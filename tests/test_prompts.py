@@ -15,16 +15,16 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from jitmem import Memory, Session
 from jitmem.nodes.answer import ANSWER
-from jitmem.nodes.ask import Task
 from jitmem.nodes.curate import CurateQuestion, Curation
 from jitmem.nodes.integrate import CONCLUDE, INTEGRATE
+from jitmem.nodes.llm.ask import StepSpec
+from jitmem.nodes.llm.prompt import clip, fence, fence_list, render_prompt
 from jitmem.nodes.memorize import MEMORIZE
 from jitmem.nodes.plan import PLAN
-from jitmem.nodes.prompt import clipped, fence, listed, render
 from jitmem.nodes.reflect import REFLECT
 from jitmem.testing import ScriptedModel
 
-CURATE = Task("curate", CurateQuestion, Curation)
+CURATE = StepSpec("curate", CurateQuestion, Curation)
 SNAPSHOTS = Path(__file__).parent / "prompts"
 TASKS: dict[str, Any] = {task.name: task for task in (MEMORIZE, CURATE, PLAN, INTEGRATE, CONCLUDE, REFLECT, ANSWER)}
 QUESTION = "Where does Ana work now?"
@@ -113,19 +113,19 @@ def test_the_system_part_never_varies(shown: dict[str, list[str]]) -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_value_too_many_and_a_value_too_few_raise(name: str) -> None:
-    places = set(re.findall(r"\{\{(\w+)\}\}", (Path("nodes/prompts") / f"{name}.md").read_text(encoding="utf-8")))
+    places = set(re.findall(r"\{\{(\w+)\}\}", (Path("nodes/llm/prompts") / f"{name}.md").read_text(encoding="utf-8")))
     values = dict.fromkeys(places, "x")
-    render(name, values, TASKS[name].answer)
+    render_prompt(name, values, TASKS[name].answer)
     with pytest.raises(KeyError, match="places"):
-        render(name, {**values, "weather": "sunny"}, TASKS[name].answer)
+        render_prompt(name, {**values, "weather": "sunny"}, TASKS[name].answer)
     with pytest.raises(KeyError, match="places"):
-        render(name, dict(list(values.items())[1:]), TASKS[name].answer)
+        render_prompt(name, dict(list(values.items())[1:]), TASKS[name].answer)
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_place_inside_a_value_is_not_filled(name: str) -> None:
-    places = re.findall(r"\{\{(\w+)\}\}", (Path("nodes/prompts") / f"{name}.md").read_text(encoding="utf-8"))
-    _, task = render(name, dict.fromkeys(places, "{{question}}"), TASKS[name].answer)
+    places = re.findall(r"\{\{(\w+)\}\}", (Path("nodes/llm/prompts") / f"{name}.md").read_text(encoding="utf-8"))
+    _, task = render_prompt(name, dict.fromkeys(places, "{{question}}"), TASKS[name].answer)
     assert task.count("{{question}}") == len(places)
 
 
@@ -143,13 +143,13 @@ def test_a_mark_is_no_mark_in_any_spelling(mark: str) -> None:
 @given(st.lists(st.text(max_size=400), max_size=40), st.integers(10, 300))
 def test_a_list_keeps_its_budget(lines: list[str], tokens: int) -> None:
     marks = len("<history>\n\n</history>\n- (more is left out here)") + len(" […] ") * 2
-    assert len(listed(lines, tokens, "None.")) <= 4 * tokens + marks + 16
+    assert len(fence_list(lines, tokens, "None.")) <= 4 * tokens + marks + 16
 
 
 def test_a_long_text_is_clipped_in_its_middle() -> None:
-    assert clipped("beginning " + "x" * 1000 + " end", 20).startswith("beginning xxx")
-    assert clipped("beginning " + "x" * 1000 + " end", 20).endswith(" end")
-    assert len(clipped("y" * 1000, 20)) <= 80 + len(" […] ")
+    assert clip("beginning " + "x" * 1000 + " end", 20).startswith("beginning xxx")
+    assert clip("beginning " + "x" * 1000 + " end", 20).endswith(" end")
+    assert len(clip("y" * 1000, 20)) <= 80 + len(" […] ")
 
 
 def tokens_of(seen: list[tuple[str, list[BaseMessage]]], step: str) -> list[int]:

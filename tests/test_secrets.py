@@ -26,7 +26,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from jitmem import Memory, Session
 from jitmem.integrations.later import file_later, wait
 from jitmem.models import chat_model, checked_url, embedding_model
-from jitmem.nodes.secrets import covered
+from jitmem.nodes.llm.redaction import redact
 from jitmem.settings import Settings
 from jitmem.stores.errors import BadInput, ModelError
 from jitmem.testing import RecordingModel
@@ -285,7 +285,7 @@ def test_settings_and_the_error_of_an_address_show_no_password(monkeypatch: pyte
     ],
 )
 def test_what_looks_like_a_secret_is_covered_and_words_are_not(text: str, shown: str) -> None:
-    assert covered(text) == shown
+    assert redact(text) == shown
 
 
 def test_nothing_of_ours_executes_what_it_reads() -> None:

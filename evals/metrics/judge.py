@@ -14,10 +14,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from ...nodes.ask import TIMEOUT_S, name_of
-from ...nodes.patience import Failed, patiently
-from ...nodes.reply import Unreadable, parse
-from ...nodes.secrets import covered
+from ...nodes.llm.ask import TIMEOUT_S, name_of
+from ...nodes.llm.provider_errors import ProviderFailure
+from ...nodes.llm.redaction import redact
+from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
+from ...nodes.llm.retry import with_retries
 from ...nodes.step import Steps, Wait, afinish, finish
 from ...stores.errors import ModelError, ModelReplyError
 from ...stores.marks import defused
@@ -79,13 +80,13 @@ class Judge:
             sent = messages
             asking = Wait(lambda: self._model.invoke(sent), lambda: self._model.ainvoke(sent))  # noqa: B023 (waited for at once)
             try:
-                reply: AIMessage = yield from patiently(asking, self.name, self._timeout_s, asked=self._model)
-            except Failed as failure:
-                raise failure.fault.error from failure.__cause__
+                reply: AIMessage = yield from with_retries(asking, self.name, self._timeout_s, secrets_of=self._model)
+            except ProviderFailure as failure:
+                raise failure.error from failure.__cause__
             try:
-                said = parse(reply, Verdict)
-            except Unreadable as unreadable:
-                problem = covered(str(unreadable), self._model)
+                said = parse_reply(reply, Verdict)
+            except UnreadableReply as unreadable:
+                problem = redact(str(unreadable), self._model)
                 mend = f"{problem}\nAnswer again with one JSON object of the form above."
                 messages = [*messages, AIMessage(str(reply.text) or "(nothing)"), HumanMessage(mend)]
             else:

@@ -11,8 +11,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import LLMResult
 
-from ...nodes.ask import name_of
-from ...nodes.meter import Meter
+from ...nodes.llm.ask import name_of
+from ...nodes.llm.usage_tracker import UsageTracker
 from ...stores.records import Usage
 
 
@@ -21,7 +21,7 @@ class Count(BaseCallbackHandler):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._meter = Meter()
+        self._meter = UsageTracker()
         self._began: dict[UUID, float] = {}
 
     @property

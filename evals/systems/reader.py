@@ -10,10 +10,11 @@ from importlib import resources
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from ...nodes.ask import name_of
-from ...nodes.meter import Meter, tokens
-from ...nodes.patience import Failed, patiently
-from ...nodes.prompt import fence, posed
+from ...nodes.llm.ask import name_of
+from ...nodes.llm.prompt import fence, fence_question
+from ...nodes.llm.provider_errors import ProviderFailure
+from ...nodes.llm.retry import with_retries
+from ...nodes.llm.usage_tracker import UsageTracker, count_tokens
 from ...nodes.step import Wait, finish
 from ...stores.records import Usage
 from ..datasets.records import Question
@@ -38,14 +39,14 @@ class Reader:
         started = time.perf_counter()
         system, task = _parts()
         messages = [SystemMessage(system), HumanMessage(_filled(task, question, answer))]
-        meter = Meter()
+        meter = UsageTracker()
         waiting = Wait(lambda: self._model.invoke(messages), lambda: self._model.ainvoke(messages))
         try:
-            reply: AIMessage = finish(patiently(waiting, self._name, self._timeout_s, asked=self._model))
-        except Failed as failure:
-            raise failure.fault.error from failure.__cause__
+            reply: AIMessage = finish(with_retries(waiting, self._name, self._timeout_s, secrets_of=self._model))
+        except ProviderFailure as failure:
+            raise failure.error from failure.__cause__
         took = time.perf_counter() - started
-        meter.add("read", self._name, took, tokens(messages), reply)
+        meter.add("read", self._name, took, count_tokens(messages), reply)
         said = _THOUGHT.sub("", str(reply.text))
         cited = [int(number) for group in _MARKS.findall(said) for number in group.split(",")]
         return replace(
@@ -68,7 +69,7 @@ def _filled(task: str, question: Question, answer: Answer) -> str:
     values = {
         "context": fence(answer.context),
         "asked": f"The question was asked on {when}." if when else "The question:",
-        "question": posed(question.text),
+        "question": fence_question(question.text),
     }
     return _PLACE.sub(lambda place: values[place[1]], task)
 

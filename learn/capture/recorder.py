@@ -13,7 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import LLMResult
 
-from ...nodes.meter import tokens
+from ...nodes.llm.usage_tracker import count_tokens
 from ..records import ROLES, Step
 from .places import Place, placed, where
 from .written import messages_written, reply_written, tools_written
@@ -110,7 +110,7 @@ class Recorder(BaseCallbackHandler):
                 messages=sent,
                 tools=tools_written(params.get("tools") or ()),
                 model=str(params.get("model") or params.get("model_name") or told.get("ls_model_name") or ""),
-                prompt_tokens=tokens(messages[0]),
+                prompt_tokens=count_tokens(messages[0]),
             )
             self._open[run_id] = made
             self._heard.setdefault(str(told.get(ROLLOUT, "")), []).append(made)
@@ -160,7 +160,7 @@ def _step(key: str, attempt: int, one: Request) -> Step:
     reply = one.reply
     asked, answered = one.prompt_tokens, 0
     if reply is not None:
-        answered = tokens([reply])
+        answered = count_tokens([reply])
         if reply.usage_metadata:
             asked, answered = reply.usage_metadata["input_tokens"], reply.usage_metadata["output_tokens"]
     return Step(

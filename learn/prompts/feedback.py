@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...nodes.prompt import clipped
+from ...nodes.llm.prompt import clip
 from ..records import Answered, Call, Rollout, Step
 from ..rewards.outcome import held, is_short, score_of, stands
 
@@ -35,8 +35,8 @@ def _case(rollout: Rollout, step: Step) -> Case:
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], f"(and {len(lines) - _MOST_LINES} more)"]
     return {
-        "shown": clipped(_text(step.messages[-1]) if step.messages else "", _SHOWN_TOKENS),
-        "reply": clipped(_text(step.reply) if step.reply else f"(none: {step.error})", _REPLY_TOKENS),
+        "shown": clip(_text(step.messages[-1]) if step.messages else "", _SHOWN_TOKENS),
+        "reply": clip(_text(step.reply) if step.reply else f"(none: {step.error})", _REPLY_TOKENS),
         "became": "\n".join(lines) or _WELL,
         "reward": step.rewards.get("total"),
     }

@@ -10,8 +10,9 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from ...evals.datasets.records import Sample
+from ...nodes.steps import STEPS, steps_of
+from ...prompt_overrides import read_overrides
 from ...stores.errors import BadInput
-from ...wording import MEMORIZE_STEPS, RESEARCH_STEPS, read_words
 from ..rewards import PRESETS
 from ..rollouts.making import Making
 from .check import Check, checked
@@ -25,9 +26,9 @@ PATIENCE = 8
 """Proposals in a row that may be no better than what they were made from."""
 
 _STEPS: Mapping[str, tuple[str, ...]] = {
-    "memorizer": MEMORIZE_STEPS,
-    "researcher": RESEARCH_STEPS,
-    "both": (*MEMORIZE_STEPS, *RESEARCH_STEPS),
+    "memorizer": steps_of("memorizer"),
+    "researcher": steps_of("researcher", "reader"),
+    "both": tuple(STEPS),
 }
 _REFLECTIONS, _LOG, _RUNS = "reflections.jsonl", "search.log", "runs"
 
@@ -138,7 +139,7 @@ def improve(
         spent=budget - runs.left,
         reflections=proposer.asked,
     )
-    write(place, learned, {**read_words(making.prompts), **learned.changed}, role=role, budget=budget)
+    write(place, learned, {**read_overrides(making.prompts), **learned.changed}, role=role, budget=budget)
     return learned
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,21 +14,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from ...evals.lines import Lines, read
-from ...nodes.ask import TIMEOUT_S, name_of
-from ...nodes.patience import Failed, patiently
+from ...nodes.llm.ask import TIMEOUT_S, name_of
+from ...nodes.llm.provider_errors import ProviderFailure
+from ...nodes.llm.retry import with_retries
 from ...nodes.step import Steps, Wait, finish
+from ...nodes.steps import STEPS
 from ...stores.marks import defused
 from .feedback import Case
 
-DOES: Mapping[str, str] = {
-    "memorize": "it writes the memo of a page, by which a reader decides whether to open it.",
-    "curate": "it draws memory items from a page by calls of memory tools.",
-    "plan": "it says what a question needs, and which searches may find it.",
-    "integrate": "it keeps a list of what is known about a question, from the passages that were found.",
-    "conclude": "it keeps that list and decides whether it answers the question, in one.",
-    "reflect": "it decides whether what is known answers the question, and what to ask next.",
-    "answer": "it answers the question from the context that was found.",
-}
 MOST = 4000
 """Characters that words may have: half of what a file of prompts may hold for a step."""
 
@@ -80,9 +73,9 @@ class Proposer:
     def _asked(self, messages: list[BaseMessage]) -> Steps[str]:
         asking = Wait(lambda: self._model.invoke(messages), lambda: self._model.ainvoke(messages))
         try:
-            reply: AIMessage = yield from patiently(asking, self.name, self._timeout_s, asked=self._model)
-        except Failed as failure:
-            raise failure.fault.error from failure.__cause__
+            reply: AIMessage = yield from with_retries(asking, self.name, self._timeout_s, secrets_of=self._model)
+        except ProviderFailure as failure:
+            raise failure.error from failure.__cause__
         return str(reply.text)
 
 
@@ -95,7 +88,7 @@ def rendered(step: str, now: str, cases: Sequence[Case]) -> list[BaseMessage]:
     ]
     values = {
         "step": step,
-        "does": DOES.get(step, ""),
+        "does": f"it {STEPS[step].purpose}",
         "words": _fenced("words", now),
         "cases": _fenced("cases", "\n\n".join(told) or "(none)"),
     }

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...evals.datasets.records import Sample
+from ...prompt_overrides import default_prompts, read_overrides
 from ...stores.errors import ModelUnavailable
-from ...wording import built_in, read_words
 from ..records import Rollout
 from ..rewards.outcome import OWN_FAULTS
 from ..rollouts import roll
@@ -39,7 +39,7 @@ class Runs:
     ) -> None:
         self.making = making
         self.budget = budget
-        self.given: Words = {**built_in(), **read_words(making.prompts)}
+        self.given: Words = {**default_prompts(), **read_overrides(making.prompts)}
         self._folder = folder
         self._concurrency = concurrency
         self._tell = tell
@@ -60,7 +60,7 @@ class Runs:
             raise BudgetUsed
         missing = [task for task in tasks if any((key, task.name, at) not in self._made for at in range(n))]
         if missing:
-            making = replace(self.making, prompts={**read_words(self.making.prompts), **changed})
+            making = replace(self.making, prompts={**read_overrides(self.making.prompts), **changed})
             folder = self._folder / key
             for run in roll(_apart(missing), making, n=n, folder=folder, concurrency=self._concurrency):
                 if run.error and not run.error.startswith(OWN_FAULTS):

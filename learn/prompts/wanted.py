@@ -10,7 +10,7 @@ from pathlib import Path
 from langchain_core.language_models import BaseChatModel
 
 from ...evals.datasets.records import Sample
-from ...nodes.ask import name_of
+from ...nodes.llm.ask import name_of
 from ...stores.errors import BadInput
 from ..rollouts.claim import digest
 from ..rollouts.making import Making

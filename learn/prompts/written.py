@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...wording import write_words
+from ...prompt_overrides import write_overrides
 from .runs import Words
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def write(folder: Path, learned: Learned, words: Words, **told: Any) -> None:
     for name in (PROMPTS, CANDIDATE):
         (folder / name).unlink(missing_ok=True)
     if learned.changed:
-        write_words(folder / (PROMPTS if learned.accepted else CANDIDATE), words)
+        write_overrides(folder / (PROMPTS if learned.accepted else CANDIDATE), words)
     (folder / DIFF).write_text("".join(f"{line}\n" for line in diff(learned.before, learned.words)), encoding="utf-8")
     report = {**told, **plain(learned)}
     (folder / REPORT).write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -12,8 +12,8 @@ from ...evals.systems.open import named
 from ...graphs.options import ResearchOptions
 from ...models import TIMEOUT_S, chat_model
 from ...nodes.options import Effort, MemorizeOptions, changed
+from ...prompt_overrides import read_overrides
 from ...stores.errors import BadInput
-from ...wording import read_words
 from ..rewards import PRESETS
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Making:
             ),
             **{name: getattr(self, name) for name in _PLAIN},
             "metrics": list(self.metrics),
-            "prompts": read_words(self.prompts),
+            "prompts": read_overrides(self.prompts),
         }
 
     def _sampling(self, model: Model | None, seed: int) -> BaseChatModel | None:

@@ -15,7 +15,7 @@ from ...evals.systems.chunks import Chunk
 from ...evals.systems.reader import Reader
 from ...memory import Memory
 from ...nodes.answer import ANSWER, Answer, AnswerQuestion
-from ...nodes.meter import Meter
+from ...nodes.llm.usage_tracker import UsageTracker
 from ...nodes.step import Steps, Wait, afinish, finish
 from ...stores.errors import ModelRefused, ModelReplyError, ModelUnavailable
 from ..records import Item
@@ -73,8 +73,8 @@ def raise_failure(failures: Sequence[Mapping[str, Any]], *, all_of_them: bool) -
 def _from_items(memory: Memory, items: Sequence[Item], making: Making) -> Reads:
     core = [(item.id, item.content) for item in items if item.kind == "core"]
     ranked = Ranked([Chunk(item.id, _dated(item)) for item in items if item.kind != "core"])
-    answerers = memory._parts.answerers
-    answerer = answerers.by_step.get("answer", answerers.rules)
+    backends = memory._parts.backends
+    backend = backends.by_step.get("answer", backends.rules)
 
     def read(question: Question, config: Mapping[str, Any]) -> Steps[tuple[str, str]]:
         best = [(chunk.source, chunk.text) for chunk in ranked.best(question.text, ITEMS)]
@@ -86,10 +86,10 @@ def _from_items(memory: Memory, items: Sequence[Item], making: Making) -> Reads:
         asked = AnswerQuestion(question.text, context, told, cited)
 
         def now(_: Any) -> Answer:
-            return finish(answerer.ask(ANSWER, asked, Meter()))
+            return finish(backend.ask(ANSWER, asked, UsageTracker()))
 
         async def later(_: Any) -> Answer:
-            return await afinish(answerer.ask(ANSWER, asked, Meter()))
+            return await afinish(backend.ask(ANSWER, asked, UsageTracker()))
 
         # Within a runnable, what the model is asked has the callbacks and the metadata of the config.
         runnable: Any = RunnableLambda(now, afunc=later, name="answer")

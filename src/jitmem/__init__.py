@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .graphs.options import ResearchOptions
     from .memory import Memory
     from .moving.moved import Exported, Imported
-    from .nodes.meter import Budget
+    from .nodes.llm.usage_tracker import Budget
     from .nodes.options import MemorizeOptions
     from .results import Estimate, Research
     from .stores.backup import Backup
@@ -100,7 +100,7 @@ _HOME = {
     "Backup": "stores.backup",
     "Memory": "memory",
     **dict.fromkeys(("Exported", "Imported"), "moving.moved"),
-    "Budget": "nodes.meter",
+    "Budget": "nodes.llm.usage_tracker",
     **dict.fromkeys(("Estimate", "Research"), "results"),
     "MemorizeOptions": "nodes.options",
     "ResearchOptions": "graphs.options",

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 
-from .nodes.secrets import SHORTEST
+from .nodes.llm.redaction import MIN_SECRET_CHARS
 
 Login = tuple[str, str] | None
 """Name and password for a server that asks for them beside, or in place of, a key."""
@@ -142,7 +142,7 @@ def _discreet(response: Any, login: Login) -> Any:
     """
     content = said = response.content
     _, _, sent = response.request.headers.get("authorization", "").partition(" ")
-    for secret in (secret for secret in (sent, *_secrets(login)) if len(secret) >= SHORTEST):
+    for secret in (secret for secret in (sent, *_secrets(login)) if len(secret) >= MIN_SECRET_CHARS):
         content = content.replace(secret.encode(), b"***")
     if content == said or (response.is_success and _is_answer(said)):
         return response

@@ -1,23 +1,22 @@
-"""What a question may cost, before it is asked: the prompts are written over the memory, and nobody is sent them."""
+"""Estimate what a question may cost: render the prompts over the memory, and send them to no model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from .nodes.ask import A, Answerer, Model, Q, Task
-from .nodes.integrate import INTEGRATE, Conclusion
-from .nodes.meter import Meter, tokens
-from .nodes.prompt import render
-from .nodes.reflect import Reflection
+from .nodes.llm.ask import A, Backend, ModelBackend, Q, StepSpec
+from .nodes.llm.prompt import render_prompt
+from .nodes.llm.usage_tracker import UsageTracker, count_tokens
 from .nodes.step import Steps
+from .nodes.steps import STEPS
 from .results import Estimate
 
 
-class Experience:
-    """What calls of each step have needed so far: the mean is what the next one is expected to."""
+class CallStatistics:
+    """Mean cost of the calls of each step so far, which is what the next one is expected to cost."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[int, int, float]] = {}
@@ -35,44 +34,41 @@ class Experience:
         return (completion / calls, seconds / calls) if calls else None
 
 
-class Reckoner:
-    """In a model's place: counts the prompt, answers by rules, and is never satisfied, so that every round comes."""
+class EstimateBackend:
+    """In place of a model: counts the prompt, answers by rules, and asks for another round as often as it may."""
 
-    def __init__(self, rules: Answerer, model: Model) -> None:
+    def __init__(self, rules: Backend, model: ModelBackend) -> None:
         self._rules = rules
         self._model = model
 
-    def ask(self, task: Task[Q, A], question: Q, meter: Meter) -> Steps[A]:
-        """Sends nothing; the meter is told of a call whose reply is empty."""
-        system, human = render(task.name, question.shown(1.0), task.answer, words=self._model.words.get(task.name))
-        size = tokens([SystemMessage(system), HumanMessage(human)])
-        counted = {"input_tokens": size, "output_tokens": 0, "total_tokens": size}
-        meter.add(task.name, self._model.name, 0.0, size, AIMessage("", usage_metadata=counted))
-        asked: Any = question
-        more = {"enough": False, "missing": [], "request": f"{asked.question} {len(meter.entries)}"}
-        if task.answer is Conclusion:
-            integration = yield from self._rules.ask(INTEGRATE, asked, meter)
-            return task.answer.model_validate({**integration.model_dump(), **more})
-        answer = yield from self._rules.ask(task, question, meter)
-        if isinstance(answer, Reflection):
-            return task.answer.model_validate({**answer.model_dump(), **more, "names": answer.names})
+    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Steps[A]:
+        """Sends nothing; records a call with an empty reply."""
+        override = self._model.overrides.get(step.name)
+        system, human = render_prompt(step.name, question.prompt_values(1.0), step.answer, override=override)
+        size = count_tokens([SystemMessage(system), HumanMessage(human)])
+        usage = {"input_tokens": size, "output_tokens": 0, "total_tokens": size}
+        tracker.add(step.name, self._model.name, 0.0, size, AIMessage("", usage_metadata=usage))
+        answer: A = yield from self._rules.ask(step, question, tracker)
+        if another_round := STEPS[step.name].another_round:
+            asked: Any = question
+            return cast("A", another_round(answer, f"{asked.question} {len(tracker.entries)}"))
         return answer
 
 
-def estimate(steps: Sequence[Mapping[str, Any]], experience: Experience) -> Estimate:
-    """From the usage of a run that was answered by reckoners throughout."""
-    first_round = [n for n, step in enumerate(steps) if step["step"] in ("reflect", "conclude")]
-    answers = [step for step in steps if step["step"] == "answer"]
-    least = [*steps[: first_round[0] + 1], *answers] if first_round else list(steps)
+def estimate(steps: Sequence[Mapping[str, Any]], statistics: CallStatistics) -> Estimate:
+    """From the usage of a run in which every model was an `EstimateBackend`. The least that a question costs is one
+    round and what comes after the last."""
+    ends = [n for n, step in enumerate(steps) if STEPS[step["step"]].another_round]
+    least = [*steps[: ends[0] + 1], *steps[ends[-1] + 1 :]] if ends else list(steps)
     runs = (least, list(steps))
-    means = [[experience.mean(step["step"]) for step in run] for run in runs]
+    means = [[statistics.mean(step["step"]) for step in run] for run in runs]
     known = [[mean for mean in run if mean is not None] for run in means]
-    whole = all(mean is not None for mean in means[1])
+    complete = all(mean is not None for mean in means[1])
     return Estimate(
         calls=(len(least), len(steps)),
         prompt_tokens=_pair(sum(step["prompt_tokens"] for step in run) for run in runs),
-        completion_tokens=_pair(round(sum(mean[0] for mean in run)) for run in known) if whole else None,
-        seconds=_pair(sum(mean[1] for mean in run) for run in known) if whole else None,
+        completion_tokens=_pair(round(sum(mean[0] for mean in run)) for run in known) if complete else None,
+        seconds=_pair(sum(mean[1] for mean in run) for run in known) if complete else None,
         steps=tuple({key: step[key] for key in ("step", "model", "prompt_tokens")} for step in steps),
     )
 

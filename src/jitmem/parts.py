@@ -9,17 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from .estimate import Experience, Reckoner
+from .estimate import CallStatistics, EstimateBackend
 from .fresh import FreshSearch
 from .graphs.memorizer import memorizer
 from .graphs.options import ResearchOptions
 from .graphs.researcher import researcher
 from .models import chat_model, embedding_model
-from .nodes.ask import TIMEOUT_S, Answerer, Model
 from .nodes.embedder import Embedder
+from .nodes.llm.ask import TIMEOUT_S, Backend, ModelBackend
 from .nodes.options import MemorizeOptions
-from .nodes.rules.answerer import Rules
-from .nodes.turn import Answerers
+from .nodes.rules.backend import RuleBackend
+from .nodes.run_step import Backends
+from .nodes.steps import STEPS
+from .prompt_overrides import read_overrides
 from .stores.archive import Archive
 from .stores.chroma import OwnedChroma
 from .stores.chroma_folder import ChromaFolder
@@ -41,7 +43,6 @@ from .tools.memory_tools import make_tools
 from .tools.recall_items import ItemRecall
 from .tools.search import Search
 from .tools.searches import SEARCHES
-from .wording import MEMORIZE_STEPS, RESEARCH_STEPS, STEPS, read_words
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -77,21 +78,22 @@ class Models:
             inner = embedding_model(self.embeddings, base_url=url, timeout_s=self.timeout_s)
         return Embedder(inner, model_name(inner), self.timeout_s)
 
-    def by_step(self) -> dict[str, Answerer]:
+    def by_step(self) -> dict[str, Backend]:
         """A model for each step that has one: the step's own, else its graph's, else `model`."""
         own = dict(self.step_models or {})
         if unknown := sorted(own.keys() - set(STEPS)):
             raise BadInput(f"step_models: there is no step {unknown[0]!r}; there are {', '.join(STEPS)}.")
         if "integrate" in own:
             own.setdefault("conclude", own["integrate"])
-        named: dict[str, str | BaseChatModel | None] = dict.fromkeys(MEMORIZE_STEPS, self.memorizer_model or self.model)
-        named |= dict.fromkeys(RESEARCH_STEPS, self.researcher_model or self.model)
-        named |= own
-        words = read_words(self.prompts)
-        return {step: self._answerer(model, words) for step, model in named.items() if model is not None}
+        memorizer, researcher = self.memorizer_model or self.model, self.researcher_model or self.model
+        named = {name: memorizer if step.role == "memorizer" else researcher for name, step in STEPS.items()} | own
+        overrides = read_overrides(self.prompts)
+        return {name: self._backend(model, overrides) for name, model in named.items() if model is not None}
 
-    def _answerer(self, model: str | BaseChatModel, words: Mapping[str, str]) -> Model:
-        return Model(chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s), self.timeout_s, words)
+    def _backend(self, model: str | BaseChatModel, overrides: Mapping[str, str]) -> ModelBackend:
+        return ModelBackend(
+            chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s), self.timeout_s, overrides
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +119,12 @@ class Parts:
     archive: Archive
     item_index: ItemIndex
     embedder: Embedder
-    answerers: Answerers
+    backends: Backends
     editing: EditRules
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
     eraser: Eraser
-    experience: Experience = field(default_factory=Experience)
+    call_statistics: CallStatistics = field(default_factory=CallStatistics)
 
     @classmethod
     def open(
@@ -155,7 +157,7 @@ class Parts:
             archive=archive,
             item_index=ItemIndex(archive.items, items, _VECTORS(items, chroma)),
             embedder=embedder,
-            answerers=Answerers(by_step, Rules(archive)),
+            backends=Backends(by_step, RuleBackend(archive)),
             editing=editing,
             memorize_options=memorize_options,
             research_options=research_options,
@@ -166,8 +168,8 @@ class Parts:
         """The same for another namespace of the same folder: database, vector indexes and models are shared."""
         archive = Archive(Namespace(self.database, namespace), self.archive.embeddings, self.archive.vectors)
         index = ItemIndex(archive.items, self.item_index.embeddings, self.item_index.vectors)
-        answerers = Answerers(self.answerers.by_step, Rules(archive))
-        return replace(self, archive=archive, item_index=index, answerers=answerers)
+        backends = Backends(self.backends.by_step, RuleBackend(archive))
+        return replace(self, archive=archive, item_index=index, backends=backends)
 
     @cached_property
     def items(self) -> Items:
@@ -247,7 +249,7 @@ class Parts:
     def memorizer(self) -> Graph:
         """The Memorizer over this memory."""
         return memorizer(
-            self.archive, self.items, self.related, self.editor, self.embedder, self.answerers, self.memorize_options
+            self.archive, self.items, self.related, self.editor, self.embedder, self.backends, self.memorize_options
         )
 
     def related(self, text: str, k: int) -> list[MemoryItem]:
@@ -258,25 +260,27 @@ class Parts:
     @cached_property
     def researcher(self) -> Graph:
         """The Researcher over this memory."""
-        return self.researcher_of(self.answerers)
+        return self.researcher_of(self.backends)
 
     @cached_property
-    def reckoning(self) -> Graph:
-        """The Researcher with nobody sent anything, for `estimate`."""
-        rules = self.answerers.rules
+    def estimator(self) -> Graph:
+        """The Researcher with no model called, for `estimate`."""
+        rules = self.backends.rules
         models = {
-            step: Reckoner(rules, model) for step, model in self.answerers.by_step.items() if isinstance(model, Model)
+            step: EstimateBackend(rules, model)
+            for step, model in self.backends.by_step.items()
+            if isinstance(model, ModelBackend)
         }
-        return self.researcher_of(Answerers(models, rules))
+        return self.researcher_of(Backends(models, rules))
 
-    def researcher_of(self, answerers: Answerers) -> Graph:
+    def researcher_of(self, backends: Backends) -> Graph:
         """The Researcher, its steps answered by somebody."""
         return researcher(
             self.archive,
             self.searches,
             ItemRecall(self.archive, self.item_search, "keyword" if self._lexical else "hybrid"),
             self.embedder,
-            answerers,
+            backends,
             self.weights,
             self.research_options,
         )
@@ -284,7 +288,7 @@ class Parts:
     @property
     def waits_for_memos(self) -> bool:
         """Whether filing waits for a model, so that working on several sessions at once pays."""
-        return self.answerers.think("memorize") or self.answerers.think("curate")
+        return self.backends.has_model("memorize") or self.backends.has_model("curate")
 
     def close(self) -> None:
         """Let go of every file and lock; what the vector index has not read, its next owner reads."""

@@ -31,10 +31,10 @@ from jitmem.nodes.answer import Answer
 from jitmem.nodes.cite import cite
 from jitmem.nodes.curate import Curation
 from jitmem.nodes.integrate import Conclusion, Integration
+from jitmem.nodes.llm.prompt import fence, fence_list, fence_question
+from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from jitmem.nodes.memorize import Memo
 from jitmem.nodes.plan import SearchPlan, chosen
-from jitmem.nodes.prompt import fence, listed, posed
-from jitmem.nodes.reply import Unreadable, parse, parse_calls
 from jitmem.nodes.split import paged, passages, unmarked
 from jitmem.stores import recalled
 from jitmem.stores.times import order_key, parse_time, show, spans
@@ -99,13 +99,13 @@ def replies(data: bytes) -> None:
     call: Any = {"name": text[:40], "args": value if isinstance(value, dict) else {"x": value}, "id": "1"}
     for reply in (AIMessage(text), AIMessage("", tool_calls=[call]), _broken(text)):
         for form in FORMS:
-            with suppress(Unreadable):
-                answer = parse(reply, form)
+            with suppress(UnreadableReply):
+                answer = parse_reply(reply, form)
                 if isinstance(answer, SearchPlan):
                     chosen(answer, ("keyword", "vector", "page_id"), [])
         for method in ("function", "prompt"):
-            with suppress(Unreadable):
-                parse_calls(reply, Curation, method)
+            with suppress(UnreadableReply):
+                parse_tool_calls(reply, Curation, method)
 
 
 def edits(data: bytes) -> None:
@@ -210,7 +210,7 @@ def _end_of(body: bytes) -> bytes:
 def fences(data: bytes) -> None:
     """Any text between the marks of a prompt: whoever reads it finds nothing outside."""
     text = text_of(data)
-    for fenced in (fence(text), posed(text), listed([text], 500, "None."), recalled.mark(text)):
+    for fenced in (fence(text), fence_question(text), fence_list([text], 500, "None."), recalled.mark(text)):
         assert unfenced(fenced).strip() == ""
     assert recalled.without(recalled.mark(text)) == "[recalled from memory]"
 

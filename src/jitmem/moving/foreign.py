@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from ..batch import accept, run
 from ..graphs.memorizer import memorizer
-from ..nodes.turn import Answerers
+from ..nodes.run_step import Backends
 from ..parts import Parts
 from ..stores.errors import BadInput
 from ..stores.records import Outcome, Session
@@ -96,7 +96,7 @@ def _file(
         parts.related,
         parts.editor,
         parts.embedder,
-        Answerers({}, parts.answerers.rules),
+        Backends({}, parts.backends.rules),
         parts.memorize_options.model_copy(update={"curate": False}),
     )
     filed = graph.invoke({"session": session})

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..nodes.secrets import covered_for
+from ..nodes.llm.redaction import redact_secrets_of
 from ..stores.errors import JitmemError
 from ..stores.owner_only import FILE_MODE
 
@@ -42,7 +42,7 @@ def append(path: Path, exchanges: Iterable[dict[str, Any]], asked: object = None
     """Write one line an exchange, all in one go at the end of the file, whoever else appends to it meanwhile; without
     the secrets of the model that was asked, even where it said them itself."""
     text = "".join(f"{json.dumps(told, ensure_ascii=False, default=plain)}\n" for told in exchanges)
-    text = covered_for(text, asked)
+    text = redact_secrets_of(text, asked)
     content = text.encode("utf-8", _EXACT)
     with open(path, "ab", buffering=0, opener=_for_the_owner) as file:
         written = file.write(content)

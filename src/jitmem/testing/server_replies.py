@@ -17,25 +17,14 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
+from ..nodes.steps import STEPS as LLM_STEPS
+
 CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
-ANSWERS = {
-    "Memo": "memorize",
-    "SearchPlan": "plan",
-    "Integration": "integrate",
-    "Reflection": "reflect",
-    "Conclusion": "conclude",
-    "Answer": "answer",
-    "memory_insert": "curate",
-}
-STEPS = (*ANSWERS.values(), "embeddings", "models", "other")
-_FIELDS = [  # of a form without a title, the surest first
-    ({"memo"}, "memorize"),
-    ({"queries"}, "plan"),
-    ({"statements", "enough"}, "conclude"),
-    ({"statements"}, "integrate"),
-    ({"enough"}, "reflect"),
-    ({"answer", "citations"}, "answer"),
-]
+ANSWERS = {step.answer.__name__: name for name, step in LLM_STEPS.items()} | {"memory_insert": "curate"}
+STEPS = (*LLM_STEPS, "embeddings", "models", "other")
+_FIELDS = sorted(  # of a form without a title, the surest first
+    ((set(step.answer.model_fields), name) for name, step in LLM_STEPS.items()), key=lambda form: -len(form[0])
+)
 _LONGEST = 200  # characters of a memo or a quote
 _MOST = 3  # statements
 _HISTORY = re.compile(r"<history>\n?(.*?)\n?</history>", re.S)

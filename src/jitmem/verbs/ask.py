@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from ..graphs.options import ResearchOptions
-    from ..nodes.meter import Budget
+    from ..nodes.llm.usage_tracker import Budget
     from ..nodes.options import Effort, OnModelFailure, Output
     from ..results import Estimate, Research
 
@@ -100,7 +100,7 @@ class Researching(Opened):
 
         wanted, context = asked(question), self._options(options).model_copy(update={"budget": None})
         return estimate(
-            self._parts.reckoning.invoke({"question": wanted}, context=context)["usage"], self._parts.experience
+            self._parts.estimator.invoke({"question": wanted}, context=context)["usage"], self._parts.call_statistics
         )
 
     async def aestimate(self, question: str, **options: Unpack[Asking]) -> Estimate:
@@ -134,5 +134,5 @@ class Researching(Opened):
         from ..results import Research
 
         result = Research.from_state(state, answered=options.answer)
-        self._parts.experience.add(result.usage.steps)
+        self._parts.call_statistics.add(result.usage.steps)
         return result

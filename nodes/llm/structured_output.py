@@ -1,4 +1,4 @@
-"""The ways to ask a model for an answer of a certain form: a JSON schema, a function to call, or words alone."""
+"""Ask a model for structured output: by a JSON schema, by a function to call, or by the prompt alone."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Method = Literal["json_schema", "function", "prompt"]
 _KEPT = {"type", "enum", "anyOf", "$ref", "description", "items"}
 
 
-def methods(model: BaseChatModel) -> tuple[Method, ...]:
-    """What the model may be asked with, the strictest first. `prompt` works with every model: the form is always in
-    the system part, too."""
+def supported_methods(model: BaseChatModel) -> tuple[Method, ...]:
+    """The output formats to try, strictest first. `prompt` works with every model: the form always stands in the system
+    part as well."""
     if any(kind.__name__ == "BaseChatOpenAI" for kind in type(model).__mro__):
         return "json_schema", "function", "prompt"
     if type(model).bind_tools is not BaseChatModel.bind_tools:
@@ -27,13 +27,13 @@ def methods(model: BaseChatModel) -> tuple[Method, ...]:
     return ("prompt",)
 
 
-def bound(
+def bind_form(
     model: BaseChatModel, method: Method, answer: type[BaseModel], tools: Sequence[Mapping[str, Any]] = ()
 ) -> Runnable[Any, AIMessage]:
-    """The model, told by `method` what form its reply has, or which tools it may call."""
+    """The model with the form of its reply, or with the tools that it may call, in the request."""
     if tools:
         return model.bind_tools([dict(tool) for tool in tools]) if method == "function" else model
-    schema = strict(answer.model_json_schema())
+    schema = strict_schema(answer.model_json_schema())
     if method == "json_schema":
         warnings.filterwarnings("ignore", message="This model does not support OpenAI's structured output")
         form = {"name": answer.__name__, "schema": schema, "strict": True}
@@ -44,16 +44,16 @@ def bound(
     return model
 
 
-def called_form(tools: Sequence[Mapping[str, Any]], method: Method) -> str:
+def describe_tools(tools: Sequence[Mapping[str, Any]], method: Method) -> str:
     """What the system part says of the form, where the answer is made of tool calls."""
     if method == "function":
         return "Answer with tool calls alone, all of them at once; with none where nothing is to be done."
-    told = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
+    lines = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
     form = '{"calls": [{"name": "…", "args": {…}}]}'
-    return f"Answer with one JSON object of the form {form}, with no calls where nothing is to be done. The tools are:\n{told}"
+    return f"Answer with one JSON object of the form {form}, with no calls where nothing is to be done. The tools are:\n{lines}"
 
 
-def cut_off(error: Exception) -> AIMessage | None:
+def truncated_reply(error: Exception) -> AIMessage | None:
     """The reply that the openai package raises instead of returning it, because it reached the model's limit."""
     completion: Any = getattr(error, "completion", None)
     if type(error).__name__ != "LengthFinishReasonError" or completion is None:
@@ -66,17 +66,17 @@ def cut_off(error: Exception) -> AIMessage | None:
     return AIMessage(text, response_metadata={"finish_reason": "length"}, usage_metadata=spent)
 
 
-def strict(schema: Any) -> Any:
+def strict_schema(schema: Any) -> Any:
     """A JSON schema as strict servers want it: every property required, none other allowed, no limits and defaults
     (which some servers turn down); pydantic checks those when the reply is read."""
     if isinstance(schema, list):
-        return [strict(part) for part in schema]
+        return [strict_schema(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: strict(value) for key, value in schema.items() if key in _KEPT}
+    kept = {key: strict_schema(value) for key, value in schema.items() if key in _KEPT}
     for group in ("properties", "$defs"):
         if group in schema:
-            kept[group] = {name: strict(part) for name, part in schema[group].items()}
+            kept[group] = {name: strict_schema(part) for name, part in schema[group].items()}
     if "properties" in kept:
         kept |= {"required": list(kept["properties"]), "additionalProperties": False}
     return kept

@@ -1,4 +1,4 @@
-"""What went wrong at a provider: whether to try again, to shorten the prompt, to ask otherwise, or to give up."""
+"""Classify a provider's error: retry, shorten the prompt, try the next output format, or give up."""
 
 from __future__ import annotations
 
@@ -7,36 +7,40 @@ import re
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
 from langchain_core.exceptions import ContextOverflowError
-from langchain_core.exceptions import ModelError as ProviderError
+from langchain_core.exceptions import ModelError as LangChainModelError
 
-from ..stores.errors import JitmemError, ModelError, ModelRefused, ModelUnavailable, PromptTooLong
-from .secrets import covered
-
-
-class Cure(Enum):
-    """What may help."""
-
-    AGAIN = "the same request, a little later"
-    SHORTER = "a shorter prompt"
-    OTHERWISE = "the same prompt without the form of answer that the server does not know"
-    NONE = "nothing that can be done here"
+from ...stores.errors import JitmemError, ModelError, ModelRefused, ModelUnavailable, PromptTooLong
+from .redaction import redact
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """`wait_s` is what the server asks for, None where it does not say; `error` is raised when no cure helps; `late`
-    where only time was missing."""
+class RetryAction(Enum):
+    """What may help after a failure."""
 
-    cure: Cure
-    error: ModelError
-    wait_s: float | None = None
-    late: bool = False
+    RETRY = "the same request, a little later"
+    SHORTER_PROMPT = "a shorter prompt"
+    NEXT_FORMAT = "the same prompt without the output format that the server does not know"
+    GIVE_UP = "nothing that can be done here"
+
+
+class ProviderFailure(Exception):
+    """A failed call. `error` is raised to the caller when no action helps. Caught by everyone who calls `with_retries`.
+
+    `wait_s` is the pause that the server asks for, None where it names none; `late` is set where only time was missing.
+    """
+
+    def __init__(
+        self, action: RetryAction, error: ModelError, wait_s: float | None = None, *, late: bool = False
+    ) -> None:
+        super().__init__(error)
+        self.action = action
+        self.error = error
+        self.wait_s = wait_s
+        self.late = late
 
 
 _TOO_LONG = re.compile(
@@ -45,7 +49,7 @@ _TOO_LONG = re.compile(
     re.I,
 )
 _FILTERED = re.compile(r"content[_ ]?filter|content management policy|content_policy|responsibleai", re.I)
-_SPENT = re.compile(r"insufficient_quota|billing|exceeded your current quota", re.I)
+_QUOTA_USED_UP = re.compile(r"insufficient_quota|billing|exceeded your current quota", re.I)
 _CONNECTION = {"httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio", "aiohttp", "requests", "urllib3"}
 _UNREACHABLE = {"APIConnectionError", "APITimeoutError", "APIError", "APIResponseValidationError"}
 _ADVICE = {
@@ -56,39 +60,55 @@ _ADVICE = {
 }
 
 
-def fault(error: Exception, model: str) -> Fault | None:
-    """`None` for an error that does not come from a provider: that is somebody's mistake, and rises as it is."""
+def classify_error(error: Exception, model: str) -> ProviderFailure | None:
+    """`None` for an error that does not come from a provider: a mistake in our code or the caller's, which rises as it is."""
     if isinstance(error, AssertionError | JitmemError):
         return None
-    status, told = _status(error), _told(error)
-    if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422, 500) and _TOO_LONG.search(told)):
-        return Fault(Cure.SHORTER, PromptTooLong(f"{model} has no room for the prompt: {told}"))
-    if _FILTERED.search(f"{told} {getattr(error, 'code', '')} {type(error).__name__}") and status in (None, 400, 403):
-        return Fault(Cure.NONE, ModelRefused(f"A content filter of {model} stopped the request: {told}"))
+    status, message = _status(error), _message(error)
+    if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422, 500) and _TOO_LONG.search(message)):
+        return ProviderFailure(
+            RetryAction.SHORTER_PROMPT, PromptTooLong(f"{model} has no room for the prompt: {message}")
+        )
+    if _FILTERED.search(f"{message} {getattr(error, 'code', '')} {type(error).__name__}") and status in (
+        None,
+        400,
+        403,
+    ):
+        return ProviderFailure(
+            RetryAction.GIVE_UP, ModelRefused(f"A content filter of {model} stopped the request: {message}")
+        )
     if isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower():
-        return Fault(Cure.AGAIN, ModelUnavailable(f"{model} did not answer in time."))
+        return ProviderFailure(RetryAction.RETRY, ModelUnavailable(f"{model} did not answer in time."))
     if status is not None:
-        return _by_status(error, status, told, model)
-    if isinstance(error, ProviderError):
-        cure = Cure.AGAIN if error.is_retryable else Cure.NONE
-        return Fault(cure, ModelUnavailable(f"{model} failed: {told}"))
+        return _by_status(error, status, message, model)
+    if isinstance(error, LangChainModelError):
+        action = RetryAction.RETRY if error.is_retryable else RetryAction.GIVE_UP
+        return ProviderFailure(action, ModelUnavailable(f"{model} failed: {message}"))
     if _is_broken_connection(error):
-        return Fault(Cure.AGAIN, ModelUnavailable(f"The connection to {model} failed: {told}"))
+        return ProviderFailure(RetryAction.RETRY, ModelUnavailable(f"The connection to {model} failed: {message}"))
     if _is_from_a_package(error):
-        return Fault(Cure.AGAIN, ModelUnavailable(f"{model} sent something that is no answer of its protocol: {told}"))
+        return ProviderFailure(
+            RetryAction.RETRY, ModelUnavailable(f"{model} sent something that is no answer of its protocol: {message}")
+        )
     return None
 
 
-def _by_status(error: Exception, status: int, told: str, model: str) -> Fault:
-    if status == 429 and _SPENT.search(f"{told} {getattr(error, 'code', '')}"):
-        return Fault(Cure.NONE, ModelUnavailable(f"The quota for {model} is used up (429): {told}"))
+def _by_status(error: Exception, status: int, message: str, model: str) -> ProviderFailure:
+    if status == 429 and _QUOTA_USED_UP.search(f"{message} {getattr(error, 'code', '')}"):
+        return ProviderFailure(
+            RetryAction.GIVE_UP, ModelUnavailable(f"The quota for {model} is used up (429): {message}")
+        )
     if status in (408, 409, 425, 429) or status >= 500:
-        again = Cure.OTHERWISE if status == 501 else Cure.AGAIN
-        return Fault(again, ModelUnavailable(f"{model} failed with status {status}: {told}"), retry_after(error))
+        action = RetryAction.NEXT_FORMAT if status == 501 else RetryAction.RETRY
+        return ProviderFailure(
+            action, ModelUnavailable(f"{model} failed with status {status}: {message}"), retry_after(error)
+        )
     if status in (400, 422):
-        return Fault(Cure.OTHERWISE, ModelUnavailable(f"{model} turned the request down ({status}): {told}"))
+        return ProviderFailure(
+            RetryAction.NEXT_FORMAT, ModelUnavailable(f"{model} turned the request down ({status}): {message}")
+        )
     advice = _ADVICE.get(status, "the server does not accept the request")
-    return Fault(Cure.NONE, ModelUnavailable(f"{model}: {advice} ({status}): {told}"))
+    return ProviderFailure(RetryAction.GIVE_UP, ModelUnavailable(f"{model}: {advice} ({status}): {message}"))
 
 
 def retry_after(error: Exception) -> float | None:
@@ -120,10 +140,10 @@ def _status(error: Exception) -> int | None:
     return None
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """What the provider says, on one line, without the key that some repeat."""
     words: Any = getattr(error, "message", None) or str(error) or type(error).__name__
-    return covered(" ".join(str(words).split()))[:300]
+    return redact(" ".join(str(words).split()))[:300]
 
 
 def _is_broken_connection(error: Exception) -> bool:
@@ -134,7 +154,7 @@ def _is_broken_connection(error: Exception) -> bool:
 
 
 def _is_from_a_package(error: Exception) -> bool:
-    """Whether a provider's package stumbled over what the server sent: `'str' object has no attribute 'choices'`."""
+    """Whether a provider's package failed to parse what the server sent: `'str' object has no attribute 'choices'`."""
     if not isinstance(error, AttributeError | TypeError | LookupError | ValueError):
         return False
     last = list(traceback.walk_tb(error.__traceback__))[-1:]

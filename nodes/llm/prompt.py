@@ -11,27 +11,31 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from ..stores.marks import defused
-from .meter import CHARS_PER_TOKEN
+from ...stores.marks import defused
+from .usage_tracker import CHARS_PER_TOKEN
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-_PARTS = re.compile(r"^# (System|Task)\s*$", re.M)
+_HEADINGS = re.compile(r"^# (System|Task)\s*$", re.M)
 _HISTORY, _QUESTION = "history", "question"
 
 
-class Shown(Protocol):
-    """A typed question that can be shown to a model."""
+class StepQuestion(Protocol):
+    """The typed question of a step."""
 
-    def shown(self, share: float) -> Mapping[str, str]:
+    def prompt_values(self, share: float) -> Mapping[str, str]:
         """The value of every place in the step's prompt, history cut to this share (0 to 1) of its usual budget."""
 
 
-def render(
-    name: str, values: Mapping[str, str], answer: type[BaseModel], form: str | None = None, words: str | None = None
+def render_prompt(
+    name: str,
+    values: Mapping[str, str],
+    answer: type[BaseModel],
+    form: str | None = None,
+    override: str | None = None,
 ) -> tuple[str, str]:
     """The system part, which never varies (so that prefix caches work), and the task with its values. The system part
-    ends with the form of the answer, or what is given in its place. `words` of somebody's own take the place of ours,
-    but for the last paragraph, which says what is data: that always stands.
+    ends with the form of the answer, or with `form`. `override` replaces our system prompt except its last paragraph,
+    which says what is data.
 
     `KeyError` for a place without a value and for a value without a place: both are our mistake, not the caller's.
     """
@@ -39,28 +43,28 @@ def render(
     places = set(_PLACE.findall(task))
     if places != set(values):
         raise KeyError(f"Prompt {name!r} has the places {sorted(places)}, its question gives {sorted(values)}.")
-    if words is not None:
-        system = f"{defused(words.strip(), _HISTORY, _QUESTION)}\n\n{_split(system)[1]}"
+    if override is not None:
+        system = f"{defused(override.strip(), _HISTORY, _QUESTION)}\n\n{_split(system)[1]}"
     return f"{system}\n\n{form or _form(answer)}", _PLACE.sub(lambda m: values[m[1]], task)
 
 
-def words(name: str) -> str:
-    """What a step's system part says, without the last paragraph, on what is data: what may be said otherwise."""
+def default_prompt(name: str) -> str:
+    """A step's system prompt without the last paragraph, which says what is data: the part that may be overridden."""
     return _split(_template(name)[0])[0]
 
 
 def fence(text: str) -> str:
-    """Text from the history between marks that it cannot contain: whatever it says, it is data."""
+    """Text from the history between delimiters that it cannot contain: whatever it says, it is data."""
     return _between(_HISTORY, defused(text, _HISTORY))
 
 
-def posed(question: str) -> str:
-    """A question between marks of its own: it may quote what somebody else wrote."""
+def fence_question(question: str) -> str:
+    """A question between delimiters of its own: it may quote what somebody else wrote."""
     return _between(_QUESTION, defused(question, _QUESTION, _HISTORY))
 
 
-def listed(lines: Iterable[str], tokens: float, otherwise: str) -> str:
-    """A fenced list, one line each, as many of the first as the budget holds; `otherwise` where there are none."""
+def fence_list(lines: Iterable[str], tokens: float, empty: str) -> str:
+    """A fenced list, one line each, as many of the first as the budget holds; `empty` where there are none."""
     room = int(tokens * CHARS_PER_TOKEN)
     kept: list[str] = []
     for line in lines:
@@ -68,12 +72,12 @@ def listed(lines: Iterable[str], tokens: float, otherwise: str) -> str:
         if len(line) > room and kept:
             kept.append("- (more is left out here)")
             break
-        kept.append(clipped(line, room / CHARS_PER_TOKEN))
+        kept.append(clip(line, room / CHARS_PER_TOKEN))
         room -= len(line) + 1
-    return fence("\n".join(kept)) if kept else otherwise
+    return fence("\n".join(kept)) if kept else empty
 
 
-def clipped(text: str, tokens: float) -> str:
+def clip(text: str, tokens: float) -> str:
     """The text, or its beginning and its end where it is longer."""
     room = max(16, int(tokens * CHARS_PER_TOKEN))
     if len(text) <= room:
@@ -114,6 +118,6 @@ def _bare(schema: object) -> object:
 @cache
 def _template(name: str) -> tuple[str, str]:
     text = resources.files(__package__).joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")
-    head, _, system, _, task = _PARTS.split(text)
+    head, _, system, _, task = _HEADINGS.split(text)
     assert not head.strip(), f"prompts/{name}.md begins with '# System'"
     return system.strip(), task.strip()

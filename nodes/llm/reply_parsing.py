@@ -1,4 +1,4 @@
-"""Read a model's reply as the answer that a step needs: think blocks, fences and trailing commas forgiven."""
+"""Read a model's reply as the answer of a step, past think blocks, fences and malformed JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
 
-from ..stores.errors import ModelRefused
+from ...stores.errors import ModelRefused
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -21,11 +21,11 @@ _THINKING = re.compile(r"<(/?)think(?:ing)?>", re.I)
 _WRAPPERS = ("parameters", "arguments", "args", "input")  # of a tool call that is written as text
 
 
-class Unreadable(ValueError):
-    """Why a reply could not be read, in words that help the model to mend it."""
+class UnreadableReply(ValueError):
+    """Why a reply could not be read, in words that help the model to repair it."""
 
 
-def parse(reply: AIMessage, answer: type[A]) -> A:
+def parse_reply(reply: AIMessage, answer: type[A]) -> A:
     """The first JSON object of the reply, or of a tool call, that fits the answer's form.
 
     `Unreadable` where there is none; `ModelRefused` where the model or a filter declined.
@@ -45,10 +45,10 @@ def parse(reply: AIMessage, answer: type[A]) -> A:
                 problem = f"{'.'.join(str(part) for part in first['loc']) or 'The object'}: {first['msg']}."
     if _is_cut(reply):
         problem = f"The reply was cut off at the model's limit. Be much shorter. {problem}"
-    raise Unreadable(problem)
+    raise UnreadableReply(problem)
 
 
-def parse_calls(reply: AIMessage, answer: type[A], method: str) -> A:
+def parse_tool_calls(reply: AIMessage, answer: type[A], method: str) -> A:
     """An answer made of tool calls: those of the reply, or those that it writes as JSON. A reply in words to a model
     that may call tools means that there is nothing to call. Calls whose arguments cannot be read are handed on as
     they are, for somebody to answer."""
@@ -61,7 +61,7 @@ def parse_calls(reply: AIMessage, answer: type[A], method: str) -> A:
     if calls:
         return answer.model_validate({"calls": calls})
     if method == "prompt" or _objects(text) or _is_cut(reply):
-        return parse(reply, answer)
+        return parse_reply(reply, answer)
     return answer.model_validate({"calls": []})
 
 

@@ -1,0 +1,1 @@
+"""Asking a chat model: prompt, structured output, reading of replies, retries, usage, redaction."""

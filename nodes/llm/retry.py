@@ -1,0 +1,103 @@
+"""Call a provider with retries, backoff and jitter, within one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ...stores.errors import ModelUnavailable
+from ..step import Steps, Wait
+from .provider_errors import ProviderFailure, RetryAction, classify_error
+from .redaction import redact_error
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+FIRST_SHARE = 0.6  # of the timeout for the first attempt, so that one lost connection is not the end
+_FIRST_PAUSE_S = 0.5
+_MOMENT_S = 0.01
+
+
+def with_retries(
+    wait: Wait[T],
+    name: str,
+    timeout_s: float,
+    on_retry: Callable[[str, float, float], None] = lambda reason, pause_s, took_s: None,
+    *,
+    secrets_of: object = None,
+) -> Steps[T]:
+    """The result of `wait`, tried up to `ATTEMPTS` times. Everything, pauses included, ends after `timeout_s`, of which
+    the first attempt may take a part.
+
+    The pause is what the server asks for (`Retry-After`), else it doubles from half a second, minus a random part.
+    `ProviderFailure` when no retry helps; an error that is not a provider's rises as it is. `on_retry` gets the reason,
+    the pause, and how many seconds the attempt took. The secrets of `secrets_of` (the model) are redacted everywhere.
+    """
+    deadline = time.monotonic() + timeout_s
+    for attempt in range(1, ATTEMPTS + 1):
+        started = time.monotonic()
+        longest = timeout_s * FIRST_SHARE if attempt == 1 else deadline - started
+        try:
+            result: T = yield with_timeout(wait, longest)
+        except Exception as error:
+            now = time.monotonic()
+            cause = error if redact_error(error, secrets_of) else None
+            failure = classify_error(error, name)
+            if failure is None:
+                raise
+            if now >= deadline - _MOMENT_S:
+                failure = _late(f"{name} did not answer within {timeout_s:.3g} s.")
+            pause = _pause(attempt) if failure.wait_s is None else failure.wait_s
+            if failure.action is not RetryAction.RETRY or attempt == ATTEMPTS:
+                raise failure from cause
+            if now + pause >= deadline:
+                next_attempt = f"The next attempt in {pause:.0f} s would be past the timeout of {timeout_s:.3g} s."
+                raise _late(f"{failure.error} {next_attempt}") from cause
+            on_retry(str(failure.error), pause, now - started)
+            yield Wait(lambda: time.sleep(pause), lambda: asyncio.sleep(pause))  # noqa: B023 (waited for at once)
+        else:
+            return result
+    raise AssertionError("the last attempt returns or raises")
+
+
+def with_timeout(wait: Wait[T], seconds: float) -> Wait[T]:
+    """The same wait, ended by `TimeoutError` after so many seconds, whatever the provider's package does.
+
+    A blocking call cannot be stopped from outside: it goes on in a daemon thread, whose result is dropped.
+    """
+    return Wait(lambda: _call_in_thread(wait.now, seconds), lambda: asyncio.wait_for(wait.later(), seconds))
+
+
+def _call_in_thread(call: Callable[[], T], seconds: float) -> T:
+    outcome: list[Any] = []
+    done = threading.Event()
+    context = contextvars.copy_context()  # callbacks and traces of the run
+
+    def run() -> None:
+        try:
+            outcome.append((True, context.run(call)))
+        except BaseException as error:
+            outcome.append((False, error))
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name="jitmem-call", daemon=True).start()
+    if not done.wait(max(0.0, seconds)):
+        raise TimeoutError
+    succeeded, value = outcome[0]
+    if not succeeded:
+        raise value
+    return value  # type: ignore[no-any-return]
+
+
+def _late(message: str) -> ProviderFailure:
+    return ProviderFailure(RetryAction.GIVE_UP, ModelUnavailable(message), late=True)
+
+
+def _pause(attempt: int) -> float:
+    return float(_FIRST_PAUSE_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
