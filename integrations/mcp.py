@@ -16,6 +16,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from ..stores.errors import JitmemError, MissingPackage
 from ..stores.records import Outcome
+from ..tools.memory_specs import TOOL_NAMES
 
 try:
     import uvicorn
@@ -89,7 +90,7 @@ def serve_http(memory: Memory, port: int, *, read_only: bool = False) -> None:
 
 def _described(tool: BaseTool) -> Tool:
     function = convert_to_openai_tool(tool)["function"]
-    edits = tool.name in ("memory_insert", "memory_update", "memory_delete")
+    edits = tool.name in TOOL_NAMES
     return Tool(
         name=tool.name,
         description=function["description"],

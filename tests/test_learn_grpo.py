@@ -27,7 +27,6 @@ from jitmem.learn.tasks import load
 from jitmem.learn.training import tiny
 from jitmem.learn.training.collapse import Collapsed
 from jitmem.learn.training.curriculum import Curriculum
-from jitmem.learn.training.environment import MemoryEnvironment
 from jitmem.learn.training.grpo import METRICS, Training, train, trainer_of
 from jitmem.learn.training.imitation import Imitating, imitate
 from jitmem.learn.training.policy import Policy
@@ -161,15 +160,6 @@ def test_a_model_learns_the_rows_of_an_export_and_nothing_that_it_was_asked(toke
     assert [(call["name"], call["args"]) for call in said.tool_calls] == [
         (one["name"], one["arguments"]) for one in want
     ]
-
-
-def test_the_environment_shows_a_model_the_tools_that_the_memorizer_shows() -> None:
-    from transformers.utils import get_json_schema
-
-    from jitmem.tools.editor import TOOL_NAMES, schemas
-
-    environment = MemoryEnvironment()
-    assert [get_json_schema(getattr(environment, name)) for name in TOOL_NAMES] == list(schemas())
 
 
 def test_the_configuration_for_many_machines_is_one_that_accelerate_reads(tmp_path: Path) -> None:

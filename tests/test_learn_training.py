@@ -33,7 +33,7 @@ from jitmem.learn.training.teacher import right_calls, teacher
 from jitmem.nodes.curate import line
 from jitmem.stores.errors import BadInput, MissingPackage
 from jitmem.stores.records import Session
-from jitmem.tools.editor import TOOL_NAMES, schemas
+from jitmem.tools.memory_specs import TOOL_NAMES, memory_specs
 
 WORDS = {"curate": "Keep what is worth keeping."}
 MAKING = Making(prompts=WORDS, metrics=("substring_match",), reading="memory")
@@ -128,12 +128,6 @@ def test_a_run_whose_items_somebody_else_changed_makes_no_turns(run: Rollout) ->
 def test_the_tools_of_the_environment_are_those_of_the_editor() -> None:
     public = {name for name in dir(MemoryEnvironment) if not name.startswith("_")}
     assert public == {"reset", "turn", *TOOL_NAMES}
-    for schema in schemas():
-        function = schema["function"]
-        tool = getattr(MemoryEnvironment, function["name"])
-        assert tool.__doc__.splitlines()[0] == function["description"]
-        for name, field in function["parameters"]["properties"].items():
-            assert f"    {name}: {field['description']}" in tool.__doc__.splitlines()
 
 
 def test_the_right_calls_of_a_page_earn_more_than_none_and_than_wrong_ones(
@@ -319,7 +313,7 @@ def test_rows_for_sft_are_the_replies_of_the_best_runs_with_arguments_as_objects
         assert [call["function"] for call in row["messages"][2]["tool_calls"]] == [
             {"name": call.name, "arguments": call.args} for call in step.calls or ()
         ]
-        assert row["tools"] == list(schemas())
+        assert row["tools"] == [spec.as_openai() for spec in memory_specs()]
     assert len(list(sft(runs, best=2))) == 8
     assert list(sft(runs, least=100.0)) == []
     failed = [replace(one, error="ModelUnavailable: gone") for one in runs]

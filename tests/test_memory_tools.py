@@ -25,7 +25,6 @@ from jitmem import BadInput, Memory, StoreClosed
 from jitmem.stores.recalled import RECALLED_CLOSE, RECALLED_OPEN, mark, spans
 from jitmem.stores.records import Edit, MemoryItem, Outcome
 from jitmem.testing import ScriptedModel
-from jitmem.tools.edit_items import edit_specs
 from jitmem.tools.memory_tools import TOOLS, USUAL, make_memory_tools, make_tools
 
 EDITS = ("memory_insert", "memory_update", "memory_delete")
@@ -170,7 +169,7 @@ class TestStandardUnbound(ToolsUnitTests):
 
     @property
     def tool_invoke_params_example(self) -> dict[str, Any]:
-        required = self.made.get_input_schema().model_json_schema()["required"]
+        required = convert_to_openai_tool(self.made)["function"]["parameters"]["required"]
         return dict.fromkeys(required, "semantic")
 
 
@@ -181,14 +180,6 @@ def test_every_argument_is_described_and_no_namespace_can_be_chosen(tools: dict[
         fields = function["parameters"]["properties"]
         assert all(field["description"] for field in fields.values())
         assert {"namespace", "runtime", "memory", "given"} & set(fields) == set()
-
-
-def test_the_forms_are_those_that_the_editor_reads(memory: Memory) -> None:
-    for spec, schema in zip(edit_specs(), memory._parts.editor.schemas, strict=True):
-        function, form = schema["function"], spec.form.model_json_schema()
-        assert spec.name == function["name"]
-        assert set(form["properties"]) == set(function["parameters"]["properties"])
-        assert set(form["required"]) == set(function["parameters"]["required"])
 
 
 # -- editing -----------------------------------------------------------------------------------------------

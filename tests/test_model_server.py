@@ -539,7 +539,7 @@ def test_faults_strike_in_the_order_of_their_coming_each_its_own_requests(
     [
         ({"kind": "flood"}, f"No fault 'flood'; there are {', '.join(FAULTS)}."),
         ({"kind": "slow", "second": 1}, "slow has no option 'second'; it has seconds."),
-        ({"kind": "slow", "step": "planning"}, "No step 'planning'; there are memorize, plan, "),
+        ({"kind": "slow", "step": "planning"}, "No step 'planning'; there are memorize, curate, plan, "),
         ({"kind": "slow", "times": 0}, "times must be 1 or more, or None for ever, not 0."),
     ],
     ids=["kind", "option", "step", "times"],

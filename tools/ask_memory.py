@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from ..stores.errors import BadInput
 from ..stores.recalled import mark
-from .expose import NOTHING, Spec, Told, expose
+from .expose import NOTHING, ToolResult, ToolSpec, expose
 
 Effort = Literal["recall", "fast", "deep"]
 
@@ -36,7 +36,7 @@ class AskInput(BaseModel):
     )
 
 
-ASK = Spec(
+ASK = ToolSpec(
     "research_memory",
     "Research a question in everything that was ever said: plans, searches, follows up, and gives a short text with "
     "its sources. Slower than a search; best for questions that need several pages.",
@@ -48,13 +48,13 @@ def ask_tool(researchers: Researchers) -> BaseTool:
     """`research_memory` over the two forms of a research."""
     research, aresearch = researchers
 
-    def run(question: str, depth: int | None = None, effort: Effort | None = None) -> Told:
+    def run(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
         try:
             return _told(research(question, depth=depth, effort=effort))
         except BadInput as error:
             raise ToolException(str(error)) from error
 
-    async def arun(question: str, depth: int | None = None, effort: Effort | None = None) -> Told:
+    async def arun(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
         try:
             return _told(await aresearch(question, depth=depth, effort=effort))
         except BadInput as error:
@@ -63,5 +63,5 @@ def ask_tool(researchers: Researchers) -> BaseTool:
     return expose(ASK, run, arun)
 
 
-def _told(result: Any) -> Told:
+def _told(result: Any) -> ToolResult:
     return mark(result.context) if result.context else NOTHING, result

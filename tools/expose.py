@@ -12,23 +12,33 @@ from pydantic import BaseModel, Field
 from ..stores.recalled import mark
 from ..stores.records import Hit
 
-Told = tuple[str, Any]
+ToolResult = tuple[str, Any]
 """What the model reads, and the artifact: the records that it was made from."""
 
 NOTHING = "Nothing found."
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
-    """A tool as a model sees it: its name, what it is for, and the form of its arguments."""
+class ToolSpec:
+    """A tool as a model sees it: its name, what it is for, and the form of its arguments, as a model or a JSON Schema."""
 
     name: str
     description: str
-    form: type[BaseModel]
+    arguments: type[BaseModel] | dict[str, Any]
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The form of the arguments as a JSON Schema."""
+        return self.arguments if isinstance(self.arguments, dict) else self.arguments.model_json_schema()
+
+    def as_openai(self) -> dict[str, Any]:
+        """The tool in OpenAI's form."""
+        function = {"name": self.name, "description": self.description, "parameters": self.json_schema}
+        return {"type": "function", "function": function}
 
 
-class AsWritten(StructuredTool):
-    """Hands its function the arguments as the model wrote them (`given`): a fault can be answered there, where a
+class UnvalidatedTool(StructuredTool):
+    """Hands its function the arguments as the model wrote them (`given`): the function answers an invalid one, where a
     failed validation would leave no artifact, or end the agent's turn."""
 
     def _parse_input(self, tool_input: str | dict[str, Any], tool_call_id: str | None) -> str | dict[str, Any]:
@@ -36,9 +46,9 @@ class AsWritten(StructuredTool):
 
 
 def expose(
-    spec: Spec,
-    run: Callable[..., Told],
-    arun: Callable[..., Awaitable[Told]],
+    spec: ToolSpec,
+    run: Callable[..., ToolResult],
+    arun: Callable[..., Awaitable[ToolResult]],
     kind: type[StructuredTool] = StructuredTool,
 ) -> BaseTool:
     """A tool from its two forms. Arguments that do not fit, and a `ToolException`, go back to the model as an answer;
@@ -48,9 +58,9 @@ def expose(
         coroutine=arun,
         name=spec.name,
         description=spec.description,
-        args_schema=spec.form,
+        args_schema=spec.arguments,
         response_format="content_and_artifact",
-        handle_validation_error=_explained,
+        handle_validation_error=_explain_validation,
         handle_tool_error=True,
     )
 
@@ -62,14 +72,14 @@ class SearchInput(BaseModel):
     k: int = Field(default=10, ge=1, le=100, description="How many passages at most.")
 
 
-class Named(Protocol):
-    """What is called something, and says what it is for."""
+class NamedTool(Protocol):
+    """Anything with a name and a description of its purpose."""
 
     name: str
     description: str
 
 
-class PageSearch(Named, Protocol):
+class PageSearch(NamedTool, Protocol):
     """A search of the pages."""
 
     def search(self, query: str, k: int) -> Sequence[Hit]: ...
@@ -77,29 +87,29 @@ class PageSearch(Named, Protocol):
     async def asearch(self, query: str, k: int) -> Sequence[Hit]: ...
 
 
-def search_spec(search: Named | type[Named]) -> Spec:
+def search_spec(search: NamedTool | type[NamedTool]) -> ToolSpec:
     """`search_<name>`; a class will do."""
-    return Spec(f"search_{search.name}", search.description, SearchInput)
+    return ToolSpec(f"search_{search.name}", search.description, SearchInput)
 
 
 def as_tool(search: PageSearch) -> BaseTool:
     """A tool named `search_<name>`, sync and async."""
 
-    def run(query: str, k: int = 10) -> Told:
-        return _told(search.search(query, k))
+    def run(query: str, k: int = 10) -> ToolResult:
+        return _render_hits(search.search(query, k))
 
-    async def arun(query: str, k: int = 10) -> Told:
-        return _told(await search.asearch(query, k))
+    async def arun(query: str, k: int = 10) -> ToolResult:
+        return _render_hits(await search.asearch(query, k))
 
     return expose(search_spec(search), run, arun)
 
 
-def _told(hits: Sequence[Hit]) -> Told:
+def _render_hits(hits: Sequence[Hit]) -> ToolResult:
     lines = [f"[{hit.page_id} {hit.start}-{hit.end}] {hit.text}" for hit in hits]
     return mark("\n".join(lines)) if lines else NOTHING, list(hits)
 
 
-def _explained(error: Any) -> str:
-    """What of the arguments does not fit."""
-    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-    return f"The arguments do not fit: {'; '.join(faults)}."
+def _explain_validation(error: Any) -> str:
+    """Which arguments do not fit, and why."""
+    problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+    return f"The arguments do not fit: {'; '.join(problems)}."

@@ -12,7 +12,7 @@ from ..stores.errors import BadInput
 from ..stores.recalled import mark
 from ..stores.records import Kind, MemoryItem
 from ..stores.times import show
-from .expose import NOTHING, Spec, Told, expose
+from .expose import NOTHING, ToolResult, ToolSpec, expose
 
 Method = Literal["hybrid", "keyword", "vector"]
 
@@ -48,7 +48,7 @@ class FindInput(BaseModel):
     k: int = Field(default=10, ge=1, le=100, description="How many memories at most.")
 
 
-FIND = Spec(
+FIND = ToolSpec(
     "memory_search",
     "Search the memories (facts, preferences, events). Each line begins with the id that memory_update and "
     "memory_delete take.",
@@ -59,13 +59,13 @@ FIND = Spec(
 def find_tool(items: ItemSearch) -> BaseTool:
     """`memory_search` over a search of items."""
 
-    def run(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> Told:
+    def run(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
         try:
             return _told(items.search(query, kind=kind, method=method, k=k))
         except BadInput as error:
             raise ToolException(str(error)) from error
 
-    async def arun(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> Told:
+    async def arun(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
         try:
             return _told(await items.asearch(query, kind=kind, method=method, k=k))
         except BadInput as error:
@@ -74,7 +74,7 @@ def find_tool(items: ItemSearch) -> BaseTool:
     return expose(FIND, run, arun)
 
 
-def _told(hits: Sequence[FoundItem]) -> Told:
+def _told(hits: Sequence[FoundItem]) -> ToolResult:
     return mark("\n".join(item_line(hit.item) for hit in hits)) if hits else NOTHING, list(hits)
 
 

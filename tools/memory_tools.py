@@ -12,16 +12,17 @@ from langgraph.runtime import Runtime, get_runtime
 from ..stores.errors import BadInput
 from ..stores.records import Page
 from .ask_memory import ASK, Researchers, ask_tool
-from .edit_items import edit_specs, edit_tools
+from .edit_items import edit_tools
 from .editor import Editor
-from .expose import AsWritten, Named, PageSearch, Spec, Told, as_tool, expose, search_spec
+from .expose import NamedTool, PageSearch, ToolResult, ToolSpec, UnvalidatedTool, as_tool, expose, search_spec
 from .find_items import FIND, ItemSearch, find_tool
 from .hybrid import HybridSearch
+from .memory_specs import memory_specs
 from .read_pages import READ, read_tool
 from .searches import SEARCHES
 
-_PAGE_SEARCHES: tuple[type[Named], ...] = (*SEARCHES, HybridSearch)
-_SPECS = {spec.name: spec for spec in (*map(search_spec, _PAGE_SEARCHES), READ, ASK, FIND, *edit_specs())}
+_PAGE_SEARCHES: tuple[type[NamedTool], ...] = (*SEARCHES, HybridSearch)
+_SPECS = {spec.name: spec for spec in (*map(search_spec, _PAGE_SEARCHES), READ, ASK, FIND, *memory_specs())}
 TOOLS = tuple(_SPECS)
 """The name of every tool, in the order in which they are handed out."""
 USUAL = tuple(name for name in TOOLS if name not in [search_spec(search).name for search in SEARCHES])
@@ -72,23 +73,23 @@ def _named(include: Collection[str] | None, there: Collection[str]) -> Collectio
     return chosen
 
 
-def _finding(spec: Spec) -> BaseTool:
-    def run(given: Any) -> Told:
+def _finding(spec: ToolSpec) -> BaseTool:
+    def run(given: Any) -> ToolResult:
         return _answered(_tool_of_the_run(spec.name).invoke(_call(spec, given)))
 
-    async def arun(given: Any) -> Told:
+    async def arun(given: Any) -> ToolResult:
         return _answered(await _tool_of_the_run(spec.name).ainvoke(_call(spec, given)))
 
-    return expose(spec, run, arun, AsWritten)
+    return expose(spec, run, arun, UnvalidatedTool)
 
 
-def _call(spec: Spec, given: Any) -> ToolCall:
+def _call(spec: ToolSpec, given: Any) -> ToolCall:
     """A bare text is the first argument, as LangChain has it."""
-    arguments = given if isinstance(given, dict) else {next(iter(spec.form.model_fields)): given}
+    arguments = given if isinstance(given, dict) else {next(iter(spec.json_schema["properties"])): given}
     return ToolCall(name=spec.name, args=arguments, id=spec.name, type="tool_call")
 
 
-def _answered(message: ToolMessage) -> Told:
+def _answered(message: ToolMessage) -> ToolResult:
     if message.status == "error":
         raise ToolException(message.text)
     return message.text, message.artifact

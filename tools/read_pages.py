@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from ..stores.errors import UnknownRecord
 from ..stores.recalled import mark
 from ..stores.records import Page
-from .expose import Spec, Told, expose
+from .expose import ToolResult, ToolSpec, expose
 
 
 class ReadInput(BaseModel):
@@ -20,7 +20,7 @@ class ReadInput(BaseModel):
     page_id: str = Field(min_length=1, max_length=200, description="The id of the page, such as 0m7vntb32623.")
 
 
-READ = Spec(
+READ = ToolSpec(
     "read_page",
     "Read a page of the memory whole, word for word, with when it was and who spoke. Give its id.",
     ReadInput,
@@ -30,14 +30,14 @@ READ = Spec(
 def read_tool(page: Callable[[str], Page]) -> BaseTool:
     """`read_page` over whatever gives a page by its id, or raises `UnknownRecord`."""
 
-    def run(page_id: str) -> Told:
+    def run(page_id: str) -> ToolResult:
         try:
             found = page(page_id.strip())
         except UnknownRecord as unknown:
             return str(unknown), None
         return mark(f"[{found.id}] {found.header}\n\n{found.text}"), found
 
-    async def arun(page_id: str) -> Told:
+    async def arun(page_id: str) -> ToolResult:
         return await asyncio.to_thread(run, page_id)
 
     return expose(READ, run, arun)

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from ...memory import Memory
 from ...stores.errors import BadInput
-from ...tools.editor import TOOL_NAMES, schemas
+from ...tools.expose import ToolSpec
+from ...tools.memory_specs import memory_specs
 from .snapshots import Snapshot
 from .turn import Reading, Turn
 
@@ -19,28 +20,26 @@ _RENEWED = 256
 """Turns after which a new folder is begun: namespaces of turns that are over are of no use to anybody."""
 
 
-def _tool(name: str) -> Callable[..., str]:
-    """A method that is the editor's tool: its words, its arguments, and its answers, also to what does not fit."""
-    function = next(one["function"] for one in schemas() if one["function"]["name"] == name)
-    properties = function["parameters"]["properties"]
+def _tool(spec: ToolSpec) -> Callable[..., str]:
+    """A method that is the tool of the memory: its description, its arguments, and its answers, also to invalid ones."""
+    properties, required = spec.json_schema["properties"], spec.json_schema["required"]
     types = {field: Literal[tuple(of["enum"])] if "enum" in of else str for field, of in properties.items()}
-    needed = function["parameters"]["required"]
 
     def method(self: MemoryEnvironment, **given: Any) -> str:
-        return self.turn.call(name, given)
+        return self.turn.call(spec.name, given)
 
     # TRL reads the tool's form from signature and docstring. Any argument is taken, so that one which does not exist is
     # answered as in the product, and counts.
     lines = [f"    {field}: {of['description']}" for field, of in properties.items()]
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = "\n".join([function["description"], "", "Args:", *lines])
+    method.__name__ = method.__qualname__ = spec.name
+    method.__doc__ = "\n".join([spec.description, "", "Args:", *lines])
     method.__annotations__ = types
     receiver = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = [
         inspect.Parameter(
             field,
             inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if field in needed else None,
+            default=inspect.Parameter.empty if field in required else None,
             annotation=types[field],
         )
         for field in properties
@@ -56,7 +55,7 @@ class MemoryEnvironment:
     their own ids; the memory of the turn before is not looked at again. `turn` has what became of it.
     """
 
-    memory_insert, memory_update, memory_delete = map(_tool, TOOL_NAMES)
+    memory_insert, memory_update, memory_delete = map(_tool, memory_specs())
 
     def __init__(self, reading: Reading | None = None) -> None:
         self._reading = reading

@@ -8,8 +8,8 @@ from typing import Any
 
 from ...evals.datasets.records import Question
 from ...memory import Memory
-from ...tools.edit_items import told
-from ...tools.editor import TOOL_NAMES
+from ...tools.edit_items import describe_outcome
+from ...tools.memory_specs import TOOL_NAMES
 from ..records import Answered, Call, Rollout, Source, Step
 from ..rewards import DEFAULT, Preset, rewarded
 from ..rollouts import items_of, memory_tokens, read_items
@@ -39,7 +39,7 @@ class Turn:
         item = outcome.item.id if outcome.item else outcome.edit.id
         args = dict(given) if isinstance(given, Mapping) else {}
         self.calls.append(Call(name, args, outcome.status, outcome.reason, item, self.snapshot.sources[-1].id))
-        return told(outcome)
+        return describe_outcome(outcome)
 
     def heard(self, completion: Sequence[Mapping[str, Any]]) -> None:
         """The messages of the turn as TRL has them, when it is over. Calls that TRL has not made are made now; what

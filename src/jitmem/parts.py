@@ -36,9 +36,10 @@ from .stores.items import Items
 from .stores.namespace import Namespace
 from .stores.proposals import Proposals
 from .stores.records import KINDS, MemoryItem
-from .tools.editor import CORE_TOKENS, Editor, Guard, Mode, checked_kinds
+from .tools.editor import Editor, Guard, Mode, validate_kinds
 from .tools.hybrid import HybridSearch
 from .tools.items import ItemSearch
+from .tools.memory_specs import CORE_TOKENS
 from .tools.memory_tools import make_tools
 from .tools.recall_items import ItemRecall
 from .tools.search import Search
@@ -106,7 +107,7 @@ class EditRules:
     core_tokens: int = CORE_TOKENS
 
     def __post_init__(self) -> None:
-        checked_kinds(self.kinds)
+        validate_kinds(self.kinds)
         if self.mode not in get_args(Mode):
             raise BadInput(f"There is no mode {self.mode!r}; use {', '.join(get_args(Mode))}.")
 
@@ -189,7 +190,7 @@ class Parts:
     def editor_of(self, kinds: Collection[str] | None = None, mode: Mode | None = None) -> Editor:
         """The same with fewer kinds, or a stricter mode; never with more than the memory was opened with."""
         own = self.editing
-        wanted = own.kinds if kinds is None else checked_kinds(kinds)
+        wanted = own.kinds if kinds is None else validate_kinds(kinds)
         return Editor(
             self.items,
             self.proposals,

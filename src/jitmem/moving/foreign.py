@@ -15,7 +15,7 @@ from ..nodes.run_step import Backends
 from ..parts import Parts
 from ..stores.errors import BadInput
 from ..stores.records import Outcome, Session
-from ..tools.editor import CONTENT_TOKENS
+from ..tools.memory_specs import CHARS_PER_TOKEN, CONTENT_TOKENS
 from . import langmem, letta, mem0
 from .found import Found, Remembered
 from .into import CAUSE
@@ -27,7 +27,7 @@ SOURCES: dict[str, Callable[[BinaryIO, str], Found]] = {
     "letta": letta.find,
 }
 _TOGETHER = 50  # memories on the page of a group and a day
-_CHARS = CONTENT_TOKENS * 4 - 100  # of an item
+_CHARS = CONTENT_TOKENS * CHARS_PER_TOKEN - 100  # of an item
 
 Tell = Callable[[int, int], None] | None
 
