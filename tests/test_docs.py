@@ -174,7 +174,7 @@ def test_a_house_that_has_grown_as_a_page_says_does_what_the_page_shows(document
         kind, _, path = block.kind.partition(" ")
         path = path.removeprefix("src/jitmem/")
         target = grown / path.removeprefix("tests/") if path.startswith("tests/") else inside / path
-        if kind == "python" and path:
+        if kind in ("python", "markdown") and path:
             assert not target.exists(), f"{path} is there already"
             target.write_text(block.body, encoding="utf-8")
         elif kind == "diff":

@@ -83,7 +83,7 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
         `step_models={"reflect": …}`, of memorize, plan, integrate, conclude, reflect and answer.
 
         `prompts` are words of your own for the models, by step, or a file of them, such as `jitmem learn prompts`
-        writes: see `jitmem.wording`.
+        writes: see `jitmem.prompt_overrides`.
 
         `curate=False` draws no memory items from sessions. `kinds` are those that may be edited (core, semantic,
         episodic), `mode` is "write", "propose" (edits wait for `approve`) or "read_only"; `before_write` is asked

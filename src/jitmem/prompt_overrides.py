@@ -53,7 +53,7 @@ def read_overrides(prompts: str | os.PathLike[str] | Mapping[str, str] | None) -
 
 
 def write_overrides(path: str | os.PathLike[str], overrides: Mapping[str, str]) -> None:
-    """A file that `read_words` reads as the same words; `BadInput` for what it could not."""
+    """Write a file that `read_overrides` reads as the same prompts; `BadInput` for what it could not read."""
     valid = _validate(overrides, "prompts")
     if broken := next((step for step, text in valid.items() if _HEADING.search(text)), None):
         raise BadInput(f"The prompt of {broken!r} has a line that begins with '# ', which would end it in a file.")

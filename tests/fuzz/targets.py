@@ -94,7 +94,7 @@ def sessions(data: bytes) -> None:
 
 
 def replies(data: bytes) -> None:
-    """A model's reply, in words, as a call, and as a call that could not be read; `Unreadable` is its answer."""
+    """A model's reply, in words, as a call, and as a call that could not be read; `UnreadableReply` is its answer."""
     text, value = text_of(data), value_of(data)
     call: Any = {"name": text[:40], "args": value if isinstance(value, dict) else {"x": value}, "id": "1"}
     for reply in (AIMessage(text), AIMessage("", tool_calls=[call]), _broken(text)):
