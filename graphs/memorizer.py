@@ -13,12 +13,12 @@ from ..nodes.curate import Editing, curate
 from ..nodes.embedder import Embedder
 from ..nodes.file import file
 from ..nodes.index import index
+from ..nodes.llm.step import step
 from ..nodes.memorize import memorize
 from ..nodes.options import MemorizeOptions
 from ..nodes.run_step import Backends
 from ..nodes.split import split
 from ..nodes.states import MemorizerInput, MemorizerOutput, MemorizerState
-from ..nodes.step import step
 from ..stores.archive import Archive
 from ..stores.items import Items
 from ..stores.records import MemoryItem

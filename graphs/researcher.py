@@ -14,6 +14,7 @@ from ..nodes.begin import begin
 from ..nodes.embedder import Embedder
 from ..nodes.index import embed
 from ..nodes.integrate import integrate
+from ..nodes.llm.step import step
 from ..nodes.options import ResearchOptions
 from ..nodes.plan import plan
 from ..nodes.present import present
@@ -22,7 +23,6 @@ from ..nodes.run_step import Backends
 from ..nodes.search import PageSearch, Search, search
 from ..nodes.standing import standing, standing_node
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
-from ..nodes.step import step
 from ..stores.archive import Archive
 
 

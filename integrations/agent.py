@@ -16,7 +16,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # of typing's, pydantic makes no schema before Python 3.12
 
 from ..graphs.options import ResearchOptions
-from ..nodes.step import Body, Steps, Wait, step
+from ..nodes.llm.step import Body, Steps, Wait, step
 from ..stores.errors import SessionConflict
 from ..stores.recalled import mark
 from .turns import Turn, asked, begin, session

@@ -25,8 +25,8 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..graphs.options import ResearchOptions
+from ..nodes.llm.step import Steps, Wait, afinish, finish
 from ..nodes.options import Effort, changed
-from ..nodes.step import Steps, Wait, afinish, finish
 from ..stores.errors import JitmemError, MissingPackage, SessionConflict
 from ..stores.recalled import mark
 from ..tools.memory_tools import USUAL

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..nodes.embedder import Embedder
-from ..nodes.step import Steps, Wait
+from ..nodes.llm.step import Steps, Wait
 from ..stores.analyzer import stems
 from ..stores.bm25 import GrowingBM25
 from ..stores.embeddings import PROBE, EmbeddingStore

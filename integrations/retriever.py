@@ -17,8 +17,8 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
+from ..nodes.llm.step import Steps, Wait, afinish, finish
 from ..nodes.options import Effort
-from ..nodes.step import Steps, Wait, afinish, finish
 from ..stores.records import Citation, Hit, Page, Session
 
 

@@ -45,7 +45,7 @@ from langgraph.store.base import (
     TTLConfig,
 )
 
-from ..nodes.step import Steps, afinish, finish
+from ..nodes.llm.step import Steps, afinish, finish
 from ..stores.entries import Entries, Entry, Path, Put
 from ..stores.errors import BadInput, StoreFull
 from .filters import passes

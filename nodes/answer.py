@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field
 
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_question
+from .llm.step import Body, Steps
 from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import ResearchOptions, read
 from .prompt_sections import QUESTION_TOKENS
 from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
-from .step import Body, Steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ from ..stores.times import show
 from .disk_full import disk_full_hint
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_list
+from .llm.step import Body, Steps
 from .options import MemorizeOptions, read
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
-from .step import Body, Steps
 
 CORE_SHOWN = 512  # tokens
 _ITEMS_TOKENS = 500

@@ -16,7 +16,7 @@ from ..stores.errors import ModelError, ModelReplyError, StoreFull
 from .llm.ask import TIMEOUT_S
 from .llm.provider_errors import ProviderFailure
 from .llm.retry import with_retries
-from .step import Steps, Wait, afinish, finish
+from .llm.step import Steps, Wait, afinish, finish
 
 T = TypeVar("T")
 _FULL_S = 60.0

@@ -13,9 +13,9 @@ from ..stores.embeddings import PROBE, EmbeddingStore
 from ..stores.errors import ModelError
 from .disk_full import disk_full_hint
 from .embedder import Embedder
+from .llm.step import Body, Steps, Wait
 from .options import MemorizeOptions, read
 from .states import MemorizerState
-from .step import Body, Steps, Wait
 
 _FEED = 256  # vectors that make a batch worth while
 _FILED = "The session is filed; it has no vectors until the next call that finds room."

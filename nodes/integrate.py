@@ -18,12 +18,12 @@ from .cite import as_values, cite_any
 from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, as_hit, as_plain, fitting, merged, shown
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
+from .llm.step import Body, Steps
 from .options import ResearchOptions, read
 from .prompt_sections import QUESTION_TOKENS, render_request, render_searches, render_statements
 from .reflect import Reflection
 from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
-from .step import Body, Steps
 
 ITEM = "items"  # the tool of hits that are memory items
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5

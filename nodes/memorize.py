@@ -16,12 +16,12 @@ from ..stores.recalled import without
 from ..stores.times import show
 from .llm.ask import StepSpec
 from .llm.prompt import fence
+from .llm.step import Body, Steps
 from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import MemorizeOptions, read
 from .outline import OUTLINE_TOKENS, outline
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
-from .step import Body, Steps
 
 _PROMPT_TOKENS = 2100  # of page and outline: beside a long page there is less room for others
 _LEAST_OUTLINE = 60

@@ -15,12 +15,12 @@ from pydantic import BaseModel, Field, WithJsonSchema, create_model
 from ..stores.archive import Archive
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
+from .llm.step import Body, Steps
 from .options import ResearchOptions, read
 from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
 from .prompt_sections import QUESTION_TOKENS, render_request, render_statements
 from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
-from .step import Body, Steps
 
 _MOST_QUERIES = 16
 _LONGEST_QUERY = 2000  # characters

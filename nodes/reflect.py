@@ -13,11 +13,11 @@ from ..stores.records import Hit
 from .evidence import as_hit
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
+from .llm.step import Body, Steps
 from .options import ResearchOptions, read
 from .prompt_sections import QUESTION_TOKENS, render_needs, render_searches, render_statements
 from .run_step import Backends, must_stop, research_policy, run_step
 from .states import ResearcherState
-from .step import Body, Steps
 
 _LOOKED_AT = 50  # passages from the top
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from ..stores.errors import ModelError, ModelUnavailable
 from .llm.ask import A, Backend, Q, StepSpec
+from .llm.step import Steps
 from .llm.usage_tracker import Budget, BudgetExceeded, Emit, UsageTracker
 from .options import OnModelFailure, ResearchOptions
 from .states import ResearcherState
-from .step import Steps
 
 BUDGET, FAILURE = "budget", "failure"
 

@@ -13,11 +13,11 @@ from ..stores.errors import ModelError
 from ..stores.records import Hit
 from .evidence import as_plain
 from .llm.retry import with_timeout
+from .llm.step import Body, Steps, Wait
 from .llm.usage_tracker import UsageTracker
 from .options import ResearchOptions, read
 from .plan import Asked
 from .states import ResearcherState
-from .step import Body, Steps, Wait
 
 _LEAST_S = 0.5  # a search without a provider takes milliseconds, and may always be made
 _LEAST = 20  # passages of one query; several queries share the number that a search may return

@@ -9,8 +9,8 @@ from langgraph.runtime import Runtime
 
 from ..stores.archive import Archive
 from ..stores.errors import UnknownRecord
+from .llm.step import Body, Steps
 from .states import ResearcherState
-from .step import Body, Steps
 
 Node = Callable[..., dict[str, Any]]
 

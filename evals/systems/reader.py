@@ -14,8 +14,8 @@ from ...nodes.llm.ask import name_of
 from ...nodes.llm.prompt import fence, fence_question
 from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.retry import with_retries
+from ...nodes.llm.step import Wait, finish
 from ...nodes.llm.usage_tracker import UsageTracker, count_tokens
-from ...nodes.step import Wait, finish
 from ...stores.records import Usage
 from ..datasets.records import Question
 from .answer import Answer

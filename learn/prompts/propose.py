@@ -17,7 +17,7 @@ from ...evals.lines import Lines, read
 from ...nodes.llm.ask import TIMEOUT_S, name_of
 from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.retry import with_retries
-from ...nodes.step import Steps, Wait, finish
+from ...nodes.llm.step import Steps, Wait, finish
 from ...nodes.steps import STEPS
 from ...stores.marks import defused
 from .feedback import Case

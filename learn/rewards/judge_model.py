@@ -18,7 +18,7 @@ from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.redaction import redact
 from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from ...nodes.llm.retry import with_retries
-from ...nodes.step import Steps, Wait, finish
+from ...nodes.llm.step import Steps, Wait, finish
 from ...stores.analyzer import stems
 from ...stores.errors import ModelError, ModelReplyError
 from ...stores.marks import defused

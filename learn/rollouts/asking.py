@@ -11,7 +11,7 @@ from ...evals.metrics import Judge
 from ...evals.scores import scored
 from ...evals.systems.answer import Answer as Read
 from ...memory import Memory
-from ...nodes.step import Steps, finish
+from ...nodes.llm.step import Steps, finish
 from ...stores.errors import ModelError
 from ..records import Answered, Item, Source
 from ..rewards.outcome import OWN_FAULTS

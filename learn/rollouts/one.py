@@ -12,7 +12,7 @@ from typing import Any
 from ...evals.datasets.records import Sample
 from ...evals.systems.chunks import name
 from ...memory import Memory
-from ...nodes.step import Steps, Wait, afinish, finish
+from ...nodes.llm.step import Steps, Wait, afinish, finish
 from ...stores.errors import ModelError
 from ...stores.times import show
 from ..capture import ABOUT, ROLLOUT, Recorder

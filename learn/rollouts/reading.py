@@ -15,8 +15,8 @@ from ...evals.systems.chunks import Chunk
 from ...evals.systems.reader import Reader
 from ...memory import Memory
 from ...nodes.answer import ANSWER, Answer, AnswerQuestion
+from ...nodes.llm.step import Steps, Wait, afinish, finish
 from ...nodes.llm.usage_tracker import UsageTracker
-from ...nodes.step import Steps, Wait, afinish, finish
 from ...stores.errors import ModelRefused, ModelReplyError, ModelUnavailable
 from ..records import Item
 from ..rewards.outcome import OWN_FAULTS

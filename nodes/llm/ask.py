@@ -16,12 +16,12 @@ from langgraph.constants import TAG_NOSTREAM
 from pydantic import BaseModel
 
 from ...stores.errors import ModelRefused, ModelReplyError, PromptTooLong
-from ..step import Steps, Wait
 from .prompt import StepQuestion, clip, render_prompt
 from .provider_errors import ProviderFailure, RetryAction
 from .redaction import redact, redact_secrets_of
 from .reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from .retry import with_retries
+from .step import Steps, Wait
 from .structured_output import Method, bind_form, describe_tools, supported_methods, truncated_reply
 from .usage_tracker import BudgetExceeded, UsageTracker, count_tokens
 

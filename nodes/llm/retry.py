@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ...stores.errors import ModelUnavailable
-from ..step import Steps, Wait
 from .provider_errors import ProviderFailure, RetryAction, classify_error
 from .redaction import redact_error
+from .step import Steps, Wait
 
 T = TypeVar("T")
 

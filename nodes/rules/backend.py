@@ -6,8 +6,8 @@ from typing import cast
 
 from ...stores.archive import Archive
 from ..llm.ask import A, Q, StepSpec
+from ..llm.step import Steps
 from ..llm.usage_tracker import UsageTracker
-from ..step import Steps
 from ..steps import STEPS
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from .nodes.embedder import Embedder
 from .nodes.index import Embedded, embed
-from .nodes.step import Steps, Wait, afinish, finish
+from .nodes.llm.step import Steps, Wait, afinish, finish
 from .stores.embeddings import ModelChanged
 from .stores.errors import StoreFull
 

@@ -232,7 +232,7 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
         """Wait until what was handed over in the background is filed, and everything filed is in every index."""
         from .integrations.later import wait
         from .nodes.index import embed
-        from .nodes.step import finish
+        from .nodes.llm.step import finish
 
         wait(self)
         for embedded in (self._parts.archive, self._parts.item_index):
