@@ -27,7 +27,7 @@ from .rules.reflect import reflect
 Role = Literal["memorizer", "researcher", "reader"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """An LLM step. Its prompt is `llm/prompts/<name>.md`.
 
@@ -39,8 +39,8 @@ class Step:
 
     spec: StepSpec[Any, Any]
     role: Role
-    purpose: str
     rules: Callable[[Archive, Any], BaseModel]
+    purpose: str
     another_round: Callable[[Any, str], BaseModel] | None = None
 
     @property
@@ -49,61 +49,36 @@ class Step:
         return self.spec.name
 
     @property
-    def question(self) -> type[Any]:
-        """The type of its question."""
-        return self.spec.question
-
-    @property
     def answer(self) -> type[BaseModel]:
         """The form of its answer."""
         return self.spec.answer
 
 
 _ENTRIES = (
+    Step(MEMORIZE, "memorizer", memorize, "writes the memo of a page, by which a reader decides whether to open it."),
+    Step(CURATE, "memorizer", curate, "draws memory items from a page by calls of memory tools."),
+    Step(PLAN, "researcher", plan, "says what a question needs, and which searches may find it."),
     Step(
-        spec=MEMORIZE,
-        role="memorizer",
-        purpose="writes the memo of a page, by which a reader decides whether to open it.",
-        rules=memorize,
+        INTEGRATE,
+        "researcher",
+        integrate,
+        "keeps a list of what is known about a question, from the passages that were found.",
     ),
     Step(
-        spec=CURATE,
-        role="memorizer",
-        purpose="draws memory items from a page by calls of memory tools.",
-        rules=curate,
+        CONCLUDE,
+        "researcher",
+        conclude,
+        "keeps that list and decides whether it answers the question, in one.",
+        ask_another_round,
     ),
     Step(
-        spec=PLAN,
-        role="researcher",
-        purpose="says what a question needs, and which searches may find it.",
-        rules=plan,
+        REFLECT,
+        "researcher",
+        reflect,
+        "decides whether what is known answers the question, and what to ask next.",
+        ask_another_round,
     ),
-    Step(
-        spec=INTEGRATE,
-        role="researcher",
-        purpose="keeps a list of what is known about a question, from the passages that were found.",
-        rules=integrate,
-    ),
-    Step(
-        spec=CONCLUDE,
-        role="researcher",
-        purpose="keeps that list and decides whether it answers the question, in one.",
-        rules=conclude,
-        another_round=ask_another_round,
-    ),
-    Step(
-        spec=REFLECT,
-        role="researcher",
-        purpose="decides whether what is known answers the question, and what to ask next.",
-        rules=reflect,
-        another_round=ask_another_round,
-    ),
-    Step(
-        spec=ANSWER,
-        role="reader",
-        purpose="answers the question from the context that was found.",
-        rules=answer,
-    ),
+    Step(ANSWER, "reader", answer, "answers the question from the context that was found."),
 )
 STEPS: Mapping[str, Step] = {step.name: step for step in _ENTRIES}
 

@@ -22,7 +22,7 @@ from .redaction import redact, redact_secrets_of
 from .reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from .retry import with_retries
 from .step import Steps, Wait
-from .structured_output import Method, bind_form, describe_tools, supported_methods, truncated_reply
+from .structured_output import OutputFormat, bind_form, describe_tools, supported_formats, truncated_reply
 from .usage_tracker import BudgetExceeded, UsageTracker, count_tokens
 
 Q = TypeVar("Q", bound=StepQuestion)
@@ -67,28 +67,28 @@ class ModelBackend:
         self.overrides = overrides
         self._model = model
         self._timeout_s = timeout_s
-        self._methods = list(supported_methods(model))
-        self._runnables: dict[tuple[Method, type[BaseModel]], Runnable[Any, AIMessage]] = {}
+        self._formats = list(supported_formats(model))
+        self._runnables: dict[tuple[OutputFormat, type[BaseModel]], Runnable[Any, AIMessage]] = {}
 
     def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Steps[A]:
         """`ModelReplyError` when no reply can be read: the first, its repair, and one in each other format."""
-        methods = [method for method in self._methods if method != "json_schema"] if step.tools else self._methods
-        remaining = [methods[0], *methods]
+        formats = [output for output in self._formats if not (step.tools and output == "json_schema")]
+        remaining = [formats[0], *formats]
         replies: list[BaseMessage] = []
         problem = ""
         while remaining:
-            method = remaining.pop(0)
+            output = remaining.pop(0)
             try:
-                reply = yield from self._ask_with_less_history(method, step, question, replies, tracker)
+                reply = yield from self._ask_with_less_history(output, step, question, replies, tracker)
             except ProviderFailure as failure:
-                rest = [other for other in remaining if other != method]
+                rest = [other for other in remaining if other != output]
                 if failure.action is not RetryAction.NEXT_FORMAT or not rest:
                     raise failure.error from failure.__cause__
-                self._methods = rest  # the server does not know this format: never ask for it again
+                self._formats = rest  # the server does not know this format: never ask for it again
                 remaining = rest if replies else [rest[0], *rest]
                 continue
             try:
-                return parse_tool_calls(reply, step.answer, method) if step.tools else parse_reply(reply, step.answer)
+                return parse_tool_calls(reply, step.answer, output) if step.tools else parse_reply(reply, step.answer)
             except ModelRefused as refused:
                 raise ModelRefused(redact(str(refused), self._model)) from None
             except UnreadableReply as unreadable:
@@ -100,16 +100,21 @@ class ModelBackend:
         )
 
     def _ask_with_less_history(
-        self, method: Method, step: StepSpec[Q, A], question: Q, replies: Sequence[BaseMessage], tracker: UsageTracker
+        self,
+        output: OutputFormat,
+        step: StepSpec[Q, A],
+        question: Q,
+        replies: Sequence[BaseMessage],
+        tracker: UsageTracker,
     ) -> Steps[AIMessage]:
         """The reply to the prompt, which shows less history after each failure for want of room."""
         override = self.overrides.get(step.name)
-        form = describe_tools(step.tools, method) if step.tools else None
+        form = describe_tools(step.tools, output) if step.tools else None
         for share in _SHARES:
             system, human = render_prompt(step.name, question.prompt_values(share), step.answer, form, override)
             messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
             try:
-                return (yield from self._call(method, messages, step, tracker, getattr(question, "part", None)))
+                return (yield from self._call(output, messages, step, tracker, getattr(question, "part", None)))
             except ProviderFailure as failure:
                 if failure.action is not RetryAction.SHORTER_PROMPT:
                     raise
@@ -119,7 +124,7 @@ class ModelBackend:
 
     def _call(
         self,
-        method: Method,
+        output: OutputFormat,
         messages: list[BaseMessage],
         step: StepSpec[Q, A],
         tracker: UsageTracker,
@@ -137,7 +142,7 @@ class ModelBackend:
             tracker.emit({"event": "retrying", "step": step.name, "why": reason, "pause_s": round(pause_s, 2)})
             started = time.perf_counter() + pause_s
 
-        runnable = self._runnable(method, step)
+        runnable = self._runnable(output, step)
         metadata = {"jitmem_step": step.name} | ({"jitmem_part": part} if part else {})
         # The reply is a form, not prose: TAG_NOSTREAM keeps it out of an agent's stream of messages.
         config: Any = {"run_name": step.name, "metadata": metadata, "tags": [TAG_NOSTREAM]}
@@ -157,10 +162,10 @@ class ModelBackend:
         tracker.add(step.name, self.name, time.perf_counter() - started, size, reply)
         return reply
 
-    def _runnable(self, method: Method, step: StepSpec[Q, A]) -> Runnable[Any, AIMessage]:
-        if (method, step.answer) not in self._runnables:
-            self._runnables[method, step.answer] = bind_form(self._model, method, step.answer, step.tools)
-        return self._runnables[method, step.answer]
+    def _runnable(self, output: OutputFormat, step: StepSpec[Q, A]) -> Runnable[Any, AIMessage]:
+        if (output, step.answer) not in self._runnables:
+            self._runnables[output, step.answer] = bind_form(self._model, output, step.answer, step.tools)
+        return self._runnables[output, step.answer]
 
 
 def name_of(model: BaseChatModel) -> str:

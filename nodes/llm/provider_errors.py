@@ -34,11 +34,17 @@ class ProviderFailure(Exception):
     """
 
     def __init__(
-        self, action: RetryAction, error: ModelError, wait_s: float | None = None, *, late: bool = False
+        self,
+        action: RetryAction,
+        message: str,
+        kind: type[ModelError] = ModelUnavailable,
+        *,
+        wait_s: float | None = None,
+        late: bool = False,
     ) -> None:
-        super().__init__(error)
+        super().__init__(message)
         self.action = action
-        self.error = error
+        self.error = kind(message)
         self.wait_s = wait_s
         self.late = late
 
@@ -64,51 +70,38 @@ def classify_error(error: Exception, model: str) -> ProviderFailure | None:
     """`None` for an error that does not come from a provider: a mistake in our code or the caller's, which rises as it is."""
     if isinstance(error, AssertionError | JitmemError):
         return None
-    status, message = _status(error), _message(error)
-    if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422, 500) and _TOO_LONG.search(message)):
+    status, said = _status(error), _message(error)
+    codes = f"{said} {getattr(error, 'code', '')} {type(error).__name__}"
+    if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422, 500) and _TOO_LONG.search(said)):
+        return ProviderFailure(RetryAction.SHORTER_PROMPT, f"{model} has no room for the prompt: {said}", PromptTooLong)
+    if _FILTERED.search(codes) and status in (None, 400, 403):
         return ProviderFailure(
-            RetryAction.SHORTER_PROMPT, PromptTooLong(f"{model} has no room for the prompt: {message}")
-        )
-    if _FILTERED.search(f"{message} {getattr(error, 'code', '')} {type(error).__name__}") and status in (
-        None,
-        400,
-        403,
-    ):
-        return ProviderFailure(
-            RetryAction.GIVE_UP, ModelRefused(f"A content filter of {model} stopped the request: {message}")
+            RetryAction.GIVE_UP, f"A content filter of {model} stopped the request: {said}", ModelRefused
         )
     if isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower():
-        return ProviderFailure(RetryAction.RETRY, ModelUnavailable(f"{model} did not answer in time."))
+        return ProviderFailure(RetryAction.RETRY, f"{model} did not answer in time.")
     if status is not None:
-        return _by_status(error, status, message, model)
+        return _by_status(error, status, said, model)
     if isinstance(error, LangChainModelError):
         action = RetryAction.RETRY if error.is_retryable else RetryAction.GIVE_UP
-        return ProviderFailure(action, ModelUnavailable(f"{model} failed: {message}"))
+        return ProviderFailure(action, f"{model} failed: {said}")
     if _is_broken_connection(error):
-        return ProviderFailure(RetryAction.RETRY, ModelUnavailable(f"The connection to {model} failed: {message}"))
+        return ProviderFailure(RetryAction.RETRY, f"The connection to {model} failed: {said}")
     if _is_from_a_package(error):
-        return ProviderFailure(
-            RetryAction.RETRY, ModelUnavailable(f"{model} sent something that is no answer of its protocol: {message}")
-        )
+        return ProviderFailure(RetryAction.RETRY, f"{model} sent something that is no answer of its protocol: {said}")
     return None
 
 
-def _by_status(error: Exception, status: int, message: str, model: str) -> ProviderFailure:
-    if status == 429 and _QUOTA_USED_UP.search(f"{message} {getattr(error, 'code', '')}"):
-        return ProviderFailure(
-            RetryAction.GIVE_UP, ModelUnavailable(f"The quota for {model} is used up (429): {message}")
-        )
+def _by_status(error: Exception, status: int, said: str, model: str) -> ProviderFailure:
+    if status == 429 and _QUOTA_USED_UP.search(f"{said} {getattr(error, 'code', '')}"):
+        return ProviderFailure(RetryAction.GIVE_UP, f"The quota for {model} is used up (429): {said}")
     if status in (408, 409, 425, 429) or status >= 500:
         action = RetryAction.NEXT_FORMAT if status == 501 else RetryAction.RETRY
-        return ProviderFailure(
-            action, ModelUnavailable(f"{model} failed with status {status}: {message}"), retry_after(error)
-        )
+        return ProviderFailure(action, f"{model} failed with status {status}: {said}", wait_s=retry_after(error))
     if status in (400, 422):
-        return ProviderFailure(
-            RetryAction.NEXT_FORMAT, ModelUnavailable(f"{model} turned the request down ({status}): {message}")
-        )
+        return ProviderFailure(RetryAction.NEXT_FORMAT, f"{model} turned the request down ({status}): {said}")
     advice = _ADVICE.get(status, "the server does not accept the request")
-    return ProviderFailure(RetryAction.GIVE_UP, ModelUnavailable(f"{model}: {advice} ({status}): {message}"))
+    return ProviderFailure(RetryAction.GIVE_UP, f"{model}: {advice} ({status}): {said}")
 
 
 def retry_after(error: Exception) -> float | None:

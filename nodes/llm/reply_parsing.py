@@ -48,7 +48,7 @@ def parse_reply(reply: AIMessage, answer: type[A]) -> A:
     raise UnreadableReply(problem)
 
 
-def parse_tool_calls(reply: AIMessage, answer: type[A], method: str) -> A:
+def parse_tool_calls(reply: AIMessage, answer: type[A], output_format: str) -> A:
     """An answer made of tool calls: those of the reply, or those that it writes as JSON. A reply in words to a model
     that may call tools means that there is nothing to call. Calls whose arguments cannot be read are kept with empty
     arguments, so that the tool answers them."""
@@ -61,7 +61,7 @@ def parse_tool_calls(reply: AIMessage, answer: type[A], method: str) -> A:
         calls.append({"name": broken["name"] or "", "args": found[0]})
     if calls:
         return answer.model_validate({"calls": calls})
-    if method == "prompt" or _is_cut_off(reply) or any(True for _ in _candidates(reply, text)):
+    if output_format == "prompt" or _is_cut_off(reply) or any(True for _ in _candidates(reply, text)):
         return parse_reply(reply, answer)
     return answer.model_validate({"calls": []})
 

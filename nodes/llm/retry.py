@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ...stores.errors import ModelUnavailable
 from .provider_errors import ProviderFailure, RetryAction, classify_error
 from .redaction import redact_error
 from .step import Steps, Wait
@@ -96,7 +95,7 @@ def _call_in_thread(call: Callable[[], T], seconds: float) -> T:
 
 
 def _late(message: str) -> ProviderFailure:
-    return ProviderFailure(RetryAction.GIVE_UP, ModelUnavailable(message), late=True)
+    return ProviderFailure(RetryAction.GIVE_UP, message, late=True)
 
 
 def _pause(attempt: int) -> float:

@@ -12,12 +12,12 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
-Method = Literal["json_schema", "function", "prompt"]
+OutputFormat = Literal["json_schema", "function", "prompt"]
 
 _KEPT = {"type", "enum", "anyOf", "$ref", "description", "items"}
 
 
-def supported_methods(model: BaseChatModel) -> tuple[Method, ...]:
+def supported_formats(model: BaseChatModel) -> tuple[OutputFormat, ...]:
     """The output formats to try, strictest first. `prompt` works with every model: the form always stands in the system
     part as well."""
     if any(kind.__name__ == "BaseChatOpenAI" for kind in type(model).__mro__):
@@ -28,25 +28,25 @@ def supported_methods(model: BaseChatModel) -> tuple[Method, ...]:
 
 
 def bind_form(
-    model: BaseChatModel, method: Method, answer: type[BaseModel], tools: Sequence[Mapping[str, Any]] = ()
+    model: BaseChatModel, output_format: OutputFormat, answer: type[BaseModel], tools: Sequence[Mapping[str, Any]] = ()
 ) -> Runnable[Any, AIMessage]:
     """The model with the form of its reply, or with the tools that it may call, in the request."""
     if tools:
-        return model.bind_tools([dict(tool) for tool in tools]) if method == "function" else model
+        return model.bind_tools([dict(tool) for tool in tools]) if output_format == "function" else model
     schema = strict_schema(answer.model_json_schema())
-    if method == "json_schema":
+    if output_format == "json_schema":
         warnings.filterwarnings("ignore", message="This model does not support OpenAI's structured output")
         form = {"name": answer.__name__, "schema": schema, "strict": True}
         return model.bind(response_format={"type": "json_schema", "json_schema": form})
-    if method == "function":
+    if output_format == "function":
         function = {"name": answer.__name__, "description": _first_line(answer), "parameters": schema}
         return model.bind_tools([{"type": "function", "function": function}], tool_choice=answer.__name__)
     return model
 
 
-def describe_tools(tools: Sequence[Mapping[str, Any]], method: Method) -> str:
+def describe_tools(tools: Sequence[Mapping[str, Any]], output_format: OutputFormat) -> str:
     """What the system part says of the form, where the answer is made of tool calls."""
-    if method == "function":
+    if output_format == "function":
         return "Answer with tool calls alone, all of them at once; with none where nothing is to be done."
     lines = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
     form = '{"calls": [{"name": "…", "args": {…}}]}'
