@@ -14,9 +14,9 @@ from figures import Figure, report
 from history import TURNS, History
 
 from jitmem import Memory
-from jitmem.stores.forgetting import choose
-from jitmem.stores.forgetting.forget import forget
-from jitmem.stores.forgetting.needles import Finder, Needles, united
+from jitmem.stores.deletion import choose
+from jitmem.stores.deletion.forget import forget
+from jitmem.stores.deletion.needles import Finder, Needles, united
 
 _MIB = 1 << 20
 

@@ -19,7 +19,7 @@ from damaged import NAMESPACES, copy, fill, flips, page_texts, tables, without_v
 from jitmem import BadInput, JitmemError, Memory, MemoryNotFound, NotOurStore, Session, StoreDamaged, StoreFull
 from jitmem.doctor import examine, salvage
 from jitmem.stores.connection import FILE_NAME
-from jitmem.stores.repair.btree import Pages
+from jitmem.stores.integrity.raw_file import RawFile
 
 FLIPS = int(os.environ.get("JITMEM_FLIPS", "30"))
 
@@ -339,15 +339,15 @@ def verbs(memory: Memory, pages: list[str], items: list[str]) -> Iterator[Callab
 
 def raw(folder: Path) -> dict[str, list[str]]:
     """Every row of every table, read without SQLite."""
-    with closing(Pages(folder / FILE_NAME)) as pages:
-        master = [record[1] for leaf in pages.below(1) for record in pages.records(leaf) if record]
-        found = {}
-        for kind, name, _, root, _ in master:
-            if kind == "table":
-                records = [record for leaf in pages.below(int(str(root))) for record in pages.records(leaf)]
-                assert None not in records
-                found[str(name)] = sorted(row_text(record[1]) for record in records if record)
-        return found
+    with closing(RawFile(folder / FILE_NAME)) as file:
+        master = [values for page in file.pages_with_rows(1) for _, values in file.records(page)]
+        return {
+            str(name): sorted(
+                row_text(values) for page in file.pages_with_rows(int(str(root))) for _, values in file.records(page)
+            )
+            for kind, name, _, root, _ in master
+            if kind == "table"
+        }
 
 
 def ordered(folder: Path) -> dict[str, list[str]]:

@@ -274,7 +274,6 @@ def test_a_preview_says_what_goes_and_changes_nothing(memory: Memory) -> None:
     before = (memory.pages(), memory.items(), memory.stats(), ranking(memory))
     preview = memory.forget(query="bake Ines", preview=True)
     assert preview.status == "preview"
-    assert preview.scan is None
     assert any("sister Ines" in words for words in preview.beginnings.values())
     assert "Ines bakes bread on Sundays." in preview.beginnings.values()
     assert (memory.pages(), memory.items(), memory.stats(), ranking(memory)) == before

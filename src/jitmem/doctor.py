@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 from .stores.connection import FILE_NAME
 from .stores.errors import StoreDamaged
-from .stores.repair.checks.finding import SEVERITIES, Finding
-from .stores.repair.saved import Salvaged
+from .stores.integrity.checks.finding import SEVERITIES, Finding
+from .stores.integrity.salvage_report import SalvageReport
 
 if TYPE_CHECKING:
-    from .stores.repair.checks.finding import Look
+    from .stores.integrity.checks.finding import ReadOnlyTruth
 
-__all__ = ["Finding", "Report", "Salvaged", "examine", "repair", "salvage"]
+__all__ = ["Finding", "Report", "SalvageReport", "examine", "repair", "salvage"]
 
 Progress = Callable[[int, int], None]
 """Told how many steps are done, and of how many."""
-Check = Callable[["Look"], Iterator[Finding]]
+Check = Callable[["ReadOnlyTruth"], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Report:
     """namespaces, sessions, pages, items, entries, and bytes of the truth."""
     done: tuple[str, ...] = ()
     """What a repair did before, one sentence each."""
-    salvageable: Salvaged | None = None
+    salvageable: SalvageReport | None = None
     """Of a damaged memory: what `salvage` would give."""
     seconds: float = 0.0
 
@@ -63,11 +63,12 @@ def examine(path: str | os.PathLike[str], *, progress: Progress | None = None) -
 
     `MemoryNotFound`; `NotOurStore` for what is none of ours; `StoreIsNewer`.
     """
-    from .stores.repair.checks.file import SALVAGE, opened
+    from .stores.integrity.checks.file import open_read_only
+    from .stores.integrity.checks.finding import SALVAGE
 
     folder, started = Path(path), time.perf_counter()
     try:
-        look = opened(folder)
+        look = open_read_only(folder)
     except StoreDamaged as error:
         findings, counts = [Finding("damage", "file", str(error), SALVAGE)], dict[str, int]()
     else:
@@ -86,13 +87,13 @@ def repair(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
     The text of pages and what items say is never written. Where more than indexes is damaged, only permissions are
     set right: `salvage` comes first. Errors as for `examine`, and `StoreReadOnly`.
     """
-    from .stores.repair.mend import mend
+    from .stores.integrity.fix import apply_fixes
 
     done: list[str] = []
     report = examine(path, progress=progress)
     tried: set[str] = set()
     while wanted := _wanted(report) - tried:
-        done += mend(Path(path), wanted)
+        done += apply_fixes(Path(path), wanted)
         tried |= wanted
         report = examine(path, progress=progress)
     return Report(report.memory, report.findings, report.counts, tuple(done), report.salvageable, report.seconds)
@@ -100,20 +101,20 @@ def repair(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
 
 def salvage(
     path: str | os.PathLike[str], into: str | os.PathLike[str], *, progress: Progress | None = None
-) -> Salvaged:
+) -> SalvageReport:
     """A new memory in the folder `into` of all that can still be read in `path`, which is not written at all.
 
     Pages, items and changes keep their ids. A session that lost pages is kept under another id, so that it can be
     memorized again. `BadInput` if `into` is not empty or the memory is written meanwhile; `MemoryNotFound`;
     `NotOurStore` where nothing of a memory is to be found.
     """
-    from .stores.repair.salvage import salvage as salvaged
+    from .stores.integrity.salvage import salvage as salvaged
 
     return salvaged(Path(path), Path(into), _fill, progress)
 
 
-def _checked(look: Look, tell: Progress) -> tuple[list[Finding], dict[str, int]]:
-    from .stores.repair.checks import file
+def _checked(look: ReadOnlyTruth, tell: Progress) -> tuple[list[Finding], dict[str, int]]:
+    from .stores.integrity.checks import file
 
     findings: list[Finding] = []
     findings += [*_run(look, file.permissions), *_run(look, file.integrity)]
@@ -134,23 +135,23 @@ def _checked(look: Look, tell: Progress) -> tuple[list[Finding], dict[str, int]]
     return findings, _counts(look)
 
 
-def _checks(look: Look) -> Sequence[Check]:
+def _checks(look: ReadOnlyTruth) -> Sequence[Check]:
     """All but those of the file itself; an older memory lacks tables that some of them read."""
-    from .stores.repair.checks import file, indexes, items, sensitive, sessions
+    from .stores.integrity.checks import file, indexes, items, sensitive, sessions
 
     checks: list[Check] = [file.schema_version, file.readable]
     if "erasure" in look.tables:
         checks.append(sessions.erasures)
     if {"item", "proposal", "entry"} <= look.tables:
-        checks += [sessions.pages, sessions.passages, sessions.change_log, sessions.journal, sessions.twice]
-        checks += [sessions.stems, items.versions, items.sketches, items.proposals]
+        checks += [sessions.pages, sessions.passages, sessions.change_log, sessions.journal, sessions.duplicates]
+        checks += [sessions.stem_rows, items.versions, items.sketches, items.proposals]
         checks += [indexes.vectors, indexes.marks, indexes.chroma, sensitive.sensitive]
     return checks
 
 
-def _run(look: Look, check: Check) -> list[Finding]:
+def _run(look: ReadOnlyTruth, check: Check) -> list[Finding]:
     """What a check found; one that meets damage says how far it came."""
-    from .stores.repair.checks.file import SALVAGE
+    from .stores.integrity.checks.finding import SALVAGE
 
     findings: list[Finding] = []
     try:
@@ -163,7 +164,7 @@ def _run(look: Look, check: Check) -> list[Finding]:
     return findings
 
 
-def _counts(look: Look) -> dict[str, int]:
+def _counts(look: ReadOnlyTruth) -> dict[str, int]:
     counts = {}
     for name, table in (
         ("namespaces", "namespace"),
@@ -180,9 +181,9 @@ def _counts(look: Look) -> dict[str, int]:
     return counts | {"bytes": (look.folder / FILE_NAME).stat().st_size}
 
 
-def _survey(folder: Path) -> Salvaged | None:
+def _survey(folder: Path) -> SalvageReport | None:
     from .stores.errors import JitmemError
-    from .stores.repair.salvage import survey
+    from .stores.integrity.salvage import survey
 
     try:
         return survey(folder, _fill)
@@ -190,9 +191,8 @@ def _survey(folder: Path) -> Salvaged | None:
         return None
 
 
-def _salvageable(found: Salvaged) -> Finding:
-    from .stores.repair.checks.file import SALVAGE
-    from .stores.repair.checks.finding import many, some
+def _salvageable(found: SalvageReport) -> Finding:
+    from .stores.integrity.checks.finding import SALVAGE, many, some
 
     lost = [*found.lost_pages, *found.lost_sessions, *found.lost_items]
     kept = f"{many(found.pages, 'page')} and {many(found.items, 'item')}"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
-from ..stores.repair.checks.finding import MOST_IDS
+from ..stores.integrity.checks.finding import MOST_IDS
 from .output import count, progress, say, say_json
 from .where import BAD_INPUT, FAILED, Where, complain, folder_command
 
 if TYPE_CHECKING:
-    from ..doctor import Report, Salvaged
+    from ..doctor import Report, SalvageReport
 
 EXAMPLES = """\b
 Examples:
@@ -105,7 +105,7 @@ def _salvage(folder: Path, into: Path, as_json: bool) -> None:
         raise typer.Exit(FAILED)
 
 
-def _show_saved(saved: Salvaged) -> None:
+def _show_saved(saved: SalvageReport) -> None:
     for name, ids in (
         ("Lost pages", saved.lost_pages),
         ("Sessions that lack pages", saved.incomplete_sessions),
@@ -123,5 +123,5 @@ def _show_saved(saved: Salvaged) -> None:
     say(f"Saved into {saved.folder}: {', '.join(kept)}. {end}", "bold")
 
 
-def _saved(saved: Salvaged) -> dict[str, Any]:
+def _saved(saved: SalvageReport) -> dict[str, Any]:
     return {**asdict(saved), "folder": None if saved.folder is None else str(saved.folder)}

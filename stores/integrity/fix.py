@@ -1,4 +1,4 @@
-"""Carry repairs out on a memory: in one transaction for the truth, then Chroma's folder, then permissions."""
+"""Apply repairs to a memory: permissions, SQLite's indexes, the rows in one transaction, Chroma's folder."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..chroma_folder import FOLDER, ChromaFolder
 from ..connection import Database
 from ..embeddings import SUBJECTS, EmbeddingStore
 from ..errors import StoreDamaged
-from ..owner_only import FOLDER_MODE, close_to_others
+from ..permissions import FOLDER_MODE, restrict_permissions
 from .checks.file import open_to_others
-from .checks.indexes import owned
+from .checks.indexes import try_lock
 from .repairs import (
     Repair,
     complete_log,
@@ -28,28 +28,28 @@ from .repairs import (
     write_stems,
 )
 
-_IN_THE_TRUTH: dict[str, tuple[Repair, str]] = {  # in the order in which one needs the other
+_ROW_REPAIRS: dict[str, tuple[Repair, str]] = {  # each may need those before it
     "orphans": (drop_orphans, "Removed {} rows that belonged to nothing."),
-    "change log": (complete_log, "Told the change log of {} pages."),
-    "newest versions": (newest_versions, "Put the number of the newest version right for {} items."),
-    "sketches": (write_sketches, "Wrote {} sketches anew."),
-    "stems": (write_stems, "Wrote the stems of {} rows anew."),
-    "vectors": (drop_vectors, "Removed vectors and put back marks, {} in all; what is missing is embedded again."),
+    "change log": (complete_log, "Added {} pages to the change log."),
+    "newest versions": (newest_versions, "Corrected the number of the newest version of {} items."),
+    "sketches": (write_sketches, "Rewrote {} sketches."),
+    "stems": (write_stems, "Rewrote the stems of {} rows."),
+    "vectors": (drop_vectors, "Removed vectors and lowered marks, {} in all; what is missing is embedded again."),
 }
 
 
-def mend(folder: Path, wanted: Collection[str]) -> list[str]:
-    """Repairs by their name, as findings have it; a sentence for each that did something."""
+def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
+    """Apply repairs by name (`Finding.fix`); returns a sentence for each that changed something."""
     done = []
     if "permissions" in wanted:
-        done += _tighten(folder)
+        done += _restrict(folder)
     if set(wanted) == {"permissions"}:
         return done
     with closing(Database(folder, create=False)) as database:
         if "sqlite indexes" in wanted:
             done.append(_build_indexes(database))
         with database.write() as db:
-            for name, (repair, sentence) in _IN_THE_TRUTH.items():
+            for name, (repair, sentence) in _ROW_REPAIRS.items():
                 if name in wanted and (count := repair(db)):
                     done.append(sentence.format(f"{count:,}"))
         if "chroma" in wanted:
@@ -57,18 +57,18 @@ def mend(folder: Path, wanted: Collection[str]) -> list[str]:
     return done
 
 
-def _tighten(folder: Path) -> list[str]:
+def _restrict(folder: Path) -> list[str]:
     before = list(open_to_others(folder))
     mode = stat.S_IMODE(folder.stat().st_mode)
     folder.chmod(mode & FOLDER_MODE)
-    close_to_others(folder)
+    restrict_permissions(folder)
     closed = len(before) - len(list(open_to_others(folder))) + bool(mode & ~FOLDER_MODE)
-    return [f"Closed {closed} files or folders to others."] if closed else []
+    return [f"Removed the permissions of others on {closed} files or folders."] if closed else []
 
 
 def _build_indexes(database: Database) -> str:
-    """From the tables. Where SQLite cannot take the damaged ones down, the tables are copied into a new file, and
-    that over this one, in one transaction."""
+    """From the tables. If SQLite cannot drop the damaged ones, the tables are copied into a new file, and its content
+    replaces this one in one transaction."""
     try:
         with database.write() as db:
             db.execute("REINDEX")
@@ -76,7 +76,7 @@ def _build_indexes(database: Database) -> str:
                 raise StoreDamaged(f"{database.path} is damaged in more than its indexes.")
     except StoreDamaged:
         _copy_over(database)
-    return "Built SQLite's indexes anew from the tables."
+    return "Rebuilt SQLite's indexes from the tables."
 
 
 def _copy_over(database: Database) -> None:
@@ -94,14 +94,14 @@ def _copy_over(database: Database) -> None:
 
 
 def _counts(db: sqlite3.Connection, tables: Collection[str]) -> list[int]:
-    """How many rows each table has, counted in the table itself."""
+    """Rows of each table, counted without its indexes."""
     return [db.execute(f"SELECT count(*) FROM {table} NOT INDEXED").fetchone()[0] for table in tables]
 
 
 def _build_chroma(database: Database, folder: Path) -> list[str]:
-    """From the vectors on file; nothing where another process has the folder open."""
-    with owned(folder) as free:
-        if not free:
+    """From the stored vectors; not while another process has the folder open."""
+    with try_lock(folder) as locked:
+        if not locked:
             return []
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
     with database.read() as db:
@@ -114,4 +114,4 @@ def _build_chroma(database: Database, folder: Path) -> list[str]:
                     vectors.catch_up()
     finally:
         made.close()
-    return ["Built Chroma's folder anew from the vectors on file."]
+    return ["Rebuilt Chroma's folder from the stored vectors."]

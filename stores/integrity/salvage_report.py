@@ -1,4 +1,4 @@
-"""What came of reading a damaged memory."""
+"""What was saved from a damaged memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 @dataclass
-class Salvaged:
-    """What was saved, and what was not. Pages and items by their ids, sessions by theirs."""
+class SalvageReport:
+    """What was saved, and what was not. Pages, sessions and items by id."""
 
     folder: Path | None = None
-    """The new memory; None where it was only tried."""
+    """The new memory; None for a survey."""
     pages: int = 0
     sessions: int = 0
     waiting: int = 0
@@ -19,14 +19,14 @@ class Salvaged:
     items: int = 0
     entries: int = 0
     lost_pages: list[str] = field(default_factory=list)
-    """Ids, or where that is lost too `#` and its number."""
+    """Ids, or `#` and the number of a page whose id is lost too."""
     incomplete_sessions: list[str] = field(default_factory=list)
     lost_sessions: list[str] = field(default_factory=list)
     lost_items: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Whatever else had to be made up or was left out, one sentence each."""
+    """What else was reconstructed or left out, one sentence each."""
 
     @property
     def whole(self) -> bool:
-        """Whether nothing that was kept is missing."""
+        """Whether nothing is missing."""
         return not (self.lost_pages or self.incomplete_sessions or self.lost_sessions or self.lost_items or self.notes)

@@ -1,6 +1,6 @@
-"""What a memory keeps is its owner's alone: folders 0700 and files 0600, whatever the umask.
+"""Only the owner may read a memory: folders 0700 and files 0600, whatever the umask.
 
-The umask itself is never set: it belongs to every thread of the process.
+The umask itself is never set: all threads of the process share it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
 def make_folder(folder: Path) -> None:
-    """Make it, and the folders on the way to it; one that is there stays as it is."""
+    """Create it with its parents; an existing folder is not changed."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     for place in reversed(missing):
         place.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
-def close_to_others(folder: Path) -> None:
-    """Take from group and others what another program gave them on anything in the folder; links are not followed.
+def restrict_permissions(folder: Path) -> None:
+    """Remove the permissions of group and others from everything in the folder; links are not followed.
 
-    What somebody else owns stays as it is.
+    Files of another owner are not changed.
     """
     for place, folders, files in os.walk(folder):
         for name, allowed in [*((name, FOLDER_MODE) for name in folders), *((name, FILE_MODE) for name in files)]:

@@ -1,9 +1,9 @@
-"""What an examination looks at, and what it finds."""
+"""What an examination reads, and what it finds."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 Severity = Literal["damage", "attention", "note"]
 SEVERITIES: tuple[Severity, ...] = ("damage", "attention", "note")
-"""Something that was kept is not as it was; somebody should act; worth knowing."""
+"""Stored data has changed or is lost; somebody should act; worth knowing."""
 
 MOST_IDS = 20  # of one finding
 RESUME = "Memory.resume(), or `jitmem memorize` with any session, finishes it."
 FIX = "jitmem doctor --fix"
+SALVAGE = "You: restore a backup, or save the rest with jitmem doctor --salvage NEW_FOLDER."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +25,27 @@ class Finding:
 
     severity: Severity
     check: str
-    """The family it belongs to: file, sessions, journal, items, proposals, store, indexes, secrets, personal data."""
+    """Its group: file, sessions, journal, erasures, items, proposals, indexes, secrets, personal data."""
     what: str
     """What is wrong, and how much of it."""
     act: str
     """Who can act, and what to do."""
     count: int = 1
     ids: tuple[str, ...] = ()
-    """Of pages, sessions, items or proposals, the first 20 of them; never anything that they say."""
+    """Of pages, sessions, items or proposals, at most 20; never their content."""
     fix: str | None = None
-    """The repair that mends it."""
+    """The name of the repair, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A truth as it is examined: opened so that nothing can be written. Text that is no UTF-8 has surrogates."""
+class ReadOnlyTruth:
+    """A truth opened read-only for an examination. Text that is not UTF-8 is read with surrogates."""
 
     folder: Path
     db: sqlite3.Connection
     tables: frozenset[str]
     trees: Mapping[int, str] = field(default_factory=dict)
-    """The root page of each table and index to its name."""
+    """Name of each table and index by its root page."""
     indexes: frozenset[str] = frozenset()
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -52,20 +53,32 @@ class Look:
         """Every row of a query."""
         return self.db.execute(query, values).fetchall()
 
+    def column(self, query: str, *values: object) -> list[Any]:
+        """The first column of every row of a query."""
+        return [row[0] for row in self.db.execute(query, values)]
+
     def each(self, query: str, *values: object) -> Iterator[Any]:
-        """The same, one by one, for what may be large."""
+        """The rows of a query one by one, for large results."""
         return iter(self.db.execute(query, values))
 
     def hours_since(self, stamp: str) -> float:
-        """Since a time as the truth keeps it; 0 for one that cannot be read, which is a finding of its own."""
+        """Since a stored time; 0 for an unreadable one, which another check reports."""
         try:
             return (self.now - datetime.fromisoformat(stamp)).total_seconds() / 3600
         except (ValueError, TypeError):
             return 0.0
 
 
+def find(
+    severity: Severity, check: str, ids: Collection[object], thing: str, what: str, act: str, fix: str | None = None
+) -> Iterator[Finding]:
+    """One finding about all `ids`, `3 pages lacking …` for the thing `page` and the text ` lacking …`; none without ids."""
+    if ids:
+        yield Finding(severity, check, f"{many(len(ids), thing)}{what}", act, len(ids), some(ids), fix)
+
+
 def some(ids: Iterable[object]) -> tuple[str, ...]:
-    """The first of them, as text."""
+    """The first 20, as text."""
     return tuple(str(one) for one in ids)[:MOST_IDS]
 
 
@@ -74,6 +87,6 @@ def many(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def lasting(hours: float) -> str:
+def duration(hours: float) -> str:
     """`3 hours`, `12 days`."""
     return many(int(hours), "hour") if hours < 48 else many(int(hours // 24), "day")
