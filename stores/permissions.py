@@ -6,6 +6,7 @@ The umask itself is never set: all threads of the process share it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,15 +20,21 @@ def make_folder(folder: Path) -> None:
         place.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
+def files_open_to_others(folder: Path) -> Iterator[Path]:
+    """Everything in the folder that group or others may access; links are not followed."""
+    for place, folders, files in os.walk(folder):
+        for name in sorted([*folders, *files]):
+            path = Path(place, name)
+            with suppress(FileNotFoundError):
+                if not path.is_symlink() and path.lstat().st_mode & 0o077:
+                    yield path
+
+
 def restrict_permissions(folder: Path) -> None:
     """Remove the permissions of group and others from everything in the folder; links are not followed.
 
     Files of another owner are not changed.
     """
-    for place, folders, files in os.walk(folder):
-        for name, allowed in [*((name, FOLDER_MODE) for name in folders), *((name, FILE_MODE) for name in files)]:
-            path = os.path.join(place, name)
-            with suppress(FileNotFoundError, PermissionError):
-                mode = os.lstat(path).st_mode
-                if mode & 0o077 and not os.path.islink(path):
-                    os.chmod(path, mode & allowed)
+    for path in files_open_to_others(folder):
+        with suppress(FileNotFoundError, PermissionError):
+            path.chmod(path.lstat().st_mode & (FOLDER_MODE if path.is_dir() else FILE_MODE))

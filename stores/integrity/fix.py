@@ -5,18 +5,18 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
-from collections.abc import Collection
-from contextlib import closing
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from filelock import FileLock, Timeout
 
 from ..chroma_folder import FOLDER, ChromaFolder
 from ..connection import Database
 from ..embeddings import SUBJECTS, EmbeddingStore
 from ..errors import StoreDamaged
-from ..permissions import FOLDER_MODE, restrict_permissions
-from .checks.file import open_to_others
-from .checks.indexes import try_lock
+from ..permissions import FOLDER_MODE, files_open_to_others, restrict_permissions
 from .repairs import (
     Repair,
     complete_log,
@@ -57,12 +57,28 @@ def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
     return done
 
 
+@contextmanager
+def try_lock(folder: Path) -> Iterator[bool]:
+    """Whether Chroma's folder could be locked for this block."""
+    path = folder / f".{FOLDER}.lock"
+    lock = FileLock(path, mode=0o600, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
 def _restrict(folder: Path) -> list[str]:
-    before = list(open_to_others(folder))
+    before = list(files_open_to_others(folder))
     mode = stat.S_IMODE(folder.stat().st_mode)
     folder.chmod(mode & FOLDER_MODE)
     restrict_permissions(folder)
-    closed = len(before) - len(list(open_to_others(folder))) + bool(mode & ~FOLDER_MODE)
+    closed = len(before) - len(list(files_open_to_others(folder))) + bool(mode & ~FOLDER_MODE)
     return [f"Removed the permissions of others on {closed} files or folders."] if closed else []
 
 

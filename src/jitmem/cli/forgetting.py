@@ -134,7 +134,8 @@ def _show(receipt: Receipt) -> None:
         if receipt.beginnings:
             say_rows(("id", "begins"), list(receipt.beginnings.items()))
     else:
-        say(f"Forgotten: {gone}.")
+        erased = " Its bytes are erased." if receipt.status == "erased" and receipt.counts else ""
+        say(f"Forgotten: {gone}.{erased}")
     for kept in receipt.kept:
         say(f"Kept: item {kept.item_id}. {kept.reason}")
     for name in receipt.removed:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
 from ...errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
-from ...permissions import FOLDER_MODE
+from ...permissions import FOLDER_MODE, files_open_to_others
 from ..repairs import DERIVED
 from ..row_schema import row_schemas
 from .finding import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
@@ -138,18 +138,8 @@ def permissions(look: ReadOnlyTruth) -> Iterator[Finding]:
     if mode & ~FOLDER_MODE:
         what = f"The folder is open to others (mode {mode:04o}; it should be {FOLDER_MODE:04o})."
         yield _open("attention" if mode & 0o022 else "note", what, [look.folder])
-    if inside := list(open_to_others(look.folder)):
+    if inside := list(files_open_to_others(look.folder)):
         yield _open("attention", f"{many(len(inside), 'file')} in the folder open to others.", inside)
-
-
-def open_to_others(folder: Path) -> Iterator[Path]:
-    """Files and folders with permissions for group or others; links are not followed."""
-    for place, folders, files in os.walk(folder):
-        for name in sorted([*folders, *files]):
-            path = Path(place, name)
-            with suppress(FileNotFoundError):
-                if not path.is_symlink() and path.lstat().st_mode & 0o077:
-                    yield path
 
 
 def _open(severity: Severity, what: str, paths: list[Path]) -> Finding:

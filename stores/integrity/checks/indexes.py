@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from ...chroma_folder import FOLDER, OPENED
 from ...embeddings import SUBJECTS, Subject
 from ...permissions import restrict_permissions
 from ...row_deletion import ERASED_VECTORS
+from ..fix import try_lock
 from ..repairs import VECTOR_TABLES, bad_vectors, former_vectors, label, marks_ahead, models
 from .finding import FIX, Finding, ReadOnlyTruth, many, some
 
@@ -85,22 +85,6 @@ def _is_outdated(look: ReadOnlyTruth, folder: Path) -> bool:
     except (OSError, ValueError, AttributeError):
         begun = 0
     return bool(begun != (erased[0][0] if erased else 0))
-
-
-@contextmanager
-def try_lock(folder: Path) -> Iterator[bool]:
-    """Whether Chroma's folder could be locked for this block."""
-    path = folder / f".{FOLDER}.lock"
-    lock = FileLock(path, mode=0o600, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
 
 
 @contextmanager
