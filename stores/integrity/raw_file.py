@@ -46,15 +46,10 @@ class RawFile(SQLite3):  # type: ignore[misc]
         page_size = log_page_size or _page_size(self._data[:100])
         first = self._log.get(1, self._data[:100])
         self.application_id = int.from_bytes(first[68:72], "big")
-        reserved = first[20] if len(first) > 20 and page_size - first[20] >= 480 else 0
+        reserved = first[20] if first.startswith(SQLITE3_HEADER_MAGIC) and page_size - first[20] >= 480 else 0
         # A header that is sound: of the damaged one only these two fields matter.
-        header = (
-            SQLITE3_HEADER_MAGIC
-            + (page_size & 0xFFFF | page_size >> 16).to_bytes(2, "big")
-            + b"\1\1"
-            + bytes([reserved])
-        )
-        super().__init__(BytesIO(header.ljust(100, b"\0")))
+        header = struct.pack(">16sHBBB79x", SQLITE3_HEADER_MAGIC, page_size & 0xFFFF | page_size >> 16, 1, 1, reserved)
+        super().__init__(BytesIO(header))
         self.page_count = max(-(-size // page_size), max(self._log, default=0))
         self._chain = 0
 
@@ -124,21 +119,17 @@ class RawFile(SQLite3):  # type: ignore[misc]
         self._chain = cell.size // (self.usable_page_size - 4) + 1
         data = cell.data[: cell.size]
         types, values = read_record(BytesIO(data), "utf-8")
-        lengths = [(kind - 12) // 2 if kind >= 12 else _SIZES[kind] for kind in types]
-        whole = all(
-            len(value.encode() if isinstance(value, str) else value) == length
-            for kind, value, length in zip(types, values, lengths, strict=True)
-            if kind >= 12
-        )
-        if not whole or not len(data) == cell.size == varint(BytesIO(data)) + sum(lengths):
+        size = varint(BytesIO(data))
+        for kind, value in zip(types, values, strict=True):
+            length = (kind - 12) // 2 if kind >= 12 else _SIZES[kind]
+            found = len(value.encode() if isinstance(value, str) else value) if kind >= 12 else length
+            if found != length or (kind >= 12 and isinstance(value, bytes) == bool(kind % 2)):
+                raise ValueError("a value that is cut off, or a text that is not UTF-8")
+            size += length
+        if not len(data) == cell.size == size:
             raise ValueError("a row that is not as long as it says")
-        if any(kind >= 12 and kind % 2 and isinstance(value, bytes) for kind, value in zip(types, values, strict=True)):
-            raise ValueError("a text that is not UTF-8")
-        rowid = cell.key or 0
-        return rowid - (rowid >> 63 << 64), tuple(
-            int(value) if isinstance(value, int) else float(value) if isinstance(value, float) else value
-            for value in values
-        )
+        plain = [int(one) if isinstance(one, int) else float(one) if isinstance(one, float) else one for one in values]
+        return (cell.key or 0) - ((cell.key or 0) >> 63 << 64), tuple(plain)
 
     def _page(self, number: int) -> tuple[bytes, int]:
         """A whole page, with where its b-tree header begins."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from ...connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
 from ...errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
 from ...permissions import FOLDER_MODE, files_open_to_others
+from ...reading import opened
 from ..repairs import DERIVED
 from ..row_schema import row_schemas
 from .finding import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
@@ -56,7 +57,7 @@ def open_read_only(folder: Path) -> ReadOnlyTruth:
         raise StoreDamaged(f"The header of {path} is damaged: SQLite does not know it, or not as a memory.")
     wal = path.with_name(path.name + "-wal")
     mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"  # immutable: no file is created beside it
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=60.0)
+    db = opened(path, f"mode={mode}")
     db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
