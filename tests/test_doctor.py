@@ -22,8 +22,8 @@ from jitmem import Memory, MemoryNotFound, NotOurStore, Session
 from jitmem.cli.app import app
 from jitmem.doctor import Report, examine, repair
 from jitmem.stores.connection import FILE_NAME
-from jitmem.stores.integrity.checks.indexes import client
-from jitmem.stores.integrity.checks.sensitive import iban, kinds_in, luhn
+from jitmem.stores.integrity.check_indexes import client
+from jitmem.stores.integrity.check_sensitive import iban, kinds_in, luhn
 
 Edit = Callable[..., None]
 

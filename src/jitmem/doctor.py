@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from .stores.connection import FILE_NAME
 from .stores.errors import JitmemError, StoreDamaged
-from .stores.integrity.checks.finding import SEVERITIES, Finding
-from .stores.integrity.salvage_report import SalvageReport
+from .stores.integrity.findings import SALVAGE, SEVERITIES, Finding, SalvageReport, many, some
 
 if TYPE_CHECKING:
-    from .stores.integrity.checks.finding import ReadOnlyTruth
+    from .stores.integrity.findings import ReadOnlyTruth
 
 __all__ = ["Finding", "Report", "SalvageReport", "examine", "repair", "salvage"]
 
@@ -64,8 +63,7 @@ def examine(path: str | os.PathLike[str], *, progress: Progress | None = None) -
     `MemoryNotFound`; `NotOurStore` for a file that is not a memory; `StoreIsNewer`; `MissingPackage` for a damaged file
     without the `doctor` extra.
     """
-    from .stores.integrity.checks.file import open_read_only
-    from .stores.integrity.checks.finding import SALVAGE
+    from .stores.integrity.check_file import open_read_only
 
     folder, started = Path(path), time.perf_counter()
     try:
@@ -116,38 +114,32 @@ def salvage(
 
 
 def _check(look: ReadOnlyTruth, progress: Progress) -> tuple[list[Finding], dict[str, int]]:
-    from .stores.integrity.checks import file
+    from .stores.integrity import check_file as file
+    from .stores.integrity import check_indexes as indexes
+    from .stores.integrity import check_items as items
+    from .stores.integrity import check_sensitive
+    from .stores.integrity import check_sessions as sessions
 
     findings = [*_run(look, file.permissions), *_run(look, file.integrity)]
     if any(finding.fix == "sqlite indexes" for finding in findings):
         what = "The rest was not examined: it is read through the damaged indexes."
         findings.append(Finding("note", "file", what, "Nobody has to: --fix rebuilds them, and examines again."))
         return findings, {}
-    checks = _checks(look)
+    checks: list[Check] = [file.schema_version, file.readable]  # an older memory lacks tables that the others read
+    if "erasure" in look.tables:
+        checks.append(sessions.erasures)
+    if {"item", "proposal", "entry"} <= look.tables:
+        checks += [sessions.pages, sessions.passages, sessions.change_log, sessions.journal, sessions.duplicates]
+        checks += [sessions.stem_rows, items.versions, items.sketches, items.proposals]
+        checks += [indexes.vectors, indexes.marks, indexes.chroma, check_sensitive.sensitive]
     for number, check in enumerate(checks, start=1):
         findings += _run(look, check)
         progress(number, len(checks))
     return findings, _counts(look)
 
 
-def _checks(look: ReadOnlyTruth) -> Sequence[Check]:
-    """All except those of the file itself; an older memory lacks tables that some of them read."""
-    from .stores.integrity.checks import file, indexes, items, sensitive, sessions
-
-    checks: list[Check] = [file.schema_version, file.readable]
-    if "erasure" in look.tables:
-        checks.append(sessions.erasures)
-    if {"item", "proposal", "entry"} <= look.tables:
-        checks += [sessions.pages, sessions.passages, sessions.change_log, sessions.journal, sessions.duplicates]
-        checks += [sessions.stem_rows, items.versions, items.sketches, items.proposals]
-        checks += [indexes.vectors, indexes.marks, indexes.chroma, sensitive.sensitive]
-    return checks
-
-
 def _run(look: ReadOnlyTruth, check: Check) -> list[Finding]:
     """The findings of a check; an unreadable row ends the check and is a finding too."""
-    from .stores.integrity.checks.finding import SALVAGE
-
     findings: list[Finding] = []
     try:
         findings.extend(check(look))
@@ -187,8 +179,6 @@ def _survey(folder: Path) -> SalvageReport | None:
 
 
 def _salvageable(found: SalvageReport) -> Finding:
-    from .stores.integrity.checks.finding import SALVAGE, many, some
-
     lost = [*found.lost_pages, *found.lost_sessions, *found.lost_items]
     kept = f"{many(found.pages, 'page')} and {many(found.items, 'item')}"
     rest = f"not these {len(lost)} pages, sessions or items" if len(lost) > 1 else "not this one"

@@ -47,13 +47,13 @@ def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
         return done
     with closing(Database(folder, create=False)) as database:
         if "sqlite indexes" in wanted:
-            done.append(_build_indexes(database))
+            done.append(_rebuild_indexes(database))
         with database.write() as db:
             for name, (repair, sentence) in _ROW_REPAIRS.items():
                 if name in wanted and (count := repair(db)):
                     done.append(sentence.format(f"{count:,}"))
         if "chroma" in wanted:
-            done += _build_chroma(database, folder)
+            done += _rebuild_chroma(database, folder)
     return done
 
 
@@ -82,31 +82,29 @@ def _restrict(folder: Path) -> list[str]:
     return [f"Removed the permissions of others on {closed} files or folders."] if closed else []
 
 
-def _build_indexes(database: Database) -> str:
-    """From the tables. If SQLite cannot drop the damaged ones, the tables are copied into a new file, and its content
-    replaces this one in one transaction."""
+def _rebuild_indexes(database: Database) -> str:
+    """From the tables."""
     try:
         with database.write() as db:
             db.execute("REINDEX")
             if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 raise StoreDamaged(f"{database.path} is damaged in more than its indexes.")
-    except StoreDamaged:
-        _copy_over(database)
+    except StoreDamaged:  # SQLite cannot always drop an index that is damaged
+        _replace_by_copy(database)
     return "Rebuilt SQLite's indexes from the tables."
 
 
-def _copy_over(database: Database) -> None:
-    with TemporaryDirectory(dir=database.path.parent, prefix=".mending-") as temporary:
+def _replace_by_copy(database: Database) -> None:
+    """Copy the tables into a new file, whose content then replaces this one in one transaction."""
+    with TemporaryDirectory(dir=database.path.parent, prefix=".mending-") as temporary, database.read() as db:
         copy = Path(temporary, "copy.sqlite3")
-        with database.read() as db:
-            tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            before = _counts(db, tables)
-            db.execute("VACUUM INTO ?", (str(copy),))
-        with closing(sqlite3.connect(copy)) as made:
-            if made.execute("PRAGMA integrity_check").fetchall() != [("ok",)] or _counts(made, tables) != before:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        before = _counts(db, tables)
+        db.execute("VACUUM INTO ?", (str(copy),))
+        with closing(sqlite3.connect(copy)) as rebuilt:
+            if rebuilt.execute("PRAGMA integrity_check").fetchall() != [("ok",)] or _counts(rebuilt, tables) != before:
                 raise StoreDamaged(f"{database.path} is damaged in more than its indexes; jitmem doctor --salvage.")
-            with database.read() as db:
-                made.backup(db)
+            rebuilt.backup(db)
 
 
 def _counts(db: sqlite3.Connection, tables: Collection[str]) -> list[int]:
@@ -114,7 +112,7 @@ def _counts(db: sqlite3.Connection, tables: Collection[str]) -> list[int]:
     return [db.execute(f"SELECT count(*) FROM {table} NOT INDEXED").fetchone()[0] for table in tables]
 
 
-def _build_chroma(database: Database, folder: Path) -> list[str]:
+def _rebuild_chroma(database: Database, folder: Path) -> list[str]:
     """From the stored vectors; not while another process has the folder open."""
     with try_lock(folder) as locked:
         if not locked:

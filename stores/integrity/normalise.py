@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from ..embeddings import SUBJECTS
+from .findings import SalvageReport
 from .normalise_items import drop_unreadable, normalise_entries, normalise_items, normalise_namespaces, parse_json
 from .normalise_passages import CutPassages, normalise_passages
 from .repairs import (
@@ -21,7 +22,6 @@ from .repairs import (
     models,
     progress_mark,
 )
-from .salvage_report import SalvageReport
 
 
 def normalise(db: sqlite3.Connection, page_ids: Mapping[int, str], cut: CutPassages) -> SalvageReport:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..ids import new_id
+from .findings import SalvageReport
 from .repairs import newest_versions, wrong_sketches
-from .salvage_report import SalvageReport
 
 _OWNED = ("session", "page", "change", "item", "proposal", "entry_path", "share", "retention")
 

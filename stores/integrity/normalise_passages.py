@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from .. import recalled
 from ..analyzer import stems
-from .salvage_report import SalvageReport
+from .findings import SalvageReport
 
 CutPassages = Callable[[str], Sequence[tuple[int, int, str | None]]]
 """Cuts a text into passages: `(start, end, speaker)` of each."""

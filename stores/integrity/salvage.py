@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ..connection import APPLICATION_ID, FILE_NAME, Database, schema
 from ..errors import BadInput, JitmemError, MemoryNotFound, NotOurStore
+from .findings import SalvageReport
 from .normalise import normalise
 from .normalise_passages import CutPassages
 from .raw_file import LEAF, RawFile
 from .row_schema import RowSchema, Value, identify, row_schemas
-from .salvage_report import SalvageReport
 
 Progress = Callable[[int, int], None]
 """Called with the number of pages of the file that were read, and of all."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
-from ..stores.integrity.checks.finding import MOST_IDS
+from ..stores.integrity.findings import MOST_IDS
 from .output import count, progress, say, say_json
 from .where import BAD_INPUT, FAILED, Where, complain, folder_command
 

@@ -13,13 +13,13 @@ from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
-from ...connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
-from ...errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
-from ...permissions import FOLDER_MODE, files_open_to_others
-from ...reading import opened
-from ..repairs import DERIVED
-from ..row_schema import row_schemas
-from .finding import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
+from ..connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
+from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
+from ..permissions import FOLDER_MODE, files_open_to_others
+from ..reading import opened
+from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
+from .repairs import DERIVED
+from .row_schema import row_schemas
 
 _MAGIC = b"SQLite format 3\0"
 _JSON = {
@@ -50,7 +50,7 @@ def open_read_only(folder: Path) -> ReadOnlyTruth:
         raise JitmemError(f"{path} cannot be read ({error.strerror}); run this as the user who owns it.") from error
     ours = header[68:72] == APPLICATION_ID.to_bytes(4, "big")
     if not (ours and header.startswith(_MAGIC)):
-        from ..salvage import has_our_rows
+        from .salvage import has_our_rows
 
         if not has_our_rows(path):
             raise NotOurStore(f"{path} has nothing of a memory in it; it was not touched. Choose another folder.")
@@ -162,7 +162,7 @@ def _damaged(look: ReadOnlyTruth, faults: list[str]) -> set[str]:
     A page that no b-tree reaches any more belonged to an index if it looks like one of an index; else it may hold rows
     of a table, of which SQLite then only says that an index has too many entries.
     """
-    from ..raw_file import RawFile
+    from .raw_file import RawFile
 
     with closing(RawFile(look.folder / FILE_NAME)) as file:
         owner = {page: name for root, name in look.trees.items() if root for page in file.tree(root)}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from .finding import Finding, ReadOnlyTruth, many, some
+from .findings import Finding, ReadOnlyTruth, many, some
 
 _AFTER = r"(?![A-Za-z0-9])"
 

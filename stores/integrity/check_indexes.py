@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ...chroma_folder import FOLDER, OPENED
-from ...embeddings import SUBJECTS, Subject
-from ...permissions import restrict_permissions
-from ...row_deletion import ERASED_VECTORS
-from ..fix import try_lock
-from ..repairs import VECTOR_TABLES, bad_vectors, former_vectors, label, marks_ahead, models
-from .finding import FIX, Finding, ReadOnlyTruth, many, some
+from ..chroma_folder import FOLDER, OPENED
+from ..embeddings import SUBJECTS, Subject
+from ..permissions import restrict_permissions
+from ..row_deletion import ERASED_VECTORS
+from .findings import FIX, Finding, ReadOnlyTruth, many, some
+from .fix import try_lock
+from .repairs import VECTOR_TABLES, bad_vectors, former_vectors, label, marks_ahead, models
 
 _OPENINGS = 3
 _PROBES = 200  # vectors that Chroma is queried with

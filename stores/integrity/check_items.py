@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from ..repairs import wrong_sketches
-from .finding import FIX, SALVAGE, Finding, ReadOnlyTruth, duration, find
+from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, duration, find
+from .repairs import wrong_sketches
 
 _LONG_H = 30 * 24.0  # after which somebody should decide a proposal
 

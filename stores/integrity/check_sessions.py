@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from ...analyzer import ANALYZER
-from ..normalise import content_hash
-from ..normalise_passages import uncovered_stretches
-from ..repairs import wrong_stems
-from .finding import FIX, RESUME, SALVAGE, Finding, ReadOnlyTruth, duration, find, many, some
+from ..analyzer import ANALYZER
+from .findings import FIX, RESUME, SALVAGE, Finding, ReadOnlyTruth, duration, find, many, some
+from .normalise import content_hash
+from .normalise_passages import uncovered_stretches
+from .repairs import wrong_stems
 
 _LONG_H = 1.0  # after which somebody should look at what waits
 
