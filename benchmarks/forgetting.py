@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from figures import Figure, report
 from history import TURNS, History
 
 from jitmem import Memory
-from jitmem.stores.forgetting import choose
-from jitmem.stores.forgetting.forget import forget
-from jitmem.stores.forgetting.needles import Finder, Needles, united
+from jitmem.stores.deletion import selectors
+from jitmem.stores.deletion.delete import delete
 
 _MIB = 1 << 20
 
@@ -40,14 +38,12 @@ def _measured(folder: Path, sessions: int) -> Iterator[Figure]:
         yield Figure("passages", memory.stats()["passages"], "")
         pages = [page.id for page in memory.pages()]
         parts, namespace = memory._parts, memory._parts.archive.pages.namespace
-        yield Figure("transaction", _seconds(lambda: forget(namespace, choose.pages(pages[:1]))), "s")
+        yield Figure("transaction", _seconds(lambda: delete(namespace, selectors.pages(pages[:1]))), "s")
         eraser = parts.eraser
-        yield Figure("VACUUM and checkpoint", _seconds(eraser._compact), "s")
-        yield Figure("taking Chroma's folder away", _seconds(lambda: eraser._vectors.renew(parts.database)), "s")
-        pieces = united([own for *_, own in eraser._open()])
-        yield Figure("scan of every file", _seconds(lambda: eraser._scanned(pieces)), "s")
+        yield Figure("VACUUM and checkpoint", _seconds(eraser._vacuum), "s")
+        yield Figure("removing Chroma's folder", _seconds(lambda: eraser._vectors.renew(parts.database)), "s")
         eraser.finish()
-        yield Figure("next flush, which makes Chroma's anew", _seconds(memory.flush), "s")
+        yield Figure("next flush, which rebuilds it", _seconds(memory.flush), "s")
         began = time.perf_counter()
         yield Figure("forget(page_id=…) whole", _seconds(lambda: memory.forget(page_id=pages[1])), "s")
         yield Figure("the same by the wall clock", time.perf_counter() - began, "s")
@@ -56,7 +52,6 @@ def _measured(folder: Path, sessions: int) -> Iterator[Figure]:
         yield Figure(f"forget of {len(many)} pages at once", _seconds(lambda: memory.forget(page_id=many)), "s")
         memory.flush()
         yield Figure("forget(everything=True)", _seconds(lambda: memory.forget(everything=True)), "s")
-    yield Figure("speed of the scan", _speed(), "MB/s")
     yield Figure("turns a session", TURNS, "")
 
 
@@ -68,18 +63,6 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-def _speed() -> float:
-    """Bytes by chance, 1,000 pieces of each length."""
-    rng = np.random.default_rng(1)
-    needles = Needles()
-    for _ in range(1000):
-        needles.text(rng.bytes(12).hex()[:15])
-        needles.text(rng.bytes(16).hex())
-        needles.vector(rng.normal(size=16).astype("<f4").tobytes())
-    finder, noise = Finder(needles.pieces()), rng.bytes(64_000_000)
-    return 64 / min(_seconds(lambda: finder.in_bytes([noise])) for _ in range(3))
 
 
 if __name__ == "__main__":

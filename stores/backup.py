@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .connection import APPLICATION_ID, FILE_NAME, Database
 from .errors import JitmemError, NotOurStore, StoreDamaged, StoreFull, StoreReadOnly
-from .owner_only import make_folder
+from .permissions import make_folder
 
 _COUNTED = ("session", "page", "passage", "item", "item_version", "entry")
 

@@ -20,9 +20,9 @@ from .chroma_collection import ChromaVectors
 from .connection import Database
 from .embeddings import EmbeddingStore
 from .errors import JitmemError
-from .forgetting.forget import newest_erasure
-from .owner_only import close_to_others, make_folder
-from .unused import blank
+from .permissions import make_folder, restrict_permissions
+from .row_deletion import newest_erasure
+from .zero_unfilled import zero_unfilled
 
 FOLDER = "vectors"
 OPENED = "opened"  # a file in it: the newest erasure when it was begun, and the process that opened it last
@@ -170,7 +170,7 @@ class ChromaFolder:
     def _begin(self) -> None:
         self._file_lock = FileLock(self._lock_path, mode=0o600, thread_local=False)
         self._lock = threading.Lock()
-        self._at_work = threading.Lock()  # of all collections: what is blanked, nobody may be writing
+        self._at_work = threading.Lock()  # of all collections: nobody may write what is being zeroed
         self._client = None
         self._rests_until = 0.0
         self._failures: int = 0
@@ -202,9 +202,9 @@ class ChromaFolder:
             (self._folder / OPENED).write_text(said, encoding="ascii")
             # Chroma would read a .env of its own accord, wherever the process was started.
             settings = Settings(anonymized_telemetry=False, _env_file=None)  # type: ignore[call-arg]
-            blank(self._folder)  # where an owner died before it could
+            zero_unfilled(self._folder)  # where an owner died before it could
             self._client = chromadb.PersistentClient(self._folder, settings=settings)
-        close_to_others(self._folder)  # Chroma's own files come with whatever the umask leaves
+        restrict_permissions(self._folder)  # Chroma's own files come with whatever the umask leaves
         trial = self._folder / TRIAL
         trial.touch(0o600)
         try:
@@ -213,5 +213,5 @@ class ChromaFolder:
             trial.unlink(missing_ok=True)
 
     def _tidy(self) -> None:
-        blank(self._folder)
-        close_to_others(self._folder)
+        zero_unfilled(self._folder)
+        restrict_permissions(self._folder)

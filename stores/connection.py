@@ -25,9 +25,9 @@ from .errors import (
     StoreIsNewer,
     StoreReadOnly,
 )
-from .owner_only import make_folder
+from .permissions import make_folder
+from .read_back import DOCTOR
 from .reading import is_current, opened, read_whole, reader
-from .repair.readback import DOCTOR
 
 FILE_NAME = "truth.sqlite3"
 APPLICATION_ID = 0x6A69746D  # "jitm"

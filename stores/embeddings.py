@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from .connection import Database
 from .errors import ModelReplyError, StoreDamaged
-from .forgetting.forget import newest_erasure
-from .repair.readback import DOCTOR, read_back
+from .read_back import DOCTOR, read_back
+from .row_deletion import newest_erasure
 from .times import show_iso
 
 PROBE = "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."

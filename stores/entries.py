@@ -15,7 +15,7 @@ import numpy as np
 from .analyzer import ANALYZER, stems
 from .errors import ModelReplyError
 from .namespace import Namespace
-from .repair.readback import read_back
+from .read_back import read_back
 
 Path = tuple[str, ...]
 

@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .analyzer import stems
+from .deletion_result import RETENTION, Selection
 from .errors import UnknownRecord
-from .forgetting.choose import Chosen
-from .forgetting.forget import forget_in, record_in
-from .forgetting.gone import RETENTION
 from .ids import new_id
 from .namespace import Namespace, one_of
+from .read_back import read_back
 from .records import Edit, MemoryItem, Outcome, Page
-from .repair.readback import read_back
+from .row_deletion import delete_rows, record_erasure
 from .sketch import sketch
 from .times import show
 
@@ -297,16 +296,15 @@ class Items:
         return _item(row) if row else None
 
     def _held(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
-        """`_holder`, before something is written: one that is hidden by its age is erased, so that it is not in the
-        way."""
-        ghosts = db.execute(
+        """`_holder`, before something is written; an item that has expired is deleted first, as it would conflict."""
+        expired = db.execute(
             "SELECT seq FROM item WHERE namespace = ? AND kind = ? AND sketch = ?"
             " AND NOT EXISTS (SELECT 1 FROM standing_item WHERE standing_item.seq = item.seq)",
             (namespace, kind, mark),
         ).fetchall()
-        if ghosts:
-            chosen = Chosen(items={seq for (seq,) in ghosts}, derived=False)
-            record_in(db, forget_in(db, namespace, chosen, RETENTION), tried=True)
+        if expired:
+            selection = Selection(items={seq for (seq,) in expired}, derived=False)
+            record_erasure(db, delete_rows(db, namespace, selection, RETENTION), tried=True)
         return self._holder(db, namespace, kind, mark)
 
     def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:

@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .analyzer import ANALYZER
+from .deletion_result import RETENTION, Selection
 from .errors import SessionConflict, UnknownRecord
-from .forgetting.choose import Chosen
-from .forgetting.forget import forget_in, record_in
-from .forgetting.gone import RETENTION
 from .ids import new_id
 from .namespace import Namespace
-from .repair.readback import read_back
+from .read_back import read_back
+from .row_deletion import delete_rows, record_erasure
 from .times import clock, order_key
 
 
@@ -82,7 +81,7 @@ class Journal:
         if known is None:
             payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
             with self.namespace.database.write() as db:
-                self._lay(db, session_id or f"s-{content[:12]}", content)
+                self._delete_expired(db, session_id or f"s-{content[:12]}", content)
                 db.execute(
                     "INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -188,8 +187,8 @@ class Journal:
             except UnknownRecord:  # forgotten meanwhile
                 return None
 
-    def _lay(self, db: sqlite3.Connection, session_id: str, content: str) -> None:
-        """Erase what is hidden by its age and would stand in the way of a session that comes again."""
+    def _delete_expired(self, db: sqlite3.Connection, session_id: str, content: str) -> None:
+        """Delete sessions that have expired, and would conflict with one that is accepted again."""
         namespace = self.namespace.enter(db)
         rows = db.execute(
             "SELECT n FROM session WHERE namespace = ? AND (id = ? OR content = ?)"
@@ -197,8 +196,8 @@ class Journal:
             (namespace, session_id, content, namespace),
         ).fetchall()
         if rows:
-            ghosts = Chosen(sessions={n for (n,) in rows}, derived=False)
-            record_in(db, forget_in(db, namespace, ghosts, RETENTION), tried=True)
+            expired = Selection(sessions={n for (n,) in rows}, derived=False)
+            record_erasure(db, delete_rows(db, namespace, expired, RETENTION), tried=True)
 
     @read_back("A session in the journal")
     def _accepted(self, db: sqlite3.Connection, n: int) -> Accepted:

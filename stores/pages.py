@@ -12,8 +12,8 @@ from typing import Any
 from .analyzer import ANALYZER
 from .errors import UnknownRecord
 from .namespace import Namespace, one_of
+from .read_back import read_back, verify_text
 from .records import Page
-from .repair.readback import checked, read_back
 from .times import Span, order_key
 
 _PAGE = """
@@ -242,7 +242,7 @@ def _page(row: Any) -> Page:
     return Page(
         id=page_id,
         session_id=session_id,
-        text=checked(page_id, text, digest),
+        text=verify_text(page_id, text, digest),
         header=header,
         memo=memo,
         time=_time(time),

@@ -10,8 +10,8 @@ from typing import Any
 
 from .errors import BadInput, UnknownRecord
 from .items import Items
+from .read_back import read_back
 from .records import Edit, MemoryItem, Outcome, Proposal
-from .repair.readback import read_back
 
 _PROPOSAL = "SELECT n, edit, reason, at, decision, decided_at FROM proposal"
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from damaged import NAMESPACES, copy, fill, flips, page_texts, tables, without_v
 from jitmem import BadInput, JitmemError, Memory, MemoryNotFound, NotOurStore, Session, StoreDamaged, StoreFull
 from jitmem.doctor import examine, salvage
 from jitmem.stores.connection import FILE_NAME
-from jitmem.stores.repair.btree import Pages
+from jitmem.stores.integrity.raw_file import RawFile
 
 FLIPS = int(os.environ.get("JITMEM_FLIPS", "30"))
 
@@ -101,6 +102,7 @@ def test_flipped_bytes_of_what_is_kept_are_found(dense: Path, tmp_path: Path) ->
 
 WRECKS: dict[str, Callable[[bytearray], object]] = {
     "the header": lambda data: data.__setitem__(slice(0, 100), bytes(100)),
+    "a header of chance": lambda data: data.__setitem__(slice(0, 100), random.Random(3).randbytes(100)),
     "the first page": lambda data: data.__setitem__(slice(0, 4096), bytes(4096)),
     "the second half": lambda data: data.__delitem__(slice(len(data) // 2, None)),
     "a page in the middle": lambda data: data.__setitem__(slice(40 * 4096, 41 * 4096), bytes(4096)),
@@ -227,6 +229,56 @@ def test_what_was_forgotten_is_not_brought_back(folder: Path, tmp_path: Path) ->
     assert b"under the stone" not in (tmp_path / "saved" / FILE_NAME).read_bytes()
 
 
+WITHOUT_EXTRA = """
+import sys
+sys.modules["dissect"] = None
+from jitmem import MissingPackage
+from jitmem.doctor import examine, salvage
+print(examine(sys.argv[1]).healthy)
+for verb in (lambda: examine(sys.argv[2]), lambda: salvage(sys.argv[2], sys.argv[2] + "-saved")):
+    try:
+        verb()
+    except MissingPackage as error:
+        print(error)
+"""
+
+
+def test_without_its_extra_a_healthy_memory_is_examined_and_a_damaged_one_names_the_extra(
+    whole: Path, tmp_path: Path, start: Callable[..., Popen[str]]
+) -> None:
+    healthy = copy(whole, tmp_path / "healthy")
+    damaged = copy(whole, tmp_path / "damaged", lambda data: data.__setitem__(slice(0, 100), bytes(100)))
+    output, errors = start(WITHOUT_EXTRA, healthy, damaged).communicate()
+    message = 'Reading a damaged file needs dissect.database; install it with: pip install "jitmem[doctor]"'
+    assert (output.splitlines(), errors) == (["True", message, message], "")
+
+
+def test_an_overflow_chain_that_runs_in_a_circle_ends(folder: Path, tmp_path: Path) -> None:
+    with Memory.open(folder) as memory:
+        memory.memorize("A long day at the river and the mill. " * 900)
+        memory.memorize("A short day.")
+    data = (folder / FILE_NAME).read_bytes()
+    (first, second, *_) = [
+        at // 4096 + 1 for at in range(0, len(data), 4096) if data[at + 4 : at + 4096].count(b"river") > 90
+    ]
+    damaged = copy(
+        folder,
+        tmp_path / "damaged",
+        lambda content: content.__setitem__(
+            slice((second - 1) * 4096, (second - 1) * 4096 + 4), first.to_bytes(4, "big")
+        ),
+    )
+    saved = salvage(damaged, tmp_path / "saved")
+    assert "A short day." in page_texts(tmp_path / "saved").values()
+    assert saved.lost_pages
+
+
+def test_a_broken_header_loses_no_page(dense: Path, tmp_path: Path) -> None:
+    for name in ("the header", "a header of chance"):
+        salvage(copy(dense, tmp_path / "wreck", WRECKS[name]), tmp_path / name)
+        assert page_texts(tmp_path / name) == page_texts(dense)
+
+
 def test_salvage_writes_into_nothing_that_is_there(whole: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(BadInput, match="not empty"):
@@ -339,15 +391,15 @@ def verbs(memory: Memory, pages: list[str], items: list[str]) -> Iterator[Callab
 
 def raw(folder: Path) -> dict[str, list[str]]:
     """Every row of every table, read without SQLite."""
-    with closing(Pages(folder / FILE_NAME)) as pages:
-        master = [record[1] for leaf in pages.below(1) for record in pages.records(leaf) if record]
-        found = {}
-        for kind, name, _, root, _ in master:
-            if kind == "table":
-                records = [record for leaf in pages.below(int(str(root))) for record in pages.records(leaf)]
-                assert None not in records
-                found[str(name)] = sorted(row_text(record[1]) for record in records if record)
-        return found
+    with closing(RawFile(folder / FILE_NAME)) as file:
+        master = [values for page in file.pages_with_rows(1) for _, values in file.records(page)]
+        return {
+            str(name): sorted(
+                row_text(values) for page in file.pages_with_rows(int(str(root))) for _, values in file.records(page)
+            )
+            for kind, name, _, root, _ in master
+            if kind == "table"
+        }
 
 
 def ordered(folder: Path) -> dict[str, list[str]]:

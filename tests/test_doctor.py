@@ -22,8 +22,8 @@ from jitmem import Memory, MemoryNotFound, NotOurStore, Session
 from jitmem.cli.app import app
 from jitmem.doctor import Report, examine, repair
 from jitmem.stores.connection import FILE_NAME
-from jitmem.stores.repair.checks.indexes import client
-from jitmem.stores.repair.checks.sensitive import iban, kinds_in, luhn
+from jitmem.stores.integrity.check_indexes import client
+from jitmem.stores.integrity.check_sensitive import iban, kinds_in, luhn
 
 Edit = Callable[..., None]
 
@@ -140,7 +140,7 @@ PLANTED = {
     "a note of no page": ("INSERT INTO uncurated VALUES (999)", "table uncurated without"),
     "a page that the log does not tell of": (
         "DELETE FROM change WHERE kind = 'page' AND ref = 3",
-        "1 page that the change log does not tell of",
+        "1 page that the change log lacks",
     ),
     "an older version that counts": (
         "UPDATE item SET version = 1 WHERE seq = (SELECT item FROM item_version WHERE version = 2)",
@@ -157,7 +157,7 @@ PLANTED = {
     ),
     "a former generation": (
         "INSERT INTO embedding (model, passage, vector) SELECT model || ' #12', passage, vector FROM embedding LIMIT 3",
-        "Vectors of 1 generation",
+        "Vectors of 1 former generation",
     ),
 }
 
@@ -208,7 +208,7 @@ def test_modes_are_tightened(other: Path) -> None:
     assert len(told(examine(other))) == 2
     report = repair(other)
     assert report.healthy
-    assert report.done == ("Closed 2 files or folders to others.",)
+    assert report.done == ("Removed the permissions of others on 2 files or folders.",)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (other, other / FILE_NAME)] == [0o700, 0o600]
 
 
@@ -229,7 +229,7 @@ LOST = {
     ),
     "a version that the log does not tell of": (
         "UPDATE change SET ref = 99 WHERE n = (SELECT n FROM item_version WHERE item = 4)",
-        "1 version of items that the change log does not tell of",
+        "1 version of items that the change log lacks",
     ),
     "a session of nobody": ("UPDATE session SET namespace = 77 WHERE n = 2", "table session without the row"),
 }
@@ -354,7 +354,7 @@ def test_a_folder_that_another_process_owns_is_left_alone_and_that_is_said(fed: 
     with FileLock(fed / ".vectors.lock"):
         report = examine(fed)
     assert report.healthy
-    assert "Chroma's folder was not looked at" in str(report.findings)
+    assert "Chroma's folder was not examined" in str(report.findings)
 
 
 # Secrets and personal data
@@ -437,7 +437,7 @@ def test_the_exit_code_says_how_it_stands(other: Path, tmp_path: Path, run: Call
     assert run("--memory", other)[0] == 1
     code, output = run("--memory", other, "--fix")
     assert code == 0
-    assert "Wrote the stems of 1 rows anew." in output
+    assert "Rewrote the stems of 1 rows." in output
     assert output.strip().splitlines()[-1].endswith("items: Healthy, with 1 note.")
     assert run("--memory", tmp_path / "nowhere")[0] == 2
     assert run("--memory", other, "--fix", "--salvage", tmp_path / "new")[0] == 2

@@ -1,4 +1,4 @@
-"""What is forgotten is in no file of the memory any more: raw bytes are searched, whoever reads, owns or dies."""
+"""Forgotten text is in no file of the memory any more: these tests search the raw bytes of every file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from jitmem import BadInput, Memory, Receipt, Session, UnknownRecord
-from jitmem.stores.forgetting.needles import Finder, Needles
 
 Start = Callable[..., "Popen[str]"]
 SAFE = "The code of the safe is Xylophon-Quartz-7788."
@@ -109,9 +108,7 @@ def test_secrets_are_in_no_file_after_they_were_forgotten(
         receipts = [memory.forget(**told)] + ([memory.forget(item_id=ids["item"])] if also else [])
         assert [receipt.status for receipt in receipts] == ["erased"] * len(receipts), receipts
         for receipt in receipts:
-            assert receipt.scan is not None
-            assert (receipt.scan.found, receipt.reasons, receipt.kept) == ((), (), ())
-            assert receipt.scan.needles > 0
+            assert (receipt.reasons, receipt.kept) == ((), ())
         assert {secret: holding(folder, secret) for secret in gone} == {secret: set() for secret in gone}
         if gone:
             assert [holding(folder, blob, at_length_one(blob)) for blob in blobs] == [set()] * len(blobs)
@@ -264,9 +261,8 @@ def test_a_reader_with_an_old_snapshot_makes_it_pending_and_a_sweep_finishes(fol
         assert reader.stdout.readline() == "reads\n"
         receipt = memory.forget(page_id=filed.page_ids[0])
         assert (receipt.status, receipt.page_ids) == ("pending", filed.page_ids)
-        assert str(reader.pid) in receipt.reasons[0] or not Path("/proc/locks").exists()
-        assert receipt.scan is not None
-        assert set(receipt.scan.found) == holding(folder, SAFE) != set()
+        assert "truth.sqlite3 is being read" in receipt.reasons[0]
+        assert holding(folder, SAFE) != set()
         assert {hit.text for hit in memory.recall("code of the safe, bread", k=20)} <= set(PLAIN)
         assert memory.sweep().status == "pending"
         reader.stdin.write("go on\n")
@@ -275,7 +271,7 @@ def test_a_reader_with_an_old_snapshot_makes_it_pending_and_a_sweep_finishes(fol
         swept = memory.sweep()
         assert (swept.status, swept.counts) == ("erased", {})
         assert holding(folder, SAFE) == set()
-        assert rows(folder, "SELECT state, needles FROM erasure") == [("erased", None)]
+        assert rows(folder, "SELECT state FROM erasure") == [("erased",)]
 
 
 OWNER = """
@@ -357,11 +353,11 @@ def test_the_files_of_an_index_that_was_taken_away_are_held_by_nobody(folder: Pa
 DIES = """
 import os, signal, sys
 from jitmem import Memory
-from jitmem.stores.forgetting import choose
-from jitmem.stores.forgetting.forget import forget
+from jitmem.stores.deletion import selectors
+from jitmem.stores.deletion.delete import delete
 memory = Memory.open(sys.argv[1], namespace="ana")
 memory.recall("safe")
-forget(memory._parts.archive.pages.namespace, choose.pages([sys.argv[2]]))
+delete(memory._parts.archive.pages.namespace, selectors.pages([sys.argv[2]]))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -422,34 +418,22 @@ def test_a_forget_that_is_killed_anywhere_has_forgotten_all_or_nothing(folder: P
             assert holding(folder, SAFE) == set()
 
 
-# -- the scan ------------------------------------------------------------------------------------------------
+# -- copies --------------------------------------------------------------------------------------------------
 
 
-def test_a_file_of_somebody_else_in_the_folder_is_named_and_nothing_is_called_erased(folder: Path) -> None:
+def test_copies_of_the_truth_that_an_upgrade_or_a_repair_left_are_removed(folder: Path) -> None:
     with planted(folder) as memory:
-        filed = memory.memorize(f"Ana: {SAFE} And much more that was said on that day.")
-        (folder / "vectors").mkdir(exist_ok=True)
-        copy = folder / "my-checkpoints.db"
-        copy.write_bytes(b"\0" * 5_000_000 + f"Ana: {SAFE} And much more".encode() + b"\0" * 100)
-        receipt = memory.forget(page_id=filed.page_ids[0])
-        assert (receipt.status, receipt.scan and receipt.scan.found) == ("pending", ("my-checkpoints.db",))
-        copy.unlink()
-        assert memory.sweep().status == "erased"
-
-
-def test_the_copy_of_before_an_upgrade_is_removed_if_it_holds_what_is_forgotten(folder: Path) -> None:
-    with planted(folder) as memory:
-        with closing(sqlite3.connect(folder / "truth.sqlite3.v1-copy")) as copy:
-            copy.execute("CREATE TABLE page (text)")
         filed = memory.memorize(f"Ana: {SAFE}")
-        memory._parts.database.read().__enter__().execute("VACUUM INTO ?", (str(folder / "truth.sqlite3.v2-copy"),))
+        (folder / ".mending-x").mkdir()
+        for name in ("truth.sqlite3.v2-copy", ".mending-x/copy.sqlite3"):
+            with memory._parts.database.read() as db:
+                db.execute("VACUUM INTO ?", (str(folder / name),))
         receipt = memory.forget(page_id=filed.page_ids[0])
-        assert (receipt.status, receipt.removed) == ("erased", ("truth.sqlite3.v2-copy",))
-        assert [path.name for path in folder.glob("*-copy")] == ["truth.sqlite3.v1-copy"]
+        assert (receipt.status, receipt.removed) == ("erased", ("truth.sqlite3.v2-copy", ".mending-x"))
         assert holding(folder, SAFE) == set()
 
 
-def test_what_is_kept_elsewhere_word_for_word_is_no_finding(folder: Path) -> None:
+def test_what_another_namespace_keeps_word_for_word_stays_there(folder: Path) -> None:
     with planted(folder) as memory:
         memory.of("rui").memorize(f"Ana: {SAFE}")
         memory.of("rui").flush()
@@ -458,39 +442,6 @@ def test_what_is_kept_elsewhere_word_for_word_is_no_finding(folder: Path) -> Non
         receipt = memory.forget(page_id=filed.page_ids[0])
         assert receipt.status == "erased"
         assert memory.of("rui").recall("safe")[0].text.endswith(SAFE)
-
-
-@pytest.mark.parametrize("size", [0, 7, 40, 1 << 15, (1 << 15) + 20, (1 << 22) - 9, (1 << 22) + 9])
-def test_a_piece_is_found_wherever_it_lies_in_a_file(tmp_path: Path, size: int) -> None:
-    needles = Needles()
-    needles.text("a secret that is longer than a piece of 16 bytes")
-    needles.text("shorty 12")
-    vector = np.random.default_rng(7).normal(size=19).astype("<f4")
-    vector.view("<u4")[:] &= np.uint32(0xFFFF0000)  # as a model of 16 bits gives them
-    needles.vector(vector.tobytes())
-    pieces = needles.pieces()
-    file = tmp_path / "file"
-    noise = np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()
-    for hidden in (b"that is longer than a piece of 16 bytes", b"shorty 12", vector.tobytes()):
-        file.write_bytes(noise + hidden + noise[:99])
-        assert len(Finder(pieces).in_file(file)[0]) > 0, hidden
-        spoiled = bytes(byte ^ (0 if at % 7 else 1) for at, byte in enumerate(hidden))
-        file.write_bytes(noise + spoiled + noise[:99])
-        assert len(Finder(pieces).in_file(file)[0]) == 0, hidden
-
-
-def test_no_text_is_kept_to_scan_for_it(folder: Path) -> None:
-    with planted(folder) as memory:
-        filed = memory.memorize(f"Ana: {SAFE}")
-        with closing(sqlite3.connect(folder / "truth.sqlite3", isolation_level=None)) as reader:
-            reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM page").fetchone()
-            assert memory.forget(page_id=filed.page_ids[0]).status == "pending"
-        counts, needles = rows(folder, "SELECT counts, needles FROM erasure")[0]
-        assert len(needles) % 8 == 0
-        assert SAFE.encode()[:8] not in needles + counts.encode()
-        assert memory.sweep().status == "erased"
-        assert holding(folder, needles[:24]) == set()
 
 
 # -- at once -------------------------------------------------------------------------------------------------

@@ -30,6 +30,17 @@ ABOVE = {"integrations", "evals", "learn"}
 SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "base", "core", "types", "misc", "manager"}
 FILES = sorted(file for folder in HOUSE for file in (ROOT / folder).rglob("*.py") if "__pycache__" not in file.parts)
 NAMES = [str(file.relative_to(ROOT)) for file in FILES]
+STILL_TWO_WAY = {
+    frozenset(pair)
+    for pair in (
+        ("jitmem", "jitmem.cli"),
+        ("jitmem", "jitmem.integrations"),
+        ("jitmem", "jitmem.verbs"),
+        ("jitmem.learn", "jitmem.learn.capture"),
+        ("jitmem.learn", "jitmem.learn.rewards"),
+    )
+}
+"""Pairs of packages that import each other today; it only ever shrinks."""
 
 
 def module(file: Path) -> str:
@@ -41,6 +52,9 @@ def module(file: Path) -> str:
     raise AssertionError(f"{file} lies in no folder of the house")
 
 
+PACKAGES = {module(file) for file in FILES if file.name == "__init__.py"}
+
+
 def layer(name: str) -> str:
     """`stores` for `jitmem.stores.pages`; the face's modules are `jitmem` itself."""
     parts = name.split(".")
@@ -49,6 +63,11 @@ def layer(name: str) -> str:
 
 def imports(file: Path, *, at_load: bool = False) -> set[str]:
     """The layers of ours that a file imports: anywhere in it, or only what runs `at_load`."""
+    return {layer(name) for name in imported_names(file, at_load=at_load)}
+
+
+def imported_names(file: Path, *, at_load: bool = False) -> set[str]:
+    """The dotted names of ours that a file imports: anywhere in it, or only what runs `at_load`."""
     package = module(file).split(".")
     if file.name != "__init__.py":
         package = package[:-1]
@@ -60,7 +79,30 @@ def imports(file: Path, *, at_load: bool = False) -> set[str]:
             stem = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*stem, *([node.module] if node.module else [])])
             found |= {f"{base}.{alias.name}" for alias in node.names}
-    return {layer(name) for name in found if name.split(".")[0] == "jitmem"}
+    return {name for name in found if name.split(".")[0] == "jitmem"}
+
+
+def folder_of(name: str) -> str:
+    """The package that holds an imported name: `jitmem.stores` for `jitmem.stores.pages.Pages`."""
+    parts = name.split(".")
+    while ".".join(parts) not in PACKAGES:
+        parts.pop()
+    return ".".join(parts)
+
+
+def edges() -> set[tuple[str, str]]:
+    """`(importing, imported)` of every two packages, in functions and for type checkers too.
+
+    A package's `__init__` is its front door: it may re-export from its own subpackages.
+    """
+    found = set()
+    for file in FILES:
+        own = folder_of(module(file))
+        for name in imported_names(file):
+            other = folder_of(name)
+            if not (file.name == "__init__.py" and other.startswith(f"{own}.")):
+                found.add((own, other))
+    return {(own, other) for own, other in found if own != other}
 
 
 def at_module_level(tree: ast.AST) -> Iterator[ast.AST]:
@@ -83,6 +125,16 @@ def test_there_is_something_to_look_at() -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name.split("/")[0] in MAY_IMPORT])
 def test_a_layer_imports_only_what_lies_below_it(name: str) -> None:
     assert imports(ROOT / name) <= MAY_IMPORT[name.split("/")[0]]
+
+
+def test_no_two_packages_import_each_other() -> None:
+    found = edges()
+    assert {frozenset(edge) for edge in found if edge[::-1] in found} == STILL_TWO_WAY
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if Path(name).parent == Path("stores")])
+def test_stores_import_none_of_their_subfolders(name: str) -> None:
+    assert {folder_of(one) for one in imported_names(ROOT / name)} <= {"jitmem.stores"}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("src/")])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .nodes.options import MemorizeOptions
     from .results import Estimate, Research
     from .stores.backup import Backup
+    from .stores.deletion.receipt import KeptItem, Receipt
     from .stores.errors import (
         BadInput,
         BatchIncomplete,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         StoreReadOnly,
         UnknownRecord,
     )
-    from .stores.forgetting.receipts import KeptItem, Receipt, Scan
     from .stores.records import (
         Citation,
         Edit,
@@ -83,7 +83,6 @@ __all__ = [
     "Receipt",
     "Research",
     "ResearchOptions",
-    "Scan",
     "Session",
     "SessionConflict",
     "StoreClosed",
@@ -104,7 +103,7 @@ _HOME = {
     **dict.fromkeys(("Estimate", "Research"), "results"),
     "MemorizeOptions": "nodes.options",
     "ResearchOptions": "graphs.options",
-    **dict.fromkeys(("KeptItem", "Receipt", "Scan"), "stores.forgetting.receipts"),
+    **dict.fromkeys(("KeptItem", "Receipt"), "stores.deletion.receipt"),
     **dict.fromkeys(
         (
             "Citation",

@@ -6,24 +6,23 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .stores.connection import FILE_NAME
-from .stores.errors import StoreDamaged
-from .stores.repair.checks.finding import SEVERITIES, Finding
-from .stores.repair.saved import Salvaged
+from .stores.errors import JitmemError, StoreDamaged
+from .stores.integrity.findings import SALVAGE, SEVERITIES, Finding, SalvageReport, many, some
 
 if TYPE_CHECKING:
-    from .stores.repair.checks.finding import Look
+    from .stores.integrity.findings import ReadOnlyTruth
 
-__all__ = ["Finding", "Report", "Salvaged", "examine", "repair", "salvage"]
+__all__ = ["Finding", "Report", "SalvageReport", "examine", "repair", "salvage"]
 
 Progress = Callable[[int, int], None]
-"""Told how many steps are done, and of how many."""
-Check = Callable[["Look"], Iterator[Finding]]
+"""Called with the number of checks that are done, and of all."""
+Check = Callable[["ReadOnlyTruth"], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,9 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)
     """namespaces, sessions, pages, items, entries, and bytes of the truth."""
     done: tuple[str, ...] = ()
-    """What a repair did before, one sentence each."""
-    salvageable: Salvaged | None = None
-    """Of a damaged memory: what `salvage` would give."""
+    """What `repair` changed, one sentence each."""
+    salvageable: SalvageReport | None = None
+    """What `salvage` would save, if the memory is damaged."""
     seconds: float = 0.0
 
     @property
@@ -59,21 +58,22 @@ class Report:
 
 
 def examine(path: str | os.PathLike[str], *, progress: Progress | None = None) -> Report:
-    """Every check over all namespaces of a folder. Nothing of the truth is written, not even its log.
+    """Run every check over all namespaces of a folder. Nothing is written.
 
-    `MemoryNotFound`; `NotOurStore` for what is none of ours; `StoreIsNewer`.
+    `MemoryNotFound`; `NotOurStore` for a file that is not a memory; `StoreIsNewer`; `MissingPackage` for a damaged file
+    without the `doctor` extra.
     """
-    from .stores.repair.checks.file import SALVAGE, opened
+    from .stores.integrity.check_file import open_read_only
 
     folder, started = Path(path), time.perf_counter()
     try:
-        look = opened(folder)
+        look = open_read_only(folder)
     except StoreDamaged as error:
         findings, counts = [Finding("damage", "file", str(error), SALVAGE)], dict[str, int]()
     else:
         with closing(look.db):
-            findings, counts = _checked(look, progress or (lambda _done, _of: None))
-    found = _survey(folder) if any(one.severity == "damage" and one.fix is None for one in findings) else None
+            findings, counts = _check(look, progress or (lambda _done, _of: None))
+    found = _survey(folder) if _is_damaged(findings) else None
     if found is not None:
         findings.append(_salvageable(found))
     order = sorted(findings, key=lambda one: SEVERITIES.index(one.severity))
@@ -81,81 +81,68 @@ def examine(path: str | os.PathLike[str], *, progress: Progress | None = None) -
 
 
 def repair(path: str | os.PathLike[str], *, progress: Progress | None = None) -> Report:
-    """Mend what can be mended without losing anything, and examine again; `done` says what was mended.
+    """Repair what can be repaired without losing anything, and examine again; `done` says what was changed.
 
-    The text of pages and what items say is never written. Where more than indexes is damaged, only permissions are
-    set right: `salvage` comes first. Errors as for `examine`, and `StoreReadOnly`.
+    The text of pages and items is never written. If more than indexes is damaged, only permissions are repaired:
+    `salvage` comes first. Errors as for `examine`, and `StoreReadOnly`.
     """
-    from .stores.repair.mend import mend
+    from .stores.integrity.fix import apply_fixes
 
     done: list[str] = []
     report = examine(path, progress=progress)
     tried: set[str] = set()
-    while wanted := _wanted(report) - tried:
-        done += mend(Path(path), wanted)
+    while wanted := _applicable_fixes(report) - tried:
+        done += apply_fixes(Path(path), wanted)
         tried |= wanted
         report = examine(path, progress=progress)
-    return Report(report.memory, report.findings, report.counts, tuple(done), report.salvageable, report.seconds)
+    return replace(report, done=tuple(done))
 
 
 def salvage(
     path: str | os.PathLike[str], into: str | os.PathLike[str], *, progress: Progress | None = None
-) -> Salvaged:
-    """A new memory in the folder `into` of all that can still be read in `path`, which is not written at all.
+) -> SalvageReport:
+    """A new memory in the folder `into` of all that is readable in `path`, which is not written.
 
     Pages, items and changes keep their ids. A session that lost pages is kept under another id, so that it can be
     memorized again. `BadInput` if `into` is not empty or the memory is written meanwhile; `MemoryNotFound`;
-    `NotOurStore` where nothing of a memory is to be found.
+    `NotOurStore` if nothing of a memory is found; `MissingPackage` without the `doctor` extra.
     """
-    from .stores.repair.salvage import salvage as salvaged
+    from .nodes.split import passages
+    from .stores.integrity.salvage import salvage as salvage_rows
 
-    return salvaged(Path(path), Path(into), _fill, progress)
+    return salvage_rows(Path(path), Path(into), passages, progress)
 
 
-def _checked(look: Look, tell: Progress) -> tuple[list[Finding], dict[str, int]]:
-    from .stores.repair.checks import file
+def _check(look: ReadOnlyTruth, progress: Progress) -> tuple[list[Finding], dict[str, int]]:
+    from .stores.integrity import check_file as file
+    from .stores.integrity import check_indexes as indexes
+    from .stores.integrity import check_items as items
+    from .stores.integrity import check_sensitive
+    from .stores.integrity import check_sessions as sessions
 
-    findings: list[Finding] = []
-    findings += [*_run(look, file.permissions), *_run(look, file.integrity)]
+    findings = [*_run(look, file.permissions), *_run(look, file.integrity)]
     if any(finding.fix == "sqlite indexes" for finding in findings):
-        findings.append(
-            Finding(
-                "note",
-                "file",
-                "The rest was not looked at: it is read by the indexes that are damaged.",
-                "Nobody has to: --fix builds them, and looks again.",
-            )
-        )
+        what = "The rest was not examined: it is read through the damaged indexes."
+        findings.append(Finding("note", "file", what, "Nobody has to: --fix rebuilds them, and examines again."))
         return findings, {}
-    checks = _checks(look)
-    for number, check in enumerate(checks, start=1):
-        findings += _run(look, check)
-        tell(number, len(checks))
-    return findings, _counts(look)
-
-
-def _checks(look: Look) -> Sequence[Check]:
-    """All but those of the file itself; an older memory lacks tables that some of them read."""
-    from .stores.repair.checks import file, indexes, items, sensitive, sessions
-
-    checks: list[Check] = [file.schema_version, file.readable]
+    checks: list[Check] = [file.schema_version, file.readable]  # an older memory lacks tables that the others read
     if "erasure" in look.tables:
         checks.append(sessions.erasures)
     if {"item", "proposal", "entry"} <= look.tables:
-        checks += [sessions.pages, sessions.passages, sessions.change_log, sessions.journal, sessions.twice]
-        checks += [sessions.stems, items.versions, items.sketches, items.proposals]
-        checks += [indexes.vectors, indexes.marks, indexes.chroma, sensitive.sensitive]
-    return checks
+        checks += [sessions.pages, sessions.passages, sessions.change_log, sessions.journal, sessions.duplicates]
+        checks += [sessions.stem_rows, items.versions, items.sketches, items.proposals]
+        checks += [indexes.vectors, indexes.marks, indexes.chroma, check_sensitive.sensitive]
+    for number, check in enumerate(checks, start=1):
+        findings += _run(look, check)
+        progress(number, len(checks))
+    return findings, _counts(look)
 
 
-def _run(look: Look, check: Check) -> list[Finding]:
-    """What a check found; one that meets damage says how far it came."""
-    from .stores.repair.checks.file import SALVAGE
-
+def _run(look: ReadOnlyTruth, check: Check) -> list[Finding]:
+    """The findings of a check; an unreadable row ends the check and is a finding too."""
     findings: list[Finding] = []
     try:
-        for finding in check(look):
-            findings.append(finding)
+        findings.extend(check(look))
     except (sqlite3.Error, ValueError, TypeError, ArithmeticError) as error:
         why = error if isinstance(error, sqlite3.Error) else type(error).__name__
         what = f"The check of {check.__name__.replace('_', ' ')} met rows that cannot be read ({why})."
@@ -163,37 +150,35 @@ def _run(look: Look, check: Check) -> list[Finding]:
     return findings
 
 
-def _counts(look: Look) -> dict[str, int]:
+def _counts(look: ReadOnlyTruth) -> dict[str, int]:
     counts = {}
-    for name, table in (
+    for name, rows in (
         ("namespaces", "namespace"),
         ("sessions", "session"),
         ("pages", "page"),
-        ("items", "item"),
+        ("items", "item WHERE sketch IS NOT NULL"),
         ("entries", "entry"),
     ):
-        where = " WHERE sketch IS NOT NULL" if table == "item" else ""
-        try:
-            counts[name] = look.rows(f"SELECT count(*) FROM {table}{where}")[0][0] if table in look.tables else 0
-        except sqlite3.Error:  # a damaged table, which is a finding already
-            continue
+        with suppress(sqlite3.Error):  # a damaged table, which is a finding already
+            counts[name] = look.column(f"SELECT count(*) FROM {rows}")[0] if rows.split()[0] in look.tables else 0
     return counts | {"bytes": (look.folder / FILE_NAME).stat().st_size}
 
 
-def _survey(folder: Path) -> Salvaged | None:
-    from .stores.errors import JitmemError
-    from .stores.repair.salvage import survey
-
-    try:
-        return survey(folder, _fill)
-    except JitmemError:  # nothing is left, or it is written meanwhile: the finding that led here stands
-        return None
+def _is_damaged(findings: Sequence[Finding]) -> bool:
+    """In more than its indexes, which can be rebuilt."""
+    return any(finding.severity == "damage" and finding.fix is None for finding in findings)
 
 
-def _salvageable(found: Salvaged) -> Finding:
-    from .stores.repair.checks.file import SALVAGE
-    from .stores.repair.checks.finding import many, some
+def _survey(folder: Path) -> SalvageReport | None:
+    from .nodes.split import passages
+    from .stores.integrity.salvage import survey
 
+    with suppress(JitmemError):  # nothing is left, or it is written meanwhile: the finding that led here remains
+        return survey(folder, passages)
+    return None
+
+
+def _salvageable(found: SalvageReport) -> Finding:
     lost = [*found.lost_pages, *found.lost_sessions, *found.lost_items]
     kept = f"{many(found.pages, 'page')} and {many(found.items, 'item')}"
     rest = f"not these {len(lost)} pages, sessions or items" if len(lost) > 1 else "not this one"
@@ -201,16 +186,9 @@ def _salvageable(found: Salvaged) -> Finding:
     return Finding("note", "file", what, SALVAGE, max(1, len(lost)), some(lost))
 
 
-def _wanted(report: Report) -> set[str]:
-    """What may be mended now. A file that is damaged in more than its indexes is not written; indexes come before
-    whatever is read by them."""
+def _applicable_fixes(report: Report) -> set[str]:
+    """A damaged file is not written; damaged indexes are rebuilt before anything that is read through them."""
     fixes = {finding.fix for finding in report.findings if finding.fix is not None}
-    if any(finding.severity == "damage" and finding.fix is None for finding in report.findings):
+    if _is_damaged(report.findings):
         return fixes & {"permissions"}
     return fixes & {"permissions", "sqlite indexes"} if "sqlite indexes" in fixes else fixes
-
-
-def _fill(text: str) -> Sequence[tuple[int, int, str | None]]:
-    from .nodes.split import passages
-
-    return passages(text)

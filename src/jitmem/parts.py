@@ -26,9 +26,9 @@ from .stores.archive import Archive
 from .stores.chroma import OwnedChroma
 from .stores.chroma_folder import ChromaFolder
 from .stores.connection import Database
+from .stores.deletion.eraser import Eraser
 from .stores.embeddings import ITEMS, EmbeddingStore, model_name
 from .stores.errors import BadInput
-from .stores.forgetting.erase import Eraser
 from .stores.fusion import item_weights, weights
 from .stores.hashing import HashedEmbeddings
 from .stores.item_index import ItemIndex

@@ -1,26 +1,26 @@
-"""`jitmem doctor`: examine a memory, mend what is derived, salvage what is damaged."""
+"""`jitmem doctor`: examine a memory, repair what is derived, salvage what is readable."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
-from ..stores.repair.checks.finding import MOST_IDS
+from ..stores.integrity.findings import MOST_IDS
 from .output import count, progress, say, say_json
 from .where import BAD_INPUT, FAILED, Where, complain, folder_command
 
 if TYPE_CHECKING:
-    from ..doctor import Report, Salvaged
+    from ..doctor import Report, SalvageReport
 
 EXAMPLES = """\b
 Examples:
   jitmem doctor                              look, and write nothing
-  jitmem doctor --fix                        mend what can be mended without losing anything
-  jitmem doctor --salvage ./saved            a new memory of all that can still be read
+  jitmem doctor --fix                        repair what can be repaired without losing anything
+  jitmem doctor --salvage ./saved            a new memory of all that is readable
   jitmem doctor --json | jq .verdict
 
 Exit codes: 0 healthy, 1 something is damaged or needs somebody, 2 there is no memory there.
@@ -32,15 +32,15 @@ _STYLES = {"damage": "bold red", "attention": "yellow", "note": ""}
 @folder_command
 def doctor(
     where: Where,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what is derived: indexes, marks, orphans, modes.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what is derived: indexes, marks, orphans, modes.")] = False,
     salvage: Annotated[
-        Path | None, typer.Option(metavar="NEW_FOLDER", help="Read what can be read into a new memory there.")
+        Path | None, typer.Option(metavar="NEW_FOLDER", help="Copy what is readable into a new memory there.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Examine everything in the folder, all namespaces. Without --fix nothing is written; the text of pages never is."""
     if fix and salvage is not None:
-        raise BadInput("--fix mends this memory, --salvage makes another; give one of them.")
+        raise BadInput("--fix repairs this memory, --salvage makes another; give one of them.")
     try:
         if salvage is not None:
             _salvage(where.memory, salvage, as_json)
@@ -57,7 +57,7 @@ def _examine(folder: Path, fix: bool, as_json: bool) -> None:
     with progress("Repairing" if fix else "Examining", "checks") as tell:
         report = (repair if fix else examine)(folder, progress=tell)
     if as_json:
-        say_json(_plain(report))
+        say_json({**asdict(report), "memory": str(folder), "verdict": report.verdict, "healthy": report.healthy})
     else:
         _show(report)
     if not report.healthy:
@@ -79,33 +79,20 @@ def _show(report: Report) -> None:
     say(f"{report.memory}: {held}{report.verdict}", "bold")
 
 
-def _plain(report: Report) -> dict[str, Any]:
-    return {
-        "memory": str(report.memory),
-        "verdict": report.verdict,
-        "healthy": report.healthy,
-        "counts": report.counts,
-        "findings": [asdict(finding) for finding in report.findings],
-        "done": list(report.done),
-        "salvageable": None if report.salvageable is None else _saved(report.salvageable),
-        "seconds": round(report.seconds, 3),
-    }
-
-
 def _salvage(folder: Path, into: Path, as_json: bool) -> None:
     from ..doctor import salvage
 
     with progress("Reading", "pages of the file") as tell:
         saved = salvage(folder, into, progress=tell)
     if as_json:
-        say_json({"memory": str(folder), "whole": saved.whole, **_saved(saved)})
+        say_json({**asdict(saved), "memory": str(folder), "whole": saved.whole})
     else:
-        _show_saved(saved)
+        _show_salvage(saved)
     if not saved.whole:
         raise typer.Exit(FAILED)
 
 
-def _show_saved(saved: Salvaged) -> None:
+def _show_salvage(saved: SalvageReport) -> None:
     for name, ids in (
         ("Lost pages", saved.lost_pages),
         ("Sessions that lack pages", saved.incomplete_sessions),
@@ -121,7 +108,3 @@ def _show_saved(saved: Salvaged) -> None:
     kept += [f"{saved.entries:,} of the store"] if saved.entries else []
     end = "Nothing is missing." if saved.whole else "What is missing is named above."
     say(f"Saved into {saved.folder}: {', '.join(kept)}. {end}", "bold")
-
-
-def _saved(saved: Salvaged) -> dict[str, Any]:
-    return {**asdict(saved), "folder": None if saved.folder is None else str(saved.folder)}

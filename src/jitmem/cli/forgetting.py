@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ..stores.deletion.receipt import Receipt
 from ..stores.errors import BadInput
-from ..stores.forgetting.receipts import Receipt
 from .output import count, say, say_json, say_rows
 from .where import FAILED, Where, command
 
@@ -134,15 +134,12 @@ def _show(receipt: Receipt) -> None:
         if receipt.beginnings:
             say_rows(("id", "begins"), list(receipt.beginnings.items()))
     else:
-        say(f"Forgotten: {gone}.")
+        erased = " Its bytes are erased." if receipt.status == "erased" and receipt.counts else ""
+        say(f"Forgotten: {gone}.{erased}")
     for kept in receipt.kept:
         say(f"Kept: item {kept.item_id}. {kept.reason}")
     for name in receipt.removed:
-        say(f"Removed: {name}, which held it.")
-    if receipt.scan is not None:
-        scan = receipt.scan
-        where = f"found in {', '.join(scan.found)}" if scan.found else "nothing found"
-        say(f"Searched: {count(scan.files, 'file')}, {scan.bytes:,} bytes, {count(scan.needles, 'piece')}: {where}.")
+        say(f"Removed: {name}, an older copy of the truth.")
     for reason in receipt.reasons:
         say(f"Pending: {reason} `jitmem sweep` tries again.")
     if receipt.status == "preview":

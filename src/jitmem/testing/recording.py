@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from ..nodes.llm.redaction import redact_secrets_of
 from ..stores.errors import JitmemError
-from ..stores.owner_only import FILE_MODE
+from ..stores.permissions import FILE_MODE
 
 VERSION = 1
 _EXACT: Any = "surrogatepass"  # a text may hold half a surrogate pair; it must come back as it was

@@ -8,16 +8,15 @@ from datetime import UTC, datetime, timedelta
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
+from ..stores.deletion.receipt import OUT_OF_REACH, KeptItem, Receipt
 from ..stores.errors import BadInput
-from ..stores.forgetting.receipts import OUT_OF_REACH, Receipt, Scan
 from ..stores.times import clock, order_key, parse_time
 from .opened import Opened
 
 if TYPE_CHECKING:
-    from ..stores.forgetting.choose import Choice
-    from ..stores.forgetting.erase import Erased
-    from ..stores.forgetting.gone import Gone
-    from ..stores.forgetting.retention import Age
+    from ..stores.deletion.retention import Age
+    from ..stores.deletion.selectors import Selector
+    from ..stores.deletion_result import DeletionResult
 
 Ids = str | Iterable[str]
 _SELECTORS = "page_id, session_id, item_id, after and/or before, query, or everything=True"
@@ -44,11 +43,12 @@ class Forgetting(Opened):
         time (those without a time stay); everything in which each word of a `query` occurs; or `everything`, the
         namespace with its name, entries, shares and rules. `preview=True` changes nothing and shows what would go.
 
-        The receipt counts what went and tells what a scan of every file of the memory found. It is "pending" where
-        somebody else still reads the old files: `sweep()` tries again. See docs/forgetting.md. `UnknownRecord` for an
+        The receipt counts what was deleted. It is "erased" when the truth was rewritten and the vector index removed, to
+        be rebuilt, and "pending" while another process still reads the old files: `sweep()` tries again. See docs/forgetting.md. `UnknownRecord` for an
         id that this namespace does not hold, `BadInput` for no way of saying what, or several; nothing is changed then.
         """
-        from ..stores.forgetting.forget import forget, rehearse
+        from ..stores.deletion.delete import delete
+        from ..stores.deletion.delete import preview as preview_deletion
 
         choice = _choice(
             {
@@ -62,9 +62,9 @@ class Forgetting(Opened):
         )
         namespace = self._parts.archive.pages.namespace
         if preview:
-            return _preview(*rehearse(namespace, choice))
+            return _preview(*preview_deletion(namespace, choice))
         self._check_forgets()
-        gone, erasure = forget(namespace, choice)
+        gone, erasure = delete(namespace, choice)
         return self._receipt([gone], [] if erasure is None else [erasure])
 
     async def aforget(self, **what: Any) -> Receipt:
@@ -73,17 +73,17 @@ class Forgetting(Opened):
 
     def sweep(self, *, all_namespaces: bool = False) -> Receipt:
         """Erase what is older than its rule, here or in `all_namespaces` of the folder, and finish what is pending."""
-        from ..stores.forgetting.choose import expired_of
-        from ..stores.forgetting.forget import forget_in, record_in
-        from ..stores.forgetting.gone import RETENTION
+        from ..stores.deletion.selectors import select_expired_by_namespace
+        from ..stores.deletion_result import RETENTION
+        from ..stores.row_deletion import delete_rows, record_erasure
 
         self._check_forgets()
         everything, erasures = [], []
         with self._parts.database.write() as db:
             own = self._parts.archive.pages.namespace.number(db)
-            for number, chosen in expired_of(db, own, everywhere=all_namespaces):
-                everything.append(forget_in(db, number, chosen, RETENTION))
-                erasures.append(record_in(db, everything[-1]))
+            for number, chosen in select_expired_by_namespace(db, own, everywhere=all_namespaces):
+                everything.append(delete_rows(db, number, chosen, RETENTION))
+                erasures.append(record_erasure(db, everything[-1]))
         return self._receipt(everything, [erasure for erasure in erasures if erasure is not None], others=True)
 
     async def asweep(self, *, all_namespaces: bool = False) -> Receipt:
@@ -104,7 +104,7 @@ class Forgetting(Opened):
         from everybody it is shared with, and erased by `sweep`. A page is as old as this memory's knowledge of its
         session, an item as its newest version. A rule is about its kind alone: items outlive the pages they come from.
         """
-        from ..stores.forgetting.choose import PAGE
+        from ..stores.deletion.selectors import PAGE
 
         ages = {PAGE: pages, "core": core, "semantic": semantic, "episodic": episodic}
         self._check_forgets()
@@ -117,7 +117,7 @@ class Forgetting(Opened):
 
     def retention(self) -> dict[str, timedelta]:
         """How long what is kept, by the names that `retain` has; what is not there is kept always."""
-        from ..stores.forgetting.choose import PAGE
+        from ..stores.deletion.selectors import PAGE
 
         return {"pages" if kind == PAGE else kind: age for kind, age in self._retention().rules().items()}
 
@@ -128,7 +128,7 @@ class Forgetting(Opened):
     # ------------------------------------------------------------------------------------------------------
 
     def _retention(self) -> Any:
-        from ..stores.forgetting.retention import Retention
+        from ..stores.deletion.retention import Retention
 
         return Retention(self._parts.archive.pages.namespace)
 
@@ -136,37 +136,36 @@ class Forgetting(Opened):
         if self._parts.editing.mode == "read_only":
             raise BadInput("This memory is read-only here; forget where it may be edited.")
 
-    def _receipt(self, everything: Sequence[Gone], erasures: Sequence[int], *, others: bool = False) -> Receipt:
+    def _receipt(
+        self, everything: Sequence[DeletionResult], erasures: Sequence[int], *, others: bool = False
+    ) -> Receipt:
         """After the rows are gone. With `others` the receipt is also about what was pending before."""
-        ended = {one.number: one for one in self._parts.eraser.finish()}
-        for number in erasures:
-            if number not in ended and (done := self._parts.eraser.result(number)) is not None:
-                ended[number] = done  # somebody else's sweep has taken it along
-        told = [one for number, one in sorted(ended.items()) if others or number in erasures]
+        results = [one for one in self._parts.eraser.finish() if others or one.number in erasures]
+        missing = set(erasures) - {one.number for one in results}  # another process may have run them
+        complete = all(map(self._parts.eraser.is_complete, missing)) and not any(one.reasons for one in results)
         counts: dict[str, int] = {}
         for gone in everything:
-            for what, count in gone.told().items():
+            for what, count in gone.nonzero_counts().items():
                 counts[what] = counts.get(what, 0) + count
         return Receipt(
-            status="erased" if all(one.done for one in told) else "pending",
+            status="erased" if complete else "pending",
             at=datetime.now(UTC),
             number=max(erasures, default=None),
             counts=counts,
             session_ids=tuple(one for gone in everything for one in gone.session_ids),
             page_ids=tuple(one for gone in everything for one in gone.page_ids),
             item_ids=tuple(one for gone in everything for one in gone.item_ids),
-            kept=tuple(one for gone in everything for one in gone.kept_items()),
-            reasons=tuple(dict.fromkeys(reason for one in told for reason in one.reasons)),
-            removed=tuple(dict.fromkeys(name for one in told for name in one.removed)),
-            scan=_whole(told),
+            kept=_kept_items(everything),
+            reasons=tuple(dict.fromkeys(reason for one in results for reason in one.reasons)),
+            removed=tuple(dict.fromkeys(name for one in results for name in one.removed)),
             note=f"{_timeless(everything)}{OUT_OF_REACH}",
         )
 
 
-def _choice(selectors: Mapping[str, Any]) -> Choice | None:
+def _choice(selectors: Mapping[str, Any]) -> Selector | None:
     """What one selector means, None for everything; `BadInput` for none or several, and for what cannot be meant."""
     from ..stores.analyzer import stems
-    from ..stores.forgetting import choose
+    from ..stores.deletion import selectors as by
 
     given = {name: value for name, value in selectors.items() if value is not None}
     if len(given) != 1:
@@ -179,48 +178,43 @@ def _choice(selectors: Mapping[str, Any]) -> Choice | None:
         after, before = map(parse_time, value)
         if after is not None and before is not None and not order_key(clock(after)) < order_key(clock(before)):
             raise BadInput("after must be earlier than before.")
-        return choose.times(after, before)
+        return by.times(after, before)
     if name == "query":
         words = stems(value) if isinstance(value, str) else []
         if not words:
             raise BadInput(f"{value!r:.60} has no word that is searched by; name what is to be forgotten.")
-        return choose.words(words)
+        return by.words(words)
     ids = [value] if isinstance(value, str) else list(value)
     if not ids or not all(isinstance(one, str) and one for one in ids):
         raise BadInput(f"{name} is an id, or a list of at least one.")
-    by = {"page_id": choose.pages, "session_id": choose.sessions, "item_id": choose.items}
-    return by[name](ids)
+    selector = {"page_id": by.pages, "session_id": by.sessions, "item_id": by.items}[name]
+    return selector(ids)
 
 
-def _preview(gone: Gone, beginnings: Mapping[str, str]) -> Receipt:
+def _preview(gone: DeletionResult, beginnings: Mapping[str, str]) -> Receipt:
     return Receipt(
         status="preview",
         at=datetime.now(UTC),
-        counts=gone.told(),
+        counts=gone.nonzero_counts(),
         session_ids=tuple(gone.session_ids),
         page_ids=tuple(gone.page_ids),
         item_ids=tuple(gone.item_ids),
-        kept=gone.kept_items(),
+        kept=_kept_items([gone]),
         beginnings=beginnings,
         note=f"{_timeless([gone])}Nothing was changed.",
     )
 
 
-def _timeless(everything: Sequence[Gone]) -> str:
+def _timeless(everything: Sequence[DeletionResult]) -> str:
     count = sum(gone.timeless for gone in everything)
     return f"Sessions without a time are not meant, and stay: {count:,}. " if count else ""
 
 
-def _whole(told: Sequence[Erased]) -> Scan | None:
-    """One scan for all of them; they were looked for together."""
-    if not told:
-        return None
-    found = sorted({name for one in told for name in one.scan.found})
-    scans = [one.scan for one in told]
-    return Scan(
-        files=max(scan.files for scan in scans),
-        bytes=max(scan.bytes for scan in scans),
-        needles=sum(scan.needles for scan in scans),
-        found=tuple(found),
-        seconds=max(scan.seconds for scan in scans),
+def _kept_items(everything: Sequence[DeletionResult]) -> tuple[KeptItem, ...]:
+    """Without those that were deleted later in the same transaction."""
+    return tuple(
+        KeptItem(item_id, reason)
+        for gone in everything
+        for item_id, reason in gone.kept.items()
+        if item_id not in gone.item_ids
     )

@@ -1,4 +1,4 @@
-"""The file itself: whether SQLite and the schema find it whole, and who may read it."""
+"""Check the file: SQLite's integrity check, schema, readable rows, permissions."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import os
 import re
 import sqlite3
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
-from ...connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
-from ...errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
-from ...owner_only import FOLDER_MODE
-from ..btree import MAGIC, Pages
-from ..repairs import DERIVED
-from ..salvage import looks_like_ours
-from ..shapes import shapes
-from .finding import FIX, Finding, Look, Severity, many, some
+from ..connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
+from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
+from ..permissions import FOLDER_MODE, files_open_to_others
+from ..reading import opened
+from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
+from .repairs import DERIVED
+from .row_schema import row_schemas
 
-SALVAGE = "You: restore a backup, or save the rest with jitmem doctor --salvage NEW_FOLDER."
+_MAGIC = b"SQLite format 3\0"
 _JSON = {
     "session": ("metadata", "payload"),
     "item_version": ("pages",),
@@ -35,9 +35,9 @@ _TREE, _PAGE = re.compile(r"\bTree (\d+)"), re.compile(r"\b[Pp]age (\d+)")
 _NAMED = re.compile(r"\b(?:index|NULL value in|value in) (\w+)")
 
 
-def opened(folder: Path) -> Look:
-    """Without a chance to write. `MemoryNotFound`, `NotOurStore` for what is none of ours, `StoreIsNewer`, and
-    `StoreDamaged` for what was ours and cannot be opened."""
+def open_read_only(folder: Path) -> ReadOnlyTruth:
+    """`MemoryNotFound`, `NotOurStore` for a file that is not a memory, `StoreIsNewer`, and `StoreDamaged` for a memory
+    that cannot be opened."""
     path = folder / FILE_NAME
     if not folder.is_dir() or not path.exists():
         raise MemoryNotFound(f"There is no memory at {folder}: it has no {FILE_NAME}.")
@@ -49,25 +49,27 @@ def opened(folder: Path) -> Look:
     except OSError as error:
         raise JitmemError(f"{path} cannot be read ({error.strerror}); run this as the user who owns it.") from error
     ours = header[68:72] == APPLICATION_ID.to_bytes(4, "big")
-    if not (ours and header.startswith(MAGIC)):
-        if not looks_like_ours(path):
+    if not (ours and header.startswith(_MAGIC)):
+        from .salvage import has_our_rows
+
+        if not has_our_rows(path):
             raise NotOurStore(f"{path} has nothing of a memory in it; it was not touched. Choose another folder.")
         raise StoreDamaged(f"The header of {path} is damaged: SQLite does not know it, or not as a memory.")
     wal = path.with_name(path.name + "-wal")
-    mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"  # the latter makes no file beside it
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=60.0)
+    mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"  # immutable: no file is created beside it
+    db = opened(path, f"mode={mode}")
     db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         rows = db.execute("SELECT type, name, rootpage FROM sqlite_master").fetchall()
-    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter of the message in which SQLite names the damage
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter from SQLite's error message
         db.close()
         why = error if isinstance(error, sqlite3.Error) else "its schema is no text"
         raise StoreDamaged(f"{path} cannot be opened: {why}.") from error
     if version > SCHEMA_VERSION:
         db.close()
         raise StoreIsNewer(f"{path} was written by a newer jitmem (schema {version}, this one knows {SCHEMA_VERSION}).")
-    return Look(
+    return ReadOnlyTruth(
         folder,
         db,
         frozenset(name for kind, name, _ in rows if kind == "table"),
@@ -76,28 +78,25 @@ def opened(folder: Path) -> Look:
     )
 
 
-def integrity(look: Look) -> Iterator[Finding]:
-    """SQLite's own check, and that every row has the row it belongs to. Only tables count as lost: indexes are made
-    anew from them."""
-    said = [row[0] for row in look.rows("PRAGMA integrity_check")]
-    if said != ["ok"]:
-        struck = _struck(look, said)
-        only_indexes = "" not in struck and all(name in look.indexes for name in struck)
-        where = f" in {', '.join(sorted(filter(None, struck)))}" if struck - {""} else ""
+def integrity(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """SQLite's own check, then rows without their owner. Damage in indexes alone loses nothing: they are rebuilt."""
+    faults = look.column("PRAGMA integrity_check")
+    if faults != ["ok"]:
+        names = _damaged(look, faults)
+        only_indexes = names <= look.indexes
+        where = f" in {', '.join(sorted(filter(None, names)))}" if names - {""} else ""
         yield Finding(
             "damage",
             "file",
-            f"SQLite finds {many(len(said), 'fault')}{where}: {'; '.join(said[:2])}",
-            f"{FIX} builds the indexes anew." if only_indexes else SALVAGE,
-            len(said),
+            f"SQLite finds {many(len(faults), 'fault')}{where}: {'; '.join(faults[:2])}",
+            f"{FIX} rebuilds the indexes." if only_indexes else SALVAGE,
+            len(faults),
             fix="sqlite indexes" if only_indexes else None,
         )
-        if only_indexes:  # what follows is looked up in them
+        if only_indexes:  # the rest is read through them
             return
-    orphans: dict[str, int] = {}
-    for table, *_ in look.each("PRAGMA foreign_key_check"):
-        orphans[table] = orphans.get(table, 0) + 1
     derived = {table for table, *_ in DERIVED}
+    orphans = Counter(table for table, *_ in look.each("PRAGMA foreign_key_check"))
     for table, count in sorted(orphans.items()):
         yield Finding(
             "attention" if table in derived else "damage",
@@ -109,61 +108,39 @@ def integrity(look: Look) -> Iterator[Finding]:
         )
 
 
-def schema_version(look: Look) -> Iterator[Finding]:
-    """Older is no fault; a table that is missing is."""
-    version = look.rows("PRAGMA user_version")[0][0]
+def schema_version(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """An older version is only noted; a missing table is damage."""
+    version = look.column("PRAGMA user_version")[0]
     if version < SCHEMA_VERSION:
-        yield Finding(
-            "note",
-            "file",
-            f"It is of an older jitmem (schema {version}, now {SCHEMA_VERSION}).",
-            "Nobody has to: the next time it is opened to write, it is upgraded.",
-        )
-    elif missing := sorted(shapes().keys() - look.tables):
+        what = f"It is of an older jitmem (schema {version}, now {SCHEMA_VERSION})."
+        yield Finding("note", "file", what, "Nobody has to: the next time it is opened to write, it is upgraded.")
+    elif missing := sorted(row_schemas().keys() - look.tables):
         yield Finding("damage", "file", f"Tables are missing: {', '.join(missing)}.", SALVAGE, len(missing))
 
 
-def readable(look: Look) -> Iterator[Finding]:
-    """Every row: text that is text, JSON that is JSON, times that are times."""
-    for table, shape in shapes().items():
+def readable(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """In every row: text is UTF-8, JSON is JSON, times are times."""
+    for table, known in row_schemas().items():
         if table not in look.tables:
             continue
-        texts, wrong = [at for at, kind in enumerate(shape.types) if kind == "TEXT"], []
-        names = ", ".join(f'"{name}"' for name in shape.columns)
+        texts, wrong = [at for at, kind in enumerate(known.types) if kind == "TEXT"], []
+        names = ", ".join(f'"{name}"' for name in known.columns)
         for rowid, *row in look.each(f"SELECT rowid, {names} FROM {table} NOT INDEXED"):
-            if bad := [shape.columns[at] for at in texts if not _reads(table, shape.columns[at], row[at])]:
+            if bad := [known.columns[at] for at in texts if not _is_readable(table, known.columns[at], row[at])]:
                 wrong.append(f"{table} {rowid}: {', '.join(bad)}")
-        if wrong:
-            yield Finding(
-                "damage",
-                "file",
-                f"{many(len(wrong), 'row')} of table {table} cannot be read as written.",
-                SALVAGE,
-                len(wrong),
-                some(wrong),
-            )
+        yield from find("damage", "file", wrong, "row", f" of table {table} cannot be read as written.", SALVAGE)
 
 
-def permissions(look: Look) -> Iterator[Finding]:
-    """0600 in 0700. The folder may have been there before, so that it can be listed is only noted."""
+def permissions(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """0600 in 0700. A folder that others can list is only noted: it may have existed before."""
     if os.name != "posix":
         return
     mode = stat.S_IMODE(look.folder.stat().st_mode)
     if mode & ~FOLDER_MODE:
         what = f"The folder is open to others (mode {mode:04o}; it should be {FOLDER_MODE:04o})."
         yield _open("attention" if mode & 0o022 else "note", what, [look.folder])
-    if inside := list(open_to_others(look.folder)):
+    if inside := list(files_open_to_others(look.folder)):
         yield _open("attention", f"{many(len(inside), 'file')} in the folder open to others.", inside)
-
-
-def open_to_others(folder: Path) -> Iterator[Path]:
-    """Whatever lies in a folder and has a mode for group or others; links are not followed."""
-    for place, folders, files in os.walk(folder):
-        for name in sorted([*folders, *files]):
-            path = Path(place, name)
-            with suppress(FileNotFoundError):
-                if not path.is_symlink() and path.lstat().st_mode & 0o077:
-                    yield path
 
 
 def _open(severity: Severity, what: str, paths: list[Path]) -> Finding:
@@ -179,29 +156,30 @@ def _open(severity: Severity, what: str, paths: list[Path]) -> Finding:
     )
 
 
-def _struck(look: Look, said: list[str]) -> set[str]:
-    """The tables and indexes that the integrity check speaks of, "" where a fault is in neither.
+def _damaged(look: ReadOnlyTruth, faults: list[str]) -> set[str]:
+    """The tables and indexes that the integrity check names, "" for a fault in neither.
 
-    A page that is in no tree any more was an index's if it looks so; else it may hold the rows of a table, of which
-    SQLite then says only that an index has too many entries.
+    A page that no b-tree reaches any more belonged to an index if it looks like one of an index; else it may hold rows
+    of a table, of which SQLite then only says that an index has too many entries.
     """
-    with closing(Pages(look.folder / FILE_NAME)) as pages:
-        owner = {page: name for root, name in look.trees.items() if root for page in pages.tree(root)}
+    from .raw_file import RawFile
+
+    with closing(RawFile(look.folder / FILE_NAME)) as file:
+        owner = {page: name for root, name in look.trees.items() if root for page in file.tree(root)}
         names: set[str] = set()
-        for line in "\n".join(said).splitlines():
+        for line in "\n".join(faults).splitlines():
             if line.startswith("*** in database"):
                 continue
             found = [look.trees.get(int(root), "") for root in _TREE.findall(line)] + _NAMED.findall(line)
             found += [owner.get(int(page), "") for page in ([] if found else _PAGE.findall(line))]
             if "never used" in line:
-                found = [] if all(pages.of_an_index(int(page)) for page in _PAGE.findall(line)) else [""]
-                names |= set(found)
+                names |= set() if all(file.is_index(int(page)) for page in _PAGE.findall(line)) else {""}
             else:
                 names |= set(found) or {""}
     return {name.partition(".")[0] for name in names}
 
 
-def _reads(table: str, column: str, value: object) -> bool:
+def _is_readable(table: str, column: str, value: object) -> bool:
     if value is None:
         return True
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What comes out of the truth is what went in, or it is named as damaged: never a bare error, never quietly wrong."""
+"""Report rows of the truth that do not read back as they were written as `StoreDamaged`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
-from ..errors import JitmemError, StoreDamaged
+from .errors import JitmemError, StoreDamaged
 
 DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
 
 
 @contextmanager
 def read_back(what: str) -> Iterator[None]:
-    """Around the reading of a row, also as a decorator: what cannot be read as it was written is `StoreDamaged`.
+    """Around the reading of a row, also as a decorator: raise `StoreDamaged` if it cannot be decoded.
 
-    The error does not show the row: what is kept there belongs in no log.
+    The error does not show the row: its content belongs in no log.
     """
     try:
         yield
@@ -27,8 +27,8 @@ def read_back(what: str) -> Iterator[None]:
         ) from None
 
 
-def checked(page_id: str, text: str, digest: str) -> str:
-    """The text of a page, if it is the one that was filed."""
+def verify_text(page_id: str, text: str, digest: str) -> str:
+    """The text of a page, if its hash is that of the text that was filed; else `StoreDamaged`."""
     if sha256(text.encode()).hexdigest() != digest:
         raise StoreDamaged(f"The text of page {page_id} is not what was filed: the truth is damaged. {DOCTOR}")
     return text

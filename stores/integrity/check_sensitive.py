@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from .finding import Finding, Look, many, some
+from .findings import Finding, ReadOnlyTruth, many, some
 
 _AFTER = r"(?![A-Za-z0-9])"
 
@@ -102,7 +102,7 @@ def _counts(pattern: Pattern, match: re.Match[str], text: str) -> bool:
     return pattern.holds(match.group()) and not (pattern.alone and (before.isalnum() or before in ("_", "-")))
 
 
-def sensitive(look: Look) -> Iterator[Finding]:
+def sensitive(look: ReadOnlyTruth) -> Iterator[Finding]:
     """A finding a kind; it says where, and how often."""
     counts: dict[str, int] = {}
     places: dict[str, dict[str, None]] = {}

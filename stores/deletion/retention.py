@@ -1,4 +1,4 @@
-"""Rules of retention: how long what is of a kind is kept. What is older is hidden at once, and erased by a sweep."""
+"""Retention rules: how long pages and items of a kind are kept; older ones are hidden at once and erased by a sweep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from ..errors import BadInput
 from ..namespace import Namespace
-from .choose import KEPT
+from .selectors import RETENTION_KINDS
 
 Age = timedelta | str
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
@@ -23,18 +23,18 @@ class Retention:
         self._namespace = namespace
 
     def rules(self) -> dict[str, timedelta]:
-        """Those that there are, in the order of the kinds."""
+        """The rules that are set, in the order of the kinds."""
         with self._namespace.database.read() as db:
             rows = dict(
                 db.execute(
                     "SELECT kind, age_s FROM retention WHERE namespace = ?", (self._namespace.number(db),)
                 ).fetchall()
             )
-        return {kind: timedelta(seconds=rows[kind]) for kind in KEPT if kind in rows}
+        return {kind: timedelta(seconds=rows[kind]) for kind in RETENTION_KINDS if kind in rows}
 
     def set(self, ages: Mapping[str, Age | None]) -> None:
-        """Rules by kind; None takes a rule away, and what it hid and nobody has erased is seen again."""
-        seconds = {kind: None if age is None else seconds_of(age) for kind, age in ages.items()}
+        """Rules by kind; None removes a rule, and what it hid and no sweep has erased is visible again."""
+        seconds = {kind: None if age is None else parse_age_s(age) for kind, age in ages.items()}
         with self._namespace.database.write() as db:
             number = self._namespace.enter(db)
             before = dict(db.execute("SELECT kind, age_s FROM retention WHERE namespace = ?", (number,)).fetchall())
@@ -51,7 +51,7 @@ class Retention:
                 )
 
 
-def seconds_of(age: Age) -> float:
+def parse_age_s(age: Age) -> float:
     """`"90 days"`, `"36 hours"`, a timedelta; seconds, minutes, hours, days and weeks."""
     seconds = age.total_seconds() if isinstance(age, timedelta) else 0.0
     if isinstance(age, str) and (match := _AGE.fullmatch(age)):

@@ -1,7 +1,7 @@
-"""What can be put right without losing anything: all of it is derived from what is kept, and written anew.
+"""Repair what is derived from other rows.
 
-Each repair works inside a write transaction that is open, gives how many rows it changed, and changes none the second
-time. No repair touches the text of a page, or what an item says.
+Each repair runs inside an open write transaction, returns how many rows it changed, and is idempotent. No repair
+changes the text of a page or of an item.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ DERIVED = (  # table, its column, whose row, by which column; owners first
     ("entry_text", "entry", "entry", "n"),
     ("entry_embedding", "text", "entry_text", "n"),
 )
-"""What may lie there without its owner and be thrown away: it can be made again, or says nothing by itself."""
+"""Rows that are useless without their owner, or can be derived again: orphans are deleted."""
+VECTOR_TABLES = ("embedding", "item_embedding", "entry_embedding")
 
 
 def drop_orphans(db: sqlite3.Connection) -> int:
-    """Passages, stems, vectors and notes whose page, item or entry is gone."""
+    """Delete passages, stems, vectors and notes without a page, item or entry."""
     return sum(
         db.execute(
             f"DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM {owner} WHERE {owner}.{key} = {table}.{column})"
@@ -40,7 +41,7 @@ def drop_orphans(db: sqlite3.Connection) -> int:
 
 
 def complete_log(db: sqlite3.Connection) -> int:
-    """A row in the change log for each page without one: what it does not tell, no index reads."""
+    """Insert a change log row for each page without one: indexes only read pages in the log."""
     return db.execute(
         "INSERT INTO change (namespace, kind, ref, op, cause, at)"
         " SELECT namespace, 'page', seq, 'put', 'doctor', ? FROM page"
@@ -53,7 +54,7 @@ def complete_log(db: sqlite3.Connection) -> int:
 
 
 def wrong_sketches(db: sqlite3.Connection) -> Iterator[tuple[int, str, str | None, bool]]:
-    """`(item, id, the sketch that would be right, whether another live item has it)` of items that have another."""
+    """`(item, id, right sketch, whether another live item has it)` of items with a wrong sketch."""
     for seq, item_id, namespace, kind, kept, content, time in db.execute(
         "SELECT seq, id, namespace, kind, sketch, content, time FROM item JOIN item_version"
         " ON item_version.item = item.seq AND item_version.version = item.version ORDER BY seq"
@@ -69,14 +70,14 @@ def wrong_sketches(db: sqlite3.Connection) -> Iterator[tuple[int, str, str | Non
 
 
 def write_sketches(db: sqlite3.Connection) -> int:
-    """The sketch of each item from what it says; two that say the same are left for a person."""
+    """Write the sketch of each item; of two with the same content a person decides."""
     wrong = [(right, seq) for seq, _, right, taken in wrong_sketches(db) if not taken]
     db.executemany("UPDATE item SET sketch = ? WHERE seq = ?", wrong)
     return len(wrong)
 
 
 def newest_versions(db: sqlite3.Connection) -> int:
-    """The number of its newest version for each item that has another."""
+    """Write the number of the newest version into each item that has another."""
     return db.execute(
         "UPDATE item SET version = newest FROM (SELECT item, max(version) AS newest FROM item_version GROUP BY item)"
         " WHERE item = item.seq AND newest != item.version"
@@ -87,7 +88,7 @@ def newest_versions(db: sqlite3.Connection) -> int:
 
 
 def wrong_stems(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
-    """`(table, number, the stems that would be right)` of passages, versions and texts of entries."""
+    """`(table, number, right stems)` of passages, item versions and texts of entries with wrong stems."""
     for page, text in db.execute("SELECT seq, text FROM page ORDER BY seq"):
         for seq, start, end, kept in db.execute(
             'SELECT seq, start, "end", stems FROM passage WHERE page = ?', (page,)
@@ -103,7 +104,7 @@ def wrong_stems(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
 
 
 def write_stems(db: sqlite3.Connection) -> int:
-    """Stems as this version's analyzer makes them."""
+    """Write the stems of this version's analyzer."""
     wrong = list(wrong_stems(db))
     for table, number, right in wrong:
         key = "seq" if table == "passage" else "n"
@@ -119,9 +120,9 @@ def write_stems(db: sqlite3.Connection) -> int:
 
 
 def models(db: sqlite3.Connection) -> dict[str, int]:
-    """Each embedding model whose vectors are on file, with the generation that counts."""
+    """Each embedding model with stored vectors, and its current generation."""
     found: dict[str, int] = {}
-    for table in ("embedding", "item_embedding", "entry_embedding"):
+    for table in VECTOR_TABLES:
         for (label,) in db.execute(f"SELECT DISTINCT model FROM {table}"):
             found.setdefault(label.rpartition(" #")[0] if is_generation(label) else label, 0)
     for name, n in db.execute("SELECT name, n FROM mark WHERE name LIKE 'generation:%'"):
@@ -130,18 +131,18 @@ def models(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def is_generation(label: str) -> bool:
-    """Whether vectors are filed under a model and a generation, such as `OpenAIEmbeddings:small #1731000000`."""
+    """Whether a label has a generation, such as `OpenAIEmbeddings:small #1731000000`."""
     return label.rpartition(" #")[2].isdigit() and " #" in label
 
 
 def label(model: str, generation: int) -> str:
-    """What the vectors of a generation are filed under."""
+    """The label under which the vectors of a generation are stored."""
     return f"{model} #{generation}" if generation else model
 
 
 def bad_vectors(db: sqlite3.Connection, table: str, of: str) -> list[int]:
-    """The row numbers of vectors that cannot be right: another dimension than most, not finite, or of another
-    length where the others have length 1."""
+    """The row numbers of vectors that cannot be right: of another dimension than most, not finite, or of another
+    length while the others have length 1."""
     rows = db.execute(f"SELECT rowid, vector FROM {table} WHERE model = ? ORDER BY rowid", (of,)).fetchall()
     if not rows:
         return []
@@ -160,32 +161,32 @@ def bad_vectors(db: sqlite3.Connection, table: str, of: str) -> list[int]:
 
 
 def former_vectors(db: sqlite3.Connection) -> list[tuple[str, str]]:
-    """`(table, label)` of generations that are over."""
+    """`(table, label)` of generations that are not current."""
     current = {label(model, generation) for model, generation in models(db).items()}
     return [
         (table, name)
-        for table in ("embedding", "item_embedding", "entry_embedding")
+        for table in VECTOR_TABLES
         for (name,) in db.execute(f"SELECT DISTINCT model FROM {table}")
         if name not in current
     ]
 
 
 def drop_vectors(db: sqlite3.Connection) -> int:
-    """Vectors that cannot be right, and those of former generations; then every mark that is ahead of the vectors is
-    put back, so that what is missing is embedded anew."""
+    """Delete wrong vectors and those of former generations; then lower the marks, so that what is missing is embedded
+    again."""
     dropped = sum(
         db.execute(f"DELETE FROM {table} WHERE model = ?", (name,)).rowcount for table, name in former_vectors(db)
     )
     for model, generation in models(db).items():
         name = label(model, generation)
-        for table in ("embedding", "item_embedding", "entry_embedding"):
+        for table in VECTOR_TABLES:
             bad = bad_vectors(db, table, name)
             db.executemany(f"DELETE FROM {table} WHERE rowid = ?", [(n,) for n in bad])
             dropped += len(bad)
     return dropped + lower_marks(db)
 
 
-_GAP = {  # the first page, or version that stands, without a vector, up to a number
+_GAP = {  # the first page, or current version, without a vector, up to a number
     "passages": "SELECT min(page.seq), count(DISTINCT page.seq) FROM page JOIN passage ON passage.page = page.seq"
     " WHERE page.namespace = ? AND page.seq <= ?"
     " AND NOT EXISTS (SELECT 1 FROM embedding WHERE model = ? AND passage = passage.seq)",
@@ -197,13 +198,13 @@ _LAST = {"passages": "page", "items": "change"}  # the table whose numbers a mar
 
 
 def marks_ahead(db: sqlite3.Connection) -> Iterator[tuple[str, int, int]]:
-    """`(mark, how far it may go at most, how many pages or versions lack vectors before it)` of each that goes further
-    than the vectors, or than any number that was ever given out."""
+    """`(mark, highest right value, pages or versions before it that lack vectors)` of each mark that is higher than
+    the vectors, or than any number that was ever used."""
     given = dict(db.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
     for model, generation in models(db).items():
         for subject in (PASSAGES, ITEMS):
             for (space,) in db.execute("SELECT id FROM namespace ORDER BY id").fetchall():
-                mark = progress(subject, space, label(model, generation))
+                mark = progress_mark(subject, space, label(model, generation))
                 found = db.execute("SELECT n FROM mark WHERE name = ?", (mark,)).fetchone()
                 if found is None:
                     continue
@@ -218,12 +219,12 @@ def marks_ahead(db: sqlite3.Connection) -> Iterator[tuple[str, int, int]]:
 
 
 def lower_marks(db: sqlite3.Connection) -> int:
-    """Put back each mark that is ahead: what lies after it is read, or embedded, again."""
+    """Lower each mark that is ahead: what comes after it is read, or embedded, again."""
     ahead = list(marks_ahead(db))
     db.executemany("UPDATE mark SET n = ? WHERE name = ?", [(reached, mark) for mark, reached, _ in ahead])
     return len(ahead)
 
 
-def progress(subject: Subject, namespace: int, of: str) -> str:
-    """The mark that says how far a namespace is embedded."""
+def progress_mark(subject: Subject, namespace: int, of: str) -> str:
+    """The name of the mark that says how far a namespace is embedded."""
     return f"{subject.progress}:{namespace}:{of}"

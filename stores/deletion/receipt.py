@@ -1,0 +1,48 @@
+"""The receipt of a deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+OUT_OF_REACH = (
+    "Out of reach: checkpoints of LangGraph, backups, exports and other copies, other files in the folder, logs,"
+    " snapshots of the file system, blocks that a disk has set aside, and what other processes hold in memory until"
+    " their next search."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptItem:
+    """A memory item that has other sources too: a person should check whether it repeats what was forgotten."""
+
+    item_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What was forgotten, and whether its bytes are erased.
+
+    `status`: "erased" (the rows are deleted, the truth is rewritten and its log truncated, and the vector index that
+    held the vectors is removed, to be rebuilt), "pending" (the rows are deleted and nobody can read them here any more,
+    but bytes may be left: `reasons` say why, and `sweep()` tries again), or "preview" (nothing was changed). `counts`
+    are by kind of row: sessions, pages, passages, vectors, items, versions, proposals, entries, shares, rules,
+    namespaces. `kept` are items that have other source pages too. `beginnings` of what would be deleted, by id, are in
+    a preview only. `removed` are copies of the truth, left by an upgrade, that were removed as a whole.
+    """
+
+    status: Literal["erased", "pending", "preview"]
+    at: datetime
+    number: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    session_ids: tuple[str, ...] = ()
+    page_ids: tuple[str, ...] = ()
+    item_ids: tuple[str, ...] = ()
+    kept: tuple[KeptItem, ...] = ()
+    beginnings: Mapping[str, str] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    note: str = OUT_OF_REACH

@@ -1,1 +1,0 @@
-"""Forget for good: what goes, and that its bytes are gone."""

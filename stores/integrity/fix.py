@@ -1,0 +1,131 @@
+"""Apply repairs to a memory: permissions, SQLite's indexes, the rows in one transaction, Chroma's folder."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from filelock import FileLock, Timeout
+
+from ..chroma_folder import FOLDER, ChromaFolder
+from ..connection import Database
+from ..embeddings import SUBJECTS, EmbeddingStore
+from ..errors import StoreDamaged
+from ..permissions import FOLDER_MODE, files_open_to_others, restrict_permissions
+from .repairs import (
+    Repair,
+    complete_log,
+    drop_orphans,
+    drop_vectors,
+    models,
+    newest_versions,
+    write_sketches,
+    write_stems,
+)
+
+_ROW_REPAIRS: dict[str, tuple[Repair, str]] = {  # each may need those before it
+    "orphans": (drop_orphans, "Removed {} rows that belonged to nothing."),
+    "change log": (complete_log, "Added {} pages to the change log."),
+    "newest versions": (newest_versions, "Corrected the number of the newest version of {} items."),
+    "sketches": (write_sketches, "Rewrote {} sketches."),
+    "stems": (write_stems, "Rewrote the stems of {} rows."),
+    "vectors": (drop_vectors, "Removed vectors and lowered marks, {} in all; what is missing is embedded again."),
+}
+
+
+def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
+    """Apply repairs by name (`Finding.fix`); returns a sentence for each that changed something."""
+    done = []
+    if "permissions" in wanted:
+        done += _restrict(folder)
+    if set(wanted) == {"permissions"}:
+        return done
+    with closing(Database(folder, create=False)) as database:
+        if "sqlite indexes" in wanted:
+            done.append(_rebuild_indexes(database))
+        with database.write() as db:
+            for name, (repair, sentence) in _ROW_REPAIRS.items():
+                if name in wanted and (count := repair(db)):
+                    done.append(sentence.format(f"{count:,}"))
+        if "chroma" in wanted:
+            done += _rebuild_chroma(database, folder)
+    return done
+
+
+@contextmanager
+def try_lock(folder: Path) -> Iterator[bool]:
+    """Whether Chroma's folder could be locked for this block."""
+    path = folder / f".{FOLDER}.lock"
+    lock = FileLock(path, mode=0o600, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _restrict(folder: Path) -> list[str]:
+    before = list(files_open_to_others(folder))
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    folder.chmod(mode & FOLDER_MODE)
+    restrict_permissions(folder)
+    closed = len(before) - len(list(files_open_to_others(folder))) + bool(mode & ~FOLDER_MODE)
+    return [f"Removed the permissions of others on {closed} files or folders."] if closed else []
+
+
+def _rebuild_indexes(database: Database) -> str:
+    """From the tables."""
+    try:
+        with database.write() as db:
+            db.execute("REINDEX")
+            if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+                raise StoreDamaged(f"{database.path} is damaged in more than its indexes.")
+    except StoreDamaged:  # SQLite cannot always drop an index that is damaged
+        _replace_by_copy(database)
+    return "Rebuilt SQLite's indexes from the tables."
+
+
+def _replace_by_copy(database: Database) -> None:
+    """Copy the tables into a new file, whose content then replaces this one in one transaction."""
+    with TemporaryDirectory(dir=database.path.parent, prefix=".mending-") as temporary, database.read() as db:
+        copy = Path(temporary, "copy.sqlite3")
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        before = _counts(db, tables)
+        db.execute("VACUUM INTO ?", (str(copy),))
+        with closing(sqlite3.connect(copy)) as rebuilt:
+            if rebuilt.execute("PRAGMA integrity_check").fetchall() != [("ok",)] or _counts(rebuilt, tables) != before:
+                raise StoreDamaged(f"{database.path} is damaged in more than its indexes; jitmem doctor --salvage.")
+            rebuilt.backup(db)
+
+
+def _counts(db: sqlite3.Connection, tables: Collection[str]) -> list[int]:
+    """Rows of each table, counted without its indexes."""
+    return [db.execute(f"SELECT count(*) FROM {table} NOT INDEXED").fetchone()[0] for table in tables]
+
+
+def _rebuild_chroma(database: Database, folder: Path) -> list[str]:
+    """From the stored vectors; not while another process has the folder open."""
+    with try_lock(folder) as locked:
+        if not locked:
+            return []
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    with database.read() as db:
+        named = list(models(db))
+    made = ChromaFolder(folder)
+    try:
+        for model in named:
+            for subject in SUBJECTS:
+                if vectors := made.vectors(EmbeddingStore(database, model, subject)):
+                    vectors.catch_up()
+    finally:
+        made.close()
+    return ["Rebuilt Chroma's folder from the stored vectors."]

@@ -1,1 +1,0 @@
-"""What `jitmem doctor` looks for, a family a file; nothing here writes."""
