@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from following import following, says
 from langchain_core.messages import AIMessage, BaseMessage
+from model_server import ModelServer
 from typer.testing import CliRunner, Result
 
 from jitmem.cli.app import app
@@ -29,7 +30,7 @@ from jitmem.learn.rollouts.making import Making
 from jitmem.learn.toy import toy
 from jitmem.stores.errors import BadInput, ModelUnavailable
 from jitmem.stores.records import Session
-from jitmem.testing import ModelServer, ScriptedModel
+from jitmem.testing import ScriptedModel
 from jitmem.testing.asked import renamed
 
 SMALL = {"sessions": 2, "facts": 4, "people": 1}

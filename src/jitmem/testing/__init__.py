@@ -1,4 +1,4 @@
-"""Stand-ins for models, to test agents without a key: scripted, recorded and replayed, or behind a server that fails."""
+"""Stand-ins for models, to test agents without a key: scripted, or recorded and replayed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ if TYPE_CHECKING:
     from .recording import NotRecorded, RecordingError
     from .replayed import ReplayedModel
     from .scripted import ScriptedModel, ScriptEnded
-    from .server import FAULTS, ModelServer
 
 __all__ = [
-    "FAULTS",
-    "ModelServer",
     "NotRecorded",
     "RecordingEmbeddings",
     "RecordingError",
@@ -27,7 +24,6 @@ __all__ = [
 ]
 
 _HOME = {
-    **dict.fromkeys(("FAULTS", "ModelServer"), "server"),
     **dict.fromkeys(("NotRecorded", "RecordingError"), "recording"),
     "RecordingModel": "recorded",
     "ReplayedModel": "replayed",
