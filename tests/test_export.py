@@ -265,7 +265,7 @@ def test_ten_conflicts_are_named_and_the_others_counted(memory: Memory, other: M
 
 def test_ids_of_another_namespace_of_the_folder_are_in_conflict(filled: Memory) -> None:
     refused = conflicts(filled.of("copy"), exported(filled))
-    assert f"page {filled.pages()[0].id!r} is in the namespace default of this folder" in refused
+    assert f"page {filled.pages()[0].id!r} is the id of another record in this folder" in refused
     assert "into a memory in another folder (--memory)" in refused
     assert filled.of("copy").pages() == []
 

@@ -41,10 +41,9 @@ _MATCH = (
     "DELETE FROM staged.entry WHERE space = :space AND expires_at <= :now",
     f"UPDATE staged.entry AS theirs SET fresh = NOT EXISTS (SELECT 1 FROM {_OUR_ENTRY} AND {_LIVE}) WHERE space = :space",
 )
-_TAKEN = (
-    "SELECT theirs.n, '{type}', theirs.id, 'is in the namespace ' || namespace.name || ' of this folder'"
-    " FROM staged.{type} AS theirs JOIN main.{table} AS ours ON ours.id = theirs.id"
-    " JOIN main.namespace ON namespace.id = ours.namespace WHERE theirs.space = :space AND {condition}"
+_TAKEN = (  # by whom is not said: it may be a namespace that the importer must not know of
+    "SELECT theirs.n, '{type}', theirs.id, 'is the id of another record in this folder' FROM staged.{type} AS theirs"
+    " JOIN main.{table} AS ours ON ours.id = theirs.id WHERE theirs.space = :space AND {condition}"
 )
 _FRESH = "(SELECT fresh FROM staged.session WHERE n = theirs.session)"
 _VERSION = "SELECT version, content, time, cause, at FROM"
@@ -82,99 +81,52 @@ _CONFLICTS = " UNION ALL ".join(
     )
 )
 _CHANGE = "INSERT INTO main.change (namespace, kind, ref, op, cause, at)"
-# In order; of a statement with a type the rows are counted.
 _ADD = (
-    (
-        "session",
-        "INSERT INTO main.session (namespace, id, content, time, metadata, payload, accepted_at, filed_at)"
-        " SELECT :target, id, content, time, metadata, payload, accepted_at, filed_at FROM staged.session AS theirs"
-        " WHERE space = :space AND NOT EXISTS"
-        "  (SELECT 1 FROM main.session AS ours WHERE ours.namespace = :target AND ours.id = theirs.id) ORDER BY n",
-    ),
-    (
-        "",
-        "UPDATE staged.session AS theirs SET target = ours.n FROM main.session AS ours"
-        " WHERE space = :space AND ours.namespace = :target AND ours.id = theirs.id",
-    ),
-    (  # it waits here and was filed there
-        "",
-        "UPDATE main.session AS ours SET filed_at = theirs.filed_at, payload = NULL FROM staged.session AS theirs"
-        " WHERE theirs.space = :space AND theirs.target = ours.n AND theirs.fresh AND ours.filed_at IS NULL",
-    ),
-    (
-        "page",
-        "INSERT INTO main.page"
-        " (id, namespace, session, part, parts, text, sha256, header, memo, title, time_key, analyzer)"
-        " SELECT theirs.id, :target, whole.target, part, parts, text, sha256, header, memo, title, time_key, :analyzer"
-        " FROM staged.page AS theirs JOIN staged.session AS whole ON whole.n = theirs.session"
-        " WHERE theirs.space = :space AND whole.fresh ORDER BY theirs.n",
-    ),
-    (
-        "",
-        "UPDATE staged.page AS theirs SET target = ours.seq FROM main.page AS ours"
-        " WHERE space = :space AND ours.id = theirs.id",
-    ),
-    (
-        "",
-        'INSERT INTO main.passage (page, start, "end", speaker, stems) SELECT theirs.target, start, "end", speaker, stems'
-        " FROM staged.page AS theirs CROSS JOIN staged.passage AS passage ON passage.page = theirs.n"
-        f" WHERE space = :space AND {_FRESH} ORDER BY theirs.n, passage.rowid",
-    ),
-    (
-        "",
-        f"{_CHANGE} SELECT :target, 'page', target, 'put', cause, at FROM staged.page AS theirs"
-        f" WHERE space = :space AND {_FRESH} ORDER BY n",
-    ),
-    (
-        "",
-        "INSERT INTO main.uncurated (page) SELECT target FROM staged.page AS theirs"
-        f" WHERE space = :space AND uncurated AND {_FRESH}",
-    ),
-    (
-        "item",
-        "INSERT INTO main.item (id, namespace, kind, sketch, version) SELECT id, :target, kind, NULL, 0 FROM staged.item"
-        " WHERE space = :space AND target IS NULL ORDER BY n",
-    ),
-    (
-        "",
-        "UPDATE staged.item AS theirs SET target = ours.seq FROM main.item AS ours"
-        " WHERE space = :space AND ours.id = theirs.id",
-    ),
-    (
-        "proposal",
-        "INSERT INTO main.proposal (namespace, edit, cause, reason, at, decision, decided_at)"
-        " SELECT :target, edit, cause, reason, at, decision, decided_at FROM staged.proposal WHERE space = :space AND"
-        " (at, reason, edit) NOT IN (SELECT at, reason, edit FROM main.proposal WHERE namespace = :target) ORDER BY n",
-    ),
-    (
-        "",
-        "INSERT INTO main.entry_path (namespace, labels) SELECT :target, labels FROM staged.entry WHERE space = :space"
-        " ORDER BY n ON CONFLICT DO NOTHING",
-    ),
-    (  # expired here, and not yet removed
-        "",
-        "DELETE FROM main.entry WHERE n IN (SELECT ours.n FROM staged.entry AS theirs,"
-        f" {_OUR_ENTRY} AND theirs.space = :space AND theirs.fresh)",
-    ),
-    (
-        "entry",
-        "INSERT INTO main.entry (path, key, value, created_at, updated_at, ttl, expires_at)"
-        " SELECT path.n, key, value, created_at, updated_at, ttl, expires_at FROM staged.entry AS theirs"
-        " JOIN main.entry_path AS path ON path.namespace = :target AND path.labels = theirs.labels"
-        " WHERE space = :space AND fresh ORDER BY theirs.n",
-    ),
-    ("", f"UPDATE staged.entry AS theirs SET target = (SELECT ours.n FROM {_OUR_ENTRY}) WHERE space = :space"),
-    (
-        "",
-        "INSERT INTO main.entry_text (entry, text, stems, analyzer) SELECT theirs.target, text, stems, :analyzer"
-        " FROM staged.entry AS theirs CROSS JOIN staged.entry_text AS texts ON texts.entry = theirs.n"
-        " WHERE space = :space AND fresh ORDER BY theirs.n, texts.rowid",
-    ),
-    (
-        "",
-        f"{_CHANGE} SELECT :target, 'entry', target, 'put', :cause, :at FROM staged.entry"
-        " WHERE space = :space AND fresh ORDER BY n",
-    ),
+    "INSERT INTO main.session (namespace, id, content, time, metadata, payload, accepted_at, filed_at)"
+    " SELECT :target, id, content, time, metadata, payload, accepted_at, filed_at FROM staged.session AS theirs"
+    " WHERE space = :space AND NOT EXISTS"
+    "  (SELECT 1 FROM main.session AS ours WHERE ours.namespace = :target AND ours.id = theirs.id) ORDER BY n",
+    "UPDATE staged.session AS theirs SET target = ours.n FROM main.session AS ours"
+    " WHERE space = :space AND ours.namespace = :target AND ours.id = theirs.id",
+    # it waits here and was filed there
+    "UPDATE main.session AS ours SET filed_at = theirs.filed_at, payload = NULL FROM staged.session AS theirs"
+    " WHERE theirs.space = :space AND theirs.target = ours.n AND theirs.fresh AND ours.filed_at IS NULL",
+    "INSERT INTO main.page"
+    " (id, namespace, session, part, parts, text, sha256, header, memo, title, time_key, analyzer)"
+    " SELECT theirs.id, :target, whole.target, part, parts, text, sha256, header, memo, title, time_key, :analyzer"
+    " FROM staged.page AS theirs JOIN staged.session AS whole ON whole.n = theirs.session"
+    " WHERE theirs.space = :space AND whole.fresh ORDER BY theirs.n",
+    "UPDATE staged.page AS theirs SET target = ours.seq FROM main.page AS ours"
+    " WHERE space = :space AND ours.id = theirs.id",
+    'INSERT INTO main.passage (page, start, "end", speaker, stems) SELECT theirs.target, start, "end", speaker, stems'
+    " FROM staged.page AS theirs CROSS JOIN staged.passage AS passage ON passage.page = theirs.n"
+    f" WHERE space = :space AND {_FRESH} ORDER BY theirs.n, passage.rowid",
+    f"{_CHANGE} SELECT :target, 'page', target, 'put', cause, at FROM staged.page AS theirs"
+    f" WHERE space = :space AND {_FRESH} ORDER BY n",
+    "INSERT INTO main.uncurated (page) SELECT target FROM staged.page AS theirs"
+    f" WHERE space = :space AND uncurated AND {_FRESH}",
+    "INSERT INTO main.item (id, namespace, kind, sketch, version) SELECT id, :target, kind, NULL, 0 FROM staged.item"
+    " WHERE space = :space AND target IS NULL ORDER BY n",
+    "UPDATE staged.item AS theirs SET target = ours.seq FROM main.item AS ours"
+    " WHERE space = :space AND ours.id = theirs.id",
+    "INSERT INTO main.proposal (namespace, edit, cause, reason, at, decision, decided_at)"
+    " SELECT :target, edit, cause, reason, at, decision, decided_at FROM staged.proposal WHERE space = :space AND"
+    " (at, reason, edit) NOT IN (SELECT at, reason, edit FROM main.proposal WHERE namespace = :target) ORDER BY n",
+    "INSERT INTO main.entry_path (namespace, labels) SELECT :target, labels FROM staged.entry WHERE space = :space"
+    " ORDER BY n ON CONFLICT DO NOTHING",
+    # expired here, and not yet removed
+    "DELETE FROM main.entry WHERE n IN (SELECT ours.n FROM staged.entry AS theirs,"
+    f" {_OUR_ENTRY} AND theirs.space = :space AND theirs.fresh)",
+    "INSERT INTO main.entry (path, key, value, created_at, updated_at, ttl, expires_at)"
+    " SELECT path.n, key, value, created_at, updated_at, ttl, expires_at FROM staged.entry AS theirs"
+    " JOIN main.entry_path AS path ON path.namespace = :target AND path.labels = theirs.labels"
+    " WHERE space = :space AND fresh ORDER BY theirs.n",
+    f"UPDATE staged.entry AS theirs SET target = (SELECT ours.n FROM {_OUR_ENTRY}) WHERE space = :space",
+    "INSERT INTO main.entry_text (entry, text, stems, analyzer) SELECT theirs.target, text, stems, :analyzer"
+    " FROM staged.entry AS theirs CROSS JOIN staged.entry_text AS texts ON texts.entry = theirs.n"
+    " WHERE space = :space AND fresh ORDER BY theirs.n, texts.rowid",
+    f"{_CHANGE} SELECT :target, 'entry', target, 'put', :cause, :at FROM staged.entry"
+    " WHERE space = :space AND fresh ORDER BY n",
 )
 _NEWEST = (  # first without sketches, since two items may have exchanged theirs
     "UPDATE main.item SET sketch = NULL"
@@ -182,6 +134,7 @@ _NEWEST = (  # first without sketches, since two items may have exchanged theirs
     "UPDATE main.item AS ours SET sketch = theirs.sketch, version = theirs.newest FROM staged.item AS theirs"
     " WHERE theirs.space = :space AND theirs.target = ours.seq AND theirs.newest > theirs.known",
 )
+_COUNTED = ("session", "page", "item", "proposal", "entry")
 _RULES = {"share": ("reader", "share"), "retention": ("kind, age_s", "retain")}
 
 
@@ -243,10 +196,10 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str) -> ImportRe
             "SELECT 1 FROM change WHERE namespace = :target UNION ALL SELECT 1 FROM session WHERE namespace = :target"
         )
         empty = not _one(db, used, values)
-        for type, statement in _ADD:
-            added = db.execute(statement, values).rowcount
-            if type:
-                report.add(type, added, _staged(db, type, values) - added)
+        for statement in _ADD:
+            rows, table = db.execute(statement, values).rowcount, statement.split()[2].removeprefix("main.")
+            if statement.startswith("INSERT") and table in _COUNTED:
+                report.add(table, rows, _staged(db, table, values) - rows)
         _add_versions(db, values, report)
         for type in _RULES:
             _add_rules(db, type, values, empty, report)
