@@ -6,6 +6,7 @@ A real HTTP server misbehaves on request. A transient fault is met once; a lasti
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,7 +20,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from jitmem import JitmemError, Memory, Session
-from jitmem.testing import FAULTS, ModelServer
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from model_server import FAULTS, ModelServer  # it lies beside the tests
 
 TIMEOUT_S = 2.0
 SLACK_S = 1.0  # of this machine, on top of the timeout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,7 +19,10 @@ from rich.table import Table
 from jitmem.learn.rollouts import ROLLOUTS, Making, read, record
 from jitmem.learn.toy import toy
 from jitmem.testing import ScriptedModel
-from jitmem.testing.server_replies import CHAT, Asked, Thinker
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from model_server import CHAT, ModelRequest, StepAnswers  # it lies beside the tests
 
 _ROLES = {"human": "user", "ai": "assistant"}
 _A_RUN = 40  # steps: four sessions, each with a memo and edits, and eight questions of four steps
@@ -38,8 +42,8 @@ def main(
         model.seen.clear()  # what the stand-in keeps for tests is not what is measured
         model.bound_tools.clear()
         told = [{"role": _ROLES.get(one.type, one.type), "content": one.text} for one in messages]
-        asked = Asked(CHAT, {"messages": told})
-        return json.dumps(Thinker().think(asked, 1, heard=True) or {"calls": []})
+        asked = ModelRequest(CHAT, {"messages": told})
+        return json.dumps(StepAnswers().think(asked, 1, heard=True) or {"calls": []})
 
     tasks = toy(max(1, steps // (_A_RUN * _N)))
     model = ScriptedModel(lines=says)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,10 @@ from rich.progress import Progress
 from jitmem import Memory, Usage
 from jitmem.evals.datasets import recognised
 from jitmem.models import chat_model
-from jitmem.testing import ModelServer
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from model_server import ModelServer  # it lies beside the tests
 
 STOPS = (100, 1000)
 QUESTIONS = 20

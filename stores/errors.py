@@ -21,6 +21,10 @@ class SessionConflict(BadInput):
     """A session id that is already filed came with other content; the filed one was kept."""
 
 
+class ImportConflict(BadInput):
+    """A file to import has other content under ids that are here; nothing was imported."""
+
+
 class UnknownRecord(JitmemError, LookupError):
     """An id that this namespace does not hold."""
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
+from model_server import CHAT, ModelRequest, StepAnswers
 
 from jitmem.testing import ScriptedModel
-from jitmem.testing.server_replies import CHAT, Asked, Thinker
 
 _ROLES = {"human": "user", "ai": "assistant"}
 _TURN = re.compile(r"^(?:- )?(?:\([^)]*\) )?(\w+): (.*)$", re.M)
@@ -36,11 +36,13 @@ def following() -> ScriptedModel:
 
 def says(messages: Sequence[BaseMessage]) -> Any:
     """The reply to any step of ours; it depends on nothing but the messages."""
-    asked = Asked(CHAT, {"messages": [{"role": _ROLES.get(m.type, m.type), "content": m.text} for m in messages]})
+    asked = ModelRequest(
+        CHAT, {"messages": [{"role": _ROLES.get(m.type, m.type), "content": m.text} for m in messages]}
+    )
     prompt = asked.said_by("user")
     if "You keep the memories" in messages[0].text:
         return AIMessage("", tool_calls=[{**call, "id": f"c{at}"} for at, call in enumerate(edits(prompt))])
-    thought = Thinker().think(asked, 1, heard=True) or {}
+    thought = StepAnswers().think(asked, 1, heard=True) or {}
     if asked.step == "answer":
         thought |= {"answer": answer(prompt) or ""}
     return json.dumps(thought)  # as text: a call would have an id, which is another one each time

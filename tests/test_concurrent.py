@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from model_server import ModelServer
 from torture import crowd, plan
 from torture.index_check import check_indexes
 from torture.ledger import Ledger
 from torture.truth_check import check_truth
 
 from jitmem import Memory
-from jitmem.testing import ModelServer
 
 TESTS = Path(__file__).parent
 THREADS = 64

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
+from model_server import ModelServer
 
 from jitmem import Memory, ModelUnavailable, Session
 from jitmem.stores.recalled import mark
-from jitmem.testing import ModelServer, ScriptedModel
+from jitmem.testing import ScriptedModel
 
 MEMO = {"memo": "Ana moved."}
 NEWS = Session(

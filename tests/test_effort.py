@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from model_server import ModelServer
 
 from jitmem import BadInput, Budget, Memory, Research, Session, Usage
-from jitmem.testing import ModelServer, ScriptedModel
+from jitmem.testing import ScriptedModel
 
 QUESTION = "Where does Ana work now?"
 NEWS = Session(

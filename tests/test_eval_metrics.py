@@ -30,8 +30,7 @@ from jitmem.evals.metrics import (
 )
 from jitmem.evals.metrics.judge import prompt, rubric
 from jitmem.evals.metrics.text import normalise, words
-from jitmem.testing import ScriptedModel
-from jitmem.testing.scripted import ScriptEnded
+from jitmem.testing import ScriptedModel, ScriptEnded
 
 
 @pytest.mark.parametrize(

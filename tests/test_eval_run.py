@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 from langchain_core.messages import BaseMessage
+from model_server import ModelServer
 from typer.testing import CliRunner
 
 from jitmem.cli.app import app
@@ -29,7 +30,7 @@ from jitmem.evals.systems.answer import fitting
 from jitmem.evals.systems.stand_ins import perfect_reader
 from jitmem.evals.tables import mean
 from jitmem.stores.errors import BadInput, ModelRefused, ModelUnavailable
-from jitmem.testing import ModelServer, ScriptedModel
+from jitmem.testing import ScriptedModel
 
 Child = Popen[str]
 
@@ -40,7 +41,7 @@ from pathlib import Path
 from jitmem.evals.run import Plan, run
 from jitmem.evals.systems import Models
 from jitmem.evals.systems.stand_ins import perfect_reader
-from jitmem.testing import ModelServer, ScriptedModel
+from jitmem.testing import ScriptedModel
 sys.path.insert(0, sys.argv[2])
 from test_eval_run import SETUPS, made
 data = made(12)

@@ -23,13 +23,15 @@ from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 from typer.testing import CliRunner
 
-from jitmem import BadInput, JitmemError, Memory, Session, StoreFull
+from jitmem import BadInput, ImportConflict, JitmemError, Memory, Session, StoreFull
 from jitmem.cli.app import app
-from jitmem.moving import form, reading, staging
-from jitmem.moving.moved import Imported
 from jitmem.stores.connection import FILE_NAME
 from jitmem.stores.hashing import HashedEmbeddings
 from jitmem.stores.journal import PageDraft, PassageDraft
+from jitmem.transfer import export_schema
+from jitmem.transfer.export_staging import staging_tables
+from jitmem.transfer.read_export import read_export
+from jitmem.transfer.transfer_report import ImportReport
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -42,7 +44,7 @@ def exported(memory: Memory, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def imported(memory: Memory, data: bytes, **options: Any) -> Imported:
+def imported(memory: Memory, data: bytes, **options: Any) -> ImportReport:
     return memory.import_from(io.BytesIO(data), **options)
 
 
@@ -120,7 +122,7 @@ def test_export_import_export_gives_the_same_bytes_but_for_the_time_of_the_first
 ) -> None:
     first = exported(filled)
     done = imported(other, first)
-    assert (done.known, done.mapped, done.notes) == ({}, {}, [])
+    assert (done.known, done.notes) == ({}, [])
     assert body(exported(other)) == body(first)
     assert body(exported(filled)) == body(first)
 
@@ -177,7 +179,7 @@ def test_a_file_imported_twice_is_imported_once(filled: Memory, other: Memory) -
     imported(other, data)
     before = exported(other)
     again = imported(other, data)
-    assert (again.new, again.mapped, again.notes) == ({}, {}, [])
+    assert (again.new, again.notes) == ({}, [])
     assert imported(filled, data).new == {}
     assert body(exported(other)) == body(before)
 
@@ -187,12 +189,12 @@ def test_what_was_added_since_is_all_that_a_later_export_brings(filled: Memory, 
     filled.memorize(Session(id="later", text="Rui painted the door green."))
     coffee = filled.items(kind="semantic")[0]
     filled.edit(coffee.id, "Ana drinks no coffee any more.")
-    filled.as_store().put(("prefs", "ui"), "theme", {"text": "light"})
+    filled.as_store().put(("prefs", "ui"), "colour", {"text": "light"})
     done = imported(other, exported(filled))
     assert (done.new, done.notes) == ({"session": 1, "page": 1, "version": 1, "entry": 1}, [])
     assert other.item(coffee.id).content == "Ana drinks no coffee any more."
     assert len(other.history(coffee.id)) == len(filled.history(coffee.id))
-    assert other.as_store().get(("prefs", "ui"), "theme").value == {"text": "light"}  # type: ignore[union-attr]
+    assert other.as_store().get(("prefs", "ui"), "colour").value == {"text": "light"}  # type: ignore[union-attr]
 
 
 def test_a_session_that_waits_here_and_was_filed_there_gets_its_pages(filled: Memory, other: Memory) -> None:
@@ -213,64 +215,138 @@ def test_an_index_that_was_open_before_the_import_finds_what_came(filled: Memory
 # Into a memory that holds something
 
 
-def test_ids_that_are_taken_are_mapped_told_and_mapped_the_same_the_next_time(filled: Memory) -> None:
-    data = exported(filled)
-    copy = filled.of("copy")
-    done = imported(copy, data)
-    ids = {page.id for page in filled.pages()} | {item.id for item in filled.items()}
-    assert ids <= done.mapped.keys()
-    assert {done.mapped[page.id] for page in filled.pages()} == {page.id for page in copy.pages()}
-    [source] = [item for item in copy.items() if item.content == "The mill is in Viana."]
-    assert source.page_ids == (copy.pages(session_id="walk/one")[0].id,)
-    assert copy.page(source.page_ids[0]).text == filled.pages()[0].text
-    again = imported(copy, data)
-    assert (again.new, again.mapped) == ({}, done.mapped)
+def whole(memory: Memory) -> tuple[Any, ...]:
+    """Everything that can be seen of a memory."""
+    return (memory.pages(), memory.items(), memory.proposals(waiting=False), memory.shares(), body(exported(memory)))
 
 
-def test_nothing_that_is_there_is_changed_and_what_clashes_is_told(filled: Memory, other: Memory) -> None:
+def conflicts(memory: Memory, data: bytes) -> str:
+    """What a refused import says; it changes nothing."""
+    before = whole(memory) if memory.stats()["sessions"] else None
+    with pytest.raises(ImportConflict, match="Nothing was imported") as refused:
+        imported(memory, data)
+    assert (whole(memory) if before else None) == before
+    return str(refused.value)
+
+
+def test_what_is_here_with_other_content_is_named_and_nothing_is_imported(filled: Memory, other: Memory) -> None:
     other.memorize(Session(id="walk/one", text="Another session under that id."))
+    other.memorize(
+        Session(id="own", text="".join(page.text for page in filled.pages() if page.session_id != "walk/one"))
+    )
     other.edit("core", "Ben, a beekeeper.")
-    other.remember("ana drinks her coffee, with milk!")
+    mine = other.remember("ana drinks her coffee, with milk!").item
     other.as_store().put(("prefs", "ui"), "theme", {"text": "mine"})
-    before = (other.pages(), other.items())
-    done = imported(other, exported(filled))
-    assert other.pages()[: len(before[0])] == before[0]
-    assert [item for item in other.items() if item in before[1]] == before[1]
-    assert [item.content for item in other.items(kind="core")] == ["Ben, a beekeeper."]
-    assert done.mapped["walk/one"].startswith("walk/one-")
-    assert other.as_store().get(("prefs", "ui"), "theme").value == {"text": "mine"}  # type: ignore[union-attr]
+    assert mine is not None
     core, coffee = filled.items(kind="core")[0], filled.items(kind="semantic")[0]
-    told = "\n".join(done.notes)
-    for said in (core.id, coffee.id, "the share ['team/*'] was left out", "entry 'theme' stays as it is here"):
-        assert said in told
-    assert [version.content for version in other.history(core.id)] == ["Ana, a miller in Viana.", ""]
-    assert other.shares() == []
-    assert imported(other, exported(filled)).new == {}
+    own = other.items(kind="core")[0]
+    theirs = next(page.session_id for page in filled.pages() if page.session_id != "walk/one")
+    assert conflicts(other, exported(filled)).splitlines() == [
+        "the file: 5 of its records are in conflict with what is here, which an import never changes:",
+        "  session 'walk/one' has another text or time here",
+        f"  session {theirs!r} is here as the session own",
+        f"  item {coffee.id!r} says the same as {mine.id}",
+        f"  item {core.id!r} would be a second core paragraph beside {own.id}",
+        "  entry 'theme' has another value here",
+        "Import the file into another namespace (--namespace). Nothing was imported.",
+    ]
+    fresh = other.of("fresh")
+    assert imported(fresh, exported(filled)).known == {}
+    assert fresh.pages() != other.pages()
 
 
-def test_an_item_that_both_sides_changed_is_kept_on_both(filled: Memory, other: Memory) -> None:
+def test_ten_conflicts_are_named_and_the_others_counted(memory: Memory, other: Memory) -> None:
+    for n in range(14):
+        memory.memorize(Session(id=f"s{n}", text=f"Ana has {n} sacks."))
+        other.memorize(Session(id=f"s{n}", text=f"Ana had {n} sacks."))
+    refused = conflicts(other, exported(memory)).splitlines()
+    assert refused[1:-1] == [*(f"  session 's{n}' has another text or time here" for n in range(10)), "  and 4 more"]
+
+
+def test_ids_of_another_namespace_of_the_folder_are_in_conflict(filled: Memory) -> None:
+    refused = conflicts(filled.of("copy"), exported(filled))
+    assert f"page {filled.pages()[0].id!r} is the id of another record in this folder" in refused
+    assert "into a memory in another folder (--memory)" in refused
+    assert filled.of("copy").pages() == []
+
+
+def test_an_item_that_both_sides_changed_is_in_conflict(filled: Memory, other: Memory) -> None:
     imported(other, exported(filled))
     item = filled.items(kind="semantic")[0]
     filled.edit(item.id, "Ana drinks tea.")
     other.edit(item.id, "Ana drinks wine.")
-    data = exported(filled)
-    done = imported(other, data)
+    assert f"  item {item.id!r} has other versions here" in conflicts(other, exported(filled)).splitlines()
     assert other.item(item.id).content == "Ana drinks wine."
-    assert other.item(done.mapped[item.id]).content == "Ana drinks tea."
+
+
+def test_an_item_that_is_newer_here_stays_as_it_is(filled: Memory, other: Memory) -> None:
+    data = exported(filled)
+    imported(other, data)
+    item = other.items(kind="semantic")[0]
+    other.edit(item.id, "Ana drinks wine.")
+    before = whole(other)
     assert imported(other, data).new == {}
+    assert whole(other) == before
 
 
-def test_what_was_cut_into_other_pages_here_stays_so_and_is_told(filled: Memory, tmp_path: Path) -> None:
+def test_two_items_may_have_exchanged_their_contents_since(memory: Memory, other: Memory) -> None:
+    one, two = memory.remember("Ana bakes.").item, memory.remember("Rui paints.").item
+    assert one is not None
+    assert two is not None
+    imported(other, exported(memory))
+    memory.edit(two.id, "Somebody sings.")
+    memory.edit(one.id, "Rui paints.")
+    memory.edit(two.id, "Ana bakes.")
+    assert imported(other, exported(memory)).new == {"version": 3}
+    assert {item.id: item.content for item in other.items()} == {one.id: "Rui paints.", two.id: "Ana bakes."}
+
+
+def test_a_session_that_was_cut_into_other_pages_here_is_in_conflict(filled: Memory, tmp_path: Path) -> None:
     from jitmem.nodes.options import MemorizeOptions
 
     with Memory.open(tmp_path / "small", memorize_options=MemorizeOptions(page_tokens=64)) as small:
-        text = "".join(page.text for page in filled.pages() if page.session_id != "walk/one")
-        small.memorize(text)
-        before = small.pages()
-        done = imported(small, exported(filled))
-        assert small.pages()[: len(before)] == before
-        assert [note for note in done.notes if "cut into other pages here" in note]
-        assert small.stats()["sessions"] == 3
+        long = next(page for page in filled.pages() if page.session_id != "walk/one")
+        small.memorize("".join(page.text for page in filled.pages(session_id=long.session_id)))
+        refused = conflicts(small, exported(filled))
+        assert f"page {long.id!r} is of a session that is filed here as other pages" in refused
+
+
+def test_what_was_forgotten_in_part_does_not_come_back(memory: Memory) -> None:
+    memory.memorize(Session(id="long", text="The mill turns slowly. " * 1000))
+    data = exported(memory)
+    first, *others = memory.pages()
+    assert others
+    memory.forget(page_id=[first.id])
+    assert "session 'long' has another text or time here" in conflicts(memory, data)
+    assert first.id not in [page.id for page in memory.pages()]
+
+
+def test_an_entry_that_expired_here_makes_place_and_one_that_expired_in_the_file_is_left_out(
+    memory: Memory, other: Memory
+) -> None:
+    memory.as_store().put(("a",), "k", {"text": "theirs"}, ttl=60000.0)
+    memory.as_store().put(("a",), "gone", {"text": "theirs"}, ttl=60000.0)
+    data = exported(memory)
+    rows = lines(data)
+    for row in rows:
+        if row.get("key") == "gone":
+            row["expires_at"] = 1.0
+    other.as_store().put(("a",), "k", {"text": "ours"}, ttl=60000.0)
+    with other._parts.database.write() as db:
+        db.execute("UPDATE entry SET expires_at = 1.0")
+    done = imported(other, sealed(rows))
+    assert done.new == {"entry": 1}
+    assert done.notes == ["Line 4: 1 store entries were left out: they have expired."]
+    assert [(one.key, one.value) for one in other.as_store().search(("a",))] == [("k", {"text": "theirs"})]
+
+
+def test_shares_and_retention_rules_are_added_to_an_empty_namespace_only(filled: Memory, other: Memory) -> None:
+    data = exported(filled)
+    other.memorize("Something else.")
+    assert imported(other, data).notes == [
+        f"Line {len(lines(data)) - 1}: the share ['team/*'] was left out, since 'default' is in use; set it there."
+    ]
+    assert other.shares() == []
 
 
 # Retention
@@ -335,7 +411,7 @@ def test_vectors_of_another_model_under_the_same_name_are_left_out_and_made_anew
     with Memory.open(tmp_path / "two", embeddings=other) as two:
         two.memorize("Something else.")
         done = imported(two, data)
-        assert [note for note in done.notes if "another model bears this name" in note]
+        assert [note for note in done.notes if "another model has this name" in note]
         assert "vectors" not in done.new
         assert "mill" in two.recall("mill")[0].text
         assert other.asked > 8
@@ -439,13 +515,12 @@ def test_an_export_while_others_write_is_one_state_that_comes_in_whole(
 IMPORTS = """
 import os, signal, sys
 from jitmem import Memory
-from jitmem.moving import merge
-from jitmem.moving.merge import Merge
-done = Merge._versions
-def dies(self, *args):
-    done(self, *args)
+from jitmem.transfer import merge_export
+add_versions = merge_export._add_versions
+def dies(*args):
+    add_versions(*args)
     os.kill(os.getpid(), signal.SIGKILL)
-Merge._versions = dies
+merge_export._add_versions = dies
 with Memory.open(sys.argv[1]) as memory:
     memory.import_from(sys.argv[2])
 """
@@ -565,6 +640,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a page twice": (of(GOOD_SESSION, GOOD_PAGE, GOOD_PAGE), "line 5: page '0123456789ab' comes a second time"),
     "a part twice": (of(GOOD_SESSION, GOOD_PAGE, changed(GOOD_PAGE, id="0123456789ac")), "line 5: page .*comes a second time"),
     "an item twice": (of(ITEM, ITEM), "line 4: item 'abcdefghijkl' comes a second time"),
+    "two items that say the same": (of(ITEM, VERSION, changed(ITEM, id="abcdefghijkm"), changed(VERSION, item="abcdefghijkm")), "line 7: the items abcdefghijkl and abcdefghijkm say the same"),
     "a version twice": (of(ITEM, VERSION, VERSION), "line 5: version 1 of abcdefghijkl comes after version 1"),
     "a namespace twice": (of(SPACE), "line 3: namespace 'n' comes a second time"),
     "a page of no session": (of(GOOD_PAGE), "line 3: no line before is of a filed session 's'"),
@@ -584,9 +660,9 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 
 def read(file: bytes) -> str:
     """What is said against a file before anything of it is kept; empty where nothing is."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db, staging.staged(db):
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db, staging_tables(db):
         try:
-            reading.read(db, io.BytesIO(file), "the file")
+            read_export(db, io.BytesIO(file), "the file")
         except BadInput as error:
             return str(error)
     return ""
@@ -608,6 +684,9 @@ def test_nothing_of_a_file_that_is_refused_comes_in(memory: Memory, what: str) -
 
 def test_the_good_lines_of_these_tests_come_in(memory: Memory) -> None:
     assert imported(memory, of(GOOD_SESSION, GOOD_PAGE, ITEM, VERSION)).notes == []
+    assert imported(memory, of(changed(ITEM, id="abcdefghijkm"))).notes == [
+        "Line 3: item abcdefghijkm was left out, since no version of it follows."
+    ]
     assert memory.recall("hello")[0].text == "Hello there."
 
 
@@ -633,13 +712,13 @@ def test_a_giant_line_is_refused_without_being_read_whole(memory: Memory, monkey
     source = Endless()
     with pytest.raises(BadInput, match="line 1: is longer than 64 MiB"):
         memory.import_from(source)  # type: ignore[arg-type]
-    assert source.asked == form.LONGEST_LINE + 1
+    assert source.asked == export_schema.LONGEST_LINE + 1
 
 
 def test_a_session_too_large_for_a_line_is_named_and_told_how_to_be_moved(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jitmem.moving.dump.LONGEST_LINE", 100_000)
+    monkeypatch.setattr("jitmem.transfer.write_export.LONGEST_LINE", 100_000)
     memory.accept(Session(id="long", text="word " * 30_000))
     with pytest.raises(BadInput, match=r"session 'long' is too large.*resume"):
         exported(memory)

@@ -20,14 +20,14 @@ from typer.testing import CliRunner
 
 from jitmem import BadInput, Memory
 from jitmem.cli.app import app
-from jitmem.moving.foreign import SOURCES
-from jitmem.moving.moved import Imported
+from jitmem.transfer.importers import IMPORTERS
+from jitmem.transfer.transfer_report import ImportReport
 
 OTHERS = Path(__file__).parent / "others"
 COFFEE, MILL = "Ana prefers her coffee black.", "Ana bought the mill in Viana for 84,000 euros."
 
 
-def brought(memory: Memory, source: str, value: Any) -> Imported:
+def brought(memory: Memory, source: str, value: Any) -> ImportReport:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     return memory.import_from(io.BytesIO(raw), from_format=source)  # type: ignore[arg-type]
 
@@ -169,7 +169,7 @@ def test_a_core_paragraph_that_is_there_stays(memory: Memory) -> None:
     done = memory.import_from(OTHERS / "letta.af", from_format="letta")
     assert [item.content for item in memory.items(kind="core")] == ["Ben, a beekeeper."]
     assert "First name: Ana\nOccupation: miller\nHome: Viana" in [content for _, content in said(memory)]
-    assert [note for note in done.notes if "a core paragraph is there already" in note]
+    assert [note for note in done.notes if "there is a core paragraph already" in note]
 
 
 # All of them
@@ -289,9 +289,9 @@ json_values = st.recursive(
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(value=json_values, source=st.sampled_from(sorted(SOURCES)))
+@given(value=json_values, source=st.sampled_from(sorted(IMPORTERS)))
 def test_any_json_is_read_or_refused_by_name(value: Any, source: str) -> None:
-    find: Callable[..., Any] = SOURCES[source]
+    find: Callable[..., Any] = IMPORTERS[source]
     try:
         raw = json.dumps(value).encode()
         find(io.BytesIO(raw), "the file")

@@ -22,13 +22,14 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.tools import tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
+from model_server import ModelServer
 
 from jitmem import Memory, Session
 from jitmem.learn.capture import ABOUT, ROLLOUT, Recorder
 from jitmem.learn.records import Step
 from jitmem.nodes.options import MemorizeOptions
 from jitmem.stores.errors import ModelUnavailable
-from jitmem.testing import ModelServer, ScriptedModel
+from jitmem.testing import ScriptedModel
 
 AT_ONCE = 32
 MARK = re.compile(r"\bmark-\d+\b")

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from following import following, says
 from langchain_core.messages import AIMessage, BaseMessage
+from model_server import ModelServer
 from typer.testing import CliRunner, Result
 
 from jitmem.cli.app import app
@@ -29,8 +30,8 @@ from jitmem.learn.rollouts.making import Making
 from jitmem.learn.toy import toy
 from jitmem.stores.errors import BadInput, ModelUnavailable
 from jitmem.stores.records import Session
-from jitmem.testing import ModelServer, ScriptedModel
-from jitmem.testing.asked import renamed
+from jitmem.testing import ScriptedModel
+from jitmem.testing.requests import replace_matches
 
 SMALL = {"sessions": 2, "facts": 4, "people": 1}
 JITMEM = [sys.executable, "-c", "from jitmem.cli import main; main()"]
@@ -50,7 +51,7 @@ def same(rollout: Rollout) -> Any:
     """What two runs must share: without seconds, ids by their order."""
     ids: dict[str, str] = {}
     plain = json.loads(json.dumps(rollout.as_dict()))
-    plain = renamed(plain, _CHANCE, lambda id: ids.setdefault(id, f"id-{len(ids)}"))
+    plain = replace_matches(plain, _CHANCE, lambda id: ids.setdefault(id, f"id-{len(ids)}"))
     return {**plain, "seconds": 0, "steps": [{**step, "seconds": 0} for step in plain["steps"]]}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from model_server import ModelServer
 
 from jitmem import (
     BatchIncomplete,
@@ -21,7 +22,7 @@ from jitmem import (
     PromptTooLong,
     Session,
 )
-from jitmem.testing import ModelServer, ScriptedModel
+from jitmem.testing import ScriptedModel
 
 QUESTION = "Where does Ana work now?"
 TEXT = "Ana: I left the bank in May.\nBen: And now?\nAna: Now I bake bread at Moinho."

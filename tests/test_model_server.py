@@ -19,10 +19,11 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from model_server import FAULTS, ModelServer
 
 from jitmem import Memory, Session
-from jitmem.testing.server import FAULTS, ModelServer
 
+TESTS = Path(__file__).parent
 QUESTION = "Where does Ana work now?"
 PAGE = "01hy2m4k9qrs"
 MEMORIZE = "The page:\n<history>\n8 May 2023 · news · Ana\n\nAna left the bank. Now she bakes bread.\n</history>"
@@ -632,11 +633,12 @@ def test_a_server_apart_does_the_same_in_its_own_process_and_ends_with_the_block
 @pytest.mark.parametrize("how", ["stdin closes", "SIGTERM"])
 def test_the_process_serves_until_it_is_told_to_end(how: str) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-m", "jitmem.testing.server", "--latency", "0.01"],
+        [sys.executable, "-m", "model_server", "--latency", "0.01"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=TESTS,
     )
     assert child.stdout
     url = json.loads(child.stdout.readline())["base_url"]
@@ -658,8 +660,8 @@ def test_a_port_that_is_taken_is_an_error_in_both_ways(server: ModelServer) -> N
 
 
 def test_the_help_names_every_option() -> None:
-    command = [sys.executable, "-m", "jitmem.testing.server", "--help"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-m", "model_server", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=TESTS).stdout
     assert [name for name in ("--port", "--latency", "--rounds", "--dimensions", "--model") if name not in told] == []
 
 

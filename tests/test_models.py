@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.language_models import BaseChatModel
+from model_server import ModelServer
 from openai import APITimeoutError, NotFoundError
 
 from jitmem.models import chat_model, embedding_model
 from jitmem.stores.errors import BadInput, MissingPackage, ModelUnavailable
 from jitmem.testing import ScriptedModel
-from jitmem.testing.server import ModelServer
 
 Start = Callable[..., Any]
 

@@ -25,10 +25,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient as Client
 from langgraph_sdk.errors import NotFoundError
+from model_server import ModelServer
 
 from jitmem import Memory, ModelUnavailable
 from jitmem.integrations.agent import AgentOptions, agent_with_memory
-from jitmem.testing import ModelServer, ScriptedModel
+from jitmem.testing import ScriptedModel
 
 CONFIG = Path(__file__).parents[1] / "langgraph.json"
 TUNABLES = {

@@ -22,6 +22,7 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
+from model_server import ModelServer
 from pydantic import BaseModel, SecretStr
 from test_testing_scripted import suits_the_suite
 
@@ -29,7 +30,6 @@ from jitmem import Memory, Session
 from jitmem.stores.embeddings import model_name
 from jitmem.stores.ids import new_id
 from jitmem.testing import (
-    ModelServer,
     NotRecorded,
     RecordingEmbeddings,
     RecordingError,

@@ -17,7 +17,7 @@ from langchain_core.runnables import Runnable
 from pydantic import PrivateAttr
 
 from ...stores.errors import BadInput
-from ...testing.stepped import Tool, as_openai
+from ...testing.stepped_model import Tool, as_openai
 from .packages import trl
 
 

@@ -13,9 +13,9 @@ from typing import Any, Self
 from ...evals.datasets.records import Question, Sample
 from ...evals.metrics import substring_exact_match
 from ...memory import Memory
-from ...moving.form import FORMAT, VERSION
 from ...stores.errors import BadInput
 from ...stores.times import parse_time
+from ...transfer.export_schema import FORMAT, VERSION
 from ..records import Call, Item, Rollout, Source, Step
 
 CURATE = "curate"

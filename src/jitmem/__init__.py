@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .graphs.options import ResearchOptions
     from .memory import Memory
-    from .moving.moved import Exported, Imported
     from .nodes.llm.usage_tracker import Budget
     from .nodes.options import MemorizeOptions
     from .results import Estimate, Research
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from .stores.errors import (
         BadInput,
         BatchIncomplete,
+        ImportConflict,
         JitmemError,
         MemoryNotFound,
         MissingPackage,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from .tools.memory_tools import make_memory_tools
+    from .transfer.transfer_report import ExportReport, ImportReport
 
 __version__ = "0.1.0"
 
@@ -59,10 +60,11 @@ __all__ = [
     "Citation",
     "Edit",
     "Estimate",
-    "Exported",
+    "ExportReport",
     "Filed",
     "Hit",
-    "Imported",
+    "ImportConflict",
+    "ImportReport",
     "JitmemError",
     "KeptItem",
     "MemorizeOptions",
@@ -98,7 +100,7 @@ __all__ = [
 _HOME = {
     "Backup": "stores.backup",
     "Memory": "memory",
-    **dict.fromkeys(("Exported", "Imported"), "moving.moved"),
+    **dict.fromkeys(("ExportReport", "ImportReport"), "transfer.transfer_report"),
     "Budget": "nodes.llm.usage_tracker",
     **dict.fromkeys(("Estimate", "Research"), "results"),
     "MemorizeOptions": "nodes.options",

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from .stores.errors import BadInput
 from .stores.records import Session
-from .strict_json import parse_json
+from .stores.strict_json import parse_json
 
 _BODIES = ("text", "turns", "messages")
 _TIMES = ("time", "date", "timestamp")

@@ -13,7 +13,7 @@ from .output import count, progress, say, say_json
 from .where import Where, command
 
 if TYPE_CHECKING:
-    from ..moving.moved import Exported, Imported
+    from ..transfer.transfer_report import ExportReport, ImportReport
 
 EXPORT_EXAMPLES = """\b
 Examples:
@@ -85,7 +85,7 @@ def import_(
     ] = False,
     as_json: _Json = False,
 ) -> None:
-    """Bring an export in. Nothing that is there is changed; what cannot be as in the file is told."""
+    """Add an export to the memory. Nothing that is there is changed; a file in conflict with it is refused whole."""
     file: str | IO[bytes] = sys.stdin.buffer if source == "-" else source
     if isinstance(file, str) and not Path(file).is_file():
         raise BadInput(f"{file}: cannot be read; give a file that exists and may be read.")  # and no memory is made
@@ -119,19 +119,13 @@ def backup(
     say(f"Open it with: --memory {done.path}")
 
 
-def _exported(done: Exported) -> dict[str, Any]:
+def _exported(done: ExportReport) -> dict[str, Any]:
     return {"lines": dict(done.lines), "bytes": done.bytes, "sha256": done.sha256}
 
 
-def _report(done: Imported) -> None:
+def _report(done: ImportReport) -> None:
     known = _counts(done.known)
     say(f"Imported {_counts(done.new) or 'nothing new'}." + (f" Known already: {known}." if done.known else ""))
-    if done.mapped:
-        say(f"{len(done.mapped):,} ids were taken here and became others:")
-        for old, new in list(done.mapped.items())[:20]:
-            say(f"  {old} → {new}")
-        if len(done.mapped) > 20:
-            say("  … all of them with --json")
     for note in done.notes:
         say(note)
 

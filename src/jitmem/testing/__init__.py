@@ -1,4 +1,4 @@
-"""Stand-ins for models, to test agents without a key: scripted, recorded and replayed, or behind a server that fails."""
+"""Stand-ins for models, to test agents without a key: scripted, or recorded and replayed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .recorded import RecordingModel
-    from .recorded_embeddings import RecordingEmbeddings, ReplayedEmbeddings
-    from .recording import NotRecorded, RecordingError
-    from .replayed import ReplayedModel
-    from .scripted import ScriptedModel, ScriptEnded
-    from .server import FAULTS, ModelServer
+    from .recording import RecordingEmbeddings, RecordingModel
+    from .recording_file import NotRecorded, RecordingError
+    from .replay import ReplayedEmbeddings, ReplayedModel
+    from .scripted_model import ScriptedModel, ScriptEnded
 
 __all__ = [
-    "FAULTS",
-    "ModelServer",
     "NotRecorded",
     "RecordingEmbeddings",
     "RecordingError",
@@ -27,18 +23,16 @@ __all__ = [
 ]
 
 _HOME = {
-    **dict.fromkeys(("FAULTS", "ModelServer"), "server"),
-    **dict.fromkeys(("NotRecorded", "RecordingError"), "recording"),
-    "RecordingModel": "recorded",
-    "ReplayedModel": "replayed",
-    **dict.fromkeys(("RecordingEmbeddings", "ReplayedEmbeddings"), "recorded_embeddings"),
-    **dict.fromkeys(("ScriptEnded", "ScriptedModel"), "scripted"),
+    **dict.fromkeys(("NotRecorded", "RecordingError"), "recording_file"),
+    **dict.fromkeys(("RecordingEmbeddings", "RecordingModel"), "recording"),
+    **dict.fromkeys(("ReplayedEmbeddings", "ReplayedModel"), "replay"),
+    **dict.fromkeys(("ScriptEnded", "ScriptedModel"), "scripted_model"),
 }
 
 
 def __getattr__(name: str) -> Any:
     """Names are imported when they are first used, as those of `jitmem` are."""
-    if name not in __all__:
+    if name not in _HOME:
         raise AttributeError(f"module 'jitmem.testing' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)
     globals()[name] = value

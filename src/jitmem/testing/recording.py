@@ -1,96 +1,196 @@
-"""The file that keeps recorded exchanges: one line of JSON each, only ever appended to."""
+"""Record what a model was asked and what it replied, for `replay.py` to answer from."""
 
 from __future__ import annotations
 
-import json
-import os
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableBinding
 
-from ..nodes.llm.redaction import redact_secrets_of
-from ..stores.errors import JitmemError
-from ..stores.permissions import FILE_MODE
+from ..stores.embeddings import model_name
+from .recording_file import VERSION, append, prepare
+from .requests import Request, reply_to_dict, request_to_dict
+from .stepped_model import (
+    RunManager,
+    SteppedModel,
+    Tool,
+    as_last_chunk,
+    as_openai,
+    as_result,
+    take_step,
+    with_choice,
+)
 
-VERSION = 1
-_EXACT: Any = "surrogatepass"  # a text may hold half a surrogate pair; it must come back as it was
-
-
-class RecordingError(JitmemError):
-    """A recording cannot be used as it is; the message says what to do."""
-
-
-class NotRecorded(RecordingError):
-    """A request that a recording has no reply to, or no further one."""
-
-
-def prepare(path: Path) -> None:
-    """Make the file where it is missing, for its owner alone, as it holds what was asked and replied;
-    `RecordingError` where a line could not be appended to it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab+", opener=_for_the_owner) as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                raise RecordingError(f"The last line of {path} is cut; take it out before more is recorded there.")
+DOCUMENT, QUERY = "document", "query"
+_ORIGINALS = "jitmem_tools"  # the tools as they were bound, beside their description in `tools`
 
 
-def append(path: Path, exchanges: Iterable[dict[str, Any]], asked: object = None) -> None:
-    """Write one line an exchange, all in one go at the end of the file, whoever else appends to it meanwhile; without
-    the secrets of the model that was asked, even where it said them itself."""
-    text = "".join(f"{json.dumps(told, ensure_ascii=False, default=plain)}\n" for told in exchanges)
-    text = redact_secrets_of(text, asked)
-    content = text.encode("utf-8", _EXACT)
-    with open(path, "ab", buffering=0, opener=_for_the_owner) as file:
-        written = file.write(content)
-    if written != len(content):
-        raise RecordingError(f"Only {written} of {len(content)} bytes fitted into {path}; its last line is cut now.")
+class RecordingModel(SteppedModel):
+    """Asks `model` and appends every exchange to the file at `path`, for `ReplayedModel` to answer from.
 
+    >>> from jitmem.testing import RecordingModel, ReplayedModel, ScriptedModel
+    >>> real = ScriptedModel(lines=["Ana left the bank."])    # usually ChatOpenAI(…), or any other chat model
+    >>> model = RecordingModel(model=real, path="news.jsonl")
+    >>> model.invoke("What is new?").content
+    'Ana left the bank.'
+    >>> ReplayedModel(path="news.jsonl").invoke("What is new?").content
+    'Ana left the bank.'
 
-def _for_the_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, FILE_MODE)
+    A line of the file is a JSON object with `version` (1), `kind` ("chat"), `key` (a hash of the request, in which
+    page ids are replaced by their order), `step` (that of jitmem, or the LangGraph node that asked, or null),
+    `model` (the provider's name of it), `request` with `messages` (in LangChain's `message_to_dict` form) and
+    `options` (tools in OpenAI's form, `tool_choice`, `stop` and the rest), and `reply` (the message in the same
+    form, with content, tool calls, usage and response metadata).
 
-
-def read(path: Path, kind: str, make: str) -> list[dict[str, Any]]:
-    """The exchanges of one kind in their order. A cut last line is left out with a warning.
-
-    `RecordingError` for a file that is missing, damaged or of another version; `make` says how one is recorded.
+    Keys, credentials and HTTP headers are never written; what was asked and replied is, in plain text. An error of
+    the model is raised and not recorded, nor is a stream that is not read to its end. Answers in a form
+    (`with_structured_output`) are asked for by a tool call, whichever way the model itself would prefer. Delete the
+    file to record again: a request that is recorded twice has two replies, in their order. Several threads and
+    processes may record to the same file.
     """
-    if not path.is_file():
-        raise RecordingError(f"There is no recording at {path}; make one with {make}.")
-    lines = path.read_bytes().split(b"\n")  # and not at the other ends of line that a text may hold
-    found = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            told = json.loads(line.decode("utf-8", _EXACT))
-        except ValueError as error:
-            if number == len(lines):
-                warnings.warn(f"The last line of {path} is cut and was left out.", UserWarning, stacklevel=4)
-                break
-            raise RecordingError(
-                f"Line {number} of {path} is no JSON: {error}. Take it out, or record anew."
-            ) from error
-        if not isinstance(told, dict) or told.get("version") != VERSION:
-            raise RecordingError(f"Line {number} of {path} is no exchange of version {VERSION}; record anew.")
-        if told.get("kind") == kind:
-            found.append(told)
-    return found
+
+    model: BaseChatModel
+    path: str | Path
+
+    def model_post_init(self, context: Any, /) -> None:
+        """`RecordingError` for a file that ends in a cut line."""
+        super().model_post_init(context)
+        prepare(Path(self.path))
+
+    @property
+    def model_name(self) -> str:
+        """The name of the model that is asked."""
+        names = (getattr(self.model, "model_name", None), getattr(self.model, "model", None))
+        return str(next((name for name in names if name), type(self.model).__name__))
+
+    def bind_tools(
+        self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """What the model makes of the tools when it is asked; a model that knows no tools says so at once."""
+        options = with_choice(tool_choice, kwargs)
+        self.model.bind_tools(tools, **options)
+        return self.bind(tools=as_openai(tools), **{_ORIGINALS: list(tools)}, **options)
+
+    @property
+    def _llm_type(self) -> str:
+        return "recording"
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: RunManager = None, **kwargs: Any
+    ) -> ChatResult:
+        call = self._call(messages, stop, run_manager, kwargs)
+        return as_result(call.record(call.model.invoke(messages, **call.options)))
+
+    async def _agenerate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: RunManager = None, **kwargs: Any
+    ) -> ChatResult:
+        call = self._call(messages, stop, run_manager, kwargs)
+        return as_result(call.record(await call.model.ainvoke(messages, **call.options)))
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: RunManager = None, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        call = self._call(messages, stop, run_manager, kwargs)
+        for message in call.model.stream(messages, **call.options):
+            yield call.pass_on(message)
+        call.record(call.whole())
+
+    async def _astream(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: RunManager = None, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        call = self._call(messages, stop, run_manager, kwargs)
+        async for message in call.model.astream(messages, **call.options):
+            yield call.pass_on(message)
+        call.record(call.whole())
+
+    def _call(
+        self, messages: list[BaseMessage], stop: Any, run_manager: RunManager, kwargs: dict[str, Any]
+    ) -> _RecordedCall:
+        step = take_step(kwargs, run_manager)
+        originals = kwargs.pop(_ORIGINALS, None)
+        if stop is not None:
+            kwargs["stop"] = stop
+        model: Any = self.model
+        options = kwargs
+        if originals is not None:
+            model = self.model.bind_tools(originals, **{name: kwargs[name] for name in kwargs if name != "tools"})
+            options = {}
+            while isinstance(model, RunnableBinding):  # which would add the callbacks around it to none
+                model, options = model.bound, {**model.kwargs, **options}
+        request = request_to_dict(messages, kwargs)
+        line = {"version": VERSION, "kind": "chat", "key": Request.from_dict(request).key, "step": step}
+        line |= {"model": self.model_name, "request": request}
+        # No callbacks: the recorder itself tells them of the call, once.
+        config = {"callbacks": [], "metadata": {"jitmem_step": step} if step else {}}
+        return _RecordedCall(model, {"config": config, **options}, Path(self.path), line)
 
 
-def plain(value: Any) -> Any:
-    """What JSON has no word for, as something that is the same in every run."""
-    rules: list[tuple[type, Callable[[Any], Any]]] = [
-        (BaseModel, lambda model: model.model_dump(mode="json")),
-        (type, lambda kind: kind.model_json_schema() if issubclass(kind, BaseModel) else kind.__qualname__),
-        (set, sorted),
-        (bytes, lambda raw: raw.hex()),
-    ]
-    for kind, rule in rules:
-        if isinstance(value, kind):
-            return rule(value)
-    return f"<{type(value).__qualname__}>"
+@dataclass(slots=True)
+class _RecordedCall:
+    """One call of the real model, and the line of the recording that it becomes."""
+
+    model: Any
+    options: dict[str, Any]
+    path: Path
+    line: dict[str, Any]
+    pieces: list[AIMessageChunk] = field(default_factory=list)
+
+    def record(self, reply: AIMessage) -> AIMessage:
+        append(self.path, [self.line | {"reply": reply_to_dict(reply)}], self.model)
+        return reply
+
+    def pass_on(self, message: AIMessage) -> ChatGenerationChunk:
+        """A model that cannot stream gives its whole message as one piece."""
+        piece = message if isinstance(message, AIMessageChunk) else as_last_chunk(message, message.content)
+        self.pieces.append(piece.model_copy())  # what is passed on gets the id of the outer run
+        return ChatGenerationChunk(message=piece)
+
+    def whole(self) -> AIMessage:
+        """The pieces of the stream in one."""
+        first, *others = self.pieces
+        return first.__add__(others) if others else first
+
+
+class RecordingEmbeddings(Embeddings):
+    """Asks `embeddings` and appends every text and its vector to the file at `path`, for `ReplayedEmbeddings`.
+
+    A line of the file is a JSON object with `version` (1), `kind` ("embedding"), `model` (class and name of it),
+    `use` ("document" or "query"), `text`, and `vector` (numbers that read back exactly). The file may be that of a
+    `RecordingModel`.
+    """
+
+    def __init__(self, embeddings: Embeddings, path: str | Path) -> None:
+        self.embeddings = embeddings
+        self.path = Path(path)
+        prepare(self.path)
+
+    @property
+    def model(self) -> str:
+        """What the vectors are filed under, beside this class."""
+        return model_name(self.embeddings)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return self._record(DOCUMENT, texts, self.embeddings.embed_documents(texts))
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        return self._record(DOCUMENT, texts, await self.embeddings.aembed_documents(texts))
+
+    def embed_query(self, text: str) -> list[float]:
+        return self._record(QUERY, [text], [self.embeddings.embed_query(text)])[0]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        return self._record(QUERY, [text], [await self.embeddings.aembed_query(text)])[0]
+
+    def _record(self, use: str, texts: Sequence[str], vectors: Sequence[Sequence[float]]) -> list[list[float]]:
+        exact = [[float(number) for number in vector] for vector in vectors]
+        line = {"version": VERSION, "kind": "embedding", "model": self.model, "use": use}
+        if len(exact) == len(texts):  # a wrong number is the caller's to find, and no vector of any text
+            lines = [{**line, "text": t, "vector": v} for t, v in zip(texts, exact, strict=True)]
+            append(self.path, lines, self.embeddings)
+        return exact

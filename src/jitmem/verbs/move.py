@@ -13,8 +13,10 @@ from ..stores.errors import BadInput, JitmemError, StoreFull, StoreReadOnly
 from .opened import Opened
 
 if TYPE_CHECKING:
-    from ..moving.moved import Exported, Imported
+    from ..parts import Parts
     from ..stores.backup import Backup
+    from ..transfer.importers import ImportTarget
+    from ..transfer.transfer_report import ExportReport, ImportReport
 
 Place = str | os.PathLike[str]
 Tell = Callable[[int, int], None] | None
@@ -31,7 +33,7 @@ class Moving(Opened):
         all_namespaces: bool = False,
         vectors: bool = False,
         progress: Tell = None,
-    ) -> Exported:
+    ) -> ExportReport:
         """This namespace, or all of the folder, as lines of JSON into a new file (0600) or an open binary one.
 
         It is one committed state, however long it takes and whoever writes meanwhile. What retention hides is left out.
@@ -39,12 +41,14 @@ class Moving(Opened):
         `BadInput` if there is something at `target` already. The format stands in docs/moving.md.
         """
         from .. import __version__
-        from ..moving.dump import dump
+        from ..transfer.write_export import write_export
 
         names = None if all_namespaces else [self._parts.archive.pages.namespace.name]
 
-        def write(file: IO[bytes]) -> Exported:
-            return dump(self._parts.database, names, file.write, vectors=vectors, version=__version__, tell=progress)
+        def write(file: IO[bytes]) -> ExportReport:
+            return write_export(
+                self._parts.database, names, file.write, vectors=vectors, version=__version__, progress=progress
+            )
 
         return write(target) if not isinstance(target, str | os.PathLike) else _written(Path(target), write)
 
@@ -55,7 +59,7 @@ class Moving(Opened):
         all_namespaces: bool = False,
         vectors: bool = False,
         progress: Tell = None,
-    ) -> Exported:
+    ) -> ExportReport:
         """`export_to`, awaited."""
         return await asyncio.to_thread(
             self.export_to, target, all_namespaces=all_namespaces, vectors=vectors, progress=progress
@@ -68,28 +72,28 @@ class Moving(Opened):
         from_format: Source | None = None,
         all_namespaces: bool = False,
         progress: Tell = None,
-    ) -> Imported:
+    ) -> ImportReport:
         """What `export_to` wrote, into this namespace, or with `all_namespaces` each into the one of its name.
 
-        All of it or nothing, and twice is once. What is there is never changed; ids stay, but for those that are taken
-        by something else in the folder. The result tells what came, and names everything that is not as in the file.
+        What is missing is added, with its ids; what is here with the same id and content is skipped and counted. An id
+        that is here with other content is a conflict: `ImportConflict` names the first ten, and nothing is imported.
         With `from_format` what other memories export: their memories become items, as far as this memory's rules for
         edits allow, and their messages sessions. `progress` is told how many bytes, sessions or memories are done, and
         of how many. `BadInput` names the line that is wrong.
         """
         if from_format is not None:
-            from ..moving.foreign import bring
+            from ..transfer.importers import import_foreign
 
             if all_namespaces:
                 raise BadInput("Other memories know no namespaces of ours; import into one at a time.")
             with _opened(source) as (file, name, _):
-                return bring(self._parts, from_format, file, name, progress)
-        from ..moving.load import load
+                return import_foreign(_import_target(self._parts), from_format, file, name, progress)
+        from ..transfer.merge_export import import_export
 
         namespace = None if all_namespaces else self._parts.archive.pages.namespace.name
         with _opened(source) as (file, name, size):
             tell = None if progress is None else lambda done: progress(done, max(size, done))
-            return load(self._parts.database, namespace, file, name, tell)
+            return import_export(self._parts.database, namespace, file, name, tell)
 
     async def aimport_from(
         self,
@@ -98,7 +102,7 @@ class Moving(Opened):
         from_format: Source | None = None,
         all_namespaces: bool = False,
         progress: Tell = None,
-    ) -> Imported:
+    ) -> ImportReport:
         """`import_from`, awaited."""
         return await asyncio.to_thread(
             self.import_from, source, from_format=from_format, all_namespaces=all_namespaces, progress=progress
@@ -119,6 +123,32 @@ class Moving(Opened):
         return await asyncio.to_thread(self.backup, target)
 
 
+def _import_target(parts: Parts) -> ImportTarget:
+    from ..batch import accept, filed, run
+    from ..graphs.memorizer import memorizer
+    from ..nodes.run_step import Backends
+    from ..transfer.importers import ImportTarget
+
+    graph = memorizer(
+        parts.archive,
+        parts.items,
+        parts.related,
+        parts.editor,
+        parts.embedder,
+        Backends({}, parts.backends.rules),
+        parts.memorize_options.model_copy(update={"curate": False}),
+    )
+    return ImportTarget(
+        archive=parts.archive,
+        editor=parts.editor,
+        core_tokens=parts.editing.core_tokens,
+        file_records=lambda session: filed(graph.invoke({"session": session})),
+        file_sessions=lambda sessions, progress: run(
+            parts, accept(parts, sessions), 8 if parts.waits_for_memos else 1, progress
+        ),
+    )
+
+
 @contextmanager
 def _opened(source: Place | BinaryIO) -> Iterator[tuple[BinaryIO, str, int]]:
     """A source as an open binary file, its name for messages, and its size in bytes (0 where nobody knows)."""
@@ -134,7 +164,7 @@ def _opened(source: Place | BinaryIO) -> Iterator[tuple[BinaryIO, str, int]]:
         yield file, str(source), os.fstat(file.fileno()).st_size
 
 
-def _written(target: Path, write: Callable[[IO[bytes]], Exported]) -> Exported:
+def _written(target: Path, write: Callable[[IO[bytes]], ExportReport]) -> ExportReport:
     """Under another name first: a file that has its name is whole."""
     if target.exists():
         raise BadInput(f"{target} is there already; give a new name, an export never goes over a file.")

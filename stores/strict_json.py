@@ -7,7 +7,7 @@ import math
 import re
 from collections import Counter
 
-from .stores.errors import BadInput
+from .errors import BadInput
 
 DEEPEST = 100  # levels; what reads the value later recurses, and Python allows about 1,000 frames in all
 

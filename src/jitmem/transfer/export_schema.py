@@ -1,12 +1,14 @@
-"""The export format: what each line must be like. docs/moving.md tells it to people."""
+"""The export format, line by line: what each value and each line must be. docs/moving.md explains it to people."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import base64
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from .values import Count, Id, Kind, Name, Object, Sha, Span, Stamp, Text, Time, Turn, Vector
+import numpy as np
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 FORMAT = "jitmem"
 VERSION = 1
@@ -14,19 +16,83 @@ LONGEST_LINE = 64 << 20  # bytes; so much of a file is in memory at once
 DEEPEST = 500  # levels; metadata of a session may be nested as deep as Python's JSON allows
 
 
-class Form(BaseModel):
-    """Strict: no key more, no number for a text."""
+def _storable(value: Any) -> Any:
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str) and "\0" in one:
+            raise ValueError("holds a NUL, which no memory keeps")
+        if isinstance(one, dict):
+            rest += [*one, *one.values()]
+        elif isinstance(one, list):
+            rest += one
+    return value
+
+
+def _time(text: str) -> str:
+    try:
+        if datetime.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise ValueError("is no time in the form 2023-05-08T13:56:00, with or without an offset")
+
+
+def _stamp(text: str) -> str:
+    if datetime.fromisoformat(_time(text)).utcoffset() != timedelta(0):
+        raise ValueError("is no time in UTC, such as 2026-11-21T07:00:00.000000+00:00")
+    return text
+
+
+def _vector(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        raw = b""
+    if not raw or len(raw) % 4 or not np.isfinite(np.frombuffer(raw, "<f4")).all():
+        raise ValueError("is no vector: finite float32, little endian, as base64")
+    return text
+
+
+def _matching(pattern: str, reason: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(reason)
+        return text
+
+    return AfterValidator(check)
+
+
+Count = Annotated[int, Field(ge=0, lt=1 << 31)]
+Number = Annotated[int, Field(ge=1, lt=1 << 31)]
+Text = Annotated[str, AfterValidator(_storable)]
+Name = Annotated[Text, Field(min_length=1)]
+NamespaceName = Annotated[Name, Field(max_length=512)]
+Id = Annotated[str, _matching("[0-9A-Za-z_-]{10,64}", "is no id: 10 to 64 letters, digits, - and _")]
+Time = Annotated[str, AfterValidator(_time)]
+Stamp = Annotated[str, AfterValidator(_stamp)]
+Sha = Annotated[str, _matching("[0-9a-f]{64}", "is no sha256 in hexadecimal")]
+Vector = Annotated[str, AfterValidator(_vector)]
+Object = Annotated[dict[str, Any], AfterValidator(_storable)]
+Turn = Annotated[tuple[Count, Count, Text], Field(strict=False)]
+Span = Annotated[tuple[Count, Count, Text | None], Field(strict=False)]
+Op = Literal["insert", "update", "delete", "undo"]
+ItemKind = Literal["core", "semantic", "episodic"]
+
+
+class StrictModel(BaseModel):
+    """No unknown key, no number for a text."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Line(Form):
-    """A line that says of which type it is."""
+class Line(StrictModel):
+    """Any line but the first."""
 
     type: str
 
 
-class HeaderLine(Form):
+class HeaderLine(StrictModel):
     """The first line."""
 
     format: Literal["jitmem"]
@@ -37,16 +103,14 @@ class HeaderLine(Form):
 
 
 class NamespaceLine(Line):
-    """Whose are the lines that follow."""
+    """The namespace of the lines that follow."""
 
-    type: Literal["namespace"]
-    name: Annotated[Name, Field(max_length=512)]
+    name: NamespaceName
 
 
 class SessionLine(Line):
-    """A session; `text` and `turns` stand here while it waits, and on its pages once it is filed."""
+    """`text` and `turns` are given until the session is filed; then its pages have the text."""
 
-    type: Literal["session"]
     id: Name
     content: Sha
     time: Time | None
@@ -66,13 +130,12 @@ class SessionLine(Line):
 
 
 class PageLine(Line):
-    """A page, word for word; a passage is its start, end and speaker."""
+    """A page word for word; a passage is its start, end and speaker."""
 
-    type: Literal["page"]
     id: Id
     session: Name
-    part: Annotated[int, Field(ge=1, lt=1 << 31)]
-    parts: Annotated[int, Field(ge=1, lt=1 << 31)]
+    part: Number
+    parts: Number
     text: Text
     header: Text
     memo: Text
@@ -95,20 +158,18 @@ class PageLine(Line):
 
 
 class ItemLine(Line):
-    """An item; what it said stands in its versions."""
+    """An item; its versions hold its content."""
 
-    type: Literal["item"]
     id: Id
-    kind: Kind
+    kind: ItemKind
 
 
 class VersionLine(Line):
-    """What an item said at one time; no content where it was deleted."""
+    """A version of an item; one without content deleted it."""
 
-    type: Literal["version"]
     item: Id
-    version: Annotated[int, Field(ge=1, lt=1 << 31)]
-    op: Literal["insert", "update", "delete", "undo"]
+    version: Number
+    op: Op
     content: Text | None
     time: Time | None
     pages: list[Id]
@@ -116,10 +177,10 @@ class VersionLine(Line):
     at: Stamp
 
 
-class EditForm(Form):
+class EditModel(StrictModel):
     """The edit that a proposal is for."""
 
-    op: Literal["insert", "update", "delete", "undo"]
+    op: Op
     kind: Text
     content: Text | None
     time: Time | None
@@ -130,10 +191,9 @@ class EditForm(Form):
 
 
 class ProposalLine(Line):
-    """An edit that waits for a yes, or has had its answer."""
+    """A proposed edit, decided or waiting."""
 
-    type: Literal["proposal"]
-    edit: EditForm
+    edit: EditModel
     reason: Text
     at: Stamp
     decision: Literal["approved", "rejected"] | None
@@ -141,9 +201,8 @@ class ProposalLine(Line):
 
 
 class EntryLine(Line):
-    """What came through LangGraph's BaseStore; `texts` are what of it is searched."""
+    """An entry of LangGraph's BaseStore; `texts` are what is searched of it."""
 
-    type: Literal["entry"]
     path: list[Text]
     key: Text
     value: Object
@@ -155,32 +214,28 @@ class EntryLine(Line):
 
 
 class ShareLine(Line):
-    """Who else may read the namespace."""
+    """Another namespace that may read this one."""
 
-    type: Literal["share"]
-    reader: Annotated[Name, Field(max_length=512)]
+    reader: NamespaceName
 
 
 class RetentionLine(Line):
-    """How long what is of a kind is kept."""
+    """How long records of a kind are kept."""
 
-    type: Literal["retention"]
     kind: Literal["page", "core", "semantic", "episodic"]
     age_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ProbeLine(Line):
-    """What an embedding model makes of one fixed text, by which it is known again."""
+    """The vector of one fixed text, by which an embedding model is recognised."""
 
-    type: Literal["probe"]
     model: Name
     vector: Vector
 
 
 class VectorsLine(Line):
-    """The vectors of a page's passages, of a version of an item, or of the texts of an entry; null where one lacks."""
+    """The vectors of a page's passages, of a version of an item, or of an entry's texts; null where one is missing."""
 
-    type: Literal["vectors"]
     model: Name
     page: Id | None = None
     item: Id | None = None
@@ -198,9 +253,8 @@ class VectorsLine(Line):
 
 
 class EndLine(Line):
-    """The last line: how many lines of each type there are, and the sha256 of all bytes between it and the first."""
+    """The last line: the number of lines of each type, and the sha256 of all bytes between it and the first."""
 
-    type: Literal["end"]
     lines: dict[str, Count]
     sha256: Sha
 

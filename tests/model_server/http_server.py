@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import signal
+import os
 import socket
 import struct
 import subprocess
@@ -17,20 +16,31 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from pathlib import Path
 from typing import Any
 
-from .server_faults import FAULTS, UNHEARD, Failure, Fault, Faults, failure, no_model, spoiled, spoiled_vectors
-from .server_replies import CHAT, EMBEDDINGS, MODELS, Asked, Thinker, completion, embedded, events, reply_to, vector_of
-
-__all__ = ["FAULTS", "ModelServer"]
+from .fault_kinds import UNHEARD, Failure, Fault, Faults, failure_of, no_model, spoil_reply, spoil_vectors
+from .step_replies import (
+    CHAT,
+    EMBEDDINGS,
+    MODELS,
+    ModelRequest,
+    StepAnswers,
+    completion_body,
+    embeddings_body,
+    reply_to,
+    stream_events,
+    vector_of,
+)
 
 _HARD = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
 _TICK_S = 0.2
+_TESTS = Path(__file__).parents[1]  # where this package is found
 _GARBAGE = b"<html><body><h1>It works!</h1></body></html>"
 
 
 class ModelServer:
-    """A model server in threads of this process, for a `with` block; its faults are told from the same object.
+    """A model server in threads of this process, for a `with` block; the same object sets its faults.
 
     `rounds` is how many rounds a question takes until its answer is enough. With `models`, any other name is unknown.
     """
@@ -109,9 +119,9 @@ class ModelServer:
         server = _Server(self._port, self._settings)
         return server.url, server.stop
 
-    def _tell(self, order: str, said: Mapping[str, Any] | None = None) -> Any:
+    def _tell(self, order: str, options: Mapping[str, Any] | None = None) -> Any:
         url = f"{self.base_url.removesuffix('/v1')}/control/{order}"
-        request = urllib.request.Request(url, None if said is None else json.dumps(said).encode())
+        request = urllib.request.Request(url, None if options is None else json.dumps(options).encode())
         with _straight.open(request, timeout=30) as response:
             return json.load(response)
 
@@ -122,8 +132,11 @@ class _ServerApart(ModelServer):
         words = ["--port", self._port, "--latency", settings.latency_s, "--rounds", settings.rounds]
         words += ["--dimensions", settings.dimensions]
         words += [word for model in settings.models or () for word in ("--model", model)]
-        command = [sys.executable, "-m", __name__, *map(str, words)]
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", __package__, *map(str, words)]
+        path = os.pathsep.join(filter(None, [str(_TESTS), os.environ.get("PYTHONPATH")]))
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+        )
         assert child.stdin
         assert child.stdout
         line = child.stdout.readline()
@@ -159,32 +172,32 @@ class _State:
 
     settings: _Settings
     faults: Faults = field(default_factory=Faults)
-    thinker: Thinker = field(default_factory=Thinker)
+    thinker: StepAnswers = field(default_factory=StepAnswers)
     requests: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
-    def note(self, asked: Asked, fault: Fault | None, connection: int) -> None:
+    def note(self, request: ModelRequest, fault: Fault | None, connection: int) -> None:
         """Keep the request, for `requests()`."""
         self.requests.append(
             {
-                "path": asked.path,
-                "step": asked.step,
-                "model": asked.body.get("model"),
-                "prompt_tokens": asked.tokens,
-                "body": asked.body,
+                "path": request.path,
+                "step": request.step,
+                "model": request.body.get("model"),
+                "prompt_tokens": request.tokens,
+                "body": request.body,
                 "at": time.monotonic() - self.started,
                 "connection": connection,
                 "fault": fault.kind if fault else None,
             }
         )
 
-    def told(self, order: str, said: dict[str, Any]) -> Any:
+    def obey(self, order: str, options: dict[str, Any]) -> Any:
         """Do what a control request says; the answer is for JSON."""
         match order:
             case "requests":
                 return list(self.requests)
             case "fail":
-                self.faults.add(Fault(**said))
+                self.faults.add(Fault(**options))
             case "forgive":
                 self.faults.clear()
             case "reset":
@@ -193,8 +206,8 @@ class _State:
                 self.requests.clear()
             case "set":
                 for name in ("latency_s", "rounds"):
-                    if said[name] is not None:
-                        setattr(self.settings, name, said[name])
+                    if options[name] is not None:
+                        setattr(self.settings, name, options[name])
             case _:
                 raise ValueError(f"No order {order!r}.")
         return None
@@ -267,8 +280,8 @@ class _Connection(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.partition("?")[0]
         if path.startswith("/control/"):
-            said = self.server.state.told(path.removeprefix("/control/"), json.loads(raw or b"{}"))
-            self._send_json(200, said)
+            answer = self.server.state.obey(path.removeprefix("/control/"), json.loads(raw or b"{}"))
+            self._send_json(200, answer)
         else:
             self._number = self._number or next(self.server.numbers)
             self._attend(path, raw)
@@ -282,9 +295,9 @@ class _Connection(BaseHTTPRequestHandler):
             body = json.loads(raw or b"{}")
         except ValueError:
             body = None
-        asked = Asked(path, body if isinstance(body, dict) else {})
-        fault = state.faults.take(asked)
-        state.note(asked, fault, self._number)
+        request = ModelRequest(path, body if isinstance(body, dict) else {})
+        fault = state.faults.take(request)
+        state.note(request, fault, self._number)
         kind = fault.kind if fault else ""
         if kind == "refuse_connection":
             self.close_connection = True
@@ -293,7 +306,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
         elif kind == "drip":
             self._drip()
-        elif wrong := (fault and failure(fault, asked)) or _objection(asked, body, state.settings.models):
+        elif wrong := (fault and failure_of(fault, request)) or _objection(request, body, state.settings.models):
             after = fault.options.get("retry_after") if fault else None
             self._send_json(wrong.status, wrong.body(), {} if after is None else {"Retry-After": str(after)})
         elif not self._wait(state.settings.latency_s + (fault.options.get("seconds", 0.0) if fault else 0.0)):
@@ -301,31 +314,31 @@ class _Connection(BaseHTTPRequestHandler):
         elif kind == "garbage" and fault:
             self._send(200, _GARBAGE, fault.options["content_type"])
         else:
-            self._answer(asked, kind)
+            self._answer(request, kind)
 
-    def _answer(self, asked: Asked, kind: str) -> None:
+    def _answer(self, request: ModelRequest, kind: str) -> None:
         settings = self.server.state.settings
-        if asked.path == MODELS:
+        if request.path == MODELS:
             names = settings.models or ["scripted"]
             data = [{"id": name, "object": "model", "created": 0, "owned_by": "jitmem"} for name in names]
             self._send_json(200, {"object": "list", "data": data}, cut=kind.startswith("cut"))
-        elif asked.path == EMBEDDINGS:
-            dimensions = asked.body.get("dimensions") or settings.dimensions
-            vectors = spoiled_vectors(kind, [vector_of(text, dimensions) for text in asked.inputs])
-            self._send_json(200, embedded(asked, vectors), cut=kind.startswith("cut"))
+        elif request.path == EMBEDDINGS:
+            dimensions = request.body.get("dimensions") or settings.dimensions
+            vectors = spoil_vectors(kind, [vector_of(text, dimensions) for text in request.inputs])
+            self._send_json(200, embeddings_body(request, vectors), cut=kind.startswith("cut"))
         else:
-            thought = self.server.state.thinker.think(asked, settings.rounds, heard=kind not in UNHEARD)
-            reply = spoiled(kind, reply_to(asked, thought), asked)
-            if not asked.body.get("stream"):
-                self._send_json(200, completion(asked, reply), cut=kind.startswith("cut"))
+            thought = self.server.state.thinker.think(request, settings.rounds, heard=kind not in UNHEARD)
+            reply = spoil_reply(kind, reply_to(request, thought), request)
+            if not request.body.get("stream"):
+                self._send_json(200, completion_body(request, reply), cut=kind.startswith("cut"))
             else:
-                parts = [f"data: {json.dumps(event)}\n\n".encode() for event in events(asked, reply)]
+                parts = [f"data: {json.dumps(event)}\n\n".encode() for event in stream_events(request, reply)]
                 self._stream([*parts, b"data: [DONE]\n\n"], kind)
 
     def _send_json(
-        self, status: int, said: Any, headers: Mapping[str, str] | None = None, *, cut: bool = False
+        self, status: int, body: Any, headers: Mapping[str, str] | None = None, *, cut: bool = False
     ) -> None:
-        self._send(status, json.dumps(said).encode(), "application/json", headers, cut=cut)
+        self._send(status, json.dumps(body).encode(), "application/json", headers, cut=cut)
 
     def _send(
         self, status: int, body: bytes, kind: str, headers: Mapping[str, str] | None = None, *, cut: bool = False
@@ -387,13 +400,13 @@ class _Connection(BaseHTTPRequestHandler):
             self.connection.settimeout(None)
 
 
-def _objection(asked: Asked, body: object, models: Sequence[str] | None) -> Failure | None:
+def _objection(request: ModelRequest, body: object, models: Sequence[str] | None) -> Failure | None:
     """What is wrong with the request itself."""
-    if asked.path not in (CHAT, EMBEDDINGS, MODELS):
-        return Failure(404, f"Unknown request URL: {asked.path}.", code="unknown_url")
+    if request.path not in (CHAT, EMBEDDINGS, MODELS):
+        return Failure(404, f"Unknown request URL: {request.path}.", code="unknown_url")
     if not isinstance(body, dict):
         return Failure(400, "We could not parse the JSON body of your request.")
-    needed = {CHAT: ("model", "messages"), EMBEDDINGS: ("model", "input"), MODELS: ()}[asked.path]
+    needed = {CHAT: ("model", "messages"), EMBEDDINGS: ("model", "input"), MODELS: ()}[request.path]
     missing = next((name for name in needed if not body.get(name)), None)
     if missing:
         return Failure(
@@ -402,33 +415,3 @@ def _objection(asked: Asked, body: object, models: Sequence[str] | None) -> Fail
     if needed and models and body["model"] not in models:
         return no_model(body["model"])
     return None
-
-
-def main() -> None:
-    """`python -m jitmem.testing.server`: serves until stdin closes or it is told to end."""
-    parser = argparse.ArgumentParser(
-        prog="python -m jitmem.testing.server",
-        description="An OpenAI-compatible server on this machine that needs no model. It prints one line of JSON with "
-        "its base_url and serves until its standard input closes.",
-    )
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="where to listen on 127.0.0.1 (any free port)")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before every answer (0)", metavar="S")
-    parser.add_argument(
-        "--rounds", type=int, default=1, metavar="N", help="rounds that a question takes until it is enough (1)"
-    )
-    parser.add_argument("--dimensions", type=int, default=64, metavar="N", help="of the vectors (64)")
-    parser.add_argument(
-        "--model", action="append", metavar="NAME", help="a model that is known; may be repeated (any name is)"
-    )
-    given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with (
-        suppress(KeyboardInterrupt),
-        ModelServer(given.latency, given.rounds, given.port, dimensions=given.dimensions, models=given.model) as server,
-    ):
-        print(json.dumps({"base_url": server.base_url}), flush=True)
-        sys.stdin.read()
-
-
-if __name__ == "__main__":
-    main()

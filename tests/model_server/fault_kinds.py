@@ -9,32 +9,32 @@ from dataclasses import asdict, dataclass, field, replace
 from threading import Lock
 from typing import Any, NamedTuple
 
-from .server_replies import ANSWERS, STEPS, Asked, Reply
+from .step_replies import ANSWERS, STEPS, ModelRequest, Reply
 
 Value = dict[str, Any]
 
 
-def _always(asked: Asked, options: Mapping[str, Any]) -> bool:
+def _always(request: ModelRequest, options: Mapping[str, Any]) -> bool:
     return True
 
 
-def _in(*steps: str) -> Callable[[Asked, Mapping[str, Any]], bool]:
-    return lambda asked, options: asked.step in steps
+def _in(*steps: str) -> Callable[[ModelRequest, Mapping[str, Any]], bool]:
+    return lambda request, options: request.step in steps
 
 
-def _chat(asked: Asked, options: Mapping[str, Any]) -> bool:
-    return asked.step not in ("embeddings", "models")
+def _chat(request: ModelRequest, options: Mapping[str, Any]) -> bool:
+    return request.step not in ("embeddings", "models")
 
 
-def _step(asked: Asked, options: Mapping[str, Any]) -> bool:
-    return asked.step not in ("embeddings", "models", "other")
+def _step(request: ModelRequest, options: Mapping[str, Any]) -> bool:
+    return request.step not in ("embeddings", "models", "other")
 
 
 class Kind(NamedTuple):
     """What a fault does in a line, which requests it strikes, and its options with their defaults."""
 
     says: str
-    strikes: Callable[[Asked, Mapping[str, Any]], bool] = _always
+    strikes: Callable[[ModelRequest, Mapping[str, Any]], bool] = _always
     options: Mapping[str, Any] = {}
 
 
@@ -56,14 +56,14 @@ KINDS = {
     "content_filter_400": Kind("400, code content_filter", _chat),
     "context_length": Kind(
         "400, code context_length_exceeded, for a prompt of more than `limit` tokens",
-        lambda asked, options: asked.tokens > options["limit"],
+        lambda request, options: request.tokens > options["limit"],
         {"limit": 8192},
     ),
     "no_json_schema": Kind(
         "400 for a response_format of type json_schema",
-        lambda asked, _: (asked.body.get("response_format") or {}).get("type") == "json_schema",
+        lambda request, _: (request.body.get("response_format") or {}).get("type") == "json_schema",
     ),
-    "no_tools": Kind("400 for a request with tools", lambda asked, _: bool(asked.body.get("tools"))),
+    "no_tools": Kind("400 for a request with tools", lambda request, _: bool(request.body.get("tools"))),
     "garbage": Kind(
         "200 with a body that is no JSON, said to be of `content_type`", options={"content_type": "text/html"}
     ),
@@ -112,9 +112,9 @@ class Fault:
             raise ValueError(f"times must be 1 or more, or None for ever, not {self.times}.")
         self.options = {**known, **self.options}
 
-    def strikes(self, asked: Asked) -> bool:
+    def strikes(self, request: ModelRequest) -> bool:
         """Whether it is meant for this request."""
-        return self.step in (None, asked.step) and KINDS[self.kind].strikes(asked, self.options)
+        return self.step in (None, request.step) and KINDS[self.kind].strikes(request, self.options)
 
     def plain(self) -> dict[str, Any]:
         """Its fields, for JSON."""
@@ -138,10 +138,10 @@ class Faults:
         with self._lock:
             self._waiting.clear()
 
-    def take(self, asked: Asked) -> Fault | None:
+    def take(self, request: ModelRequest) -> Fault | None:
         """The fault of this request; used up after its last time."""
         with self._lock:
-            fault = next((fault for fault in self._waiting if fault.strikes(asked)), None)
+            fault = next((fault for fault in self._waiting if fault.strikes(request)), None)
             if fault and fault.times is not None:
                 fault.times -= 1
                 if not fault.times:
@@ -184,26 +184,26 @@ _FAILURES = {
 }
 
 
-def failure(fault: Fault, asked: Asked) -> Failure | None:
+def failure_of(fault: Fault, request: ModelRequest) -> Failure | None:
     """The error that a fault answers with; None for one that spoils something else."""
     if fault.kind == "no_model":
-        return no_model(asked.body.get("model"))
+        return no_model(request.body.get("model"))
     if fault.kind == "context_length":
         told = f"This model's maximum context length is {fault.options['limit']} tokens. However, your messages "
-        told += f"resulted in {asked.tokens} tokens. Please reduce the length of the messages."
+        told += f"resulted in {request.tokens} tokens. Please reduce the length of the messages."
         return Failure(400, told, code="context_length_exceeded", param="messages")
     return _FAILURES.get(fault.kind)
 
 
-def spoiled(kind: str, reply: Reply, asked: Asked) -> Reply:
+def spoil_reply(kind: str, reply: Reply, request: ModelRequest) -> Reply:
     """The reply as a fault leaves it; the same for a fault that spoils something else."""
     if kind == "as_tool_call":
         forms = {step: form for form, step in ANSWERS.items()}
-        return Reply(None, forms.get(asked.step, "answer"), _object(reply.content), finish="tool_calls")
+        return Reply(None, forms.get(request.step, "answer"), _object(reply.content), finish="tool_calls")
     return _SPOILED[kind](reply) if kind in _SPOILED else reply
 
 
-def spoiled_vectors(kind: str, vectors: list[list[float]]) -> list[list[float]]:
+def spoil_vectors(kind: str, vectors: list[list[float]]) -> list[list[float]]:
     """The vectors as a fault leaves them; the same for a fault that spoils something else."""
     if kind == "wrong_count":
         return vectors[:-1]
@@ -222,12 +222,12 @@ def _object(text: str | None) -> str:
 def _text(change: Callable[[str], str]) -> Callable[[Reply], Reply]:
     """Changes the text of a reply, which may be the arguments of a call."""
 
-    def changed(reply: Reply) -> Reply:
+    def change_reply(reply: Reply) -> Reply:
         if reply.function:
             return replace(reply, arguments=change(reply.arguments))
         return replace(reply, content=change(reply.content or ""))
 
-    return changed
+    return change_reply
 
 
 def _answer(change: Callable[[Value], Value]) -> Callable[[Reply], Reply]:
@@ -262,13 +262,13 @@ def _with_commas(value: Any) -> str:
 
 
 def _sources(**false: str) -> Callable[[Value], Value]:
-    def changed(answer: Value) -> Value:
+    def change_answer(answer: Value) -> Value:
         statements = [
             {**one, "sources": [{**source, **false} for source in one["sources"]]} for one in answer["statements"]
         ]
         return {**answer, "statements": statements}
 
-    return changed
+    return change_answer
 
 
 def _with_a_web_search(plan: Value) -> Value:

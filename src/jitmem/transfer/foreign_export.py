@@ -1,4 +1,4 @@
-"""What an importer finds in another memory's export, and how it reads the file."""
+"""What an importer finds in another memory's export, and how its file is read."""
 
 from __future__ import annotations
 
@@ -13,45 +13,41 @@ from typing import Any, BinaryIO
 
 from ..stores.errors import BadInput
 from ..stores.records import Kind, Session
+from ..stores.strict_json import parse_json
 from ..stores.times import parse_time
-from ..strict_json import parse_json
 
 LARGEST = 512 << 20  # bytes; a JSON document is read as a whole
 _CELL = 16 << 20  # characters of a cell in a table
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """A memory: what it says, and its record as it was exported, whole."""
+class ForeignMemory:
+    """What it says, its owner, and its record as it was exported. Memories of a group and a day are filed together."""
 
     text: str
     kind: Kind
     time: datetime | None
     group: str
-    """Whose it is; memories of a group and a day are filed together."""
     record: Mapping[str, Any]
     where: str
 
 
 @dataclass(slots=True)
-class Found:
-    """Everything in a file; `notes` name what has no place in a memory of ours."""
+class ForeignExport:
+    """Everything in a file; `skipped` counts what has no place in a memory of ours."""
 
-    memories: list[Remembered] = field(default_factory=list)
+    memories: list[ForeignMemory] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    left: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
 
-    def leave(self, what: str, count: int = 1) -> None:
-        """So many of these are not taken."""
-        self.left[what] += count
-
-    def told(self) -> list[str]:
-        """All that is not taken, in sentences."""
-        return [*self.notes, *(f"Left out: {count:,} {what}." for what, count in sorted(self.left.items()) if count)]
+    def all_notes(self) -> list[str]:
+        """The notes, and a sentence for each kind that was skipped."""
+        skipped = sorted(self.skipped.items())
+        return [*self.notes, *(f"Left out: {count:,} {what}." for what, count in skipped if count)]
 
 
-def contents(file: BinaryIO, name: str) -> str:
+def read_text(file: BinaryIO, name: str) -> str:
     """The text of a file; `BadInput` for one that is too large or no UTF-8."""
     raw = file.read(LARGEST + 1)
     if len(raw) > LARGEST:
@@ -63,20 +59,16 @@ def contents(file: BinaryIO, name: str) -> str:
         raise BadInput(f"{name}, line {line}: this is no UTF-8; save the file as UTF-8 text.") from error
 
 
-def document(text: str, name: str, right: str) -> object:
+def read_json(text: str, name: str, right: str) -> object:
     """JSON, or one JSON object a line as a list."""
-    lines = text.split("\n")
-    if len(lines) > 1 and _is_object(lines[0]) and any(line.strip() for line in lines[1:]):
-        return [
-            parse_json(line, name=name, right=right, line=number)
-            for number, line in enumerate(lines, start=1)
-            if line.strip()
-        ]
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if len(lines) > 1 and isinstance(json_or_none(lines[0][1]), dict):
+        return [parse_json(line, name=name, right=right, line=number) for number, line in lines]
     return parse_json(text, name=name, right=right)
 
 
-def table(text: str, name: str) -> Iterator[dict[str, Any]]:
-    """The rows of a CSV with a head; an empty cell is none."""
+def read_table(text: str, name: str) -> Iterator[dict[str, Any]]:
+    """The rows of a CSV with a head; an empty cell is None."""
     csv.field_size_limit(_CELL)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -89,20 +81,18 @@ def table(text: str, name: str) -> Iterator[dict[str, Any]]:
 
 
 def objects(value: object, where: str, what: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each object of a list, and where it stands."""
+    """Each object of a list, with its place for messages."""
     if not isinstance(value, list):
         raise BadInput(f"{where}: {what} must be a list of objects.")
     for number, one in enumerate(value, start=1):
-        place = f"{where}, {what} {number}"
         if not isinstance(one, dict):
-            raise BadInput(f"{place}: must be an object.")
-        yield one, place
+            raise BadInput(f"{where}, {what} {number}: must be an object.")
+        yield one, f"{where}, {what} {number}"
 
 
 def text_of(record: Mapping[str, Any], key: str, where: str) -> str:
-    """A text that must be there; empty is allowed."""
-    value = record.get(key)
-    if not isinstance(value, str):
+    """A text that must be there; it may be empty."""
+    if not isinstance(value := record.get(key), str):
         raise BadInput(f'{where}: "{key}" must be a text.')
     return value
 
@@ -110,8 +100,7 @@ def text_of(record: Mapping[str, Any], key: str, where: str) -> str:
 def time_of(record: Mapping[str, Any], where: str, *keys: str) -> datetime | None:
     """The first of some times that is given."""
     for key in keys:
-        value = record.get(key)
-        if value is None:
+        if (value := record.get(key)) is None:
             continue
         if not isinstance(value, str):
             raise BadInput(f'{where}: "{key}" must be a time as text, such as 2025-03-01T09:00:00Z.')
@@ -122,19 +111,18 @@ def time_of(record: Mapping[str, Any], where: str, *keys: str) -> datetime | Non
     return None
 
 
-def spoken(value: object) -> str:
-    """A JSON value in words: `home: Viana; likes: coffee, rivers`."""
-    if isinstance(value, str):
-        return value
+def in_words(value: object) -> str:
+    """A JSON value as text: `home: Viana; likes: coffee, rivers`."""
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {spoken(one)}" for key, one in value.items() if one not in (None, "", [], {}))
+        return "; ".join(f"{key}: {in_words(one)}" for key, one in value.items() if one not in (None, "", [], {}))
     if isinstance(value, list):
-        return ", ".join(map(spoken, value))
-    return json.dumps(value)
+        return ", ".join(map(in_words, value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
-def _is_object(line: str) -> bool:
+def json_or_none(text: object) -> Any:
+    """A JSON text parsed; None for any other."""
     try:
-        return isinstance(json.loads(line), dict)
+        return json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
-        return False
+        return None

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
 from ..stores.errors import BadInput
-from .stepped import RunManager, SteppedModel, Tool, as_openai, chosen, in_pieces, result, take_step
+from .stepped_model import InstantModel, Tool, as_openai
 
 Reply: TypeAlias = str | Mapping[str, Any] | BaseModel | AIMessage | Exception
 Lines: TypeAlias = dict[str, list[Reply]] | list[Reply] | Callable[[list[BaseMessage]], Reply]
@@ -28,7 +26,7 @@ class ScriptEnded(AssertionError):
     """The model was asked once more than its script has lines."""
 
 
-class ScriptedModel(SteppedModel):
+class ScriptedModel(InstantModel):
     """Says its `lines` and nothing else, whatever it is asked.
 
     >>> model = ScriptedModel(lines=["Hello.", {"memo": "Ana left the bank."}])
@@ -55,14 +53,13 @@ class ScriptedModel(SteppedModel):
 
     @field_validator("lines", mode="before")
     @classmethod
-    def _own(cls, lines: Any) -> Lines:
+    def _own_lists(cls, lines: Any) -> Any:
         """The script in lists of our own: saying a line takes it out."""
         if callable(lines):
-            rule: Lines = lines
-            return rule
+            return lines
         if isinstance(lines, Mapping):
-            return {str(step): _listed(replies, f"lines[{step!r}]") for step, replies in lines.items()}
-        return _listed(lines, "lines")
+            return {str(step): _as_list(replies, f"lines[{step!r}]") for step, replies in lines.items()}
+        return _as_list(lines, "lines")
 
     def left(self) -> dict[str, list[Reply]]:
         """The lines that were not said yet, by step; `{}` for none, and for a function."""
@@ -74,51 +71,21 @@ class ScriptedModel(SteppedModel):
         self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """The same script, whatever the tools; they are noted in `bound_tools`."""
-        noted = as_openai(tools)
-        self.bound_tools.append(noted)
-        return self.bind(tools=noted, **chosen(tool_choice, kwargs))
+        self.bound_tools.append(as_openai(tools))
+        return super().bind_tools(tools, tool_choice=tool_choice, **kwargs)
 
     @property
     def _llm_type(self) -> str:
         return "scripted"
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        return result(self._said(messages, run_manager, kwargs))
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        # Not in a thread, as it would be by default: tasks that run at once are then answered in their order.
-        return result(self._said(messages, run_manager, kwargs))
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        yield from in_pieces(self._said(messages, run_manager, kwargs))
-
-    def _said(self, messages: list[BaseMessage], run_manager: RunManager, kwargs: dict[str, Any]) -> AIMessage:
-        step = str(take_step(kwargs, run_manager))
-        reply = self._next(step, messages)
+    def _reply(self, messages: list[BaseMessage], step: str | None, options: dict[str, Any]) -> AIMessage:
+        reply = self._next(str(step), messages)
         if isinstance(reply, Exception):
             raise reply
-        call = _demanded(kwargs.get("tools"), kwargs.get("tool_choice"), reply)
-        message = _as_message(reply, call, f"call_{len(self.seen)}")
-        asked, answered = count_tokens_approximately(messages), count_tokens_approximately([message])
-        usage = {"input_tokens": asked, "output_tokens": answered, "total_tokens": asked + answered}
+        tool = _required_tool(options.get("tools"), options.get("tool_choice"), reply)
+        message = _as_message(reply, tool, f"call_{len(self.seen)}")
+        prompt, completion = count_tokens_approximately(messages), count_tokens_approximately([message])
+        usage = {"input_tokens": prompt, "output_tokens": completion, "total_tokens": prompt + completion}
         return message.model_copy(
             update={
                 "usage_metadata": message.usage_metadata or usage,
@@ -134,7 +101,8 @@ class ScriptedModel(SteppedModel):
                 return by_rule
             lines: list[Reply] = self.lines if isinstance(self.lines, list) else self.lines.get(step, [])
             if not lines:
-                other = "" if isinstance(self.lines, list) else f" Lines are left for: {_steps(self.lines)}."
+                left = isinstance(self.lines, dict) and [step for step in sorted(self.lines) if self.lines[step]]
+                other = "" if left is False else f" Lines are left for: {', '.join(left) or 'no step'}."
                 last = _cut(f"{messages[-1].type}: {messages[-1].text}") if messages else "no message"
                 raise ScriptEnded(
                     f"The model was asked once too often for {step!r}: request {len(self.seen)}.{other}"
@@ -143,14 +111,14 @@ class ScriptedModel(SteppedModel):
             return lines.pop(0)
 
 
-def _listed(replies: Any, name: str) -> list[Reply]:
+def _as_list(replies: Any, name: str) -> list[Reply]:
     if not isinstance(replies, Sequence) or isinstance(replies, str):
         raise BadInput(f"{name} is a {type(replies).__name__}; write a list of replies.")
     return list(replies)
 
 
-def _as_message(reply: Reply, call: str | None, call_id: str) -> AIMessage:
-    """`call` is the tool whose arguments a dict or pydantic model is."""
+def _as_message(reply: Reply, tool: str | None, call_id: str) -> AIMessage:
+    """`tool` is the one whose arguments a dict or pydantic model is."""
     if isinstance(reply, AIMessage):
         return reply
     if isinstance(reply, str):
@@ -161,14 +129,13 @@ def _as_message(reply: Reply, call: str | None, call_id: str) -> AIMessage:
             f" not a {type(reply).__name__}: {_cut(repr(reply))}"
         )
     values = reply.model_dump(mode="json") if isinstance(reply, BaseModel) else dict(reply)
-    if call is None:
+    if tool is None:
         return AIMessage(json.dumps(values, ensure_ascii=False))
-    return AIMessage("", tool_calls=[{"name": call, "args": values, "id": call_id, "type": "tool_call"}])
+    return AIMessage("", tool_calls=[{"name": tool, "args": values, "id": call_id, "type": "tool_call"}])
 
 
-def _demanded(tools: Any, choice: Any, reply: Reply) -> str | None:
-    """The tool that the caller demands to be called: by name, or any of its tools (the reply's namesake, or the
-    first)."""
+def _required_tool(tools: Any, choice: Any, reply: Reply) -> str | None:
+    """The tool that the caller requires: by name, or any of its tools (the reply's namesake, or the first)."""
     names = [tool.get("function", tool).get("name") for tool in tools or [] if isinstance(tool, dict)]
     if isinstance(choice, Mapping):
         choice = choice.get("function", choice).get("name")
@@ -177,10 +144,6 @@ def _demanded(tools: Any, choice: Any, reply: Reply) -> str | None:
     if not names or choice not in ("any", "required", True):
         return None
     return type(reply).__name__ if type(reply).__name__ in names else str(names[0])
-
-
-def _steps(lines: Mapping[str, list[Reply]]) -> str:
-    return ", ".join(sorted(step for step, replies in lines.items() if replies)) or "no step"
 
 
 def _cut(text: str) -> str:

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
-from ..nodes.steps import STEPS as LLM_STEPS
+from jitmem.nodes.steps import STEPS as LLM_STEPS
 
 CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
 ANSWERS = {step.answer.__name__: name for name, step in LLM_STEPS.items()} | {"memory_insert": "curate"}
@@ -35,7 +35,7 @@ _PIECES = re.compile(r".{1,20}", re.S)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModelRequest:
     """One request of a client."""
 
     path: str
@@ -116,21 +116,21 @@ def _step_of_form(text: str) -> str | None:
     return None
 
 
-class Thinker:
+class StepAnswers:
     """Answers every step by simple code; it remembers how many rounds each question has had."""
 
     def __init__(self) -> None:
         self._rounds: dict[str, int] = {}
         self._lock = Lock()
 
-    def think(self, asked: Asked, rounds: int, *, heard: bool) -> dict[str, Any] | None:
+    def think(self, request: ModelRequest, rounds: int, *, heard: bool) -> dict[str, Any] | None:
         """The answer of a step, None for a request that is no step of ours.
 
         The n-th answer of reflect or conclude to a question is that of its round n, and the one after `rounds` is
         of the first round again. An answer that is not `heard` does not count.
         """
-        prompt = asked.said_by("user")
-        match asked.step:
+        prompt = request.said_by("user")
+        match request.step:
             case "memorize":
                 return _memo(prompt)
             case "plan":
@@ -252,27 +252,27 @@ class Reply:
         return len((self.content or "") + self.arguments + (self.refusal or "")) // 4 + 3
 
 
-def reply_to(asked: Asked, thought: dict[str, Any] | None) -> Reply:
+def reply_to(request: ModelRequest, thought: dict[str, Any] | None) -> Reply:
     """The thought in the form that was asked for; `ok` where there is none."""
     text = json.dumps(thought or {}, ensure_ascii=False)
-    if asked.function:
-        return Reply(None, asked.function, text, finish="tool_calls")
-    json_only = (asked.body.get("response_format") or {}).get("type") in ("json_object", "json_schema")
+    if request.function:
+        return Reply(None, request.function, text, finish="tool_calls")
+    json_only = (request.body.get("response_format") or {}).get("type") in ("json_object", "json_schema")
     return Reply("ok" if thought is None and not json_only else text)
 
 
-def completion(asked: Asked, reply: Reply) -> dict[str, Any]:
+def completion_body(request: ModelRequest, reply: Reply) -> dict[str, Any]:
     """The body of a plain reply."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.content, "refusal": reply.refusal}
     if reply.function:
         message["tool_calls"] = [_call(reply, reply.arguments)]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish}
-    return {**_head(asked, "chat.completion"), "choices": [choice], "usage": _usage(asked.tokens, reply.tokens)}
+    return {**_head(request, "chat.completion"), "choices": [choice], "usage": _usage(request.tokens, reply.tokens)}
 
 
-def events(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
+def stream_events(request: ModelRequest, reply: Reply) -> list[dict[str, Any]]:
     """The events of a streamed reply, without the closing `[DONE]`."""
-    head = _head(asked, "chat.completion.chunk")
+    head = _head(request, "chat.completion.chunk")
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None if reply.function else ""}]
     if reply.refusal:
         deltas.append({"refusal": reply.refusal})
@@ -282,17 +282,17 @@ def events(asked: Asked, reply: Reply) -> list[dict[str, Any]]:
         pieces = _PIECES.findall(reply.arguments)
         deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in pieces]
     ends = [*[None] * len(deltas), reply.finish]
-    told = [
+    parts = [
         {**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": end}]}
         for delta, end in zip([*deltas, {}], ends, strict=True)
     ]
-    if (asked.body.get("stream_options") or {}).get("include_usage"):
-        told.append({**head, "choices": [], "usage": _usage(asked.tokens, reply.tokens)})
-    return told
+    if (request.body.get("stream_options") or {}).get("include_usage"):
+        parts.append({**head, "choices": [], "usage": _usage(request.tokens, reply.tokens)})
+    return parts
 
 
-def _head(asked: Asked, kind: str) -> dict[str, Any]:
-    name = str(asked.body.get("model"))
+def _head(request: ModelRequest, kind: str) -> dict[str, Any]:
+    name = str(request.body.get("model"))
     return {"id": f"chatcmpl-{uuid.uuid4().hex[:24]}", "object": kind, "created": int(time.time()), "model": name}
 
 
@@ -301,19 +301,19 @@ def _call(reply: Reply, arguments: str) -> dict[str, Any]:
     return {"id": f"call_{uuid.uuid4().hex[:24]}", "type": "function", "function": function}
 
 
-def _usage(prompt: int, completed: int) -> dict[str, int]:
-    return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
+def _usage(prompt: int, completion: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
-def embedded(asked: Asked, vectors: Sequence[Sequence[float]]) -> dict[str, Any]:
+def embeddings_body(request: ModelRequest, vectors: Sequence[Sequence[float]]) -> dict[str, Any]:
     """The body of a reply with these vectors; what is no number is null, or NaN in base64."""
-    packed = asked.body.get("encoding_format") == "base64"
+    packed = request.body.get("encoding_format") == "base64"
     data = [
         {"object": "embedding", "index": n, "embedding": _packed(vector) if packed else _plain(vector)}
         for n, vector in enumerate(vectors)
     ]
-    usage = {"prompt_tokens": asked.tokens, "total_tokens": asked.tokens}
-    return {"object": "list", "data": data, "model": asked.body.get("model"), "usage": usage}
+    usage = {"prompt_tokens": request.tokens, "total_tokens": request.tokens}
+    return {"object": "list", "data": data, "model": request.body.get("model"), "usage": usage}
 
 
 def vector_of(text: str, dimensions: int) -> list[float]:

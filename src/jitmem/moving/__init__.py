@@ -1,1 +1,0 @@
-"""A memory in and out: the export format and its way back, and what other memories export. See docs/moving.md."""

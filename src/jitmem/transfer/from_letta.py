@@ -1,0 +1,164 @@
+"""Letta: an agent file (`.af`, either form), or the archival passages of an agent as the API lists them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from ..stores.errors import BadInput
+from ..stores.records import Session
+from .foreign_export import (
+    ForeignExport,
+    ForeignMemory,
+    json_or_none,
+    objects,
+    read_json,
+    read_text,
+    text_of,
+    time_of,
+)
+
+_RIGHT = 'it must be an agent file with "agents" or "core_memory", or a list of passages'
+_NO_PLACE = ("tools", "mcp_servers", "files", "sources", "groups", "skills")  # of the file
+_SECRET = ("tool_exec_environment_variables", "secrets")  # of an agent
+
+_Placed = tuple[dict[str, Any], str]
+
+
+def parse(file: BinaryIO, name: str) -> ForeignExport:
+    """The block `human` is the core paragraph if there is none; other blocks and passages are semantic; messages are
+    sessions, one for each agent and day."""
+    value, found = read_json(read_text(file, name), name, _RIGHT), ForeignExport()
+    if isinstance(value, list):
+        value = {"passages": value}
+    if not isinstance(value, dict) or not {"agents", "core_memory", "passages"} & value.keys():
+        raise BadInput(f"{name}: is no agent file; {_RIGHT}.")
+    if "agents" in value:
+        blocks = {text_of(block, "id", where): (block, where) for block, where in _list(value, "blocks", name)}
+        used: set[str] = set()
+        for agent, where in objects(value["agents"], name, "agent"):
+            ids = [str(one) for one in _values(agent, "block_ids", where)]
+            used |= set(ids)
+            own = [blocks[one] for one in ids if one in blocks]
+            _add_agent(found, agent, [*own, *_list(agent, "memory_blocks", where)], where)
+        _add_blocks(found, [block for one, block in blocks.items() if one not in used], "", None)
+    elif "core_memory" in value:
+        _add_agent(found, value, list(_list(value, "core_memory", name)), name)
+    else:
+        _add_passages(found, _list(value, "passages", name), "")
+    for key in _NO_PLACE:
+        found.skipped[key.replace("_", " ")] += len(_values(value, key, name))
+    return found
+
+
+def _values(record: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    value = record.get(key) or []
+    if not isinstance(value, list):
+        raise BadInput(f'{where}: "{key}" must be a list.')
+    return value
+
+
+def _list(record: Mapping[str, Any], key: str, where: str) -> Iterator[_Placed]:
+    what = {"core_memory": "block", "memory_blocks": "block", "archival_memory": "passage"}
+    return objects(record.get(key) or [], where, what.get(key, key.removesuffix("s")))
+
+
+def _add_agent(found: ForeignExport, agent: Mapping[str, Any], blocks: Sequence[_Placed], where: str) -> None:
+    owner = str(agent.get("name") or agent.get("id") or "agent")
+    messages = [(one, time_of(one, place, "created_at"), place) for one, place in _list(agent, "messages", where)]
+    _add_blocks(found, blocks, owner, max((time for _, time, _ in messages if time), default=None))
+    _add_passages(found, _list(agent, "passages" if agent.get("passages") else "archival_memory", where), owner)
+    for key in _SECRET:
+        found.skipped["variables and secrets of agents"] += len(_values(agent, key, where))
+    found.skipped["system prompts"] += bool(agent.get("system"))
+    by_day: dict[str, list[tuple[datetime | None, str, str]]] = {}
+    for message, time, place in messages:
+        for speaker, text in _turns(found, message, place):
+            by_day.setdefault(f"{time:%Y-%m-%d}" if time else "", []).append((time, speaker, text))
+    for day, spoken in by_day.items():
+        turns = [(speaker, text) for _, speaker, text in spoken]
+        digest = hashlib.sha256(json.dumps(turns).encode()).hexdigest()[:12]  # a day with more messages is another
+        name = f"letta:{owner}:{day or 'undated'}:{digest}"
+        metadata = {"source": "letta", "agent": owner}
+        found.sessions.append(Session(turns=turns, time=spoken[0][0], metadata=metadata, id=name))
+
+
+def _add_blocks(found: ForeignExport, blocks: Sequence[_Placed], owner: str, time: datetime | None) -> None:
+    for block, where in blocks:
+        value, label = text_of(block, "value", where).strip(), str(block.get("label") or "block")
+        if not value:
+            found.skipped["empty blocks"] += 1
+            continue
+        when = time_of(block, where, "updated_at", "created_at") or time
+        if label == "human":
+            found.memories.append(ForeignMemory(value, "core", when, owner, block, where))
+        else:
+            found.memories.append(ForeignMemory(f"{label}: {value}", "semantic", when, owner, block, where))
+
+
+def _add_passages(found: ForeignExport, passages: Iterator[_Placed], owner: str) -> None:
+    for passage, where in passages:
+        text = text_of(passage, "text", where)
+        if not text.strip():
+            found.skipped["empty passages"] += 1
+            continue
+        record = {key: value for key, value in passage.items() if key not in ("embedding", "embedding_config")}
+        time = time_of(passage, where, "created_at")
+        found.memories.append(ForeignMemory(text, "semantic", time, owner, record, where))
+
+
+def _turns(found: ForeignExport, message: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:
+    """`(speaker, text)` of what people and agents said; messages of the machinery are skipped and counted."""
+    role, text = str(message.get("role")), _text(message, where)
+    if role in ("system", "tool"):
+        found.skipped[f"messages of the {role}"] += 1
+        return
+    if role not in ("user", "assistant", "approval"):
+        raise BadInput(f'{where}: there is no role {role!r:.40}; "role" is user, assistant, approval, system or tool.')
+    if role == "user":
+        texts = [_unwrap(found, text)]
+    else:
+        role = "assistant"
+        texts = [_sent(found, call, where) for call in _values(message, "tool_calls", where)]
+        if text and any(texts):  # beside a message that is sent, the text is what the agent thinks
+            found.skipped["inner thoughts of agents"] += 1
+        else:
+            texts = [text, *texts]
+    for one in texts:
+        if one:
+            yield str(message.get("name") or role), one
+
+
+def _text(message: Mapping[str, Any], where: str) -> str:
+    content = message.get("content", message.get("text"))
+    if content is None or isinstance(content, str):
+        return (content or "").strip()
+    parts = [one["text"] for one, _ in objects(content, where, "content") if isinstance(one.get("text"), str)]
+    return "\n".join(parts).strip()
+
+
+def _unwrap(found: ForeignExport, text: str) -> str:
+    """Letta wraps what a person says, and what its clock says, in JSON."""
+    value = json_or_none(text)
+    if not isinstance(value, dict) or "type" not in value:
+        return text
+    if value["type"] == "user_message" and isinstance(value.get("message"), str):
+        return str(value["message"])
+    found.skipped["notices of the system"] += 1
+    return ""
+
+
+def _sent(found: ForeignExport, call: object, where: str) -> str:
+    """What the tool `send_message` says to a person; other calls are skipped and counted."""
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        raise BadInput(f'{where}: a tool call must be an object with a "function".')
+    if function.get("name") == "send_message":
+        arguments = json_or_none(function.get("arguments"))
+        if isinstance(arguments, dict) and isinstance(arguments.get("message"), str):
+            return str(arguments["message"])
+    found.skipped["calls of tools"] += 1
+    return ""

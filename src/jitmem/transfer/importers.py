@@ -1,0 +1,172 @@
+"""Import what another memory exported: its memories become items with a page as their source, its messages sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from typing import Any, BinaryIO
+
+from ..stores.archive import Archive
+from ..stores.errors import BadInput
+from ..stores.records import Filed, Session
+from ..tools.editor import Editor
+from ..tools.memory_specs import CHARS_PER_TOKEN, CONTENT_TOKENS
+from . import from_langmem, from_letta, from_mem0
+from .foreign_export import ForeignExport, ForeignMemory
+from .merge_export import CAUSE
+from .transfer_report import ImportReport
+
+IMPORTERS: dict[str, Callable[[BinaryIO, str], ForeignExport]] = {
+    "mem0": from_mem0.parse,
+    "langmem": from_langmem.parse,
+    "letta": from_letta.parse,
+}
+_TOGETHER = 50  # memories on the page of a group and a day
+_CHARS = CONTENT_TOKENS * CHARS_PER_TOKEN - 100  # of an item
+
+Progress = Callable[[int, int], None] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportTarget:
+    """What an importer needs of the memory that it writes to."""
+
+    archive: Archive
+    editor: Editor
+    core_tokens: int
+    file_records: Callable[[Session], Filed]
+    """By rules, and without drawing items from the pages."""
+    file_sessions: Callable[[Sequence[Session], Progress], Iterable[Filed]]
+    """As any others, with the memory's models."""
+
+
+def import_foreign(
+    target: ImportTarget, source: str, file: BinaryIO, name: str, progress: Progress = None
+) -> ImportReport:
+    """All of the file is read and checked first. Each group of memories is then one session, and its items one
+    transaction; what an earlier run imported is skipped, so that a run that was stopped is finished by the next.
+
+    `progress` gets the memories and sessions that are done, and all of them.
+    """
+    if source not in IMPORTERS:
+        raise BadInput(f"There is no importer for {source!r}; there are {', '.join(IMPORTERS)}.")
+    found, report = IMPORTERS[source](file, name), ImportReport()
+    total = len(found.memories) + len(found.sessions)
+    imported, kinds = _imported_pages(target.archive), Counter[str]()
+    count = 0
+    for session, memories in _grouped(source, found.memories):
+        page_ids = _file(target.file_records(session), report)
+        for page_id, own in _by_page(target.archive, page_ids, memories):
+            if page_id in imported:
+                report.add("item", 0, len(own))
+            else:
+                kinds += _add_items(target, page_id, own, report)
+        count += len(memories)
+        if progress:
+            progress(count, total)
+    for filed in target.file_sessions(
+        found.sessions, None if progress is None else lambda done, _: progress(count + done, total)
+    ):
+        _file(filed, report)
+    if kinds:
+        report.notes.append(f"Items by kind: {', '.join(f'{n:,} {kind}' for kind, n in sorted(kinds.items()))}.")
+    report.notes += found.all_notes()
+    return report
+
+
+def _grouped(source: str, memories: Sequence[ForeignMemory]) -> Iterator[tuple[Session, Sequence[ForeignMemory]]]:
+    """The memories of a group and a day as one session, the same for the same file; its metadata has their records."""
+
+    def group_and_day(one: ForeignMemory) -> tuple[str, str]:
+        return one.group, f"{one.time:%Y-%m-%d}" if one.time else ""
+
+    for (group, day), same in groupby(sorted(memories, key=group_and_day), group_and_day):
+        rest = list(same)
+        while rest:
+            some, rest = rest[:_TOGETHER], rest[_TOGETHER:]
+            records = [dict(one.record) for one in some]
+            digest = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()[:12]
+            yield (
+                Session(
+                    turns=[(source, one.text) for one in some],
+                    id=":".join(part for part in (source, group, day, digest) if part),
+                    time=some[0].time,
+                    metadata={"source": source, "group": group, "memories": records},
+                ),
+                some,
+            )
+
+
+def _file(filed: Filed, report: ImportReport) -> Sequence[str]:
+    report.add("session", not filed.duplicate, filed.duplicate)
+    report.add("page", 0 if filed.duplicate else len(filed.page_ids))
+    return filed.page_ids
+
+
+def _by_page(
+    archive: Archive, page_ids: Sequence[str], memories: Sequence[ForeignMemory]
+) -> Iterator[tuple[str, list[ForeignMemory]]]:
+    """The memories that begin on each page of their session."""
+    texts = [archive.page(page_id).text for page_id in page_ids]
+    joined, ends = "".join(texts), list(accumulate(map(len, texts)))
+    placed: dict[str, list[ForeignMemory]] = {}
+    at = 0
+    for one in memories:
+        at = max(at, joined.find(one.text.split("\n", 1)[0][:40], at))
+        placed.setdefault(page_ids[min(bisect(ends, at), len(ends) - 1)], []).append(one)
+    yield from placed.items()
+
+
+def _add_items(
+    target: ImportTarget, page_id: str, memories: Sequence[ForeignMemory], report: ImportReport
+) -> Counter[str]:
+    """Written or proposed in one transaction, as the memory's rules for edits decide; how many of each kind."""
+    calls = [(one, call) for one in memories for call in _calls(target, one)]
+    outcomes = target.editor.call_all([call for _, call in calls], page_ids=(page_id,), cause=CAUSE)
+    kinds = Counter[str]()
+    for (one, _), outcome in zip(calls, outcomes, strict=True):
+        if outcome.status == "duplicate":
+            report.add("item", 0, 1)
+        elif outcome.status in ("applied", "proposed"):
+            report.add("item" if outcome.status == "applied" else "proposal", 1)
+            kinds[outcome.edit.kind] += 1
+        else:
+            report.notes.append(f"{one.where}: is on page {page_id}, and became no item: {outcome.reason}")
+        if outcome.status == "applied" and outcome.edit.kind != one.kind:
+            report.notes.append(f"{one.where}: became a {outcome.edit.kind} item; there is a core paragraph already.")
+    return kinds
+
+
+def _calls(target: ImportTarget, one: ForeignMemory) -> Iterator[tuple[str, dict[str, Any]]]:
+    """An insert, or several where one would be too long; core where there is none and it fits."""
+    kind, core = str(one.kind), target.archive.items.core()
+    taken = core is not None and core.content != one.text
+    if kind == "core" and (taken or len(one.text) > target.core_tokens * 4):
+        kind = "semantic"
+    time, rest = one.time.isoformat() if one.time else None, one.text
+    while rest:  # cut at a line or a word where there is one
+        cut = len(rest)
+        if cut > _CHARS:
+            cut = max(rest.rfind("\n", 1, _CHARS), 0) or max(rest.rfind(" ", 1, _CHARS), 0) or _CHARS
+        yield "memory_insert", {"kind": kind, "content": rest[:cut], "time": time}
+        rest = rest[cut:].lstrip()
+
+
+def _imported_pages(archive: Archive) -> set[str]:
+    """The pages whose items an import has written or proposed, whatever became of them since."""
+    namespace = archive.items.namespace
+    with namespace.database.read() as db:
+        rows = db.execute(
+            "SELECT pages.value FROM change CROSS JOIN item_version ON item_version.n = change.n"
+            " CROSS JOIN json_each(item_version.pages) AS pages"
+            " WHERE change.namespace = :namespace AND change.kind = 'item' AND change.cause = :cause"
+            " UNION SELECT pages.value FROM proposal CROSS JOIN json_each(edit, '$.page_ids') AS pages"
+            " WHERE namespace = :namespace AND cause = :cause",
+            {"namespace": namespace.number(db), "cause": CAUSE},
+        )
+        return {page for (page,) in rows}
