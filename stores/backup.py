@@ -1,4 +1,4 @@
-"""Copy the truth while others write it: one committed state, checked before it gets its name."""
+"""Copy the truth while others write it: one committed state, verified before it is renamed into place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COUNTED = ("session", "page", "passage", "item", "item_version", "entry")
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A copy that is a memory of its own: `Memory.open(path)`. Counts are of all namespaces in the folder."""
+    """A copy that can be opened with `Memory.open(path)`. Counts are of all namespaces in the folder."""
 
     path: Path
     bytes: int
@@ -30,26 +30,26 @@ class Backup:
 
 
 def backup(database: Database, target: Path) -> Backup:
-    """The truth in a new folder `target`, 0700 with a file of 0600; what is derived from it is made anew there.
+    """Copy the truth into a new folder `target` (0700, file 0600); indexes are rebuilt there when it is opened.
 
-    `NotOurStore` if something is there already; an empty folder may be. `StoreFull`, `StoreReadOnly`, `StoreDamaged`
-    if the copy is not sound. Whatever goes wrong, `target` is not made.
+    `NotOurStore` if `target` exists and is not an empty folder. `StoreFull`, `StoreReadOnly`, `StoreDamaged` if the
+    copy is not sound. After any error `target` is not created.
     """
-    _refuse_taken(target)
+    _check_target(target)
     draft = target.with_name(f".{target.name}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         make_folder(target.parent)
         draft.mkdir(mode=0o700)
         file = draft / FILE_NAME
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        counts = _copied(database, file)
+        counts = _copy(database, file)
         _sync(file)
         _sync(draft)
         with suppress(FileNotFoundError):
-            target.rmdir()  # an empty folder gives way; anything else refuses
+            target.rmdir()  # only an empty folder can be removed
         os.rename(draft, target)
         _sync(target.parent)
-    except sqlite3.Error as error:  # of the copy; those of the truth have their names already
+    except sqlite3.Error as error:  # of the copy; errors of the truth are JitmemErrors already
         raise JitmemError(f"The copy at {target} cannot be read again ({error}); no backup was made.") from error
     except PermissionError as error:
         raise StoreReadOnly(f"No permission to make a backup at {target}; choose a folder you can write.") from error
@@ -69,7 +69,7 @@ def backup(database: Database, target: Path) -> Backup:
     )
 
 
-def _refuse_taken(target: Path) -> None:
+def _check_target(target: Path) -> None:
     if (target / FILE_NAME).exists():
         raise NotOurStore(f"{target} is a memory already; a backup never goes over one: choose another folder.")
     if target.is_symlink() or (target.exists() and not target.is_dir()):
@@ -78,10 +78,10 @@ def _refuse_taken(target: Path) -> None:
         raise NotOurStore(f"{target} holds other files; choose an empty or a new folder.")
 
 
-def _copied(database: Database, file: Path) -> dict[str, int]:
-    """What the copy holds; its counts are those of the state that was copied."""
+def _copy(database: Database, file: Path) -> dict[str, int]:
+    """Rows by table in the copy, equal to those of the state that was copied."""
     with database.read() as source:
-        source.execute("BEGIN")  # counts and copy are of one state, whoever writes meanwhile
+        source.execute("BEGIN")  # counts and copy are of one state, even while others write
         try:
             counts = _counts(source)
             with closing(sqlite3.connect(file)) as copy:

@@ -82,7 +82,7 @@ def integrity(look: ReadOnlyTruth) -> Iterator[Finding]:
     """SQLite's own check, then rows without their owner. Damage in indexes alone loses nothing: they are rebuilt."""
     faults = look.column("PRAGMA integrity_check")
     if faults != ["ok"]:
-        names = _damaged(look, faults)
+        names = _damaged_names(look, faults)
         only_indexes = names <= look.indexes
         where = f" in {', '.join(sorted(filter(None, names)))}" if names - {""} else ""
         yield Finding(
@@ -156,7 +156,7 @@ def _open(severity: Severity, what: str, paths: list[Path]) -> Finding:
     )
 
 
-def _damaged(look: ReadOnlyTruth, faults: list[str]) -> set[str]:
+def _damaged_names(look: ReadOnlyTruth, faults: list[str]) -> set[str]:
     """The tables and indexes that the integrity check names, "" for a fault in neither.
 
     A page that no b-tree reaches any more belonged to an index if it looks like one of an index; else it may hold rows

@@ -23,7 +23,7 @@ from .repairs import (
     drop_orphans,
     drop_vectors,
     models,
-    newest_versions,
+    write_newest_versions,
     write_sketches,
     write_stems,
 )
@@ -31,7 +31,7 @@ from .repairs import (
 _ROW_REPAIRS: dict[str, tuple[Repair, str]] = {  # each may need those before it
     "orphans": (drop_orphans, "Removed {} rows that belonged to nothing."),
     "change log": (complete_log, "Added {} pages to the change log."),
-    "newest versions": (newest_versions, "Corrected the number of the newest version of {} items."),
+    "newest versions": (write_newest_versions, "Corrected the number of the newest version of {} items."),
     "sketches": (write_sketches, "Rewrote {} sketches."),
     "stems": (write_stems, "Rewrote the stems of {} rows."),
     "vectors": (drop_vectors, "Removed vectors and lowered marks, {} in all; what is missing is embedded again."),

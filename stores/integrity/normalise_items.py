@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ids import new_id
 from .findings import SalvageReport
-from .repairs import newest_versions, wrong_sketches
+from .repairs import write_newest_versions, wrong_sketches
 
 _OWNED = ("session", "page", "change", "item", "proposal", "entry_path", "share", "retention")
 
@@ -43,7 +43,7 @@ def normalise_items(db: sqlite3.Connection, report: SalvageReport) -> None:
     ).fetchall():
         if kept < newest:
             report.notes.append(f"The newest version of item {item_id} was lost; version {kept} is current now.")
-    newest_versions(db)
+    write_newest_versions(db)
     db.execute("UPDATE item SET sketch = NULL WHERE sketch IS NOT NULL")
     for seq, item_id, right, _ in wrong_sketches(db):
         if not db.execute("UPDATE OR IGNORE item SET sketch = ? WHERE seq = ?", (right, seq)).rowcount:

@@ -23,7 +23,7 @@ def normalise_passages(db: sqlite3.Connection, cut: CutPassages, report: Salvage
                 _insert_passages(db, page, text, new)
                 count += len(new)
     if count:
-        report.notes.append(f"{count} passages were lost and cut anew from the text of their pages.")
+        report.notes.append(f"{count} passages were lost and are cut again from the text of their pages.")
 
 
 def _insert_passages(db: sqlite3.Connection, page: int, text: str, new: Sequence[tuple[int, int, str | None]]) -> None:

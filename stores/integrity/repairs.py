@@ -76,7 +76,7 @@ def write_sketches(db: sqlite3.Connection) -> int:
     return len(wrong)
 
 
-def newest_versions(db: sqlite3.Connection) -> int:
+def write_newest_versions(db: sqlite3.Connection) -> int:
     """Write the number of the newest version into each item that has another."""
     return db.execute(
         "UPDATE item SET version = newest FROM (SELECT item, max(version) AS newest FROM item_version GROUP BY item)"

@@ -54,7 +54,7 @@ def forget(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Take something out for good, with all that stands on nothing else, and erase its bytes."""
+    """Take something out for good, with everything derived from it alone, and erase its bytes."""
     what: dict[str, Any] = {
         "page_id": page or None,
         "session_id": session or None,
