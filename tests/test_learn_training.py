@@ -155,6 +155,17 @@ def test_a_fresh_turn_knows_nothing_of_the_one_before(
     assert environment.turn.calls == []
 
 
+def test_a_turn_that_is_taken_again_has_its_items_under_their_own_ids(
+    environment: MemoryEnvironment, turns: tuple[Snapshot, ...]
+) -> None:
+    turn = turns[2]
+    assert turn.items
+    for _ in range(2):
+        environment.reset(**turn.row())
+        assert environment.turn.rollout().items == turn.items
+        assert environment.memory_delete(kind=turn.items[0].kind, id=turn.items[0].id).startswith("applied: ")
+
+
 def test_what_does_not_fit_comes_back_as_words_and_counts(
     environment: MemoryEnvironment, turns: tuple[Snapshot, ...]
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,7 +65,7 @@ class MemoryEnvironment:
     def reset(self, *, turn: str, **row: Any) -> str:
         """Begin the turn of a row (see `Snapshot.row`); what the model is asked: core, related items, and the page."""
         snapshot = Snapshot.from_json(turn)
-        self._turn = Turn(self._rooms.next(), snapshot, self._reading)
+        self._turn = Turn(self._rooms.next({item.id for item in snapshot.items}), snapshot, self._reading)
         return snapshot.asked
 
     @property
@@ -81,17 +81,20 @@ class _Rooms:
 
     def __init__(self) -> None:
         self._count = 0
+        self._ids: set[str] = set()
         self._memory: Memory | None = None
         self._end: Callable[[], object] = lambda: None
 
-    def next(self) -> Memory:
-        """A memory with nothing in it."""
-        if self._memory is None or self._count % _RENEWED == 0:
+    def next(self, ids: Set[str]) -> Memory:
+        """A memory with nothing in it, in a folder that has not had these items: ids are unique in a folder."""
+        if self._memory is None or self._count % _RENEWED == 0 or ids & self._ids:
             self._end()
+            self._ids = set()
             folder = tempfile.TemporaryDirectory(prefix="jitmem-learn-")
             self._memory = Memory.open(Path(folder.name) / "memory", curate=False)
             self._end = weakref.finalize(self, _close, self._memory, folder)
         self._count += 1
+        self._ids |= ids
         return self._memory.of(f"turn-{self._count}")
 
 
