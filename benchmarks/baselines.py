@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jitmem.learn.variance import BASELINES, ROLES, World, exact, sampled
+from jitmem.learn.gradient_variance import BASELINES, ROLES, World, exact_variance, sampled_variance
 
 
 def main(
@@ -20,12 +20,14 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """The variance of one run's gradient, the mean over the worlds: as computed, and as `advantages` gives it."""
-    worlds = [World.drawn(seed) for seed in range(seeds)]
+    worlds = [World.random(seed) for seed in range(seeds)]
     rows = []
     for role in ROLES:
         for base in BASELINES:
-            computed = fmean(exact(world, base, n)[role] for world in worlds)
-            measured = fmean(sampled(world, base, groups=groups, n=n, seed=at)[role] for at, world in enumerate(worlds))
+            computed = fmean(exact_variance(world, base, n)[role] for world in worlds)
+            measured = fmean(
+                sampled_variance(world, base, groups=groups, n=n, seed=at)[role] for at, world in enumerate(worlds)
+            )
             rows.append({"role": role, "baseline": base, "computed": computed, "measured": measured})
     if as_json:
         print(json.dumps({"seeds": seeds, "n": n, "groups": groups, "rows": rows}, indent=2))

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from jitmem import Memory, Usage
-from jitmem.evals.datasets import recognised
+from jitmem.evals.datasets import load_by_layout
 from jitmem.models import chat_model
 from jitmem.testing import ModelServer
 
@@ -157,7 +157,7 @@ class Bench:
         """The same tokens on real conversations, each in a memory of its own."""
         filed: list[Usage] = []
         asked: list[tuple[Usage, float]] = []
-        for number, sample in enumerate(recognised(path).samples, start=1):
+        for number, sample in enumerate(load_by_layout(path).samples, start=1):
             with self._memory() as memory:
                 self._tell(f"conversation {number}")
                 filed += [one.usage for one in memory.memorize_many(sample.sessions)]

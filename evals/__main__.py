@@ -13,14 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..stores.errors import BadInput, JitmemError
-from .datasets import DataSet, recognised
-from .retrieval import measure
+from .datasets import DataSet, load_by_layout
+from .retrieval import measure_recall
 
 app = typer.Typer(add_completion=False, help="Measure the memory on public data sets.", no_args_is_help=True)
 
 
 @app.callback()
-def _evals() -> None:
+def describe() -> None:
     """Measure the memory on public data sets."""
 
 
@@ -38,12 +38,12 @@ def retrieval(
     results = []
     try:
         for path in data:
-            loaded = recognised(path)
-            depths = _depths(depth) or _usual(loaded)
-            with _bar() as bar:
+            loaded = load_by_layout(path)
+            depths = _parse_depths(depth) or _default_depths(loaded)
+            with _progress_bar() as bar:
                 task = bar.add_task(loaded.name, total=None)
                 results.append(
-                    measure(
+                    measure_recall(
                         loaded,
                         depths=depths,
                         limit=limit,
@@ -61,18 +61,18 @@ def retrieval(
             Console().print(_table(result))
 
 
-def _depths(text: str) -> list[int]:
+def _parse_depths(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise BadInput(f"--depth takes numbers separated by commas, such as 1,3; got {text!r}.") from error
 
 
-def _usual(data: DataSet) -> list[int]:
+def _default_depths(data: DataSet) -> list[int]:
     return [1] if data.kind == "conversation" else [1, 2]
 
 
-def _bar() -> Progress:
+def _progress_bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
 

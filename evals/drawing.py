@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .scores import ABSTAINS
+from .scores import ADVERSARIAL
 from .summary import ALL, ANSWERABLE
 
 if TYPE_CHECKING:
@@ -159,4 +159,4 @@ def short(names: Sequence[str]) -> list[str]:
 def categories_of(scores: Iterable[Mapping[str, Any]]) -> list[str]:
     """Of all setups, those without an answer last."""
     found = dict.fromkeys(category for by in scores for category in by if category not in (ALL, ANSWERABLE))
-    return sorted(found, key=lambda category: (category == ABSTAINS, category))
+    return sorted(found, key=lambda category: (category == ADVERSARIAL, category))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..stores.errors import MissingPackage
-from .card import config
+from .bench_card import read_config
 from .curves import VARIED, along, lengths
 from .drawing import (
     COLOURS,
@@ -25,7 +25,7 @@ from .drawing import (
     short,
     spoken,
 )
-from .scores import PLAIN
+from .scores import AMOUNTS
 from .summary import ALL
 
 PLOTS = "plots"
@@ -37,7 +37,7 @@ def draw(folder: Path, made: Mapping[str, Any], target: Path | None = None) -> l
         import matplotlib  # noqa: F401 (only to say what is missing)
     except ImportError as error:
         raise MissingPackage('Plots need matplotlib; install it with: pip install "jitmem[plots]"') from error
-    told = config(folder)
+    told = read_config(folder)
     target = target or folder / PLOTS
     cards = [_card(target, told["data"]["title"], made["setups"], metric) for metric in _metrics(told, made)]
     if not cards:
@@ -51,7 +51,7 @@ def draw(folder: Path, made: Mapping[str, Any], target: Path | None = None) -> l
 
 def _metrics(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
     """Those of the protocol that were measured, the main one first; of another protocol the first that was."""
-    measured = [metric for one in made["setups"].values() for metric in one["scores"] if metric not in PLAIN]
+    measured = [metric for one in made["setups"].values() for metric in one["scores"] if metric not in AMOUNTS]
     return [metric for metric in told["metrics"] if metric in measured] or measured[:1]
 
 

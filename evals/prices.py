@@ -9,7 +9,7 @@ from ..stores.errors import BadInput, JitmemError
 from ..stores.records import Usage
 
 
-class BudgetSpent(JitmemError):
+class CostLimitReached(JitmemError):
     """The run has cost what it may; the same command with a higher limit goes on."""
 
 
@@ -21,7 +21,7 @@ class Prices:
     limit: float | None = None
 
     @classmethod
-    def read(cls, lines: Iterable[str], limit: float | None = None) -> Prices:
+    def parse(cls, lines: Iterable[str], limit: float | None = None) -> Prices:
         """From lines such as `gpt-4.1-mini=0.40/1.60`; `BadInput` for another form."""
         table: dict[str, tuple[float, float]] = {}
         for line in lines:
@@ -39,7 +39,7 @@ class Prices:
             raise BadInput("A limit of cost needs the models' prices: --price gpt-4.1-mini=0.40/1.60.")
         return cls(table, limit)
 
-    def of(self, *usages: Usage) -> float | None:
+    def cost(self, *usages: Usage) -> float | None:
         """Dollars; None where a model that was asked has no price here (with a `limit`: `BadInput`)."""
         total = 0.0
         for step in (step for usage in usages for step in usage.steps):

@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass
-class Scores:
+class RecallTable:
     """Mean recall by rung and category (LoCoMo's as numbers), every question counting the same, with the number of questions."""
 
     rows: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -36,7 +36,7 @@ class Scores:
             self.turns[rung][0] += sum(found)
             self.turns[rung][1] += len(found)
 
-    def table(self) -> list[dict[str, Any]]:
+    def as_rows(self) -> list[dict[str, Any]]:
         """A row a rung: `recall` over all but adversarial questions (LoCoMo's category 5), and by category."""
         rungs = list(dict.fromkeys(rung for rung, _ in self.rows))
         made = []
@@ -55,7 +55,7 @@ class Scores:
         return made
 
 
-def measure(
+def measure_recall(
     data: DataSet,
     *,
     depths: Sequence[int] = (1,),
@@ -64,14 +64,14 @@ def measure(
     progress: Progress = lambda done, total: None,
 ) -> dict[str, Any]:
     """Fill a memory for each sample and ask its questions; returns the table and seconds a question."""
-    scores = Scores()
+    scores = RecallTable()
     seconds: dict[str, list[float]] = defaultdict(list)
-    total = sum(len(_asked(sample, limit)) for sample in data.samples)
+    total = sum(len(_questions_with_gold(sample, limit)) for sample in data.samples)
     done = 0
     for sample in data.samples:
         with tempfile.TemporaryDirectory() as folder, Memory.open(f"{folder}/memory", embeddings=embeddings) as memory:
-            ask = _asker(memory, data, sample, depths)
-            for question in _asked(sample, limit):
+            ask = _question_runner(memory, data, sample, depths)
+            for question in _questions_with_gold(sample, limit):
                 for rung, found, took in ask(question):
                     scores.add(rung, question, found)
                     seconds[rung].append(took)
@@ -80,46 +80,50 @@ def measure(
     return {
         "data": data.name,
         "questions": total,
-        "table": scores.table(),
+        "table": scores.as_rows(),
         "seconds_per_question": {rung: sum(values) / len(values) for rung, values in seconds.items()},
     }
 
 
-def _asked(sample: Sample, limit: int | None) -> list[Question]:
+def _questions_with_gold(sample: Sample, limit: int | None) -> list[Question]:
     """The questions whose gold evidence is known."""
     return [question for question in sample.questions if question.evidence][:limit]
 
 
-def _asker(
+def _question_runner(
     memory: Memory, data: DataSet, sample: Sample, depths: Sequence[int]
 ) -> Callable[[Question], Iterable[tuple[str, list[bool], float]]]:
     filed = memory.memorize_many(sample.sessions)
     if data.kind == "conversation":
-        return lambda question: _contexts(memory, question, depths)
+        return lambda question: _score_contexts(memory, question, depths)
     page_of = {one.session_id: set(one.page_ids) for one in filed}
-    return lambda question: _first_pages(memory, question, depths, page_of)
+    return lambda question: _score_first_pages(memory, question, depths, page_of)
 
 
-def _contexts(memory: Memory, question: Question, depths: Sequence[int]) -> Iterable[tuple[str, list[bool], float]]:
+def _score_contexts(
+    memory: Memory, question: Question, depths: Sequence[int]
+) -> Iterable[tuple[str, list[bool], float]]:
     """A gold turn counts when its text stands word for word in the context."""
     started = time.perf_counter()
     hits = memory.recall(question.text, k=500)
     took = time.perf_counter() - started
     for budget in BUDGETS:
-        text = _within([hit.text for hit in hits], budget)
+        text = _fill_budget([hit.text for hit in hits], budget)
         yield f"recall, {budget} tokens", [gold in text for gold in question.evidence], took
     for depth in depths:
         for budget in BUDGETS:
             started = time.perf_counter()
             result = memory.research(question.text, depth=depth, output="snippets", context_tokens=budget)
             took = time.perf_counter() - started
-            if tokens(result.context) > budget:
-                raise AssertionError(f"{tokens(result.context)} tokens where {budget} were allowed: {question.text}")
+            if count_tokens(result.context) > budget:
+                raise AssertionError(
+                    f"{count_tokens(result.context)} tokens where {budget} were allowed: {question.text}"
+                )
             found = [gold in result.context for gold in question.evidence]
             yield f"research depth {depth}, {budget} tokens", found, took
 
 
-def _first_pages(
+def _score_first_pages(
     memory: Memory, question: Question, depths: Sequence[int], page_of: dict[str, set[str]]
 ) -> Iterable[tuple[str, list[bool], float]]:
     """A gold paragraph counts when its page is among the first five."""
@@ -134,12 +138,12 @@ def _first_pages(
         )
 
 
-def tokens(text: str) -> int:
+def count_tokens(text: str) -> int:
     """As budgets are counted: one message of the whole text."""
     return count_tokens_approximately([HumanMessage(text)])
 
 
-def _within(texts: Iterable[str], budget: int) -> str:
+def _fill_budget(texts: Iterable[str], budget: int) -> str:
     """Walk the ranking, adding a text where it fits."""
     kept: list[str] = []
     used = 0

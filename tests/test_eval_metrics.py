@@ -14,8 +14,8 @@ from jitmem.evals.metrics import (
     Judged,
     accuracy,
     bleu1,
-    citations_stand,
-    citations_support,
+    citation_accuracy,
+    citation_support,
     context_tokens,
     evidence_precision,
     evidence_recall,
@@ -29,7 +29,7 @@ from jitmem.evals.metrics import (
     word_f1,
 )
 from jitmem.evals.metrics.judge import prompt, rubric
-from jitmem.evals.metrics.text import normalise, words
+from jitmem.evals.metrics.text_metrics import gam_words, normalize_answer
 from jitmem.testing import ScriptedModel
 from jitmem.testing.scripted import ScriptEnded
 
@@ -45,7 +45,7 @@ from jitmem.testing.scripted import ScriptEnded
     ],
 )
 def test_squads_normalisation_takes_out_case_punctuation_and_articles(text: str, normal: str) -> None:
-    assert normalise(text) == normal
+    assert normalize_answer(text) == normal
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_locomos_f1_compares_stems_by_category(prediction: str, answer: str, cat
     ],
 )
 def test_gams_words_are_split_at_punctuation(text: str, split: list[str]) -> None:
-    assert words(text) == split
+    assert gam_words(text) == split
 
 
 def test_word_f1_differs_from_squads_at_hyphens() -> None:
@@ -186,11 +186,11 @@ def test_a_citation_is_right_where_its_quote_stands_and_holds_gold() -> None:
     elsewhere = Citation("p2", 10, 32, "Ana works at the mill.")
     empty = Citation("p1", 3, 3, "")
     cited = [stands, beside, moved, elsewhere, empty]
-    assert citations_stand(cited, pages.get) == pytest.approx(2 / 5)
-    assert citations_support(cited, GOLD, pages.get) == pytest.approx(1 / 5)
-    assert citations_stand([], pages.get) is None
-    assert citations_support([], GOLD, pages.get) is None
-    assert citations_support(cited, (), pages.get) is None
+    assert citation_accuracy(cited, pages.get) == pytest.approx(2 / 5)
+    assert citation_support(cited, GOLD, pages.get) == pytest.approx(1 / 5)
+    assert citation_accuracy([], pages.get) is None
+    assert citation_support([], GOLD, pages.get) is None
+    assert citation_support(cited, (), pages.get) is None
 
 
 def test_context_tokens_are_a_quarter_of_the_characters_and_four_for_the_message() -> None:

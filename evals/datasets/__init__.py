@@ -10,12 +10,12 @@ from typing import Any
 
 from ...stores.errors import BadInput
 from . import beam, hotpotqa, locomo, longmemeval, memoryagentbench, musique, narrativeqa, ruler
-from .records import DataSet, Question, Sample
-from .rows import read
-from .sampling import sampled
-from .sources import Source
+from .benchmark_records import DataSet, Question, Sample
+from .data_sources import DataSource
+from .row_files import read_rows
+from .sampling import sample_questions
 
-__all__ = ["DATASETS", "Benchmark", "DataSet", "Question", "Sample", "Source", "load", "recognised"]
+__all__ = ["DATASETS", "Benchmark", "DataSet", "DataSource", "Question", "Sample", "load_by_layout", "load_data_set"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Benchmark:
     """
 
     read: Callable[..., DataSet]
-    source: Source
+    source: DataSource
     generated: bool = False
 
 
@@ -43,7 +43,7 @@ DATASETS: Mapping[str, Benchmark] = {
 _MARKS = {"locomo": "conversation", "hotpotqa": "supporting_facts", "musique": "paragraphs"}
 
 
-def load(
+def load_data_set(
     name: str, path: str | Path | None = None, *, limit: int | None = None, seed: int | None = None, **options: Any
 ) -> DataSet:
     """A data set by its name in `DATASETS`, read from its official file.
@@ -59,18 +59,20 @@ def load(
     if unknown := [option for option in options if option not in known]:
         raise BadInput(f"{name} has no option {unknown[0]!r}; it has: {', '.join(known) or 'none'}.")
     if path is None and not benchmark.generated:
-        raise BadInput(f"{benchmark.source.title} is read from a file: give its path. {benchmark.source.where()}")
+        raise BadInput(
+            f"{benchmark.source.title} is read from a file: give its path. {benchmark.source.instructions()}"
+        )
     if path is None:
-        return sampled(benchmark.read(seed=seed or 0, **options), limit, None)
-    return sampled(benchmark.read(benchmark.source.found(Path(path)), **options), limit, seed)
+        return sample_questions(benchmark.read(seed=seed or 0, **options), limit, None)
+    return sample_questions(benchmark.read(benchmark.source.require(Path(path)), **options), limit, seed)
 
 
-def recognised(path: str | Path) -> DataSet:
+def load_by_layout(path: str | Path) -> DataSet:
     """A file of LoCoMo, HotpotQA or MuSiQue in its original layout, known by its first row; `BadInput` for any other."""
     path = Path(path)
-    for row in read(path):
+    for row in read_rows(path):
         for name, mark in _MARKS.items():
             if mark in row.values:
-                return load(name, path)
+                return load_data_set(name, path)
         break
     raise BadInput(f"{path}: neither LoCoMo (conversation), HotpotQA (supporting_facts) nor MuSiQue (paragraphs).")

@@ -6,11 +6,11 @@ import random
 from dataclasses import replace
 
 from ...stores.errors import BadInput
-from .records import DataSet
-from .ruler import Generated
+from .benchmark_records import DataSet
+from .ruler import GeneratedSamples
 
 
-def sampled(data: DataSet, limit: int | None, seed: int | None) -> DataSet:
+def sample_questions(data: DataSet, limit: int | None, seed: int | None) -> DataSet:
     """At most `limit` questions over all samples, in the order of the file: the first ones, or drawn with `seed`.
 
     Samples that are asked nothing drop out. Every sample's sessions stay whole.
@@ -19,7 +19,7 @@ def sampled(data: DataSet, limit: int | None, seed: int | None) -> DataSet:
         return data
     if limit < 1:
         raise BadInput(f"limit is a number of questions of 1 or more, or None for all; got {limit}.")
-    if seed is None and isinstance(data.samples, Generated):
+    if seed is None and isinstance(data.samples, GeneratedSamples):
         return replace(data, samples=data.samples[:limit])  # of one question each, none of which is made yet
     places = [(at, n) for at, sample in enumerate(data.samples) for n in range(len(sample.questions))]
     if seed is not None and limit < len(places):

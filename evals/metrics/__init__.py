@@ -1,8 +1,8 @@
 """What an answer and its context are worth: text, evidence, and the verdict of a judge."""
 
-from .evidence import (
-    citations_stand,
-    citations_support,
+from .evidence_metrics import (
+    citation_accuracy,
+    citation_support,
     context_tokens,
     evidence_precision,
     evidence_recall,
@@ -10,15 +10,24 @@ from .evidence import (
     page_recall,
 )
 from .judge import Judge, Judged, accuracy, rubric
-from .text import bleu1, exact_match, locomo_f1, rouge_l, substring_exact_match, substring_match, token_f1, word_f1
+from .text_metrics import (
+    bleu1,
+    exact_match,
+    locomo_f1,
+    rouge_l,
+    substring_exact_match,
+    substring_match,
+    token_f1,
+    word_f1,
+)
 
 __all__ = [
     "Judge",
     "Judged",
     "accuracy",
     "bleu1",
-    "citations_stand",
-    "citations_support",
+    "citation_accuracy",
+    "citation_support",
     "context_tokens",
     "evidence_precision",
     "evidence_recall",

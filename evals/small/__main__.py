@@ -12,7 +12,7 @@ import typer
 
 from ...cli.output import progress, say, say_rows
 from ...stores.errors import JitmemError
-from .gate import BASELINE, Verdict, baseline, judged, measured, write
+from .regression_gate import BASELINE, GateVerdict, compare_with_baseline, measure_small, read_baseline, write_baseline
 
 
 def main(
@@ -22,31 +22,33 @@ def main(
     """Fails (1) when evidence recall is below the baseline by more than its noise; 2 when it cannot be told."""
     started = time.perf_counter()
     try:
-        before = {} if baseline_is else baseline()
+        before = {} if baseline_is else read_baseline()
         with progress("Asking", "questions") as tell:
-            now = measured([name.strip() for name in tools.split(",") if name.strip()], tell)
+            now = measure_small([name.strip() for name in tools.split(",") if name.strip()], tell)
         if baseline_is:
-            write(now, Path(__file__).with_name(BASELINE))
+            write_baseline(now, Path(__file__).with_name(BASELINE))
             say(f"Wrote {BASELINE}: {sum(map(len, now.values()))} results.")
             return
-        verdicts = judged(now, before)
+        verdicts = compare_with_baseline(now, before)
     except JitmemError as error:
         print(f"jitmem.evals.small: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
-    told(verdicts, time.perf_counter() - started)
+    print_verdicts(verdicts, time.perf_counter() - started)
 
 
-def told(verdicts: Sequence[Verdict], seconds: float) -> None:
+def print_verdicts(verdicts: Sequence[GateVerdict], seconds: float) -> None:
     """Show them; the command ends with 1 where recall dropped."""
-    say_rows(("setup", "questions", "before", "now", "95 % interval of the difference", ""), map(_row, verdicts))
-    lost = sum(one.lost for one in verdicts)
+    say_rows(
+        ("setup", "questions", "before", "now", "95 % interval of the difference", ""), map(_verdict_row, verdicts)
+    )
+    lost = sum(one.is_regression for one in verdicts)
     what = f"Evidence recall dropped in {lost} of {len(verdicts)} setups" if lost else "Nothing lost"
     say(f"{what}, in {seconds:.1f} s.")
     if lost:
         raise typer.Exit(1)
 
 
-def _row(one: Verdict) -> tuple[str, ...]:
+def _verdict_row(one: GateVerdict) -> tuple[str, ...]:
     told = one.difference
     interval = f"{100 * told.low:+.1f} to {100 * told.high:+.1f}"
     return (
@@ -55,7 +57,7 @@ def _row(one: Verdict) -> tuple[str, ...]:
         f"{100 * told.a:.1f} %",
         f"{100 * told.b:.1f} %",
         interval,
-        "LOST" if one.lost else "",
+        "LOST" if one.is_regression else "",
     )
 
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import time
 
-from ..datasets.records import Question, Sample
-from .answer import Answer, Prepared, Setup, walked
-from .bm25 import Ranked
+from ..datasets.benchmark_records import Question, Sample
+from .bm25_ranking import BM25Ranking
 from .chunks import Chunk
-from .filled import Filled
-from .open import Opening
-from .recall import CONTEXT_TOKENS
+from .eval_models import SystemContext
+from .recall_system import CONTEXT_TOKENS
+from .setups import Preparation, Setup, SystemAnswer, pack_context
+from .shared_memory import SharedMemory
 
 
 class MemoryOnly:
     """The core memory first, then the memos and items that share most with the question, by BM25."""
 
-    def __init__(self, setup: Setup, opening: Opening, filled: Filled | None = None) -> None:
-        self._filled = filled or Filled(setup, opening)
+    def __init__(self, setup: Setup, opening: SystemContext, filled: SharedMemory | None = None) -> None:
+        self._filled = filled or SharedMemory(setup, opening)
         self._budget = setup.context_tokens or CONTEXT_TOKENS
         self._pages = setup.pages
         self._core: list[Chunk] = []
-        self._ranked = Ranked([])
+        self._ranked = BM25Ranking([])
 
-    def prepare(self, sample: Sample) -> Prepared:
+    def prepare(self, sample: Sample) -> Preparation:
         """File every session, and read what was written of it."""
         prepared = self._filled.prepare(sample)
         memory, session_of = self._filled.memory, self._filled.session_of
@@ -31,16 +31,16 @@ class MemoryOnly:
         for item in memory.items():
             origin = next((session_of[one] for one in item.page_ids if one in session_of), "")
             (self._core if item.kind == "core" else notes).append(Chunk(origin, item.content))
-        self._ranked = Ranked(notes)
+        self._ranked = BM25Ranking(notes)
         return prepared
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: Question) -> SystemAnswer:
         """`pages` is how many notes there may be."""
         started = time.perf_counter()
         found = [*self._core, *self._ranked.best(question.text, self._pages)]
-        context, marks = walked([(one.source, one.text) for one in found], self._budget)
+        context, marks = pack_context([(one.source, one.text) for one in found], self._budget)
         sources = tuple(dict.fromkeys(mark.source for mark in marks if mark.source))
-        return Answer(context, marks, sources, seconds=time.perf_counter() - started)
+        return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
 
     def close(self) -> None:
         """Let go of the files."""

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import time
 
-from ..datasets.records import Question, Sample
-from .answer import Answer, Mark, Prepared, Setup, tokens
-from .chunks import Chunk, whole
-from .open import Opening
+from ..datasets.benchmark_records import Question, Sample
+from .chunks import Chunk, session_chunks
+from .eval_models import SystemContext
+from .setups import CitedText, Preparation, Setup, SystemAnswer, budget_tokens
 
 
 class WholeHistory:
     """Every session, oldest first; with `history_tokens`, the newest that fit, as a chat would be cut."""
 
-    def __init__(self, setup: Setup, opening: Opening) -> None:
+    def __init__(self, setup: Setup, opening: SystemContext) -> None:
         self._budget = setup.history_tokens
         self._sessions: list[Chunk] = []
 
-    def prepare(self, sample: Sample) -> Prepared:
+    def prepare(self, sample: Sample) -> Preparation:
         """Nothing is thought."""
         started = time.perf_counter()
-        self._sessions = whole(sample.sessions)
-        return Prepared(time.perf_counter() - started)
+        self._sessions = session_chunks(sample.sessions)
+        return Preparation(time.perf_counter() - started)
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: Question) -> SystemAnswer:
         """The same for every question."""
         started = time.perf_counter()
         shown = self._sessions
@@ -31,15 +31,15 @@ class WholeHistory:
             room = self._budget
             fitting = 0
             for chunk in reversed(shown):
-                room -= tokens(chunk.text) + 4
+                room -= budget_tokens(chunk.text) + 4
                 if room < 0:
                     break
                 fitting += 1
             shown = shown[len(shown) - fitting :]
         context = "\n\n".join(f"{chunk.text} [{number}]" for number, chunk in enumerate(shown, start=1))
-        marks = tuple(Mark(chunk.source, chunk.text) for chunk in shown)
+        marks = tuple(CitedText(chunk.source, chunk.text) for chunk in shown)
         sources = tuple(dict.fromkeys(mark.source for mark in marks))
-        return Answer(context, marks, sources, seconds=time.perf_counter() - started)
+        return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
 
     def close(self) -> None:
         """Nothing is open."""

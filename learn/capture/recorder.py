@@ -14,9 +14,9 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import LLMResult
 
 from ...nodes.meter import tokens
-from ..records import ROLES, Step
-from .places import Place, placed, where
-from .written import messages_written, reply_written, tools_written
+from ..rollout_records import ROLES, RecordedStep
+from .openai_format import openai_messages, openai_reply, openai_tools
+from .run_keys import Place, nested_places, with_keys
 
 ROLLOUT, ABOUT = "jitmem_rollout", "jitmem_about"
 _STEP, _PART = "jitmem_step", "jitmem_part"
@@ -37,11 +37,11 @@ class Recorder(BaseCallbackHandler):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: dict[UUID, tuple[Place, ...]] = {}
-        self._open: dict[UUID, Request] = {}
-        self._heard: dict[str, list[Request]] = {}
+        self._open: dict[UUID, RecordedRequest] = {}
+        self._heard: dict[str, list[RecordedRequest]] = {}
         self._count = 0
 
-    def take(self, rollout: str = "") -> tuple[Step, ...]:
+    def take_steps(self, rollout: str = "") -> tuple[RecordedStep, ...]:
         """The requests of a run so far, in its own order, and forget them; a reply that comes later is not recorded.
 
         In the order of the sessions and questions, then of the graph's steps; of branches that ran side by side in the
@@ -51,7 +51,7 @@ class Recorder(BaseCallbackHandler):
             heard = self._heard.pop(rollout, [])
             for one in heard:
                 self._open.pop(one.run, None)
-        return tuple(_step(key, attempt, one) for key, attempt, one in placed(heard))
+        return tuple(_as_step(key, attempt, one) for key, attempt, one in with_keys(heard))
 
     # -- what LangChain tells ------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ class Recorder(BaseCallbackHandler):
     ) -> None:
         """A node begins, or what is in it."""
         with self._lock:
-            self._runs[run_id] = where(
+            self._runs[run_id] = nested_places(
                 self._runs.get(parent_run_id, ()) if parent_run_id else (), metadata or {}, run_id
             )
 
@@ -95,20 +95,20 @@ class Recorder(BaseCallbackHandler):
         told = metadata or {}
         params = kwargs.get("invocation_params") or {}
         step = told.get(_STEP)
-        sent = messages_written(messages[0])
+        sent = openai_messages(messages[0])
         with self._lock:
             above = self._runs.get(parent_run_id, ()) if parent_run_id else ()
             self._count += 1
-            made = Request(
+            made = RecordedRequest(
                 run=run_id,
                 began=self._count,
-                places=where(above, told, run_id),
+                places=nested_places(above, told, run_id),
                 name=str(step or told.get("langgraph_node") or ""),
                 ours=step is not None,
                 part=int(told.get(_PART) or 0),
                 about=str(told.get(ABOUT, "")),
                 messages=sent,
-                tools=tools_written(params.get("tools") or ()),
+                tools=openai_tools(params.get("tools") or ()),
                 model=str(params.get("model") or params.get("model_name") or told.get("ls_model_name") or ""),
                 prompt_tokens=tokens(messages[0]),
             )
@@ -119,13 +119,13 @@ class Recorder(BaseCallbackHandler):
         """Its reply is there."""
         generations = response.generations[0] if response.generations else []
         message = getattr(generations[0], "message", None) if generations else None
-        self._ended(run_id, message if isinstance(message, AIMessage) else AIMessage(""), "")
+        self._finish_request(run_id, message if isinstance(message, AIMessage) else AIMessage(""), "")
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """It has failed."""
-        self._ended(run_id, None, f"{type(error).__name__}: {error}")
+        self._finish_request(run_id, None, f"{type(error).__name__}: {error}")
 
-    def _ended(self, run_id: UUID, reply: AIMessage | None, error: str) -> None:
+    def _finish_request(self, run_id: UUID, reply: AIMessage | None, error: str) -> None:
         with self._lock:
             one = self._open.pop(run_id, None)
             if one is None:  # of a run whose steps were taken
@@ -135,7 +135,7 @@ class Recorder(BaseCallbackHandler):
 
 
 @dataclass(slots=True, kw_only=True)
-class Request:
+class RecordedRequest:
     """One that was heard of. `began` and `ended` count events; `ended` is None while no reply is there."""
 
     run: UUID
@@ -156,21 +156,21 @@ class Request:
     error: str = _NEVER
 
 
-def _step(key: str, attempt: int, one: Request) -> Step:
+def _as_step(key: str, attempt: int, one: RecordedRequest) -> RecordedStep:
     reply = one.reply
     asked, answered = one.prompt_tokens, 0
     if reply is not None:
         answered = tokens([reply])
         if reply.usage_metadata:
             asked, answered = reply.usage_metadata["input_tokens"], reply.usage_metadata["output_tokens"]
-    return Step(
+    return RecordedStep(
         key=key,
         role=ROLES.get(one.name, "other") if one.ours else "other",
         name=one.name,
         about=one.about,
         messages=one.messages,
         tools=one.tools,
-        reply=None if reply is None else reply_written(reply),
+        reply=None if reply is None else openai_reply(reply),
         error=one.error,
         attempt=attempt,
         model=str((reply.response_metadata.get("model_name") if reply else None) or one.model),
@@ -180,4 +180,4 @@ def _step(key: str, attempt: int, one: Request) -> Step:
     )
 
 
-__all__ = ["ABOUT", "ROLLOUT", "Recorder", "Request"]
+__all__ = ["ABOUT", "ROLLOUT", "RecordedRequest", "Recorder"]

@@ -9,17 +9,17 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from ...evals.datasets.records import Sample
+from ...evals.datasets.benchmark_records import Sample
 from ...stores.errors import BadInput
 from ...wording import MEMORIZE_STEPS, RESEARCH_STEPS, read_words
 from ..rewards import PRESETS
-from ..rollouts.making import Making
-from .check import Check, checked
+from ..rollouts.rollout_config import RolloutConfig
+from .gain_check import GainCheck, compare_prompts
+from .gepa_adapter import Learner, PromptAdapter, import_gepa
 from .propose import Proposer
-from .runs import Runs, Spent, Words
-from .trying import Learner, Trying, gepa
-from .wanted import Wanted
-from .written import write
+from .run_cache import BudgetProgress, RunCache, Words
+from .search_report import write_search
+from .search_spec import SearchSpec
 
 PATIENCE = 8
 """Proposals in a row that may be no better than what they were made from."""
@@ -33,7 +33,7 @@ _REFLECTIONS, _LOG, _RUNS = "reflections.jsonl", "search.log", "runs"
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedPrompts:
     """`accepted` says whether `words` are better than those `before`; if not, nothing was found, or it failed the check,
     and `reason` says which. Both map a step to its words; of the steps that were learned, `words` has the candidate's.
 
@@ -45,22 +45,22 @@ class Learned:
     reason: str
     before: Words
     words: Words
-    validation: Check | None
-    test: Check | None
+    validation: GainCheck | None
+    test: GainCheck | None
     candidates: int
     spent: int
     reflections: int
 
     @property
-    def changed(self) -> dict[str, str]:
+    def changes(self) -> dict[str, str]:
         """Steps whose words are others now."""
         return {step: said for step, said in self.words.items() if said != self.before[step]}
 
 
-def improve(
+def improve_prompts(
     train: Sequence[Sample],
     val: Sequence[Sample],
-    making: Making,
+    config: RolloutConfig,
     reflection: BaseChatModel,
     folder: str | Path,
     *,
@@ -71,8 +71,8 @@ def improve(
     patience: int = PATIENCE,
     seed: int = 0,
     concurrency: int = 1,
-    tell: Spent = lambda done, most: None,
-) -> Learned:
+    tell: BudgetProgress = lambda done, most: None,
+) -> LearnedPrompts:
     """Better words for the steps of a role, and files that tell of them in `folder`.
 
     Of `budget` runs, none is made beyond it; what the check needs is set aside first. A candidate is made from the
@@ -83,27 +83,27 @@ def improve(
     Stopped, the same call goes on: every run and every reflection is kept. `BadInput` for a folder of another search,
     for tasks that are both learned from and checked on, and for a budget that is too small.
     """
-    engine = gepa()
+    engine = import_gepa()
     place = Path(folder)
-    wanted = Wanted(
+    wanted = SearchSpec(
         train=train,
         val=val,
         test=test,
-        making=making,
+        config=config,
         reflection=reflection,
         role=role,
         budget=budget,
         repeats=repeats,
         seed=seed,
     )
-    wanted.claim(place)
-    runs = Runs(making, place / _RUNS, budget, concurrency=concurrency, tell=tell)
-    asked = {step.name for run in runs.of({}, val) for step in run.steps}
+    wanted.claim_folder(place)
+    runs = RunCache(config, place / _RUNS, budget, concurrency=concurrency, tell=tell)
+    asked = {step.name for run in runs.run({}, val) for step in run.steps}
     before = {step: runs.given[step] for step in _STEPS[role] if step in asked}
     if not before:
         raise BadInput(f"No model is asked for a step of the {role}; name a model for it.")
-    proposer = Proposer(reflection, place / _REFLECTIONS, making.timeout_s)
-    trying = Trying(runs, proposer, role)
+    proposer = Proposer(reflection, place / _REFLECTIONS, config.timeout_s)
+    trying = PromptAdapter(runs, proposer, role)
 
     with (place / _LOG).open("w", encoding="utf-8") as log:
         found = engine.optimize(
@@ -111,10 +111,10 @@ def improve(
             trainset=list(train),
             valset=list(val),
             adapter=trying,
-            reflection_minibatch_size=wanted.batch,
+            reflection_minibatch_size=wanted.minibatch,
             skip_perfect_score=False,
-            stop_callbacks=_Stop(trying, wanted.round + wanted.reserve, patience),
-            logger=_Log(log.write),
+            stop_callbacks=_StopCondition(trying, wanted.proposal_runs + wanted.check_runs, patience),
+            logger=_GepaLogger(log.write),
             seed=seed,
         )
     if trying.failure is not None:
@@ -124,10 +124,10 @@ def improve(
     if found.val_aggregate_scores[found.best_idx] <= found.val_aggregate_scores[0]:
         best, reason = before, "no candidate was better on validation"
     else:
-        validation = _check(runs, before, best, val, repeats, role, fresh=True)
-        reason = validation.fault
-        outcome = _check(runs, before, best, test, repeats, role, fresh=False) if test else None
-    learned = Learned(
+        validation = _check_gain(runs, before, best, val, repeats, role, fresh=True)
+        reason = validation.rejection
+        outcome = _check_gain(runs, before, best, test, repeats, role, fresh=False) if test else None
+    learned = LearnedPrompts(
         accepted=not reason,
         reason=reason,
         before=before,
@@ -138,25 +138,25 @@ def improve(
         spent=budget - runs.left,
         reflections=proposer.asked,
     )
-    write(place, learned, {**read_words(making.prompts), **learned.changed}, role=role, budget=budget)
+    write_search(place, learned, {**read_words(config.prompts), **learned.changes}, role=role, budget=budget)
     return learned
 
 
-def _check(
-    runs: Runs, before: Words, after: Words, tasks: Sequence[Sample], repeats: int, role: Learner, *, fresh: bool
-) -> Check:
+def _check_gain(
+    runs: RunCache, before: Words, after: Words, tasks: Sequence[Sample], repeats: int, role: Learner, *, fresh: bool
+) -> GainCheck:
     """`fresh`: without the first run of each task, by which the candidate was chosen."""
     old, new = (
-        [run for run in runs.of(words, tasks, 1 + repeats) if not (fresh and run.n == 0)] for words in (before, after)
+        [run for run in runs.run(words, tasks, 1 + repeats) if not (fresh and run.n == 0)] for words in (before, after)
     )
-    scaled = PRESETS[runs.making.rewards or ""].cold is not None
-    return checked(old, new, role, scaled=scaled)
+    scaled = PRESETS[runs.config.rewards or ""].cold is not None
+    return compare_prompts(old, new, role, scaled=scaled)
 
 
-class _Stop:
+class _StopCondition:
     """Ends the search while all that one more round and the check may need is left."""
 
-    def __init__(self, trying: Trying, needed: int, patience: int) -> None:
+    def __init__(self, trying: PromptAdapter, needed: int, patience: int) -> None:
         self._trying, self._needed, self._patience = trying, needed, patience
         self._candidates, self._since = 1, 0
 
@@ -168,7 +168,7 @@ class _Stop:
         return tired or self._trying.failure is not None or self._trying.runs.left < self._needed
 
 
-class _Log:
+class _GepaLogger:
     """Where gepa says what it does."""
 
     def __init__(self, write: Callable[[str], object]) -> None:

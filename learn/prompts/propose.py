@@ -13,14 +13,14 @@ from pathlib import Path
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ...evals.lines import Lines, read
+from ...evals.jsonl_log import JsonlLog, read_log
 from ...nodes.ask import TIMEOUT_S, name_of
 from ...nodes.patience import Failed, patiently
 from ...nodes.step import Steps, Wait, finish
 from ...stores.marks import defused
-from .feedback import Case
+from .feedback import FeedbackCase
 
-DOES: Mapping[str, str] = {
+STEP_PURPOSES: Mapping[str, str] = {
     "memorize": "it writes the memo of a page, by which a reader decides whether to open it.",
     "curate": "it draws memory items from a page by calls of memory tools.",
     "plan": "it says what a question needs, and which searches may find it.",
@@ -29,7 +29,7 @@ DOES: Mapping[str, str] = {
     "reflect": "it decides whether what is known answers the question, and what to ask next.",
     "answer": "it answers the question from the context that was found.",
 }
-MOST = 4000
+MAX_CHARS = 4000
 """Characters that words may have: half of what a file of prompts may hold for a step."""
 
 _REPLIES = 2  # the first, and one repair
@@ -49,16 +49,16 @@ class Proposer:
         self._model = model
         self._file = file
         self._timeout_s = timeout_s
-        self._kept: dict[tuple[str, int], str] = {(one["asked"], one["nth"]): one["reply"] for one in read(file)}
+        self._kept: dict[tuple[str, int], str] = {(one["asked"], one["nth"]): one["reply"] for one in read_log(file)}
         self._times: Counter[str] = Counter()
 
-    def words(self, step: str, now: str, cases: Sequence[Case]) -> str:
+    def propose(self, step: str, now: str, cases: Sequence[FeedbackCase]) -> str:
         """New words, or those of now where nothing usable came. A `ModelError` where the model could not be asked."""
-        messages = rendered(step, now, cases)
+        messages = render_messages(step, now, cases)
         for _ in range(_REPLIES):
             reply = self._reply(messages)
-            found = _said(reply)
-            fault = _fault(found)
+            found = _extract_prompt(reply)
+            fault = _find_fault(found)
             if not fault:
                 return defused(found, *_MARKS[2:])
             messages = [*messages, AIMessage(reply or "(nothing)"), HumanMessage(fault)]
@@ -71,13 +71,13 @@ class Proposer:
         self._times[key] += 1
         self.asked += 1
         if (key, nth) not in self._kept:
-            reply = finish(self._asked(messages))
-            with Lines(self._file) as lines:
+            reply = finish(self._request(messages))
+            with JsonlLog(self._file) as lines:
                 lines.append({"asked": key, "nth": nth, "reply": reply})
             self._kept[key, nth] = reply
         return self._kept[key, nth]
 
-    def _asked(self, messages: list[BaseMessage]) -> Steps[str]:
+    def _request(self, messages: list[BaseMessage]) -> Steps[str]:
         asking = Wait(lambda: self._model.invoke(messages), lambda: self._model.ainvoke(messages))
         try:
             reply: AIMessage = yield from patiently(asking, self.name, self._timeout_s, asked=self._model)
@@ -86,41 +86,41 @@ class Proposer:
         return str(reply.text)
 
 
-def rendered(step: str, now: str, cases: Sequence[Case]) -> list[BaseMessage]:
+def render_messages(step: str, now: str, cases: Sequence[FeedbackCase]) -> list[BaseMessage]:
     """The messages; what runs have shown stands between marks that it cannot close."""
-    system, _, task = prompt().partition("# Task\n")
+    system, _, task = reflection_prompt().partition("# Task\n")
     told = [
         f"Case {at}\n\nShown:\n{case['shown']}\n\nReplied:\n{case['reply']}\n\nBecame of it:\n{case['became']}"
         for at, case in enumerate(cases, start=1)
     ]
     values = {
         "step": step,
-        "does": DOES.get(step, ""),
+        "does": STEP_PURPOSES.get(step, ""),
         "words": _fenced("words", now),
         "cases": _fenced("cases", "\n\n".join(told) or "(none)"),
     }
     human = _PLACE.sub(lambda place: values[place[1]], task.strip())
-    head = system.removeprefix("# System").strip().replace("{{most}}", f"{MOST:,}")
+    head = system.removeprefix("# System").strip().replace("{{most}}", f"{MAX_CHARS:,}")
     return [SystemMessage(head), HumanMessage(human)]
 
 
 @cache
-def prompt() -> str:
+def reflection_prompt() -> str:
     """What a model that reflects is told, as it stands in the package."""
     return resources.files(__package__).joinpath("reflection.md").read_text(encoding="utf-8")
 
 
-def _said(reply: str) -> str:
+def _extract_prompt(reply: str) -> str:
     bare = _THOUGHT.sub("", reply)
     fenced = _FENCE.search(bare)
     return fenced[1].strip() if fenced else ""
 
 
-def _fault(words: str) -> str:
+def _find_fault(words: str) -> str:
     if not words:
         return "Give the new words between two lines of three backticks."
-    if len(words) > MOST:
-        return f"These words have {len(words):,} characters; {MOST:,} are the most. Write them shorter."
+    if len(words) > MAX_CHARS:
+        return f"These words have {len(words):,} characters; {MAX_CHARS:,} are the most. Write them shorter."
     if _HEADING.search(words):
         return 'A line begins with "# ", which would end the words in a file. Write it without.'
     return ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .outcome import Outcome
+from .reward_input import RewardInput
 
 
-def answered(outcome: Outcome) -> float | None:
+def mean_answer_score(outcome: RewardInput) -> float | None:
     """The mean score over the questions; None where none was scored."""
     return sum(outcome.scores) / len(outcome.scores) if outcome.scores else None

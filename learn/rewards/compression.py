@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .outcome import Outcome
+from .reward_input import RewardInput
 
 
-def saved(outcome: Outcome) -> float | None:
+def compression(outcome: RewardInput) -> float | None:
     """1 less the tokens of the memory over those of the sessions: 1 for an empty memory, below 0 for one that is
     longer than they are. None without sessions."""
     return 1 - outcome.memory_tokens / outcome.source_tokens if outcome.source_tokens else None

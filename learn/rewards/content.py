@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .calls import changed
-from .outcome import Outcome
+from .calls import has_effect
+from .reward_input import RewardInput
 
 
-def fitting(outcome: Outcome) -> float | None:
+def valid_share(outcome: RewardInput) -> float | None:
     """As Mem-α counts: calls whose content a judge finds valid for its kind, of all calls; 0 where there was none.
 
     A deletion has no content, and counts as 0. What a judge could not rule on is left out.
@@ -17,7 +17,7 @@ def fitting(outcome: Outcome) -> float | None:
     return _share(found) if found or not outcome.calls else None
 
 
-def founded(outcome: Outcome) -> float | None:
+def grounded_share(outcome: RewardInput) -> float | None:
     """Calls that a judge who saw the source finds right, deletions too, of all calls.
 
     A call that changed nothing has written nothing right. What a judge could not rule on is left out; None where that
@@ -26,7 +26,9 @@ def founded(outcome: Outcome) -> float | None:
     if outcome.calls is None or not (outcome.calls or outcome.missed):
         return None
     found = [
-        changed(call) and call.valid is True for call in outcome.calls if call.valid is not None or not changed(call)
+        has_effect(call) and call.valid is True
+        for call in outcome.calls
+        if call.valid is not None or not has_effect(call)
     ]
     return _share(found) if found or not outcome.calls else None
 

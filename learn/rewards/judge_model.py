@@ -21,8 +21,8 @@ from ...nodes.step import Steps, Wait, finish
 from ...stores.analyzer import stems
 from ...stores.errors import ModelError, ModelReplyError
 from ...stores.marks import defused
-from .calls import changed
-from .cases import Case
+from .calls import has_effect
+from .judge_cases import JudgeCase
 
 SOURCE_TOKENS, HELD_TOKENS = 4000, 1000
 _CHARS_PER_TOKEN = 4
@@ -39,7 +39,7 @@ class Verdict(BaseModel):
     verdict: Literal["valid", "invalid"]
 
 
-class ByModel:
+class ModelContentJudge:
     """Asks a chat model, one repair. A `ModelError` is no verdict: None, and what went wrong."""
 
     def __init__(self, model: BaseChatModel, timeout_s: float = TIMEOUT_S) -> None:
@@ -47,9 +47,9 @@ class ByModel:
         self._model = model
         self._timeout_s = timeout_s
 
-    def verdict(self, case: Case) -> tuple[bool | None, str]:
+    def verdict(self, case: JudgeCase) -> tuple[bool | None, str]:
         """See `Case`; one request, or two. None for a call that changed nothing, which nobody need read."""
-        if not changed(case.call):
+        if not has_effect(case.call):
             return None, "it changed nothing"
         try:
             said = finish(self._asked(case))
@@ -57,8 +57,8 @@ class ByModel:
             return None, f"{type(error).__name__}: {error}"
         return said.verdict == "valid", said.reason
 
-    def _asked(self, case: Case) -> Steps[Verdict]:
-        messages: list[BaseMessage] = list(rendered(case))
+    def _asked(self, case: JudgeCase) -> Steps[Verdict]:
+        messages: list[BaseMessage] = list(render_content_messages(case))
         problem = ""
         for _ in range(_REPLIES):
             sent = messages
@@ -76,26 +76,26 @@ class ByModel:
         raise ModelReplyError(f"{self.name} gave no verdict that could be read, in {_REPLIES} replies: {problem}")
 
 
-def rendered(case: Case) -> tuple[SystemMessage, HumanMessage]:
+def render_content_messages(case: JudgeCase) -> tuple[SystemMessage, HumanMessage]:
     """The messages that the judge is sent; session, items and edit stand between marks that they cannot close."""
-    system, _, task = prompt().partition("# Task\n")
+    system, _, task = content_prompt().partition("# Task\n")
     op, kind = case.call.op, case.call.kind
     told = {name: value for name, value in case.call.args.items() if name in ("content", "time")}
     values = {
         "when": case.source.time or "of unknown time",
-        "source": _fenced("session", nearest(case.source.text, f"{case.content} {case.before}", SOURCE_TOKENS)),
-        "held": _fenced("items", _listed(case.held)),
+        "source": _fenced("session", nearest_lines(case.source.text, f"{case.content} {case.before}", SOURCE_TOKENS)),
+        "held": _fenced("items", _list_items(case.held)),
         "before": _fenced("before", case.before or "(nothing)"),
         "op": _DOES.get(op, "asks for"),
         "kind": f"{'this ' if op != 'insert' else ''}{kind if kind in ('core', 'semantic', 'episodic') else 'unknown'}",
-        "edit": _fenced("edit", _written(told) or "(it takes the item away)"),
+        "edit": _fenced("edit", _render_edit(told) or "(it takes the item away)"),
     }
     human = _PLACE.sub(lambda place: values[place[1]], task.strip())
     head = system.removeprefix("# System").strip()
     return SystemMessage(f"{head}\n\nAnswer with one JSON object of this form:\n{_form()}"), HumanMessage(human)
 
 
-def nearest(text: str, to: str, budget: int) -> str:
+def nearest_lines(text: str, to: str, budget: int) -> str:
     """The text, or of a longer one the lines that share most stems with `to`, in their order, within `budget` tokens."""
     room = budget * _CHARS_PER_TOKEN
     if len(text) <= room:
@@ -108,16 +108,16 @@ def nearest(text: str, to: str, budget: int) -> str:
         if len(lines[at]) + 3 <= room:
             kept.add(at)
             room -= len(lines[at]) + 3
-    return "\n[…]\n".join("\n".join(lines[at] for at in run) for run in _runs(sorted(kept)))
+    return "\n[…]\n".join("\n".join(lines[at] for at in run) for run in _consecutive_runs(sorted(kept)))
 
 
 @cache
-def prompt() -> str:
+def content_prompt() -> str:
     """The judge's prompt as it stands in the package."""
     return resources.files(__package__).joinpath("prompts", "content.md").read_text(encoding="utf-8")
 
 
-def _runs(places: Iterable[int]) -> list[list[int]]:
+def _consecutive_runs(places: Iterable[int]) -> list[list[int]]:
     runs: list[list[int]] = []
     for place in places:
         if runs and runs[-1][-1] == place - 1:
@@ -127,7 +127,7 @@ def _runs(places: Iterable[int]) -> list[list[int]]:
     return runs
 
 
-def _listed(held: Iterable[str]) -> str:
+def _list_items(held: Iterable[str]) -> str:
     kept: list[str] = []
     room = HELD_TOKENS * _CHARS_PER_TOKEN
     for one in reversed(list(held)):  # the newest are most likely what it is about
@@ -139,7 +139,7 @@ def _listed(held: Iterable[str]) -> str:
     return "\n".join(reversed(kept)) or "(there are none)"
 
 
-def _written(told: Mapping[str, object]) -> str:
+def _render_edit(told: Mapping[str, object]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in told.items() if value)
 
 

@@ -10,7 +10,7 @@ from ...nodes.rules.reading import names
 from ...stores.analyzer import stems
 from ...stores.errors import BadInput
 from ...stores.times import clock, parse_time, spans
-from .cases import Case
+from .judge_cases import JudgeCase
 
 ITEM_CHARS, CORE_CHARS = 300, 600
 """What an item, and the core paragraph, may be long: one sentence, and a few."""
@@ -36,19 +36,19 @@ _DAY = re.compile(rf"\b(?:{_DAYS})\b", re.I)
 _DATE = re.compile(rf"\b(?:{_DAYS}|\d{{4}}-\d\d?|{_MONTH}\s+\d{{4}}|(?:19|20)\d\d)\b", re.I)
 
 
-class ByForm:
+class FormJudge:
     """As Mem-α's judge, which never saw the source: is it what its kind says, whether or not it is true."""
 
     name = "form"
 
-    def verdict(self, case: Case) -> tuple[bool, str]:
+    def verdict(self, case: JudgeCase) -> tuple[bool, str]:
         """Core: no placeholder. Semantic: some knowledge. Episodic: an event with its time."""
         if case.call.op == "delete":
             return False, "a deletion has no content"
-        return _verdict(_misshaped(case))
+        return _verdict(_form_fault(case))
 
 
-class BySource:
+class SourceJudge:
     """Holds an item against what was said: its names, numbers and dates must stand there, and most of its words.
 
     A name or number may also come from what the memory held already. A date may be reckoned from the session's. What
@@ -57,18 +57,18 @@ class BySource:
 
     name = "source"
 
-    def verdict(self, case: Case) -> tuple[bool, str]:
+    def verdict(self, case: JudgeCase) -> tuple[bool, str]:
         """A deletion is right of what was false, of what another item says too, and of what this page has news about."""
         if case.call.op == "delete":
-            return _verdict(_undue(case))
-        return _verdict(_misshaped(case) or _too_much(case) or _unfounded(case))
+            return _verdict(_deletion_fault(case))
+        return _verdict(_form_fault(case) or _length_fault(case) or _source_fault(case))
 
 
 def _verdict(fault: str) -> tuple[bool, str]:
     return not fault, fault
 
 
-def _misshaped(case: Case) -> str:
+def _form_fault(case: JudgeCase) -> str:
     told = set(stems(case.content)) - {stem for word in _EMPTY for stem in stems(word)}
     if len(told) < (1 if case.call.kind == "core" else 2):
         return "it says nothing"
@@ -77,7 +77,7 @@ def _misshaped(case: Case) -> str:
     return ""
 
 
-def _too_much(case: Case) -> str:
+def _length_fault(case: JudgeCase) -> str:
     most = CORE_CHARS if case.call.kind == "core" else ITEM_CHARS
     if len(case.content) > most:
         return f"it has {len(case.content)} characters, and {most} are enough for what matters"
@@ -87,7 +87,7 @@ def _too_much(case: Case) -> str:
     return f"{moving[0]!r} means another day whenever it is read" if moving else ""
 
 
-def _unfounded(case: Case) -> str:
+def _source_fault(case: JudgeCase) -> str:
     """What in the item stands nowhere."""
     text = f"{case.source.time}\n{case.source.text}"
     known = _stems([text, case.before, *case.held])
@@ -106,7 +106,7 @@ def _unfounded(case: Case) -> str:
     return ""
 
 
-def _undue(case: Case) -> str:
+def _deletion_fault(case: JudgeCase) -> str:
     """Why a deletion is none that the page asks for."""
     if not case.before:
         return "there was no such item"
@@ -133,7 +133,7 @@ def _dates(content: str) -> tuple[list[str], str]:
     return found, _DATE.sub(take, content)
 
 
-def _is_dated(date: str, case: Case, known: set[str]) -> bool:
+def _is_dated(date: str, case: JudgeCase, known: set[str]) -> bool:
     """Whether a date was told in so many words, or can have been reckoned."""
     if set(stems(date)) <= known:
         return True

@@ -9,25 +9,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .options import Step, Tell, Training
 from .packages import trl
 from .policy import Policy
-from .pool import Pool, Share
-from .snapshots import Snapshot
+from .training_options import Tell, TrainingOptions, TrainingStep
+from .turn_pool import BroadcastTurns, TurnPool
+from .turn_starts import TurnStart
 
-REWARDS = ("r1", "r2", "r3", "r4", "covered", "total")
+REWARDS = ("r1", "r2", "r3", "r4", "coverage", "total")
 
 
-def telling(path: Path, set_: Training, tell: Tell, first: bool) -> Any:
+def metrics_callback(path: Path, set_: TrainingOptions, tell: Tell, first: bool) -> Any:
     """A callback that writes a line a step, in the first process."""
 
-    class Telling(trl().transformers.TrainerCallback):  # type: ignore[misc]
+    class MetricsCallback(trl().transformers.TrainerCallback):  # type: ignore[misc]
         began = time.perf_counter()
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
             if not first or "frac_reward_zero_std" not in logs:
                 return
-            step = Step(
+            step = TrainingStep(
                 step=state.global_step,
                 steps=set_.steps,
                 rewards={name: logs[name] for name in REWARDS if logs.get(name) is not None},
@@ -39,30 +39,30 @@ def telling(path: Path, set_: Training, tell: Tell, first: bool) -> Any:
                 file.write(json.dumps(asdict(step)) + "\n")
             tell(step)
 
-    return Telling()
+    return MetricsCallback()
 
 
-def refreshing(pool: Pool, policy: Policy, set_: Training) -> Any:
+def refresh_callback(pool: TurnPool, policy: Policy, set_: TrainingOptions) -> Any:
     """A callback that makes new turns with the policy as it is, between two steps."""
 
-    class Refreshing(trl().transformers.TrainerCallback):  # type: ignore[misc]
+    class RefreshCallback(trl().transformers.TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if set_.refresh and state.global_step % set_.refresh == 0 and state.global_step < set_.steps:
                 pool.fill(policy, state.global_step / set_.steps)
 
-    return Refreshing()
+    return RefreshCallback()
 
 
-def shared(accelerator: Any) -> Share:
+def broadcast_turns(accelerator: Any) -> BroadcastTurns:
     """The turns of the first process, in every process: a group's replies may be spread over several."""
     if accelerator.num_processes == 1:
         return lambda made: made
 
-    def share(made: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
+    def broadcast(made: tuple[TurnStart, ...]) -> tuple[TurnStart, ...]:
         from accelerate.utils import broadcast_object_list
 
         told = [[one.to_json() for one in made]]
         broadcast_object_list(told)
-        return tuple(Snapshot.from_json(one) for one in told[0])
+        return tuple(TurnStart.from_json(one) for one in told[0])
 
-    return share
+    return broadcast

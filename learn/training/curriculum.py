@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...evals.datasets.records import Sample
+from ...evals.datasets.benchmark_records import Sample
 from ...stores.errors import BadInput
-from ..rollouts import tokens_of
+from ..rollouts import task_tokens
 
 LONGEST = 30_000
 """Tokens of a task that is trained on, as in Mem-α."""
@@ -34,7 +34,7 @@ class Curriculum:
         if not (0 < self.begin <= 1 and 0 <= self.whole <= 1):
             raise BadInput(f"begin is a share above 0, whole one of 0 to 1; got {self.begin} and {self.whole}.")
         if not self.ordered:
-            shortest = min((tokens_of(task) for task in self.tasks), default=0)
+            shortest = min((task_tokens(task) for task in self.tasks), default=0)
             raise BadInput(
                 f"No task is short enough to train on: the shortest of {len(self.tasks)} has {shortest:,} tokens, and"
                 f" {self.longest:,} are allowed. Give shorter tasks, or a higher limit."
@@ -43,7 +43,7 @@ class Curriculum:
     @property
     def ordered(self) -> tuple[Sample, ...]:
         """Those that may be drawn, the shortest first; equal lengths by name."""
-        sized = sorted((tokens_of(task), task.name, at) for at, task in enumerate(self.tasks))
+        sized = sorted((task_tokens(task), task.name, at) for at, task in enumerate(self.tasks))
         return tuple(self.tasks[at] for size, _, at in sized if size <= self.longest)
 
     @property
@@ -58,7 +58,7 @@ class Curriculum:
         share = self.begin + (1 - self.begin) * grown
         return ordered[: max(1, round(share * len(ordered)))]
 
-    def drawn(self, progress: float, count: int) -> tuple[Sample, ...]:
+    def draw(self, progress: float, count: int) -> tuple[Sample, ...]:
         """So many of them by chance, each as often as the others: the same for the same seed and progress."""
         chance = random.Random(f"{self.seed}/{progress:.6f}")
         there: Sequence[Sample] = self.open_at(progress)

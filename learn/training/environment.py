@@ -12,14 +12,14 @@ from typing import Any, Literal
 from ...memory import Memory
 from ...stores.errors import BadInput
 from ...tools.editor import TOOL_NAMES, schemas
-from .snapshots import Snapshot
-from .turn import Reading, Turn
+from .memory_turn import AnswerQuestions, MemoryTurn
+from .turn_starts import TurnStart
 
 _RENEWED = 256
 """Turns after which a new folder is begun: namespaces of turns that are over are of no use to anybody."""
 
 
-def _tool(name: str) -> Callable[..., str]:
+def _tool_method(name: str) -> Callable[..., str]:
     """A method that is the editor's tool: its words, its arguments, and its answers, also to what does not fit."""
     function = next(one["function"] for one in schemas() if one["function"]["name"] == name)
     properties = function["parameters"]["properties"]
@@ -56,28 +56,28 @@ class MemoryEnvironment:
     their own ids; the memory of the turn before is not looked at again. `turn` has what became of it.
     """
 
-    memory_insert, memory_update, memory_delete = map(_tool, TOOL_NAMES)
+    memory_insert, memory_update, memory_delete = map(_tool_method, TOOL_NAMES)
 
-    def __init__(self, reading: Reading | None = None) -> None:
+    def __init__(self, reading: AnswerQuestions | None = None) -> None:
         self._reading = reading
-        self._rooms: _Rooms = _Rooms()
-        self._turn: Turn | None = None
+        self._rooms: _NamespacePool = _NamespacePool()
+        self._turn: MemoryTurn | None = None
 
     def reset(self, *, turn: str, **row: Any) -> str:
         """Begin the turn of a row (see `Snapshot.row`); what the model is asked: core, related items, and the page."""
-        snapshot = Snapshot.from_json(turn)
-        self._turn = Turn(self._rooms.next(), snapshot, self._reading)
-        return snapshot.asked
+        snapshot = TurnStart.from_json(turn)
+        self._turn = MemoryTurn(self._rooms.next(), snapshot, self._reading)
+        return snapshot.request
 
     @property
-    def turn(self) -> Turn:
+    def turn(self) -> MemoryTurn:
         """The turn that was begun last; `BadInput` before the first."""
         if self._turn is None:
             raise BadInput("The environment was not reset yet; `reset(**row)` begins a turn.")
         return self._turn
 
 
-class _Rooms:
+class _NamespacePool:
     """Empty namespaces, one after the other."""
 
     def __init__(self) -> None:

@@ -10,21 +10,21 @@ from math import gcd
 from pathlib import Path
 from typing import Any
 
-from ...evals.datasets.records import Sample
+from ...evals.datasets.benchmark_records import Sample
 from ...stores.errors import BadInput
-from ..rewards import PRESETS, Preset, Rewards
-from ..rollouts import read_items
-from ..rollouts.making import Making
-from .callbacks import refreshing, shared, telling
-from .collapse import Watch, noticing
+from ..rewards import PRESETS, RewardPreset, Rewards
+from ..rollouts import answer_from_items
+from ..rollouts.rollout_config import RolloutConfig
+from .callbacks import broadcast_turns, metrics_callback, refresh_callback
+from .collapse import CollapseWatch, collapse_callback
 from .curriculum import Curriculum
 from .environment import MemoryEnvironment
-from .options import Step, Tell, Training
 from .packages import trl
-from .policy import Policy, readable
-from .pool import Pool
+from .policy import Policy, with_reply_parser
+from .training_options import Tell, TrainingOptions, TrainingStep
+from .turn_pool import TurnPool
 
-__all__ = ["METRICS", "Step", "Training", "opened", "train", "trainer_of"]
+__all__ = ["METRICS", "TrainingOptions", "TrainingStep", "load_weights", "make_trainer", "train"]
 
 METRICS = "metrics.jsonl"
 _READ_AT_ONCE = 16
@@ -36,31 +36,31 @@ def train(
     tasks: Sequence[Sample],
     out: str | Path,
     *,
-    training: Training | None = None,
-    making: Making | None = None,
+    training: TrainingOptions | None = None,
+    config: RolloutConfig | None = None,
     tokenizer: Any = None,
     tell: Tell = lambda step: None,
 ) -> Path:
     """A model that learned to keep memories, in the folder `out`, where it also leaves `metrics.jsonl`, a line a step.
 
-    `model` is a folder (or a name that transformers knows), or a model in this process with its `tokenizer`. `making`
+    `model` is a folder (or a name that transformers knows), or a model in this process with its `tokenizer`. `config`
     says how turns are made and questions are read: its reader is frozen. Only the curate step is trained. Under
     `accelerate launch` it runs on many machines. `Collapsed` when nothing can be learned any more, with the weights of
     the last checkpoint on disk; `BadInput` for tasks without turns; `MissingPackage` without the `train` extra.
     """
-    set_ = training or Training()
-    by = making or Making()
+    set_ = training or TrainingOptions()
+    by = config or RolloutConfig()
     place = Path(out)
     place.mkdir(parents=True, exist_ok=True)
-    weights, tokens = opened(model, tokenizer)
+    weights, tokens = load_weights(model, tokenizer)
     if weights is model and set_.beta:
         # TRL reads what the KL is measured from from disk: of a model in this process, as it is now.
         weights.save_pretrained(place / "start")
         weights.config._name_or_path = str(place / "start")
     curriculum = Curriculum(tuple(tasks), set_.longest, set_.begin, set_.whole, set_.seed)
-    pool = Pool(curriculum, by, set_.places or set_.groups * max(1, set_.refresh), set_.seed)
-    trainer = trainer_of(weights, tokens, pool, set_, by, place)
-    pool.first, pool.share = trainer.accelerator.is_main_process, shared(trainer.accelerator)
+    pool = TurnPool(curriculum, by, set_.places or set_.groups * max(1, set_.refresh), set_.seed)
+    trainer = make_trainer(weights, tokens, pool, set_, by, place)
+    pool.first, pool.share = trainer.accelerator.is_main_process, broadcast_turns(trainer.accelerator)
     policy = Policy(
         model=trainer.accelerator.unwrap_model(trainer.model),
         tokenizer=tokens,
@@ -68,9 +68,9 @@ def train(
         temperature=set_.temperature,
         seed=set_.seed,
     )
-    trainer.add_callback(refreshing(pool, policy, set_))
-    trainer.add_callback(telling(place / METRICS, set_, tell, trainer.accelerator.is_main_process))
-    trainer.add_callback(noticing(Watch(set_.patience)))
+    trainer.add_callback(refresh_callback(pool, policy, set_))
+    trainer.add_callback(metrics_callback(place / METRICS, set_, tell, trainer.accelerator.is_main_process))
+    trainer.add_callback(collapse_callback(CollapseWatch(set_.patience)))
     pool.fill(policy, 0.0)
     trainer.train()
     trainer.save_model(str(place))
@@ -78,18 +78,20 @@ def train(
     return place
 
 
-def opened(model: Any, tokenizer: Any) -> tuple[Any, Any]:
+def load_weights(model: Any, tokenizer: Any) -> tuple[Any, Any]:
     """The weights, and a tokenizer that knows how replies are read; `BadInput` for weights without one."""
     if isinstance(model, str | os.PathLike):
         transformers = trl().transformers
         tokens = tokenizer or transformers.AutoTokenizer.from_pretrained(model)
-        return transformers.AutoModelForCausalLM.from_pretrained(model), readable(tokens)
+        return transformers.AutoModelForCausalLM.from_pretrained(model), with_reply_parser(tokens)
     if tokenizer is None:
         raise BadInput("A model in this process needs its tokenizer: train(model, tasks, out, tokenizer=…).")
-    return model, readable(tokenizer)
+    return model, with_reply_parser(tokenizer)
 
 
-def trainer_of(weights: Any, tokens: Any, pool: Pool, set_: Training, by: Making, place: Path) -> Any:
+def make_trainer(
+    weights: Any, tokens: Any, pool: TurnPool, set_: TrainingOptions, by: RolloutConfig, place: Path
+) -> Any:
     """TRL's trainer over the turns of a pool, which is filled before it runs; its checkpoints lie in the folder."""
     modules = trl()
     batch = set_.group * set_.groups
@@ -133,14 +135,14 @@ def trainer_of(weights: Any, tokens: Any, pool: Pool, set_: Training, by: Making
         processing_class=tokens,
         args=modules.GRPOConfig(**arguments),
         train_dataset=places,
-        reward_funcs=[earned(PRESETS[set_.preset], set_.steps, _READ_AT_ONCE if by.reader or by.judge else 1)],
-        environment_factory=partial(MemoryEnvironment, partial(read_items, making=by)),
+        reward_funcs=[turn_reward(PRESETS[set_.preset], set_.steps, _READ_AT_ONCE if by.reader or by.judge else 1)],
+        environment_factory=partial(MemoryEnvironment, partial(answer_from_items, config=by)),
     )
     trainer.remove_callback(modules.transformers.PrinterCallback)  # who wants to see the steps has `tell`
     return trainer
 
 
-def earned(preset: Preset, steps: int, at_once: int = 1) -> Callable[..., list[float | None]]:
+def turn_reward(preset: RewardPreset, steps: int, at_once: int = 1) -> Callable[..., list[float | None]]:
     """A reward function of TRL: the total of each turn's rewards. r1 to r4 and the rest go to the trainer's log.
     `at_once` is how many turns are read at a time, where a reader elsewhere is waited for."""
 
@@ -154,7 +156,7 @@ def earned(preset: Preset, steps: int, at_once: int = 1) -> Callable[..., list[f
         progress = 0.0 if trainer_state is None else min(1.0, trainer_state.global_step / steps)
 
         def rewards(environment: MemoryEnvironment, completion: Sequence[Mapping[str, Any]]) -> Rewards:
-            environment.turn.heard(completion)
+            environment.turn.finish(completion)
             return environment.turn.rewards(preset, progress)
 
         if at_once == 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...stores.errors import BadInput
-from .grpo import opened
+from .grpo import load_weights
 from .packages import trl
 
 _UNTRAINED = -100
@@ -17,7 +17,7 @@ Tell = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Imitating:
+class ImitationOptions:
     """`steps` of `batch` rows each. `longest` is in tokens: rows that are longer are left out, never cut. Only what the
     model would have said is learned, not what it was asked. `trainer` is handed to TRL's SFTConfig as it is."""
 
@@ -34,16 +34,16 @@ def imitate(
     rows: Iterable[Mapping[str, Any]],
     out: str | Path,
     *,
-    imitating: Imitating | None = None,
+    options: ImitationOptions | None = None,
     tokenizer: Any = None,
     tell: Tell = lambda step, steps, loss: None,
 ) -> Path:
     """A model that says what the rows say, in the folder `out`. `model` as for `grpo.train`; rows as `exports.sft`."""
-    set_ = imitating or Imitating()
+    set_ = options or ImitationOptions()
     modules = trl()
     place = Path(out)
-    weights, tokens = opened(model, tokenizer)
-    read = [_tokens(tokens, row) for row in rows]
+    weights, tokens = load_weights(model, tokenizer)
+    read = [_tokenize_row(tokens, row) for row in rows]
     kept = [one for one in read if len(one["input_ids"]) <= set_.longest]
     if not kept:
         raise BadInput(
@@ -52,7 +52,7 @@ def imitate(
             else "There is nothing to imitate: no rows were given; `jitmem learn export --format sft` writes them."
         )
 
-    class Telling(modules.transformers.TrainerCallback):  # type: ignore[misc, name-defined]
+    class LossCallback(modules.transformers.TrainerCallback):  # type: ignore[misc, name-defined]
         def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
             if "loss" in logs:
                 tell(state.global_step, set_.steps, logs["loss"])
@@ -79,7 +79,7 @@ def imitate(
         processing_class=tokens,
         args=modules.SFTConfig(**arguments),
         train_dataset=modules.datasets.Dataset.from_list(kept),
-        callbacks=[Telling()],
+        callbacks=[LossCallback()],
     )
     trainer.remove_callback(modules.transformers.PrinterCallback)
     trainer.train()
@@ -88,7 +88,7 @@ def imitate(
     return place
 
 
-def _tokens(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
+def _tokenize_row(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
     """A row's tokens, and which of them are the model's own words. They are made here, for a table of rows would give
     every call all arguments that any call has, those that are missing as null."""
     template = tokens.chat_template

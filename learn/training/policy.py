@@ -47,7 +47,7 @@ class Policy(BaseChatModel):
         transformers = trl().transformers
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
         model = transformers.AutoModelForCausalLM.from_pretrained(path, local_files_only=True)
-        return cls(model=model.eval(), tokenizer=readable(tokenizer), name_=path.name, **settings)
+        return cls(model=model.eval(), tokenizer=with_reply_parser(tokenizer), name_=path.name, **settings)
 
     @property
     def model_name(self) -> str:
@@ -71,12 +71,12 @@ class Policy(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        plain = [_with_objects(message) for message in convert_to_openai_messages(messages)]
+        plain = [_with_argument_objects(message) for message in convert_to_openai_messages(messages)]
         asked: list[int] = self.tokenizer.apply_chat_template(
             plain, tools=kwargs.get("tools"), add_generation_prompt=True, tokenize=True, return_dict=False
         )
         with self._lock:
-            said = self._drawn(asked)
+            said = self._generate_ids(asked)
         parsed = trl().parse_response(self.tokenizer, said, prefix=asked, tools=kwargs.get("tools"))
         calls = [
             {"name": call["function"]["name"], "args": arguments, "id": f"call_{uuid4().hex[:12]}", "type": "tool_call"}
@@ -94,7 +94,7 @@ class Policy(BaseChatModel):
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _drawn(self, asked: list[int]) -> list[int]:
+    def _generate_ids(self, asked: list[int]) -> list[int]:
         torch = trl().torch
         training = self.model.training
         self.model.eval()
@@ -119,7 +119,7 @@ class Policy(BaseChatModel):
         return made[: made.index(end) + 1] if end in made else made
 
 
-def readable(tokenizer: Any) -> Any:
+def with_reply_parser(tokenizer: Any) -> Any:
     """The tokenizer, knowing how a reply with calls is read. `BadInput` for a chat template that TRL does not know."""
     if getattr(tokenizer, "response_template", None) or getattr(tokenizer, "response_schema", None):
         return tokenizer
@@ -132,7 +132,7 @@ def readable(tokenizer: Any) -> Any:
         ) from error
 
 
-def _with_objects(message: Any) -> dict[str, Any]:
+def _with_argument_objects(message: Any) -> dict[str, Any]:
     """Arguments of calls as objects, as chat templates want them."""
     made = dict(message)
     for call in made.get("tool_calls") or ():

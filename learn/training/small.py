@@ -18,27 +18,27 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from ..exports import sft
-from ..records import Rollout
-from ..rollouts import roll
-from ..rollouts.making import Making
-from ..toy import toy
-from . import tiny
-from .grpo import METRICS, Training, train
-from .imitation import Imitating, imitate
+from ..exports import sft_rows
+from ..rollout_records import Rollout
+from ..rollouts import run_rollouts
+from ..rollouts.rollout_config import RolloutConfig
+from ..synthetic_tasks import make_toy_tasks
+from . import tiny_model
+from .grpo import METRICS, TrainingOptions, train
+from .imitation import ImitationOptions, imitate
 from .packages import trl
 from .policy import Policy
-from .snapshots import CURATE
-from .teacher import as_message, right_calls_of, teacher
+from .teacher import as_message, correct_calls_for_page, teacher_model
+from .turn_starts import CURATE
 
 OUT = Path("train-small")
 SEEDS = (0, 1, 2)
 SIZES: Mapping[str, int] = {"sessions": 2, "facts": 4, "people": 1}
-MAKING = Making(prompts={CURATE: "Keep what is worth keeping."}, reading="memory", metrics=("substring_match",))
+CONFIG = RolloutConfig(prompts={CURATE: "Keep what is worth keeping."}, reading="memory", metrics=("substring_match",))
 SLIPS = 0.5  # of the keeper who is imitated: how often a date is left out, or a fact taken for an event
-QUOTING = Imitating(steps=600, batch=32, learning_rate=2e-3)
-IMITATING = Imitating(steps=120, batch=16, learning_rate=1e-3)
-TRAINING = Training(
+QUOTING = ImitationOptions(steps=600, batch=32, learning_rate=2e-3)
+IMITATING = ImitationOptions(steps=120, batch=16, learning_rate=1e-3)
+TRAINING = TrainingOptions(
     steps=100,
     groups=3,
     per_device=24,
@@ -50,7 +50,7 @@ TRAINING = Training(
     begin=1.0,
     save_steps=1000,
 )
-_KEPT = ("r1", "r2", "r3", "r4", "covered", "total")
+_KEPT = ("r1", "r2", "r3", "r4", "coverage", "total")
 _PHRASES = (
     "<|im_start|>system\n",
     "<|im_start|>user\n",
@@ -69,64 +69,71 @@ _PHRASES = (
 )
 
 
-def one_seed(seed: int, out: Path) -> dict[str, Any]:
+def run_seed(seed: int, out: Path) -> dict[str, Any]:
     """Imitation and then rewards, from one random beginning; measured on tasks that neither has seen."""
     trl().torch.set_num_threads(1)
     began = time.process_time()
-    rows = imitated(out)
-    tokens = tiny.tokenizer(_texts(rows), [rows[0]["messages"][0]["content"], *_PHRASES], words=1600)
-    weights = tiny.model(tokens, seed, layers=2)
+    rows = imitation_rows(out)
+    tokens = tiny_model.train_tokenizer(_row_texts(rows), [rows[0]["messages"][0]["content"], *_PHRASES], words=1600)
+    weights = tiny_model.tiny_model(tokens, seed, layers=2)
     size = sum(one.numel() for one in weights.parameters())
     place = out / f"seed-{seed}"
-    for what, given, how in (("quoted", quotes(seed), QUOTING), ("imitated", rows, IMITATING)):
-        _say(seed, f"{what}: {size:,} weights, {len(given)} replies, {how.steps} steps of {how.batch}")
-        tell = partial(_heard, seed, what)
-        imitate(weights, given, place / what, imitating=replace(how, seed=seed), tokenizer=tokens, tell=tell)
-    before = measured(place / "imitated", seed)
-    _say(seed, f"on held-out tasks after imitation: {_line(before)}")
+    for what, given, how in (("quoted", quoting_rows(seed), QUOTING), ("imitated", rows, IMITATING)):
+        _print_line(seed, f"{what}: {size:,} weights, {len(given)} replies, {how.steps} steps of {how.batch}")
+        tell = partial(_print_loss, seed, what)
+        imitate(weights, given, place / what, options=replace(how, seed=seed), tokenizer=tokens, tell=tell)
+    before = measure_model(place / "imitated", seed)
+    _print_line(seed, f"on held-out tasks after imitation: {_format_rewards(before)}")
     trained = place / "trained"
     (trained / METRICS).unlink(missing_ok=True)
     train(
         place / "imitated",
-        toy(400, seed=2, **SIZES),
+        make_toy_tasks(400, seed=2, **SIZES),
         trained,
         training=replace(TRAINING, seed=seed),
-        making=MAKING,
-        tell=lambda step: _say(seed, f"grpo {step.step}/{step.steps}  {_line(step.rewards)}", step.step % 10 == 0),
+        config=CONFIG,
+        tell=lambda step: _print_line(
+            seed, f"grpo {step.step}/{step.steps}  {_format_rewards(step.rewards)}", step.step % 10 == 0
+        ),
     )
-    after = measured(trained, seed)
-    _say(seed, f"on held-out tasks after GRPO: {_line(after)}")
+    after = measure_model(trained, seed)
+    _print_line(seed, f"on held-out tasks after GRPO: {_format_rewards(after)}")
     steps = [json.loads(line)["rewards"] for line in (trained / METRICS).read_text().splitlines()]
     spent = round(time.process_time() - began)
     return {"seed": seed, "weights": size, "before": before, "after": after, "steps": steps, "cpu_seconds": spent}
 
 
-def imitated(out: Path) -> list[dict[str, Any]]:
+def imitation_rows(out: Path) -> list[dict[str, Any]]:
     """What a careless keeper makes of 800 pages, as rows; made once for all seeds."""
     path = out / "rows.jsonl"
     if not path.exists():
-        by = replace(MAKING, step_models={CURATE: teacher(SLIPS)})
-        rows = list(sft(roll(toy(400, seed=1, **SIZES), by, n=1, concurrency=1)))
+        by = replace(CONFIG, step_models={CURATE: teacher_model(SLIPS)})
+        rows = list(sft_rows(run_rollouts(make_toy_tasks(400, seed=1, **SIZES), by, n=1, concurrency=1)))
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def quotes(seed: int) -> list[dict[str, Any]]:
+def quoting_rows(seed: int) -> list[dict[str, Any]]:
     """Pages without a prompt, and the right calls for each, which quote from them: as many as are read once."""
     pages = [
         "\n".join(f"{who}: {said}" for who, said in session.turns or ())
-        for task in toy(QUOTING.steps * QUOTING.batch // SIZES["sessions"], seed=100 + seed, **SIZES)
+        for task in make_toy_tasks(QUOTING.steps * QUOTING.batch // SIZES["sessions"], seed=100 + seed, **SIZES)
         for session in task.sessions
     ]
     asked = [{"role": "user", "content": page} for page in pages]
-    return [{"messages": [one, as_message(right_calls_of(one["content"]))], "tools": []} for one in asked]
+    return [{"messages": [one, as_message(correct_calls_for_page(one["content"]))], "tools": []} for one in asked]
 
 
-def measured(model: Path, seed: int) -> dict[str, float]:
+def measure_model(model: Path, seed: int) -> dict[str, float]:
     """The graphs with this model on 20 held-out tasks, twice each, replies drawn as in training: means over the runs."""
     policy = Policy.load(model, seed=seed, max_tokens=TRAINING.max_completion)
-    made = roll(toy(20, seed=3, **SIZES), replace(MAKING, step_models={CURATE: policy}, seed=seed), n=2, concurrency=1)
-    return {name: round(mean(_values(made, name)), 4) for name in _KEPT}
+    made = run_rollouts(
+        make_toy_tasks(20, seed=3, **SIZES),
+        replace(CONFIG, step_models={CURATE: policy}, seed=seed),
+        n=2,
+        concurrency=1,
+    )
+    return {name: round(mean(_known_rewards(made, name)), 4) for name in _KEPT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,17 +147,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for seed in SEEDS if given.only is None else (given.only,):
         path = given.out / f"seed-{seed}.json"
         if not path.exists():
-            path.write_text(json.dumps(one_seed(seed, given.out)), encoding="utf-8")
+            path.write_text(json.dumps(run_seed(seed, given.out)), encoding="utf-8")
     if given.only is not None:
         return 0
-    from .small_report import report
+    from .small_report import write_small_report
 
     made = [json.loads((given.out / f"seed-{seed}.json").read_text(encoding="utf-8")) for seed in SEEDS]
     told = {"date": date.today().isoformat(), "machine": f"{platform.machine()}, Python {platform.python_version()}"}
-    return 0 if report(made, told, given.docs or given.out) else 1
+    return 0 if write_small_report(made, told, given.docs or given.out) else 1
 
 
-def _texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _row_texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         json.dumps(one.get("tool_calls")) if one["role"] == "assistant" else one["content"]
         for row in rows
@@ -158,20 +165,20 @@ def _texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _values(made: Sequence[Rollout], name: str) -> list[float]:
+def _known_rewards(made: Sequence[Rollout], name: str) -> list[float]:
     """r2 to r4 of a run in which no call was asked for, or needed, are left out."""
     return [value for one in made if (value := one.rewards.get(name)) is not None] or [0.0]
 
 
-def _line(rewards: Mapping[str, float]) -> str:
+def _format_rewards(rewards: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {rewards[name]:.2f}" for name in ("r1", "r2", "r4", "total") if name in rewards)
 
 
-def _heard(seed: int, what: str, step: int, steps: int, loss: float) -> None:
-    _say(seed, f"{what} {step}/{steps}  loss {loss:.3f}", step % 50 == 0)
+def _print_loss(seed: int, what: str, step: int, steps: int, loss: float) -> None:
+    _print_line(seed, f"{what} {step}/{steps}  loss {loss:.3f}", step % 50 == 0)
 
 
-def _say(seed: int, what: str, wanted: bool = True) -> None:
+def _print_line(seed: int, what: str, wanted: bool = True) -> None:
     if wanted:
         print(f"seed {seed}: {what}", file=sys.stderr, flush=True)
 

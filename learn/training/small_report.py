@@ -16,27 +16,27 @@ _CURVES = {"r1": "r1: right answers", "r2": "r2: sound calls"}
 _OVER = 10  # steps that a point of a curve is the mean of
 
 
-def report(made: Sequence[Mapping[str, Any]], told: Mapping[str, str], folder: Path) -> bool:
+def write_small_report(made: Sequence[Mapping[str, Any]], told: Mapping[str, str], folder: Path) -> bool:
     """Into the folder: the picture, and the table, in its place of `training.md`. Whether r2 rose by 0.2 or more and r1 did not fall, in
     every seed, on held-out tasks."""
-    _draw(made, folder / PICTURE)
-    good = [_rose(one) for one in made]
+    _plot_curves(made, folder / PICTURE)
+    good = [_is_improved(one) for one in made]
     lines = [
         "| seed | r1 before | r1 after | r2 before | r2 after | r4 before | r4 after | CPU seconds |",
         "|---|---|---|---|---|---|---|---|",
-        *(_row(one) for one in made),
+        *(_table_row(one) for one in made),
     ]
     steps = len(made[0]["steps"])
     lines += ["", f"{made[0]['weights']:,} weights, {steps} steps of GRPO; {told['date']}, {told['machine']}."]
     text = "\n".join(lines) + "\n"
-    _put(folder / PAGE, text)
+    _replace_section(folder / PAGE, text)
     print(text)
     held = sum(good)
     print(f"r2 rose by {RISE} or more, and r1 did not fall, in {held} of {len(made)} seeds. Curves: {folder / PICTURE}")
     return all(good)
 
 
-def _put(page: Path, text: str) -> None:
+def _replace_section(page: Path, text: str) -> None:
     """Between the marks of a page that has them; else into a page of its own."""
     old = page.read_text(encoding="utf-8") if page.exists() else f"{_BEGIN}\n{_END}\n"
     head, begin, rest = old.partition(_BEGIN)
@@ -45,17 +45,17 @@ def _put(page: Path, text: str) -> None:
     page.write_text(f"{head}{begin}\n{picture}\n\n{text}{end}{tail}", encoding="utf-8")
 
 
-def _rose(one: Mapping[str, Any]) -> bool:
+def _is_improved(one: Mapping[str, Any]) -> bool:
     before, after = one["before"], one["after"]
     return bool(after["r2"] - before["r2"] >= RISE and after["r1"] >= before["r1"])
 
 
-def _row(one: Mapping[str, Any]) -> str:
+def _table_row(one: Mapping[str, Any]) -> str:
     cells = [f"{one[when][name]:.2f}" for name in ("r1", "r2", "r4") for when in ("before", "after")]
     return f"| {one['seed']} | {' | '.join(cells)} | {one['cpu_seconds']} |"
 
 
-def _draw(made: Sequence[Mapping[str, Any]], path: Path) -> None:
+def _plot_curves(made: Sequence[Mapping[str, Any]], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

@@ -17,13 +17,13 @@ _EVENT = re.compile(r"On (\d{1,2} \w+ \d{4}) I ")
 _FACT = re.compile(r"I've moved to|I live in|I work at the|I'm working at the|My dog is called|My dog's name is")
 
 
-def right_calls(asked: str) -> list[dict[str, Any]]:
+def correct_calls(asked: str) -> list[dict[str, Any]]:
     """Of the page that the curate step shows (`right_calls_of`)."""
     found = _PAGE.search(asked)
-    return right_calls_of(found[1]) if found else []
+    return correct_calls_for_page(found[1]) if found else []
 
 
-def right_calls_of(page: str) -> list[dict[str, Any]]:
+def correct_calls_for_page(page: str) -> list[dict[str, Any]]:
     """One insert for each fact and event, in its order: the sentence with who said it, and of an event the date as its
     time. Chatter is not worth one."""
     made = []
@@ -39,7 +39,7 @@ def careless_calls(asked: str, chance: random.Random, slips: float) -> list[dict
     """The same with slips: with this probability each, an event's date is left out, and a fact taken for an event, which
     then has none. Neither can be kept so."""
     made = []
-    for call in right_calls(asked):
+    for call in correct_calls(asked):
         args = dict(call["args"])
         if args["kind"] == "episodic" and chance.random() < slips:
             args.pop("time")
@@ -49,12 +49,12 @@ def careless_calls(asked: str, chance: random.Random, slips: float) -> list[dict
     return made
 
 
-def teacher(slips: float = 0.0, seed: int = 0) -> ScriptedModel:
+def teacher_model(slips: float = 0.0, seed: int = 0) -> ScriptedModel:
     """As a chat model, for the curate step of the Memorizer; slips are the same for the same page."""
 
     def reply(messages: list[BaseMessage]) -> AIMessage:
         asked = str(messages[-1].content)
-        calls = careless_calls(asked, random.Random(f"{seed}/{asked}"), slips) if slips else right_calls(asked)
+        calls = careless_calls(asked, random.Random(f"{seed}/{asked}"), slips) if slips else correct_calls(asked)
         return AIMessage("", tool_calls=[{**call, "id": f"call_{at}"} for at, call in enumerate(calls)])
 
     return ScriptedModel(lines=reply, model="teacher")

@@ -1,0 +1,114 @@
+"""What `jitmem eval` does: from the words of a command to setups, a run, and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..stores.errors import BadInput, MissingPackage
+from . import bench_card, eval_presets, plots, report
+from .datasets import load_data_set
+from .prices import Prices
+from .run import run_plan
+from .run_plan import RunOutcome, RunPlan
+from .systems import SYSTEMS, EvalModels, Setup
+from .systems.eval_models import OWN_ANSWER
+from .systems.setups import restrict_setup
+
+MetricProgress = Callable[[int, int, str, float | None], None]
+"""Told how many questions are answered, of how many, the main metric and its mean so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvalRequest:
+    """A run as it was asked for. `varied` are the parts of a setup with one value or several, which are crossed;
+    `ablations` are named ones, which stand side by side."""
+
+    dataset: str
+    data: Path | None = None
+    folder: Path | None = None
+    limit: int | None = None
+    seed: int | None = None
+    preset: str = "jitmem"
+    varied: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    ablations: Sequence[str] = ()
+    loading: Mapping[str, Any] = field(default_factory=dict)
+    models: EvalModels = field(default_factory=EvalModels)
+    concurrency: int = 8
+    prices: Prices = field(default_factory=Prices)
+    plots: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EvalResult:
+    """The card, what it comes to, how the run ended, and why there are no plots, if there are none."""
+
+    folder: Path
+    summary: Mapping[str, Any]
+    outcome: RunOutcome
+    metrics: tuple[str, ...]
+    plot_error: str = ""
+
+
+def expand_setups(wanted: EvalRequest) -> tuple[Setup, ...]:
+    """What is compared, in order, each once; a part that a system does not know does not multiply it."""
+    start = eval_presets.get_preset(wanted.preset).setup
+    for system in wanted.varied.get("system", ()):
+        if system not in SYSTEMS:
+            raise BadInput(f"There is no system {system!r}; there are: {', '.join(SYSTEMS)}.")
+    crossed = eval_presets.setup_grid(start, wanted.varied)
+    if wanted.ablations:
+        single = replace(start, **{name: values[0] for name, values in wanted.varied.items()})
+        crossed = eval_presets.ablation_setups(wanted.ablations, single)
+    return tuple({one.name: one for one in map(restrict_setup, crossed)}.values())
+
+
+def evaluate(wanted: EvalRequest, tell: MetricProgress = lambda done, total, metric, mean: None) -> EvalResult:
+    """Run what has no answer yet, and write the card; also when the run is stopped, of what it has by then.
+
+    `BadInput` for missing data (it says where to get it), unknown names, and a folder that holds another run.
+    """
+    chosen = expand_setups(wanted)
+    if wanted.models.reader == OWN_ANSWER and (mute := [one.system for one in chosen if one.system != "research"]):
+        raise BadInput(f"{mute[0]} has no answer of its own; name a model that reads, or compare research alone.")
+    data = load_data_set(wanted.dataset, wanted.data, limit=wanted.limit, seed=wanted.seed, **wanted.loading)
+    folder = wanted.folder or Path(f"bench-{wanted.dataset}")
+    plan = RunPlan(data, chosen, folder, wanted.models, wanted.concurrency, wanted.prices)
+    metrics = eval_presets.preset_metrics(eval_presets.get_preset(wanted.preset), wanted.dataset)
+    bench_card.begin_card(plan, seed=wanted.seed, preset=wanted.preset, metrics=metrics, path=wanted.data)
+
+    def report_progress(done: int, total: int, means: Mapping[str, float]) -> None:
+        main = next((metric for metric in metrics if metric in means), "")
+        tell(done, total, main, means.get(main))
+
+    try:
+        ran = run_plan(plan, report_progress)
+    except BaseException:
+        report.write_report(folder)
+        raise
+    return _write_results(folder, ran, metrics, plot=wanted.plots)
+
+
+def rewrite_report(folder: Path, *, plot: bool = True, pictures: Path | None = None) -> EvalResult:
+    """The report and plots of a card, written anew from its answers; the plots also into `pictures`."""
+    made = bench_card.read_config(folder)
+    done = _write_results(folder, RunOutcome(0, 0, 0), tuple(made["metrics"]), plot=plot)
+    if pictures is not None:
+        plots.draw(folder, done.summary, pictures)
+    return done
+
+
+def _write_results(folder: Path, ran: RunOutcome, metrics: tuple[str, ...], *, plot: bool) -> EvalResult:
+    made = report.write_report(folder)
+    unplotted = ""
+    if plot:
+        try:
+            if plots.draw(folder, made):
+                report.write_report(folder)  # with the pictures in it
+        except MissingPackage as error:
+            unplotted = str(error)
+    measured = {metric for one in made["setups"].values() for metric in one["scores"]}
+    shown = tuple(metric for metric in (*metrics, "citation_correctness", "context_tokens") if metric in measured)
+    return EvalResult(folder, made, ran, tuple(dict.fromkeys(shown)), unplotted)

@@ -1,0 +1,96 @@
+"""What is done so far in a run, shared by its threads: answers, errors, and what was spent."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..models import chat_model
+from ..stores.errors import JitmemError, ModelUnavailable
+from .datasets.benchmark_records import Sample
+from .jsonl_log import JsonlLog, read_log
+from .prices import CostLimitReached
+from .run_plan import OFFLINE, MeansProgress, QuestionKey, RunPlan
+from .systems import Setup
+
+MAX_FAILURES_IN_A_ROW = 10
+"""Questions that may fail one after the other, with no answer between them, before the run stops."""
+
+
+class RunState:
+    """Counts what is added and what fails, and stops a run that may not go on."""
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        answers: JsonlLog,
+        errors: JsonlLog,
+        known: Sequence[Mapping[str, Any]],
+        total: int,
+        tell: MeansProgress,
+    ) -> None:
+        self._plan, self._answers, self._errors = plan, answers, errors
+        self._total, self._tell = total, tell
+        self._lock = threading.Lock()
+        self._sums: dict[str, list[float]] = {}
+        self._failed: set[tuple[str, str]] = set()
+        self._in_a_row = 0
+        self._spent = sum(line["dollars"] or 0.0 for line in read_log(plan.folder / OFFLINE))
+        self.done = 0
+        for line in known:
+            self._count(line)
+
+    def chat_model(self, model: Any) -> Any:
+        """A chat model by its name; made once by `chat_model`."""
+        return chat_model(model, base_url=self._plan.models.base_url, timeout_s=self._plan.models.timeout_s)
+
+    def add_answer(self, key: QuestionKey, line: Mapping[str, Any]) -> None:
+        """An answer: on disk, then counted."""
+        setup, sample, question = key
+        whole = {"setup": setup, "sample": sample, "question": question, **line}
+        self._answers.append(whole)
+        with self._lock:
+            self._in_a_row = 0
+            self._count(whole)
+
+    def add_failure(self, key: QuestionKey, step: str, error: Exception, *, counts: bool = True) -> None:
+        """An error, which is no answer and has no score. What fails for many questions at once `counts` once."""
+        setup, sample, question = key
+        told = {"setup": setup, "sample": sample, "question": question, "step": step, "error": type(error).__name__}
+        trace = [] if isinstance(error, JitmemError) else traceback.format_exception(error)
+        self._errors.append({**told, "message": str(error), "trace": "".join(trace), "at": time.time()})
+        with self._lock:
+            self._failed.add((setup, sample))
+            self._in_a_row += counts
+            if self._in_a_row >= MAX_FAILURES_IN_A_ROW:
+                raise ModelUnavailable(
+                    f"{MAX_FAILURES_IN_A_ROW} questions failed one after the other, the last with {type(error).__name__}: {error}"
+                    " The same command goes on from here."
+                ) from error
+
+    def has_failures(self, setups: Sequence[Setup], sample: Sample) -> bool:
+        """Whether a question of these has failed in this run."""
+        return any((setup.name, sample.name) in self._failed for setup in setups)
+
+    def add_cost(self, dollars: float | None) -> None:
+        """What taking a sample in has cost."""
+        with self._lock:
+            self._spent += dollars or 0.0
+
+    def check_budget(self) -> None:
+        """`BudgetSpent` before a question that may no longer be asked."""
+        limit = self._plan.prices.limit
+        if limit is not None and self._spent >= limit:
+            raise CostLimitReached(f"${self._spent:.2f} are spent of ${limit:.2f}; the same command with more goes on.")
+
+    def _count(self, line: Mapping[str, Any]) -> None:
+        self.done += 1
+        self._spent += line["dollars"] or 0.0
+        for name, value in line["scores"].items():
+            sums = self._sums.setdefault(name, [0.0, 0.0])
+            sums[0] += value
+            sums[1] += 1
+        self._tell(self.done, self._total, {name: total / n for name, (total, n) in self._sums.items()})

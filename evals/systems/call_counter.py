@@ -1,0 +1,47 @@
+"""Count what a chat model is asked inside another package."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import LLMResult
+
+from ...nodes.ask import name_of
+from ...nodes.meter import Meter
+from ...stores.records import Usage
+
+
+class CallCounter(BaseCallbackHandler):
+    """Hears of every call of one model."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._meter = Meter()
+        self._began: dict[UUID, float] = {}
+
+    @property
+    def usage(self) -> Usage:
+        """All of it so far."""
+        return Usage.of(self._meter.entries)
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """A call begins."""
+        self._began[run_id] = time.perf_counter()
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        """A call has its reply."""
+        took = time.perf_counter() - self._began.pop(run_id, time.perf_counter())
+        message = getattr(response.generations[0][0], "message", None)
+        self._meter.add("remember", self._name, took, 0, message if isinstance(message, AIMessage) else AIMessage(""))
+
+
+def with_call_counter(model: BaseChatModel) -> tuple[BaseChatModel, CallCounter]:
+    """The model, and what will have been asked of it."""
+    count = CallCounter(name_of(model))
+    own = model.callbacks if isinstance(model.callbacks, list) else []
+    return model.model_copy(update={"callbacks": [*own, count]}), count

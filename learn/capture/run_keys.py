@@ -1,0 +1,138 @@
+"""Where in a run a request was made, as a key that is the same in every run that takes the same way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from .recorder import RecordedRequest
+
+_MARKS = ("__pregel_push", "__pregel_pull")
+_ID = re.compile(r"(?=[a-z]{0,11}[0-9])[0-9a-hjkmnp-tv-z]{12}(?![0-9a-z])")  # as stores/ids.py makes them
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One task of one graph: the graph's step, the node, and of several tasks of a node in a step which (`branch`).
+
+    `space` and `run` tell this very task from others: random, and no part of a key.
+    """
+
+    step: int
+    node: str
+    branch: tuple[str, ...]
+    space: str
+    run: UUID
+
+    @property
+    def name(self) -> str:
+        """`2:plan`, and of a branch that was sent `2:ask[1]`."""
+        return f"{self.step}:{self.node}" + (f"[{'.'.join(self.branch)}]" if self.branch else "")
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """To sort by: first what comes first in the graph."""
+        return self.step, self.node, tuple(one.zfill(9) for one in self.branch)
+
+
+def nested_places(above: tuple[Place, ...], metadata: Mapping[str, Any], run: UUID) -> tuple[Place, ...]:
+    """The tasks that a run stands in, the outermost first, from those of its parent and LangGraph's metadata."""
+    space = str(metadata.get("langgraph_checkpoint_ns") or "")
+    if not space or any(place.space == space for place in above):
+        return above
+    node = str(metadata.get("langgraph_node", ""))
+    branch = tuple(_flatten(metadata.get("langgraph_path") or ()))
+    own = branch if branch != (node,) else ()
+    return (*above, Place(int(metadata.get("langgraph_step") or 0), node, own, space, run))
+
+
+def with_keys(requests: Iterable[RecordedRequest]) -> Iterator[tuple[str, int, RecordedRequest]]:
+    """`(key, attempt, request)`, in the run's own order.
+
+    The key is made of what the request is about, its place, its step's name and part. What has all of these in common
+    is, of our own steps in one task, one step and its repairs (`~1`, and `!0` for a request that failed); else calls
+    of a node one after the other (`#2`). Those that a node made side by side are numbered by what they ask, not by
+    which came first.
+    """
+    groups: dict[tuple[Any, ...], list[RecordedRequest]] = {}
+    abouts: dict[str, int] = {}
+    for one in sorted(requests, key=lambda one: one.began):
+        at = abouts.setdefault(one.about, len(abouts))
+        groups.setdefault((at, tuple(place.rank for place in one.places), one.name, one.part), []).append(one)
+    for rank in sorted(groups):
+        for number, strand in enumerate(_strands(groups[rank]), start=1):
+            yield from _attempt_keys(_base_key(strand[0]) + (f"#{number}" if number > 1 else ""), strand)
+
+
+def step_key(key: str) -> str:
+    """The key without what tells a step's attempts apart."""
+    return re.sub(r"(?:~|!)\d+$", "", key)
+
+
+def _base_key(one: RecordedRequest) -> str:
+    places = "/".join(place.name for place in one.places)
+    last = one.places[-1].node if one.places else ""
+    name = "" if one.name == last else one.name
+    parts = [part for part in (one.about, places, name) if part]
+    return "|".join(parts or ["model"]) + (f".{one.part}" if one.part else "")
+
+
+def _attempt_keys(base: str, strand: Sequence[RecordedRequest]) -> Iterator[tuple[str, int, RecordedRequest]]:
+    replies = failures = 0
+    for one in strand:
+        if one.reply is None:
+            yield f"{base}!{failures}", replies, one
+            failures += 1
+        else:
+            yield base + (f"~{replies}" if replies else ""), replies, one
+            replies += 1
+
+
+def _strands(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
+    """The requests of one step each, in the order in which the run made them, as far as it has one."""
+    strands: dict[Any, list[RecordedRequest]] = {}
+    for one in requests:
+        task = one.places[-1].run if one.places and one.ours else one.run
+        strands.setdefault(task, []).append(one)
+    ordered: list[list[RecordedRequest]] = []
+    for side_by_side in _group_concurrent(sorted(strands.values(), key=lambda strand: strand[0].began)):
+        ordered += sorted(side_by_side, key=lambda strand: _request_hash(strand[0]))
+    return ordered
+
+
+def _group_concurrent(strands: Iterable[list[RecordedRequest]]) -> Iterator[list[list[RecordedRequest]]]:
+    """Runs of strands, by their beginning, of which each began before all that stand before it had ended."""
+    together: list[list[RecordedRequest]] = []
+    last = 0.0
+    for strand in strands:
+        if together and strand[0].began > last:
+            yield together
+            together = []
+        together.append(strand)
+        last = max(last, _last_event(strand)) if len(together) > 1 else _last_event(strand)
+    if together:
+        yield together
+
+
+def _last_event(strand: Sequence[RecordedRequest]) -> float:
+    return max(float("inf") if one.ended is None else one.ended for one in strand)
+
+
+def _request_hash(one: RecordedRequest) -> str:
+    """Of what is asked, without ids, which are others in every run."""
+    asked = json.dumps([one.messages, one.tools], sort_keys=True)
+    return hashlib.sha256(_ID.sub("", asked).encode()).hexdigest()
+
+
+def _flatten(path: Any) -> Iterator[str]:
+    for part in path:
+        if isinstance(part, list | tuple):
+            yield from _flatten(part)
+        elif part not in _MARKS and not isinstance(part, bool):
+            yield str(part)

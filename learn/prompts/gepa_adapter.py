@@ -1,0 +1,88 @@
+"""What gepa asks of us: to try a candidate on tasks, to tell what went wrong, and to propose better words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from ...evals.datasets.benchmark_records import Sample
+from ...stores.errors import BadInput, MissingPackage
+from ..rollout_records import Rollout
+from .feedback import FeedbackCase, worst_cases
+from .propose import Proposer
+from .run_cache import RunCache, Words
+
+if TYPE_CHECKING:
+    from gepa.core.adapter import EvaluationBatch
+
+Learner = Literal["memorizer", "researcher", "both"]
+LEARNERS: tuple[Learner, ...] = get_args(Learner)
+
+
+def learner_reward(run: Rollout, learner: Learner) -> float:
+    """What a run counts: of the Researcher the answers alone (r1), else the total reward.
+
+    0 for a run that its model has ended by a reply that nobody could read.
+    """
+    value = 0.0 if run.error else run.rewards.get("r1" if learner == "researcher" else "total")
+    if value is None:
+        raise BadInput(f"Task {run.task!r} has no reward: nothing was asked that can be scored, or no judge could say.")
+    return value
+
+
+def import_gepa() -> Any:
+    """The package; `MissingPackage` says how to install it."""
+    try:
+        import gepa
+    except ImportError as error:
+        raise MissingPackage(
+            "Learning prompts needs the package gepa; install it with: pip install 'jitmem[prompts]'"
+        ) from error
+    return gepa
+
+
+class PromptAdapter:
+    """An adapter for gepa (`gepa.core.adapter.GEPAAdapter`).
+
+    gepa goes on when a proposal fails, so `failure` keeps what went wrong for whoever started the search.
+    """
+
+    def __init__(self, runs: RunCache, proposer: Proposer, learner: Learner) -> None:
+        self.runs = runs
+        self.failure: Exception | None = None
+        self._proposer = proposer
+        self._learner = learner
+
+    def evaluate(
+        self, batch: list[Sample], candidate: dict[str, str], capture_traces: bool = False
+    ) -> EvaluationBatch[Rollout, Rollout]:
+        """A run over each task, and what it counts."""
+        made = self.runs.run(candidate, batch)
+        kind: Callable[..., EvaluationBatch[Rollout, Rollout]] = import_gepa().EvaluationBatch
+        return kind(made, [learner_reward(run, self._learner) for run in made], made if capture_traces else None)
+
+    def make_reflective_dataset(
+        self,
+        candidate: dict[str, str],
+        eval_batch: EvaluationBatch[Rollout, Rollout],
+        components_to_update: list[str],
+    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """The worst cases of each step."""
+        return {step: worst_cases(step, eval_batch.trajectories or []) for step in components_to_update}
+
+    def propose_new_texts(
+        self,
+        candidate: Words,
+        reflective_dataset: Mapping[str, Sequence[FeedbackCase]],
+        components_to_update: list[str],
+    ) -> dict[str, str]:
+        """New words for each step; those of now where it was not asked, or nothing went wrong."""
+        made: dict[str, str] = {}
+        try:
+            for step in components_to_update:
+                shown = reflective_dataset[step]
+                made[step] = self._proposer.propose(step, candidate[step], shown) if shown else candidate[step]
+        except Exception as error:
+            self.failure = error
+            raise
+        return made

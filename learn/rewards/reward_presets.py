@@ -1,0 +1,77 @@
+"""How the four rewards become one: Mem-α's way to the letter, and ours, which cannot be gamed as easily."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .answer import mean_answer_score
+from .calls import executed_share, sound_share
+from .compression import compression
+from .content import grounded_share, valid_share
+from .judge_cases import ContentJudge
+from .judge_rules import FormJudge, SourceJudge
+from .reward_input import Reward, RewardInput
+
+WEIGHTS: Mapping[str, float] = {"r1": 1.0, "r2": 1.0, "r3": 0.05, "r4": 0.1}
+COLD = 0.1
+"""How much of r2 to r4 counts at first, before anything that was asked is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewardPreset:
+    """Four rewards, their weights, and the judge whose verdicts r4 counts.
+
+    `cold` is None where r2 to r4 count in full. Else they count as far as the memory covers what was asked, but never
+    less than `cold`, which sinks to 0 as `progress` goes from 0 to 1: a policy that covers nothing yet must learn from
+    something. `free` says whether what does not apply counts as if it were 1: nobody pays for what there was no call
+    for. Otherwise it adds nothing.
+    """
+
+    name: str
+    rewards: Mapping[str, Reward]
+    judge: ContentJudge
+    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
+    cold: float | None = None
+    free: bool = False
+
+    def rewards_of(self, outcome: RewardInput, progress: float = 0.0) -> dict[str, float | None]:
+        """r1 to r4, `coverage`, and their `total`, which is None without r1, and where no call could be judged."""
+        made: dict[str, float | None] = {name: reward(outcome) for name, reward in self.rewards.items()}
+        return {**made, "coverage": outcome.coverage, "total": self._total(made, outcome, progress)}
+
+    def coverage_scale(self, coverage: float | None, progress: float = 0.0) -> float:
+        """Which part of r2 to r4 counts."""
+        if self.cold is None:
+            return 1.0
+        least = self.cold * (1 - progress)
+        return least + (1 - least) * (coverage or 0.0)
+
+    def _total(self, made: Mapping[str, float | None], outcome: RewardInput, progress: float) -> float | None:
+        first = made["r1"]
+        if first is None or (outcome.calls and made["r4"] is None):
+            return None
+        missing = 1.0 if self.free else 0.0
+        rest = sum(
+            self.weights[name] * (missing if value is None else value) for name, value in made.items() if name != "r1"
+        )
+        return self.weights["r1"] * first + self.coverage_scale(outcome.coverage, progress) * rest
+
+
+MEM_ALPHA = RewardPreset(
+    "mem-alpha",
+    {"r1": mean_answer_score, "r2": executed_share, "r3": compression, "r4": valid_share},
+    judge=FormJudge(),
+)
+"""R = r1 + r2 + 0.05 r3 + 0.1 r4, as the reference code of Mem-α counts each of them."""
+
+DEFAULT = RewardPreset(
+    "default",
+    {"r1": mean_answer_score, "r2": sound_share, "r3": compression, "r4": grounded_share},
+    judge=SourceJudge(),
+    cold=COLD,
+    free=True,
+)
+"""The same weights; what can be gamed is mended."""
+
+PRESETS: Mapping[str, RewardPreset] = {preset.name: preset for preset in (DEFAULT, MEM_ALPHA)}

@@ -1,0 +1,59 @@
+"""How much of what a question asks for the memory items hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from ...evals.datasets.benchmark_records import Question
+from ...evals.metrics.text_metrics import normalize_answer
+from ...evals.scores import ADVERSARIAL
+from ...stores.analyzer import stems
+from ...stores.times import show_iso
+from ..rollout_records import Item
+
+
+def item_coverage(question: Question, items: Sequence[Item]) -> float | None:
+    """Which share of a question's gold the items hold, 0 to 1; None for one that has no gold evidence, or no answer.
+
+    The pages hold every turn word for word, whatever the Memorizer does, so only items count here: it is their edits
+    that are paid by coverage. An item need not repeat the turn. A question is covered when an item holds
+
+    - the gold text, whole and word for word, or
+    - a right answer as whole words, together with another word of the question ("Ana lives in Lisbon" covers "Where
+      does Ana live now?"; a list of all cities does not). The date of an item counts as part of it. Where each of
+      several answers is asked for, it is the share of them.
+
+    Case, punctuation and articles do not count, nor do endings of the question's words. Whether something newer
+    contradicts the item is not looked at: that is for the answer to show.
+    """
+    if not question.evidence or not question.answers or question.category == ADVERSARIAL:
+        return None
+    texts = [f" {normalize_answer(_dated_content(item))} " for item in items]
+    golds = [normalize_answer(gold) for gold in question.evidence]
+    verbatim = sum(any(f" {gold} " in text for text in texts) for gold in golds if gold) / len(golds)
+    found = [_states_answer(question, answer, items, texts) for answer in question.answers]
+    answered = sum(found) / len(found) if question.all_needed else float(any(found))
+    return max(verbatim, answered)
+
+
+def _states_answer(question: Question, answer: str, items: Sequence[Item], texts: Sequence[str]) -> bool:
+    right = normalize_answer(answer)
+    if not right:
+        return False
+    other = _content_stems(question.text) - _content_stems(answer)
+    return any(
+        f" {right} " in text and (not other or other & _content_stems(_dated_content(item)))
+        for item, text in zip(items, texts, strict=True)
+    )
+
+
+def _dated_content(item: Item) -> str:
+    """Its content with its date."""
+    return f"{item.content} ({show_iso(item.time)})" if item.time else item.content
+
+
+@lru_cache(maxsize=20_000)
+def _content_stems(text: str) -> frozenset[str]:
+    """Stems without stop words."""
+    return frozenset(stems(text))

@@ -1,0 +1,66 @@
+"""Ask a task's questions, and score what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...evals.datasets.benchmark_records import Question
+from ...evals.metrics import Judge
+from ...evals.scores import score_answer
+from ...evals.systems.setups import SystemAnswer as Read
+from ...memory import Memory
+from ...nodes.step import Steps, finish
+from ...stores.errors import ModelError
+from ..rewards.reward_input import OWN_FAULTS
+from ..rollout_records import Item, ScoredAnswer, SessionText
+from ..token_counts import current_items
+from .item_coverage import item_coverage
+from .question_readers import QuestionReader, question_reader
+from .rollout_config import RolloutConfig
+
+
+def answer_from_items(
+    memory: Memory,
+    questions: Sequence[Question],
+    sources: Sequence[SessionText] = (),
+    *,
+    config: RolloutConfig | None = None,
+) -> tuple[ScoredAnswer, ...]:
+    """Questions answered from the memory's items alone, whatever `config.reading` says; by rules without a `config`.
+
+    Nothing is filed and nothing recorded. `ModelUnavailable` when the reader cannot be reached.
+    """
+    by = replace(config or RolloutConfig(), reading="memory")
+    items = current_items(memory)
+    read = question_reader(memory, items, by)
+    return tuple(finish(score_question(question, items, read, by, {})) for question in questions)
+
+
+def score_question(
+    question: Question,
+    items: Sequence[Item],
+    read: QuestionReader,
+    config: RolloutConfig,
+    graph_config: Mapping[str, Any],
+) -> Steps[ScoredAnswer]:
+    """One question, read with LangChain's graph_config. A reply that could not be read, or a judge who gave no verdict, is
+    its `error`, and it has no scores; a model that cannot be reached raises."""
+    held = item_coverage(question, items)
+    made = ScoredAnswer(question.id, question.text, question.answers, question.category, "", None, {}, held)
+    try:
+        context, text = yield from read(question, graph_config)
+    except ModelError as failure:
+        if type(failure).__name__ not in OWN_FAULTS:
+            raise
+        return replace(made, error=f"{type(failure).__name__}: {failure}")
+    made = replace(made, context=context, answer=text)
+    scores = score_answer("conversation", question, Read(context, text=text))
+    if config.judge is not None:
+        judge = Judge(config.chat_model(config.judge), config.timeout_s)
+        verdict = judge.judged(question.text, question.answers, text, all_needed=question.all_needed)
+        if verdict.correct is None:
+            return replace(made, error=f"judge: {verdict.error}")
+        scores["judge"] = float(verdict.correct)
+    return replace(made, scores={name: scores[name] for name in config.metrics if name in scores})

@@ -1,0 +1,50 @@
+"""A folder of rollouts belongs to one way of making them, and to one run at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...evals.datasets.benchmark_records import Sample
+from ...stores.errors import BadInput
+from ..tasks import task_as_dict
+from .rollout_config import RolloutConfig
+
+CONFIG_FILE = "config.json"
+_VERSION = 1
+
+
+def claim_folder(folder: Path, tasks: Sequence[Sample], config: RolloutConfig) -> None:
+    """Write down how the rollouts here are made, and of which tasks; `BadInput` where that differs from what stands.
+
+    More tasks and more runs of each may follow.
+    """
+    path = folder / CONFIG_FILE
+    wanted: dict[str, Mapping[str, Any]] = {
+        "config": config.as_dict(),
+        "tasks": {task.name: task_hash(task) for task in tasks},
+    }
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+        for name, value in wanted["config"].items():
+            if (made := known["config"].get(name)) != value:
+                raise BadInput(
+                    f"{folder} holds rollouts with {name}={made!r:.80}, not {value!r:.80}; choose another folder."
+                )
+        if gone := known["config"].keys() - wanted["config"].keys():
+            name = min(gone)
+            raise BadInput(f"{folder} holds rollouts with {name}={known['config'][name]!r:.80}; choose another folder.")
+        for name, told_of in wanted["tasks"].items():
+            if known["tasks"].get(name, told_of) != told_of:
+                raise BadInput(f"{folder} holds rollouts of another task {name!r}; choose another folder.")
+        wanted["tasks"] = {**known["tasks"], **wanted["tasks"]}
+    told = {"version": _VERSION, **wanted}
+    path.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def task_hash(task: Sample) -> str:
+    """The same for the same sessions and questions."""
+    return hashlib.sha256(json.dumps(task_as_dict(task), sort_keys=True, default=str).encode()).hexdigest()[:16]

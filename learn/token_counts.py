@@ -1,0 +1,38 @@
+"""What is held, and how much it is: a token counts as 4 characters, as everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..evals.datasets.benchmark_records import Sample
+from ..memory import Memory
+from ..nodes.accept import plain
+from .rollout_records import Item, SessionText
+
+_CHARS_PER_TOKEN = 4
+
+
+def current_items(memory: Memory) -> tuple[Item, ...]:
+    """The items as they stand, in the order they were made."""
+    return tuple(
+        Item(item.id, item.kind, item.content, item.time.isoformat() if item.time else None) for item in memory.items()
+    )
+
+
+def memory_tokens(items: Iterable[Item]) -> int:
+    """Of the contents of all items, each rounded up."""
+    return sum(_count_tokens(item.content) for item in items)
+
+
+def source_tokens(sources: Iterable[SessionText]) -> int:
+    """Of all sessions, as they are kept."""
+    return sum(_count_tokens(source.text) for source in sources)
+
+
+def task_tokens(task: Sample) -> int:
+    """Of a task's sessions, as they will be kept; no memory is needed to tell."""
+    return sum(_count_tokens(plain(session)["text"]) for session in task.sessions)
+
+
+def _count_tokens(text: str) -> int:
+    return -(-len(text) // _CHARS_PER_TOKEN)

@@ -1,0 +1,80 @@
+"""The turns that are trained on, made anew every few steps by running the graphs with the policy as it is then."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from ...evals.datasets.benchmark_records import Sample
+from ...stores.errors import BadInput
+from ..rollouts import run_rollout
+from ..rollouts.rollout_config import RolloutConfig
+from .curriculum import Curriculum
+from .turn_starts import CURATE, TurnStart, turn_starts
+
+BroadcastTurns = Callable[[tuple[TurnStart, ...]], tuple[TurnStart, ...]]
+"""Gives every process of a training what the first of them has."""
+
+
+@dataclass
+class TurnPool:
+    """`size` places, each with a turn. Which turns stand there depends on the seed, the progress and the policy.
+
+    `config` says how tasks are run; the policy takes the place of its curate step. Turns on whose sessions nothing was
+    asked are not taken: what is not asked for cannot be rewarded. Of several processes only the `first` runs the graphs,
+    and `share` hands on what it made.
+    """
+
+    curriculum: Curriculum
+    config: RolloutConfig
+    size: int
+    seed: int = 0
+    share: BroadcastTurns = lambda made: made
+    first: bool = True
+    turns: tuple[TurnStart, ...] = field(default=(), repr=False)
+
+    def fill(self, policy: BaseChatModel | None, progress: float) -> None:
+        """New turns for this share of the training (0 to 1). Without a policy those of `config`'s own model.
+
+        `BadInput` where the tasks give no turn that anything is asked of.
+        """
+        made = self._make_turns(policy, progress) if self.first else []
+        self.turns = self.share(tuple(made))
+
+    def _make_turns(self, policy: BaseChatModel | None, progress: float) -> list[TurnStart]:
+        by = self.config
+        if policy is not None:
+            by = replace(by, step_models={**(by.step_models or {}), CURATE: policy})
+        made: list[TurnStart] = []
+        for task in self.curriculum.draw(progress, 4 * self.size):
+            if len(made) < self.size:
+                made += [one for one in rollout_turns(task, by) if one.questions]
+        if not made:
+            raise BadInput(
+                "No turn can be trained on: of the tasks that were drawn none has a question whose evidence stands in its"
+                " sessions, or no model made turns. Give tasks with questions (see `jitmem.learn.tasks`)."
+            )
+        random.Random(f"{self.seed}/{progress:.6f}").shuffle(made)
+        return [made[at % len(made)] for at in range(self.size)]
+
+    def row(self, place: int) -> Mapping[str, Any]:
+        """What stands in a place now, as a row for TRL."""
+        return self.turns[place].row()
+
+    def rows(self, places: Mapping[str, Sequence[int]]) -> dict[str, list[Any]]:
+        """A batch of rows, as `datasets` asks for them."""
+        made = [self.row(place) for place in places["place"]]
+        return {name: [one[name] for one in made] for name in ("prompt", "turn")}
+
+
+def rollout_turns(task: Sample, config: RolloutConfig, n: int = 0) -> tuple[TurnStart, ...]:
+    """The turns of one run over a task; nothing is asked, and nothing rewarded. What failed raises."""
+    unasked = replace(task, questions=())
+    made = run_rollout(unasked, n, replace(config, rewards=None))
+    if made.error:
+        raise BadInput(f"{task.name} could not be run for turns to train on: {made.error}")
+    return turn_starts(made, task)
