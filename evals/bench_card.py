@@ -19,10 +19,10 @@ from typing import Any
 from ..stores.errors import BadInput
 from ..wording import read_words
 from .datasets.benchmark_records import DataSet
-from .metrics import judge
+from .metrics.answer_judge import JUDGE_PROMPT, RUBRICS
 from .run_plan import RunPlan
-from .systems import context_reader
 from .systems.chunks import session_lines, session_name
+from .systems.context_reader import READER_PROMPT
 
 CONFIG, SCORES, REPORT, PROMPTS = "config.json", "scores.json", "report.md", "prompts"
 _PACKAGES = (
@@ -151,9 +151,9 @@ def package_hash() -> str:
 def _prompt_texts(plan: RunPlan) -> Mapping[str, str]:
     made = {}
     if plan.models.has_reader:
-        made["reader.md"] = context_reader.reader_prompt()
+        made["reader.md"] = READER_PROMPT.text
     if plan.models.judge is not None:
-        made |= {"judge.md": judge.prompt(), "rubrics.md": judge.rubrics()}
+        made |= {"judge.md": JUDGE_PROMPT.text, "rubrics.md": RUBRICS.text}
     if plan.models.model is not None or plan.models.researcher_model is not None:
         folder = Path(str(import_module("jitmem.nodes").__file__)).parent / "prompts"
         made |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}

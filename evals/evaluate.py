@@ -96,7 +96,7 @@ def rewrite_report(folder: Path, *, plot: bool = True, pictures: Path | None = N
     made = bench_card.read_config(folder)
     done = _write_results(folder, RunOutcome(0, 0, 0), tuple(made["metrics"]), plot=plot)
     if pictures is not None:
-        plots.draw(folder, done.summary, pictures)
+        plots.draw_plots(folder, done.summary, pictures)
     return done
 
 
@@ -105,7 +105,7 @@ def _write_results(folder: Path, ran: RunOutcome, metrics: tuple[str, ...], *, p
     unplotted = ""
     if plot:
         try:
-            if plots.draw(folder, made):
+            if plots.draw_plots(folder, made):
                 report.write_report(folder)  # with the pictures in it
         except MissingPackage as error:
             unplotted = str(error)

@@ -13,7 +13,7 @@ from ..stores.errors import BadInput, MissingPackage
 from ..stores.records import Usage
 from .datasets.benchmark_records import Question, Sample
 from .jsonl_log import JsonlLog, exclusive_run, read_log
-from .metrics.judge import Judge, rubric
+from .metrics.answer_judge import AnswerJudge, rubric
 from .prices import CostLimitReached
 from .run_plan import ANSWERS, ERRORS, OFFLINE, WORK, MeansProgress, QuestionKey, RunOutcome, RunPlan
 from .run_state import MAX_FAILURES_IN_A_ROW, RunState
@@ -152,7 +152,7 @@ def _judge_answer(plan: RunPlan, question: Question, answer: SystemAnswer, state
         return {"scores": {}, "judge_usage": []}
     model, count = with_call_counter(state.chat_model(plan.models.judge))
     note = rubric(plan.data.name, question.category, question.metadata.get("rubric", ()))
-    verdict = Judge(model).judged(
+    verdict = AnswerJudge(model).judge(
         question.text, question.answers, answer.text, all_needed=question.all_needed, note=note
     )
     said = {"reason": verdict.reason, "error": verdict.error}

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from ..evals.datasets.benchmark_records import Question, Sample
 from ..evals.datasets.haystack import made_up_words, random_sentences
+from ..nodes.meter import CHARS_PER_TOKEN
 from ..stores.errors import BadInput
 from ..stores.records import Session
 from ..stores.times import show
@@ -41,7 +42,6 @@ EVENT = "event"
 CATEGORIES = (*_SLOTS, EVENT)
 _BEGIN = datetime(2024, 1, 8, 18, 0)
 _CHATTER = 3  # turns in a session whose length is not asked for
-_CHARS_PER_TOKEN = 4
 
 
 def make_toy_tasks(
@@ -86,7 +86,7 @@ def _make_task(name: str, sessions: int, facts: int, people: int, tokens: int | 
     while len(times) < sessions:
         times.append(times[-1] + timedelta(days=chance.randrange(7, 15), minutes=chance.randrange(-90, 90)))
     told = list(_make_facts(chance, names, times, facts))
-    room = None if tokens is None else _CHARS_PER_TOKEN * tokens // sessions
+    room = None if tokens is None else CHARS_PER_TOKEN * tokens // sessions
     made = [
         Session(
             turns=_make_turns(chance, names, [fact for fact in told if fact.session == at], room),

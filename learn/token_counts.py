@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from ..evals.datasets.benchmark_records import Sample
 from ..memory import Memory
 from ..nodes.accept import plain
+from ..nodes.meter import CHARS_PER_TOKEN
 from .rollout_records import Item, SessionText
-
-_CHARS_PER_TOKEN = 4
 
 
 def current_items(memory: Memory) -> tuple[Item, ...]:
@@ -35,4 +34,4 @@ def task_tokens(task: Sample) -> int:
 
 
 def _count_tokens(text: str) -> int:
-    return -(-len(text) // _CHARS_PER_TOKEN)
+    return -(-len(text) // CHARS_PER_TOKEN)

@@ -22,7 +22,7 @@ from jitmem.evals.compare import bootstrap_means, compare_cards, compare_setups,
 from jitmem.evals.datasets import load_data_set
 from jitmem.evals.datasets.benchmark_records import DataSet, Question, Sample
 from jitmem.evals.jsonl_log import read_log
-from jitmem.evals.plots import draw, told_apart, unbeaten
+from jitmem.evals.plots import draw_plots, pareto_front, representative_setups
 from jitmem.evals.run import RunPlan, run_plan
 from jitmem.evals.small.small_data import small_data
 from jitmem.evals.summary import summarize
@@ -252,7 +252,7 @@ def test_plots_are_drawn_of_what_was_varied(tmp_path: Path) -> None:
         )
     )
     few = replace(data(), samples=(replace(data().samples[0], questions=data().samples[0].questions[4:8]),))
-    drawn = draw(tmp_path / "card", made(tmp_path / "card", setups, of=few))
+    drawn = draw_plots(tmp_path / "card", made(tmp_path / "card", setups, of=few))
     assert {path.name for path in drawn} == {
         f"evidence_recall_by_{what}.png" for what in ("depth", "pages", "tools", "cost", "category")
     }
@@ -281,7 +281,7 @@ def test_texts_of_several_lengths_are_told_by_family_and_length_with_what_they_t
     text = (tmp_path / "card" / "report.md").read_text(encoding="utf-8")
     assert "| substring_match | 2,000 tokens | 3,000 tokens |" in text
     assert "The answers are jitmem's own" in text
-    drawn = {path.name for path in draw(tmp_path / "card", summed, tmp_path / "pictures")}
+    drawn = {path.name for path in draw_plots(tmp_path / "card", summed, tmp_path / "pictures")}
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == drawn
     assert {f"{metric}_by_length.png" for metric in metrics} <= drawn
 
@@ -294,13 +294,13 @@ def test_of_several_systems_the_setup_is_drawn_that_the_others_vary() -> None:
         Setup(depth=3, context_tokens=2000),
         Setup("recall", context_tokens=2000),
     ]
-    told = told_apart({one.name: {"setup": one.as_dict()} for one in setups})
+    told = representative_setups({one.name: {"setup": one.as_dict()} for one in setups})
     assert list(told) == ["research depth=3 context_tokens=2000", "recall context_tokens=2000"]
-    assert len(told_apart({one.name: {"setup": one.as_dict()} for one in setups[:4]})) == 4
+    assert len(representative_setups({one.name: {"setup": one.as_dict()} for one in setups[:4]})) == 4
 
 
 def test_of_costs_and_scores_those_are_named_that_no_other_beats_in_both() -> None:
-    assert unbeaten([(1.0, 50.0), (2.0, 60.0), (3.0, 55.0), (2.0, 40.0), (1.0, 50.0)]) == {0, 1, 4}
+    assert pareto_front([(1.0, 50.0), (2.0, 60.0), (3.0, 55.0), (2.0, 40.0), (1.0, 50.0)]) == {0, 1, 4}
 
 
 # -- comparing -------------------------------------------------------------------------------------------------

@@ -17,8 +17,10 @@ from jitmem import Memory, Session
 from jitmem.evals.datasets import DATASETS, load_by_layout, load_data_set, row_files
 from jitmem.evals.datasets.data_sources import NONE_PUBLISHED, sha256
 from jitmem.evals.datasets.locomo import NOT_MENTIONED
-from jitmem.evals.retrieval import measure_recall
 from jitmem.stores.errors import BadInput, MissingPackage
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from retrieval import measure_recall
 
 LOCOMO: list[dict[str, Any]] = [
     {

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from jitmem import Memory, Session
 from jitmem.evals.datasets.benchmark_records import Question, Sample
+from jitmem.evals.metrics.evidence_metrics import context_tokens
 from jitmem.evals.systems import SYSTEMS, EvalModels, Setup, SystemAnswer, SystemContext, open_sharing, open_system
 from jitmem.evals.systems.chunks import fixed_chunks, session_lines
-from jitmem.evals.systems.setups import budget_tokens, restrict_setup
+from jitmem.evals.systems.setups import restrict_setup
 from jitmem.stores.errors import BadInput, MissingPackage
 from jitmem.testing import ScriptedModel
 
@@ -45,7 +46,7 @@ def test_a_system_finds_the_turn_and_tells_which_session_it_is_from(name: str, t
     assert "news" in answer.sources
     assert ("news", True) in [(mark.source, GOLD in mark.text) for mark in answer.marks]
     assert answer.text is None
-    assert name == "whole-history" or budget_tokens(answer.context) <= 300
+    assert name == "whole-history" or context_tokens(answer.context) <= 300
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
@@ -13,8 +14,10 @@ from jitmem import BadInput
 from jitmem.cli import main
 from jitmem.evals.jsonl_log import JsonlLog, read_log
 from jitmem.learn.advantages import EPSILON, RewardUnit, advantages, by_task
-from jitmem.learn.gradient_variance import BASELINES, ROLES, World, exact_variance, sampled_variance
 from jitmem.learn.rollout_records import RecordedStep, Role, Rollout
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from baselines import BASELINES, ROLES, World, exact_variance, sampled_variance
 
 MANY = range(10)
 

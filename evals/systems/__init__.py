@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ...stores.errors import BadInput
 from .eval_models import EvalModels, SystemContext
 from .setups import JITMEM, CitedText, Preparation, Setup, System, SystemAnswer
+
+if TYPE_CHECKING:
+    from .shared_memory import SharedMemory
 
 __all__ = [
     "SYSTEMS",
@@ -29,30 +33,26 @@ SYSTEMS: Mapping[str, tuple[str, str]] = {
     "rag-bm25": ("rag", "RagBm25"),
     "rag-vector": ("rag", "RagVector"),
     "rag-hybrid": ("rag", "RagHybrid"),
-    "langmem": ("langmem_system", "LangMem"),
-    "mem0": ("mem0_system", "Mem0"),
+    "langmem": ("other_memories", "LangMem"),
+    "mem0": ("other_memories", "Mem0"),
 }
 """The module here, and the class in it, imported when a system is used: some need packages of their own."""
 
 
-def open_system(setup: Setup, opening: SystemContext) -> System:
+def open_system(setup: Setup, context: SystemContext, *shared: SharedMemory) -> System:
     """`BadInput` for a name that is none; `MissingPackage` where a system is not installed."""
     if setup.system not in SYSTEMS:
         raise BadInput(f"There is no system {setup.system!r}; there are: {', '.join(SYSTEMS)}.")
     module, name = SYSTEMS[setup.system]
-    made: System = getattr(import_module(f".{module}", __name__), name)(setup, opening)
+    made: System = getattr(import_module(f".{module}", __name__), name)(setup, context, *shared)
     return made
 
 
-def open_sharing(setups: list[Setup], opening: SystemContext) -> list[System]:
+def open_sharing(setups: list[Setup], context: SystemContext) -> list[System]:
     """One system a setup, all of which take a sample in alike; those of jitmem ask one memory."""
     if setups[0].system not in JITMEM:
-        return [open_system(setup, opening) for setup in setups]
+        return [open_system(setup, context) for setup in setups]
     from .shared_memory import SharedMemory
 
-    filled = SharedMemory(setups[0], opening)
-    made: list[System] = []
-    for setup in setups:
-        module, name = SYSTEMS[setup.system]
-        made.append(getattr(import_module(f".{module}", __name__), name)(setup, opening, filled))
-    return made
+    shared = SharedMemory(setups[0], context)
+    return [open_system(setup, context, shared) for setup in setups]

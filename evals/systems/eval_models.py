@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...models import embedding_model
+from ...stores.hashing import HashedEmbeddings
+
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
@@ -45,6 +48,12 @@ class EvalModels:
         """For a report: who thinks, by name."""
         kept = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
         return {name: model_label(getattr(self, name)) for name in kept if getattr(self, name) is not None}
+
+    def open_embeddings(self) -> Embeddings:
+        """Those that are named, else jitmem's hashed ones."""
+        if self.embeddings is None:
+            return HashedEmbeddings()
+        return embedding_model(self.embeddings, base_url=self.base_url, timeout_s=self.timeout_s)
 
     def memory_arguments(self) -> Mapping[str, Any]:
         """For `Memory.open`."""

@@ -8,14 +8,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models import embedding_model
-from ...stores.hashing import HashedEmbeddings
 from ..datasets.benchmark_records import Question, Sample
 from .bm25_ranking import BM25Ranking
 from .chunks import fixed_chunks
 from .eval_models import SystemContext
-from .recall_system import CONTEXT_TOKENS
-from .setups import Preparation, Setup, SystemAnswer, pack_context
+from .setups import CONTEXT_TOKENS, Preparation, Setup, SystemAnswer, pack_context
 
 CHUNK_TOKENS = 512
 _BATCH = 256
@@ -25,17 +22,12 @@ class Rag:
     """The best chunks that fit into the context; `pages` is how many there may be. Hybrid is the sum of both scores,
     each scaled to 0 … 1."""
 
-    def __init__(self, setup: Setup, opening: SystemContext, *, words: bool, vectors: bool) -> None:
+    def __init__(self, setup: Setup, context: SystemContext, *, words: bool, vectors: bool) -> None:
         self._size = setup.chunk_tokens or CHUNK_TOKENS
         self._budget = setup.context_tokens or CONTEXT_TOKENS
         self._limit = setup.pages
         self._words, self._by_vector = words, vectors
-        models = opening.models
-        self._embeddings = (
-            HashedEmbeddings()
-            if models.embeddings is None
-            else embedding_model(models.embeddings, base_url=models.base_url, timeout_s=models.timeout_s)
-        )
+        self._embeddings = context.models.open_embeddings()
         self._ranked = BM25Ranking([])
         self._vectors: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
 

@@ -5,42 +5,34 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..datasets.benchmark_records import Question, Sample
+from ..datasets.benchmark_records import Question
 from .eval_models import OWN_ANSWER, SystemContext
-from .setups import CitedText, Preparation, Setup, SystemAnswer
-from .shared_memory import SharedMemory
+from .setups import CitedText, Setup, SystemAnswer
+from .shared_memory import JitmemSystem, SharedMemory
 
 
-class ResearchSystem:
-    """The context that `Memory.research` gives, with its citations as marks; its own answer where nobody else reads."""
+class ResearchSystem(JitmemSystem):
+    """The context of `Memory.research` with its citations as marks; with the reader `OWN_ANSWER`, its own answer."""
 
-    def __init__(self, setup: Setup, opening: SystemContext, filled: SharedMemory | None = None) -> None:
-        self._filled = filled or SharedMemory(setup, opening)
-        asked = ("effort", "depth", "tools", "pages", "output", "context_tokens")
-        itself = {"answer": True} if opening.models.reader == OWN_ANSWER else {}
-        self._asking: dict[str, Any] = {**{name: getattr(setup, name) for name in asked}, **itself, **setup.options}
-
-    def prepare(self, sample: Sample) -> Preparation:
-        """File every session."""
-        return self._filled.prepare(sample)
+    def __init__(self, setup: Setup, context: SystemContext, shared: SharedMemory | None = None) -> None:
+        super().__init__(setup, context, shared)
+        names = ("effort", "depth", "tools", "pages", "output", "context_tokens")
+        answer = {"answer": True} if context.models.reader == OWN_ANSWER else {}
+        self._arguments: dict[str, Any] = {**{name: getattr(setup, name) for name in names}, **answer, **setup.options}
 
     def answer(self, question: Question) -> SystemAnswer:
-        """One research. A step whose model failed is a note, as its round is poorer by it."""
+        """A step whose model failed becomes a note: its round had less to go by."""
         started = time.perf_counter()
-        result = self._filled.memory.research(question.text, **self._asking)
-        took = time.perf_counter() - started
-        session_of = self._filled.session_of
+        result = self.shared.memory.research(question.text, **self._arguments)
+        seconds = time.perf_counter() - started
+        session_of = self.shared.session_of
         return SystemAnswer(
             context=result.context,
             marks=tuple(CitedText(session_of.get(one.page_id, one.page_id), one.quote) for one in result.citations),
-            sources=self._filled.sources(result.page_ids),
+            sources=self.shared.sources(result.page_ids),
             text=result.answer,
             cited=tuple(n for n, one in enumerate(result.citations, start=1) if one in result.answer_citations),
             usage=result.usage,
-            seconds=took,
+            seconds=seconds,
             notes=tuple(f"{one['step']}: {one['error']}: {one['message']}" for one in result.failures),
         )
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._filled.close()

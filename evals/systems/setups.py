@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, Self
 
-from langchain_core.messages import HumanMessage
-from langchain_core.messages.utils import count_tokens_approximately
-
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
+
+CONTEXT_TOKENS = 2000
+"""Of a context, unless the setup says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +151,6 @@ def restrict_setup(setup: Setup) -> Setup:
 
 JITMEM = ("research", "recall", "memory-only")
 """The systems that ask one and the same jitmem memory, in different ways."""
-
-
-def budget_tokens(text: str) -> int:
-    """As budgets are counted: one message of the whole text."""
-    return count_tokens_approximately([HumanMessage(text)]) if text else 0
 
 
 def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tuple[CitedText, ...]]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 
 from ..datasets.benchmark_records import Question, Sample
+from ..metrics.evidence_metrics import context_tokens
 from .chunks import Chunk, session_chunks
 from .eval_models import SystemContext
-from .setups import CitedText, Preparation, Setup, SystemAnswer, budget_tokens
+from .setups import CitedText, Preparation, Setup, SystemAnswer
 
 
 class WholeHistory:
     """Every session, oldest first; with `history_tokens`, the newest that fit, as a chat would be cut."""
 
-    def __init__(self, setup: Setup, opening: SystemContext) -> None:
+    def __init__(self, setup: Setup, context: SystemContext) -> None:
         self._budget = setup.history_tokens
         self._sessions: list[Chunk] = []
 
@@ -31,7 +32,7 @@ class WholeHistory:
             room = self._budget
             fitting = 0
             for chunk in reversed(shown):
-                room -= budget_tokens(chunk.text) + 4
+                room -= context_tokens(chunk.text) + 4
                 if room < 0:
                     break
                 fitting += 1

@@ -99,7 +99,7 @@ def improve_prompts(
     wanted.claim_folder(place)
     runs = RunCache(config, place / _RUNS, budget, concurrency=concurrency, tell=tell)
     asked = {step.name for run in runs.run({}, val) for step in run.steps}
-    before = {step: runs.given[step] for step in _STEPS[role] if step in asked}
+    before = {step: runs.base_prompts[step] for step in _STEPS[role] if step in asked}
     if not before:
         raise BadInput(f"No model is asked for a step of the {role}; name a model for it.")
     proposer = Proposer(reflection, place / _REFLECTIONS, config.timeout_s)
@@ -136,7 +136,7 @@ def improve_prompts(
         test=outcome,
         candidates=len(found.candidates),
         spent=budget - runs.left,
-        reflections=proposer.asked,
+        reflections=proposer.requests,
     )
     write_search(place, learned, {**read_words(config.prompts), **learned.changes}, role=role, budget=budget)
     return learned

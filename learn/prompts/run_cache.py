@@ -45,7 +45,7 @@ class RunCache:
     ) -> None:
         self.config = config
         self.budget = budget
-        self.given: Words = {**built_in(), **read_words(config.prompts)}
+        self.base_prompts: Words = {**built_in(), **read_words(config.prompts)}
         self._folder = folder
         self._concurrency = concurrency
         self._tell = tell
@@ -59,7 +59,7 @@ class RunCache:
     def run(self, words: Words, tasks: Sequence[Sample], n: int = 1) -> list[Rollout]:
         """The first `n` runs of each task, those of a task beside each other. `ModelUnavailable` where one failed by no
         fault of its model: the same call, later, goes on."""
-        changed = {step: said for step, said in words.items() if said != self.given[step]}
+        changed = {step: said for step, said in words.items() if said != self.base_prompts[step]}
         key = prompts_hash(changed)
         wanted = [(key, task.name, at) for task in tasks for at in range(n)]
         if len({one for one in wanted if one not in self._made}) > self.left:

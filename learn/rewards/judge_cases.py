@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..rollout_records import MemoryToolCall, RecordedStep, Rollout, SessionText
-from .calls import has_effect
+from .reward_terms import has_effect
 
 _CORE = "core"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ...evals.metrics import substring_exact_match
+from ...evals.metrics.text_metrics import substring_exact_match
 from ..rollout_records import MemoryToolCall, RecordedStep, Rollout, ScoredAnswer
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .answer import mean_answer_score
-from .calls import executed_share, sound_share
-from .compression import compression
-from .content import grounded_share, valid_share
 from .judge_cases import ContentJudge
 from .judge_rules import FormJudge, SourceJudge
 from .reward_input import Reward, RewardInput
+from .reward_terms import compression, executed_share, grounded_share, mean_answer_score, sound_share, valid_share
 
 WEIGHTS: Mapping[str, float] = {"r1": 1.0, "r2": 1.0, "r3": 0.05, "r4": 0.1}
 COLD = 0.1

@@ -11,8 +11,8 @@ from ...evals.datasets.benchmark_records import Question
 from ...evals.systems.bm25_ranking import BM25Ranking
 from ...evals.systems.chunks import Chunk
 from ...evals.systems.context_reader import ContextReader
+from ...evals.systems.setups import CONTEXT_TOKENS, pack_context
 from ...evals.systems.setups import SystemAnswer as Read
-from ...evals.systems.setups import pack_context
 from ...memory import Memory
 from ...nodes.answer import ANSWER, Answer, AnswerQuestion
 from ...nodes.meter import Meter
@@ -22,7 +22,6 @@ from ..rewards.reward_input import OWN_FAULTS
 from ..rollout_records import Item
 from .rollout_config import RolloutConfig
 
-CONTEXT_TOKENS = 2000
 ITEMS = 20
 """How many items may speak, as in Mem-α."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...evals.datasets.benchmark_records import Question
-from ...evals.metrics import Judge
+from ...evals.metrics.answer_judge import AnswerJudge
 from ...evals.scores import score_answer
 from ...evals.systems.setups import SystemAnswer as Read
 from ...memory import Memory
@@ -58,8 +58,8 @@ def score_question(
     made = replace(made, context=context, answer=text)
     scores = score_answer("conversation", question, Read(context, text=text))
     if config.judge is not None:
-        judge = Judge(config.chat_model(config.judge), config.timeout_s)
-        verdict = judge.judged(question.text, question.answers, text, all_needed=question.all_needed)
+        judge = AnswerJudge(config.chat_model(config.judge), config.timeout_s)
+        verdict = judge.judge(question.text, question.answers, text, all_needed=question.all_needed)
         if verdict.correct is None:
             return replace(made, error=f"judge: {verdict.error}")
         scores["judge"] = float(verdict.correct)

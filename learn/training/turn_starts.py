@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any, Self
 
 from ...evals.datasets.benchmark_records import Question, Sample
-from ...evals.metrics import substring_exact_match
+from ...evals.metrics.text_metrics import substring_exact_match
 from ...memory import Memory
 from ...moving.form import FORMAT, VERSION
 from ...stores.errors import BadInput

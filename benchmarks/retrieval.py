@@ -1,24 +1,34 @@
-"""Evidence recall: which share of the gold evidence reaches the context, or the first five pages."""
+"""Evidence recall without a model: which share of the gold evidence reaches the context, or the first five pages.
+
+`python benchmarks/retrieval.py --data locomo10.json [--data hotpotqa.json …] [--depth 1,3] [--limit N] [--json]`
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from langchain_core.messages import HumanMessage
-from langchain_core.messages.utils import count_tokens_approximately
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
-from ..memory import Memory
-from .datasets import DataSet, Question, Sample
+from jitmem import Memory
+from jitmem.evals.datasets import DataSet, Question, Sample, load_by_layout
+from jitmem.evals.metrics.evidence_metrics import context_tokens
+from jitmem.stores.errors import BadInput, JitmemError
 
 BUDGETS = (1000, 2000, 4000)
 TOP_PAGES = 5
 
-Progress = Callable[[int, int], None]
+OnQuestion = Callable[[int, int], None]
 
 
 @dataclass
@@ -61,7 +71,7 @@ def measure_recall(
     depths: Sequence[int] = (1,),
     limit: int | None = None,
     embeddings: Any = None,
-    progress: Progress = lambda done, total: None,
+    progress: OnQuestion = lambda done, total: None,
 ) -> dict[str, Any]:
     """Fill a memory for each sample and ask its questions; returns the table and seconds a question."""
     scores = RecallTable()
@@ -115,9 +125,9 @@ def _score_contexts(
             started = time.perf_counter()
             result = memory.research(question.text, depth=depth, output="snippets", context_tokens=budget)
             took = time.perf_counter() - started
-            if count_tokens(result.context) > budget:
+            if context_tokens(result.context) > budget:
                 raise AssertionError(
-                    f"{count_tokens(result.context)} tokens where {budget} were allowed: {question.text}"
+                    f"{context_tokens(result.context)} tokens where {budget} were allowed: {question.text}"
                 )
             found = [gold in result.context for gold in question.evidence]
             yield f"research depth {depth}, {budget} tokens", found, took
@@ -138,11 +148,6 @@ def _score_first_pages(
         )
 
 
-def count_tokens(text: str) -> int:
-    """As budgets are counted: one message of the whole text."""
-    return count_tokens_approximately([HumanMessage(text)])
-
-
 def _fill_budget(texts: Iterable[str], budget: int) -> str:
     """Walk the ranking, adding a text where it fits."""
     kept: list[str] = []
@@ -152,3 +157,76 @@ def _fill_budget(texts: Iterable[str], budget: int) -> str:
             kept.append(text)
             used += len(text) + 1
     return "\n".join(kept)
+
+
+def main(
+    data: Annotated[list[Path], typer.Option(help="A file of LoCoMo, HotpotQA or MuSiQue; may be given again.")],
+    depth: Annotated[str, typer.Option(help="Depths to measure, separated by commas.")] = "",
+    limit: Annotated[int | None, typer.Option(help="Questions of each conversation, at most.")] = None,
+    embeddings: Annotated[
+        str | None, typer.Option(help="An embedding model, such as openai:NAME, or huggingface:NAME or a folder of it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Which share of the gold evidence reaches the context (LoCoMo) or the first five pages (HotpotQA, MuSiQue)."""
+    results = []
+    try:
+        for path in data:
+            loaded = load_by_layout(path)
+            depths = _parse_depths(depth) or _default_depths(loaded)
+            with _progress_bar() as bar:
+                task = bar.add_task(loaded.name, total=None)
+                results.append(
+                    measure_recall(
+                        loaded,
+                        depths=depths,
+                        limit=limit,
+                        embeddings=embeddings,
+                        progress=lambda done, total, bar=bar, task=task: bar.update(task, completed=done, total=total),  # type: ignore[misc]
+                    )
+                )
+    except JitmemError as error:
+        print(f"retrieval: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    if as_json:
+        print(json.dumps(results, indent=2))
+    else:
+        for result in results:
+            Console().print(_table(result))
+
+
+def _parse_depths(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise BadInput(f"--depth takes numbers separated by commas, such as 1,3; got {text!r}.") from error
+
+
+def _default_depths(data: DataSet) -> list[int]:
+    return [1] if data.kind == "conversation" else [1, 2]
+
+
+def _progress_bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _table(result: dict[str, object]) -> Table:
+    rows: list[dict[str, object]] = result["table"]  # type: ignore[assignment]
+    table = Table(title=f"{result['data']}: recall of gold evidence in %, {result['questions']} questions")
+    table.add_column("rung")
+    table.add_column("recall", justify="right")
+    categories = list(rows[0]["by_category"])  # type: ignore[call-overload]
+    for category in categories:
+        table.add_column(f"[{category}]" if category.isdigit() else category, justify="right")
+    table.add_column("ms a question", justify="right")
+    seconds: dict[str, float] = result["seconds_per_question"]  # type: ignore[assignment]
+    for row in rows:
+        by: dict[str, float] = row["by_category"]  # type: ignore[assignment]
+        cells = [f"{by[category]:.1f}" for category in categories]
+        table.add_row(str(row["rung"]), f"{row['recall']:.1f}", *cells, f"{1000 * seconds[str(row['rung'])]:.1f}")
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)
