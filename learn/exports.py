@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..stores.errors import BadInput
-from .capture.run_keys import step_key
-from .rollout_records import ROLES, RecordedStep, Role, Rollout
+from .rollout_records import ROLES, RecordedStep, Role, Rollout, step_key
 
 Format = Literal["sft", "kto", "verl"]
 TOTAL = "total"

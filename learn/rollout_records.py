@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
@@ -170,3 +171,8 @@ def _step_from_dict(plain: Mapping[str, Any]) -> RecordedStep:
             "calls": None if calls is None else tuple(MemoryToolCall(**one) for one in calls),
         }
     )
+
+
+def step_key(key: str) -> str:
+    """A step's key without the suffix of its attempt (`~1`, `!0`)."""
+    return re.sub(r"(?:~|!)\d+$", "", key)

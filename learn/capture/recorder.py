@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +15,10 @@ from langchain_core.outputs import LLMResult
 from ...nodes.meter import tokens
 from ..rollout_records import ROLES, RecordedStep
 from .openai_format import openai_messages, openai_reply, openai_tools
-from .run_keys import Place, nested_places, with_keys
+from .run_keys import Place, RecordedRequest, nested_places, with_keys
 
 ROLLOUT, ABOUT = "jitmem_rollout", "jitmem_about"
 _STEP, _PART = "jitmem_step", "jitmem_part"
-_NEVER = "No reply: the call was given up, or had not ended yet."
 
 
 class Recorder(BaseCallbackHandler):
@@ -134,28 +132,6 @@ class Recorder(BaseCallbackHandler):
             one.ended, one.took, one.reply, one.error = self._count, time.perf_counter() - one.at, reply, error
 
 
-@dataclass(slots=True, kw_only=True)
-class RecordedRequest:
-    """One that was heard of. `began` and `ended` count events; `ended` is None while no reply is there."""
-
-    run: UUID
-    began: int
-    places: tuple[Place, ...]
-    name: str
-    ours: bool
-    part: int
-    about: str
-    messages: tuple[Mapping[str, Any], ...]
-    tools: tuple[Mapping[str, Any], ...]
-    model: str
-    prompt_tokens: int
-    at: float = field(default_factory=time.perf_counter)
-    ended: int | None = None
-    took: float = 0.0
-    reply: AIMessage | None = None
-    error: str = _NEVER
-
-
 def _as_step(key: str, attempt: int, one: RecordedRequest) -> RecordedStep:
     reply = one.reply
     asked, answered = one.prompt_tokens, 0
@@ -178,6 +154,3 @@ def _as_step(key: str, attempt: int, one: RecordedRequest) -> RecordedStep:
         completion_tokens=answered,
         seconds=one.took,
     )
-
-
-__all__ = ["ABOUT", "ROLLOUT", "RecordedRequest", "Recorder"]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-if TYPE_CHECKING:
-    from .recorder import RecordedRequest
+from langchain_core.messages import AIMessage
 
 _MARKS = ("__pregel_push", "__pregel_pull")
 _ID = re.compile(r"(?=[a-z]{0,11}[0-9])[0-9a-hjkmnp-tv-z]{12}(?![0-9a-z])")  # as stores/ids.py makes them
+
+_NEVER = "No reply: the call was given up, or had not ended yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,28 @@ class Place:
     def rank(self) -> tuple[Any, ...]:
         """To sort by: first what comes first in the graph."""
         return self.step, self.node, tuple(one.zfill(9) for one in self.branch)
+
+
+@dataclass(slots=True, kw_only=True)
+class RecordedRequest:
+    """One that was heard of. `began` and `ended` count events; `ended` is None while no reply is there."""
+
+    run: UUID
+    began: int
+    places: tuple[Place, ...]
+    name: str
+    ours: bool
+    part: int
+    about: str
+    messages: tuple[Mapping[str, Any], ...]
+    tools: tuple[Mapping[str, Any], ...]
+    model: str
+    prompt_tokens: int
+    at: float = field(default_factory=time.perf_counter)
+    ended: int | None = None
+    took: float = 0.0
+    reply: AIMessage | None = None
+    error: str = _NEVER
 
 
 def nested_places(above: tuple[Place, ...], metadata: Mapping[str, Any], run: UUID) -> tuple[Place, ...]:
@@ -68,11 +92,6 @@ def with_keys(requests: Iterable[RecordedRequest]) -> Iterator[tuple[str, int, R
     for rank in sorted(groups):
         for number, strand in enumerate(_strands(groups[rank]), start=1):
             yield from _attempt_keys(_base_key(strand[0]) + (f"#{number}" if number > 1 else ""), strand)
-
-
-def step_key(key: str) -> str:
-    """The key without what tells a step's attempts apart."""
-    return re.sub(r"(?:~|!)\d+$", "", key)
 
 
 def _base_key(one: RecordedRequest) -> str:

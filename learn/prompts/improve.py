@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from .gain_check import GainCheck, compare_prompts
 from .gepa_adapter import Learner, PromptAdapter, import_gepa
 from .propose import Proposer
 from .run_cache import BudgetProgress, RunCache, Words
-from .search_report import write_search
+from .search_report import LearnedPrompts, write_search
 from .search_spec import SearchSpec
 
 PATIENCE = 8
@@ -30,31 +29,6 @@ _STEPS: Mapping[str, tuple[str, ...]] = {
     "both": (*MEMORIZE_STEPS, *RESEARCH_STEPS),
 }
 _REFLECTIONS, _LOG, _RUNS = "reflections.jsonl", "search.log", "runs"
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedPrompts:
-    """`accepted` says whether `words` are better than those `before`; if not, nothing was found, or it failed the check,
-    and `reason` says which. Both map a step to its words; of the steps that were learned, `words` has the candidate's.
-
-    `validation` is None where no candidate was better even in the search. `test` is None where there were no such
-    tasks. `candidates` counts those that were tried on all of validation, the first included; `spent` counts runs.
-    """
-
-    accepted: bool
-    reason: str
-    before: Words
-    words: Words
-    validation: GainCheck | None
-    test: GainCheck | None
-    candidates: int
-    spent: int
-    reflections: int
-
-    @property
-    def changes(self) -> dict[str, str]:
-        """Steps whose words are others now."""
-        return {step: said for step, said in self.words.items() if said != self.before[step]}
 
 
 def improve_prompts(

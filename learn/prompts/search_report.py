@@ -5,16 +5,40 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...wording import write_words
+from .gain_check import GainCheck
 from .run_cache import Words
 
-if TYPE_CHECKING:
-    from .improve import LearnedPrompts
-
 PROMPTS, CANDIDATE, DIFF, REPORT = "prompts.md", "candidate.md", "prompts.diff", "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedPrompts:
+    """`accepted` says whether `words` are better than those `before`; if not, nothing was found, or it failed the check,
+    and `reason` says which. Both map a step to its words; of the steps that were learned, `words` has the candidate's.
+
+    `validation` is None where no candidate was better even in the search. `test` is None where there were no such
+    tasks. `candidates` counts those that were tried on all of validation, the first included; `spent` counts runs.
+    """
+
+    accepted: bool
+    reason: str
+    before: Words
+    words: Words
+    validation: GainCheck | None
+    test: GainCheck | None
+    candidates: int
+    spent: int
+    reflections: int
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """Steps whose words are others now."""
+        return {step: said for step, said in self.words.items() if said != self.before[step]}
 
 
 def write_search(folder: Path, learned: LearnedPrompts, words: Words, **told: Any) -> None:

@@ -16,9 +16,8 @@ from ...nodes.step import Steps, Wait, afinish, finish
 from ...stores.errors import ModelError
 from ...stores.times import show
 from ..capture import ABOUT, ROLLOUT, Recorder
-from ..capture.run_keys import step_key
 from ..rewards import PRESETS, add_rewards
-from ..rollout_records import Item, MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText
+from ..rollout_records import Item, MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText, step_key
 from ..token_counts import current_items, memory_tokens, source_tokens
 from .question_readers import question_reader, raise_failure
 from .question_scores import score_question
