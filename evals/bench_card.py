@@ -1,4 +1,4 @@
-"""The bench card: one folder that tells what was run, on what, with what, and what came of it."""
+"""The bench card: one folder that records what was run, on which data, with which models, and the results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SAME = ("data", "setups", "models", "prompts", "seed", "jitmem")
 def begin_card(
     plan: RunPlan, *, seed: int | None, preset: str = "", metrics: Sequence[str] = (), path: Path | None = None
 ) -> None:
-    """Write down what is run before the first question; on a folder that has a card, see that it is the same run.
+    """Record the run before its first question; on a folder that has a card, check that it is the same run.
 
     `BadInput` names what differs.
     """
@@ -61,7 +61,7 @@ def begin_card(
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What a card says of its run; `BadInput` where there is none."""
+    """The configuration that a card records; `BadInput` where there is none."""
     try:
         made = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -72,7 +72,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Whole or not at all: a reader never sees half a file."""
+    """Written whole or not at all: a reader never sees half a file."""
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     draft.replace(path)
@@ -113,7 +113,7 @@ def _describe_run(
 
 
 def describe_content(data: DataSet) -> dict[str, Any]:
-    """What is really asked, whatever file it is from: counts, and a hash over sessions and one over questions."""
+    """Counts, and one hash over sessions and one over questions, whatever file they are from."""
     history, asked = hashlib.sha256(), hashlib.sha256()
     sessions = questions = 0
     for sample in data.samples:
@@ -137,7 +137,7 @@ def describe_content(data: DataSet) -> dict[str, Any]:
 
 @cache
 def package_hash() -> str:
-    """Over every file of code, prompt and schema of jitmem as it is installed."""
+    """Over every installed file of code, prompt and schema of jitmem."""
     total = hashlib.sha256()
     for part in _FOLDERS:
         module = import_module(f"jitmem{part}")
@@ -162,7 +162,7 @@ def _prompt_texts(plan: RunPlan) -> Mapping[str, str]:
 
 
 def _command_line() -> list[str]:
-    """As it was called, without a login in an address."""
+    """As called, without logins in addresses."""
     called = Path(sys.argv[0]).name
     first = "jitmem" if called in ("-c", "__main__.py") else called
     return [first, *(_LOGIN.sub("//…@", part) for part in sys.argv[1:])]
@@ -170,7 +170,7 @@ def _command_line() -> list[str]:
 
 @cache
 def _git_commit() -> dict[str, Any]:
-    """Of the checkout that the package is imported from; {} where it is installed without one."""
+    """Of the checkout that the package is imported from; {} outside a checkout."""
     root = Path(__file__).parent
     try:
         commit = _run_git(root, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""Two cards over the same questions, or the setups of one: is a difference more than noise? A paired bootstrap, seeded."""
+"""Compare two cards over the same questions, or the setups of one, by a seeded paired bootstrap."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """B less A, of the mean over the `n` questions that both have a score for. `low` to `high` is the interval that
-    holds 95 % of the resampled means; `p` is two-sided: how often a resampled mean lies on the other side of 0."""
+    """B - A, of the mean over the `n` questions that both have a score for. `low` to `high` is the 95 % interval of the
+    resampled means; `p` is two-sided: how often a resampled mean lies on the other side of 0.
+    """
 
     metric: str
     n: int
@@ -38,13 +39,13 @@ class Difference:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the interval leaves 0 out."""
+        """Whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`a` and `b` are the setups; `left_out` is how many questions only one of them answered."""
+    """`a` and `b` are the setups; `left_out` counts questions that only one of them answered."""
 
     a: str
     b: str
@@ -55,9 +56,9 @@ class Comparison:
 def compare_cards(
     a: Path, b: Path, *, setup_a: str | None = None, setup_b: str | None = None, seed: int = 0
 ) -> list[Comparison]:
-    """Card A with card B: setups of the same name, or those that are named, or the only one of each.
+    """Setups of the same name, or the named ones, or the only one of each card.
 
-    `BadInput` where the data or the questions are not the same, or it is not clear which setups to compare.
+    `BadInput` where data or questions differ, or it is not clear which setups to compare.
     """
     told_a, told_b = read_config(a), read_config(b)
     _check_same_questions(a, b, told_a["data"], told_b["data"])
@@ -67,7 +68,7 @@ def compare_cards(
 
 
 def compare_setups(folder: Path, *, setup: str | None = None, seed: int = 0) -> list[Comparison]:
-    """One setup of a card, or its first, with each other one of it."""
+    """One setup of a card, or its first, with each of the others."""
     names = list(read_config(folder)["setups"])
     if setup is not None and setup not in names:
         raise BadInput(f"There is no setup {setup!r} in the card; there are: {', '.join(names)}.")
@@ -78,7 +79,7 @@ def compare_setups(folder: Path, *, setup: str | None = None, seed: int = 0) -> 
 
 
 def main_metric(folder: Path, made: Sequence[Comparison]) -> str:
-    """The first metric of the card's protocol that was compared, or the first that was; "" where none was."""
+    """The first metric of the card's protocol that was compared, else the first compared; "" where none was."""
     compared = [told.metric for one in made for told in one.differences]
     return next((metric for metric in (*read_config(folder)["metrics"], *compared) if metric in compared), "")
 
@@ -97,7 +98,7 @@ def _compare_scores(
 def paired_differences(
     a: Mapping[Pair, Mapping[str, float]], b: Mapping[Pair, Mapping[str, float]], *, seed: int = 0
 ) -> list[Difference]:
-    """For each metric that both have, over the questions that both have it for."""
+    """A difference for each metric that both have, over the questions for which both have it."""
     made = []
     for metric in METRICS:
         pairs = [key for key in a if key in b and metric in a[key] and metric in b[key]]
@@ -120,7 +121,7 @@ def _paired_difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
 
 
 def bootstrap_means(values: Any, seed: int, resamples: int = RESAMPLES) -> Any:
-    """(resamples,) float64: means of draws of as many values, with replacement; the same for the same seed."""
+    """(resamples,) float64: means of samples of the same size, drawn with replacement and a fixed seed."""
     draw = np.random.default_rng(seed)
     n = len(values)
     sizes = [min(_BLOCK, resamples - at) for at in range(0, resamples, _BLOCK)]
@@ -160,7 +161,7 @@ def _pair_setups(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_
 
 
 def _scores_by_setup(folder: Path) -> dict[str, dict[Pair, dict[str, float]]]:
-    """By setup, then by sample and question."""
+    """By setup, then by (sample, question)."""
     made: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in read_config(folder)["setups"]}
     for line in read_log(folder / ANSWERS):
         if line["setup"] in made:

@@ -1,4 +1,4 @@
-"""Protocols by name: how a paper measured, as data with its source, and what it found, to be quoted beside ours."""
+"""Protocols by name: how a paper measured, as data with its source, and its figures, quoted beside ours."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class QuotedFigure:
 
 @dataclass(frozen=True, slots=True)
 class EvalPreset:
-    """`setup` is how jitmem is told to work, `metrics` those that are shown first, by data set ("" for any other).
-    `reader` says what the paper answered with; the reader here is the one that is named, with our prompt."""
+    """`setup` configures jitmem; `metrics` are those shown first, by data set ("" for any other). `reader` is what the
+    paper answered with; here the reader is the model that the user names, with our prompt.
+    """
 
     name: str
     about: str
@@ -145,14 +146,14 @@ ABLATIONS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
 
 
 def get_preset(name: str) -> EvalPreset:
-    """`BadInput` for a name that is none."""
+    """`BadInput` for an unknown name."""
     if name not in PRESETS:
         raise BadInput(f"There is no preset {name!r}; there are: {', '.join(PRESETS)}.")
     return PRESETS[name]
 
 
 def setup_grid(setup: Setup, varied: Mapping[str, Sequence[Any]]) -> tuple[Setup, ...]:
-    """One setup for each combination of the values, each once; names that `Setup` does not have raise `BadInput`."""
+    """One setup for each combination of the values, each once; `BadInput` for names that `Setup` does not have."""
     known = set(Setup.__dataclass_fields__)
     if unknown := set(varied) - known:
         raise BadInput(f"{', '.join(sorted(unknown))}: a setup has no such part; it has {', '.join(sorted(known))}.")
@@ -161,7 +162,7 @@ def setup_grid(setup: Setup, varied: Mapping[str, Sequence[Any]]) -> tuple[Setup
 
 
 def ablation_setups(names: Sequence[str], setup: Setup) -> tuple[Setup, ...]:
-    """The setups of one or several ablations by name, side by side, not crossed; each once."""
+    """The setups of the named ablations, not crossed; each once."""
     made: dict[str, Setup] = {}
     for name in names:
         if name not in ABLATIONS:
@@ -171,5 +172,5 @@ def ablation_setups(names: Sequence[str], setup: Setup) -> tuple[Setup, ...]:
 
 
 def preset_metrics(preset: EvalPreset, data: str) -> tuple[str, ...]:
-    """Which metrics are shown first for a data set."""
+    """The metrics that are shown first for a data set."""
     return preset.metrics.get(data) or preset.metrics[""]

@@ -1,4 +1,4 @@
-"""What `jitmem eval` does: from the words of a command to setups, a run, and its card."""
+"""What `jitmem eval` does: from a request to setups, a run, and its card."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ MetricProgress = Callable[[int, int, str, float | None], None]
 
 @dataclass(frozen=True, slots=True)
 class EvalRequest:
-    """A run as it was asked for. `varied` are the parts of a setup with one value or several, which are crossed;
-    `ablations` are named ones, which stand side by side."""
+    """A run as requested. `varied` are the parts of a setup with one value or several, which are crossed;
+    `ablations` are named ones, each varied alone.
+    """
 
     dataset: str
     data: Path | None = None
@@ -43,7 +44,7 @@ class EvalRequest:
 
 @dataclass(frozen=True, slots=True)
 class EvalResult:
-    """The card, what it comes to, how the run ended, and why there are no plots, if there are none."""
+    """The card, its summary, how the run ended, and why there are no plots, if there are none."""
 
     folder: Path
     summary: Mapping[str, Any]
@@ -53,7 +54,7 @@ class EvalResult:
 
 
 def expand_setups(wanted: EvalRequest) -> tuple[Setup, ...]:
-    """What is compared, in order, each once; a part that a system does not know does not multiply it."""
+    """The setups to compare, in order, each once. A part that a system does not have does not multiply it."""
     start = eval_presets.get_preset(wanted.preset).setup
     for system in wanted.varied.get("system", ()):
         if system not in SYSTEMS:
@@ -66,7 +67,7 @@ def expand_setups(wanted: EvalRequest) -> tuple[Setup, ...]:
 
 
 def evaluate(wanted: EvalRequest, tell: MetricProgress = lambda done, total, metric, mean: None) -> EvalResult:
-    """Run what has no answer yet, and write the card; also when the run is stopped, of what it has by then.
+    """Run the questions that have no answer yet and write the card, also when the run is stopped.
 
     `BadInput` for missing data (it says where to get it), unknown names, and a folder that holds another run.
     """
@@ -92,7 +93,7 @@ def evaluate(wanted: EvalRequest, tell: MetricProgress = lambda done, total, met
 
 
 def rewrite_report(folder: Path, *, plot: bool = True, pictures: Path | None = None) -> EvalResult:
-    """The report and plots of a card, written anew from its answers; the plots also into `pictures`."""
+    """Report and plots of a card, from its answers; the plots also into `pictures`."""
     made = bench_card.read_config(folder)
     done = _write_results(folder, RunOutcome(0, 0, 0), tuple(made["metrics"]), plot=plot)
     if pictures is not None:

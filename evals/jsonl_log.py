@@ -1,4 +1,4 @@
-"""Lines of JSON that outlive a kill: each is on disk before the next thing happens, and a torn one is cut off."""
+"""A log of JSON lines that survives a kill: each line is on disk before the next step, and a torn line is cut off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..stores.errors import BadInput
 
 
 class JsonlLog:
-    """A file to append to, from several threads. Opening it cuts off a last line that has no end."""
+    """A file to append to, from several threads. Opening it cuts off an incomplete last line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,7 +43,7 @@ class JsonlLog:
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
-    """Every whole line; none where there is no file. `BadInput` for a line that is no JSON object."""
+    """Every complete line; none where there is no file. `BadInput` for a line that is no JSON object."""
     if not path.exists():
         return
     with path.open(encoding="utf-8") as file:
@@ -60,7 +60,7 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _truncate_torn_line(path: Path) -> None:
-    """Cut what stands after the last line end: the process died while it wrote."""
+    """Cut off what follows the last line end: the process died while it wrote."""
     if not path.exists() or not (size := path.stat().st_size):
         return
     with path.open("rb+") as file:
@@ -79,7 +79,7 @@ def _truncate_torn_line(path: Path) -> None:
 
 @contextmanager
 def exclusive_run(folder: Path) -> Iterator[None]:
-    """`BadInput` while another run is at work in the folder."""
+    """`BadInput` while another run uses the folder."""
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)

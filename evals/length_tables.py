@@ -1,4 +1,4 @@
-"""RULER's way to tell a run: by the family of the task and the length of the text, with what it took."""
+"""RULER's report: scores by the family of the task and the length of the text, with the seconds they took."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .scores import METRICS
 def scores_by_length(
     answers: Sequence[Mapping[str, Any]], offline: Sequence[Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """`{family: {tokens: {scores, online, offline}}}`, seconds a question and a sample; {} where lines tell no length.
+    """`{family: {tokens: {scores, online, offline}}}`, seconds a question and a sample; {} where lines have no length.
 
-    Lengths are text, as keys of JSON are.
+    Lengths are text, as JSON keys are.
     """
     took = {line["sample"]: line["seconds"] for line in offline}
     groups: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
@@ -34,7 +34,7 @@ def scores_by_length(
 
 
 def render_lengths(made: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
-    """For texts of several lengths: scores by family and length, and how long each took; [] for others."""
+    """Scores by family and length, and the seconds of each; [] for texts without lengths."""
     by = {name: one["lengths"] for name, one in made["setups"].items() if one.get("lengths")}
     lengths = sorted({int(tokens) for families in by.values() for family in families.values() for tokens in family})
     if not lengths:

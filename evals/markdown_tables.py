@@ -1,4 +1,4 @@
-"""Means with their errors, and the Markdown tables that show them."""
+"""Means with standard errors, and the Markdown tables that show them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .scores import AMOUNTS
 
 
 def mean_with_error(values: Sequence[float]) -> dict[str, float | int | None]:
-    """Mean, n and the standard error of the mean; None for the error of fewer than two. The same in any order."""
+    """Mean, n and the standard error of the mean, None for fewer than two values. The same in any order."""
     n = len(values)
     se = statistics.stdev(values) / math.sqrt(n) if n > 1 else None
     return {"mean": math.fsum(values) / n, "n": n, "se": se}
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; the first column to the left, the others to the right."""
+    """The first column to the left, the others to the right."""
     lines = [markdown_row(head), markdown_row(["---", *["---:"] * (len(head) - 1)]), *map(markdown_row, rows)]
     return "\n".join(lines)
 
@@ -33,5 +33,5 @@ def format_score(metric: str, value: Mapping[str, Any] | None) -> str:
 
 
 def markdown_row(cells: Sequence[str]) -> str:
-    """One line of it; a bar in a cell would end the cell."""
+    """A `|` in a cell would end the cell, so it becomes `/`."""
     return f"| {' | '.join(' '.join(str(cell).split()).replace('|', '/') for cell in cells)} |"

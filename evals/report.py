@@ -1,4 +1,4 @@
-"""The card's report: Markdown tables of scores, of what it took, of what went wrong, and of what is only quoted."""
+"""The card's report: Markdown tables of scores, cost, failures and quoted figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OFFICIAL = {
 
 
 def write_report(folder: Path) -> dict[str, Any]:
-    """Write scores.json and report.md from what lies in the card; gives the summary. May be repeated at any time."""
+    """Write scores.json and report.md from the card's answers; returns the summary. Idempotent."""
     made = summarize(folder)
     write_json(folder / SCORES, made)
     (folder / REPORT).write_text(render_report(folder, made), encoding="utf-8")
@@ -30,7 +30,6 @@ def write_report(folder: Path) -> dict[str, Any]:
 
 
 def render_report(folder: Path, made: Mapping[str, Any]) -> str:
-    """The whole of it."""
     told = read_config(folder)
     parts = [
         f"# {told['data']['title']}: bench card",
@@ -80,7 +79,7 @@ def _render_reader(reader: str | None) -> str:
 
 
 def _render_failures(made: Mapping[str, Any]) -> list[str]:
-    """What has no answer, and what was answered with something amiss."""
+    """Questions without an answer, and answers with a failed judge or step."""
     parts = []
     if made["errors"]:
         rows = [[one["step"], one["error"], str(one["n"]), one["message"][:160]] for one in made["errors"]]
@@ -126,13 +125,13 @@ def _render_scores(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str
 
 
 def _measured_metrics(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
-    """Those that were measured, the protocol's own first."""
+    """Those that were measured, the protocol's first."""
     measured = {metric for one in made["setups"].values() for metric in one["scores"]}
     return [name for name in dict.fromkeys([*told["metrics"], *METRICS]) if name in measured]
 
 
 def _main_metrics(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
-    """Of those the protocol's own, but for amounts; all of them where none of its own was measured."""
+    """The measured shares of the protocol; all measured shares where it has none."""
     shares = [metric for metric in _measured_metrics(told, made) if metric not in AMOUNTS]
     return [metric for metric in shares if metric in told["metrics"]] or shares
 
@@ -177,7 +176,7 @@ def _format_dollars(dollars: float | None) -> str:
 
 
 def _render_quoted(told: Mapping[str, Any]) -> list[str]:
-    """Figures of the papers for this data, marked as what they are."""
+    """Figures of the papers for this data."""
     rows = [
         [one.system, one.metric, one.value, one.source]
         for preset in PRESETS.values()

@@ -1,4 +1,4 @@
-"""Run systems over a data set: every question once, each answer on disk before the next, resumable after a stop."""
+"""Run systems over a data set: every question once, each answer on disk before the next, resumable."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ QUESTION_FIELDS = ("family", "tokens")
 
 
 def run_plan(plan: RunPlan, tell: MeansProgress = lambda done, total, means: None) -> RunOutcome:
-    """Ask what has no answer in the folder yet; errors of an earlier run are asked again.
+    """Ask the questions that have no answer in the folder; those that failed in an earlier run are asked again.
 
-    An error of one question is written down as an error, and the others go on. `BudgetSpent` and `ModelUnavailable`
-    (many errors in a row) stop the run; the same call goes on from there. `BadInput` where another run has the folder.
+    A question that fails is logged as an error, and the others go on. `CostLimitReached` and `ModelUnavailable`
+    (many errors in a row) stop the run; the same call resumes it. `BadInput` where another run uses the folder.
     """
     keys = _question_keys(plan)
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def _run_sample(
 def _prepare_sample(
     plan: RunPlan, sample: Sample, setups: Sequence[Setup], systems: Sequence[System], state: RunState, *, resumed: bool
 ) -> None:
-    """Take the sample in, once for all setups that share it; its cost is written down the first time it is whole."""
+    """File the sample once for all setups that share a memory; its cost is logged once."""
     path = plan.folder / OFFLINE
     state.check_budget()
     costs = [system.prepare(sample) for system in systems]
@@ -103,7 +103,7 @@ def _prepare_sample(
 
 
 def _run_each(plan: RunPlan, left: Sequence[tuple[int, Question]], work: Callable[[int, Question], None]) -> None:
-    """In this thread, or in several where a model is waited for; the first exception ends it."""
+    """In this thread, or in several where a remote model answers; the first exception ends it."""
     if not plan.models.calls_models or plan.concurrency == 1:
         for at, question in left:
             work(at, question)
@@ -147,7 +147,7 @@ def _answer_question(
 
 
 def _judge_answer(plan: RunPlan, question: Question, answer: SystemAnswer, state: RunState) -> dict[str, Any]:
-    """What the judge says, where there is one: `judge` in the scores, or why there is no verdict."""
+    """The judge's verdict, where there is a judge: `judge` in the scores, or why there is no verdict."""
     if plan.models.judge is None or answer.text is None:
         return {"scores": {}, "judge_usage": []}
     model, count = with_call_counter(state.chat_model(plan.models.judge))
@@ -161,7 +161,7 @@ def _judge_answer(plan: RunPlan, question: Question, answer: SystemAnswer, state
 
 
 def _group_setups(setups: Sequence[Setup]) -> list[list[Setup]]:
-    """Setups that take a sample in alike stand together, in their order."""
+    """Setups that share a memory, in their order."""
     groups: dict[str, list[Setup]] = {}
     for setup in setups:
         groups.setdefault(setup.memory_key, []).append(setup)
@@ -169,7 +169,7 @@ def _group_setups(setups: Sequence[Setup]) -> list[list[Setup]]:
 
 
 def _question_keys(plan: RunPlan) -> list[QuestionKey]:
-    """Every question of every setup, in order; `BadInput` where two could not be told apart."""
+    """Every question of every setup, in order; `BadInput` for duplicates."""
     if not plan.setups:
         raise BadInput("There is no setup to run; name a system.")
     keys = [

@@ -1,4 +1,4 @@
-"""A run before it begins, and how it ended: what is asked of whom, and where its lines lie."""
+"""A run before it begins, and how it ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MeansProgress = Callable[[int, int, Mapping[str, float]], None]
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What is run. `concurrency` is of questions at once, where a model elsewhere is waited for."""
+    """`concurrency` is the number of questions at once, where a remote model answers."""
 
     data: DataSet
     setups: tuple[Setup, ...]
@@ -31,7 +31,7 @@ class RunPlan:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended: questions answered by this call, before it, and left with an error."""
+    """Questions answered by this call, before it, and left with an error."""
 
     answered: int
     already_answered: int

@@ -1,4 +1,4 @@
-"""What is done so far in a run, shared by its threads: answers, errors, and what was spent."""
+"""The state of a run, shared by its threads: answers, errors and cost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_FAILURES_IN_A_ROW = 10
 
 
 class RunState:
-    """Counts what is added and what fails, and stops a run that may not go on."""
+    """Counts answers and failures, and stops a run that may not go on."""
 
     def __init__(
         self,
@@ -44,11 +44,10 @@ class RunState:
             self._count(line)
 
     def chat_model(self, model: Any) -> Any:
-        """A chat model by its name; made once by `chat_model`."""
         return chat_model(model, base_url=self._plan.models.base_url, timeout_s=self._plan.models.timeout_s)
 
     def add_answer(self, key: QuestionKey, line: Mapping[str, Any]) -> None:
-        """An answer: on disk, then counted."""
+        """On disk before it is counted."""
         setup, sample, question = key
         whole = {"setup": setup, "sample": sample, "question": question, **line}
         self._answers.append(whole)
@@ -57,7 +56,7 @@ class RunState:
             self._count(whole)
 
     def add_failure(self, key: QuestionKey, step: str, error: Exception, *, counts: bool = True) -> None:
-        """An error, which is no answer and has no score. What fails for many questions at once `counts` once."""
+        """An error is no answer and has no score. One that concerns many questions at once `counts` once."""
         setup, sample, question = key
         told = {"setup": setup, "sample": sample, "question": question, "step": step, "error": type(error).__name__}
         trace = [] if isinstance(error, JitmemError) else traceback.format_exception(error)
@@ -72,16 +71,15 @@ class RunState:
                 ) from error
 
     def has_failures(self, setups: Sequence[Setup], sample: Sample) -> bool:
-        """Whether a question of these has failed in this run."""
+        """Whether a question of these setups has failed in this run."""
         return any((setup.name, sample.name) in self._failed for setup in setups)
 
     def add_cost(self, dollars: float | None) -> None:
-        """What taking a sample in has cost."""
         with self._lock:
             self._spent += dollars or 0.0
 
     def check_budget(self) -> None:
-        """`BudgetSpent` before a question that may no longer be asked."""
+        """`CostLimitReached` before a question that would exceed it."""
         limit = self._plan.prices.limit
         if limit is not None and self._spent >= limit:
             raise CostLimitReached(f"${self._spent:.2f} are spent of ${limit:.2f}; the same command with more goes on.")

@@ -1,4 +1,4 @@
-"""Every score of one answer, by name: those that apply to the question, its data set and what was given."""
+"""Every score of one answer, by name: those that apply to the question, its data set and the answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AMOUNTS = ("context_tokens",)
 
 
 def score_answer(kind: str, question: Question, answer: SystemAnswer) -> dict[str, float]:
-    """By name; what cannot be said of this question (no gold, no reader, nothing cited) is not in it."""
+    """By name; scores that do not apply (no gold, no reader, nothing cited) are left out."""
     made: dict[str, float | None] = {"context_tokens": float(context_tokens(answer.context)) if answer.context else 0.0}
     gold = question.evidence
     if kind == "paragraphs":

@@ -1,4 +1,4 @@
-"""What the answers of a card come to: means with their standard errors, and what it took."""
+"""Summarize the answers of a card: means with their standard errors, and cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ ALL, ANSWERABLE = "all", f"all but {ADVERSARIAL}"
 
 def summarize(folder: Path) -> dict[str, Any]:
     """`{setups: {name: {scores, online, offline}}, questions, answered, errors}`; scores by metric and category, each
-    with mean, n and se. Only what the card's own setups answered."""
+    with mean, n and se. Only answers of the card's own setups.
+    """
     told = read_config(folder)
     answers = [_without_texts(line) for line in read_log(folder / ANSWERS)]
     offline = list(read_log(folder / OFFLINE))
@@ -44,7 +45,7 @@ def summarize(folder: Path) -> dict[str, Any]:
 
 
 def _without_texts(line: Mapping[str, Any]) -> dict[str, Any]:
-    """A card of many setups holds more text than fits into memory at once, and means need none of it."""
+    """The texts of a card with many setups do not fit into memory at once, and means need none."""
     kept = ("usage", "reader_usage", "seconds", "reader_seconds", "notes")
     return {**line, "answer": {name: line["answer"][name] for name in kept}}
 
@@ -65,7 +66,7 @@ def _mean_scores(answers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, An
 
 
 def _online_cost(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A question's share of what was spent: the system's, the reader's, the judge's."""
+    """Means over questions: of the system, the reader, the judge."""
     if not answers:
         return {}
     n = len(answers)
@@ -85,7 +86,7 @@ def _online_cost(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _offline_cost(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Of all samples together. `resumed` are those that a stop interrupted: what went before it is not counted."""
+    """Of all samples together. `resumed` counts interrupted ones, whose cost before the stop is not included."""
     return {
         **_mean_usage([line["usage"] for line in lines], 1),
         "seconds": sum(line["seconds"] for line in lines),
@@ -104,13 +105,13 @@ def _sum_usage(steps: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _sum_dollars(lines: Sequence[Mapping[str, Any]]) -> float | None:
-    """None where one of them could not be priced."""
+    """None where one of them has no price."""
     found = [line["dollars"] for line in lines]
     return None if None in found else sum(found)
 
 
 def _open_errors(answers: Iterable[Mapping[str, Any]], errors: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The last error of each question that has no answer."""
+    """The last error of each question without an answer."""
     known = {(line["setup"], line["sample"], line["question"]) for line in answers}
     last = {(line["setup"], line["sample"], line["question"]): line for line in errors}
     return [line for key, line in last.items() if key not in known]

@@ -21,11 +21,11 @@ _EQUAL = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class RewardUnit:
-    """What is paid once: a step, or all that a role does in a run for one end.
+    """What has one reward: a step, or a trajectory, all that a role does in a run for one end.
 
-    The Memorizer's trajectory is the whole of its filing, paid by the run's total reward; the Researcher's is its
-    search for one question (`about`), paid by that question's score. `steps` are the keys of those that it is made of;
-    `key` is that of a step, and "" for a trajectory.
+    The Memorizer's trajectory is its whole filing, with the run's total reward; the Researcher's is its search for one
+    question (`about`), with that question's score. `steps` are the keys of its steps; `key` is a step's key, and ""
+    for a trajectory.
     """
 
     task: str
@@ -39,8 +39,7 @@ class RewardUnit:
 
 @dataclass(frozen=True, slots=True)
 class Advantage:
-    """`advantage` is `(reward - mean) / (std + EPSILON)` over the group's `size` rewards; without `std`, their
-    difference."""
+    """`advantage` is `(reward - mean) / (std + EPSILON)` over the group's `size` rewards, or `reward - mean`."""
 
     unit: RewardUnit
     advantage: float
@@ -49,13 +48,13 @@ class Advantage:
     size: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON, the unit's among them."""
+        """With the unit's values, for JSON."""
         return {**asdict(self.unit), **{name: getattr(self, name) for name in ("mean", "std", "size", "advantage")}}
 
 
 @dataclass(frozen=True, slots=True)
 class EqualGroup:
-    """A group that teaches nothing: all its rewards are equal, or there is one alone."""
+    """A group without a gradient: all its rewards are equal, or it has one member."""
 
     group: Hashable
     reward: float
@@ -64,15 +63,16 @@ class EqualGroup:
 
 @dataclass(frozen=True, slots=True)
 class Advantages:
-    """In the order of the runs and their steps. `collapsed` are the groups whose advantages are all 0; `left_out` is
-    how many steps or trajectories had no reward."""
+    """In the order of the runs and their steps. The advantages of `equal_groups` are all 0; `left_out` counts steps or
+    trajectories without a reward.
+    """
 
     values: tuple[Advantage, ...]
     equal_groups: tuple[EqualGroup, ...]
     left_out: int
 
     def by_step(self) -> dict[tuple[str, int, str], float]:
-        """`(task, n, key of a step)` to its advantage: that of its trajectory, where trajectories were compared."""
+        """`(task, n, key of a step)` to its advantage, or to that of its trajectory."""
         return {(one.unit.task, one.unit.n, key): one.advantage for one in self.values for key in one.unit.steps}
 
 
@@ -86,7 +86,7 @@ def by_role(unit: RewardUnit) -> Hashable:
 
 
 def by_task(unit: RewardUnit) -> Hashable:
-    """All units of the task, whatever their role: one baseline for both."""
+    """All units of the task, whatever their role: one baseline for both roles."""
     return unit.task
 
 
@@ -98,10 +98,10 @@ def advantages(
     roles: Sequence[Role] = LEARNERS,
     std: bool = True,
 ) -> Advantages:
-    """Of every step of these roles, or of every trajectory. What has no reward is in no group.
+    """Of every step of these roles, or of every trajectory. Units without a reward are in no group.
 
     The standard deviation is that of a sample (n - 1), as in TRL and verl. A step that only one run has taken is alone
-    in its group, where nothing can be compared.
+    in its group, with nothing to compare it with.
     """
     if by not in GROUPINGS:
         raise BadInput(f"Advantages are by {' or by '.join(GROUPINGS)}, not by {by!r}.")
@@ -128,7 +128,7 @@ def advantages(
 
 
 def write_advantages(path: Path, found: Advantages) -> None:
-    """A line of JSON for each; a file that is there is replaced when all are written."""
+    """A line of JSON for each; an existing file is replaced when all are written."""
     draft = path.with_name(path.name + ".part")
     with draft.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(one.as_dict(), ensure_ascii=False) + "\n" for one in found.values)
@@ -138,7 +138,7 @@ def write_advantages(path: Path, found: Advantages) -> None:
 def reward_units(
     rollouts: Iterable[Rollout], by: Grouping, roles: Sequence[Role] = LEARNERS
 ) -> Iterator[RewardUnit | None]:
-    """Everything that is paid once, run by run; None for what has no reward."""
+    """Run by run; None for a step or trajectory without a reward."""
     for rollout in rollouts:
         steps = [step for step in rollout.steps if step.role in roles]
         yield from _step_units(rollout, steps) if by == "step" else _trajectory_units(rollout, steps)
@@ -168,7 +168,7 @@ def _trajectory_units(rollout: Rollout, steps: Iterable[RecordedStep]) -> Iterat
 
 
 def _mean_and_std(rewards: Sequence[float]) -> tuple[float, float]:
-    """Mean, and the standard deviation of a sample; 0 for one alone."""
+    """Of a sample; the deviation of one value is 0."""
     mean = math.fsum(rewards) / len(rewards)
     if len(rewards) < 2:
         return mean, 0.0

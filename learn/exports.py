@@ -1,4 +1,4 @@
-"""Rollouts as rows for other trainers: SFT, KTO, and verl, one JSON object a line; docs/training.md tells the forms."""
+"""Rollouts as rows for other trainers: SFT, KTO and verl, one JSON object a line; see docs/training.md."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ TOTAL = "total"
 
 
 def sft_rows(rollouts: Iterable[Rollout], *, best: int = 1, least: float | None = None) -> Iterator[dict[str, Any]]:
-    """What the `best` rollouts of each task said, a row for each reply that was read: `{"messages", "tools"}`.
+    """The replies of the `best` rollouts of each task, a row for each reply that could be parsed: `{"messages",
+    "tools"}`.
 
-    Rollouts with an error, without a reward, or with one below `least` are none of them; of equal ones the first is
-    better. The last message is the reply, with the arguments of its calls as objects.
+    Rollouts with an error, without a reward, or with one below `least` are skipped; of equal ones the first wins. The
+    last message is the reply, with the arguments of its calls as objects.
     """
     for rollout in _best_rollouts(rollouts, best, least):
         for step in _parsed_steps(rollout):
@@ -31,8 +32,9 @@ def sft_rows(rollouts: Iterable[Rollout], *, best: int = 1, least: float | None 
 def kto_rows(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> Iterator[dict[str, Any]]:
     """Every reply with whether it was desirable: `{"prompt", "completion", "label", "tools"}`.
 
-    With a `threshold` it is where the rollout's reward reaches that; without, where it is above the mean of its task's
-    rollouts: the sign of its advantage. One that equals the mean says nothing, and is left out.
+    With a `threshold` the label is whether the rollout's reward reaches it; without, whether it is above the mean of
+    its
+    task's rollouts: the sign of its advantage. A rollout at the mean is left out.
     """
     for group in _group_by_task(rollouts):
         rewarded = [(one, reward) for one in group if (reward := one.rewards.get(TOTAL)) is not None]
@@ -51,11 +53,12 @@ def kto_rows(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> 
 
 
 def verl_rows(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterator[dict[str, Any]]:
-    """A prompt a row, in the columns of verl's RLHF data sets: `data_source`, `prompt`, `ability`, `reward_model` (of
-    the style "rule", with the right answers as `ground_truth`) and `extra_info`.
+    """A row for each prompt, in the columns of verl's RLHF data sets: `data_source`, `prompt`, `ability`,
+    `reward_model`
+    (style "rule", with the right answers as `ground_truth`) and `extra_info`.
 
-    A prompt that several rollouts share stands there once; `extra_info` has the best reply and reward that are known.
-    verl reads parquet: `datasets.load_dataset("json", data_files=…)["train"].to_parquet(…)` makes it of the lines.
+    A prompt that several rollouts share has one row; `extra_info` has its best known reply and reward. verl reads
+    parquet: `datasets.load_dataset("json", data_files=…)["train"].to_parquet(…)` converts the lines.
     """
     rows: dict[str, dict[str, Any]] = {}
     for rollout in rollouts:
@@ -101,9 +104,9 @@ def export_rows(
     roles: Collection[Role] = (),
     **options: Any,
 ) -> int:
-    """Rows into a new file; how many. Of the steps and the roles that are named only, of all without.
+    """Write rows into a new file; returns their number. `steps` and `roles` filter, where given.
 
-    `options` are the form's own. `BadInput` for what there is not, for a file that is there, and where no row came.
+    `options` are the format's own. `BadInput` for unknown names, an existing file, and where no row fits.
     """
     if form not in FORMATS:
         raise BadInput(f"There is no form {form!r}; there are {', '.join(FORMATS)}.")
@@ -135,7 +138,7 @@ def _best_rollouts(rollouts: Iterable[Rollout], best: int, least: float | None) 
 
 
 def _group_by_task(rollouts: Iterable[Rollout]) -> list[list[Rollout]]:
-    """By task, in the order in which tasks come."""
+    """In order of first appearance."""
     made: dict[str, list[Rollout]] = {}
     for one in rollouts:
         made.setdefault(one.task, []).append(one)
@@ -143,7 +146,7 @@ def _group_by_task(rollouts: Iterable[Rollout]) -> list[list[Rollout]]:
 
 
 def _parsed_steps(rollout: Rollout) -> Iterator[RecordedStep]:
-    """Steps whose reply was read: the last of its attempts, and of a turn of calls one whose calls were understood."""
+    """Steps whose reply was parsed: the last attempt of each, and of a turn of calls only one whose calls were parsed."""
     last: dict[str, RecordedStep] = {}
     for step in rollout.steps:
         last[step_key(step.key)] = step
@@ -158,7 +161,7 @@ def _select_steps(rollout: Rollout, steps: Collection[str], roles: Collection[Ro
 
 
 def _reply_message(step: RecordedStep) -> dict[str, Any]:
-    """The reply as a message of a chat template: text, and calls with objects."""
+    """The reply as a message of a chat template, with arguments of calls as objects."""
     reply = dict(step.reply or {})
     made: dict[str, Any] = {"role": "assistant", "content": reply.get("content") or ""}
     calls = [

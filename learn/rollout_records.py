@@ -1,11 +1,13 @@
-"""What is learned from: the steps that models took in one run over a task, what became of them, and what they earned."""
+"""What is learned from: the model requests of one run over a task, their effects, and their rewards."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 Role = Literal["memorizer", "researcher", "reader", "other"]
 ROLES: Mapping[str, Role] = {
@@ -18,11 +20,12 @@ ROLES: Mapping[str, Role] = {
 
 @dataclass(frozen=True, slots=True)
 class MemoryToolCall:
-    """A call of a memory tool, and what became of it.
+    """A call of a memory tool, and its effect.
 
-    `status` as of an edit: applied, duplicate, unknown_id, rejected, proposed. `op` is insert, update or delete, and
-    empty for a tool that there is not; `content` is what the item says by it, as far as the call says so. `valid` is what
-    a judge of rewards found of its content, with its `verdict` in words; None where nobody judged, or the judge failed.
+    `status` is that of an edit: applied, duplicate, unknown_id, rejected, proposed. `op` is insert, update or delete,
+    ""
+    for an unknown tool; `content` is the item's new content, as far as the call gives it. `valid` is the verdict of a
+    judge on its content, with the reason in `verdict`; None without a judge, or where the judge failed.
     """
 
     name: str
@@ -41,12 +44,12 @@ class MemoryToolCall:
 
     @property
     def kind(self) -> str:
-        """Which kind of memory it says that it edits; "" for none."""
+        """The kind of memory in the call's arguments; "" for none."""
         return str(self.args.get("kind", ""))
 
     @property
     def content(self) -> str:
-        """What it writes; "" for nothing, as in a delete."""
+        """The content in the call's arguments; "" for none, as in a delete."""
         return str(self.args.get("content") or "")
 
 
@@ -54,11 +57,11 @@ class MemoryToolCall:
 class RecordedStep:
     """One request to a model, as it was sent, and the reply.
 
-    `key` is where it stands in its rollout, from metadata and never from the order of arrival: unique in it, and the
-    same in every rollout that takes the same way. `about` is the session's or the question's id. `attempt` counts the
-    replies of one step: the repairs of one that could not be read. Messages and tools are in OpenAI's form, with the
-    arguments of calls as objects; `error` is set where no reply came. `calls` are the edits that this reply made, of a
-    curate step whose reply was read; None for any other.
+    `key` is the step's place in its rollout, from metadata and never from the order of arrival: unique in it, and the
+    same in every rollout that takes the same path. `about` is the session's or the question's id. `attempt` counts the
+    replies of one step: 1 is the first repair. Messages and tools are in OpenAI's format, with the arguments of calls
+    as
+    objects; `error` is set where no reply came. `calls` are the edits of a parsed curate reply; None for any other.
     """
 
     key: str
@@ -80,10 +83,11 @@ class RecordedStep:
 
 @dataclass(frozen=True, slots=True)
 class ScoredAnswer:
-    """A question, the context that was found, and what a reader made of it.
+    """A question, the context that was found, and the answer.
 
-    `scores` are of the metrics that were asked for, 0 to 1. `coverage` is which share of the question's gold evidence
-    the kept memory holds (0 to 1), None where the task does not tell what the answer stands on.
+    `scores` are by metric, 0 to 1. `coverage` is the share of the question's gold evidence that the memory items hold
+    (0
+    to 1), None where the task has no evidence.
     """
 
     id: str
@@ -99,7 +103,7 @@ class ScoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A memory item as it stood at the end."""
+    """A memory item at the end of the run."""
 
     id: str
     kind: str
@@ -109,7 +113,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class SessionText:
-    """What was taken in: a session's id, its text and its time, by which the edits that it led to are judged.
+    """A session that was filed: its id, text and time, against which its edits are judged.
 
     `time` is as `stores.times.show` writes it, "" for none: a session may say "yesterday".
     """
@@ -122,7 +126,7 @@ class SessionText:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One run over one task. `n` counts the runs of a task from 0: they form a group. `error` is why it ended early.
+    """One run over one task. `n` counts the runs of a task from 0; they form a group. `error` is why it ended early.
 
     `memory_tokens` are those of all items at the end, `source_tokens` those of all sessions.
     """
@@ -150,27 +154,12 @@ class Rollout:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """From `as_dict`."""
-        parts = {
-            "steps": tuple(_step_from_dict(one) for one in plain["steps"]),
-            "answers": tuple(ScoredAnswer(**{**one, "gold": tuple(one["gold"])}) for one in plain["answers"]),
-            "items": tuple(Item(**one) for one in plain["items"]),
-            "sources": tuple(SessionText(**{**one, "page_ids": tuple(one["page_ids"])}) for one in plain["sources"]),
-        }
-        return cls(**{**plain, **parts})
+    def from_dict(cls, plain: Mapping[str, Any]) -> Rollout:
+        """From `as_dict`, also through JSON; `ValidationError` for other values."""
+        return _ROLLOUT.validate_python(plain)
 
 
-def _step_from_dict(plain: Mapping[str, Any]) -> RecordedStep:
-    calls = plain["calls"]
-    return RecordedStep(
-        **{
-            **plain,
-            "messages": tuple(plain["messages"]),
-            "tools": tuple(plain["tools"]),
-            "calls": None if calls is None else tuple(MemoryToolCall(**one) for one in calls),
-        }
-    )
+_ROLLOUT = TypeAdapter(Rollout)
 
 
 def step_key(key: str) -> str:

@@ -47,16 +47,18 @@ _CHATTER = 3  # turns in a session whose length is not asked for
 def make_toy_tasks(
     n: int, seed: int = 0, *, sessions: int = 4, facts: int = 10, people: int = 2, tokens: int | None = None
 ) -> tuple[Sample, ...]:
-    """`n` tasks, the same for the same seed on every machine; the first of `toy(8, …)` are those of `toy(3, …)`.
+    """`n` tasks, the same for the same seed on every machine; a larger `n` extends the same sequence.
 
-    In each, `people` state `facts` over `sessions`, a week or two between them: where they live, where they work, what
-    their dog is called, each of which changes when it is stated again, and events with their dates. They take turns,
-    so `facts=4 * people` is one of everything, and what is beyond it are changes and more events. One question for
-    each thing that holds at the end, with the category city, work, pet or event; its answer is in no other person's
-    facts, its evidence the sentence that states it, word for word. `metadata` has `person`, `session` and `changed`.
+    In each, `people` state `facts` over `sessions`, a week or two between them: their city, work and dog's name, each
+    of
+    which changes when it is stated again, and events with their dates. They take turns, so `facts=4 * people` is one of
+    everything; further facts are changes and more events. One question for each fact that holds at the end, with the
+    category city, work, pet or event; its answer is in no other person's facts, its evidence the sentence that states
+    it,
+    verbatim. `metadata` has `person`, `session` and `changed`.
 
-    Around it is chatter that says nothing of anybody: a few turns, or so many that the task has about `tokens` tokens
-    (4 characters each). No model is needed to make it, and rules can read it. `BadInput` for sizes that cannot be.
+    The rest is chatter about nobody: a few turns, or enough for about `tokens` tokens (4 characters each). No model is
+    needed to make the tasks, and rules can read them. `BadInput` for impossible sizes.
     """
     most = 4 * people * len(_DEEDS)
     if n < 1 or sessions < 1 or not 1 <= people <= len(PEOPLE) or not 1 <= facts <= most:
@@ -99,7 +101,7 @@ def _make_task(name: str, sessions: int, facts: int, people: int, tokens: int | 
 
 
 def _make_facts(chance: random.Random, names: Sequence[str], times: Sequence[datetime], count: int) -> Iterator[_Fact]:
-    """In the order of the sessions, which they fill evenly."""
+    """In the order of the sessions, evenly distributed."""
     values = {slot: _draw_values(chance, slot, len(names) * len(_DEEDS)) for slot in _SLOTS}
     deeds = {name: chance.sample(list(_DEEDS), len(_DEEDS)) for name in names}
     pairs = [(name, slot) for name in names for slot in CATEGORIES]
@@ -119,7 +121,7 @@ def _make_facts(chance: random.Random, names: Sequence[str], times: Sequence[dat
 
 
 def _draw_values(chance: random.Random, slot: str, count: int) -> list[str]:
-    """So many different ones: real names first, then made-up ones."""
+    """`count` different values: real names first, then made-up ones, taken from the end."""
     real = {"city": _CITIES, "work": _PLACES, "pet": _PETS}[slot]
     more = made_up_words(chance, count - len(real), syllables=3) if count > len(real) else []
     drawn = chance.sample(real, len(real))
@@ -130,7 +132,7 @@ def _draw_values(chance: random.Random, slot: str, count: int) -> list[str]:
 def _make_turns(
     chance: random.Random, names: Sequence[str], told: Sequence[_Fact], room: int | None
 ) -> list[tuple[str, str]]:
-    """Chatter with the facts among it, in their order; `room` in characters for all of it."""
+    """Chatter with the facts among it, in their order; `room` is in characters for all of it."""
     chatter: list[tuple[str, str]] = []
     left = 0 if room is None else room - sum(len(fact.person) + len(fact.text) + 3 for fact in told)
     for said in random_sentences(chance):
@@ -146,7 +148,7 @@ def _make_turns(
 
 
 def _make_questions(name: str, told: Sequence[_Fact]) -> Iterator[Question]:
-    """One for each thing that was stated, by how it was stated last."""
+    """One for each fact, by its last statement."""
     last = {fact.question: fact for fact in told}
     for at, fact in enumerate(last.values()):
         changed = sum(one.question == fact.question for one in told) > 1

@@ -1,4 +1,4 @@
-"""The tasks to learn on: our own JSON lines, any data set of the evaluations, or toy ones made here."""
+"""The tasks to learn on: JSON lines, any data set of the evaluations, or generated toy tasks."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ _SIZES = ("n", "seed", "sessions", "facts", "people", "tokens")
 
 
 def load_tasks(source: str | Path, *, limit: int | None = None) -> tuple[Sample, ...]:
-    """Tasks: each a memory to fill (its sessions) and what is asked of it. At most `limit` of them, the first ones.
+    """Tasks: each a memory to fill (its sessions), and questions about it. At most the first `limit`.
 
     `source` is the path of a file of JSON lines, a task a line; or `DATASET:PATH`, such as `locomo:locomo10.json`, of
-    the data sets that `jitmem eval sources` lists; or `toy:8`, so many toy tasks, also `toy:8,seed=1,sessions=12`
-    (see `jitmem.learn.toy`). Evidence is always text that stands in a session. `BadInput` for what cannot be read, and
-    for two tasks of one name, since results are kept by it.
+    the data sets that `jitmem eval sources` lists; or `toy:8`, eight toy tasks, also `toy:8,seed=1,sessions=12` (see
+    `jitmem.learn.synthetic_tasks`). Evidence is always text that stands in a session. `BadInput` for what cannot be
+    read, and for two tasks with one id, since results are stored by it.
 
     A line is `{"id", "sessions": […], "questions": [{"id", "text", "answers": […], "category", "evidence": […]}]}`.
-    A session is an object as `jitmem memorize` reads it. Of a question, `text` and `answers` are needed; `evidence` are
-    texts that stand in a session, `metadata` is an object.
+    A session is an object as `jitmem memorize` reads it. A question needs `text` and `answers`; `evidence` are texts
+    that
+    stand in a session, `metadata` is an object.
     """
     if limit is not None and limit < 1:
         raise BadInput(f"limit is a number of tasks of 1 or more, or None for all; got {limit}.")
@@ -55,7 +56,7 @@ def load_tasks(source: str | Path, *, limit: int | None = None) -> tuple[Sample,
 
 
 def write_tasks(path: str | Path, tasks: Sequence[Sample]) -> None:
-    """Tasks as lines that `load` reads; a file that is there is replaced."""
+    """Lines that `load_tasks` reads; an existing file is replaced."""
     lines = [json.dumps(task_as_dict(sample), ensure_ascii=False) + "\n" for sample in tasks]
     Path(path).write_text("".join(lines), encoding="utf-8")
 
@@ -87,7 +88,7 @@ def _parse_toy_sizes(text: str) -> dict[str, int]:
 
 
 def _with_evidence_texts(data: DataSet, sample: Sample) -> Sample:
-    """Where evidence are ids of sessions, their texts instead."""
+    """Replace session ids in the evidence by the sessions' texts."""
     if data.kind != "paragraphs":
         return sample
     texts = {session.id: session.text for session in sample.sessions if session.text}
@@ -125,7 +126,7 @@ def _question(name: str, at: int, row: Row) -> Question:
 
 
 def task_as_dict(sample: Sample) -> dict[str, Any]:
-    """A task as its line has it."""
+    """As in its line of JSON."""
     questions = [
         {
             "id": one.id,

@@ -1,4 +1,4 @@
-"""What is held, and how much it is: a token counts as 4 characters, as everywhere."""
+"""Sizes of memories, sessions and tasks in tokens of 4 characters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .rollout_records import Item, SessionText
 
 
 def current_items(memory: Memory) -> tuple[Item, ...]:
-    """The items as they stand, in the order they were made."""
+    """In the order in which they were made."""
     return tuple(
         Item(item.id, item.kind, item.content, item.time.isoformat() if item.time else None) for item in memory.items()
     )
@@ -24,12 +24,12 @@ def memory_tokens(items: Iterable[Item]) -> int:
 
 
 def source_tokens(sources: Iterable[SessionText]) -> int:
-    """Of all sessions, as they are kept."""
+    """Of all sessions, as they are stored."""
     return sum(_count_tokens(source.text) for source in sources)
 
 
 def task_tokens(task: Sample) -> int:
-    """Of a task's sessions, as they will be kept; no memory is needed to tell."""
+    """Of a task's sessions, as they would be stored; without a memory."""
     return sum(_count_tokens(plain(session)["text"]) for session in task.sessions)
 
 

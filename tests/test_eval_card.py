@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from langchain_core.messages import BaseMessage
+from oracle_readers import misciting_reader, noisy_reader, perfect_reader
 from typer.testing import CliRunner
 
 from jitmem import Session
@@ -27,7 +28,6 @@ from jitmem.evals.run import RunPlan, run_plan
 from jitmem.evals.small.small_data import small_data
 from jitmem.evals.summary import summarize
 from jitmem.evals.systems import EvalModels, Setup
-from jitmem.evals.systems.oracle_readers import misciting_reader, noisy_reader, perfect_reader
 from jitmem.stores.errors import BadInput, ModelRefused
 from jitmem.testing import ScriptedModel
 

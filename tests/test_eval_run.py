@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 from langchain_core.messages import BaseMessage
+from oracle_readers import perfect_reader
 from typer.testing import CliRunner
 
 from jitmem.cli.app import app
@@ -26,7 +27,6 @@ from jitmem.evals.small import small_data
 from jitmem.evals.small.__main__ import print_verdicts
 from jitmem.evals.small.regression_gate import compare_with_baseline, measure_small, read_baseline
 from jitmem.evals.systems import EvalModels, Setup
-from jitmem.evals.systems.oracle_readers import perfect_reader
 from jitmem.evals.systems.setups import restrict_setup
 from jitmem.stores.errors import BadInput, ModelRefused, ModelUnavailable
 from jitmem.testing import ModelServer, ScriptedModel
@@ -39,9 +39,9 @@ import itertools, sys, time
 from pathlib import Path
 from jitmem.evals.run import RunPlan, run_plan
 from jitmem.evals.systems import EvalModels
-from jitmem.evals.systems.oracle_readers import perfect_reader
 from jitmem.testing import ModelServer, ScriptedModel
 sys.path.insert(0, sys.argv[2])
+from oracle_readers import perfect_reader
 from test_eval_run import SETUPS, made
 data = made(12)
 knows = perfect_reader(data).lines

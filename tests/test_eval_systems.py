@@ -57,11 +57,6 @@ def test_every_mark_of_a_context_stands_in_it_and_stands_for_something(name: str
     assert {mark.source for mark in answer.marks} <= {"windy", "news"}
 
 
-def test_an_answer_comes_back_from_json_as_it_was(tmp_path: Path) -> None:
-    answer = asked(tmp_path, Setup(depth=1))
-    assert SystemAnswer.from_dict(answer.as_dict()) == answer
-
-
 def test_memory_only_shows_what_was_written_and_not_what_was_said(tmp_path: Path) -> None:
     answer = asked(tmp_path, Setup("memory-only", memos=False, curate=False))
     assert GOLD not in answer.context

@@ -24,7 +24,6 @@ from jitmem.learn.exports import sft_rows
 from jitmem.learn.rollouts import run_rollout
 from jitmem.learn.rollouts.rollout_config import RolloutConfig
 from jitmem.learn.tasks import load_tasks
-from jitmem.learn.training import tiny_model
 from jitmem.learn.training.collapse import TrainingCollapsed
 from jitmem.learn.training.curriculum import Curriculum
 from jitmem.learn.training.environment import MemoryEnvironment
@@ -33,6 +32,9 @@ from jitmem.learn.training.imitation import ImitationOptions, imitate
 from jitmem.learn.training.policy import Policy
 from jitmem.learn.training.teacher import correct_calls, teacher_model
 from jitmem.learn.training.turn_pool import TurnPool
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+import tiny_model
 
 WORDS = {"curate": "Keep what is worth keeping."}
 CONFIG = RolloutConfig(prompts=WORDS, metrics=("substring_match",))

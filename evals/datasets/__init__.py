@@ -20,9 +20,9 @@ __all__ = ["DATASETS", "Benchmark", "DataSet", "DataSource", "Question", "Sample
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """How a data set is read and where it is from. `read` takes the path and the data set's own options.
+    """Loader and source of a data set. `read` takes the path and the data set's own options.
 
-    One that is `generated` needs no path, and takes the seed itself.
+    A `generated` data set needs no path, and takes the seed itself.
     """
 
     read: Callable[..., DataSet]
@@ -48,9 +48,9 @@ def load_data_set(
 ) -> DataSet:
     """A data set by its name in `DATASETS`, read from its official file.
 
-    `limit` is of questions over all samples: the first ones, or drawn by chance with `seed`. `options` are the
+    `limit` counts questions over all samples: the first ones, or a random sample with `seed`. `options` are the
     loader's own. A generated data set takes `seed` for all it makes. `BadInput` for an unknown name or option, a
-    missing file (it says where to get it) or one of another form.
+    missing file (it says where to get it) or another layout.
     """
     if name not in DATASETS:
         raise BadInput(f"There is no data set {name!r}; there are: {', '.join(DATASETS)}.")
@@ -68,7 +68,7 @@ def load_data_set(
 
 
 def load_by_layout(path: str | Path) -> DataSet:
-    """A file of LoCoMo, HotpotQA or MuSiQue in its original layout, known by its first row; `BadInput` for any other."""
+    """A file of LoCoMo, HotpotQA or MuSiQue in its original layout, recognized by its first row; else `BadInput`."""
     path = Path(path)
     for row in read_rows(path):
         for name, mark in _MARKS.items():

@@ -49,7 +49,7 @@ def _read_chats(path: Path) -> Iterator[Row]:
 
 
 def _chat_order(folder: Path) -> tuple[int, str]:
-    """Chats are numbered: 2 stands before 10."""
+    """Numerically: 2 before 10."""
     return (int(folder.name) if folder.name.isdigit() else 0, folder.name)
 
 
@@ -99,13 +99,13 @@ def _plan_order(name: str) -> tuple[int, str]:
 
 
 def _messages(row: Row, parts: list[Any], field: str) -> list[Row]:
-    """Messages, or turns that are lists of them, as one list."""
+    """Messages, or lists of messages, as one list."""
     flat = [message for part in parts for message in (part if isinstance(part, list) else [part])]
     return [row.inner(message, f"{field}[{at}]") for at, message in enumerate(flat)]
 
 
 def _probes(row: Row) -> Row:
-    """An object, or the text of one as JSON or as Python writes it."""
+    """An object, or its text in JSON or Python syntax."""
     value = row.values.get("probing_questions")
     if isinstance(value, str):
         try:

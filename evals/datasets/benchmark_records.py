@@ -1,4 +1,4 @@
-"""What an evaluation is made of: data sets of samples, a memory to fill each, with the questions that are asked of it."""
+"""What an evaluation consists of: data sets of samples, each a memory to fill with the questions about it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .data_sources import DataSource
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and what is known to be right.
+    """A question and its known answers.
 
-    `answers` are alternatives, any one of which is right, unless `metadata["match"]` is "all": then each of them is
-    asked for. `evidence` is what the answer stands on, in the form that the data set's `kind` says; it may be empty.
-    `metadata["time"]` is when it was asked, where the data set tells.
+    `answers` are alternatives, any of which is right, unless `metadata["match"]` is "all": then each is asked for.
+    `evidence` supports the answer, in the form of the data set's `kind`; it may be empty. `metadata["time"]` is when
+    the question was asked, where the data set has it.
     """
 
     id: str
@@ -33,13 +33,13 @@ class Question:
 
     @property
     def all_needed(self) -> bool:
-        """Whether every one of the answers is asked for, not any."""
+        """Whether every answer is asked for, not any."""
         return self.metadata.get("match") == "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One memory to fill and what is asked of it."""
+    """One memory to fill, and the questions about it."""
 
     name: str
     sessions: Sequence[Session]
@@ -48,8 +48,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """`kind` is what evidence is: "conversation" and "document" (text, verbatim in a session) or "paragraphs" (the id of
-    a session). Samples may be generated or read only when they are asked for."""
+    """`kind` is the form of evidence: "conversation" and "document" (text, verbatim in a session) or "paragraphs" (the
+    id of a session). Samples may be generated or read lazily.
+    """
 
     name: str
     kind: str

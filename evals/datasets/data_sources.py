@@ -1,4 +1,4 @@
-"""Where a data set's files are found, under which licence, and how to know that they are the right ones."""
+"""Where the files of a data set are published, under which licence, and their checksums."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ NONE_PUBLISHED = "none published"
 class DataSource:
     """`files` are the names at the `address`.
 
-    `sha256` has a sum by file name only where one is truly known: where those who publish the file, or several public
-    evaluations that fetch it from there, have the same.
+    `sha256` has a checksum by file name only where it is confirmed: by the publisher of the file, or by several public
+    evaluations that fetch it from there.
     """
 
     title: str
@@ -28,21 +28,20 @@ class DataSource:
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     def published_checksum(self, name: str) -> str:
-        """The published sum of a file, or "none published"."""
+        """ "none published" where it is not known."""
         return self.sha256.get(name, NONE_PUBLISHED)
 
     def is_official(self, name: str, sum: str) -> bool | None:
-        """Whether a file of this name and sum is the official one; None where its sum is not known."""
+        """Whether a file of this name and checksum is the official one; None where the checksum is not known."""
         return sum == self.sha256[name] if name in self.sha256 else None
 
     def require(self, path: Path) -> Path:
-        """The path itself if it is there; `BadInput` with where to get the file if it is not."""
+        """The path itself if it exists; else `BadInput` with where to get the file."""
         if path.exists():
             return path
         raise self.missing_file_error(path)
 
     def missing_file_error(self, path: Path) -> BadInput:
-        """The error for a file that is not there."""
         return BadInput(f"{path}: there is no such file. {self.instructions()}")
 
     def instructions(self) -> str:
@@ -52,6 +51,5 @@ class DataSource:
 
 
 def sha256(path: Path) -> str:
-    """Of the file as it lies on disk, for the report of a run."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,14 +21,14 @@ class DocumentQuestion:
 def document_question(
     row: Row, name: str, category: str, *, input: str = "input", answers: str = "answers"
 ) -> DocumentQuestion:
-    """A row's question; `index` or `_id` identifies it, else its number."""
+    """A row's question; its id is `index` or `_id`, else the row number."""
     id = row.values.get("_id") or row.values.get("index")
     label = f"{name}/{row.number - 1 if id is None else id}"
     return DocumentQuestion(row.get("context", str), Question(label, row.get(input, str), row.texts(answers), category))
 
 
 def group_by_document(name: str, rows: Iterable[DocumentQuestion]) -> tuple[Sample, ...]:
-    """A sample a text, in order of first appearance, with all the questions that are asked of it."""
+    """A sample for each text, in order of first appearance, with all questions about it."""
     texts: dict[str, list[Question]] = {}
     for row in rows:
         texts.setdefault(row.text, []).append(row.question)

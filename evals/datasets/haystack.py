@@ -1,4 +1,4 @@
-"""Text to hide things in: sentences of a small grammar, as many as are asked for, the same for the same seed."""
+"""Text to hide needles in: sentences of a small grammar, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CODAS = "|l|m|n|r|s|t|nd|rk|sh|lt".split("|")
 
 
 def random_sentences(chance: random.Random) -> Iterator[str]:
-    """Without end. No sentence holds a number, a hyphen or a made-up word, so nothing that is hidden in them."""
+    """Endless. No sentence holds a number, a hyphen or a made-up word, so no sentence looks like a needle."""
     while True:
         who, did, what = chance.choice(_WHO), chance.choice(_DID), chance.choice(_WHAT)
         where, when = chance.choice(_WHERE), chance.choice(_WHEN)
@@ -50,7 +50,7 @@ def random_sentences(chance: random.Random) -> Iterator[str]:
 
 
 def made_up_words(chance: random.Random, count: int, syllables: int = 2) -> list[str]:
-    """So many different words that no language has, in the order in which they came up."""
+    """`count` different words that no language has, in the order in which they were made."""
     found: dict[str, None] = {}
     while len(found) < count:
         parts = [chance.choice(_ONSETS) + chance.choice(_VOWELS) for _ in range(syllables)]
@@ -59,13 +59,14 @@ def made_up_words(chance: random.Random, count: int, syllables: int = 2) -> list
 
 
 def text_chars(tokens: int) -> int:
-    """How many characters a text of so many tokens has, as `count_tokens_approximately` counts one message of it."""
+    """The characters of a text of `tokens` tokens, as `count_tokens_approximately` counts one message of it."""
     return 4 * (tokens - count_tokens_approximately([HumanMessage("")]))
 
 
 def hide_needles(chance: random.Random, needles: Sequence[str], tokens: int) -> list[str]:
-    """Paragraphs of a text of about `tokens` tokens with each needle whole in it once, in the given order, evenly drawn
-    depths. The needles count in its length."""
+    """Paragraphs of a text of about `tokens` tokens, needles included. Each needle stands in it once, in the given
+    order, at uniformly random depths.
+    """
     left = text_chars(tokens) - sum(len(needle) + 1 for needle in needles)
     straw: list[str] = []
     for sentence in random_sentences(chance):
@@ -84,5 +85,4 @@ def hide_needles(chance: random.Random, needles: Sequence[str], tokens: int) -> 
 
 
 def join_paragraphs(lines: Sequence[str], each: int = 8) -> list[str]:
-    """So many sentences to a paragraph."""
     return [" ".join(lines[at : at + each]) for at in range(0, len(lines), each)]

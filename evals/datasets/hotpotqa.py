@@ -31,10 +31,10 @@ LONG = DataSource(
 
 
 def load(path: Path, *, pool: bool = True) -> DataSet:
-    """The original layout, or the long texts, known by their first row.
+    """The original layout, or the long texts, recognized by the first row.
 
     Original: evidence are the session ids of the gold paragraphs; `pool` puts the paragraphs of all questions into one
-    memory, else each question has one of its own ten. Long texts: a sample a text, evidence is not known.
+    memory, else each question has its own ten. Long texts: a sample a text, without evidence.
     """
     first = next(read_rows(path), None)
     if first is not None and "supporting_facts" not in first.values and "input" in first.values:

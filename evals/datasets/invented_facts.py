@@ -1,4 +1,4 @@
-"""Invented people and firms, a paragraph each, with questions of one and of two hops that they alone answer."""
+"""Invented people and firms, a paragraph each, with one-hop and two-hop questions that only they answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Life:
 
 
 def invent_facts(chance: random.Random, tokens: int) -> tuple[list[str], str, str, tuple[str, ...]]:
-    """Paragraphs of about `tokens` tokens, a question, its answer, and the sentences that it stands on."""
+    """Paragraphs of about `tokens` tokens, a question, its answer, and the sentences that support it."""
     lives = _make_lives(chance, text_chars(tokens))
     one = chance.choice(lives)
     parts = [life.text for life in lives]
@@ -38,7 +38,7 @@ def invent_facts(chance: random.Random, tokens: int) -> tuple[list[str], str, st
 
 
 def add_distractors(chance: random.Random, gold: Sequence[str], others: Sequence[str], tokens: int) -> list[str]:
-    """The gold paragraphs among others, in any order: as many of those given as fit, the rest invented."""
+    """The gold paragraphs among others, shuffled: as many of the given ones as fit, the rest invented."""
     left = text_chars(tokens) - sum(len(text) + 2 for text in gold)
     parts = list(gold)
     for text in chance.sample(others, len(others)):
@@ -51,7 +51,7 @@ def add_distractors(chance: random.Random, gold: Sequence[str], others: Sequence
 
 
 def _make_lives(chance: random.Random, left: int) -> list[_Life]:
-    """So many that they have about `left` characters."""
+    """Enough for about `left` characters."""
     count = left // 200 + 2
     names = made_up_words(chance, 3 * count + 41, syllables=3)
     cities, names = names[:41], names[41:]

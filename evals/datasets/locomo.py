@@ -1,4 +1,4 @@
-"""LoCoMo (Maharana et al. 2024): long conversations of two people, with questions on what was said when."""
+"""LoCoMo (Maharana et al. 2024): long conversations of two people, with questions on what was said and when."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ NOT_MENTIONED = "Not mentioned in the conversation"
 
 
 def load(path: Path) -> DataSet:
-    """`locomo10.json`: a sample a conversation, a session a day. Evidence are the gold turns, as they were said.
+    """`locomo10.json`: a sample a conversation, a session a day. Evidence are the gold turns, verbatim.
 
-    An adversarial question asks for what was never said: its answer is `NOT_MENTIONED`, and the wrong answer that it
-    tempts to is `metadata["adversarial_answer"]`.
+    An adversarial question asks for what was never said: its answer is `NOT_MENTIONED`, and the tempting wrong answer
+    is `metadata["adversarial_answer"]`.
     """
     return DataSet("locomo", "conversation", tuple(_sample(row) for row in read_rows(path)), SOURCE)
 
@@ -51,7 +51,7 @@ def _sample(row: Row) -> Sample:
 
 
 def turn_text(turn: Row) -> str:
-    """A turn as it is memorized; a shared photo stands as its caption."""
+    """The text that is memorized; a shared photo appears as its caption."""
     caption = turn.values.get("blip_caption")
     return f"{turn.text('text')} [shares a photo: {caption}]" if caption else turn.text("text")
 

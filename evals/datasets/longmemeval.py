@@ -28,11 +28,12 @@ ABSTENTION = "abstention"
 
 
 def load(path: Path, *, first: int | None = None) -> DataSet:
-    """`longmemeval_s`, `_m` or `_oracle`, cleaned or not: a sample a question. With `first`, no more than so many are
-    read: `_m` has 2.6 GB.
+    """`longmemeval_s`, `_m` or `_oracle`, cleaned or not: a sample a question. `first` limits how many are read: `_m`
+    has
+    2.6 GB.
 
-    The category is the question's type, or `ABSTENTION` where its id ends with `_abs`. Evidence are the turns that are
-    marked `has_answer`; `metadata["answer_sessions"]` are ids of sessions, `metadata["time"]` is when it was asked.
+    The category is the question's type, or `ABSTENTION` where its id ends with `_abs`. Evidence are the turns marked
+    `has_answer`; `metadata["answer_sessions"]` are session ids, `metadata["time"]` is when it was asked.
     """
     return DataSet("longmemeval", "conversation", tuple(_sample(row) for row in islice(read_rows(path), first)), SOURCE)
 
@@ -59,7 +60,7 @@ def _sample(row: Row) -> Sample:
 
 
 def _unique_names(names: list[object]) -> list[str]:
-    """A chat that stands twice in one history is a session of its own each time."""
+    """A chat that occurs twice in one history is a session of its own each time."""
     seen: Counter[str] = Counter()
     made = []
     for name in map(str, names):
@@ -69,7 +70,7 @@ def _unique_names(names: list[object]) -> list[str]:
 
 
 def _parse_date(row: Row, field: str, text: object) -> datetime:
-    """Written as "2023/05/20 (Sat) 02:21"."""
+    """The format is "2023/05/20 (Sat) 02:21"."""
     found = re.fullmatch(r"(\d{4}/\d\d/\d\d)(?: \(\w+\))?(?: (\d\d:\d\d))?", str(text))
     try:
         if found:

@@ -1,4 +1,4 @@
-"""MemoryAgentBench (Hu et al. 2025): one long text, injected once, and many questions on it."""
+"""MemoryAgentBench (Hu et al. 2025): one long text, filed once, and many questions about it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _PER_QUESTION = {"question_dates": "time", "question_types": "type", "previous_e
 
 
 def load(path: Path, *, source: str = "") -> DataSet:
-    """A split as Parquet, JSON or JSON lines: a sample a row, the category is the row's source, such as `eventqa_full`.
+    """A split as Parquet, JSON or JSON lines: a sample a row; the category is the row's source, such as `eventqa_full`.
 
-    `source` keeps only rows whose source begins so. Any of a question's answers is right; evidence is not known.
+    `source` keeps only rows whose source starts with it. Any of a question's answers is right; there is no evidence.
     """
     rows = (row for row in read_rows(path) if _source(row).startswith(source))
     return DataSet("memoryagentbench", "document", tuple(_sample(row) for row in rows), SOURCE)
@@ -54,7 +54,7 @@ def _question(row: Row, name: str, at: int, text: str) -> Question:
 
 
 def _answers(row: Row, at: int) -> tuple[str, ...]:
-    """Aligned with the questions by place; a row of one question may have its answers in a plain list."""
+    """Aligned with the questions; a row of one question may have its answers in a plain list."""
     answers, count = row.get("answers", list), len(row.texts("questions"))
     if count == 1 and not any(isinstance(answer, list) for answer in answers):
         return row.texts("answers")

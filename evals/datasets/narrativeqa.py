@@ -28,8 +28,8 @@ _SUMMARIES = "third_party/wikipedia/summaries.csv"
 def load(path: Path, *, split: str = "test", of: Literal["story", "summary"] = "story") -> DataSet:
     """The repository's folder, rows with `document`, `question` and `answers`, or LongBench's JSON lines.
 
-    A sample a document; both answers are right; evidence is not known. `split` ("train", "valid", "test") is for the
-    folder; `of` says which text is memorized. Stories are taken as they were downloaded, with what stands around them.
+    A sample a document; both answers are right; there is no evidence. `split` ("train", "valid", "test") applies to the
+    folder; `of` chooses the text. Stories are taken as downloaded, with licence headers and the like.
     """
     if path.is_dir():
         samples: tuple[Sample, ...] = tuple(_folder_samples(path, split, of))
@@ -84,7 +84,7 @@ def _folder_samples(path: Path, split: str, of: str) -> Iterator[Sample]:
 
 
 def _story(file: Path) -> str:
-    """Old texts of Project Gutenberg and film scripts are not all UTF-8; Latin-1 reads any bytes."""
+    """Old texts of Project Gutenberg and film scripts are not all UTF-8; Latin-1 decodes any bytes."""
     content = file.read_bytes()
     try:
         return content.decode("utf-8")

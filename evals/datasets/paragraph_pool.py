@@ -1,4 +1,4 @@
-"""Paragraphs of many questions in one memory, a page each, each once: how HotpotQA and MuSiQue are asked."""
+"""Paragraphs of many questions in one memory, each once, a page each, for HotpotQA and MuSiQue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def paragraph_key(title: str, text: str) -> str:
 
 
 def pool_paragraphs(name: str, asked: Iterable[ParagraphQuestion], *, pool: bool) -> tuple[Sample, ...]:
-    """One sample over the paragraphs of all questions, or, without `pool`, one a question over its own."""
+    """One sample over the paragraphs of all questions; without `pool`, one for each question over its own."""
     rows = list(asked)
     groups = [(name, rows)] if pool else [(row.question.id, [row]) for row in rows]
     return tuple(_sample(label, group) for label, group in groups)

@@ -1,4 +1,4 @@
-"""Read files of JSON, JSON lines, CSV and Parquet row by row; what is malformed is named by file, row and field."""
+"""Read JSON, JSON lines, CSV and Parquet row by row; errors name file, row and field."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a file, and where it stands, for errors. `number` counts from 1."""
+    """One row of a file with its position, for errors. `number` counts from 1."""
 
     file: Path
     number: int
@@ -37,7 +37,7 @@ class Row:
         return value
 
     def text(self, name: str) -> str:
-        """A field that may be written as text or as a number, as text."""
+        """A field of text or a number, as text."""
         value = self.values.get(name)
         if not isinstance(value, str | int | float):
             raise self.error(name, f"should be text, is {_short_repr(value)}")
@@ -52,17 +52,17 @@ class Row:
         return tuple(str(part) for part in parts)
 
     def rows(self, name: str) -> list[Row]:
-        """A field that is a list of objects, each a row within this one."""
+        """A field that is a list of objects, each a nested row."""
         return [self.inner(value, f"{name}[{at}]") for at, value in enumerate(self.get(name, list))]
 
     def inner(self, value: Any, name: str) -> Row:
-        """An object that stands in this row, under `name`."""
+        """A nested object as a row."""
         if not isinstance(value, Mapping):
             raise self.error(name, f"should be an object, is {_short_repr(value)}")
         return Row(self.file, self.number, value, f"{self.within}{name}.")
 
     def error(self, name: str, problem: str) -> BadInput:
-        """The error that names file, row and field."""
+        """`BadInput` with file, row and field."""
         return BadInput(f"{self.file}, row {self.number}, field `{self.within}{name}`: {problem}.")
 
 
@@ -115,7 +115,7 @@ def _read_json(path: Path) -> Iterator[Any]:
 
 
 def _read_list(path: Path, file: TextIO) -> Iterator[Any]:
-    """The elements of a list, one after the other, from behind its bracket: some files are larger than the memory."""
+    """The elements of a list, one after the other, from behind its bracket: some files do not fit into memory."""
     text, at, number = "", 0, 1
     while True:
         try:
@@ -136,7 +136,7 @@ def _read_list(path: Path, file: TextIO) -> Iterator[Any]:
 
 
 def _decode_element(text: str, at: int, *, may_end: bool) -> tuple[Any, int, bool]:
-    """The value that begins here, where what follows it ends, and whether that was the end of the list."""
+    """The value at `at`, the position behind its separator, and whether the list ends there."""
     at = _skip_blanks(text, at)
     if may_end and text[at : at + 1] == "]":
         return _NOTHING, at + 1, True

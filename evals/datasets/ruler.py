@@ -1,4 +1,4 @@
-"""RULER (Hsieh et al. 2024): synthetic questions over texts of any length, generated here, or read from files."""
+"""RULER (Hsieh et al. 2024): synthetic questions over texts of any length, generated or read from files."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ def load(
     seed: int = 0,
     paragraphs: DataSet | None = None,
 ) -> DataSet:
-    """Without a path, `count` samples of each of the `tasks`, made when they are asked for; of each length, the first
-    length first, where `tokens` are several.
+    """Without a path, `count` samples of each of the `tasks`, generated on access; where `tokens` are several lengths,
+    the first length first.
 
-    Each is a text of `tokens` tokens (`count_tokens_approximately`, within 2 %) in one session, or cut into so many
-    `sessions`, with one question: the category is the task, `metadata["family"]` its family, evidence the sentences that
-    the answer stands on (none for the aggregation tasks, which stand on the whole text). The same seed gives the same
+    Each is a text of `tokens` tokens (`count_tokens_approximately`, within 2 %) in one session, or split into
+    `sessions`, with one question: the category is the task, `metadata["family"]` its family, evidence the sentences
+    that support the answer (none for the aggregation tasks, which need the whole text). The same seed gives the same
     samples on every machine. The task `qa` asks about invented people, or, with `paragraphs` (such as
-    `load("hotpotqa", path)`), that data set's questions over its paragraphs, filled up with invented ones. With a path, rows of `context`, `question`, `outputs`, as GAM's evaluation reads them.
+    `load_data_set("hotpotqa", path)`), that data set's questions over its paragraphs, filled up with invented ones.
+    With a path, rows of `context`, `question`, `outputs`, as GAM's evaluation reads them.
 
     The tasks and their sizes are RULER's. The haystack is text of a small grammar, not essays, and words are made up.
     """
@@ -71,7 +72,7 @@ def load(
 
 
 class GeneratedSamples(Sequence[Sample]):
-    """Samples that are made anew each time they are asked for, so that none stays in memory."""
+    """Samples that are generated on each access, so that none stays in memory."""
 
     def __init__(self, count: int, made: Callable[[int], Sample]) -> None:
         self._places: Sequence[int] = range(count)

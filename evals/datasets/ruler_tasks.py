@@ -1,4 +1,4 @@
-"""The tasks of RULER: what is hidden in a text of a given length, what is asked, and what is right."""
+"""The tasks of RULER: what is hidden in a text of a given length, the question, and its answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .invented_facts import add_distractors, invent_facts
 
 @dataclass(frozen=True, slots=True)
 class SyntheticText:
-    """A text as paragraphs, joined by `joint`; one question on it. With `all_needed` each of the answers is asked for."""
+    """A text as paragraphs, joined by `joint`, with one question. With `all_needed` each answer is asked for."""
 
     parts: Sequence[str]
     question: str
@@ -45,7 +45,7 @@ def single_needle(chance: random.Random, tokens: int) -> SyntheticText:
 
 
 def multi_key(chance: random.Random, tokens: int) -> SyntheticText:
-    """One of four keys is asked for; the others are there to be mistaken for it."""
+    """One of four keys is asked for; the others are distractors."""
     return _hide_numbers(chance, tokens, keys=NEEDLES, values=1, asked=1)
 
 
@@ -79,7 +79,7 @@ def _hide_numbers(chance: random.Random, tokens: int, *, keys: int, values: int,
 
 
 def variable_tracking(chance: random.Random, tokens: int) -> SyntheticText:
-    """A variable is given a value, others are given the variable before them: which of them hold the value?"""
+    """A variable is assigned a value, others are assigned the variable before them: which of them hold the value?"""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     names: dict[str, None] = {}
     while len(names) < CHAINS * (HOPS + 1):
@@ -99,7 +99,7 @@ def variable_tracking(chance: random.Random, tokens: int) -> SyntheticText:
 
 
 def common_words(chance: random.Random, tokens: int) -> SyntheticText:
-    """A numbered list in which ten words stand thirty times each, and all others three times."""
+    """A numbered list in which ten words occur thirty times each, and all others three times."""
     space = text_chars(tokens)
     words = made_up_words(chance, COMMON + space // 24, syllables=2)
     common, others = words[:COMMON], words[COMMON:]
@@ -122,7 +122,7 @@ def _numbering_chars(count: int) -> int:
 
 
 def frequent_words(chance: random.Random, tokens: int) -> SyntheticText:
-    """Made-up words by Zipf's law: the k-th stands k to the power of −`ALPHA` times as often as the first."""
+    """Made-up words by Zipf's law: the k-th occurs k to the power of −`ALPHA` times as often as the first."""
     space = text_chars(tokens)
     words = made_up_words(chance, 2000, syllables=2)
     weights = [(rank + 1) ** -ALPHA for rank in range(len(words))]
@@ -143,7 +143,7 @@ def frequent_words(chance: random.Random, tokens: int) -> SyntheticText:
 
 
 def qa(chance: random.Random, tokens: int) -> SyntheticText:
-    """A question of one or of two hops on invented people and firms, a paragraph each."""
+    """A one-hop or two-hop question on invented people and firms, a paragraph each."""
     parts, question, answer, evidence = invent_facts(chance, tokens)
     return SyntheticText(parts, question, (answer,), evidence, all_needed=False)
 
@@ -152,7 +152,7 @@ TaskMaker = Callable[[random.Random, int], SyntheticText]
 
 
 def qa_over(data: DataSet) -> TaskMaker:
-    """The task `qa` over the paragraphs of a data set. Questions of yes or no are left out: any text holds the answer."""
+    """The task `qa` over the paragraphs of a data set, without yes/no questions, whose answer any text holds."""
     choices = [
         (sample, question)
         for sample in data.samples
@@ -189,7 +189,7 @@ TASKS: Mapping[str, tuple[str, TaskMaker]] = {
 
 
 def _random_numbers(chance: random.Random, count: int, digits: int = 7) -> list[str]:
-    """All different; none is a part of another, since all are of one length."""
+    """All different, and of the same length, so that none is a part of another."""
     return [str(number) for number in chance.sample(range(10 ** (digits - 1), 10**digits), count)]
 
 

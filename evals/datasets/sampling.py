@@ -1,4 +1,4 @@
-"""Draw some of a data set's questions: the first ones, or by chance from a seed, the same on every machine."""
+"""Limit a data set to some of its questions: the first ones, or a seeded random sample, the same on every machine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .ruler import GeneratedSamples
 
 
 def sample_questions(data: DataSet, limit: int | None, seed: int | None) -> DataSet:
-    """At most `limit` questions over all samples, in the order of the file: the first ones, or drawn with `seed`.
+    """At most `limit` questions over all samples, in the order of the file: the first ones, or sampled with `seed`.
 
-    Samples that are asked nothing drop out. Every sample's sessions stay whole.
+    Samples without questions drop out. Every sample's sessions stay whole.
     """
     if limit is None:
         return data

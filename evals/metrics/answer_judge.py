@@ -13,7 +13,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from ...nodes.ask import TIMEOUT_S, name_of
-from ...nodes.step import Steps, afinish, finish
+from ...nodes.step import Steps, finish
 from ...stores.errors import ModelError
 from .model_requests import PromptFile, request_verdict
 
@@ -52,13 +52,6 @@ class AnswerJudge:
         """One request, one repair. A `ModelError` becomes `Judgement(None, error=…)`. `note` is a `rubric`."""
         return finish(self._judge(render_judge_prompt(question, answers, prediction, all_needed=all_needed, note=note)))
 
-    async def ajudge(
-        self, question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False, note: str = ""
-    ) -> Judgement:
-        """`judge`, awaited."""
-        messages = render_judge_prompt(question, answers, prediction, all_needed=all_needed, note=note)
-        return await afinish(self._judge(messages))
-
     def _judge(self, messages: tuple[SystemMessage, HumanMessage]) -> Steps[Judgement]:
         try:
             said = yield from request_verdict(self._model, messages, AnswerVerdict, self._timeout_s)
@@ -80,12 +73,6 @@ def render_judge_prompt(
         "prediction": fence("prediction", prediction or "(no answer)"),
     }
     return JUDGE_PROMPT.messages(values, AnswerVerdict)
-
-
-def accuracy(verdicts: Sequence[Judgement]) -> tuple[float | None, int]:
-    """The share of correct among those that were judged (None where none was), and how many were not."""
-    known = [one.correct for one in verdicts if one.correct is not None]
-    return (sum(known) / len(known) if known else None), len(verdicts) - len(known)
 
 
 def rubric(data: str, category: str, points: Sequence[str] = ()) -> str:

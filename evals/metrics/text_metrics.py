@@ -29,7 +29,7 @@ def normalize_answer(text: str) -> str:
 
 
 def exact_match(prediction: str, answers: Iterable[str]) -> float:
-    """1 when the normalised answer equals a normalised right one (SQuAD)."""
+    """1 when the normalized answer equals a normalized right one (SQuAD)."""
     said = normalize_answer(prediction)
     return float(any(said == normalize_answer(answer) for answer in answers))
 
@@ -49,25 +49,21 @@ def bag_f1(said: Sequence[str], right: Sequence[str]) -> float:
 def gam_words(text: str) -> list[str]:
     """As GAM's evaluation of LoCoMo splits an answer: lower case, punctuation as blanks, without articles.
 
-    As in its source, an article right after another one stays, since the blank between them is used up.
+    As in its source, an article directly after another stays, since the blank between them is consumed.
     """
     text = " ".join(re.sub(r"[^\w\s]", " ", text.lower()).split())
     return _SPACED_ARTICLES.sub(" ", text).split()
 
 
-def word_f1(prediction: str, answers: Iterable[str]) -> float:
-    """The best F1 over `words`: what GAM (Yan et al. 2025) reports as F1 on LoCoMo. 1 where both are empty."""
-    said = gam_words(prediction)
-    return max((1.0 if said == (right := gam_words(a)) == [] else bag_f1(said, right) for a in answers), default=0.0)
-
-
 def locomo_f1(prediction: str, answer: str, category: str | int) -> float:
-    """LoCoMo's own F1 over stems, by category, after its `task_eval/evaluation.py` (Maharana et al. 2024).
+    """LoCoMo's F1 over stems, by category, after its `task_eval/evaluation.py` (Maharana et al. 2024).
 
     `category` is LoCoMo's number or our name for it. 1, multi-hop: both sides are lists separated by commas; for each
-    right part the best F1 of any said part, then the mean. 3, open-domain: of the right answer only what stands before
-    the first semicolon counts. 5, adversarial: 1 for saying that it is not mentioned, whatever else is said, else 0. Any
-    other: F1 over the whole. The stems are Porter's as Snowball has them; NLTK's treat a few words otherwise.
+    right part the best F1 of any predicted part, then the mean. 3, open-domain: of the right answer only the part
+    before
+    the first semicolon counts. 5, adversarial: 1 for saying that it is not mentioned, whatever else is said, else 0.
+    Any
+    other: F1 over the whole. The stems are Porter's as in Snowball; NLTK's differ for a few words.
     """
     if category in (5, "adversarial"):
         return float(any(refusal in prediction.lower() for refusal in _REFUSALS))
@@ -81,7 +77,7 @@ def locomo_f1(prediction: str, answer: str, category: str | int) -> float:
 
 
 def locomo_stems(text: str) -> list[str]:
-    """As LoCoMo compares: lower case, no punctuation, without a, an, the, and; each word's stem."""
+    """As LoCoMo compares: lower case, no punctuation, without a, an, the, and; stemmed."""
     return [_porter_stem(word) for word in _LOCOMO_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()]
 
 
@@ -91,10 +87,10 @@ def _porter_stem(word: str) -> str:
 
 
 def bleu1(prediction: str, answers: Iterable[str]) -> float:
-    """The best BLEU-1 over `words`: clipped precision of single words times the brevity penalty.
+    """The best BLEU-1 over `gam_words`: clipped unigram precision times the brevity penalty.
 
-    Papineni et al. 2002 with n = 1 and one reference at a time: exp(1 − right / said) where the answer is shorter. As
-    in GAM's evaluation of LoCoMo; 0 for an empty answer.
+    Papineni et al. 2002 with n = 1 and one reference at a time: exp(1 − right / predicted) where the answer is shorter.
+    As in GAM's evaluation of LoCoMo; 0 for an empty answer.
     """
     said = gam_words(prediction)
     return max((_bleu1_score(said, gam_words(answer)) for answer in answers), default=0.0)
@@ -108,8 +104,8 @@ def _bleu1_score(said: list[str], right: list[str]) -> float:
 
 
 def rouge_l(prediction: str, answers: Iterable[str]) -> float:
-    """The best ROUGE-L F1 (Lin 2004, β = 1) over words of letters and digits in lower case: the longest common
-    subsequence against both lengths. As google-research's rouge_score counts it without a stemmer.
+    """The best ROUGE-L F1 (Lin 2004, β = 1) over lower-case alphanumeric words, by the longest common subsequence.
+    As google-research's rouge_score counts it without a stemmer.
     """
     said = _WORD.findall(prediction.lower())
     return max((_rouge_l_score(said, _WORD.findall(answer.lower())) for answer in answers), default=0.0)
@@ -120,19 +116,16 @@ def _rouge_l_score(said: list[str], right: list[str]) -> float:
     for word in said:
         before = 0
         for at, other in enumerate(right, start=1):
-            before, lengths[at] = (
-                lengths[at],
-                before + 1 if word == other else max(lengths[at], lengths[at - 1]),
-            )
+            before, lengths[at] = (lengths[at], before + 1 if word == other else max(lengths[at], lengths[at - 1]))
     common = lengths[-1]
     return 2 * common / (len(said) + len(right)) if common else 0.0
 
 
 def substring_match(prediction: str, answers: Sequence[str], *, all_needed: bool = False) -> float:
-    """1 if a right answer stands in the prediction, in any case; with `all_needed` the share of them that does.
+    """1 if a right answer is a substring of the prediction, ignoring case; with `all_needed` the share of them that is.
 
     RULER's `string_match_part` and `string_match_all` (Hsieh et al. 2024); the former is also how MemoryAgentBench
-    (Hu et al. 2025) scores, which normalises both sides first (`substring_exact_match`).
+    (Hu et al. 2025) scores, which normalizes both sides first (`substring_exact_match`).
     """
     said = prediction.lower()
     found = [answer.lower() in said for answer in answers]
@@ -142,7 +135,7 @@ def substring_match(prediction: str, answers: Sequence[str], *, all_needed: bool
 
 
 def substring_exact_match(prediction: str, answers: Iterable[str]) -> float:
-    """1 if a normalised right answer stands in the normalised prediction (MemoryAgentBench, after HELMET)."""
+    """1 if a normalized right answer is a substring of the normalized prediction (MemoryAgentBench, after HELMET)."""
     said = normalize_answer(prediction)
     return float(any(normalize_answer(answer) in said for answer in answers))
 

@@ -1,4 +1,5 @@
-"""`python -m jitmem.evals.small`: evidence recall on small data of our own against the baseline; 1 where it dropped."""
+"""`python -m jitmem.evals.small`: evidence recall on the small data set against its baseline; exit code 1 if it
+dropped."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ def main(
     tools: Annotated[str, typer.Option(help="Only these searches, to see the gate fail: vector.")] = "",
     baseline_is: Annotated[bool, typer.Option("--write", help="Write what is measured as the new baseline.")] = False,
 ) -> None:
-    """Fails (1) when evidence recall is below the baseline by more than its noise; 2 when it cannot be told."""
+    """Exit code 1 when evidence recall is below the baseline by more than its noise; 2 when they cannot be compared."""
     started = time.perf_counter()
     try:
         before = {} if baseline_is else read_baseline()
@@ -37,7 +38,7 @@ def main(
 
 
 def print_verdicts(verdicts: Sequence[GateVerdict], seconds: float) -> None:
-    """Show them; the command ends with 1 where recall dropped."""
+    """Exit code 1 where recall dropped."""
     say_rows(
         ("setup", "questions", "before", "now", "95 % interval of the difference", ""), map(_verdict_row, verdicts)
     )

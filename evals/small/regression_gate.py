@@ -1,4 +1,4 @@
-"""The gate: has evidence recall dropped by more than its noise since the baseline was written?"""
+"""Has evidence recall dropped by more than its noise since the baseline was written?"""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ Scores = Mapping[str, Mapping[Pair, float]]
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """One setup against the baseline. It is `lost` when the interval of the paired difference lies below 0."""
+    """One setup against the baseline."""
 
     setup: str
     difference: Difference
 
     @property
     def is_regression(self) -> bool:
-        """Whether recall is less, and more than resampling the questions explains."""
+        """Whether the interval of the paired difference lies below 0."""
         return self.difference.high < 0
 
 
@@ -51,7 +51,7 @@ def measure_small(
     names: Sequence[str] = tuple(SETUPS),
     data: DataSet | None = None,
 ) -> Scores:
-    """Evidence recall of every question under the setups, with no model; `tools` instead of all searches."""
+    """Evidence recall of every question under the setups, without a model; `tools` instead of all searches."""
     data = data or small_data()
     setups = {name: replace(SETUPS[name], tools=tuple(tools) if tools else None) for name in names}
     with tempfile.TemporaryDirectory(prefix="jitmem-eval-") as folder:
@@ -71,7 +71,7 @@ def measure_small(
 
 
 def compare_with_baseline(now: Scores, before: Scores) -> list[GateVerdict]:
-    """Paired by question; `BadInput` where the two are not of the same setups and questions."""
+    """Paired by question; `BadInput` where setups or questions differ."""
     if {name: set(scores) for name, scores in now.items()} != {name: set(scores) for name, scores in before.items()}:
         raise BadInput(f"The baseline is of other setups or questions; make it anew and say why: {WRITE}")
     return [
@@ -84,7 +84,7 @@ WRITE = "python -m jitmem.evals.small --write"
 
 
 def read_baseline(data: DataSet | None = None) -> Scores:
-    """What was measured when the baseline was written; `BadInput` where there is none, or it is of other data."""
+    """`BadInput` where there is none, or it is of other data."""
     try:
         kept = json.loads(resources.files(__package__).joinpath(BASELINE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -98,7 +98,7 @@ def read_baseline(data: DataSet | None = None) -> Scores:
 
 
 def write_baseline(scores: Scores, path: Path) -> None:
-    """The baseline, a line a question, so that a change of it can be read."""
+    """A line a question, so that its diff is readable."""
     by: dict[str, dict[str, dict[str, Any]]] = {}
     for name, own in scores.items():
         for (sample, question), value in own.items():

@@ -1,4 +1,4 @@
-"""Small data of our own: the sample history that jitmem comes with, and conversations that are made from a seed."""
+"""A small data set: the sample history of the package, and generated conversations."""
 
 from __future__ import annotations
 
@@ -86,8 +86,10 @@ def _demo_sample() -> Sample:
 
 
 def _make_conversation(name: str, draw: random.Random) -> Sample:
-    """Two people who meet often: each fact is said once, by one of them, somewhere among small talk; some have a price
-    that is told days later, by the name of the thing alone, so that two turns are needed."""
+    """Six people meet in pairs: each fact is said once, by one of them, among small talk. Some have a price that is
+    said
+    days later, by the name of the thing alone, so that two turns are needed.
+    """
     people = draw.sample(_NAMES, 6)
     turns: list[list[tuple[str, str]]] = [_small_talk(draw, draw.sample(people, 2)) for _ in range(SESSIONS)]
     questions: list[Question] = []

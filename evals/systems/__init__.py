@@ -1,4 +1,4 @@
-"""Systems under test, by name: jitmem in several ways, baselines, and other people's memories."""
+"""Systems under test, by name: jitmem in several ways, baselines, and other memories."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SYSTEMS: Mapping[str, tuple[str, str]] = {
 
 
 def open_system(setup: Setup, context: SystemContext, *shared: SharedMemory) -> System:
-    """`BadInput` for a name that is none; `MissingPackage` where a system is not installed."""
+    """`BadInput` for an unknown name; `MissingPackage` where a system is not installed."""
     if setup.system not in SYSTEMS:
         raise BadInput(f"There is no system {setup.system!r}; there are: {', '.join(SYSTEMS)}.")
     module, name = SYSTEMS[setup.system]
@@ -49,7 +49,7 @@ def open_system(setup: Setup, context: SystemContext, *shared: SharedMemory) -> 
 
 
 def open_sharing(setups: list[Setup], context: SystemContext) -> list[System]:
-    """One system a setup, all of which take a sample in alike; those of jitmem ask one memory."""
+    """One system for each setup, all with the same `memory_key`; those of jitmem share one memory."""
     if setups[0].system not in JITMEM:
         return [open_system(setup, context) for setup in setups]
     from .shared_memory import SharedMemory

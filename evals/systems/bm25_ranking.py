@@ -1,4 +1,4 @@
-"""Chunks ranked by rank-bm25 as it comes, over jitmem's analyzer: a baseline should not lose by its tokenizer."""
+"""Chunks ranked by the package rank-bm25 with jitmem's analyzer, so that the baseline does not lose by its tokenizer."""
 
 from __future__ import annotations
 

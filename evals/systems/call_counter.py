@@ -1,4 +1,4 @@
-"""Count what a chat model is asked inside another package."""
+"""Count the requests to a chat model inside another package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...stores.records import Usage
 
 
 class CallCounter(BaseCallbackHandler):
-    """Hears of every call of one model."""
+    """A callback on one model."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -26,22 +26,19 @@ class CallCounter(BaseCallbackHandler):
 
     @property
     def usage(self) -> Usage:
-        """All of it so far."""
         return Usage.of(self._meter.entries)
 
     def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """A call begins."""
         self._began[run_id] = time.perf_counter()
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """A call has its reply."""
         took = time.perf_counter() - self._began.pop(run_id, time.perf_counter())
         message = getattr(response.generations[0][0], "message", None)
         self._meter.add("remember", self._name, took, 0, message if isinstance(message, AIMessage) else AIMessage(""))
 
 
 def with_call_counter(model: BaseChatModel) -> tuple[BaseChatModel, CallCounter]:
-    """The model, and what will have been asked of it."""
+    """A copy of the model that counts, and its counter."""
     count = CallCounter(name_of(model))
     own = model.callbacks if isinstance(model.callbacks, list) else []
     return model.model_copy(update={"callbacks": [*own, count]}), count

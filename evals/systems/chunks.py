@@ -11,14 +11,14 @@ from ...stores.times import parse_time, show
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Words of one session, under its date and title."""
+    """Part of one session, under its date and title."""
 
     source: str
     text: str
 
 
 def session_lines(session: Session) -> list[str]:
-    """What was said, a turn each, or the paragraphs of a text; nothing is left out and nothing altered."""
+    """Every turn or paragraph, unaltered."""
     if session.turns is not None:
         return [f"{speaker}: {text}" for speaker, text in session.turns]
     if session.messages is not None:
@@ -27,19 +27,19 @@ def session_lines(session: Session) -> list[str]:
 
 
 def session_title(session: Session) -> str:
-    """`# 8 May 2023 13:56, title`; "" for a session of which neither is known."""
+    """`# 8 May 2023 13:56, title`; "" for a session without both."""
     said = [show(parse_time(session.time)), str(session.metadata.get("title") or "")]
     told = ", ".join(part for part in said if part)
     return f"# {told}" if told else ""
 
 
 def session_name(session: Session, at: int) -> str:
-    """The session's id, or its place in the history for one without."""
+    """The session's id, or its position in the history."""
     return session.id or f"session {at}"
 
 
 def session_chunks(sessions: Iterable[Session]) -> list[Chunk]:
-    """A chunk a session."""
+    """One chunk for each session."""
     return [
         Chunk(session_name(one, at), _join_titled(session_title(one), session_lines(one)))
         for at, one in enumerate(sessions)

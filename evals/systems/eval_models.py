@@ -1,4 +1,4 @@
-"""What a system is opened with: a folder of its own, and the models that it may ask."""
+"""What a system is opened with: a folder of its own, and its models."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ OWN_ANSWER = "itself"
 
 @dataclass(frozen=True, slots=True)
 class EvalModels:
-    """Who thinks: names such as `openai:gpt-4.1-mini`, or models. `reader` answers from a context, `judge` says
-    whether an answer is right; without them there are neither answers nor judgements. `prompts` as for `Memory.open`."""
+    """Names such as `openai:gpt-4.1-mini`, or model objects. `reader` answers from a context, `judge` says whether an
+    answer is right; without them there are no answers or verdicts. `prompts` as for `Memory.open`.
+    """
 
     model: str | BaseChatModel | None = None
     memorizer_model: str | BaseChatModel | None = None
@@ -36,41 +37,40 @@ class EvalModels:
 
     @property
     def has_reader(self) -> bool:
-        """Whether a model reads the contexts; `ITSELF` is none."""
+        """Whether a model reads the contexts; `OWN_ANSWER` is none."""
         return self.reader is not None and self.reader != OWN_ANSWER
 
     @property
     def calls_models(self) -> bool:
-        """Whether any question waits for a model elsewhere, so that several are better asked at once."""
+        """Whether questions wait for a model, so that several at once are faster."""
         return self.has_reader or any(one is not None for one in (self.model, self.researcher_model, self.judge))
 
     def names(self) -> dict[str, Any]:
-        """For a report: who thinks, by name."""
+        """Model names by role, for a report."""
         kept = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
         return {name: model_label(getattr(self, name)) for name in kept if getattr(self, name) is not None}
 
     def open_embeddings(self) -> Embeddings:
-        """Those that are named, else jitmem's hashed ones."""
+        """The named ones, else jitmem's hashed ones."""
         if self.embeddings is None:
             return HashedEmbeddings()
         return embedding_model(self.embeddings, base_url=self.base_url, timeout_s=self.timeout_s)
 
     def memory_arguments(self) -> Mapping[str, Any]:
-        """For `Memory.open`."""
         kept = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s", "prompts")
         return {name: getattr(self, name) for name in kept if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class SystemContext:
-    """`folder` is empty, or holds what a stopped run of the same setup has left there."""
+    """`folder` is empty, or holds what a stopped run of the same setup left there."""
 
     folder: Path
     models: EvalModels
 
 
 def model_label(model: Any) -> str:
-    """`openai:gpt-4.1-mini`, or the name that a model object goes by."""
+    """`openai:gpt-4.1-mini`, or the name of a model object."""
     if isinstance(model, str):
         return model
     for name in ("model_name", "model"):

@@ -19,8 +19,8 @@ _BATCH = 256
 
 
 class Rag:
-    """The best chunks that fit into the context; `pages` is how many there may be. Hybrid is the sum of both scores,
-    each scaled to 0 … 1."""
+    """The best chunks that fit into the context, at most `pages`. Hybrid is the sum of both scores, each scaled to 0 …
+    1."""
 
     def __init__(self, setup: Setup, context: SystemContext, *, words: bool, vectors: bool) -> None:
         self._size = setup.chunk_tokens or CHUNK_TOKENS
@@ -32,7 +32,6 @@ class Rag:
         self._vectors: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
 
     def prepare(self, sample: Sample) -> Preparation:
-        """Cut, and embed where vectors are used."""
         started = time.perf_counter()
         self._ranked = BM25Ranking(fixed_chunks(sample.sessions, self._size))
         if self._by_vector:
@@ -43,7 +42,6 @@ class Rag:
         return Preparation(time.perf_counter() - started)
 
     def answer(self, question: Question) -> SystemAnswer:
-        """Chunks in the order of their score."""
         started = time.perf_counter()
         order = self._order(question.text)[: self._limit]
         found = [self._ranked.chunks[at] for at in order]
@@ -51,8 +49,7 @@ class Rag:
         sources = tuple(dict.fromkeys(chunk.source for chunk in found))
         return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
 
-    def close(self) -> None:
-        """Nothing is open."""
+    def close(self) -> None: ...
 
     def _order(self, question: str) -> list[int]:
         scores = np.zeros(len(self._ranked.chunks))

@@ -1,10 +1,10 @@
-"""What is asked of a system under test, and what it gives back: the same for all of them."""
+"""What a system under test is given and returns: the same for all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
@@ -15,7 +15,7 @@ CONTEXT_TOKENS = 2000
 
 @dataclass(frozen=True, slots=True)
 class CitedText:
-    """What a mark `[n]` of a context stands for: the id of the session, and words that stand in it."""
+    """The text behind a marker `[n]` of a context, and the id of its session."""
 
     source: str
     text: str
@@ -25,10 +25,10 @@ class CitedText:
 class SystemAnswer:
     """A context, and what a reader made of it.
 
-    `marks[n - 1]` is what `[n]` in `context` stands for. `sources` are ids of sessions, those that the system would
-    read first in front. `text` is None where there is no reader, and empty where the reader found no answer; `cited`
-    are the numbers of the marks that it names. `usage` and `reader_usage` are what models were asked; `seconds` are
-    those of the system, without the reader's. `notes` are what went wrong without ending it.
+    `marks[n - 1]` is the text behind `[n]` in `context`. `sources` are session ids, in the order in which the system
+    would read them. `text` is None without a reader, and empty where the reader found no answer; `cited` are the
+    numbers of the markers in it. `seconds` are those of the system, without the reader's. `notes` are failures that did
+    not end it.
     """
 
     context: str
@@ -44,54 +44,40 @@ class SystemAnswer:
 
     @property
     def citations(self) -> tuple[CitedText, ...]:
-        """What the reader stands on; nothing where nobody reads."""
+        """The cited texts; none without a reader."""
         return tuple(self.marks[number - 1] for number in self.cited if 0 < number <= len(self.marks))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """From `as_dict`."""
-        usages = {name: usage_from_dict(plain[name]) for name in ("usage", "reader_usage")}
-        tuples = {name: tuple(plain[name]) for name in ("sources", "cited", "notes")}
-        return cls(**{**plain, **usages, **tuples, "marks": tuple(CitedText(**one) for one in plain["marks"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What it cost to take a sample in: seconds, and what models were asked."""
+    """The cost of filing a sample: seconds, and model usage."""
 
     seconds: float
     usage: Usage = field(default_factory=Usage)
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """From `asdict`."""
-        return cls(plain["seconds"], usage_from_dict(plain["usage"]))
 
 
 class System(Protocol):
     """One system with one sample in it. `answer` may be called from several threads at once."""
 
     def prepare(self, sample: Sample) -> Preparation:
-        """Take the sessions in, before any question. Repeated after a stop, it goes on where it stood."""
+        """File the sessions, before any question. Repeated after a stop, it resumes."""
 
     def answer(self, question: Question) -> SystemAnswer:
-        """Find what the question needs; the text is the reader's."""
+        """The context for the question; the text is the reader's."""
 
-    def close(self) -> None:
-        """Let go of every file."""
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Which system, and how it is told to work; what is None is left as the system has it.
+    """A system and its configuration; None leaves the system's default.
 
-    `pages` is how many may speak, or how many chunks are given. `chunk_tokens` is for RAG, `page_tokens` for jitmem,
-    `history_tokens` for the whole history: without it, it is really whole.
-    `memos=False` gives every page an empty card; `curate=False` draws no items.
+    `pages` is the number of pages, or of chunks. `chunk_tokens` applies to RAG, `page_tokens` to jitmem,
+    `history_tokens` to the whole history, which is unlimited without it. `memos=False` gives every page an empty memo;
+    `curate=False` writes no items.
     """
 
     system: str = "research"
@@ -110,7 +96,7 @@ class Setup:
 
     @property
     def name(self) -> str:
-        """What tells it from others in a table: `research depth=3 tools=keyword+vector`."""
+        """Distinguishes it in a table: `research depth=3 tools=keyword+vector`."""
         own = {name: value for name, value in asdict(self).items() if name not in ("system", "options")}
         own |= self.options
         told = [
@@ -120,14 +106,14 @@ class Setup:
 
     @property
     def memory_key(self) -> str:
-        """Setups with the same words take a sample in alike, and may share what was taken in."""
+        """Setups with the same key file a sample in the same way, and may share the memory."""
         if self.system not in JITMEM:
             return self.name
         kept = {"page_tokens": self.page_tokens, "memos": self.memos, "curate": self.curate}
         return Setup(system="jitmem", **kept).name  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; without what is not set."""
+        """Without what is not set, for JSON."""
         kept = {name: value for name, value in asdict(self).items() if value is not None and value != {}}
         return {**kept, "tools": list(self.tools)} if self.tools else kept
 
@@ -144,7 +130,7 @@ _SYSTEM_OPTIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def restrict_setup(setup: Setup) -> Setup:
-    """Without what its system does not know: a recall has no depth."""
+    """Without the parts that its system does not have: a recall has no depth."""
     kept = {name: getattr(setup, name) for name in _SYSTEM_OPTIONS[setup.system]}
     return Setup(setup.system, options=setup.options, **kept)
 
@@ -154,7 +140,7 @@ JITMEM = ("research", "recall", "memory-only")
 
 
 def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tuple[CitedText, ...]]:
-    """The context of `(source, text)` pairs, best first: each that still fits, with its mark behind it."""
+    """The context of `(source, text)` pairs, best first: each that still fits, with its marker behind it."""
     kept: list[str] = []
     marks: list[CitedText] = []
     used = 0
@@ -165,11 +151,6 @@ def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tu
             marks.append(CitedText(source, text))
             used += len(line) + 1
     return "\n".join(kept), tuple(marks)
-
-
-def usage_from_dict(plain: Mapping[str, Any]) -> Usage:
-    """From `asdict`."""
-    return Usage(**{**plain, "steps": tuple(plain["steps"])})
 
 
 def _format_value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The whole history in the prompt: what every memory has to beat, as long as it fits."""
+"""The whole history in the prompt: the baseline for every memory, as long as it fits."""
 
 from __future__ import annotations
 
@@ -12,20 +12,18 @@ from .setups import CitedText, Preparation, Setup, SystemAnswer
 
 
 class WholeHistory:
-    """Every session, oldest first; with `history_tokens`, the newest that fit, as a chat would be cut."""
+    """Every session, oldest first; with `history_tokens`, the newest that fit, as a chat would be truncated."""
 
     def __init__(self, setup: Setup, context: SystemContext) -> None:
         self._budget = setup.history_tokens
         self._sessions: list[Chunk] = []
 
     def prepare(self, sample: Sample) -> Preparation:
-        """Nothing is thought."""
         started = time.perf_counter()
         self._sessions = session_chunks(sample.sessions)
         return Preparation(time.perf_counter() - started)
 
     def answer(self, question: Question) -> SystemAnswer:
-        """The same for every question."""
         started = time.perf_counter()
         shown = self._sessions
         if self._budget is not None:
@@ -42,5 +40,4 @@ class WholeHistory:
         sources = tuple(dict.fromkeys(mark.source for mark in marks))
         return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
 
-    def close(self) -> None:
-        """Nothing is open."""
+    def close(self) -> None: ...

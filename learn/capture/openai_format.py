@@ -1,4 +1,4 @@
-"""Messages and tools in OpenAI's form, with the arguments of calls as objects, so that rows can be trained on."""
+"""Messages and tools in OpenAI's format, with the arguments of calls as objects, for training rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def openai_messages(messages: Sequence[BaseMessage]) -> tuple[dict[str, Any], ..
 
 
 def openai_reply(reply: AIMessage) -> dict[str, Any]:
-    """`{"role": "assistant", "content", "tool_calls"}`. Arguments that are no JSON object stay the text that they are."""
+    """`{"role": "assistant", "content", "tool_calls"}`. Arguments that are no JSON object stay text."""
     written = _openai_message(reply)
     calls = [(call["id"], call["name"], dict(call["args"])) for call in reply.tool_calls]
     broken = [(call["id"], call["name"], call["args"] or "") for call in reply.invalid_tool_calls]
@@ -29,7 +29,7 @@ def openai_reply(reply: AIMessage) -> dict[str, Any]:
 
 
 def openai_tools(tools: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
-    """In OpenAI's form, also those of other providers that have a name and a schema; what has not stays as it is."""
+    """Tools of other providers that have a name and a schema are converted; others stay as they are."""
     return tuple(_openai_tool(tool) for tool in tools)
 
 

@@ -1,4 +1,4 @@
-"""Record every request to a chat model in runs of compiled graphs, and where in the run it was made."""
+"""Record every request to a chat model in runs of compiled graphs, and its place in the run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _STEP, _PART = "jitmem_step", "jitmem_part"
 
 
 class Recorder(BaseCallbackHandler):
-    """Hears of every request: `graph.invoke(…, {"callbacks": [recorder], "metadata": {…}})`, sync or async.
+    """A callback: `graph.invoke(…, {"callbacks": [recorder], "metadata": {…}})`, sync or async.
 
-    One recorder may hear many runs at once, in any threads and event loops. `metadata` tells them apart:
-    `jitmem_rollout` is whose a request is, `jitmem_about` which session or question it is for; both may be left out.
-    It goes down into subgraphs, branches and tools by itself, and nothing of the graphs is changed.
+    One recorder may record many runs at once, in any threads and event loops. `metadata` tells them apart:
+    `jitmem_rollout` is the run, `jitmem_about` the session or question; both are optional. Subgraphs, branches and
+    tools
+    inherit it, and the graphs are not changed.
     """
 
     run_inline = True  # in the order of events, also in an event loop
@@ -40,10 +41,10 @@ class Recorder(BaseCallbackHandler):
         self._count = 0
 
     def take_steps(self, rollout: str = "") -> tuple[RecordedStep, ...]:
-        """The requests of a run so far, in its own order, and forget them; a reply that comes later is not recorded.
+        """Remove and return the requests of a run so far, in its own order; a later reply is not recorded.
 
-        In the order of the sessions and questions, then of the graph's steps; of branches that ran side by side in the
-        order of their names and numbers, whichever was first.
+        In the order of the sessions and questions, then of the graph's steps; concurrent branches in the order of their
+        names and numbers, whichever was first.
         """
         with self._lock:
             heard = self._heard.pop(rollout, [])
@@ -63,19 +64,16 @@ class Recorder(BaseCallbackHandler):
         metadata: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """A node begins, or what is in it."""
         with self._lock:
             self._runs[run_id] = nested_places(
                 self._runs.get(parent_run_id, ()) if parent_run_id else (), metadata or {}, run_id
             )
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """It has ended."""
         with self._lock:
             self._runs.pop(run_id, None)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """It has failed."""
         with self._lock:
             self._runs.pop(run_id, None)
 
@@ -89,7 +87,6 @@ class Recorder(BaseCallbackHandler):
         metadata: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """A request is sent."""
         told = metadata or {}
         params = kwargs.get("invocation_params") or {}
         step = told.get(_STEP)
@@ -114,13 +111,11 @@ class Recorder(BaseCallbackHandler):
             self._heard.setdefault(str(told.get(ROLLOUT, "")), []).append(made)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Its reply is there."""
         generations = response.generations[0] if response.generations else []
         message = getattr(generations[0], "message", None) if generations else None
         self._finish_request(run_id, message if isinstance(message, AIMessage) else AIMessage(""), "")
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """It has failed."""
         self._finish_request(run_id, None, f"{type(error).__name__}: {error}")
 
     def _finish_request(self, run_id: UUID, reply: AIMessage | None, error: str) -> None:

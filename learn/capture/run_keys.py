@@ -1,4 +1,4 @@
-"""Where in a run a request was made, as a key that is the same in every run that takes the same way."""
+"""The place of a request in a run, as a key that is the same in every run that takes the same path."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _NEVER = "No reply: the call was given up, or had not ended yet."
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One task of one graph: the graph's step, the node, and of several tasks of a node in a step which (`branch`).
+    """One task of one graph: the graph's step, the node, and which of several tasks of a node in a step (`branch`).
 
-    `space` and `run` tell this very task from others: random, and no part of a key.
+    `space` and `run` identify this very task: they are random, and no part of a key.
     """
 
     step: int
@@ -34,18 +34,18 @@ class Place:
 
     @property
     def name(self) -> str:
-        """`2:plan`, and of a branch that was sent `2:ask[1]`."""
+        """`2:plan`, and of a branch made by `Send` `2:ask[1]`."""
         return f"{self.step}:{self.node}" + (f"[{'.'.join(self.branch)}]" if self.branch else "")
 
     @property
     def rank(self) -> tuple[Any, ...]:
-        """To sort by: first what comes first in the graph."""
+        """Sort key: the order in the graph."""
         return self.step, self.node, tuple(one.zfill(9) for one in self.branch)
 
 
 @dataclass(slots=True, kw_only=True)
 class RecordedRequest:
-    """One that was heard of. `began` and `ended` count events; `ended` is None while no reply is there."""
+    """`began` and `ended` count events; `ended` is None until there is a reply."""
 
     run: UUID
     began: int
@@ -66,7 +66,7 @@ class RecordedRequest:
 
 
 def nested_places(above: tuple[Place, ...], metadata: Mapping[str, Any], run: UUID) -> tuple[Place, ...]:
-    """The tasks that a run stands in, the outermost first, from those of its parent and LangGraph's metadata."""
+    """The tasks around a run, the outermost first, from those of its parent and LangGraph's metadata."""
     space = str(metadata.get("langgraph_checkpoint_ns") or "")
     if not space or any(place.space == space for place in above):
         return above
@@ -79,10 +79,9 @@ def nested_places(above: tuple[Place, ...], metadata: Mapping[str, Any], run: UU
 def with_keys(requests: Iterable[RecordedRequest]) -> Iterator[tuple[str, int, RecordedRequest]]:
     """`(key, attempt, request)`, in the run's own order.
 
-    The key is made of what the request is about, its place, its step's name and part. What has all of these in common
-    is, of our own steps in one task, one step and its repairs (`~1`, and `!0` for a request that failed); else calls
-    of a node one after the other (`#2`). Those that a node made side by side are numbered by what they ask, not by
-    which came first.
+    The key consists of what the request is about, its place, its step's name and part. Requests that have all of these
+    in common are, for our own steps in one task, one step and its repairs (`~1`, and `!0` for a failed request); else
+    sequential calls of a node (`#2`). Concurrent calls of a node are numbered by their content, not by their order.
     """
     groups: dict[tuple[Any, ...], list[RecordedRequest]] = {}
     abouts: dict[str, int] = {}
@@ -114,7 +113,7 @@ def _attempt_keys(base: str, strand: Sequence[RecordedRequest]) -> Iterator[tupl
 
 
 def _strands(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]:
-    """The requests of one step each, in the order in which the run made them, as far as it has one."""
+    """The requests of one step each, in the run's order, as far as it has one."""
     strands: dict[Any, list[RecordedRequest]] = {}
     for one in requests:
         task = one.places[-1].run if one.places and one.ours else one.run
@@ -126,7 +125,7 @@ def _strands(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]
 
 
 def _group_concurrent(strands: Iterable[list[RecordedRequest]]) -> Iterator[list[list[RecordedRequest]]]:
-    """Runs of strands, by their beginning, of which each began before all that stand before it had ended."""
+    """Groups of strands, by their beginning, in which each began before the earlier ones had ended."""
     together: list[list[RecordedRequest]] = []
     last = 0.0
     for strand in strands:
@@ -144,7 +143,7 @@ def _last_event(strand: Sequence[RecordedRequest]) -> float:
 
 
 def _request_hash(one: RecordedRequest) -> str:
-    """Of what is asked, without ids, which are others in every run."""
+    """Without ids, which differ in every run."""
     asked = json.dumps([one.messages, one.tools], sort_keys=True)
     return hashlib.sha256(_ID.sub("", asked).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What a run teaches about the words of a step: what the model was shown, what it replied, and what became of it."""
+"""Feedback on the prompt of a step: what the model was shown, its reply, and its effects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FeedbackCase = Mapping[str, Any]
 
 
 def worst_cases(step: str, rollouts: Sequence[Rollout], most: int = CASES) -> list[FeedbackCase]:
-    """Of the requests of this step the worst, by reward; of equal ones those in front. None where nothing went wrong."""
+    """The requests of this step with the lowest rewards; of equal ones the first. None where nothing went wrong."""
     found = [_make_case(rollout, one) for rollout in rollouts for one in rollout.steps if one.name == step]
     if all(case["became"] == _WELL for case in found):
         return []
@@ -86,7 +86,7 @@ def _call_fault(call: MemoryToolCall) -> str:
 
 
 def _message_text(message: Mapping[str, Any]) -> str:
-    """A message in OpenAI's form: its words, and its calls."""
+    """A message in OpenAI's format: its text, and its calls."""
     content = message.get("content") or ""
     words = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     calls = [json.dumps(call.get("function", call), ensure_ascii=False) for call in message.get("tool_calls") or ()]

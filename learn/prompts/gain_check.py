@@ -1,4 +1,4 @@
-"""Is a candidate better, and not only luckier: the same tasks run anew with both, task by task."""
+"""Is a candidate better, and not by chance: the same tasks run again with both prompts, compared task by task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from .gepa_adapter import Learner, learner_reward
 @dataclass(frozen=True, slots=True)
 class Gain:
     """Means over `n` tasks, each the mean of its runs. `low` to `high` holds 95 % of the resampled mean differences
-    (paired bootstrap over tasks, 10,000 draws of one seed)."""
+    (paired bootstrap over tasks, 10,000 resamples of one seed).
+    """
 
     n: int
     before: float
@@ -26,20 +27,19 @@ class Gain:
 
     @property
     def gain(self) -> float:
-        """After less before."""
         return self.after - self.before
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
         return {**asdict(self), "gain": self.gain}
 
 
 @dataclass(frozen=True, slots=True)
 class GainCheck:
-    """What counts for the role that learns (`worth`), and the answers (`r1`), which no gain may cost.
+    """The reward of the role that learns (`worth`), and the answers (`r1`), which must not get worse.
 
-    `scaled` is false of rewards that pay for calls whether or not they cover what was asked: with them more reward is
-    no gain unless more answers are right, as it may be paid for lies.
+    `coverage_scaled` is false of rewards that pay for calls whether or not they cover a question: then more reward is
+    no
+    gain unless more answers are right, as it may be paid for lies.
     """
 
     worth: Gain
@@ -62,14 +62,13 @@ class GainCheck:
         return ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
         return {"worth": self.worth.as_dict(), "r1": self.r1.as_dict()}
 
 
 def compare_prompts(
     before: Sequence[Rollout], after: Sequence[Rollout], learner: Learner, *, scaled: bool = True
 ) -> GainCheck:
-    """Of runs over the same tasks, as often with the one as with the other."""
+    """Over runs of the same tasks, equally many with each prompt."""
     return GainCheck(
         _paired_gain(
             [learner_reward(run, learner) for run in before], [learner_reward(run, learner) for run in after], before

@@ -1,4 +1,4 @@
-"""What gepa asks of us: to try a candidate on tasks, to tell what went wrong, and to propose better words."""
+"""The adapter for gepa: evaluate a candidate on tasks, collect feedback, and propose better prompts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LEARNERS: tuple[Learner, ...] = get_args(Learner)
 
 
 def learner_reward(run: Rollout, learner: Learner) -> float:
-    """What a run counts: of the Researcher the answers alone (r1), else the total reward.
+    """What a run counts for: r1 for the Researcher, else the total reward.
 
-    0 for a run that its model has ended by a reply that nobody could read.
+    0 for a run that ended with an unreadable reply of its model.
     """
     value = 0.0 if run.error else run.rewards.get("r1" if learner == "researcher" else "total")
     if value is None:
@@ -31,7 +31,7 @@ def learner_reward(run: Rollout, learner: Learner) -> float:
 
 
 def import_gepa() -> Any:
-    """The package; `MissingPackage` says how to install it."""
+    """`MissingPackage` says how to install it."""
     try:
         import gepa
     except ImportError as error:
@@ -42,9 +42,9 @@ def import_gepa() -> Any:
 
 
 class PromptAdapter:
-    """An adapter for gepa (`gepa.core.adapter.GEPAAdapter`).
+    """Implements `gepa.core.adapter.GEPAAdapter`.
 
-    gepa goes on when a proposal fails, so `failure` keeps what went wrong for whoever started the search.
+    gepa goes on when a proposal fails, so `failure` keeps the error for the caller of the search.
     """
 
     def __init__(self, runs: RunCache, proposer: Proposer, learner: Learner) -> None:
@@ -56,16 +56,13 @@ class PromptAdapter:
     def evaluate(
         self, batch: list[Sample], candidate: dict[str, str], capture_traces: bool = False
     ) -> EvaluationBatch[Rollout, Rollout]:
-        """A run over each task, and what it counts."""
+        """A run over each task, with its reward."""
         made = self.runs.run(candidate, batch)
         kind: Callable[..., EvaluationBatch[Rollout, Rollout]] = import_gepa().EvaluationBatch
         return kind(made, [learner_reward(run, self._learner) for run in made], made if capture_traces else None)
 
     def make_reflective_dataset(
-        self,
-        candidate: dict[str, str],
-        eval_batch: EvaluationBatch[Rollout, Rollout],
-        components_to_update: list[str],
+        self, candidate: dict[str, str], eval_batch: EvaluationBatch[Rollout, Rollout], components_to_update: list[str]
     ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """The worst cases of each step."""
         return {step: worst_cases(step, eval_batch.trajectories or []) for step in components_to_update}
@@ -76,7 +73,7 @@ class PromptAdapter:
         reflective_dataset: Mapping[str, Sequence[FeedbackCase]],
         components_to_update: list[str],
     ) -> dict[str, str]:
-        """New words for each step; those of now where it was not asked, or nothing went wrong."""
+        """A new prompt for each step; the current one where nothing went wrong."""
         made: dict[str, str] = {}
         try:
             for step in components_to_update:

@@ -1,4 +1,4 @@
-"""Look for better words by their rewards (gepa), and take them only if they prove better on tasks held back."""
+"""Search for better prompts by their rewards (gepa), accepted only if they are better on held-out tasks."""
 
 from __future__ import annotations
 
@@ -47,15 +47,16 @@ def improve_prompts(
     concurrency: int = 1,
     tell: BudgetProgress = lambda done, most: None,
 ) -> LearnedPrompts:
-    """Better words for the steps of a role, and files that tell of them in `folder`.
+    """Better prompts for the steps of a role, and files about them in `folder`.
 
-    Of `budget` runs, none is made beyond it; what the check needs is set aside first. A candidate is made from the
-    worst cases of a few training tasks, tried on those, then on `val`. The best of all is run `repeats` times more over
-    `val`, beside the words of before, with other seeds: only a gain that a paired bootstrap over tasks tells from
-    chance, and that costs no right answers, is accepted. `test` is run with both, and only reported.
+    Never more than `budget` runs; those that the check needs are reserved. A candidate is made from the worst cases of
+    a
+    few training tasks, tried on those, then on `val`. The best is run `repeats` more times over `val`, beside the
+    original prompts, with other seeds: it is accepted only if a paired bootstrap over tasks tells the gain from chance,
+    and no right answers are lost. `test` is run with both, and only reported.
 
-    Stopped, the same call goes on: every run and every reflection is kept. `BadInput` for a folder of another search,
-    for tasks that are both learned from and checked on, and for a budget that is too small.
+    After a stop, the same call resumes: every run and every reflection is kept. `BadInput` for a folder of another
+    search, for overlapping task sets, and for too small a budget.
     """
     engine = import_gepa()
     place = Path(folder)
@@ -128,7 +129,7 @@ def _check_gain(
 
 
 class _StopCondition:
-    """Ends the search while all that one more round and the check may need is left."""
+    """Ends the search while the runs of one more proposal and of the check are still left."""
 
     def __init__(self, trying: PromptAdapter, needed: int, patience: int) -> None:
         self._trying, self._needed, self._patience = trying, needed, patience
@@ -143,11 +144,8 @@ class _StopCondition:
 
 
 class _GepaLogger:
-    """Where gepa says what it does."""
-
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
 
     def log(self, message: str) -> None:
-        """A line of it."""
         self._write(message + "\n")

@@ -1,4 +1,4 @@
-"""Runs with candidates for prompts: each once, kept on disk, never more of them than the budget allows."""
+"""Runs with candidate prompts: each once, kept on disk, never more than the budget allows."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ BudgetProgress = Callable[[int, int], None]
 
 
 class RunBudgetExceeded(Exception):
-    """A run more would be one too many. Never leaves the search."""
+    """One more run would exceed the budget. Never leaves the search."""
 
 
 class RunCache:
-    """Every run of a candidate over a task has a number from 0, and is made once: asked for again, it is read.
+    """Every run of a candidate over a task has a number from 0, and is made once; afterwards it is read.
 
-    What stands in `folder` from an earlier start counts as spent too, so that the same command, stopped and started
-    again, makes as many runs as one that was not stopped. `given` are the words of every step as they are now.
+    Runs in `folder` from an earlier start count too, so that a resumed command makes as many runs as one that was not
+    stopped. `base_prompts` are the prompts of every step before the search.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class RunCache:
 
     @property
     def left(self) -> int:
-        """How many runs may still be made."""
         return self.budget - len(self._made)
 
     def run(self, words: Words, tasks: Sequence[Sample], n: int = 1) -> list[Rollout]:
         """The first `n` runs of each task, those of a task beside each other. `ModelUnavailable` where one failed by no
-        fault of its model: the same call, later, goes on."""
+        fault of its model: the same call, later, resumes.
+        """
         changed = {step: said for step, said in words.items() if said != self.base_prompts[step]}
         key = prompts_hash(changed)
         wanted = [(key, task.name, at) for task in tasks for at in range(n)]
@@ -77,7 +77,6 @@ class RunCache:
 
 
 def prompts_hash(words: Words) -> str:
-    """The same for the same words."""
     return hashlib.sha256(json.dumps(dict(words), sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""What a search leaves behind: the prompts that were learned, how they differ, and a report."""
+"""The results of a search: the learned prompts, their diff, and a report."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PROMPTS, CANDIDATE, DIFF, REPORT = "prompts.md", "candidate.md", "prompts.diff",
 
 @dataclass(frozen=True, slots=True)
 class LearnedPrompts:
-    """`accepted` says whether `words` are better than those `before`; if not, nothing was found, or it failed the check,
-    and `reason` says which. Both map a step to its words; of the steps that were learned, `words` has the candidate's.
+    """`accepted` says whether `words` are better than those `before`; if not, `reason` says why. Both map a step to its
+    prompt; `words` has the candidate's for the steps that were learned.
 
-    `validation` is None where no candidate was better even in the search. `test` is None where there were no such
-    tasks. `candidates` counts those that were tried on all of validation, the first included; `spent` counts runs.
+    `validation` is None where no candidate was better even in the search, `test` where there were no such tasks.
+    `candidates` counts those tried on all of validation, the first included; `spent` counts runs.
     """
 
     accepted: bool
@@ -37,13 +37,15 @@ class LearnedPrompts:
 
     @property
     def changes(self) -> dict[str, str]:
-        """Steps whose words are others now."""
+        """Steps whose prompt differs."""
         return {step: said for step, said in self.words.items() if said != self.before[step]}
 
 
 def write_search(folder: Path, learned: LearnedPrompts, words: Words, **told: Any) -> None:
-    """`prompts.md` (for `Memory.open(prompts=…)`) where it was accepted. What was not stands in `candidate.md`, so that
-    nobody takes it for what was learned. `words` are those of every step that are not the package's."""
+    """`prompts.md` (for `Memory.open(prompts=…)`) where it was accepted, else `candidate.md`, so that nobody takes it
+    for
+    an accepted one. `words` are those of every step that differ from the package's.
+    """
     for name in (PROMPTS, CANDIDATE):
         (folder / name).unlink(missing_ok=True)
     if learned.changes:
@@ -56,7 +58,7 @@ def write_search(folder: Path, learned: LearnedPrompts, words: Words, **told: An
 
 
 def search_as_dict(learned: LearnedPrompts) -> dict[str, Any]:
-    """For JSON; the words themselves stand in the files."""
+    """For JSON, without the prompts."""
     return {
         "accepted": learned.accepted,
         "reason": learned.reason,
@@ -71,7 +73,7 @@ def search_as_dict(learned: LearnedPrompts) -> dict[str, Any]:
 
 
 def prompt_diff(before: Words, after: Words) -> Iterator[str]:
-    """A unified diff of every step whose words are others, line by line, without line ends."""
+    """A unified diff of every step whose prompt differs, line by line, without line ends."""
     for step, old in before.items():
         yield from difflib.unified_diff(
             old.splitlines(), after.get(step, old).splitlines(), f"{step} (before)", f"{step} (after)", lineterm=""

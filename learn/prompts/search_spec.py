@@ -1,4 +1,4 @@
-"""What a search is told: tasks, who learns, who thinks; what cannot be searched for is said before anything is run."""
+"""The parameters of a search, validated before anything is run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CLAIM = "search.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSpec:
-    """See `improve`. `BadInput` where it cannot be."""
+    """See `improve_prompts`. `BadInput` for an impossible search."""
 
     train: Sequence[Sample]
     val: Sequence[Sample]
@@ -65,16 +65,16 @@ class SearchSpec:
 
     @property
     def proposal_runs(self) -> int:
-        """Runs that a proposal may take: its training tasks before and after, and validation."""
+        """The most runs that a proposal takes: its training tasks before and after, and validation."""
         return 2 * self.minibatch + len(self.val)
 
     @property
     def check_runs(self) -> int:
-        """Runs that the check may take: beside those of the search on validation, and of tests all, twice."""
+        """The most runs that the check takes: validation beyond the search's own runs, and all of test, twice."""
         return 2 * len(self.val) * self.repeats + 2 * len(self.test) * (1 + self.repeats)
 
     def claim_folder(self, folder: Path) -> None:
-        """Write down in the folder what is searched for; `BadInput` where that differs from what stands there.
+        """Record the search in the folder; `BadInput` where another search is recorded there.
 
         The budget may differ: with a larger one the search goes on.
         """

@@ -36,12 +36,13 @@ Rewards = Mapping[str, float | None]
 def add_rewards(
     rollout: Rollout, preset: RewardPreset = DEFAULT, *, judge: ContentJudge | None = None, progress: float = 0.0
 ) -> Rollout:
-    """The run with rewards: `r1` to `r4`, `coverage` and `total`, of the whole and of each turn of calls in its step.
+    """The run with rewards: `r1` to `r4`, `coverage` and `total`, of the whole run and of each curate turn.
 
-    A step that asks for no calls has `r1` alone: of the Memorizer the run's, of the Researcher and the reader that of
-    the question they are about. `judge` takes the place of the preset's; without a model of its own it is a pure
-    function. `progress`, 0 to 1, is how far a training has come (see `Preset`). A run that failed, and a step that got
-    no reply, has None everywhere: a failure is no reward of 0.
+    A step without calls has `r1` alone: for the Memorizer the run's, for the Researcher and the reader that of their
+    question. `judge` replaces the preset's; without a model it is a pure function. `progress`, 0 to 1, is the progress
+    of
+    a training (see `RewardPreset`). A failed run, and a step without a reply, has None everywhere: a failure is no
+    reward of 0.
     """
     seen = judge_calls(rollout, judge or preset.judge)
     scores = {one.id: answer_score(one) for one in seen.answers}

@@ -1,4 +1,4 @@
-"""What a judge of content is shown of a call: the page's source, what the item said before, and what else is held."""
+"""What a judge of content sees of a call: the session, the item's content before, and the other items."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ _CORE = "core"
 
 @dataclass(frozen=True, slots=True)
 class JudgeCase:
-    """One call. `before` is what its item said until then, "" for nothing; `fresh` whether that was written in this very
-    turn. `held` is what the other items said then, but for those that were found false."""
+    """One call. `before` is the item's content until then, "" for none; `fresh` whether that was written in this same
+    turn.
+    `held` are the contents of the other items then, without those judged false.
+    """
 
     call: MemoryToolCall
     source: SessionText
@@ -25,17 +27,17 @@ class JudgeCase:
 
     @property
     def content(self) -> str:
-        """What the item is to say; an update of the time alone leaves it as it is."""
+        """The item's content after the call; an update of the time alone does not change it."""
         return self.call.content or (self.before if self.call.op == "update" else "")
 
 
 class ContentJudge(Protocol):
-    """Says whether what a call writes or takes away is right."""
+    """Judges whether what a call writes or deletes is right."""
 
     name: str
 
     def verdict(self, case: JudgeCase) -> tuple[bool | None, str]:
-        """And why. None where the judge failed: that is nobody's fault."""
+        """With the reason. None where the judge failed, which counts neither way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class _LedgerEntry:
 
 
 def judge_calls(rollout: Rollout, judge: ContentJudge) -> Rollout:
-    """The run with `valid` and `verdict` in every call, as this judge finds them; in the order of the steps."""
+    """The run with `valid` and `verdict` in every call, in the order of the steps."""
     sources = {page_id: source for source in rollout.sources for page_id in source.page_ids}
     sources |= {source.id: source for source in rollout.sources}
     ledger: dict[str, _LedgerEntry] = {}
@@ -82,5 +84,5 @@ def _judge_turn(
 
 
 def _ledger_key(call: MemoryToolCall) -> str:
-    """There is one core paragraph, and no id of it need be given."""
+    """There is one core paragraph, without an id."""
     return _CORE if call.kind == _CORE else call.item_id or str(call.args.get("id", ""))

@@ -1,4 +1,4 @@
-"""Judges that need no model: one that looks at the form of an item alone, one that reads it against its source."""
+"""Judges without a model: one of an item's form alone, one that compares it with its session."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _DATE = re.compile(rf"\b(?:{_DAYS}|\d{{4}}-\d\d?|{_MONTH}\s+\d{{4}}|(?:19|20)\d\
 
 
 class FormJudge:
-    """As Mem-α's judge, which never saw the source: is it what its kind says, whether or not it is true."""
+    """As Mem-α's judge, which never saw the source: does the content fit its kind, true or not."""
 
     name = "form"
 
@@ -49,16 +49,16 @@ class FormJudge:
 
 
 class SourceJudge:
-    """Holds an item against what was said: its names, numbers and dates must stand there, and most of its words.
+    """Compares an item with its session: its names, numbers, dates and most of its words must stand there.
 
-    A name or number may also come from what the memory held already. A date may be reckoned from the session's. What
-    is negated or confused, such as two people's cities, it does not notice: a model does.
+    A name or number may also come from the memory before. A date may be computed from the session's. Negation and
+    confusion, such as two people's cities, are not noticed: a model notices them.
     """
 
     name = "source"
 
     def verdict(self, case: JudgeCase) -> tuple[bool, str]:
-        """A deletion is right of what was false, of what another item says too, and of what this page has news about."""
+        """A deletion is right for false items, duplicates, and items that this page has news about."""
         if case.call.op == "delete":
             return _verdict(_deletion_fault(case))
         return _verdict(_form_fault(case) or _length_fault(case) or _source_fault(case))
@@ -88,7 +88,7 @@ def _length_fault(case: JudgeCase) -> str:
 
 
 def _source_fault(case: JudgeCase) -> str:
-    """What in the item stands nowhere."""
+    """What in the item has no source."""
     text = f"{case.source.time}\n{case.source.text}"
     known = _stems([text, case.before, *case.held])
     dates, rest = _dates(case.content)
@@ -107,7 +107,7 @@ def _source_fault(case: JudgeCase) -> str:
 
 
 def _deletion_fault(case: JudgeCase) -> str:
-    """Why a deletion is none that the page asks for."""
+    """Why the page is no reason for a deletion."""
     if not case.before:
         return "there was no such item"
     if case.fresh:
@@ -121,7 +121,7 @@ def _deletion_fault(case: JudgeCase) -> str:
 
 
 def _dates(content: str) -> tuple[list[str], str]:
-    """Every date as it is written, and the content without them."""
+    """Every date as written, and the content without them."""
     found: list[str] = []
 
     def take(match: re.Match[str]) -> str:
@@ -134,7 +134,7 @@ def _dates(content: str) -> tuple[list[str], str]:
 
 
 def _is_dated(date: str, case: JudgeCase, known: set[str]) -> bool:
-    """Whether a date was told in so many words, or can have been reckoned."""
+    """Whether a date stands in the session, or can have been computed from its time."""
     if set(stems(date)) <= known:
         return True
     try:

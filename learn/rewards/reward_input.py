@@ -1,4 +1,4 @@
-"""What a reward sees of a run, as a whole or of one page's turn: calls, scores, coverage and sizes, and nothing else."""
+"""What a reward sees of a run, or of one page's turn: calls, scores, coverage and sizes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..rollout_records import MemoryToolCall, RecordedStep, Rollout, ScoredAnswe
 
 @dataclass(frozen=True, slots=True)
 class RewardInput:
-    """`calls` are the edits that were asked for, in their order; None where no model was asked for any.
+    """`calls` are the requested edits, in order; None where no model was asked for any.
 
-    `scores` are one for each question that was answered, 0 to 1. `coverage` is which share of what was asked the memory
-    holds, 0 to 1; None where nothing was asked. `missed` is true where something was asked that could have been kept
-    here and is not held. Tokens are those of all items at the end, and of all sessions.
+    `scores` has one for each answered question, 0 to 1. `coverage` is the share of what the questions ask that the
+    memory holds, 0 to 1; None without questions. `missed` is true where a question asks for something that could have
+    been kept here and is not held. Tokens are those of all items at the end, and of all sessions.
     """
 
     calls: tuple[MemoryToolCall, ...] | None = None
@@ -35,7 +35,7 @@ Reward: TypeAlias = Callable[[RewardInput], float | None]
 
 
 def run_input(rollout: Rollout) -> RewardInput:
-    """The run as a whole: every call of every turn, and every question."""
+    """The whole run: every call of every turn, and every question."""
     turns = [step.calls for step in rollout.steps if step.name == "curate" and not step.error]
     texts = [source.text for source in rollout.sources]
     return RewardInput(
@@ -51,11 +51,12 @@ def run_input(rollout: Rollout) -> RewardInput:
 
 
 def turn_input(rollout: Rollout, step: RecordedStep) -> RewardInput:
-    """One turn over a page: its own calls, what became of the whole run, and the coverage of what stood on the page.
+    """One turn over a page: its calls, the run's scores, and the coverage of the questions about the page.
 
-    A question stands on a page if one of its right answers does, word for word but for case, punctuation and articles.
-    Where none does, the coverage is that of the run. A reply that could not be read has made no call, and missed what
-    there was to keep.
+    A question is about a page if one of its right answers stands there, ignoring case, punctuation and articles.
+    Without
+    such a question, the coverage is that of the run. An unreadable reply has no calls, and missed what there was to
+    keep.
     """
     texts = [source.text for source in rollout.sources if source.id == step.about]
     near = [one for one in rollout.answers if is_in_texts(one, texts)]
@@ -70,9 +71,9 @@ def turn_input(rollout: Rollout, step: RecordedStep) -> RewardInput:
 
 
 def answer_score(answered: ScoredAnswer) -> float | None:
-    """The mean over the metrics that were asked for; None where nothing could be scored.
+    """The mean over the requested metrics; None where nothing could be scored.
 
-    A model that answers so that nobody can read it is wrong: it must not choose the questions that count.
+    An unreadable answer of the model is wrong: a model must not choose which questions count.
     """
     if answered.error.startswith(OWN_FAULTS):
         return 0.0
@@ -86,7 +87,7 @@ def _scores(answers: Iterable[ScoredAnswer]) -> tuple[float, ...]:
 
 
 def memory_share(answered: ScoredAnswer) -> float | None:
-    """How much of what was asked the memory holds. Where nobody can tell, a right answer is the evidence for it."""
+    """The coverage; where it is unknown, the score of the answer instead."""
     return answer_score(answered) if answered.coverage is None else answered.coverage
 
 
@@ -96,7 +97,7 @@ def is_in_texts(answered: ScoredAnswer, texts: Iterable[str]) -> bool:
 
 
 def is_incomplete(answered: ScoredAnswer) -> bool:
-    """Whether the memory is known to lack something that was asked."""
+    """Whether the memory is known to lack something that the question asks for."""
     share = memory_share(answered)
     return share is not None and share < 1
 

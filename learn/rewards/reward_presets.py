@@ -1,4 +1,4 @@
-"""How the four rewards become one: Mem-α's way to the letter, and ours, which cannot be gamed as easily."""
+"""How the four rewards are combined: exactly as Mem-α does, and our way, which is harder to game."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ COLD = 0.1
 class RewardPreset:
     """Four rewards, their weights, and the judge whose verdicts r4 counts.
 
-    `cold` is None where r2 to r4 count in full. Else they count as far as the memory covers what was asked, but never
-    less than `cold`, which sinks to 0 as `progress` goes from 0 to 1: a policy that covers nothing yet must learn from
-    something. `free` says whether what does not apply counts as if it were 1: nobody pays for what there was no call
-    for. Otherwise it adds nothing.
+    `cold` is None where r2 to r4 count in full. Else they are scaled by the coverage, but at least by `cold`, which
+    decreases to 0 as `progress` goes from 0 to 1: a policy that covers nothing yet must learn from something. `free`
+    says
+    whether a reward that does not apply counts as 1: no penalty where no call was needed. Otherwise it adds nothing.
     """
 
     name: str
@@ -38,7 +38,7 @@ class RewardPreset:
         return {**made, "coverage": outcome.coverage, "total": self._total(made, outcome, progress)}
 
     def coverage_scale(self, coverage: float | None, progress: float = 0.0) -> float:
-        """Which part of r2 to r4 counts."""
+        """The factor of r2 to r4."""
         if self.cold is None:
             return 1.0
         least = self.cold * (1 - progress)

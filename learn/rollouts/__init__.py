@@ -1,4 +1,4 @@
-"""Run tasks many times, each in a fresh memory, and write down every step and what it earned."""
+"""Run tasks many times, each in a fresh memory, and record every step and its reward."""
 
 from ..token_counts import current_items, memory_tokens, task_tokens
 from .many_rollouts import ROLLOUTS, read_rollouts, record_rollouts, run_rollouts

@@ -1,4 +1,4 @@
-"""How much of what a question asks for the memory items hold."""
+"""The share of a question's gold that the memory items hold."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from ..rollout_records import Item
 
 
 def item_coverage(question: Question, items: Sequence[Item]) -> float | None:
-    """Which share of a question's gold the items hold, 0 to 1; None for one that has no gold evidence, or no answer.
+    """0 to 1; None for a question without gold evidence, or without an answer.
 
-    The pages hold every turn word for word, whatever the Memorizer does, so only items count here: it is their edits
-    that are paid by coverage. An item need not repeat the turn. A question is covered when an item holds
+    The pages hold every turn verbatim, whatever the Memorizer does, so only items count. An item need not repeat the
+    turn. A question is covered when an item holds
 
-    - the gold text, whole and word for word, or
+    - the gold text, whole and verbatim, or
     - a right answer as whole words, together with another word of the question ("Ana lives in Lisbon" covers "Where
       does Ana live now?"; a list of all cities does not). The date of an item counts as part of it. Where each of
       several answers is asked for, it is the share of them.
 
-    Case, punctuation and articles do not count, nor do endings of the question's words. Whether something newer
-    contradicts the item is not looked at: that is for the answer to show.
+    Case, punctuation, articles and inflection are ignored. Whether a newer item contradicts this one is not checked:
+    the
+    answer shows that.
     """
     if not question.evidence or not question.answers or question.category == ADVERSARIAL:
         return None
@@ -49,11 +50,10 @@ def _states_answer(question: Question, answer: str, items: Sequence[Item], texts
 
 
 def _dated_content(item: Item) -> str:
-    """Its content with its date."""
     return f"{item.content} ({show_iso(item.time)})" if item.time else item.content
 
 
 @lru_cache(maxsize=20_000)
 def _content_stems(text: str) -> frozenset[str]:
-    """Stems without stop words."""
+    """Without stop words."""
     return frozenset(stems(text))

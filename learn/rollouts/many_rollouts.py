@@ -1,4 +1,4 @@
-"""Many runs over many tasks, side by side, each on disk when it is done: stopped, the same call goes on."""
+"""Many runs over many tasks, concurrently, each on disk when it is done; after a stop, the same call resumes."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ def run_rollouts(
 ) -> list[Rollout]:
     """`n` runs over each task, those of a task beside each other, in order of the tasks.
 
-    With a `folder` each is appended to its `rollouts.jsonl` as soon as it is done, and what stands there already is not
-    run again, but for runs that ended in an error. `BadInput` where the folder was made otherwise, or from other tasks
-    of the same names. `ModelUnavailable` when several runs failed one after the other. `concurrency` is of runs at
-    once, where a model is asked at all; rules run one after the other.
+    With a `folder` each is appended to its `rollouts.jsonl` as soon as it is done, and runs that are there are not
+    repeated, except those that ended in an error. `BadInput` where the folder has another configuration, or other tasks
+    of the same names. `ModelUnavailable` when several runs failed in a row. `concurrency` is the number of runs at
+    once,
+    where a model is asked at all; rules run sequentially.
     """
     if folder is not None:
         record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, tell=tell)
@@ -67,7 +68,7 @@ def record_rollouts(
     concurrency: int = _AT_ONCE,
     tell: Tell = lambda told: None,
 ) -> RolloutStats:
-    """`roll` to a folder, and keep none of it in memory."""
+    """`run_rollouts` to a folder, without keeping them in memory."""
     place = Path(folder)
     keys = _run_keys(tasks, n)
     place.mkdir(parents=True, exist_ok=True)
@@ -100,9 +101,9 @@ def record_rollouts(
 
 
 def read_rollouts(source: str | Path) -> Iterator[Rollout]:
-    """The rollouts of a folder that `roll` has made, or of a file of such lines; of two lines of one run the later.
+    """The rollouts of a folder of `run_rollouts`, or of a file of such lines; of two lines of one run the later.
 
-    In the order of the file, which is that in which they were done.
+    In the order of the file, in which they were finished.
     """
     path = Path(source)
     path = path / ROLLOUTS if path.is_dir() else path
@@ -149,7 +150,7 @@ def _run_all(
 
 
 def _run_one(task: Sample, n: int, config: RolloutConfig, work: Path | None) -> Rollout:
-    """What goes wrong is the run's error, not the end of the others; what the caller can mend ends all."""
+    """A failure becomes the run's error, and the other runs go on; an error that the caller can fix ends all."""
     try:
         return run_rollout(task, n, config, folder=work)
     except (BadInput, MissingPackage):

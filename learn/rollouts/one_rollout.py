@@ -1,4 +1,4 @@
-"""One run over one task: a fresh memory, its sessions filed, its questions asked, every step and score written down."""
+"""One run over one task: a fresh memory, its sessions filed, its questions answered, every step recorded."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from .rollout_config import RolloutConfig
 def run_rollout(sample: Sample, n: int, config: RolloutConfig, *, folder: Path | None = None) -> Rollout:
     """The `n`-th run over a task, with rewards.
 
-    It has a memory of its own in a new folder (in `folder`, else where temporary files are), which is gone afterwards.
-    The sessions are filed one after the other, then the questions asked, by `memory.memorizer` and `memory.researcher`,
-    the compiled graphs, to which nothing is done but that a callback listens.
+    It has a memory of its own in a new folder (in `folder`, else the system's temporary folder), which is deleted
+    afterwards. Sessions and questions go one after the other through `memory.memorizer` and `memory.researcher`, the
+    compiled graphs, unchanged but for a callback.
 
     When a model cannot be reached, or a session cannot be filed, the run ends: `error` says why, and there are no
-    rewards. A question to which the model gave no reply that could be read has an `error` of its own.
+    rewards. A question without a readable reply has an `error` of its own.
     """
     return finish(_run(sample, n, config, folder))
 
 
 async def arun_rollout(sample: Sample, n: int, config: RolloutConfig, *, folder: Path | None = None) -> Rollout:
-    """`rollout`, awaited."""
+    """`run_rollout`, awaited."""
     return await afinish(_run(sample, n, config, folder))
 
 
@@ -74,7 +74,7 @@ def _run(sample: Sample, n: int, config: RolloutConfig, folder: Path | None) -> 
 
 
 class _RolloutRun:
-    """What has come of it so far."""
+    """The state of the run."""
 
     def __init__(self, sample: Sample, id: str, config: RolloutConfig, memory: Memory) -> None:
         self.id = id
@@ -86,7 +86,7 @@ class _RolloutRun:
         self._sample, self._config, self._memory = sample, config, memory
 
     def file_sessions(self) -> Steps[None]:
-        """Every session in its order, since what is drawn from one depends on what was drawn before."""
+        """In their order, since the items of one depend on those before."""
         graph: Any = self._memory.memorizer
         for at, session in enumerate(self._sample.sessions):
             about, given = session_name(session, at), {"session": session}
@@ -102,7 +102,6 @@ class _RolloutRun:
             raise_failure(out["failures"], all_of_them=False)
 
     def answer_questions(self) -> Steps[None]:
-        """Every question."""
         self.items = current_items(self._memory)
         read = question_reader(self._memory, self.items, self._config)
         for question in self._sample.questions:
@@ -114,7 +113,7 @@ class _RolloutRun:
 
 
 def _with_calls(steps: Sequence[RecordedStep], filed: Mapping[str, Mapping[str, Any]]) -> tuple[RecordedStep, ...]:
-    """The edits of a page go to the reply that made them: the last of its curate step, if that could be read.
+    """Assign the edits of a page to the reply that made them: the last of its curate step, if it was parsed.
 
     Pages are curated in their order, and none after one at which the model failed.
     """

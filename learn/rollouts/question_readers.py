@@ -60,8 +60,9 @@ def _research_reader(memory: Memory, config: RolloutConfig) -> QuestionReader:
 
 
 def raise_failure(failures: Sequence[Mapping[str, Any]], *, all_of_them: bool) -> None:
-    """What a graph has noted and gone on without: a model that could not be reached, and on demand what a model has
-    done itself, by an error of the same name."""
+    """Raise what a graph noted and skipped: an unreachable model always, a model's own fault, by an error of the same
+    name, with `all_of_them`.
+    """
     for one in failures:
         told = f"{one['step']}: {one['message']}"
         if one["error"] not in OWN_FAULTS:

@@ -1,4 +1,4 @@
-"""Ask a task's questions, and score what comes of it."""
+"""Answer a task's questions, and score the answers."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def answer_from_items(
     *,
     config: RolloutConfig | None = None,
 ) -> tuple[ScoredAnswer, ...]:
-    """Questions answered from the memory's items alone, whatever `config.reading` says; by rules without a `config`.
+    """Answers from the memory's items alone, whatever `config.reading` says; by rules without a `config`.
 
-    Nothing is filed and nothing recorded. `ModelUnavailable` when the reader cannot be reached.
+    Nothing is filed or recorded. `ModelUnavailable` when the reader cannot be reached.
     """
     by = replace(config or RolloutConfig(), reading="memory")
     items = current_items(memory)
@@ -45,8 +45,10 @@ def score_question(
     config: RolloutConfig,
     graph_config: Mapping[str, Any],
 ) -> Steps[ScoredAnswer]:
-    """One question, read with LangChain's graph_config. A reply that could not be read, or a judge who gave no verdict, is
-    its `error`, and it has no scores; a model that cannot be reached raises."""
+    """One question, with LangChain's config. An unreadable reply, or a judge without a verdict, becomes its `error`,
+    and
+    it has no scores; an unreachable model raises.
+    """
     held = item_coverage(question, items)
     made = ScoredAnswer(question.id, question.text, question.answers, question.category, "", None, {}, held)
     try:

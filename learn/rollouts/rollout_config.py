@@ -1,4 +1,4 @@
-"""How rollouts are made: who thinks, how questions are read, and what counts."""
+"""How rollouts are made: models, reading and metrics."""
 
 from __future__ import annotations
 
@@ -31,16 +31,18 @@ _PLAIN = ("effort", "depth", "context_tokens", "page_tokens", "reading", "reward
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutConfig:
     """`model`, `memorizer_model`, `researcher_model`, `step_models`, `embeddings` and `prompts` are as for
-    `Memory.open`; without a model rules answer, and there are no steps. What is None is left as the memory has it.
+    `Memory.open`;
+    without a model rules answer, and there are no steps. None leaves the memory's default.
 
-    `reading` is where answers come from: "research" is the Researcher over pages and items; "memory" the items alone,
-    the core paragraph and the 20 that share most with the question (BM25), as in Mem-α. `reader` answers from what was
-    found: a frozen model, whose requests are not recorded. Without it the `answer` step does, by the Researcher's model
-    or by rules. `judge` says whether an answer is right, for the metric "judge".
+    `reading` is the source of answers: "research" is the Researcher over pages and items; "memory" the items alone, the
+    core paragraph and the 20 that share most with the question (BM25), as in Mem-α. `reader` answers from the context:
+    a
+    frozen model, whose requests are not recorded. Without it the `answer` step does, by the Researcher's model or by
+    rules. `judge` says whether an answer is right, for the metric "judge".
 
-    `metrics` are those of `jitmem eval`; the mean of them is what an answer is worth. `rewards` names a preset of
-    `jitmem.learn.rewards`, or is None for none. `temperature` is set on the models that think, where they know the
-    word; the seed of a task's n-th run is `seed + n`, and is set likewise.
+    `metrics` are those of `jitmem eval`; an answer's score is their mean. `rewards` names a preset of
+    `jitmem.learn.rewards`, or is None. `temperature` is set on the models of the graphs, where they have such a field;
+    the seed of a task's n-th run is `seed + n`, and is set likewise.
     """
 
     model: Model | None = None
@@ -77,7 +79,7 @@ class RolloutConfig:
 
     @property
     def uses_models(self) -> bool:
-        """Whether a model is asked at all, so that several runs at once pay."""
+        """Whether a model is asked at all, so that several runs at once are faster."""
         return bool(self.step_models) or any(
             getattr(self, name) is not None for name in _MODELS if name != "embeddings"
         )
@@ -91,16 +93,14 @@ class RolloutConfig:
         return {**given, **kept, "timeout_s": self.timeout_s, "memorize_options": options}
 
     def research_options(self) -> ResearchOptions:
-        """How the Researcher is asked."""
         given = {"effort": self.effort, "depth": self.depth, "context_tokens": self.context_tokens}
         return changed(ResearchOptions(), {**given, "answer": self.reader is None})
 
     def chat_model(self, model: Model) -> BaseChatModel:
-        """A reader or a judge."""
         return chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s)
 
     def as_dict(self) -> dict[str, Any]:
-        """What makes the same rollouts, for JSON: models by their names, prompts word for word."""
+        """What determines the rollouts, for JSON: models by name, prompts verbatim."""
         models = {name: model_label(getattr(self, name)) for name in _MODELS if getattr(self, name) is not None}
         return {
             **models,
@@ -115,7 +115,7 @@ class RolloutConfig:
         }
 
     def _sampling_model(self, model: Model | None, seed: int) -> BaseChatModel | None:
-        """The model in the run with this seed; a copy shares the connections."""
+        """The model with this seed; a copy shares the connections."""
         if model is None:
             return None
         made = self.chat_model(model)

@@ -1,4 +1,4 @@
-"""How far many runs are, what they earn, and when it is no use to go on."""
+"""Progress and rewards of many runs, and when to stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE = 10
 
 @dataclass(frozen=True, slots=True)
 class RolloutStats:
-    """How far it is: runs done, of how many, those that ended in an error, and the mean total reward of the others."""
+    """Runs done, of how many, those that ended in an error, and the mean total reward of the others."""
 
     done: int
     total: int
@@ -40,7 +40,7 @@ class RolloutProgress:
         return RolloutStats(self._done, self._total, self._failed, self._sum / self._paid if self._paid else None)
 
     def count(self, one: Rollout) -> None:
-        """A run is done; `ModelUnavailable` when too many have failed in a row."""
+        """Count a run; `ModelUnavailable` when too many have failed in a row."""
         self.add(one.error, one.rewards)
         if self._in_a_row >= PATIENCE:
             raise ModelUnavailable(
@@ -48,7 +48,6 @@ class RolloutProgress:
             )
 
     def add(self, error: str, rewards: Mapping[str, float | None]) -> None:
-        """One more."""
         with self._lock:
             self._done += 1
             self._failed += bool(error)

@@ -1,4 +1,4 @@
-"""A folder of rollouts belongs to one way of making them, and to one run at a time."""
+"""A folder of rollouts belongs to one configuration."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _VERSION = 1
 
 
 def claim_folder(folder: Path, tasks: Sequence[Sample], config: RolloutConfig) -> None:
-    """Write down how the rollouts here are made, and of which tasks; `BadInput` where that differs from what stands.
+    """Record configuration and tasks in the folder; `BadInput` where others are recorded.
 
-    More tasks and more runs of each may follow.
+    More tasks, and more runs of each, may follow.
     """
     path = folder / CONFIG_FILE
     wanted: dict[str, Mapping[str, Any]] = {

@@ -1,4 +1,4 @@
-"""What happens between the steps of TRL's trainer, and between its processes."""
+"""Callbacks between the steps of TRL's trainer, and between its processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REWARDS = ("r1", "r2", "r3", "r4", "coverage", "total")
 
 
 def metrics_callback(path: Path, set_: TrainingOptions, tell: Tell, first: bool) -> Any:
-    """A callback that writes a line a step, in the first process."""
+    """Writes a line for each step, in the first process."""
 
     class MetricsCallback(trl().transformers.TrainerCallback):  # type: ignore[misc]
         began = time.perf_counter()
@@ -43,7 +43,7 @@ def metrics_callback(path: Path, set_: TrainingOptions, tell: Tell, first: bool)
 
 
 def refresh_callback(pool: TurnPool, policy: Policy, set_: TrainingOptions) -> Any:
-    """A callback that makes new turns with the policy as it is, between two steps."""
+    """Makes new turns with the current policy, between two steps."""
 
     class RefreshCallback(trl().transformers.TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

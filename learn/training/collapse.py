@@ -1,4 +1,4 @@
-"""Notice that nothing can be learned any more: every reward of every group stays the same."""
+"""Detect a collapse: every reward of every group stays the same, and nothing is learned any more."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class TrainingCollapsed(JitmemError):
 
 @dataclass
 class CollapseWatch:
-    """Told of each step, it says when to stop. `patience` is in steps, 0 for never.
+    """Observes each step and says when to stop. `patience` is in steps, 0 for never.
 
-    Where all rewards of a group are equal, all of its advantages are 0, and the step changes nothing. One such step
-    is chance; many in a row do not end by themselves, for the policy that made them stays what it is.
+    Where all rewards of a group are equal, all of its advantages are 0, and the step changes nothing. One such step is
+    chance; many in a row do not end by themselves, since the policy that made them does not change.
     """
 
     patience: int = PATIENCE
@@ -30,7 +30,9 @@ class CollapseWatch:
 
     def observe(self, equal: float | None, reward: float | None) -> None:
         """`equal` is the share of groups whose rewards are all equal, `reward` the mean of all; None (or NaN) where no
-        reply of the step had one. `Collapsed` when it has been enough."""
+        reply of
+        the step had one. `TrainingCollapsed` after `patience` such steps.
+        """
         unscored = reward is None or isnan(reward)
         self.still = self.still + 1 if unscored or (equal is not None and equal >= 1) else 0
         if self.patience and self.still >= self.patience:
@@ -51,7 +53,7 @@ class CollapseWatch:
 
 
 def collapse_callback(watch: CollapseWatch) -> Any:
-    """As a callback for TRL's GRPOTrainer, which logs both figures over all processes: all of them stop at once."""
+    """For TRL's GRPOTrainer, which logs both figures over all processes: all of them stop at once."""
 
     class CollapseCallback(trl().transformers.TrainerCallback):  # type: ignore[misc]
         def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Short tasks first: which ones are drawn at which point of the training, the same for the same seed."""
+"""Short tasks first: which tasks are drawn at which point of the training, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from ..rollouts import task_tokens
 
 LONGEST = 30_000
 """Tokens of a task that is trained on, as in Mem-α."""
-FURTHER = 13
-"""How many times longer tasks are on which Mem-α is measured."""
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Tasks by their length, at most `longest` tokens each; what is longer is never drawn (`left_out`).
+    """Tasks by their length, at most `longest` tokens each; longer ones are never drawn (`left_out`).
 
-    It begins with the shortest `begin` (a share of the tasks) and takes in longer ones evenly, until at `whole` (a
-    share of the training) all are drawn. `begin=1` is no curriculum.
+    It begins with the shortest `begin` (a share of the tasks) and adds longer ones evenly, until at `whole` (a share of
+    the training) all are drawn. `begin=1` is no curriculum.
     """
 
     tasks: tuple[Sample, ...]
@@ -48,7 +46,7 @@ class Curriculum:
 
     @property
     def left_out(self) -> int:
-        """How many tasks are too long."""
+        """The number of tasks that are too long."""
         return len(self.tasks) - len(self.ordered)
 
     def open_at(self, progress: float) -> tuple[Sample, ...]:
@@ -59,7 +57,7 @@ class Curriculum:
         return ordered[: max(1, round(share * len(ordered)))]
 
     def draw(self, progress: float, count: int) -> tuple[Sample, ...]:
-        """So many of them by chance, each as often as the others: the same for the same seed and progress."""
+        """`count` random tasks, each as often as the others: the same for the same seed and progress."""
         chance = random.Random(f"{self.seed}/{progress:.6f}")
         there: Sequence[Sample] = self.open_at(progress)
         made: list[Sample] = []

@@ -1,4 +1,4 @@
-"""What a model acts in while it is trained: a memory as it stood, the package's own tools, and nothing else."""
+"""The environment of a training: a memory in a given state, and the package's own tools."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RENEWED = 256
 
 
 def _tool_method(name: str) -> Callable[..., str]:
-    """A method that is the editor's tool: its words, its arguments, and its answers, also to what does not fit."""
+    """A method with the editor's description, arguments and answers, also to invalid calls."""
     function = next(one["function"] for one in schemas() if one["function"]["name"] == name)
     properties = function["parameters"]["properties"]
     types = {field: Literal[tuple(of["enum"])] if "enum" in of else str for field, of in properties.items()}
@@ -52,8 +52,9 @@ def _tool_method(name: str) -> Callable[..., str]:
 class MemoryEnvironment:
     """For the `environment_factory` of TRL's GRPOTrainer. TRL makes a tool of every public method but `reset`.
 
-    Each `reset` gives a fresh namespace of a real memory in a folder of its own, with the items of the snapshot under
-    their own ids; the memory of the turn before is not looked at again. `turn` has what became of it.
+    Each `reset` opens an empty namespace of a real memory in a folder of its own, with the items of the turn under
+    their
+    own ids; the namespace before is not used again. `turn` has the result.
     """
 
     memory_insert, memory_update, memory_delete = map(_tool_method, TOOL_NAMES)
@@ -64,14 +65,14 @@ class MemoryEnvironment:
         self._turn: MemoryTurn | None = None
 
     def reset(self, *, turn: str, **row: Any) -> str:
-        """Begin the turn of a row (see `Snapshot.row`); what the model is asked: core, related items, and the page."""
+        """Begin the turn of a row (see `TurnStart.row`); returns the request: core, related items, and the page."""
         snapshot = TurnStart.from_json(turn)
         self._turn = MemoryTurn(self._rooms.next(), snapshot, self._reading)
         return snapshot.request
 
     @property
     def turn(self) -> MemoryTurn:
-        """The turn that was begun last; `BadInput` before the first."""
+        """The current turn; `BadInput` before the first."""
         if self._turn is None:
             raise BadInput("The environment was not reset yet; `reset(**row)` begins a turn.")
         return self._turn
@@ -86,7 +87,6 @@ class _NamespacePool:
         self._end: Callable[[], object] = lambda: None
 
     def next(self) -> Memory:
-        """A memory with nothing in it."""
         if self._memory is None or self._count % _RENEWED == 0:
             self._end()
             folder = tempfile.TemporaryDirectory(prefix="jitmem-learn-")

@@ -1,4 +1,4 @@
-"""Weights that improve by rewards: TRL's GRPOTrainer in an environment whose tools are the package's own."""
+"""Train weights by rewards: TRL's GRPOTrainer in an environment whose tools are the package's own."""
 
 from __future__ import annotations
 
@@ -41,12 +41,14 @@ def train(
     tokenizer: Any = None,
     tell: Tell = lambda step: None,
 ) -> Path:
-    """A model that learned to keep memories, in the folder `out`, where it also leaves `metrics.jsonl`, a line a step.
+    """A model that learned to keep memories, in the folder `out`, with `metrics.jsonl`, a line for each step.
 
     `model` is a folder (or a name that transformers knows), or a model in this process with its `tokenizer`. `config`
-    says how turns are made and questions are read: its reader is frozen. Only the curate step is trained. Under
-    `accelerate launch` it runs on many machines. `Collapsed` when nothing can be learned any more, with the weights of
-    the last checkpoint on disk; `BadInput` for tasks without turns; `MissingPackage` without the `train` extra.
+    says
+    how turns are made and questions are read: its reader is frozen. Only the curate step is trained. `accelerate
+    launch`
+    runs it on many machines. `TrainingCollapsed` when nothing is learned any more, with the weights of the last
+    checkpoint on disk; `BadInput` for tasks without turns; `MissingPackage` without the `train` extra.
     """
     set_ = training or TrainingOptions()
     by = config or RolloutConfig()
@@ -79,7 +81,7 @@ def train(
 
 
 def load_weights(model: Any, tokenizer: Any) -> tuple[Any, Any]:
-    """The weights, and a tokenizer that knows how replies are read; `BadInput` for weights without one."""
+    """The weights, and a tokenizer with a reply parser; `BadInput` for weights without one."""
     if isinstance(model, str | os.PathLike):
         transformers = trl().transformers
         tokens = tokenizer or transformers.AutoTokenizer.from_pretrained(model)
@@ -92,7 +94,7 @@ def load_weights(model: Any, tokenizer: Any) -> tuple[Any, Any]:
 def make_trainer(
     weights: Any, tokens: Any, pool: TurnPool, set_: TrainingOptions, by: RolloutConfig, place: Path
 ) -> Any:
-    """TRL's trainer over the turns of a pool, which is filled before it runs; its checkpoints lie in the folder."""
+    """TRL's trainer over the turns of a pool, which is filled before it runs; its checkpoints are in the folder."""
     modules = trl()
     batch = set_.group * set_.groups
     world = int(os.environ.get("WORLD_SIZE", "1"))
@@ -143,8 +145,10 @@ def make_trainer(
 
 
 def turn_reward(preset: RewardPreset, steps: int, at_once: int = 1) -> Callable[..., list[float | None]]:
-    """A reward function of TRL: the total of each turn's rewards. r1 to r4 and the rest go to the trainer's log.
-    `at_once` is how many turns are read at a time, where a reader elsewhere is waited for."""
+    """A reward function of TRL: the total of each turn's rewards. All rewards go to the trainer's log. `at_once` turns
+    are
+    read concurrently, where a remote reader answers.
+    """
 
     def total(
         environments: Sequence[MemoryEnvironment],

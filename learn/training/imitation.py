@@ -1,4 +1,4 @@
-"""Weights that imitate replies, before they improve by rewards: TRL's SFTTrainer on rows of `jitmem learn export`."""
+"""Train weights to imitate replies, before training by rewards: TRL's SFTTrainer on rows of `jitmem learn export`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ Tell = Callable[[int, int, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class ImitationOptions:
-    """`steps` of `batch` rows each. `longest` is in tokens: rows that are longer are left out, never cut. Only what the
-    model would have said is learned, not what it was asked. `trainer` is handed to TRL's SFTConfig as it is."""
+    """`steps` of `batch` rows each. `longest` is in tokens: longer rows are left out, never truncated. Only the model's
+    own
+    messages are learned, not its input. `trainer` is passed to TRL's SFTConfig.
+    """
 
     steps: int = 200
     batch: int = 16
@@ -38,7 +40,7 @@ def imitate(
     tokenizer: Any = None,
     tell: Tell = lambda step, steps, loss: None,
 ) -> Path:
-    """A model that says what the rows say, in the folder `out`. `model` as for `grpo.train`; rows as `exports.sft`."""
+    """A model that imitates the rows, in the folder `out`. `model` as for `grpo.train`; rows as `exports.sft_rows`."""
     set_ = options or ImitationOptions()
     modules = trl()
     place = Path(out)
@@ -89,8 +91,10 @@ def imitate(
 
 
 def _tokenize_row(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
-    """A row's tokens, and which of them are the model's own words. They are made here, for a table of rows would give
-    every call all arguments that any call has, those that are missing as null."""
+    """A row's tokens, and which of them are the model's own. Tokenized here, since a table of rows would give every
+    call
+    all arguments that any call has, the missing ones as null.
+    """
     template = tokens.chat_template
     if not trl().has_generation_markers(template):
         template = trl().get_training_chat_template(tokens) or template

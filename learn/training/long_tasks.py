@@ -1,4 +1,4 @@
-"""Measure what was trained on short tasks on tasks that are 13 times as long, with the harness of `jitmem eval`."""
+"""Evaluate a model that was trained on short tasks on tasks 13 times as long, with the harness of `jitmem eval`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def evaluate_long_tasks(
 ) -> dict[str, Any]:
     """A bench card in the folder, and its summary: scores by setup, with `tokens`, the mean length of a task.
 
-    `model` is served somewhere (`openai:…`), or a folder that a training has written. Stopped, the same call goes on.
-    Without a `reader`, evidence alone is measured: how much of the gold stands in what the items give as context.
+    `model` is served somewhere (`openai:…`), or a folder of a training. After a stop, the same call resumes. Without a
+    `reader`, only evidence is measured: how much of the gold is in the context that the items give.
     """
     if not tasks:
         raise BadInput("There are no tasks to measure on.")

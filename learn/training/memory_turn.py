@@ -1,4 +1,4 @@
-"""One turn over a page: a memory as it stood, the calls that are made, and what became of it, as a rollout of one step."""
+"""One turn over a page: a memory in a given state, the calls, and the result as a rollout of one step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNREAD = "<tool_call>"
 
 
 class MemoryTurn:
-    """Calls go in by `call` and are answered in words; `rollout` and `rewards` tell what they came to."""
+    """`call` executes a call and returns its answer; `rollout` and `rewards` give the result."""
 
     def __init__(self, memory: Memory, snapshot: TurnStart, reading: AnswerQuestions | None = None) -> None:
         self.snapshot = snapshot
@@ -34,7 +34,7 @@ class MemoryTurn:
         restore_items(memory, snapshot.items)
 
     def call(self, name: str, given: Any) -> str:
-        """Done as the Memorizer would; a fault comes back as words that say what would be right."""
+        """Executed as the Memorizer would; a fault comes back as text that says what would be right."""
         outcome = self._memory._parts.editor.call(name, given, cause="memorizer")
         item = outcome.item.id if outcome.item else outcome.edit.id
         args = dict(given) if isinstance(given, Mapping) else {}
@@ -44,8 +44,10 @@ class MemoryTurn:
         return told(outcome)
 
     def finish(self, completion: Sequence[Mapping[str, Any]]) -> None:
-        """The messages of the turn as TRL has them, when it is over. Calls that TRL has not made are made now; what
-        could not be read as a call counts as one that was rejected."""
+        """The messages of the turn as TRL has them, at its end. Calls that TRL has not executed are executed now; an
+        unreadable
+        call counts as a rejected one.
+        """
         done = len(self.calls)
         for message in completion:
             for call in message.get("tool_calls") or ():
@@ -59,7 +61,7 @@ class MemoryTurn:
                 self.calls += [MemoryToolCall("", {}, "rejected", "The call could not be read.")] * torn
 
     def rollout(self) -> Rollout:
-        """As of a run that took this one turn; what was held before it stands in steps of its own, without a request."""
+        """As a run of this one turn; the items before it are steps of their own, without a request."""
         items = current_items(self._memory)
         sources = self.snapshot.sources
         turn = RecordedStep(KEY, "memorizer", CURATE, sources[-1].id, messages=(), calls=tuple(self.calls))
@@ -76,7 +78,7 @@ class MemoryTurn:
         )
 
     def rewards(self, preset: RewardPreset = DEFAULT, progress: float = 0.0) -> Mapping[str, float | None]:
-        """r1 to r4, `coverage` and `total` of this turn; worked out once, when no call comes any more."""
+        """r1 to r4, `coverage` and `total` of this turn; computed once, after the last call."""
         if preset.name not in self._rewards:
             steps = add_rewards(self.rollout(), preset, progress=progress).steps
             self._rewards[preset.name] = steps[-1].rewards
@@ -84,7 +86,7 @@ class MemoryTurn:
 
 
 def _steps_before(snapshot: TurnStart) -> tuple[RecordedStep, ...]:
-    """The items that were held, as if each had been inserted as it stood, in a turn over the session it came from."""
+    """The items before the turn, as if each had been inserted as it is, in a turn over its session."""
     made: dict[str, RecordedStep] = {}
     for item in snapshot.items:
         about = snapshot.origins.get(item.id, "")

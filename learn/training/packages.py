@@ -1,4 +1,4 @@
-"""The packages of the `train` extra, imported when they are needed; `import jitmem` never does."""
+"""The packages of the `train` extra, imported on first use; `import jitmem` never imports them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MISSING = "pip install 'jitmem[train]' installs torch, transformers and trl, on
 
 @cache
 def trl() -> Any:
-    """The modules `torch`, `transformers`, `datasets`, and what is used of trl; `MissingPackage` names the install."""
+    """The modules `torch`, `transformers`, `datasets`, and parts of trl; `MissingPackage` says how to install them."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # of environments it warns that they are new
     try:
         import datasets

@@ -1,4 +1,4 @@
-"""A model in this process as a chat model of LangChain, so that the graphs run with the weights as they are now."""
+"""A model in this process as a LangChain chat model, so that the graphs run with its current weights."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from .packages import trl
 
 
 class Policy(BaseChatModel):
-    """Replies with `model`, a causal language model of transformers, and `tokenizer`, whose chat template knows tools.
+    """Replies with `model`, a causal language model of transformers, and `tokenizer`, whose chat template supports
+    tools.
 
-    Replies are drawn at `temperature` (0: the likeliest token), at most `max_tokens` long, one at a time; with a `seed`
-    the reply depends on the seed and the prompt alone, not on what was asked before.
+    Replies are sampled at `temperature` (0: greedy), at most `max_tokens` long, one at a time; with a `seed` the reply
+    depends on the seed and the prompt alone, not on earlier requests.
     """
 
     model: Any
@@ -38,7 +39,7 @@ class Policy(BaseChatModel):
 
     @classmethod
     def load(cls, folder: str | Path, **settings: Any) -> Self:
-        """From a folder that a training has written; `BadInput` where there is none. Nothing is downloaded."""
+        """From a folder of a training; `BadInput` where there is none. Nothing is downloaded."""
         path = Path(folder)
         if not (path / "config.json").is_file():
             raise BadInput(
@@ -51,7 +52,6 @@ class Policy(BaseChatModel):
 
     @property
     def model_name(self) -> str:
-        """As it stands in reports."""
         return self.name_
 
     @property
@@ -61,7 +61,7 @@ class Policy(BaseChatModel):
     def bind_tools(
         self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The tools are shown by the chat template; none can be demanded."""
+        """The chat template shows the tools; `tool_choice` is ignored."""
         return self.bind(tools=as_openai(tools), **kwargs)
 
     def _generate(
@@ -120,7 +120,7 @@ class Policy(BaseChatModel):
 
 
 def with_reply_parser(tokenizer: Any) -> Any:
-    """The tokenizer, knowing how a reply with calls is read. `BadInput` for a chat template that TRL does not know."""
+    """The tokenizer, able to parse a reply with calls. `BadInput` for a chat template that TRL does not know."""
     if getattr(tokenizer, "response_template", None) or getattr(tokenizer, "response_schema", None):
         return tokenizer
     try:
@@ -133,7 +133,7 @@ def with_reply_parser(tokenizer: Any) -> Any:
 
 
 def _with_argument_objects(message: Any) -> dict[str, Any]:
-    """Arguments of calls as objects, as chat templates want them."""
+    """Chat templates need the arguments of calls as objects."""
     made = dict(message)
     for call in made.get("tool_calls") or ():
         function = call["function"]

@@ -1,4 +1,4 @@
-"""The right calls for a page of a toy task, by the rule that made the page; and how a careless keeper would make them."""
+"""The right calls for a page of a toy task, by the rule that made the page, and calls with random slips."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ _FACT = re.compile(r"I've moved to|I live in|I work at the|I'm working at the|My
 
 
 def correct_calls(asked: str) -> list[dict[str, Any]]:
-    """Of the page that the curate step shows (`right_calls_of`)."""
+    """For the page in a curate request."""
     found = _PAGE.search(asked)
     return correct_calls_for_page(found[1]) if found else []
 
 
 def correct_calls_for_page(page: str) -> list[dict[str, Any]]:
-    """One insert for each fact and event, in its order: the sentence with who said it, and of an event the date as its
-    time. Chatter is not worth one."""
+    """One insert for each fact and event, in order: the sentence with its speaker, and for an event the date as its
+    time.
+    Chatter is skipped.
+    """
     made = []
     for who, said in _TURN.findall(page):
         if event := _EVENT.match(said):
@@ -36,8 +38,10 @@ def correct_calls_for_page(page: str) -> list[dict[str, Any]]:
 
 
 def careless_calls(asked: str, chance: random.Random, slips: float) -> list[dict[str, Any]]:
-    """The same with slips: with this probability each, an event's date is left out, and a fact taken for an event, which
-    then has none. Neither can be kept so."""
+    """The same with slips: with this probability each, an event's date is left out, and a fact taken for an event
+    without a
+    date. The memory rejects both.
+    """
     made = []
     for call in correct_calls(asked):
         args = dict(call["args"])
@@ -50,7 +54,7 @@ def careless_calls(asked: str, chance: random.Random, slips: float) -> list[dict
 
 
 def teacher_model(slips: float = 0.0, seed: int = 0) -> ScriptedModel:
-    """As a chat model, for the curate step of the Memorizer; slips are the same for the same page."""
+    """As a chat model for the Memorizer's curate step; slips are the same for the same page."""
 
     def reply(messages: list[BaseMessage]) -> AIMessage:
         asked = str(messages[-1].content)

@@ -1,4 +1,4 @@
-"""How weights are trained, and what is told of each step."""
+"""The options of a training, and the record of each step."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from .curriculum import LONGEST
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How it is trained. What Mem-α tells is as there: groups of 8, 1e-6, KL 0.001, clip 0.2; the rest is ours.
+    """Values that Mem-α reports are as there: groups of 8, 1e-6, KL 0.001, clip 0.2; the rest is ours.
 
     A step takes `groups` turns, each `group` times. `learning_rate` is for models of billions of weights; smaller ones
-    want more, and much more ends in collapse. `refresh` is after how many steps the graphs make new turns with the
-    policy as it is (0: never). `places` is how many turns there are between, None for as many as are needed.
-    `max_completion` is in tokens, and includes what tools answer. With `tool_turns=0` a turn is one reply, whose calls
-    are made when it is whole, as the Memorizer works; with more the model is shown what the tools answer and goes on, so
-    many times, as an agent works. `longest` is in tokens of a task. `vllm` is the address of a `trl vllm-serve`, which
-    then writes the replies. `patience` is when a collapse ends the training, in steps. `trainer` is handed to TRL's
-    GRPOConfig as it is.
+    need more, and far more ends in collapse. After `refresh` steps the graphs make new turns with the current policy
+    (0:
+    never). `places` is the number of turns between, None for as many as are needed. `max_completion` is in tokens,
+    answers of tools included. With `tool_turns=0` a turn is one reply, whose calls are executed when it is complete, as
+    the
+    Memorizer works; with more the model sees the tools' answers and continues, as an agent works. `longest` is in
+    tokens
+    of a task. `vllm` is the address of a `trl vllm-serve`, which then writes the replies. `patience` is the number of
+    steps until a collapse ends the training. `trainer` is passed to TRL's GRPOConfig.
     """
 
     steps: int = 200
@@ -59,7 +61,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrainingStep:
-    """How one step went: means over its replies, and the share of groups whose rewards were all equal."""
+    """Means over the replies of a step, and the share of groups whose rewards were all equal."""
 
     step: int
     steps: int

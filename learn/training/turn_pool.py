@@ -1,4 +1,4 @@
-"""The turns that are trained on, made anew every few steps by running the graphs with the policy as it is then."""
+"""The turns to train on, made again every few steps by running the graphs with the current policy."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ BroadcastTurns = Callable[[tuple[TurnStart, ...]], tuple[TurnStart, ...]]
 
 @dataclass
 class TurnPool:
-    """`size` places, each with a turn. Which turns stand there depends on the seed, the progress and the policy.
+    """`size` places, each with a turn. Which turns depends on the seed, the progress and the policy.
 
-    `config` says how tasks are run; the policy takes the place of its curate step. Turns on whose sessions nothing was
-    asked are not taken: what is not asked for cannot be rewarded. Of several processes only the `first` runs the graphs,
-    and `share` hands on what it made.
+    `config` says how tasks are run; the policy answers the curate step. Turns without a question about their sessions
+    are
+    skipped: they cannot be rewarded. Of several processes only the `first` runs the graphs, and `share` broadcasts its
+    turns.
     """
 
     curriculum: Curriculum
@@ -40,7 +41,7 @@ class TurnPool:
     def fill(self, policy: BaseChatModel | None, progress: float) -> None:
         """New turns for this share of the training (0 to 1). Without a policy those of `config`'s own model.
 
-        `BadInput` where the tasks give no turn that anything is asked of.
+        `BadInput` where the tasks give no turn with a question.
         """
         made = self._make_turns(policy, progress) if self.first else []
         self.turns = self.share(tuple(made))
@@ -62,17 +63,17 @@ class TurnPool:
         return [made[at % len(made)] for at in range(self.size)]
 
     def row(self, place: int) -> Mapping[str, Any]:
-        """What stands in a place now, as a row for TRL."""
+        """The turn at a place, as a row for TRL."""
         return self.turns[place].row()
 
     def rows(self, places: Mapping[str, Sequence[int]]) -> dict[str, list[Any]]:
-        """A batch of rows, as `datasets` asks for them."""
+        """A batch of rows, as `datasets` requests them."""
         made = [self.row(place) for place in places["place"]]
         return {name: [one[name] for one in made] for name in ("prompt", "turn")}
 
 
 def rollout_turns(task: Sample, config: RolloutConfig, n: int = 0) -> tuple[TurnStart, ...]:
-    """The turns of one run over a task; nothing is asked, and nothing rewarded. What failed raises."""
+    """The turns of one run over a task, without questions or rewards. A failure raises."""
     unasked = replace(task, questions=())
     made = run_rollout(unasked, n, replace(config, rewards=None))
     if made.error:

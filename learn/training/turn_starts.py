@@ -1,4 +1,4 @@
-"""What one step of training is made of: a memory as it stood, and the page that a model was then asked to draw from."""
+"""The start of a training step: a memory in a given state, and the page to curate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Any, Self
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from ...evals.datasets.benchmark_records import Question, Sample
 from ...evals.metrics.text_metrics import substring_exact_match
@@ -23,11 +25,13 @@ CURATE = "curate"
 
 @dataclass(frozen=True, slots=True)
 class TurnStart:
-    """One turn to be taken: what the Memorizer's curate step was asked, word for word, and what it stood on.
+    """The input of one curate step, verbatim, and the state it was given in.
 
-    `system` and `asked` are the prompt: the second has the core paragraph in full, the related items, and the page.
-    `items` are the memory before the turn, `origins` the session by which each was written last. `sources` are the
-    sessions so far, the last the one that the page is of. `questions` are those that can be answered from them.
+    `system` and `request` are the prompt: the second has the core paragraph, the related items, and the page. `items`
+    are
+    the memory before the turn, `origins` maps each to the session that wrote it last. `sources` are the sessions so
+    far,
+    the last the one of the page. `questions` are those that can be answered from them.
     """
 
     task: str
@@ -43,27 +47,24 @@ class TurnStart:
         return json.dumps(asdict(self), ensure_ascii=False, default=str)
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """From `to_json`."""
-        plain = json.loads(text)
-        parts = {
-            "items": tuple(Item(**one) for one in plain["items"]),
-            "sources": tuple(SessionText(**{**one, "page_ids": tuple(one["page_ids"])}) for one in plain["sources"]),
-            "questions": tuple(_question_from_dict(one) for one in plain["questions"]),
-        }
-        return cls(**{**plain, **parts})
+    def from_json(cls, text: str) -> TurnStart:
+        return _TURN_START.validate_json(text)
 
     def row(self) -> dict[str, Any]:
-        """As TRL's trainer takes it: the environment adds what is asked to the empty user message."""
+        """As TRL's trainer takes it: the environment fills in the empty user message."""
         prompt = [{"role": "system", "content": self.system}, {"role": "user", "content": ""}]
         return {"prompt": prompt, "turn": self.to_json()}
+
+
+_TURN_START = TypeAdapter(TurnStart)
 
 
 def turn_starts(rollout: Rollout, sample: Sample) -> tuple[TurnStart, ...]:
     """The turns of a rollout over its task, in order. `BadInput` if they do not lead to the items at its end.
 
-    A question belongs to the first turn on whose sessions all of its evidence stands, and to those after it; where a
-    task tells no evidence, the right answer is looked for.
+    A question belongs to the first turn on whose sessions all of its evidence stands, and to the later ones; where a
+    task
+    has no evidence, the right answer is searched for instead.
     """
     order = [source.id for source in rollout.sources]
     held: tuple[Item, ...] = ()
@@ -90,7 +91,7 @@ def turn_starts(rollout: Rollout, sample: Sample) -> tuple[TurnStart, ...]:
 
 
 def apply_calls(items: Iterable[Item], calls: Iterable[MemoryToolCall]) -> tuple[Item, ...]:
-    """The items once calls are done, as their outcomes tell: what was not applied changes nothing."""
+    """The items after the calls, by their status: what was not applied changes nothing."""
     held = {item.id: item for item in items}
     for call in calls:
         if call.status != "applied" or call.item_id is None:
@@ -108,13 +109,13 @@ def apply_calls(items: Iterable[Item], calls: Iterable[MemoryToolCall]) -> tuple
 
 
 def restore_items(memory: Memory, items: Sequence[Item]) -> None:
-    """Put items into an empty namespace, under their own ids, by the door of every import."""
+    """Import items into an empty namespace, under their own ids."""
     if items:
         memory.import_from(BytesIO(_export_bytes(items)))
 
 
 def _curate_turns(steps: Iterable[RecordedStep]) -> Iterator[tuple[RecordedStep, tuple[MemoryToolCall, ...]]]:
-    """The first request of each curate turn, and the calls of the reply that was read, if one was."""
+    """The first request of each curate turn, and the calls of the reply that was parsed, if one was."""
     first: RecordedStep | None = None
     for step in steps:
         if step.name != CURATE:
@@ -137,7 +138,7 @@ def _is_answerable(question: Question, texts: Sequence[str]) -> bool:
 
 
 def _export_bytes(items: Sequence[Item]) -> bytes:
-    """As `export_to` writes it; docs/moving.md tells the form."""
+    """In the format of `export_to`; see docs/moving.md."""
     at = datetime.now(UTC).isoformat()
     lines: list[dict[str, Any]] = [{"type": "namespace", "name": "default"}]
     lines += [{"type": "item", "id": item.id, "kind": item.kind} for item in items]
@@ -164,8 +165,3 @@ def _export_bytes(items: Sequence[Item]) -> bytes:
 
 def _json_line(values: dict[str, Any]) -> bytes:
     return json.dumps(values, ensure_ascii=False).encode() + b"\n"
-
-
-def _question_from_dict(plain: dict[str, Any]) -> Question:
-    lists = {name: tuple(plain[name]) for name in ("answers", "evidence")}
-    return Question(**{**plain, **lists})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .packages import trl
+from jitmem.learn.training.packages import trl
 
 SPECIAL = (
     "<|endoftext|>",

@@ -1,6 +1,6 @@
-"""Try a whole training on a processor: a model from nothing learns to quote, imitates a careless keeper, earns rewards.
+"""Train a tiny model from nothing on a processor: it learns to quote, imitates careless replies, then earns rewards.
 
-`make train-small` runs it.
+`make train-small` runs it; the curves and the table go into docs/training.md.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from ..exports import sft_rows
-from ..rollout_records import Rollout
-from ..rollouts import run_rollouts
-from ..rollouts.rollout_config import RolloutConfig
-from ..synthetic_tasks import make_toy_tasks
-from . import tiny_model
-from .grpo import METRICS, TrainingOptions, train
-from .imitation import ImitationOptions, imitate
-from .packages import trl
-from .policy import Policy
-from .teacher import as_message, correct_calls_for_page, teacher_model
-from .turn_starts import CURATE
+import tiny_model
+
+from jitmem.learn.exports import sft_rows
+from jitmem.learn.rollout_records import Rollout
+from jitmem.learn.rollouts import run_rollouts
+from jitmem.learn.rollouts.rollout_config import RolloutConfig
+from jitmem.learn.synthetic_tasks import make_toy_tasks
+from jitmem.learn.training.grpo import METRICS, TrainingOptions, train
+from jitmem.learn.training.imitation import ImitationOptions, imitate
+from jitmem.learn.training.packages import trl
+from jitmem.learn.training.policy import Policy
+from jitmem.learn.training.teacher import as_message, correct_calls_for_page, teacher_model
+from jitmem.learn.training.turn_starts import CURATE
 
 OUT = Path("train-small")
 SEEDS = (0, 1, 2)
@@ -50,6 +51,12 @@ TRAINING = TrainingOptions(
     begin=1.0,
     save_steps=1000,
 )
+PICTURE, PAGE = Path("pictures") / "training.png", "training.md"
+_BEGIN, _END = "<!-- train-small -->", "<!-- end of train-small -->"
+RISE = 0.2
+_CURVES = {"r1": "r1: right answers", "r2": "r2: sound calls"}
+_OVER = 10  # steps that a point of a curve is the mean of
+
 _KEPT = ("r1", "r2", "r3", "r4", "coverage", "total")
 _PHRASES = (
     "<|im_start|>system\n",
@@ -138,7 +145,7 @@ def measure_model(model: Path, seed: int) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Seeds whose result is there are not run again. 0 when r2 has risen by 0.2 or more and r1 has not fallen."""
-    parser = argparse.ArgumentParser(prog="python -m jitmem.learn.training.small", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks/train_small.py", description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT, help="where models and results are kept")
     parser.add_argument("--only", type=int, help="run this seed alone, and make no report")
     parser.add_argument("--docs", type=Path, help="also put the curves and the table into this folder of documents")
@@ -150,11 +157,73 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path.write_text(json.dumps(run_seed(seed, given.out)), encoding="utf-8")
     if given.only is not None:
         return 0
-    from .small_report import write_small_report
-
     made = [json.loads((given.out / f"seed-{seed}.json").read_text(encoding="utf-8")) for seed in SEEDS]
     told = {"date": date.today().isoformat(), "machine": f"{platform.machine()}, Python {platform.python_version()}"}
     return 0 if write_small_report(made, told, given.docs or given.out) else 1
+
+
+def write_small_report(made: Sequence[Mapping[str, Any]], told: Mapping[str, str], folder: Path) -> bool:
+    """Into the folder: the picture, and the table, in its place of `training.md`. Whether r2 rose by 0.2 or more and r1 did not fall, in
+    every seed, on held-out tasks."""
+    _plot_curves(made, folder / PICTURE)
+    good = [_is_improved(one) for one in made]
+    lines = [
+        "| seed | r1 before | r1 after | r2 before | r2 after | r4 before | r4 after | CPU seconds |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_table_row(one) for one in made),
+    ]
+    steps = len(made[0]["steps"])
+    lines += ["", f"{made[0]['weights']:,} weights, {steps} steps of GRPO; {told['date']}, {told['machine']}."]
+    text = "\n".join(lines) + "\n"
+    _replace_section(folder / PAGE, text)
+    print(text)
+    held = sum(good)
+    print(f"r2 rose by {RISE} or more, and r1 did not fall, in {held} of {len(made)} seeds. Curves: {folder / PICTURE}")
+    return all(good)
+
+
+def _replace_section(page: Path, text: str) -> None:
+    """Between the marks of a page that has them; else into a page of its own."""
+    old = page.read_text(encoding="utf-8") if page.exists() else f"{_BEGIN}\n{_END}\n"
+    head, begin, rest = old.partition(_BEGIN)
+    _, end, tail = rest.partition(_END)
+    picture = f"![r1 and r2 of each seed along the steps]({PICTURE.as_posix()})"
+    page.write_text(f"{head}{begin}\n{picture}\n\n{text}{end}{tail}", encoding="utf-8")
+
+
+def _is_improved(one: Mapping[str, Any]) -> bool:
+    before, after = one["before"], one["after"]
+    return bool(after["r2"] - before["r2"] >= RISE and after["r1"] >= before["r1"])
+
+
+def _table_row(one: Mapping[str, Any]) -> str:
+    cells = [f"{one[when][name]:.2f}" for name in ("r1", "r2", "r4") for when in ("before", "after")]
+    return f"| {one['seed']} | {' | '.join(cells)} | {one['cpu_seconds']} |"
+
+
+def _plot_curves(made: Sequence[Mapping[str, Any]], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure = Figure(figsize=(8, 2.8))
+    axes = figure.subplots(1, len(_CURVES), sharey=True)
+    for axis, (name, title) in zip(axes, _CURVES.items(), strict=True):
+        for one in made:
+            values = [step.get(name) for step in one["steps"]]
+            points = [_mean(values[at : at + _OVER]) for at in range(0, len(values), _OVER)]
+            axis.plot([at * _OVER + _OVER / 2 for at in range(len(points))], points, label=f"seed {one['seed']}")
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel("step of GRPO")
+        axis.set_ylim(0, 1)
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return mean(known) if known else float("nan")
 
 
 def _row_texts(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from langchain_core.messages import BaseMessage
 
-from ...testing import ScriptedModel
-from ..datasets.benchmark_records import DataSet, Question
-from .context_reader import NOT_FOUND
+from jitmem.evals.datasets.benchmark_records import DataSet, Question
+from jitmem.evals.systems.context_reader import NOT_FOUND
+from jitmem.testing import ScriptedModel
 
 Wording = Callable[[str], str]
 Citing = Callable[[list[int], int], list[int]]
