@@ -33,7 +33,7 @@ def main(
 ) -> None:
     """Eight runs over each of as many toy tasks as it needs, by a model in this process; then the same call again."""
 
-    def says(messages: Sequence[BaseMessage]) -> Any:
+    def reply(messages: Sequence[BaseMessage]) -> Any:
         time.sleep(latency_s)
         model.seen.clear()  # what the stand-in keeps for tests is not what is measured
         model.bound_tools.clear()
@@ -42,7 +42,7 @@ def main(
         return json.dumps(Thinker().think(asked, 1, heard=True) or {"calls": []})
 
     tasks = make_toy_tasks(max(1, steps // (_A_RUN * _N)))
-    model = ScriptedModel(lines=says)
+    model = ScriptedModel(lines=reply)
     config = RolloutConfig(model=model)
     before = _peak_mb()
     with tempfile.TemporaryDirectory() as folder:

@@ -110,7 +110,7 @@ def improve_prompts(
         validation=validation,
         test=outcome,
         candidates=len(found.candidates),
-        spent=budget - runs.left,
+        spent=budget - runs.runs_left,
         reflections=proposer.requests,
     )
     write_search(place, learned, {**read_words(config.prompts), **learned.changes}, role=role, budget=budget)
@@ -140,7 +140,7 @@ class _StopCondition:
         if len(state.program_candidates) > self._candidates:
             self._candidates, self._since = len(state.program_candidates), rounds
         tired = rounds - self._since >= self._patience
-        return tired or self._trying.failure is not None or self._trying.runs.left < self._needed
+        return tired or self._trying.failure is not None or self._trying.runs.runs_left < self._needed
 
 
 class _GepaLogger:

@@ -52,7 +52,7 @@ class RunCache:
         self._made: dict[tuple[str, str, int], Rollout] = {}
 
     @property
-    def left(self) -> int:
+    def runs_left(self) -> int:
         return self.budget - len(self._made)
 
     def run(self, words: Words, tasks: Sequence[Sample], n: int = 1) -> list[Rollout]:
@@ -62,7 +62,7 @@ class RunCache:
         changed = {step: said for step, said in words.items() if said != self.base_prompts[step]}
         key = prompts_hash(changed)
         wanted = [(key, task.name, at) for task in tasks for at in range(n)]
-        if len({one for one in wanted if one not in self._made}) > self.left:
+        if len({one for one in wanted if one not in self._made}) > self.runs_left:
             raise RunBudgetExceeded
         missing = [task for task in tasks if any((key, task.name, at) not in self._made for at in range(n))]
         if missing:

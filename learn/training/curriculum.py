@@ -31,7 +31,7 @@ class Curriculum:
     def __post_init__(self) -> None:
         if not (0 < self.begin <= 1 and 0 <= self.whole <= 1):
             raise BadInput(f"begin is a share above 0, whole one of 0 to 1; got {self.begin} and {self.whole}.")
-        if not self.ordered:
+        if not self.eligible_tasks:
             shortest = min((task_tokens(task) for task in self.tasks), default=0)
             raise BadInput(
                 f"No task is short enough to train on: the shortest of {len(self.tasks)} has {shortest:,} tokens, and"
@@ -39,7 +39,7 @@ class Curriculum:
             )
 
     @property
-    def ordered(self) -> tuple[Sample, ...]:
+    def eligible_tasks(self) -> tuple[Sample, ...]:
         """Those that may be drawn, the shortest first; equal lengths by name."""
         sized = sorted((task_tokens(task), task.name, at) for at, task in enumerate(self.tasks))
         return tuple(self.tasks[at] for size, _, at in sized if size <= self.longest)
@@ -47,11 +47,11 @@ class Curriculum:
     @property
     def left_out(self) -> int:
         """The number of tasks that are too long."""
-        return len(self.tasks) - len(self.ordered)
+        return len(self.tasks) - len(self.eligible_tasks)
 
     def open_at(self, progress: float) -> tuple[Sample, ...]:
         """Those that are drawn from at this share of the training (0 to 1), at least one."""
-        ordered = self.ordered
+        ordered = self.eligible_tasks
         grown = 1.0 if self.whole == 0 else min(1.0, max(0.0, progress) / self.whole)
         share = self.begin + (1 - self.begin) * grown
         return ordered[: max(1, round(share * len(ordered)))]
