@@ -21,11 +21,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from jitmem import Memory
-from jitmem.evals.datasets import DataSet, Question, Sample, load_by_layout
+from jitmem.evals.datasets import DataSet, Question, Sample, load_data_set
+from jitmem.evals.datasets.row_files import read_rows
 from jitmem.evals.metrics.evidence_metrics import context_tokens
 from jitmem.stores.errors import BadInput, JitmemError
 
 BUDGETS = (1000, 2000, 4000)
+_FIELDS = {"locomo": "conversation", "hotpotqa": "supporting_facts", "musique": "paragraphs"}
 TOP_PAGES = 5
 
 OnQuestion = Callable[[int, int], None]
@@ -63,6 +65,17 @@ class RecallTable:
                 }
             )
         return made
+
+
+def load_by_layout(path: str | Path) -> DataSet:
+    """A file of LoCoMo, HotpotQA or MuSiQue in its original layout, recognized by its first row; else `BadInput`."""
+    path = Path(path)
+    for row in read_rows(path):
+        for name, mark in _FIELDS.items():
+            if mark in row.values:
+                return load_data_set(name, path)
+        break
+    raise BadInput(f"{path}: neither LoCoMo (conversation), HotpotQA (supporting_facts) nor MuSiQue (paragraphs).")
 
 
 def measure_recall(

@@ -19,11 +19,11 @@ from typing import Annotated, Any
 import typer
 from figures import Figure, report
 from history import History
+from retrieval import load_by_layout
 from rich.console import Console
 from rich.progress import Progress
 
 from jitmem import Memory, Usage
-from jitmem.evals.datasets import load_by_layout
 from jitmem.models import chat_model
 from jitmem.testing import ModelServer
 

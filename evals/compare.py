@@ -25,8 +25,7 @@ Pair = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class Difference:
     """B - A, of the mean over the `n` questions that both have a score for. `low` to `high` is the 95 % interval of the
-    resampled means; `p` is two-sided: how often a resampled mean lies on the other side of 0.
-    """
+    resampled means; `p` is two-sided: how often a resampled mean lies on the other side of 0."""
 
     metric: str
     n: int

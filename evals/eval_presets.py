@@ -28,8 +28,7 @@ class QuotedFigure:
 @dataclass(frozen=True, slots=True)
 class EvalPreset:
     """`setup` configures jitmem; `metrics` are those shown first, by data set ("" for any other). `reader` is what the
-    paper answered with; here the reader is the model that the user names, with our prompt.
-    """
+    paper answered with; here the reader is the model that the user names, with our prompt."""
 
     name: str
     about: str

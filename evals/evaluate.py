@@ -23,9 +23,8 @@ MetricProgress = Callable[[int, int, str, float | None], None]
 
 @dataclass(frozen=True, slots=True)
 class EvalRequest:
-    """A run as requested. `varied` are the parts of a setup with one value or several, which are crossed;
-    `ablations` are named ones, each varied alone.
-    """
+    """A run as requested. `varied` are the parts of a setup with one value or several, which are crossed; `ablations`
+    are named ones, each varied alone."""
 
     dataset: str
     data: Path | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,20 +170,15 @@ class _Plotter:
         return figure, axes
 
     def _save(self, figure: Figure, what: str) -> Path:
-        """PNG with few colours, half the size, and without a date: equal pictures are equal files."""
-        from PIL import Image  # a dependency of matplotlib
-
+        """Without the program's version: equal pictures are equal files."""
         handles, labels = figure.axes[-1].get_legend_handles_labels()
         if labels:
             columns = max(1, min(len(labels), 100 // (max(map(len, labels)) + 8)))
             width, height = figure.get_size_inches()
             figure.set_size_inches(width, height + 0.19 * -(-len(labels) // columns))
             figure.legend(handles, labels, loc="outside lower left", ncols=columns, fontsize=8.5, frameon=False)
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
         path = self.target / f"{self.metric}_by_{what}.png"
-        with Image.open(buffer) as image:
-            image.convert("RGB").quantize(255, dither=Image.Dither.NONE).save(path, optimize=True)
+        figure.savefig(path, metadata={"Software": None})
         return path
 
 

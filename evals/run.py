@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +20,7 @@ from .scores import score_answer
 from .systems import Setup, System, SystemAnswer, SystemContext, open_sharing
 from .systems.call_counter import with_call_counter
 from .systems.context_reader import ContextReader
+from .thread_pool import run_all
 
 __all__ = ["ANSWERS", "MAX_FAILURES_IN_A_ROW", "MeansProgress", "RunOutcome", "RunPlan", "run_plan"]
 
@@ -31,8 +31,8 @@ QUESTION_FIELDS = ("family", "tokens")
 def run_plan(plan: RunPlan, tell: MeansProgress = lambda done, total, means: None) -> RunOutcome:
     """Ask the questions that have no answer in the folder; those that failed in an earlier run are asked again.
 
-    A question that fails is logged as an error, and the others go on. `CostLimitReached` and `ModelUnavailable`
-    (many errors in a row) stop the run; the same call resumes it. `BadInput` where another run uses the folder.
+    A question that fails is logged as an error, and the others go on. `CostLimitReached` and `ModelUnavailable` (many
+    errors in a row) stop the run; the same call resumes it. `BadInput` where another run uses the folder.
     """
     keys = _question_keys(plan)
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -77,9 +77,11 @@ def _run_sample(
             for number, (at, question) in enumerate(left):
                 state.add_failure((setups[at].name, sample.name, question.id), "prepare", error, counts=number == 0)
             return
-        _run_each(
-            plan, left, lambda at, question: _answer_question(plan, sample, setups[at], systems[at], question, state)
-        )
+
+        def answer(at: int, question: Question) -> None:
+            _answer_question(plan, sample, setups[at], systems[at], question, state)
+
+        run_all(answer, left, plan.concurrency if plan.models.calls_models else 1, "jitmem-eval")
     finally:
         for system in systems:
             system.close()
@@ -100,22 +102,6 @@ def _prepare_sample(
     state.add_cost(cost["dollars"])
     with JsonlLog(path) as lines:
         lines.append({"memory_key": setups[0].memory_key, "sample": sample.name, "resumed": resumed, **cost})
-
-
-def _run_each(plan: RunPlan, left: Sequence[tuple[int, Question]], work: Callable[[int, Question], None]) -> None:
-    """In this thread, or in several where a remote model answers; the first exception ends it."""
-    if not plan.models.calls_models or plan.concurrency == 1:
-        for at, question in left:
-            work(at, question)
-        return
-    with ThreadPoolExecutor(plan.concurrency, thread_name_prefix="jitmem-eval") as pool:
-        futures = [pool.submit(work, at, question) for at, question in left]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _answer_question(

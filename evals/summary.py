@@ -18,8 +18,7 @@ ALL, ANSWERABLE = "all", f"all but {ADVERSARIAL}"
 
 def summarize(folder: Path) -> dict[str, Any]:
     """`{setups: {name: {scores, online, offline}}, questions, answered, errors}`; scores by metric and category, each
-    with mean, n and se. Only answers of the card's own setups.
-    """
+    with mean, n and se. Only answers of the card's own setups."""
     told = read_config(folder)
     answers = [_without_texts(line) for line in read_log(folder / ANSWERS)]
     offline = list(read_log(folder / OFFLINE))

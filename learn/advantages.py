@@ -24,8 +24,8 @@ class RewardUnit:
     """What has one reward: a step, or a trajectory, all that a role does in a run for one end.
 
     The Memorizer's trajectory is its whole filing, with the run's total reward; the Researcher's is its search for one
-    question (`about`), with that question's score. `steps` are the keys of its steps; `key` is a step's key, and ""
-    for a trajectory.
+    question (`about`), with that question's score. `steps` are the keys of its steps; `key` is a step's key, and "" for
+    a trajectory.
     """
 
     task: str
@@ -64,8 +64,7 @@ class EqualGroup:
 @dataclass(frozen=True, slots=True)
 class Advantages:
     """In the order of the runs and their steps. The advantages of `equal_groups` are all 0; `left_out` counts steps or
-    trajectories without a reward.
-    """
+    trajectories without a reward."""
 
     values: tuple[Advantage, ...]
     equal_groups: tuple[EqualGroup, ...]

@@ -33,8 +33,7 @@ def kto_rows(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> 
     """Every reply with whether it was desirable: `{"prompt", "completion", "label", "tools"}`.
 
     With a `threshold` the label is whether the rollout's reward reaches it; without, whether it is above the mean of
-    its
-    task's rollouts: the sign of its advantage. A rollout at the mean is left out.
+    its task's rollouts: the sign of its advantage. A rollout at the mean is left out.
     """
     for group in _group_by_task(rollouts):
         rewarded = [(one, reward) for one in group if (reward := one.rewards.get(TOTAL)) is not None]
@@ -54,8 +53,7 @@ def kto_rows(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> 
 
 def verl_rows(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterator[dict[str, Any]]:
     """A row for each prompt, in the columns of verl's RLHF data sets: `data_source`, `prompt`, `ability`,
-    `reward_model`
-    (style "rule", with the right answers as `ground_truth`) and `extra_info`.
+    `reward_model` (style "rule", with the right answers as `ground_truth`) and `extra_info`.
 
     A prompt that several rollouts share has one row; `extra_info` has its best known reply and reward. verl reads
     parquet: `datasets.load_dataset("json", data_files=…)["train"].to_parquet(…)` converts the lines.

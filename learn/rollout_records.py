@@ -23,9 +23,8 @@ class MemoryToolCall:
     """A call of a memory tool, and its effect.
 
     `status` is that of an edit: applied, duplicate, unknown_id, rejected, proposed. `op` is insert, update or delete,
-    ""
-    for an unknown tool; `content` is the item's new content, as far as the call gives it. `valid` is the verdict of a
-    judge on its content, with the reason in `verdict`; None without a judge, or where the judge failed.
+    "" for an unknown tool; `content` is the item's new content, as far as the call gives it. `valid` is the verdict of
+    a judge on its content, with the reason in `verdict`; None without a judge, or where the judge failed.
     """
 
     name: str
@@ -60,8 +59,7 @@ class RecordedStep:
     `key` is the step's place in its rollout, from metadata and never from the order of arrival: unique in it, and the
     same in every rollout that takes the same path. `about` is the session's or the question's id. `attempt` counts the
     replies of one step: 1 is the first repair. Messages and tools are in OpenAI's format, with the arguments of calls
-    as
-    objects; `error` is set where no reply came. `calls` are the edits of a parsed curate reply; None for any other.
+    as objects; `error` is set where no reply came. `calls` are the edits of a parsed curate reply; None for any other.
     """
 
     key: str
@@ -86,8 +84,7 @@ class ScoredAnswer:
     """A question, the context that was found, and the answer.
 
     `scores` are by metric, 0 to 1. `coverage` is the share of the question's gold evidence that the memory items hold
-    (0
-    to 1), None where the task has no evidence.
+    (0 to 1), None where the task has no evidence.
     """
 
     id: str

@@ -50,12 +50,10 @@ def make_toy_tasks(
     """`n` tasks, the same for the same seed on every machine; a larger `n` extends the same sequence.
 
     In each, `people` state `facts` over `sessions`, a week or two between them: their city, work and dog's name, each
-    of
-    which changes when it is stated again, and events with their dates. They take turns, so `facts=4 * people` is one of
-    everything; further facts are changes and more events. One question for each fact that holds at the end, with the
+    of which changes when it is stated again, and events with their dates. They take turns, so `facts=4 * people` is one
+    of everything; further facts are changes and more events. One question for each fact that holds at the end, with the
     category city, work, pet or event; its answer is in no other person's facts, its evidence the sentence that states
-    it,
-    verbatim. `metadata` has `person`, `session` and `changed`.
+    it, verbatim. `metadata` has `person`, `session` and `changed`.
 
     The rest is chatter about nobody: a few turns, or enough for about `tokens` tokens (4 characters each). No model is
     needed to make the tasks, and rules can read them. `BadInput` for impossible sizes.

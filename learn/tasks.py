@@ -35,9 +35,8 @@ def load_tasks(source: str | Path, *, limit: int | None = None) -> tuple[Sample,
     `jitmem.learn.synthetic_tasks`). Evidence is always text that stands in a session. `BadInput` for what cannot be
     read, and for two tasks with one id, since results are stored by it.
 
-    A line is `{"id", "sessions": […], "questions": [{"id", "text", "answers": […], "category", "evidence": […]}]}`.
-    A session is an object as `jitmem memorize` reads it. A question needs `text` and `answers`; `evidence` are texts
-    that
+    A line is `{"id", "sessions": […], "questions": [{"id", "text", "answers": […], "category", "evidence": […]}]}`. A
+    session is an object as `jitmem memorize` reads it. A question needs `text` and `answers`; `evidence` are texts that
     stand in a session, `metadata` is an object.
     """
     if limit is not None and limit < 1:

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from jitmem import Memory, Session
-from jitmem.evals.datasets import DATASETS, load_by_layout, load_data_set, row_files
+from jitmem.evals.datasets import DATASETS, load_data_set, row_files
 from jitmem.evals.datasets.data_sources import NONE_PUBLISHED, sha256
 from jitmem.evals.datasets.locomo import NOT_MENTIONED
 from jitmem.stores.errors import BadInput, MissingPackage
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-from retrieval import measure_recall
+from retrieval import load_by_layout, measure_recall
 
 LOCOMO: list[dict[str, Any]] = [
     {

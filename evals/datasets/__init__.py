@@ -12,10 +12,9 @@ from ...stores.errors import BadInput
 from . import beam, hotpotqa, locomo, longmemeval, memoryagentbench, musique, narrativeqa, ruler
 from .benchmark_records import DataSet, Question, Sample
 from .data_sources import DataSource
-from .row_files import read_rows
 from .sampling import sample_questions
 
-__all__ = ["DATASETS", "Benchmark", "DataSet", "DataSource", "Question", "Sample", "load_by_layout", "load_data_set"]
+__all__ = ["DATASETS", "Benchmark", "DataSet", "DataSource", "Question", "Sample", "load_data_set"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,6 @@ DATASETS: Mapping[str, Benchmark] = {
     "beam": Benchmark(beam.load, beam.SOURCE),
     "ruler": Benchmark(ruler.load, ruler.SOURCE, generated=True),
 }
-_MARKS = {"locomo": "conversation", "hotpotqa": "supporting_facts", "musique": "paragraphs"}
 
 
 def load_data_set(
@@ -65,14 +63,3 @@ def load_data_set(
     if path is None:
         return sample_questions(benchmark.read(seed=seed or 0, **options), limit, None)
     return sample_questions(benchmark.read(benchmark.source.require(Path(path)), **options), limit, seed)
-
-
-def load_by_layout(path: str | Path) -> DataSet:
-    """A file of LoCoMo, HotpotQA or MuSiQue in its original layout, recognized by its first row; else `BadInput`."""
-    path = Path(path)
-    for row in read_rows(path):
-        for name, mark in _MARKS.items():
-            if mark in row.values:
-                return load_data_set(name, path)
-        break
-    raise BadInput(f"{path}: neither LoCoMo (conversation), HotpotQA (supporting_facts) nor MuSiQue (paragraphs).")

@@ -26,7 +26,8 @@ _ANSWERS = ("answer", "ideal_answer", "ideal_response", "ideal_summary", "expect
 
 
 def load(path: Path) -> DataSet:
-    """A folder of one chat or of several, or rows with `chat` and `probing_questions`: a sample a chat, a session a batch.
+    """A folder of one chat or of several, or rows with `chat` and `probing_questions`: a sample a chat, a session a
+    batch.
 
     The category is the ability. Evidence are the messages that a question names by `source_chat_ids`, where each id
     stands once in the chat. `metadata["rubric"]` lists what BEAM's own judge looks for.

@@ -49,8 +49,7 @@ class Sample:
 @dataclass(frozen=True, slots=True)
 class DataSet:
     """`kind` is the form of evidence: "conversation" and "document" (text, verbatim in a session) or "paragraphs" (the
-    id of a session). Samples may be generated or read lazily.
-    """
+    id of a session). Samples may be generated or read lazily."""
 
     name: str
     kind: str

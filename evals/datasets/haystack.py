@@ -65,8 +65,7 @@ def text_chars(tokens: int) -> int:
 
 def hide_needles(chance: random.Random, needles: Sequence[str], tokens: int) -> list[str]:
     """Paragraphs of a text of about `tokens` tokens, needles included. Each needle stands in it once, in the given
-    order, at uniformly random depths.
-    """
+    order, at uniformly random depths."""
     left = text_chars(tokens) - sum(len(needle) + 1 for needle in needles)
     straw: list[str] = []
     for sentence in random_sentences(chance):

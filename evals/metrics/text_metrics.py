@@ -60,10 +60,8 @@ def locomo_f1(prediction: str, answer: str, category: str | int) -> float:
 
     `category` is LoCoMo's number or our name for it. 1, multi-hop: both sides are lists separated by commas; for each
     right part the best F1 of any predicted part, then the mean. 3, open-domain: of the right answer only the part
-    before
-    the first semicolon counts. 5, adversarial: 1 for saying that it is not mentioned, whatever else is said, else 0.
-    Any
-    other: F1 over the whole. The stems are Porter's as in Snowball; NLTK's differ for a few words.
+    before the first semicolon counts. 5, adversarial: 1 for saying that it is not mentioned, whatever else is said,
+    else 0. Any other: F1 over the whole. The stems are Porter's as in Snowball; NLTK's differ for a few words.
     """
     if category in (5, "adversarial"):
         return float(any(refusal in prediction.lower() for refusal in _REFUSALS))
@@ -104,9 +102,8 @@ def _bleu1_score(said: list[str], right: list[str]) -> float:
 
 
 def rouge_l(prediction: str, answers: Iterable[str]) -> float:
-    """The best ROUGE-L F1 (Lin 2004, β = 1) over lower-case alphanumeric words, by the longest common subsequence.
-    As google-research's rouge_score counts it without a stemmer.
-    """
+    """The best ROUGE-L F1 (Lin 2004, β = 1) over lower-case alphanumeric words, by the longest common subsequence. As
+    google-research's rouge_score counts it without a stemmer."""
     said = _WORD.findall(prediction.lower())
     return max((_rouge_l_score(said, _WORD.findall(answer.lower())) for answer in answers), default=0.0)
 
@@ -124,8 +121,8 @@ def _rouge_l_score(said: list[str], right: list[str]) -> float:
 def substring_match(prediction: str, answers: Sequence[str], *, all_needed: bool = False) -> float:
     """1 if a right answer is a substring of the prediction, ignoring case; with `all_needed` the share of them that is.
 
-    RULER's `string_match_part` and `string_match_all` (Hsieh et al. 2024); the former is also how MemoryAgentBench
-    (Hu et al. 2025) scores, which normalizes both sides first (`substring_exact_match`).
+    RULER's `string_match_part` and `string_match_all` (Hsieh et al. 2024); the former is also how MemoryAgentBench (Hu
+    et al. 2025) scores, which normalizes both sides first (`substring_exact_match`).
     """
     said = prediction.lower()
     found = [answer.lower() in said for answer in answers]

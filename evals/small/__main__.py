@@ -1,5 +1,4 @@
-"""`python -m jitmem.evals.small`: evidence recall on the small data set against its baseline; exit code 1 if it
-dropped."""
+"""`python -m jitmem.evals.small`: evidence recall on the small data set; exit code 1 if it is below its baseline."""
 
 from __future__ import annotations
 
@@ -10,25 +9,33 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
-from ...cli.output import progress, say, say_rows
 from ...stores.errors import JitmemError
+from ..markdown_tables import markdown_table
 from .regression_gate import BASELINE, GateVerdict, compare_with_baseline, measure_small, read_baseline, write_baseline
+
+_HEAD = ("setup", "questions", "before", "now", "95 % interval of the difference", "")
 
 
 def main(
     tools: Annotated[str, typer.Option(help="Only these searches, to see the gate fail: vector.")] = "",
-    baseline_is: Annotated[bool, typer.Option("--write", help="Write what is measured as the new baseline.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write what is measured as the new baseline.")] = False,
 ) -> None:
     """Exit code 1 when evidence recall is below the baseline by more than its noise; 2 when they cannot be compared."""
     started = time.perf_counter()
     try:
-        before = {} if baseline_is else read_baseline()
-        with progress("Asking", "questions") as tell:
-            now = measure_small([name.strip() for name in tools.split(",") if name.strip()], tell)
-        if baseline_is:
+        before = {} if write else read_baseline()
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Asking questions", total=None)
+            now = measure_small(
+                [name.strip() for name in tools.split(",") if name.strip()],
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        if write:
             write_baseline(now, Path(__file__).with_name(BASELINE))
-            say(f"Wrote {BASELINE}: {sum(map(len, now.values()))} results.")
+            print(f"Wrote {BASELINE}: {sum(map(len, now.values()))} results.")
             return
         verdicts = compare_with_baseline(now, before)
     except JitmemError as error:
@@ -39,27 +46,19 @@ def main(
 
 def print_verdicts(verdicts: Sequence[GateVerdict], seconds: float) -> None:
     """Exit code 1 where recall dropped."""
-    say_rows(
-        ("setup", "questions", "before", "now", "95 % interval of the difference", ""), map(_verdict_row, verdicts)
-    )
+    print(markdown_table(_HEAD, map(_verdict_row, verdicts)))
     lost = sum(one.is_regression for one in verdicts)
     what = f"Evidence recall dropped in {lost} of {len(verdicts)} setups" if lost else "Nothing lost"
-    say(f"{what}, in {seconds:.1f} s.")
+    print(f"{what}, in {seconds:.1f} s.")
     if lost:
         raise typer.Exit(1)
 
 
 def _verdict_row(one: GateVerdict) -> tuple[str, ...]:
-    told = one.difference
-    interval = f"{100 * told.low:+.1f} to {100 * told.high:+.1f}"
-    return (
-        one.setup,
-        str(told.n),
-        f"{100 * told.a:.1f} %",
-        f"{100 * told.b:.1f} %",
-        interval,
-        "LOST" if one.is_regression else "",
-    )
+    gap = one.difference
+    interval = f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}"
+    lost = "LOST" if one.is_regression else ""
+    return one.setup, str(gap.n), f"{100 * gap.a:.1f} %", f"{100 * gap.b:.1f} %", interval, lost
 
 
 if __name__ == "__main__":

@@ -16,24 +16,11 @@ SEED = 20251121
 CONVERSATIONS, SESSIONS, TURNS = 3, 24, 18
 SOURCE = DataSource("jitmem's small data", "in jitmem itself", (), "Apache-2.0")
 
-_NAMES = ["Ana", "Bela", "Carlos", "Dora", "Elias", "Fatima", "Goran", "Hilde", "Ivo", "Jana", "Kofi", "Lena"]
-_TOWNS = [
-    "Viana",
-    "Braga",
-    "Porto",
-    "Evora",
-    "Faro",
-    "Lagos",
-    "Tavira",
-    "Tomar",
-    "Coimbra",
-    "Aveiro",
-    "Guarda",
-    "Leiria",
-]
-_TRADES = ["miller", "baker", "roofer", "nurse", "glazier", "ferry pilot", "bookbinder", "surveyor", "weaver", "vet"]
-_PETS = ["a grey parrot", "two goats", "a blind cat", "a tortoise", "a brown dog", "nine hens", "a ferret", "a donkey"]
-_THINGS = ["van", "boat", "oven", "cello", "loom", "tractor", "telescope", "piano", "bicycle", "kiln"]
+_NAMES = "Ana Bela Carlos Dora Elias Fatima Goran Hilde Ivo Jana Kofi Lena".split()
+_TOWNS = "Viana Braga Porto Evora Faro Lagos Tavira Tomar Coimbra Aveiro Guarda Leiria".split()
+_TRADES = "miller|baker|roofer|nurse|glazier|ferry pilot|bookbinder|surveyor|weaver|vet".split("|")
+_PETS = "a grey parrot|two goats|a blind cat|a tortoise|a brown dog|nine hens|a ferret|a donkey".split("|")
+_THINGS = "van boat oven cello loom tractor telescope piano bicycle kiln".split()
 _TALK = [
     "I slept badly, the wind rattled the shutters again.",
     "Did you see how high the river stood this morning?",
@@ -46,7 +33,7 @@ _TALK = [
     "The bell of the church has been silent for a week.",
     "I keep losing my keys in that coat.",
 ]
-_PLACES = ["harbour office", "old cinema", "salt works", "weather station", "ropewalk", "tram depot", "lighthouse"]
+_PLACES = "harbour office|old cinema|salt works|weather station|ropewalk|tram depot|lighthouse".split("|")
 # What is said, how it is asked for, and what is right. {n} is the speaker, {x} and {a} are drawn: several people sell,
 # mend and start something at the same places, so the words alone do not tell them apart.
 _FACTS = [
@@ -87,9 +74,7 @@ def _demo_sample() -> Sample:
 
 def _make_conversation(name: str, draw: random.Random) -> Sample:
     """Six people meet in pairs: each fact is said once, by one of them, among small talk. Some have a price that is
-    said
-    days later, by the name of the thing alone, so that two turns are needed.
-    """
+    said days later, by the name of the thing alone, so that two turns are needed."""
     people = draw.sample(_NAMES, 6)
     turns: list[list[tuple[str, str]]] = [_small_talk(draw, draw.sample(people, 2)) for _ in range(SESSIONS)]
     questions: list[Question] = []

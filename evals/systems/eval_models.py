@@ -22,8 +22,7 @@ OWN_ANSWER = "itself"
 @dataclass(frozen=True, slots=True)
 class EvalModels:
     """Names such as `openai:gpt-4.1-mini`, or model objects. `reader` answers from a context, `judge` says whether an
-    answer is right; without them there are no answers or verdicts. `prompts` as for `Memory.open`.
-    """
+    answer is right; without them there are no answers or verdicts. `prompts` as for `Memory.open`."""
 
     model: str | BaseChatModel | None = None
     memorizer_model: str | BaseChatModel | None = None

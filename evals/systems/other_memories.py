@@ -97,8 +97,8 @@ class LangMem(OtherMemory):
 
 
 class Mem0(OtherMemory):
-    """With its own prompts over a local Qdrant. A session that is added twice counts twice, so a stopped run clears
-    its sample first."""
+    """With its own prompts over a local Qdrant. A session that is added twice counts twice, so a stopped run clears its
+    sample first."""
 
     package = "mem0"
 

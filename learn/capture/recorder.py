@@ -26,8 +26,7 @@ class Recorder(BaseCallbackHandler):
 
     One recorder may record many runs at once, in any threads and event loops. `metadata` tells them apart:
     `jitmem_rollout` is the run, `jitmem_about` the session or question; both are optional. Subgraphs, branches and
-    tools
-    inherit it, and the graphs are not changed.
+    tools inherit it, and the graphs are not changed.
     """
 
     run_inline = True  # in the order of events, also in an event loop

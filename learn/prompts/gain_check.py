@@ -16,8 +16,7 @@ from .gepa_adapter import Learner, learner_reward
 @dataclass(frozen=True, slots=True)
 class Gain:
     """Means over `n` tasks, each the mean of its runs. `low` to `high` holds 95 % of the resampled mean differences
-    (paired bootstrap over tasks, 10,000 resamples of one seed).
-    """
+    (paired bootstrap over tasks, 10,000 resamples of one seed)."""
 
     n: int
     before: float
@@ -38,8 +37,7 @@ class GainCheck:
     """The reward of the role that learns (`worth`), and the answers (`r1`), which must not get worse.
 
     `coverage_scaled` is false of rewards that pay for calls whether or not they cover a question: then more reward is
-    no
-    gain unless more answers are right, as it may be paid for lies.
+    no gain unless more answers are right, as it may be paid for lies.
     """
 
     worth: Gain

@@ -50,8 +50,7 @@ def improve_prompts(
     """Better prompts for the steps of a role, and files about them in `folder`.
 
     Never more than `budget` runs; those that the check needs are reserved. A candidate is made from the worst cases of
-    a
-    few training tasks, tried on those, then on `val`. The best is run `repeats` more times over `val`, beside the
+    a few training tasks, tried on those, then on `val`. The best is run `repeats` more times over `val`, beside the
     original prompts, with other seeds: it is accepted only if a paired bootstrap over tasks tells the gain from chance,
     and no right answers are lost. `test` is run with both, and only reported.
 

@@ -57,8 +57,7 @@ class RunCache:
 
     def run(self, words: Words, tasks: Sequence[Sample], n: int = 1) -> list[Rollout]:
         """The first `n` runs of each task, those of a task beside each other. `ModelUnavailable` where one failed by no
-        fault of its model: the same call, later, resumes.
-        """
+        fault of its model: the same call, later, resumes."""
         changed = {step: said for step, said in words.items() if said != self.base_prompts[step]}
         key = prompts_hash(changed)
         wanted = [(key, task.name, at) for task in tasks for at in range(n)]

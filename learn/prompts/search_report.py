@@ -43,9 +43,7 @@ class LearnedPrompts:
 
 def write_search(folder: Path, learned: LearnedPrompts, words: Words, **told: Any) -> None:
     """`prompts.md` (for `Memory.open(prompts=…)`) where it was accepted, else `candidate.md`, so that nobody takes it
-    for
-    an accepted one. `words` are those of every step that differ from the package's.
-    """
+    for an accepted one. `words` are those of every step that differ from the package's."""
     for name in (PROMPTS, CANDIDATE):
         (folder / name).unlink(missing_ok=True)
     if learned.changes:

@@ -40,8 +40,7 @@ def add_rewards(
 
     A step without calls has `r1` alone: for the Memorizer the run's, for the Researcher and the reader that of their
     question. `judge` replaces the preset's; without a model it is a pure function. `progress`, 0 to 1, is the progress
-    of
-    a training (see `RewardPreset`). A failed run, and a step without a reply, has None everywhere: a failure is no
+    of a training (see `RewardPreset`). A failed run, and a step without a reply, has None everywhere: a failure is no
     reward of 0.
     """
     seen = judge_calls(rollout, judge or preset.judge)

@@ -15,9 +15,7 @@ _CORE = "core"
 @dataclass(frozen=True, slots=True)
 class JudgeCase:
     """One call. `before` is the item's content until then, "" for none; `fresh` whether that was written in this same
-    turn.
-    `held` are the contents of the other items then, without those judged false.
-    """
+    turn. `held` are the contents of the other items then, without those judged false."""
 
     call: MemoryToolCall
     source: SessionText

@@ -54,9 +54,8 @@ def turn_input(rollout: Rollout, step: RecordedStep) -> RewardInput:
     """One turn over a page: its calls, the run's scores, and the coverage of the questions about the page.
 
     A question is about a page if one of its right answers stands there, ignoring case, punctuation and articles.
-    Without
-    such a question, the coverage is that of the run. An unreadable reply has no calls, and missed what there was to
-    keep.
+    Without such a question, the coverage is that of the run. An unreadable reply has no calls, and missed what there
+    was to keep.
     """
     texts = [source.text for source in rollout.sources if source.id == step.about]
     near = [one for one in rollout.answers if is_in_texts(one, texts)]

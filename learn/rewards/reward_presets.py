@@ -21,8 +21,8 @@ class RewardPreset:
 
     `cold` is None where r2 to r4 count in full. Else they are scaled by the coverage, but at least by `cold`, which
     decreases to 0 as `progress` goes from 0 to 1: a policy that covers nothing yet must learn from something. `free`
-    says
-    whether a reward that does not apply counts as 1: no penalty where no call was needed. Otherwise it adds nothing.
+    says whether a reward that does not apply counts as 1: no penalty where no call was needed. Otherwise it adds
+    nothing.
     """
 
     name: str

@@ -25,8 +25,7 @@ def item_coverage(question: Question, items: Sequence[Item]) -> float | None:
       several answers is asked for, it is the share of them.
 
     Case, punctuation, articles and inflection are ignored. Whether a newer item contradicts this one is not checked:
-    the
-    answer shows that.
+    the answer shows that.
     """
     if not question.evidence or not question.answers or question.category == ADVERSARIAL:
         return None

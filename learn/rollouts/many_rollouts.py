@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ...evals.datasets.benchmark_records import Sample
 from ...evals.jsonl_log import JsonlLog, exclusive_run
 from ...evals.jsonl_log import read_log as read_lines
+from ...evals.thread_pool import run_all
 from ...stores.errors import BadInput, JitmemError, MissingPackage
 from ..rollout_records import Rollout
 from .one_rollout import run_rollout
@@ -40,8 +40,7 @@ def run_rollouts(
     With a `folder` each is appended to its `rollouts.jsonl` as soon as it is done, and runs that are there are not
     repeated, except those that ended in an error. `BadInput` where the folder has another configuration, or other tasks
     of the same names. `ModelUnavailable` when several runs failed in a row. `concurrency` is the number of runs at
-    once,
-    where a model is asked at all; rules run sequentially.
+    once, where a model is asked at all; rules run sequentially.
     """
     if folder is not None:
         record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, tell=tell)
@@ -128,25 +127,12 @@ def _run_all(
     concurrency: int,
     keep: Callable[[Rollout], None],
 ) -> None:
-    """In this thread, or in several; the first exception ends it."""
-
-    def one(task: Sample, n: int) -> None:
+    def run(task: Sample, n: int) -> None:
         keep(_run_one(task, n, config, work))
 
     if concurrency < 1:
         raise BadInput(f"concurrency is how many runs there are at once, 1 or more; got {concurrency}.")
-    if concurrency == 1 or not config.uses_models:
-        for task, n in left:
-            one(task, n)
-        return
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="jitmem-rollout") as pool:
-        futures = [pool.submit(one, task, n) for task, n in left]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    run_all(run, left, concurrency if config.uses_models else 1, "jitmem-rollout")
 
 
 def _run_one(task: Sample, n: int, config: RolloutConfig, work: Path | None) -> Rollout:

@@ -61,8 +61,7 @@ def _research_reader(memory: Memory, config: RolloutConfig) -> QuestionReader:
 
 def raise_failure(failures: Sequence[Mapping[str, Any]], *, all_of_them: bool) -> None:
     """Raise what a graph noted and skipped: an unreachable model always, a model's own fault, by an error of the same
-    name, with `all_of_them`.
-    """
+    name, with `all_of_them`."""
     for one in failures:
         told = f"{one['step']}: {one['message']}"
         if one["error"] not in OWN_FAULTS:

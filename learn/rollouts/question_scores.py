@@ -46,9 +46,7 @@ def score_question(
     graph_config: Mapping[str, Any],
 ) -> Steps[ScoredAnswer]:
     """One question, with LangChain's config. An unreadable reply, or a judge without a verdict, becomes its `error`,
-    and
-    it has no scores; an unreachable model raises.
-    """
+    and it has no scores; an unreachable model raises."""
     held = item_coverage(question, items)
     made = ScoredAnswer(question.id, question.text, question.answers, question.category, "", None, {}, held)
     try:

@@ -31,13 +31,11 @@ _PLAIN = ("effort", "depth", "context_tokens", "page_tokens", "reading", "reward
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutConfig:
     """`model`, `memorizer_model`, `researcher_model`, `step_models`, `embeddings` and `prompts` are as for
-    `Memory.open`;
-    without a model rules answer, and there are no steps. None leaves the memory's default.
+    `Memory.open`; without a model rules answer, and there are no steps. None leaves the memory's default.
 
     `reading` is the source of answers: "research" is the Researcher over pages and items; "memory" the items alone, the
     core paragraph and the 20 that share most with the question (BM25), as in Mem-α. `reader` answers from the context:
-    a
-    frozen model, whose requests are not recorded. Without it the `answer` step does, by the Researcher's model or by
+    a frozen model, whose requests are not recorded. Without it the `answer` step does, by the Researcher's model or by
     rules. `judge` says whether an answer is right, for the metric "judge".
 
     `metrics` are those of `jitmem eval`; an answer's score is their mean. `rewards` names a preset of

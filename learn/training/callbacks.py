@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .packages import trl
+from .packages import trainer_callback
 from .policy import Policy
 from .training_options import Tell, TrainingOptions, TrainingStep
 from .turn_pool import BroadcastTurns, TurnPool
@@ -21,36 +21,34 @@ REWARDS = ("r1", "r2", "r3", "r4", "coverage", "total")
 def metrics_callback(path: Path, set_: TrainingOptions, tell: Tell, first: bool) -> Any:
     """Writes a line for each step, in the first process."""
 
-    class MetricsCallback(trl().transformers.TrainerCallback):  # type: ignore[misc]
-        began = time.perf_counter()
+    began = time.perf_counter()
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
-            if not first or "frac_reward_zero_std" not in logs:
-                return
-            step = TrainingStep(
-                step=state.global_step,
-                steps=set_.steps,
-                rewards={name: logs[name] for name in REWARDS if logs.get(name) is not None},
-                equal=logs["frac_reward_zero_std"],
-                loss=logs.get("loss"),
-                seconds=round(time.perf_counter() - self.began, 2),
-            )
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(step)) + "\n")
-            tell(step)
+    def write_step(state: Any, logs: Mapping[str, Any]) -> None:
+        if not first or "frac_reward_zero_std" not in logs:
+            return
+        step = TrainingStep(
+            step=state.global_step,
+            steps=set_.steps,
+            rewards={name: logs[name] for name in REWARDS if logs.get(name) is not None},
+            equal=logs["frac_reward_zero_std"],
+            loss=logs.get("loss"),
+            seconds=round(time.perf_counter() - began, 2),
+        )
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(step)) + "\n")
+        tell(step)
 
-    return MetricsCallback()
+    return trainer_callback("on_log", write_step)
 
 
 def refresh_callback(pool: TurnPool, policy: Policy, set_: TrainingOptions) -> Any:
     """Makes new turns with the current policy, between two steps."""
 
-    class RefreshCallback(trl().transformers.TrainerCallback):  # type: ignore[misc]
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            if set_.refresh and state.global_step % set_.refresh == 0 and state.global_step < set_.steps:
-                pool.fill(policy, state.global_step / set_.steps)
+    def refresh(state: Any, logs: Mapping[str, Any]) -> None:
+        if set_.refresh and state.global_step % set_.refresh == 0 and state.global_step < set_.steps:
+            pool.fill(policy, state.global_step / set_.steps)
 
-    return RefreshCallback()
+    return trainer_callback("on_step_end", refresh)
 
 
 def broadcast_turns(accelerator: Any) -> BroadcastTurns:

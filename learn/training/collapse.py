@@ -8,7 +8,7 @@ from math import isnan
 from typing import Any
 
 from ...stores.errors import JitmemError
-from .packages import trl
+from .packages import trainer_callback
 
 PATIENCE = 10
 
@@ -30,9 +30,7 @@ class CollapseWatch:
 
     def observe(self, equal: float | None, reward: float | None) -> None:
         """`equal` is the share of groups whose rewards are all equal, `reward` the mean of all; None (or NaN) where no
-        reply of
-        the step had one. `TrainingCollapsed` after `patience` such steps.
-        """
+        reply of the step had one. `TrainingCollapsed` after `patience` such steps."""
         unscored = reward is None or isnan(reward)
         self.still = self.still + 1 if unscored or (equal is not None and equal >= 1) else 0
         if self.patience and self.still >= self.patience:
@@ -55,9 +53,8 @@ class CollapseWatch:
 def collapse_callback(watch: CollapseWatch) -> Any:
     """For TRL's GRPOTrainer, which logs both figures over all processes: all of them stop at once."""
 
-    class CollapseCallback(trl().transformers.TrainerCallback):  # type: ignore[misc]
-        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
-            if "frac_reward_zero_std" in logs:
-                watch.observe(logs["frac_reward_zero_std"], logs.get("reward"))
+    def observe(state: Any, logs: Mapping[str, Any]) -> None:
+        if "frac_reward_zero_std" in logs:
+            watch.observe(logs["frac_reward_zero_std"], logs.get("reward"))
 
-    return CollapseCallback()
+    return trainer_callback("on_log", observe)

@@ -53,8 +53,7 @@ class MemoryEnvironment:
     """For the `environment_factory` of TRL's GRPOTrainer. TRL makes a tool of every public method but `reset`.
 
     Each `reset` opens an empty namespace of a real memory in a folder of its own, with the items of the turn under
-    their
-    own ids; the namespace before is not used again. `turn` has the result.
+    their own ids; the namespace before is not used again. `turn` has the result.
     """
 
     memory_insert, memory_update, memory_delete = map(_tool_method, TOOL_NAMES)

@@ -19,7 +19,7 @@ from .callbacks import broadcast_turns, metrics_callback, refresh_callback
 from .collapse import CollapseWatch, collapse_callback
 from .curriculum import Curriculum
 from .environment import MemoryEnvironment
-from .packages import trl
+from .packages import trainer_arguments, trl
 from .policy import Policy, with_reply_parser
 from .training_options import Tell, TrainingOptions, TrainingStep
 from .turn_pool import TurnPool
@@ -44,10 +44,8 @@ def train(
     """A model that learned to keep memories, in the folder `out`, with `metrics.jsonl`, a line for each step.
 
     `model` is a folder (or a name that transformers knows), or a model in this process with its `tokenizer`. `config`
-    says
-    how turns are made and questions are read: its reader is frozen. Only the curate step is trained. `accelerate
-    launch`
-    runs it on many machines. `TrainingCollapsed` when nothing is learned any more, with the weights of the last
+    says how turns are made and questions are read: its reader is frozen. Only the curate step is trained. `accelerate
+    launch` runs it on many machines. `TrainingCollapsed` when nothing is learned any more, with the weights of the last
     checkpoint on disk; `BadInput` for tasks without turns; `MissingPackage` without the `train` extra.
     """
     set_ = training or TrainingOptions()
@@ -122,12 +120,8 @@ def make_trainer(
         "logging_steps": 1,
         "save_steps": set_.save_steps,
         "save_total_limit": 2,
-        "report_to": "none",
         "ddp_timeout": 7200,  # seconds: while the first process makes new turns, the others wait
-        "seed": set_.seed,
-        "disable_tqdm": True,
-        "bf16": modules.torch.cuda.is_available(),
-        "use_cpu": not modules.torch.cuda.is_available(),
+        **trainer_arguments(set_.seed),
         **vllm,
         **set_.trainer,
     }
@@ -146,9 +140,7 @@ def make_trainer(
 
 def turn_reward(preset: RewardPreset, steps: int, at_once: int = 1) -> Callable[..., list[float | None]]:
     """A reward function of TRL: the total of each turn's rewards. All rewards go to the trainer's log. `at_once` turns
-    are
-    read concurrently, where a remote reader answers.
-    """
+    are read concurrently, where a remote reader answers."""
 
     def total(
         environments: Sequence[MemoryEnvironment],

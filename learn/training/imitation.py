@@ -9,7 +9,7 @@ from typing import Any
 
 from ...stores.errors import BadInput
 from .grpo import load_weights
-from .packages import trl
+from .packages import trainer_arguments, trainer_callback, trl
 
 _UNTRAINED = -100
 Tell = Callable[[int, int, float], None]
@@ -19,9 +19,7 @@ Tell = Callable[[int, int, float], None]
 @dataclass(frozen=True, kw_only=True)
 class ImitationOptions:
     """`steps` of `batch` rows each. `longest` is in tokens: longer rows are left out, never truncated. Only the model's
-    own
-    messages are learned, not its input. `trainer` is passed to TRL's SFTConfig.
-    """
+    own messages are learned, not its input. `trainer` is passed to TRL's SFTConfig."""
 
     steps: int = 200
     batch: int = 16
@@ -54,10 +52,9 @@ def imitate(
             else "There is nothing to imitate: no rows were given; `jitmem learn export --format sft` writes them."
         )
 
-    class LossCallback(modules.transformers.TrainerCallback):  # type: ignore[misc, name-defined]
-        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
-            if "loss" in logs:
-                tell(state.global_step, set_.steps, logs["loss"])
+    def tell_loss(state: Any, logs: Mapping[str, Any]) -> None:
+        if "loss" in logs:
+            tell(state.global_step, set_.steps, logs["loss"])
 
     arguments = {
         "output_dir": str(place / "checkpoints"),
@@ -69,11 +66,7 @@ def imitate(
         "max_length": set_.longest,
         "logging_steps": 1,
         "save_strategy": "no",
-        "report_to": "none",
-        "seed": set_.seed,
-        "disable_tqdm": True,
-        "bf16": modules.torch.cuda.is_available(),
-        "use_cpu": not modules.torch.cuda.is_available(),
+        **trainer_arguments(set_.seed),
         **set_.trainer,
     }
     trainer = modules.SFTTrainer(
@@ -81,7 +74,7 @@ def imitate(
         processing_class=tokens,
         args=modules.SFTConfig(**arguments),
         train_dataset=modules.datasets.Dataset.from_list(kept),
-        callbacks=[LossCallback()],
+        callbacks=[trainer_callback("on_log", tell_loss)],
     )
     trainer.remove_callback(modules.transformers.PrinterCallback)
     trainer.train()
@@ -92,9 +85,7 @@ def imitate(
 
 def _tokenize_row(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
     """A row's tokens, and which of them are the model's own. Tokenized here, since a table of rows would give every
-    call
-    all arguments that any call has, the missing ones as null.
-    """
+    call all arguments that any call has, the missing ones as null."""
     template = tokens.chat_template
     if not trl().has_generation_markers(template):
         template = trl().get_training_chat_template(tokens) or template

@@ -45,9 +45,7 @@ class MemoryTurn:
 
     def finish(self, completion: Sequence[Mapping[str, Any]]) -> None:
         """The messages of the turn as TRL has them, at its end. Calls that TRL has not executed are executed now; an
-        unreadable
-        call counts as a rejected one.
-        """
+        unreadable call counts as a rejected one."""
         done = len(self.calls)
         for message in completion:
             for call in message.get("tool_calls") or ():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -44,3 +45,18 @@ def trl() -> Any:
         has_generation_markers=has_generation_markers,
         parse_response=parse_response,
     )
+
+
+def trainer_callback(event: str, call: Callable[[Any, Mapping[str, Any]], object]) -> Any:
+    """A callback of TRL's trainers: `call(state, logs)` on an event such as "on_log"."""
+
+    def method(self: Any, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        call(state, logs or {})
+
+    return type("Callback", (trl().transformers.TrainerCallback,), {event: method})()
+
+
+def trainer_arguments(seed: int) -> dict[str, Any]:
+    """What all trainings have in common: quiet, and on a graphics card where there is one."""
+    cuda = trl().torch.cuda.is_available()
+    return {"report_to": "none", "seed": seed, "disable_tqdm": True, "bf16": cuda, "use_cpu": not cuda}

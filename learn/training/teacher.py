@@ -25,9 +25,7 @@ def correct_calls(asked: str) -> list[dict[str, Any]]:
 
 def correct_calls_for_page(page: str) -> list[dict[str, Any]]:
     """One insert for each fact and event, in order: the sentence with its speaker, and for an event the date as its
-    time.
-    Chatter is skipped.
-    """
+    time. Chatter is skipped."""
     made = []
     for who, said in _TURN.findall(page):
         if event := _EVENT.match(said):
@@ -39,9 +37,7 @@ def correct_calls_for_page(page: str) -> list[dict[str, Any]]:
 
 def careless_calls(asked: str, chance: random.Random, slips: float) -> list[dict[str, Any]]:
     """The same with slips: with this probability each, an event's date is left out, and a fact taken for an event
-    without a
-    date. The memory rejects both.
-    """
+    without a date. The memory rejects both."""
     made = []
     for call in correct_calls(asked):
         args = dict(call["args"])

@@ -18,14 +18,11 @@ class TrainingOptions:
 
     A step takes `groups` turns, each `group` times. `learning_rate` is for models of billions of weights; smaller ones
     need more, and far more ends in collapse. After `refresh` steps the graphs make new turns with the current policy
-    (0:
-    never). `places` is the number of turns between, None for as many as are needed. `max_completion` is in tokens,
+    (0: never). `places` is the number of turns between, None for as many as are needed. `max_completion` is in tokens,
     answers of tools included. With `tool_turns=0` a turn is one reply, whose calls are executed when it is complete, as
-    the
-    Memorizer works; with more the model sees the tools' answers and continues, as an agent works. `longest` is in
-    tokens
-    of a task. `vllm` is the address of a `trl vllm-serve`, which then writes the replies. `patience` is the number of
-    steps until a collapse ends the training. `trainer` is passed to TRL's GRPOConfig.
+    the Memorizer works; with more the model sees the tools' answers and continues, as an agent works. `longest` is in
+    tokens of a task. `vllm` is the address of a `trl vllm-serve`, which then writes the replies. `patience` is the
+    number of steps until a collapse ends the training. `trainer` is passed to TRL's GRPOConfig.
     """
 
     steps: int = 200

@@ -25,9 +25,8 @@ class TurnPool:
     """`size` places, each with a turn. Which turns depends on the seed, the progress and the policy.
 
     `config` says how tasks are run; the policy answers the curate step. Turns without a question about their sessions
-    are
-    skipped: they cannot be rewarded. Of several processes only the `first` runs the graphs, and `share` broadcasts its
-    turns.
+    are skipped: they cannot be rewarded. Of several processes only the `first` runs the graphs, and `share` broadcasts
+    its turns.
     """
 
     curriculum: Curriculum

@@ -28,10 +28,8 @@ class TurnStart:
     """The input of one curate step, verbatim, and the state it was given in.
 
     `system` and `request` are the prompt: the second has the core paragraph, the related items, and the page. `items`
-    are
-    the memory before the turn, `origins` maps each to the session that wrote it last. `sources` are the sessions so
-    far,
-    the last the one of the page. `questions` are those that can be answered from them.
+    are the memory before the turn, `origins` maps each to the session that wrote it last. `sources` are the sessions so
+    far, the last the one of the page. `questions` are those that can be answered from them.
     """
 
     task: str
@@ -63,8 +61,7 @@ def turn_starts(rollout: Rollout, sample: Sample) -> tuple[TurnStart, ...]:
     """The turns of a rollout over its task, in order. `BadInput` if they do not lead to the items at its end.
 
     A question belongs to the first turn on whose sessions all of its evidence stands, and to the later ones; where a
-    task
-    has no evidence, the right answer is searched for instead.
+    task has no evidence, the right answer is searched for instead.
     """
     order = [source.id for source in rollout.sources]
     held: tuple[Item, ...] = ()
