@@ -42,11 +42,11 @@ def begin_card(
 
     `BadInput` names what differs.
     """
-    made = _describe_run(plan, seed=seed, preset=preset, metrics=metrics, path=path)
-    kept = plan.folder / CONFIG
-    if kept.exists():
+    config = _describe_run(plan, seed=seed, preset=preset, metrics=metrics, path=path)
+    config_path = plan.folder / CONFIG
+    if config_path.exists():
         before = read_config(plan.folder)
-        if differing := [part for part in _SAME if before.get(part) != made[part]]:
+        if differing := [part for part in _SAME if before.get(part) != config[part]]:
             raise BadInput(
                 f"{plan.folder}: holds a card of another run (not the same: {', '.join(differing)});"
                 " give another folder with --out."
@@ -57,18 +57,18 @@ def begin_card(
     (plan.folder / PROMPTS).mkdir(parents=True, exist_ok=True)
     for prompt, text in _prompt_texts(plan).items():
         (plan.folder / PROMPTS / prompt).write_text(text, encoding="utf-8")
-    write_json(kept, made)
+    write_json(config_path, config)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The configuration that a card records; `BadInput` where there is none."""
     try:
-        made = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInput(f"{folder}: no bench card lies here; `jitmem eval … --out {folder}` makes one.") from error
     except ValueError as error:
         raise BadInput(f"{folder / CONFIG}: cannot be read as JSON ({error}).") from error
-    return dict(made)
+    return dict(config)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -114,24 +114,24 @@ def _describe_run(
 
 def describe_content(data: DataSet) -> dict[str, Any]:
     """Counts, and one hash over sessions and one over questions, whatever file they are from."""
-    history, asked = hashlib.sha256(), hashlib.sha256()
+    sessions_hash, questions_hash = hashlib.sha256(), hashlib.sha256()
     sessions = questions = 0
     for sample in data.samples:
         for at, session in enumerate(sample.sessions):
-            history.update(
+            sessions_hash.update(
                 _json_bytes([sample.name, session_name(session, at), str(session.time), session_lines(session)])
             )
             sessions += 1
         for question in sample.questions:
             parts = [question.id, question.text, question.answers, question.category, question.evidence]
-            asked.update(_json_bytes([sample.name, *parts]))
+            questions_hash.update(_json_bytes([sample.name, *parts]))
             questions += 1
     return {
         "samples": len(data.samples),
         "sessions": sessions,
         "questions": questions,
-        "sessions_sha256": history.hexdigest(),
-        "questions_sha256": asked.hexdigest(),
+        "sessions_sha256": sessions_hash.hexdigest(),
+        "questions_sha256": questions_hash.hexdigest(),
     }
 
 
@@ -149,16 +149,16 @@ def package_hash() -> str:
 
 
 def _prompt_texts(plan: RunPlan) -> Mapping[str, str]:
-    made = {}
+    texts = {}
     if plan.models.has_reader:
-        made["reader.md"] = READER_PROMPT.text
+        texts["reader.md"] = READER_PROMPT.text
     if plan.models.judge is not None:
-        made |= {"judge.md": JUDGE_PROMPT.text, "rubrics.md": RUBRICS.text}
+        texts |= {"judge.md": JUDGE_PROMPT.text, "rubrics.md": RUBRICS.text}
     if plan.models.model is not None or plan.models.researcher_model is not None:
         folder = Path(str(import_module("jitmem.nodes").__file__)).parent / "prompts"
-        made |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
-    made |= {f"{step}.words.md": said for step, said in read_words(plan.models.prompts).items()}
-    return made
+        texts |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
+    texts |= {f"{step}.words.md": said for step, said in read_words(plan.models.prompts).items()}
+    return texts
 
 
 def _command_line() -> list[str]:

@@ -77,9 +77,9 @@ def compare_setups(folder: Path, *, setup: str | None = None, seed: int = 0) -> 
     return [_compare_scores(base, scores[base], name, scores[name], seed) for name in names if name != base]
 
 
-def main_metric(folder: Path, made: Sequence[Comparison]) -> str:
+def main_metric(folder: Path, comparisons: Sequence[Comparison]) -> str:
     """The first metric of the card's protocol that was compared, else the first compared; "" where none was."""
-    compared = [told.metric for one in made for told in one.differences]
+    compared = [difference.metric for one in comparisons for difference in one.differences]
     return next((metric for metric in (*read_config(folder)["metrics"], *compared) if metric in compared), "")
 
 
@@ -98,14 +98,14 @@ def paired_differences(
     a: Mapping[Pair, Mapping[str, float]], b: Mapping[Pair, Mapping[str, float]], *, seed: int = 0
 ) -> list[Difference]:
     """A difference for each metric that both have, over the questions for which both have it."""
-    made = []
+    found = []
     for metric in METRICS:
         pairs = [key for key in a if key in b and metric in a[key] and metric in b[key]]
         if pairs:
             first = np.array([a[key][metric] for key in pairs])
             second = np.array([b[key][metric] for key in pairs])
-            made.append(_paired_difference(metric, first, second, seed))
-    return made
+            found.append(_paired_difference(metric, first, second, seed))
+    return found
 
 
 def _paired_difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
@@ -115,8 +115,8 @@ def _paired_difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
     # One is added to both counts, as the data themselves are a resample: p is never 0 (Davison & Hinkley 1997, 4.2).
     least = min(int((means <= 0).sum()), int((means >= 0).sum()))
     p = min(1.0, 2 * (least + 1) / (len(means) + 1))
-    told = (float(value) for value in (a.mean(), b.mean(), gaps.mean(), low, high, p))
-    return Difference(metric, len(gaps), *told)
+    figures = (float(value) for value in (a.mean(), b.mean(), gaps.mean(), low, high, p))
+    return Difference(metric, len(gaps), *figures)
 
 
 def bootstrap_means(values: Any, seed: int, resamples: int = RESAMPLES) -> Any:
@@ -161,8 +161,8 @@ def _pair_setups(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_
 
 def _scores_by_setup(folder: Path) -> dict[str, dict[Pair, dict[str, float]]]:
     """By setup, then by (sample, question)."""
-    made: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in read_config(folder)["setups"]}
+    by_setup: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in read_config(folder)["setups"]}
     for line in read_log(folder / ANSWERS):
-        if line["setup"] in made:
-            made[line["setup"]][line["sample"], line["question"]] = line["scores"]
-    return made
+        if line["setup"] in by_setup:
+            by_setup[line["setup"]][line["sample"], line["question"]] = line["scores"]
+    return by_setup

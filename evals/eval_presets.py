@@ -156,18 +156,18 @@ def setup_grid(setup: Setup, varied: Mapping[str, Sequence[Any]]) -> tuple[Setup
     known = set(Setup.__dataclass_fields__)
     if unknown := set(varied) - known:
         raise BadInput(f"{', '.join(sorted(unknown))}: a setup has no such part; it has {', '.join(sorted(known))}.")
-    made = [replace(setup, **dict(zip(varied, values, strict=True))) for values in product(*varied.values())]
-    return tuple({one.name: one for one in made}.values())
+    setups = [replace(setup, **dict(zip(varied, values, strict=True))) for values in product(*varied.values())]
+    return tuple({one.name: one for one in setups}.values())
 
 
 def ablation_setups(names: Sequence[str], setup: Setup) -> tuple[Setup, ...]:
     """The setups of the named ablations, not crossed; each once."""
-    made: dict[str, Setup] = {}
+    setups: dict[str, Setup] = {}
     for name in names:
         if name not in ABLATIONS:
             raise BadInput(f"There is no ablation {name!r}; there are: {', '.join(ABLATIONS)}.")
-        made |= {one.name: one for one in setup_grid(setup, ABLATIONS[name])}
-    return tuple(made.values())
+        setups |= {one.name: one for one in setup_grid(setup, ABLATIONS[name])}
+    return tuple(setups.values())
 
 
 def preset_metrics(preset: EvalPreset, data: str) -> tuple[str, ...]:

@@ -52,32 +52,32 @@ class EvalResult:
     plot_error: str = ""
 
 
-def expand_setups(wanted: EvalRequest) -> tuple[Setup, ...]:
+def expand_setups(request: EvalRequest) -> tuple[Setup, ...]:
     """The setups to compare, in order, each once. A part that a system does not have does not multiply it."""
-    start = eval_presets.get_preset(wanted.preset).setup
-    for system in wanted.varied.get("system", ()):
+    start = eval_presets.get_preset(request.preset).setup
+    for system in request.varied.get("system", ()):
         if system not in SYSTEMS:
             raise BadInput(f"There is no system {system!r}; there are: {', '.join(SYSTEMS)}.")
-    crossed = eval_presets.setup_grid(start, wanted.varied)
-    if wanted.ablations:
-        single = replace(start, **{name: values[0] for name, values in wanted.varied.items()})
-        crossed = eval_presets.ablation_setups(wanted.ablations, single)
+    crossed = eval_presets.setup_grid(start, request.varied)
+    if request.ablations:
+        single = replace(start, **{name: values[0] for name, values in request.varied.items()})
+        crossed = eval_presets.ablation_setups(request.ablations, single)
     return tuple({one.name: one for one in map(restrict_setup, crossed)}.values())
 
 
-def evaluate(wanted: EvalRequest, tell: MetricProgress = lambda done, total, metric, mean: None) -> EvalResult:
+def evaluate(request: EvalRequest, tell: MetricProgress = lambda done, total, metric, mean: None) -> EvalResult:
     """Run the questions that have no answer yet and write the card, also when the run is stopped.
 
     `BadInput` for missing data (it says where to get it), unknown names, and a folder that holds another run.
     """
-    chosen = expand_setups(wanted)
-    if wanted.models.reader == OWN_ANSWER and (mute := [one.system for one in chosen if one.system != "research"]):
+    chosen = expand_setups(request)
+    if request.models.reader == OWN_ANSWER and (mute := [one.system for one in chosen if one.system != "research"]):
         raise BadInput(f"{mute[0]} has no answer of its own; name a model that reads, or compare research alone.")
-    data = load_data_set(wanted.dataset, wanted.data, limit=wanted.limit, seed=wanted.seed, **wanted.loading)
-    folder = wanted.folder or Path(f"bench-{wanted.dataset}")
-    plan = RunPlan(data, chosen, folder, wanted.models, wanted.concurrency, wanted.prices)
-    metrics = eval_presets.preset_metrics(eval_presets.get_preset(wanted.preset), wanted.dataset)
-    bench_card.begin_card(plan, seed=wanted.seed, preset=wanted.preset, metrics=metrics, path=wanted.data)
+    data = load_data_set(request.dataset, request.data, limit=request.limit, seed=request.seed, **request.loading)
+    folder = request.folder or Path(f"bench-{request.dataset}")
+    plan = RunPlan(data, chosen, folder, request.models, request.concurrency, request.prices)
+    metrics = eval_presets.preset_metrics(eval_presets.get_preset(request.preset), request.dataset)
+    bench_card.begin_card(plan, seed=request.seed, preset=request.preset, metrics=metrics, path=request.data)
 
     def report_progress(done: int, total: int, means: Mapping[str, float]) -> None:
         main = next((metric for metric in metrics if metric in means), "")
@@ -88,27 +88,29 @@ def evaluate(wanted: EvalRequest, tell: MetricProgress = lambda done, total, met
     except BaseException:
         report.write_report(folder)
         raise
-    return _write_results(folder, ran, metrics, plot=wanted.plots)
+    return _write_results(folder, ran, metrics, plot=request.plots)
 
 
 def rewrite_report(folder: Path, *, plot: bool = True, pictures: Path | None = None) -> EvalResult:
     """Report and plots of a card, from its answers; the plots also into `pictures`."""
-    made = bench_card.read_config(folder)
-    done = _write_results(folder, RunOutcome(0, 0, 0), tuple(made["metrics"]), plot=plot)
+    config = bench_card.read_config(folder)
+    done = _write_results(folder, RunOutcome(0, 0, 0), tuple(config["metrics"]), plot=plot)
     if pictures is not None:
         plots.draw_plots(folder, done.summary, pictures)
     return done
 
 
 def _write_results(folder: Path, ran: RunOutcome, metrics: tuple[str, ...], *, plot: bool) -> EvalResult:
-    made = report.write_report(folder)
+    summary = report.write_report(folder)
     unplotted = ""
     if plot:
         try:
-            if plots.draw_plots(folder, made):
+            if plots.draw_plots(folder, summary):
                 report.write_report(folder)  # with the pictures in it
         except MissingPackage as error:
             unplotted = str(error)
-    measured = {metric for one in made["setups"].values() for metric in one["scores"]}
-    shown = tuple(metric for metric in (*metrics, "citation_correctness", "context_tokens") if metric in measured)
-    return EvalResult(folder, made, ran, tuple(dict.fromkeys(shown)), unplotted)
+    measured = {metric for one in summary["setups"].values() for metric in one["scores"]}
+    metrics_to_show = tuple(
+        metric for metric in (*metrics, "citation_correctness", "context_tokens") if metric in measured
+    )
+    return EvalResult(folder, summary, ran, tuple(dict.fromkeys(metrics_to_show)), unplotted)

@@ -48,12 +48,12 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
             if not line.endswith("\n"):
                 return
             try:
-                made = json.loads(line)
+                value = json.loads(line)
             except ValueError as error:
                 raise BadInput(f"{path}, line {number}: no JSON ({error}).") from error
-            if not isinstance(made, dict):
+            if not isinstance(value, dict):
                 raise BadInput(f"{path}, line {number}: a JSON object should stand here.")
-            yield made
+            yield value
 
 
 def _truncate_torn_line(path: Path) -> None:

@@ -16,26 +16,26 @@ def scores_by_length(
 
     Lengths are text, as JSON keys are.
     """
-    took = {line["sample"]: line["seconds"] for line in offline}
+    seconds_of = {line["sample"]: line["seconds"] for line in offline}
     groups: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for line in answers:
         if {"family", "tokens"} <= set(line.get("of", ())):
             groups.setdefault((line["of"]["family"], line["of"]["tokens"]), []).append(line)
-    made: dict[str, dict[str, Any]] = {}
+    by_family: dict[str, dict[str, Any]] = {}
     for (family, tokens), lines in sorted(groups.items(), key=lambda group: group[0][1]):
-        filed = [took[line["sample"]] for line in lines if line["sample"] in took]
+        filed = [seconds_of[line["sample"]] for line in lines if line["sample"] in seconds_of]
         values = {m: [line["scores"][m] for line in lines if m in line["scores"]] for m in METRICS}
-        made.setdefault(family, {})[str(tokens)] = {
+        by_family.setdefault(family, {})[str(tokens)] = {
             "scores": {metric: mean_with_error(own) for metric, own in values.items() if own},
             "online": mean_with_error([line["answer"]["seconds"] for line in lines]),
             "offline": mean_with_error(filed) if filed else None,
         }
-    return made
+    return by_family
 
 
-def render_lengths(made: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
+def render_lengths(summary: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
     """Scores by family and length, and the seconds of each; [] for texts without lengths."""
-    by = {name: one["lengths"] for name, one in made["setups"].items() if one.get("lengths")}
+    by = {name: one["lengths"] for name, one in summary["setups"].items() if one.get("lengths")}
     lengths = sorted({int(tokens) for families in by.values() for family in families.values() for tokens in family})
     if not lengths:
         return []

@@ -58,10 +58,10 @@ class _Plotter:
             names = [ALL, *_categories(by for _, by in points)][:MAX_SETUPS]
             curves = {name: [(x, by[name]) for x, by in points if name in by] for name in names}
         else:
-            kept = list(lines.items())[:MAX_SETUPS]
-            labels = _short_names([rest for rest, _ in kept])
+            shown = list(lines.items())[:MAX_SETUPS]
+            labels = _short_names([rest for rest, _ in shown])
             curves = {
-                label: [(x, by[ALL]) for x, by in points] for label, (_, points) in zip(labels, kept, strict=True)
+                label: [(x, by[ALL]) for x, by in points] for label, (_, points) in zip(labels, shown, strict=True)
             }
         figure, (axes,) = self._figure(f"by {AXIS_LABELS[part].split(',')[0]}")
         for at, (label, scores) in enumerate(curves.items()):

@@ -23,30 +23,30 @@ _OFFICIAL = {
 
 def write_report(folder: Path) -> dict[str, Any]:
     """Write scores.json and report.md from the card's answers; returns the summary. Idempotent."""
-    made = summarize(folder)
-    write_json(folder / SCORES, made)
-    (folder / REPORT).write_text(render_report(folder, made), encoding="utf-8")
-    return made
+    summary = summarize(folder)
+    write_json(folder / SCORES, summary)
+    (folder / REPORT).write_text(render_report(folder, summary), encoding="utf-8")
+    return summary
 
 
-def render_report(folder: Path, made: Mapping[str, Any]) -> str:
-    told = read_config(folder)
+def render_report(folder: Path, summary: Mapping[str, Any]) -> str:
+    config = read_config(folder)
     parts = [
-        f"# {told['data']['title']}: bench card",
-        _render_run(told, made),
-        *_render_failures(made),
+        f"# {config['data']['title']}: bench card",
+        _render_run(config, summary),
+        *_render_failures(summary),
         "## Scores",
         "Means in percent ± one standard error of the mean over questions (tokens as they are), then n. A question"
         " without gold evidence, and one that ended in an error, has no score.",
-        *_render_scores(told, made),
-        *render_lengths(made, _main_metrics(told, made)),
+        *_render_scores(config, summary),
+        *render_lengths(summary, _main_metrics(config, summary)),
         "## What it took",
-        *_render_costs(made),
-        *_render_quoted(told),
+        *_render_costs(summary),
+        *_render_quoted(config),
         "## Metrics",
-        "\n".join(f"- `{name}`: {METRICS[name]}" for name in _measured_metrics(told, made)),
+        "\n".join(f"- `{name}`: {METRICS[name]}" for name in _measured_metrics(config, summary)),
         "## How it was run",
-        _render_setup(told),
+        _render_setup(config),
     ]
     pictures = sorted(path.name for path in (folder / "plots").glob("*.png"))
     if pictures:
@@ -54,19 +54,19 @@ def render_report(folder: Path, made: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _render_run(told: Mapping[str, Any], made: Mapping[str, Any]) -> str:
-    data = told["data"]
-    models = ", ".join(f"{name} {model}" for name, model in told["models"].items())
+def _render_run(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    data = config["data"]
+    models = ", ".join(f"{name} {model}" for name, model in config["models"].items())
     whole = (
         ""
-        if made["answered"] == made["questions"]
-        else f" **Only {made['answered']} of {made['questions']} are answered.**"
+        if summary["answered"] == summary["questions"]
+        else f" **Only {summary['answered']} of {summary['questions']} are answered.**"
     )
-    asked = f"{data['questions']:,} questions on {data['samples']:,} samples of {data['sessions']:,} sessions"
+    counts = f"{data['questions']:,} questions on {data['samples']:,} samples of {data['sessions']:,} sessions"
     return (
-        f"{asked}, {len(told['setups'])} setups, {told['made'][:10]}."
+        f"{counts}, {len(config['setups'])} setups, {config['made'][:10]}."
         f" Models: {models or 'none; rules answer every step'}."
-        f"{_render_reader(told['models'].get('reader'))}{whole}"
+        f"{_render_reader(config['models'].get('reader'))}{whole}"
     )
 
 
@@ -78,16 +78,16 @@ def _render_reader(reader: str | None) -> str:
     return ""
 
 
-def _render_failures(made: Mapping[str, Any]) -> list[str]:
+def _render_failures(summary: Mapping[str, Any]) -> list[str]:
     """Questions without an answer, and answers with a failed judge or step."""
     parts = []
-    if made["errors"]:
-        rows = [[one["step"], one["error"], str(one["n"]), one["message"][:160]] for one in made["errors"]]
+    if summary["errors"]:
+        rows = [[one["step"], one["error"], str(one["n"]), one["message"][:160]] for one in summary["errors"]]
         parts += ["## Errors", "These questions have no answer and no score; the same command asks them again."]
         parts.append(markdown_table(["step", "error", "questions", "such as"], rows))
     rows = [
         [name, str(one["unjudged"]), str(one["notes"])]
-        for name, one in made["setups"].items()
+        for name, one in summary["setups"].items()
         if one["unjudged"] or one["notes"]
     ]
     if rows:
@@ -98,18 +98,18 @@ def _render_failures(made: Mapping[str, Any]) -> list[str]:
     return parts
 
 
-def _render_scores(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+def _render_scores(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
     """One table over all setups, then one by category for each metric of the protocol."""
-    metrics = _measured_metrics(told, made)
+    metrics = _measured_metrics(config, summary)
     rows = []
-    for name, one in made["setups"].items():
+    for name, one in summary["setups"].items():
         counts = [values[ALL]["n"] for values in one["scores"].values()]
         cells = [format_score(metric, one["scores"].get(metric, {}).get(ALL)) for metric in metrics]
         n = f"{min(counts)}–{max(counts)}" if counts and min(counts) < max(counts) else str(max(counts, default=0))
         rows.append([name, *cells, n])
     parts = [markdown_table(["setup", *metrics, "n"], rows)]
-    for metric in _main_metrics(told, made):
-        by = {name: one["scores"].get(metric, {}) for name, one in made["setups"].items()}
+    for metric in _main_metrics(config, summary):
+        by = {name: one["scores"].get(metric, {}) for name, one in summary["setups"].items()}
         categories = list(dict.fromkeys(category for values in by.values() for category in values))
         if len(categories) < 2:
             continue
@@ -124,39 +124,44 @@ def _render_scores(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str
     return parts
 
 
-def _measured_metrics(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+def _measured_metrics(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
     """Those that were measured, the protocol's first."""
-    measured = {metric for one in made["setups"].values() for metric in one["scores"]}
-    return [name for name in dict.fromkeys([*told["metrics"], *METRICS]) if name in measured]
+    measured = {metric for one in summary["setups"].values() for metric in one["scores"]}
+    return [name for name in dict.fromkeys([*config["metrics"], *METRICS]) if name in measured]
 
 
-def _main_metrics(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+def _main_metrics(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
     """The measured shares of the protocol; all measured shares where it has none."""
-    shares = [metric for metric in _measured_metrics(told, made) if metric not in AMOUNTS]
-    return [metric for metric in shares if metric in told["metrics"]] or shares
+    shares = [metric for metric in _measured_metrics(config, summary) if metric not in AMOUNTS]
+    return [metric for metric in shares if metric in config["metrics"]] or shares
 
 
-def _render_costs(made: Mapping[str, Any]) -> list[str]:
+def _render_costs(summary: Mapping[str, Any]) -> list[str]:
     offline, online = [], []
-    for name, one in made["setups"].items():
-        before, asked = one["offline"], one["online"]
+    for name, one in summary["setups"].items():
+        offline_cost, online_cost = one["offline"], one["online"]
         # What a stop interrupted has cost more than was counted after it.
-        least = "≥ " if before["resumed"] else ""
-        spent = f"{least}{before['calls']:,.0f}", f"{least}{_format_tokens(before)}"
+        least = "≥ " if offline_cost["resumed"] else ""
+        spent = f"{least}{offline_cost['calls']:,.0f}", f"{least}{_format_tokens(offline_cost)}"
         offline.append(
-            [name, f"{least}{before['seconds']:.1f}", *spent, f"{least}{_format_dollars(before['dollars'])}"]
+            [
+                name,
+                f"{least}{offline_cost['seconds']:.1f}",
+                *spent,
+                f"{least}{_format_dollars(offline_cost['dollars'])}",
+            ]
         )
-        if asked:
-            parts = [asked[part] for part in ("system", "reader", "judge")]
+        if online_cost:
+            parts = [online_cost[part] for part in ("system", "reader", "judge")]
             online.append(
                 [
                     name,
-                    f"{asked['seconds']:.3f}",
-                    f"{asked['seconds_p50']:.3f}",
-                    f"{asked['seconds_p95']:.3f}",
-                    f"{asked['reader_seconds']:.3f}",
+                    f"{online_cost['seconds']:.3f}",
+                    f"{online_cost['seconds_p50']:.3f}",
+                    f"{online_cost['seconds_p95']:.3f}",
+                    f"{online_cost['reader_seconds']:.3f}",
                     *(f"{part['calls']:.1f}, {_format_tokens(part)}" for part in parts),
-                    _format_dollars(asked["dollars"]),
+                    _format_dollars(online_cost["dollars"]),
                 ]
             )
     return [
@@ -175,13 +180,13 @@ def _format_dollars(dollars: float | None) -> str:
     return "not priced" if dollars is None else f"{dollars:.2f}"
 
 
-def _render_quoted(told: Mapping[str, Any]) -> list[str]:
+def _render_quoted(config: Mapping[str, Any]) -> list[str]:
     """Figures of the papers for this data."""
     rows = [
         [one.system, one.metric, one.value, one.source]
         for preset in PRESETS.values()
         for one in preset.figures
-        if one.data == told["data"]["name"]
+        if one.data == config["data"]["name"]
     ]
     parts = []
     if rows:
@@ -190,8 +195,8 @@ def _render_quoted(told: Mapping[str, Any]) -> list[str]:
             "These stand in the papers. They were not run here: other models, prompts and perhaps other questions.",
             markdown_table(["system", "metric", "value", "source"], rows),
         ]
-    if differs := PRESETS[told["preset"]].differences if told["preset"] in PRESETS else ():
-        own = PRESETS[told["preset"]]
+    if differs := PRESETS[config["preset"]].differences if config["preset"] in PRESETS else ():
+        own = PRESETS[config["preset"]]
         reader = f" Its reader: {own.reader}." if own.reader else ""
         parts += [
             f"## The protocol `{own.name}`",
@@ -200,18 +205,18 @@ def _render_quoted(told: Mapping[str, Any]) -> list[str]:
     return parts
 
 
-def _render_setup(told: Mapping[str, Any]) -> str:
-    data, git = told["data"], told["git"]
-    seed = "none, questions in order" if told["seed"] is None else told["seed"]
+def _render_setup(config: Mapping[str, Any]) -> str:
+    data, git = config["data"], config["git"]
+    seed = "none, questions in order" if config["seed"] is None else config["seed"]
     commit = f"{git['commit']}{' with changes' if git['changed'] else ''}" if git else "no checkout"
     lines = [
-        f"command: `{' '.join(told['command'])}`",
+        f"command: `{' '.join(config['command'])}`",
         f"data: {data['title']} ({data['licence']}), file `{data['file'] or '(made here)'}`, sha256 {data['sha256'] or '–'}"
         f"{_OFFICIAL[data.get('official')]};"
         f" sessions {data['sessions_sha256'][:16]}, questions {data['questions_sha256'][:16]}",
-        f"preset: {told['preset'] or 'none'}; seed: {seed}; questions at once: {told['concurrency']}",
-        f"jitmem {told['jitmem']['version']}, package sha256 {told['jitmem']['sha256'][:16]}, commit {commit}",
-        f"Python {told['python']} on {told['platform']}",
-        f"packages: {', '.join(f'{name} {version}' for name, version in told['packages'].items())}",
+        f"preset: {config['preset'] or 'none'}; seed: {seed}; questions at once: {config['concurrency']}",
+        f"jitmem {config['jitmem']['version']}, package sha256 {config['jitmem']['sha256'][:16]}, commit {commit}",
+        f"Python {config['python']} on {config['platform']}",
+        f"packages: {', '.join(f'{name} {version}' for name, version in config['packages'].items())}",
     ]
     return "\n".join(f"- {line}" for line in lines)

@@ -41,25 +41,27 @@ def run_plan(plan: RunPlan, tell: MeansProgress = lambda done, total, means: Non
         JsonlLog(plan.folder / ANSWERS) as answers,
         JsonlLog(plan.folder / ERRORS) as errors,
     ):
-        known = {_line_key(line): line for line in read_log(plan.folder / ANSWERS)}
+        answered = {_line_key(line): line for line in read_log(plan.folder / ANSWERS)}
         wanted = set(keys)
-        state = RunState(plan, answers, errors, [line for key, line in known.items() if key in wanted], len(keys), tell)
+        state = RunState(
+            plan, answers, errors, [line for key, line in answered.items() if key in wanted], len(keys), tell
+        )
         before = state.done
         for sample in plan.data.samples:
             for setups in _group_setups(plan.setups):
-                _run_sample(plan, sample, setups, known, state)
+                _run_sample(plan, sample, setups, answered, state)
         shutil.rmtree(plan.folder / WORK, ignore_errors=True) if state.done == len(keys) else None
         return RunOutcome(state.done - before, before, len(keys) - state.done)
 
 
 def _run_sample(
-    plan: RunPlan, sample: Sample, setups: Sequence[Setup], known: Mapping[QuestionKey, Any], state: RunState
+    plan: RunPlan, sample: Sample, setups: Sequence[Setup], answered: Mapping[QuestionKey, Any], state: RunState
 ) -> None:
     left = [
         (at, question)
         for at, setup in enumerate(setups)
         for question in sample.questions
-        if (setup.name, sample.name, question.id) not in known
+        if (setup.name, sample.name, question.id) not in answered
     ]
     if not left:
         return

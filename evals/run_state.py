@@ -28,7 +28,7 @@ class RunState:
         plan: RunPlan,
         answers: JsonlLog,
         errors: JsonlLog,
-        known: Sequence[Mapping[str, Any]],
+        answered: Sequence[Mapping[str, Any]],
         total: int,
         tell: MeansProgress,
     ) -> None:
@@ -40,7 +40,7 @@ class RunState:
         self._in_a_row = 0
         self._spent = sum(line["dollars"] or 0.0 for line in read_log(plan.folder / OFFLINE))
         self.done = 0
-        for line in known:
+        for line in answered:
             self._count(line)
 
     def chat_model(self, model: Any) -> Any:
@@ -58,9 +58,9 @@ class RunState:
     def add_failure(self, key: QuestionKey, step: str, error: Exception, *, counts: bool = True) -> None:
         """An error is no answer and has no score. One that concerns many questions at once `counts` once."""
         setup, sample, question = key
-        told = {"setup": setup, "sample": sample, "question": question, "step": step, "error": type(error).__name__}
+        entry = {"setup": setup, "sample": sample, "question": question, "step": step, "error": type(error).__name__}
         trace = [] if isinstance(error, JitmemError) else traceback.format_exception(error)
-        self._errors.append({**told, "message": str(error), "trace": "".join(trace), "at": time.time()})
+        self._errors.append({**entry, "message": str(error), "trace": "".join(trace), "at": time.time()})
         with self._lock:
             self._failed.add((setup, sample))
             self._in_a_row += counts

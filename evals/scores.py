@@ -33,17 +33,19 @@ AMOUNTS = ("context_tokens",)
 
 def score_answer(kind: str, question: Question, answer: SystemAnswer) -> dict[str, float]:
     """By name; scores that do not apply (no gold, no reader, nothing cited) are left out."""
-    made: dict[str, float | None] = {"context_tokens": float(context_tokens(answer.context)) if answer.context else 0.0}
+    scores: dict[str, float | None] = {
+        "context_tokens": float(context_tokens(answer.context)) if answer.context else 0.0
+    }
     gold = question.evidence
     if kind == "paragraphs":
-        made["page_recall"] = page_recall(gold, answer.sources[:TOP_PAGES])
+        scores["page_recall"] = page_recall(gold, answer.sources[:TOP_PAGES])
     else:
-        made["evidence_recall"] = evidence_recall(gold, answer.context)
-    made["evidence_precision"] = _precision(kind, gold, answer.marks)
-    made["citation_correctness"] = _citation_correctness(kind, gold, answer)
+        scores["evidence_recall"] = evidence_recall(gold, answer.context)
+    scores["evidence_precision"] = _precision(kind, gold, answer.marks)
+    scores["citation_correctness"] = _citation_correctness(kind, gold, answer)
     if answer.text is not None and question.answers:
-        made |= _text_scores(question, answer.text)
-    return {name: value for name, value in made.items() if value is not None}
+        scores |= _text_scores(question, answer.text)
+    return {name: value for name, value in scores.items() if value is not None}
 
 
 def _text_scores(question: Question, text: str) -> dict[str, float | None]:

@@ -19,15 +19,15 @@ ALL, ANSWERABLE = "all", f"all but {ADVERSARIAL}"
 def summarize(folder: Path) -> dict[str, Any]:
     """`{setups: {name: {scores, online, offline}}, questions, answered, errors}`; scores by metric and category, each
     with mean, n and se. Only answers of the card's own setups."""
-    told = read_config(folder)
+    config = read_config(folder)
     answers = [_without_texts(line) for line in read_log(folder / ANSWERS)]
     offline = list(read_log(folder / OFFLINE))
     open_errors = _open_errors(answers, read_log(folder / ERRORS))
-    made = {}
-    for name, setup in told["setups"].items():
+    setups = {}
+    for name, setup in config["setups"].items():
         own = [line for line in answers if line["setup"] == name]
-        before = [line for line in offline if line["memory_key"] == told["memory_key"][name]]
-        made[name] = {
+        before = [line for line in offline if line["memory_key"] == config["memory_key"][name]]
+        setups[name] = {
             "setup": setup,
             "answered": len(own),
             "errors": sum(line["setup"] == name for line in open_errors),
@@ -38,9 +38,9 @@ def summarize(folder: Path) -> dict[str, Any]:
             "offline": _offline_cost(before),
             "lengths": scores_by_length(own, before),
         }
-    questions = told["data"]["questions"] * len(told["setups"])
-    answered = sum(one["answered"] for one in made.values())
-    return {"questions": questions, "answered": answered, "errors": _group_errors(open_errors), "setups": made}
+    questions = config["data"]["questions"] * len(config["setups"])
+    answered = sum(one["answered"] for one in setups.values())
+    return {"questions": questions, "answered": answered, "errors": _group_errors(open_errors), "setups": setups}
 
 
 def _without_texts(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,12 +56,12 @@ def _mean_scores(answers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, An
         sets[ANSWERABLE] = [line for line in answers if line["category"] != ADVERSARIAL]
     if len(categories) > 1:
         sets |= {category: [line for line in answers if line["category"] == category] for category in categories}
-    made: dict[str, dict[str, Any]] = {}
+    means: dict[str, dict[str, Any]] = {}
     for metric in METRICS:
         for category, lines in sets.items():
             if values := [line["scores"][metric] for line in lines if metric in line["scores"]]:
-                made.setdefault(metric, {})[category] = mean_with_error(values)
-    return made
+                means.setdefault(metric, {})[category] = mean_with_error(values)
+    return means
 
 
 def _online_cost(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -111,9 +111,9 @@ def _sum_dollars(lines: Sequence[Mapping[str, Any]]) -> float | None:
 
 def _open_errors(answers: Iterable[Mapping[str, Any]], errors: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The last error of each question without an answer."""
-    known = {(line["setup"], line["sample"], line["question"]) for line in answers}
+    answered = {(line["setup"], line["sample"], line["question"]) for line in answers}
     last = {(line["setup"], line["sample"], line["question"]): line for line in errors}
-    return [line for key, line in last.items() if key not in known]
+    return [line for key, line in last.items() if key not in answered]
 
 
 def _group_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -121,8 +121,8 @@ def _group_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for line in errors:
         groups.setdefault((line["step"], line["error"]), []).append(line)
-    made = [
+    kinds = [
         {"step": step, "error": error, "n": len(lines), "message": lines[-1]["message"]}
         for (step, error), lines in groups.items()
     ]
-    return sorted(made, key=lambda one: -int(one["n"]))
+    return sorted(kinds, key=lambda one: -int(one["n"]))

@@ -126,11 +126,11 @@ def advantages(
     return Advantages(tuple(one for one in values if one is not None), tuple(collapsed), left_out)
 
 
-def write_advantages(path: Path, found: Advantages) -> None:
+def write_advantages(path: Path, result: Advantages) -> None:
     """A line of JSON for each; an existing file is replaced when all are written."""
     draft = path.with_name(path.name + ".part")
     with draft.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(one.as_dict(), ensure_ascii=False) + "\n" for one in found.values)
+        file.writelines(json.dumps(one.as_dict(), ensure_ascii=False) + "\n" for one in result.values)
     draft.replace(path)
 
 

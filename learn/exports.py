@@ -137,10 +137,10 @@ def _best_rollouts(rollouts: Iterable[Rollout], best: int, least: float | None) 
 
 def _group_by_task(rollouts: Iterable[Rollout]) -> list[list[Rollout]]:
     """In order of first appearance."""
-    made: dict[str, list[Rollout]] = {}
+    groups: dict[str, list[Rollout]] = {}
     for one in rollouts:
-        made.setdefault(one.task, []).append(one)
-    return list(made.values())
+        groups.setdefault(one.task, []).append(one)
+    return list(groups.values())
 
 
 def _parsed_steps(rollout: Rollout) -> Iterator[RecordedStep]:
@@ -161,12 +161,12 @@ def _select_steps(rollout: Rollout, steps: Collection[str], roles: Collection[Ro
 def _reply_message(step: RecordedStep) -> dict[str, Any]:
     """The reply as a message of a chat template, with arguments of calls as objects."""
     reply = dict(step.reply or {})
-    made: dict[str, Any] = {"role": "assistant", "content": reply.get("content") or ""}
+    message: dict[str, Any] = {"role": "assistant", "content": reply.get("content") or ""}
     calls = [
         {"type": "function", "function": {"name": call["function"]["name"], "arguments": _call_arguments(call)}}
         for call in reply.get("tool_calls") or ()
     ]
-    return made | ({"tool_calls": calls} if calls else {})
+    return message | ({"tool_calls": calls} if calls else {})
 
 
 def _call_arguments(call: Mapping[str, Any]) -> Any:

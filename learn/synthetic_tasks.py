@@ -85,17 +85,17 @@ def _make_task(name: str, sessions: int, facts: int, people: int, tokens: int | 
     times = [_BEGIN]
     while len(times) < sessions:
         times.append(times[-1] + timedelta(days=chance.randrange(7, 15), minutes=chance.randrange(-90, 90)))
-    told = list(_make_facts(chance, names, times, facts))
+    task_facts = list(_make_facts(chance, names, times, facts))
     room = None if tokens is None else CHARS_PER_TOKEN * tokens // sessions
-    made = [
+    built = [
         Session(
-            turns=_make_turns(chance, names, [fact for fact in told if fact.session == at], room),
+            turns=_make_turns(chance, names, [fact for fact in task_facts if fact.session == at], room),
             id=f"session-{at + 1}",
             time=time,
         )
         for at, time in enumerate(times)
     ]
-    return Sample(name, tuple(made), tuple(_make_questions(name, told)))
+    return Sample(name, tuple(built), tuple(_make_questions(name, task_facts)))
 
 
 def _make_facts(chance: random.Random, names: Sequence[str], times: Sequence[datetime], count: int) -> Iterator[_Fact]:
@@ -122,33 +122,33 @@ def _draw_values(chance: random.Random, slot: str, count: int) -> list[str]:
     """`count` different values: real names first, then made-up ones, taken from the end."""
     real = {"city": _CITIES, "work": _PLACES, "pet": _PETS}[slot]
     more = made_up_words(chance, count - len(real), syllables=3) if count > len(real) else []
-    drawn = chance.sample(real, len(real))
+    real_values = chance.sample(real, len(real))
     invented = more if slot == "work" else [word.capitalize() for word in more]
-    return [*invented, *drawn]  # taken from the end
+    return [*invented, *real_values]  # taken from the end
 
 
 def _make_turns(
-    chance: random.Random, names: Sequence[str], told: Sequence[_Fact], room: int | None
+    chance: random.Random, names: Sequence[str], facts: Sequence[_Fact], room: int | None
 ) -> list[tuple[str, str]]:
     """Chatter with the facts among it, in their order; `room` is in characters for all of it."""
     chatter: list[tuple[str, str]] = []
-    left = 0 if room is None else room - sum(len(fact.person) + len(fact.text) + 3 for fact in told)
+    left = 0 if room is None else room - sum(len(fact.person) + len(fact.text) + 3 for fact in facts)
     for said in random_sentences(chance):
         who = chance.choice(names)
         left -= len(who) + len(said) + 3
         if (len(chatter) >= _CHATTER) if room is None else (left < 0):
             break
         chatter.append((who, said))
-    places = sorted(chance.randrange(len(chatter) + 1) for _ in told)
-    for place, fact in reversed(list(zip(places, told, strict=True))):
+    places = sorted(chance.randrange(len(chatter) + 1) for _ in facts)
+    for place, fact in reversed(list(zip(places, facts, strict=True))):
         chatter.insert(place, (fact.person, fact.text))
     return chatter or [(names[0], "Nothing new here.")]
 
 
-def _make_questions(name: str, told: Sequence[_Fact]) -> Iterator[Question]:
+def _make_questions(name: str, facts: Sequence[_Fact]) -> Iterator[Question]:
     """One for each fact, by its last statement."""
-    last = {fact.question: fact for fact in told}
+    last = {fact.question: fact for fact in facts}
     for at, fact in enumerate(last.values()):
-        changed = sum(one.question == fact.question for one in told) > 1
+        changed = sum(one.question == fact.question for one in facts) > 1
         metadata = {"person": fact.person, "session": f"session-{fact.session + 1}", "changed": changed}
         yield Question(f"{name}/{at}", fact.question, (fact.answer,), fact.slot, (fact.text,), metadata)

@@ -41,17 +41,17 @@ def load_tasks(source: str | Path, *, limit: int | None = None) -> tuple[Sample,
     """
     if limit is not None and limit < 1:
         raise BadInput(f"limit is a number of tasks of 1 or more, or None for all; got {limit}.")
-    made = tuple(islice(_read_tasks(source), limit))
-    names = [sample.name for sample in made]
+    tasks = tuple(islice(_read_tasks(source), limit))
+    names = [sample.name for sample in tasks]
     if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
         raise BadInput(f"{source}: two tasks have the id {twice!r}; results are kept by it, so each needs its own.")
-    for sample in made:
+    for sample in tasks:
         ids = [question.id for question in sample.questions]
         if twice := next((id for at, id in enumerate(ids) if id in ids[:at]), None):
             raise BadInput(f"{source}: task {sample.name!r} has two questions with the id {twice!r}.")
-    if not made:
+    if not tasks:
         raise BadInput(f"{source}: holds no task; a line is one, with sessions and questions.")
-    return made
+    return tasks
 
 
 def write_tasks(path: str | Path, tasks: Sequence[Sample]) -> None:
@@ -74,7 +74,7 @@ def _read_tasks(source: str | Path) -> Sequence[Sample] | Any:
 
 
 def _parse_toy_sizes(text: str) -> dict[str, int]:
-    made: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for part in text.split(","):
         name, _, value = part.rpartition("=")
         name = name.strip() or "n"
@@ -82,8 +82,8 @@ def _parse_toy_sizes(text: str) -> dict[str, int]:
             raise BadInput(
                 f"toy:{text}: write toy:8, or toy:8,seed=1 with any of {', '.join(_SIZES[1:])}; not {part!r}."
             )
-        made[name] = int(value)
-    return {"n": 1, **made}
+        sizes[name] = int(value)
+    return {"n": 1, **sizes}
 
 
 def _with_evidence_texts(data: DataSet, sample: Sample) -> Sample:
@@ -147,8 +147,8 @@ def _session_as_dict(session: Session) -> dict[str, Any]:
         body = {"turns": [list(turn) for turn in session.turns]}
     elif session.messages is not None:
         body = {"messages": convert_to_openai_messages(list(session.messages))}
-    told = {"id": session.id, "time": time, **body, "metadata": _json_values(session.metadata)}
-    return {name: value for name, value in told.items() if value not in (None, {})}
+    values = {"id": session.id, "time": time, **body, "metadata": _json_values(session.metadata)}
+    return {name: value for name, value in values.items() if value not in (None, {})}
 
 
 def _json_values(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,9 +69,9 @@ def _sample(row: Row) -> Sample:
             if isinstance(id := message.values.get("id"), int):
                 texts[id] = message.get("content", str)
                 seen[id] += 1
-    known = {id: text for id, text in texts.items() if seen[id] == 1}
+    unique = {id: text for id, text in texts.items() if seen[id] == 1}
     questions = [
-        _question(probe, f"{name}/{ability}/{at}", ability, known)
+        _question(probe, f"{name}/{ability}/{at}", ability, unique)
         for ability, probes in _probes(row).values.items()
         for at, probe in enumerate(_probes(row).rows(ability))
         if probes

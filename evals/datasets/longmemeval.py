@@ -49,8 +49,8 @@ def _sample(row: Row) -> Sample:
     for at, name in enumerate(_unique_names(names)):
         turns = [row.inner(turn, f"haystack_sessions[{at}][{n}]") for n, turn in enumerate(histories[at])]
         gold += [turn.text("content") for turn in turns if turn.values.get("has_answer")]
-        spoken = [(turn.text("role"), turn.text("content")) for turn in turns]
-        sessions.append(Session(turns=spoken, id=name, time=_parse_date(row, f"haystack_dates[{at}]", dates[at])))
+        turn_pairs = [(turn.text("role"), turn.text("content")) for turn in turns]
+        sessions.append(Session(turns=turn_pairs, id=name, time=_parse_date(row, f"haystack_dates[{at}]", dates[at])))
     kind = row.text("question_type")
     asked_at = _parse_date(row, "question_date", row.text("question_date"))
     metadata = {"type": kind, "time": asked_at.isoformat(), "answer_sessions": list(row.texts("answer_session_ids"))}
@@ -62,11 +62,11 @@ def _sample(row: Row) -> Sample:
 def _unique_names(names: list[object]) -> list[str]:
     """A chat that occurs twice in one history is a session of its own each time."""
     seen: Counter[str] = Counter()
-    made = []
+    unique = []
     for name in map(str, names):
         seen[name] += 1
-        made.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return made
+        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return unique
 
 
 def _parse_date(row: Row, field: str, text: object) -> datetime:

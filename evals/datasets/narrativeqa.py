@@ -56,9 +56,9 @@ def _row_question(row: Row, of: str) -> DocumentQuestion:
 
 
 def _folder_samples(path: Path, split: str, of: str) -> Iterator[Sample]:
-    asked: dict[str, list[Row]] = {}
+    rows_by_document: dict[str, list[Row]] = {}
     for row in read_rows(SOURCE.require(path / "qaps.csv")):
-        asked.setdefault(row.get("document_id", str), []).append(row)
+        rows_by_document.setdefault(row.get("document_id", str), []).append(row)
     summaries = {}
     if of == "summary":
         summaries = {
@@ -78,7 +78,7 @@ def _folder_samples(path: Path, split: str, of: str) -> Iterator[Sample]:
                 (qa.get("answer1", str), qa.get("answer2", str)),
                 row.get("kind", str),
             )
-            for at, qa in enumerate(asked.get(id, []))
+            for at, qa in enumerate(rows_by_document.get(id, []))
         ]
         yield document_sample(id, text, questions)
 

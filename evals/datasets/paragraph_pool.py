@@ -22,9 +22,9 @@ def paragraph_key(title: str, text: str) -> str:
     return f"{title}\n{text[:40]}"
 
 
-def pool_paragraphs(name: str, asked: Iterable[ParagraphQuestion], *, pool: bool) -> tuple[Sample, ...]:
+def pool_paragraphs(name: str, questions: Iterable[ParagraphQuestion], *, pool: bool) -> tuple[Sample, ...]:
     """One sample over the paragraphs of all questions; without `pool`, one for each question over its own."""
-    rows = list(asked)
+    rows = list(questions)
     groups = [(name, rows)] if pool else [(row.question.id, [row]) for row in rows]
     return tuple(_sample(label, group) for label, group in groups)
 

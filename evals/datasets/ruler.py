@@ -74,9 +74,9 @@ def load(
 class GeneratedSamples(Sequence[Sample]):
     """Samples that are generated on each access, so that none stays in memory."""
 
-    def __init__(self, count: int, made: Callable[[int], Sample]) -> None:
+    def __init__(self, count: int, make_sample: Callable[[int], Sample]) -> None:
         self._places: Sequence[int] = range(count)
-        self._made = made
+        self._made = make_sample
 
     def __len__(self) -> int:
         return len(self._places)
@@ -99,18 +99,18 @@ class GeneratedSamples(Sequence[Sample]):
 
 def _sample(task: str, family: str, make: TaskMaker, number: int, tokens: int, sessions: int, seed: int) -> Sample:
     # A text as seed is hashed by SHA-512: the same on every machine, unlike a tuple.
-    made = make(random.Random(f"{seed}/{task}/{number}/{tokens}"), tokens)
+    text = make(random.Random(f"{seed}/{task}/{number}/{tokens}"), tokens)
     name = f"{task}-{tokens}-{seed}-{number}"
-    metadata = {"family": family, "tokens": tokens, "seed": seed, "match": "all" if made.all_needed else "any"}
-    question = Question(name, made.question, made.answers, task, made.evidence, metadata)
-    return Sample(name, tuple(_split_sessions(made, sessions)), (question,))
+    metadata = {"family": family, "tokens": tokens, "seed": seed, "match": "all" if text.all_needed else "any"}
+    question = Question(name, text.question, text.answers, task, text.evidence, metadata)
+    return Sample(name, tuple(_split_sessions(text, sessions)), (question,))
 
 
-def _split_sessions(made: SyntheticText, sessions: int) -> Iterator[Session]:
+def _split_sessions(text: SyntheticText, sessions: int) -> Iterator[Session]:
     """Sessions of about as many paragraphs each; joined, they are the whole text."""
-    each = -(-len(made.parts) // sessions)
-    for number, start in enumerate(range(0, len(made.parts), each), start=1):
-        yield Session(text=made.joint.join(made.parts[start : start + each]), id=f"part-{number:03}")
+    each = -(-len(text.parts) // sessions)
+    for number, start in enumerate(range(0, len(text.parts), each), start=1):
+        yield Session(text=text.joint.join(text.parts[start : start + each]), id=f"part-{number:03}")
 
 
 def _row_question(row: Row) -> document_questions.DocumentQuestion:

@@ -41,33 +41,33 @@ NEEDLES = 4  # keys, values or queries of its multi-needle tasks
 
 def single_needle(chance: random.Random, tokens: int) -> SyntheticText:
     """One key with one number."""
-    return _hide_numbers(chance, tokens, keys=1, values=1, asked=1)
+    return _hide_numbers(chance, tokens, keys=1, values=1, asked_keys=1)
 
 
 def multi_key(chance: random.Random, tokens: int) -> SyntheticText:
     """One of four keys is asked for; the others are distractors."""
-    return _hide_numbers(chance, tokens, keys=NEEDLES, values=1, asked=1)
+    return _hide_numbers(chance, tokens, keys=NEEDLES, values=1, asked_keys=1)
 
 
 def multi_value(chance: random.Random, tokens: int) -> SyntheticText:
     """One key with four numbers, all of them asked for."""
-    return _hide_numbers(chance, tokens, keys=1, values=NEEDLES, asked=1)
+    return _hide_numbers(chance, tokens, keys=1, values=NEEDLES, asked_keys=1)
 
 
 def multi_query(chance: random.Random, tokens: int) -> SyntheticText:
     """Four keys, all of them asked for."""
-    return _hide_numbers(chance, tokens, keys=NEEDLES, values=1, asked=NEEDLES)
+    return _hide_numbers(chance, tokens, keys=NEEDLES, values=1, asked_keys=NEEDLES)
 
 
-def _hide_numbers(chance: random.Random, tokens: int, *, keys: int, values: int, asked: int) -> SyntheticText:
+def _hide_numbers(chance: random.Random, tokens: int, *, keys: int, values: int, asked_keys: int) -> SyntheticText:
     names = chance.sample([f"{like}-{thing}" for like in _LIKE for thing in _THING], keys)
     numbers = iter(_random_numbers(chance, keys * values))
     pairs = [(name, next(numbers)) for name in names for _ in range(values)]
-    wanted = set(chance.sample(names, asked))
+    chosen = set(chance.sample(names, asked_keys))
     chance.shuffle(pairs)
     parts = hide_needles(chance, [_NEEDLE.format(key=key, value=value) for key, value in pairs], tokens)
-    right = [(key, value) for key, value in pairs if key in wanted]
-    listed = _join_names([name for name in names if name in wanted])
+    right = [(key, value) for key, value in pairs if key in chosen]
+    listed = _join_names([name for name in names if name in chosen])
     one = len(right) == 1
     question = (
         f"What is the special magic number for {listed} mentioned in the text?"

@@ -24,13 +24,13 @@ def sample_questions(data: DataSet, limit: int | None, seed: int | None) -> Data
     places = [(at, n) for at, sample in enumerate(data.samples) for n in range(len(sample.questions))]
     if seed is not None and limit < len(places):
         places = sorted(random.Random(seed).sample(places, limit))
-    kept: dict[int, list[int]] = {}
+    chosen: dict[int, list[int]] = {}
     for at, n in places[:limit]:
-        kept.setdefault(at, []).append(n)
+        chosen.setdefault(at, []).append(n)
     return replace(
         data,
         samples=tuple(
             replace(data.samples[at], questions=tuple(data.samples[at].questions[n] for n in numbers))
-            for at, numbers in kept.items()
+            for at, numbers in chosen.items()
         ),
     )

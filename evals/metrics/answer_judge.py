@@ -54,10 +54,10 @@ class AnswerJudge:
 
     def _judge(self, messages: tuple[SystemMessage, HumanMessage]) -> Steps[Judgement]:
         try:
-            said = yield from request_verdict(self._model, messages, AnswerVerdict, self._timeout_s)
+            verdict = yield from request_verdict(self._model, messages, AnswerVerdict, self._timeout_s)
         except ModelError as error:
             return Judgement(None, error=f"{type(error).__name__}: {error}")
-        return Judgement(said.verdict == "correct", said.reason)
+        return Judgement(verdict.verdict == "correct", verdict.reason)
 
 
 def render_judge_prompt(

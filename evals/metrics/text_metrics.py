@@ -30,20 +30,20 @@ def normalize_answer(text: str) -> str:
 
 def exact_match(prediction: str, answers: Iterable[str]) -> float:
     """1 when the normalized answer equals a normalized right one (SQuAD)."""
-    said = normalize_answer(prediction)
-    return float(any(said == normalize_answer(answer) for answer in answers))
+    predicted = normalize_answer(prediction)
+    return float(any(predicted == normalize_answer(answer) for answer in answers))
 
 
 def token_f1(prediction: str, answers: Iterable[str]) -> float:
     """The best F1 over words shared with a right answer, each counted as often as both have it (SQuAD's `f1_score`)."""
-    said = normalize_answer(prediction).split()
-    return max((bag_f1(said, normalize_answer(answer).split()) for answer in answers), default=0.0)
+    predicted = normalize_answer(prediction).split()
+    return max((bag_f1(predicted, normalize_answer(answer).split()) for answer in answers), default=0.0)
 
 
-def bag_f1(said: Sequence[str], right: Sequence[str]) -> float:
+def bag_f1(predicted: Sequence[str], right: Sequence[str]) -> float:
     """The harmonic mean of precision and recall over two bags of words; 0 where they share none, or one is empty."""
-    shared = _overlap(said, right)
-    return 2 * shared / (len(said) + len(right)) if shared else 0.0
+    shared = _overlap(predicted, right)
+    return 2 * shared / (len(predicted) + len(right)) if shared else 0.0
 
 
 def gam_words(text: str) -> list[str]:
@@ -68,9 +68,9 @@ def locomo_f1(prediction: str, answer: str, category: str | int) -> float:
     if category in (3, "open-domain"):
         answer = answer.split(";")[0].strip()
     if category in (1, "multi-hop"):
-        said = [locomo_stems(part) for part in prediction.split(",")]
+        predicted = [locomo_stems(part) for part in prediction.split(",")]
         right = [locomo_stems(part) for part in answer.split(",")]
-        return sum(max(bag_f1(one, part) for one in said) for part in right) / len(right)
+        return sum(max(bag_f1(one, part) for one in predicted) for part in right) / len(right)
     return bag_f1(locomo_stems(prediction), locomo_stems(answer))
 
 
@@ -90,32 +90,32 @@ def bleu1(prediction: str, answers: Iterable[str]) -> float:
     Papineni et al. 2002 with n = 1 and one reference at a time: exp(1 − right / predicted) where the answer is shorter.
     As in GAM's evaluation of LoCoMo; 0 for an empty answer.
     """
-    said = gam_words(prediction)
-    return max((_bleu1_score(said, gam_words(answer)) for answer in answers), default=0.0)
+    predicted = gam_words(prediction)
+    return max((_bleu1_score(predicted, gam_words(answer)) for answer in answers), default=0.0)
 
 
-def _bleu1_score(said: list[str], right: list[str]) -> float:
-    if not said or not right:
+def _bleu1_score(predicted: list[str], right: list[str]) -> float:
+    if not predicted or not right:
         return 0.0
-    brevity = min(1.0, math.exp(1 - len(right) / len(said)))
-    return brevity * _overlap(said, right) / len(said)
+    brevity = min(1.0, math.exp(1 - len(right) / len(predicted)))
+    return brevity * _overlap(predicted, right) / len(predicted)
 
 
 def rouge_l(prediction: str, answers: Iterable[str]) -> float:
     """The best ROUGE-L F1 (Lin 2004, β = 1) over lower-case alphanumeric words, by the longest common subsequence. As
     google-research's rouge_score counts it without a stemmer."""
-    said = _WORD.findall(prediction.lower())
-    return max((_rouge_l_score(said, _WORD.findall(answer.lower())) for answer in answers), default=0.0)
+    predicted = _WORD.findall(prediction.lower())
+    return max((_rouge_l_score(predicted, _WORD.findall(answer.lower())) for answer in answers), default=0.0)
 
 
-def _rouge_l_score(said: list[str], right: list[str]) -> float:
+def _rouge_l_score(predicted: list[str], right: list[str]) -> float:
     lengths = [0] * (len(right) + 1)  # of the common subsequence of what was said so far and right[:at]
-    for word in said:
+    for word in predicted:
         before = 0
         for at, other in enumerate(right, start=1):
             before, lengths[at] = (lengths[at], before + 1 if word == other else max(lengths[at], lengths[at - 1]))
     common = lengths[-1]
-    return 2 * common / (len(said) + len(right)) if common else 0.0
+    return 2 * common / (len(predicted) + len(right)) if common else 0.0
 
 
 def substring_match(prediction: str, answers: Sequence[str], *, all_needed: bool = False) -> float:
@@ -124,8 +124,8 @@ def substring_match(prediction: str, answers: Sequence[str], *, all_needed: bool
     RULER's `string_match_part` and `string_match_all` (Hsieh et al. 2024); the former is also how MemoryAgentBench (Hu
     et al. 2025) scores, which normalizes both sides first (`substring_exact_match`).
     """
-    said = prediction.lower()
-    found = [answer.lower() in said for answer in answers]
+    lowered = prediction.lower()
+    found = [answer.lower() in lowered for answer in answers]
     if not found:
         return 0.0
     return sum(found) / len(found) if all_needed else float(any(found))
@@ -133,9 +133,9 @@ def substring_match(prediction: str, answers: Sequence[str], *, all_needed: bool
 
 def substring_exact_match(prediction: str, answers: Iterable[str]) -> float:
     """1 if a normalized right answer is a substring of the normalized prediction (MemoryAgentBench, after HELMET)."""
-    said = normalize_answer(prediction)
-    return float(any(normalize_answer(answer) in said for answer in answers))
+    predicted = normalize_answer(prediction)
+    return float(any(normalize_answer(answer) in predicted for answer in answers))
 
 
-def _overlap(said: Sequence[str], right: Sequence[str]) -> int:
-    return sum((Counter(said) & Counter(right)).values())
+def _overlap(predicted: Sequence[str], right: Sequence[str]) -> int:
+    return sum((Counter(predicted) & Counter(right)).values())

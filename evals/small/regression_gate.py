@@ -86,14 +86,14 @@ WRITE = "python -m jitmem.evals.small --write"
 def read_baseline(data: DataSet | None = None) -> Scores:
     """`BadInput` where there is none, or it is of other data."""
     try:
-        kept = json.loads(resources.files(__package__).joinpath(BASELINE).read_text(encoding="utf-8"))
+        baseline = json.loads(resources.files(__package__).joinpath(BASELINE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInput(f"There is no baseline yet; make it: {WRITE}") from error
-    if kept["data"] != describe_content(data or small_data()):
+    if baseline["data"] != describe_content(data or small_data()):
         raise BadInput(f"The baseline is of other data; make it anew and say why: {WRITE}")
     return {
         name: {(sample, question): value for sample, own in by.items() for question, value in own.items()}
-        for name, by in kept["scores"].items()
+        for name, by in baseline["scores"].items()
     }
 
 
@@ -103,8 +103,8 @@ def write_baseline(scores: Scores, path: Path) -> None:
     for name, own in scores.items():
         for (sample, question), value in own.items():
             by.setdefault(name, {}).setdefault(sample, {})[question] = round(value, 6)
-    made = {"metric": METRIC, "made_by": WRITE, "data": describe_content(small_data()), "scores": by}
-    path.write_text(json.dumps(made, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    baseline = {"metric": METRIC, "made_by": WRITE, "data": describe_content(small_data()), "scores": by}
+    path.write_text(json.dumps(baseline, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _as_scores(own: Mapping[Pair, float]) -> dict[Pair, dict[str, float]]:

@@ -54,8 +54,8 @@ _PRICES = range(110, 990, 7)
 def small_data() -> DataSet:
     """Both, as one data set of kind "conversation"; the same on every machine."""
     draw = random.Random(SEED)
-    made = [_make_conversation(f"made {number}", draw) for number in range(1, CONVERSATIONS + 1)]
-    return DataSet("small", "conversation", (_demo_sample(), *made), SOURCE)
+    conversations = [_make_conversation(f"made {number}", draw) for number in range(1, CONVERSATIONS + 1)]
+    return DataSet("small", "conversation", (_demo_sample(), *conversations), SOURCE)
 
 
 def _demo_sample() -> Sample:

@@ -44,8 +44,8 @@ def open_system(setup: Setup, context: SystemContext, *shared: SharedMemory) -> 
     if setup.system not in SYSTEMS:
         raise BadInput(f"There is no system {setup.system!r}; there are: {', '.join(SYSTEMS)}.")
     module, name = SYSTEMS[setup.system]
-    made: System = getattr(import_module(f".{module}", __name__), name)(setup, context, *shared)
-    return made
+    system: System = getattr(import_module(f".{module}", __name__), name)(setup, context, *shared)
+    return system
 
 
 def open_sharing(setups: list[Setup], context: SystemContext) -> list[System]:

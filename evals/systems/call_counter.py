@@ -32,9 +32,11 @@ class CallCounter(BaseCallbackHandler):
         self._began[run_id] = time.perf_counter()
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        took = time.perf_counter() - self._began.pop(run_id, time.perf_counter())
+        seconds = time.perf_counter() - self._began.pop(run_id, time.perf_counter())
         message = getattr(response.generations[0][0], "message", None)
-        self._meter.add("remember", self._name, took, 0, message if isinstance(message, AIMessage) else AIMessage(""))
+        self._meter.add(
+            "remember", self._name, seconds, 0, message if isinstance(message, AIMessage) else AIMessage("")
+        )
 
 
 def with_call_counter(model: BaseChatModel) -> tuple[BaseChatModel, CallCounter]:

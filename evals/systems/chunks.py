@@ -28,9 +28,9 @@ def session_lines(session: Session) -> list[str]:
 
 def session_title(session: Session) -> str:
     """`# 8 May 2023 13:56, title`; "" for a session without both."""
-    said = [show(parse_time(session.time)), str(session.metadata.get("title") or "")]
-    told = ", ".join(part for part in said if part)
-    return f"# {told}" if told else ""
+    parts = [show(parse_time(session.time)), str(session.metadata.get("title") or "")]
+    title = ", ".join(part for part in parts if part)
+    return f"# {title}" if title else ""
 
 
 def session_name(session: Session, at: int) -> str:
@@ -49,25 +49,25 @@ def session_chunks(sessions: Iterable[Session]) -> list[Chunk]:
 def fixed_chunks(sessions: Iterable[Session], size: int) -> list[Chunk]:
     """At most `size` tokens each (4 characters a token), cut between lines; a longer line is cut at a space."""
     room = 4 * size
-    made: list[Chunk] = []
+    found: list[Chunk] = []
     for at, session in enumerate(sessions):
         title = session_title(session)
         for packed in _pack_lines(session_lines(session), max(80, room - len(title) - 1)):
-            made.append(Chunk(session_name(session, at), _join_titled(title, packed)))
-    return made
+            found.append(Chunk(session_name(session, at), _join_titled(title, packed)))
+    return found
 
 
 def _pack_lines(parts: Sequence[str], room: int) -> Iterator[list[str]]:
-    kept: list[str] = []
+    packed: list[str] = []
     used = 0
     for part in (piece for line in parts for piece in _split_line(line, room)):
-        if kept and used + len(part) + 1 > room:
-            yield kept
-            kept, used = [], 0
-        kept.append(part)
+        if packed and used + len(part) + 1 > room:
+            yield packed
+            packed, used = [], 0
+        packed.append(part)
         used += len(part) + 1
-    if kept:
-        yield kept
+    if packed:
+        yield packed
 
 
 def _split_line(line: str, room: int) -> Iterator[str]:

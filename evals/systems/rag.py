@@ -56,8 +56,8 @@ class Rag:
         if self._words:
             scores = scores + _min_max(self._ranked.scores(question))
         if self._by_vector and len(scores):
-            asked = _unit_rows(np.asarray([self._embeddings.embed_query(question)], dtype=np.float32))[0]
-            scores = scores + _min_max((self._vectors @ asked).astype(np.float64))
+            query = _unit_rows(np.asarray([self._embeddings.embed_query(question)], dtype=np.float32))[0]
+            scores = scores + _min_max((self._vectors @ query).astype(np.float64))
         return [int(at) for at in np.argsort(-scores, kind="stable") if scores[at] > 0]
 
 
@@ -73,5 +73,5 @@ def _min_max(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    made: NDArray[np.float32] = rows / np.maximum(norms, np.float32(1e-12))
-    return made
+    unit: NDArray[np.float32] = rows / np.maximum(norms, np.float32(1e-12))
+    return unit

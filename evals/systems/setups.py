@@ -99,10 +99,10 @@ class Setup:
         """Distinguishes it in a table: `research depth=3 tools=keyword+vector`."""
         own = {name: value for name, value in asdict(self).items() if name not in ("system", "options")}
         own |= self.options
-        told = [
+        words = [
             f"{name}={_format_value(value)}" for name, value in own.items() if value is not None and value is not True
         ]
-        return " ".join([self.system, *told])
+        return " ".join([self.system, *words])
 
     @property
     def memory_key(self) -> str:
@@ -141,16 +141,16 @@ JITMEM = ("research", "recall", "memory-only")
 
 def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tuple[CitedText, ...]]:
     """The context of `(source, text)` pairs, best first: each that still fits, with its marker behind it."""
-    kept: list[str] = []
+    lines: list[str] = []
     marks: list[CitedText] = []
     used = 0
     for source, text in texts:
         line = f"{text} [{len(marks) + 1}]"
         if 4 * (budget - 3) - 4 >= used + len(line) + 1:
-            kept.append(line)
+            lines.append(line)
             marks.append(CitedText(source, text))
             used += len(line) + 1
-    return "\n".join(kept), tuple(marks)
+    return "\n".join(lines), tuple(marks)
 
 
 def _format_value(value: Any) -> str:

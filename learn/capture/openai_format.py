@@ -34,8 +34,8 @@ def openai_tools(tools: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
 
 
 def _openai_message(message: BaseMessage) -> dict[str, Any]:
-    made: Any = convert_to_openai_messages(message)
-    back: dict[str, Any] = json.loads(json.dumps(made, default=str))
+    converted: Any = convert_to_openai_messages(message)
+    back: dict[str, Any] = json.loads(json.dumps(converted, default=str))
     return back
 
 

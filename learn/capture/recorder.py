@@ -93,7 +93,7 @@ class Recorder(BaseCallbackHandler):
         with self._lock:
             above = self._runs.get(parent_run_id, ()) if parent_run_id else ()
             self._count += 1
-            made = RecordedRequest(
+            request = RecordedRequest(
                 run=run_id,
                 began=self._count,
                 places=nested_places(above, told, run_id),
@@ -106,8 +106,8 @@ class Recorder(BaseCallbackHandler):
                 model=str(params.get("model") or params.get("model_name") or told.get("ls_model_name") or ""),
                 prompt_tokens=tokens(messages[0]),
             )
-            self._open[run_id] = made
-            self._heard.setdefault(str(told.get(ROLLOUT, "")), []).append(made)
+            self._open[run_id] = request
+            self._heard.setdefault(str(told.get(ROLLOUT, "")), []).append(request)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         generations = response.generations[0] if response.generations else []
@@ -128,11 +128,14 @@ class Recorder(BaseCallbackHandler):
 
 def _as_step(key: str, attempt: int, one: RecordedRequest) -> RecordedStep:
     reply = one.reply
-    asked, answered = one.prompt_tokens, 0
+    prompt_tokens, completion_tokens = one.prompt_tokens, 0
     if reply is not None:
-        answered = tokens([reply])
+        completion_tokens = tokens([reply])
         if reply.usage_metadata:
-            asked, answered = reply.usage_metadata["input_tokens"], reply.usage_metadata["output_tokens"]
+            prompt_tokens, completion_tokens = (
+                reply.usage_metadata["input_tokens"],
+                reply.usage_metadata["output_tokens"],
+            )
     return RecordedStep(
         key=key,
         role=ROLES.get(one.name, "other") if one.ours else "other",
@@ -144,7 +147,7 @@ def _as_step(key: str, attempt: int, one: RecordedRequest) -> RecordedStep:
         error=one.error,
         attempt=attempt,
         model=str((reply.response_metadata.get("model_name") if reply else None) or one.model),
-        prompt_tokens=asked,
-        completion_tokens=answered,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
         seconds=one.took,
     )

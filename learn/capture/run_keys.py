@@ -144,8 +144,8 @@ def _last_event(strand: Sequence[RecordedRequest]) -> float:
 
 def _request_hash(one: RecordedRequest) -> str:
     """Without ids, which differ in every run."""
-    asked = json.dumps([one.messages, one.tools], sort_keys=True)
-    return hashlib.sha256(_ID.sub("", asked).encode()).hexdigest()
+    content = json.dumps([one.messages, one.tools], sort_keys=True)
+    return hashlib.sha256(_ID.sub("", content).encode()).hexdigest()
 
 
 def _flatten(path: Any) -> Iterator[str]:

@@ -30,8 +30,8 @@ def worst_cases(step: str, rollouts: Sequence[Rollout], most: int = CASES) -> li
 
 
 def _make_case(rollout: Rollout, step: RecordedStep) -> FeedbackCase:
-    told = _filing_feedback(rollout, step) if step.role == "memorizer" else _question_feedback(rollout, step)
-    lines = [line for line in told if line]
+    feedback = _filing_feedback(rollout, step) if step.role == "memorizer" else _question_feedback(rollout, step)
+    lines = [line for line in feedback if line]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], f"(and {len(lines) - _MOST_LINES} more)"]
     return {
@@ -52,8 +52,8 @@ def _filing_feedback(rollout: Rollout, step: RecordedStep) -> Iterator[str]:
         yield "The reply could not be read."
     for one in near:
         if is_incomplete(one):
-            kept = memory_share(one) or 0.0
-            much = "no memory item tells it" if kept == 0 else "the memory items tell only a part of it"
+            share = memory_share(one) or 0.0
+            much = "no memory item tells it" if share == 0 else "the memory items tell only a part of it"
             yield f"Later it was asked: {one.text} The right answer, {_join_gold(one.gold)}, stood on this page, and {much}."
     yield from map(_call_fault, step.calls or ())
 
@@ -77,11 +77,11 @@ def _wrong_answers(answers: Iterable[ScoredAnswer]) -> Iterator[str]:
 
 
 def _call_fault(call: MemoryToolCall) -> str:
-    told = f"{call.name}({json.dumps(dict(call.args), ensure_ascii=False)})"
+    call_text = f"{call.name}({json.dumps(dict(call.args), ensure_ascii=False)})"
     if call.status not in ("applied", "proposed"):
-        return f"{told} changed nothing: {call.status}. {call.reason}".strip()
+        return f"{call_text} changed nothing: {call.status}. {call.reason}".strip()
     if call.valid is False:
-        return f"{told} was judged wrong: {call.verdict}."
+        return f"{call_text} was judged wrong: {call.verdict}."
     return ""
 
 

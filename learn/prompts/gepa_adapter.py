@@ -57,9 +57,9 @@ class PromptAdapter:
         self, batch: list[Sample], candidate: dict[str, str], capture_traces: bool = False
     ) -> EvaluationBatch[Rollout, Rollout]:
         """A run over each task, with its reward."""
-        made = self.runs.run(candidate, batch)
+        runs = self.runs.run(candidate, batch)
         kind: Callable[..., EvaluationBatch[Rollout, Rollout]] = import_gepa().EvaluationBatch
-        return kind(made, [learner_reward(run, self._learner) for run in made], made if capture_traces else None)
+        return kind(runs, [learner_reward(run, self._learner) for run in runs], runs if capture_traces else None)
 
     def make_reflective_dataset(
         self, candidate: dict[str, str], eval_batch: EvaluationBatch[Rollout, Rollout], components_to_update: list[str]
@@ -74,12 +74,12 @@ class PromptAdapter:
         components_to_update: list[str],
     ) -> dict[str, str]:
         """A new prompt for each step; the current one where nothing went wrong."""
-        made: dict[str, str] = {}
+        proposals: dict[str, str] = {}
         try:
             for step in components_to_update:
-                shown = reflective_dataset[step]
-                made[step] = self._proposer.propose(step, candidate[step], shown) if shown else candidate[step]
+                cases = reflective_dataset[step]
+                proposals[step] = self._proposer.propose(step, candidate[step], cases) if cases else candidate[step]
         except Exception as error:
             self.failure = error
             raise
-        return made
+        return proposals

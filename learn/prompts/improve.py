@@ -58,8 +58,8 @@ def improve_prompts(
     search, for overlapping task sets, and for too small a budget.
     """
     engine = import_gepa()
-    place = Path(folder)
-    wanted = SearchSpec(
+    target = Path(folder)
+    spec = SearchSpec(
         train=train,
         val=val,
         test=test,
@@ -70,29 +70,29 @@ def improve_prompts(
         repeats=repeats,
         seed=seed,
     )
-    wanted.claim_folder(place)
-    runs = RunCache(config, place / _RUNS, budget, concurrency=concurrency, tell=tell)
-    asked = {step.name for run in runs.run({}, val) for step in run.steps}
-    before = {step: runs.base_prompts[step] for step in _STEPS[role] if step in asked}
+    spec.claim_folder(target)
+    runs = RunCache(config, target / _RUNS, budget, concurrency=concurrency, tell=tell)
+    asked_steps = {step.name for run in runs.run({}, val) for step in run.steps}
+    before = {step: runs.base_prompts[step] for step in _STEPS[role] if step in asked_steps}
     if not before:
         raise BadInput(f"No model is asked for a step of the {role}; name a model for it.")
-    proposer = Proposer(reflection, place / _REFLECTIONS, config.timeout_s)
-    trying = PromptAdapter(runs, proposer, role)
+    proposer = Proposer(reflection, target / _REFLECTIONS, config.timeout_s)
+    adapter = PromptAdapter(runs, proposer, role)
 
-    with (place / _LOG).open("w", encoding="utf-8") as log:
+    with (target / _LOG).open("w", encoding="utf-8") as log:
         found = engine.optimize(
             seed_candidate=before,
             trainset=list(train),
             valset=list(val),
-            adapter=trying,
-            reflection_minibatch_size=wanted.minibatch,
+            adapter=adapter,
+            reflection_minibatch_size=spec.minibatch,
             skip_perfect_score=False,
-            stop_callbacks=_StopCondition(trying, wanted.proposal_runs + wanted.check_runs, patience),
+            stop_callbacks=_StopCondition(adapter, spec.proposal_runs + spec.check_runs, patience),
             logger=_GepaLogger(log.write),
             seed=seed,
         )
-    if trying.failure is not None:
-        raise trying.failure
+    if adapter.failure is not None:
+        raise adapter.failure
     best = {step: str(said) for step, said in found.best_candidate.items()}
     validation = outcome = None
     if found.val_aggregate_scores[found.best_idx] <= found.val_aggregate_scores[0]:
@@ -112,7 +112,7 @@ def improve_prompts(
         spent=budget - runs.runs_left,
         reflections=proposer.requests,
     )
-    write_search(place, learned, {**read_words(config.prompts), **learned.changes}, role=role, budget=budget)
+    write_search(target, learned, {**read_words(config.prompts), **learned.changes}, role=role, budget=budget)
     return learned
 
 

@@ -60,8 +60,8 @@ class RunCache:
         fault of its model: the same call, later, resumes."""
         changed = {step: said for step, said in words.items() if said != self.base_prompts[step]}
         key = prompts_hash(changed)
-        wanted = [(key, task.name, at) for task in tasks for at in range(n)]
-        if len({one for one in wanted if one not in self._made}) > self.runs_left:
+        keys = [(key, task.name, at) for task in tasks for at in range(n)]
+        if len({one for one in keys if one not in self._made}) > self.runs_left:
             raise RunBudgetExceeded
         missing = [task for task in tasks if any((key, task.name, at) not in self._made for at in range(n))]
         if missing:
@@ -72,7 +72,7 @@ class RunCache:
                     raise ModelUnavailable(f"The run over {run.task} ended early: {run.error}")
                 self._made[key, run.task, run.n] = run
             self._tell(len(self._made), self.budget)
-        return [self._made[one] for one in wanted]
+        return [self._made[one] for one in keys]
 
 
 def prompts_hash(words: Words) -> str:

@@ -79,7 +79,7 @@ class SearchSpec:
         The budget may differ: with a larger one the search goes on.
         """
         tasks = (("train", self.train), ("val", self.val), ("test", self.test))
-        told = {
+        spec = {
             "role": self.role,
             "seed": self.seed,
             "repeats": self.repeats,
@@ -89,7 +89,7 @@ class SearchSpec:
         }
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / _CLAIM
-        text = json.dumps(told, ensure_ascii=False, indent=1, default=str)
+        text = json.dumps(spec, ensure_ascii=False, indent=1, default=str)
         if path.exists() and (known := path.read_text(encoding="utf-8")) != text:
             was = json.loads(known)
             differing = next((name for name, value in json.loads(text).items() if was.get(name) != value), "something")

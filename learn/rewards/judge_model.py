@@ -44,10 +44,12 @@ class ModelContentJudge:
         if not has_effect(case.call):
             return None, "it changed nothing"
         try:
-            said = finish(request_verdict(self._model, render_content_messages(case), ContentVerdict, self._timeout_s))
+            verdict = finish(
+                request_verdict(self._model, render_content_messages(case), ContentVerdict, self._timeout_s)
+            )
         except ModelError as error:
             return None, f"{type(error).__name__}: {error}"
-        return said.verdict == "valid", said.reason
+        return verdict.verdict == "valid", verdict.reason
 
 
 def render_content_messages(case: JudgeCase) -> tuple[SystemMessage, HumanMessage]:
@@ -75,23 +77,23 @@ def nearest_lines(text: str, to: str, budget: int) -> str:
     wanted = set(stems(to))
     lines = text.splitlines()
     best = sorted(range(len(lines)), key=lambda at: (-len(wanted & set(stems(lines[at]))), at))
-    kept: set[int] = set()
+    chosen: set[int] = set()
     for at in best:
         if len(lines[at]) + 3 <= room:
-            kept.add(at)
+            chosen.add(at)
             room -= len(lines[at]) + 3
-    runs = groupby(enumerate(sorted(kept)), key=lambda pair: pair[1] - pair[0])  # consecutive lines
+    runs = groupby(enumerate(sorted(chosen)), key=lambda pair: pair[1] - pair[0])  # consecutive lines
     return "\n[…]\n".join("\n".join(lines[at] for _, at in run) for _, run in runs)
 
 
 def _list_items(held: Iterable[str]) -> str:
     """The newest that fit: they are most likely what the edit is about."""
-    kept: list[str] = []
+    chosen: list[str] = []
     room = HELD_TOKENS * CHARS_PER_TOKEN
     for one in reversed(list(held)):
         line = f"- {' '.join(one.split())}"
         room -= len(line)
         if room < 0:
             break
-        kept.append(line)
-    return "\n".join(reversed(kept)) or "(there are none)"
+        chosen.append(line)
+    return "\n".join(reversed(chosen)) or "(there are none)"

@@ -69,8 +69,8 @@ def _verdict(fault: str) -> tuple[bool, str]:
 
 
 def _form_fault(case: JudgeCase) -> str:
-    told = set(stems(case.content)) - {stem for word in _EMPTY for stem in stems(word)}
-    if len(told) < (1 if case.call.kind == "core" else 2):
+    content_stems = set(stems(case.content)) - {stem for word in _EMPTY for stem in stems(word)}
+    if len(content_stems) < (1 if case.call.kind == "core" else 2):
         return "it says nothing"
     if case.call.kind == "episodic" and not (case.call.args.get("time") or case.before):
         return "an event needs its time"
@@ -138,13 +138,13 @@ def _is_dated(date: str, case: JudgeCase, known: set[str]) -> bool:
     if set(stems(date)) <= known:
         return True
     try:
-        told = parse_time(case.source.time or None)
+        session_time = parse_time(case.source.time or None)
     except BadInput:
-        told = None
-    if told is None:
+        session_time = None
+    if session_time is None:
         return not case.source.time  # nothing is known of when it was said: the date may be right
     first, last = spans(date)[0]
-    return first - _NEAR <= clock(told) <= last + _NEAR
+    return first - _NEAR <= clock(session_time) <= last + _NEAR
 
 
 def _stems(texts: Iterable[str]) -> set[str]:

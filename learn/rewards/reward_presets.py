@@ -34,8 +34,8 @@ class RewardPreset:
 
     def rewards_of(self, outcome: RewardInput, progress: float = 0.0) -> dict[str, float | None]:
         """r1 to r4, `coverage`, and their `total`, which is None without r1, and where no call could be judged."""
-        made: dict[str, float | None] = {name: reward(outcome) for name, reward in self.rewards.items()}
-        return {**made, "coverage": outcome.coverage, "total": self._total(made, outcome, progress)}
+        rewards: dict[str, float | None] = {name: reward(outcome) for name, reward in self.rewards.items()}
+        return {**rewards, "coverage": outcome.coverage, "total": self._total(rewards, outcome, progress)}
 
     def coverage_scale(self, coverage: float | None, progress: float = 0.0) -> float:
         """The factor of r2 to r4."""
@@ -44,13 +44,15 @@ class RewardPreset:
         least = self.cold * (1 - progress)
         return least + (1 - least) * (coverage or 0.0)
 
-    def _total(self, made: Mapping[str, float | None], outcome: RewardInput, progress: float) -> float | None:
-        first = made["r1"]
-        if first is None or (outcome.calls and made["r4"] is None):
+    def _total(self, rewards: Mapping[str, float | None], outcome: RewardInput, progress: float) -> float | None:
+        first = rewards["r1"]
+        if first is None or (outcome.calls and rewards["r4"] is None):
             return None
         missing = 1.0 if self.free else 0.0
         rest = sum(
-            self.weights[name] * (missing if value is None else value) for name, value in made.items() if name != "r1"
+            self.weights[name] * (missing if value is None else value)
+            for name, value in rewards.items()
+            if name != "r1"
         )
         return self.weights["r1"] * first + self.coverage_scale(outcome.coverage, progress) * rest
 

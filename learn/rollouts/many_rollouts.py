@@ -47,15 +47,15 @@ def run_rollouts(
         wanted = set(_run_keys(tasks, n))
         found = {(one.task, one.n): one for one in read_rollouts(folder)}
         return [found[key] for key in _run_keys(tasks, n) if key in wanted]
-    made: dict[Key, Rollout] = {}
+    finished: dict[Key, Rollout] = {}
     state = RolloutProgress(len(_run_keys(tasks, n)), tell)
 
     def keep(one: Rollout) -> None:
-        made[one.task, one.n] = one
+        finished[one.task, one.n] = one
         state.count(one)
 
     _run_all([(task, at) for task in tasks for at in range(n)], config, None, concurrency, keep)
-    return [made[key] for key in _run_keys(tasks, n)]
+    return [finished[key] for key in _run_keys(tasks, n)]
 
 
 def record_rollouts(
@@ -143,5 +143,5 @@ def _run_one(task: Sample, n: int, config: RolloutConfig, work: Path | None) -> 
         raise
     except Exception as error:
         trace = "" if isinstance(error, JitmemError) else "".join(traceback.format_exception(error)[-3:])
-        told = " ".join(f"{type(error).__name__}: {error} {trace}".split())
-        return Rollout(task.name, n, config.seed + n, (), (), (), (), 0, 0, error=told)
+        text = " ".join(f"{type(error).__name__}: {error} {trace}".split())
+        return Rollout(task.name, n, config.seed + n, (), (), (), (), 0, 0, error=text)

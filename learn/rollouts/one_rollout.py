@@ -57,7 +57,7 @@ def _run(sample: Sample, n: int, config: RolloutConfig, folder: Path | None) -> 
         except ModelError as failure:
             error = f"{type(failure).__name__}: {failure}"
         items = run.items or current_items(memory)
-    made = Rollout(
+    result = Rollout(
         task=sample.name,
         n=n,
         seed=seed,
@@ -70,7 +70,7 @@ def _run(sample: Sample, n: int, config: RolloutConfig, folder: Path | None) -> 
         seconds=time.perf_counter() - started,
         error=error,
     )
-    return made if config.rewards is None else add_rewards(made, PRESETS[config.rewards])
+    return result if config.rewards is None else add_rewards(result, PRESETS[config.rewards])
 
 
 class _RolloutRun:

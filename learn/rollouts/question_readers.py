@@ -63,11 +63,11 @@ def raise_failure(failures: Sequence[Mapping[str, Any]], *, all_of_them: bool) -
     """Raise what a graph noted and skipped: an unreachable model always, a model's own fault, by an error of the same
     name, with `all_of_them`."""
     for one in failures:
-        told = f"{one['step']}: {one['message']}"
+        text = f"{one['step']}: {one['message']}"
         if one["error"] not in OWN_FAULTS:
-            raise ModelUnavailable(told)
+            raise ModelUnavailable(text)
         if all_of_them:
-            raise (ModelRefused if one["error"] == "ModelRefused" else ModelReplyError)(told)
+            raise (ModelRefused if one["error"] == "ModelRefused" else ModelReplyError)(text)
 
 
 def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) -> QuestionReader:

@@ -47,20 +47,20 @@ def score_question(
 ) -> Steps[ScoredAnswer]:
     """One question, with LangChain's config. An unreadable reply, or a judge without a verdict, becomes its `error`,
     and it has no scores; an unreachable model raises."""
-    held = item_coverage(question, items)
-    made = ScoredAnswer(question.id, question.text, question.answers, question.category, "", None, {}, held)
+    coverage = item_coverage(question, items)
+    result = ScoredAnswer(question.id, question.text, question.answers, question.category, "", None, {}, coverage)
     try:
         context, text = yield from read(question, graph_config)
     except ModelError as failure:
         if type(failure).__name__ not in OWN_FAULTS:
             raise
-        return replace(made, error=f"{type(failure).__name__}: {failure}")
-    made = replace(made, context=context, answer=text)
+        return replace(result, error=f"{type(failure).__name__}: {failure}")
+    result = replace(result, context=context, answer=text)
     scores = score_answer("conversation", question, Read(context, text=text))
     if config.judge is not None:
         judge = AnswerJudge(config.chat_model(config.judge), config.timeout_s)
         verdict = judge.judge(question.text, question.answers, text, all_needed=question.all_needed)
         if verdict.correct is None:
-            return replace(made, error=f"judge: {verdict.error}")
+            return replace(result, error=f"judge: {verdict.error}")
         scores["judge"] = float(verdict.correct)
-    return replace(made, scores={name: scores[name] for name in config.metrics if name in scores})
+    return replace(result, scores={name: scores[name] for name in config.metrics if name in scores})

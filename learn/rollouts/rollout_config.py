@@ -116,8 +116,8 @@ class RolloutConfig:
         """The model with this seed; a copy shares the connections."""
         if model is None:
             return None
-        made = self.chat_model(model)
-        known = type(made).model_fields
-        wanted = {"temperature": self.temperature, "seed": seed if self.temperature else None}
-        changes = {name: value for name, value in wanted.items() if value is not None and name in known}
-        return made.model_copy(update=changes) if changes else made
+        chat = self.chat_model(model)
+        fields = type(chat).model_fields
+        values = {"temperature": self.temperature, "seed": seed if self.temperature else None}
+        changes = {name: value for name, value in values.items() if value is not None and name in fields}
+        return chat.model_copy(update=changes) if changes else chat

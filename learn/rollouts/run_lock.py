@@ -23,26 +23,26 @@ def claim_folder(folder: Path, tasks: Sequence[Sample], config: RolloutConfig) -
     More tasks, and more runs of each, may follow.
     """
     path = folder / CONFIG_FILE
-    wanted: dict[str, Mapping[str, Any]] = {
+    claim: dict[str, Mapping[str, Any]] = {
         "config": config.as_dict(),
         "tasks": {task.name: task_hash(task) for task in tasks},
     }
     if path.exists():
         known = json.loads(path.read_text(encoding="utf-8"))
-        for name, value in wanted["config"].items():
-            if (made := known["config"].get(name)) != value:
+        for name, value in claim["config"].items():
+            if (recorded := known["config"].get(name)) != value:
                 raise BadInput(
-                    f"{folder} holds rollouts with {name}={made!r:.80}, not {value!r:.80}; choose another folder."
+                    f"{folder} holds rollouts with {name}={recorded!r:.80}, not {value!r:.80}; choose another folder."
                 )
-        if gone := known["config"].keys() - wanted["config"].keys():
+        if gone := known["config"].keys() - claim["config"].keys():
             name = min(gone)
             raise BadInput(f"{folder} holds rollouts with {name}={known['config'][name]!r:.80}; choose another folder.")
-        for name, told_of in wanted["tasks"].items():
-            if known["tasks"].get(name, told_of) != told_of:
+        for name, digest in claim["tasks"].items():
+            if known["tasks"].get(name, digest) != digest:
                 raise BadInput(f"{folder} holds rollouts of another task {name!r}; choose another folder.")
-        wanted["tasks"] = {**known["tasks"], **wanted["tasks"]}
-    told = {"version": _VERSION, **wanted}
-    path.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        claim["tasks"] = {**known["tasks"], **claim["tasks"]}
+    content = {"version": _VERSION, **claim}
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def task_hash(task: Sample) -> str:

@@ -18,7 +18,7 @@ from .turn_starts import TurnStart
 REWARDS = ("r1", "r2", "r3", "r4", "coverage", "total")
 
 
-def metrics_callback(path: Path, set_: TrainingOptions, tell: Tell, first: bool) -> Any:
+def metrics_callback(path: Path, options: TrainingOptions, tell: Tell, first: bool) -> Any:
     """Writes a line for each step, in the first process."""
 
     began = time.perf_counter()
@@ -28,7 +28,7 @@ def metrics_callback(path: Path, set_: TrainingOptions, tell: Tell, first: bool)
             return
         step = TrainingStep(
             step=state.global_step,
-            steps=set_.steps,
+            steps=options.steps,
             rewards={name: logs[name] for name in REWARDS if logs.get(name) is not None},
             equal=logs["frac_reward_zero_std"],
             loss=logs.get("loss"),
@@ -41,12 +41,12 @@ def metrics_callback(path: Path, set_: TrainingOptions, tell: Tell, first: bool)
     return trainer_callback("on_log", write_step)
 
 
-def refresh_callback(pool: TurnPool, policy: Policy, set_: TrainingOptions) -> Any:
+def refresh_callback(pool: TurnPool, policy: Policy, options: TrainingOptions) -> Any:
     """Makes new turns with the current policy, between two steps."""
 
     def refresh(state: Any, logs: Mapping[str, Any]) -> None:
-        if set_.refresh and state.global_step % set_.refresh == 0 and state.global_step < set_.steps:
-            pool.fill(policy, state.global_step / set_.steps)
+        if options.refresh and state.global_step % options.refresh == 0 and state.global_step < options.steps:
+            pool.fill(policy, state.global_step / options.steps)
 
     return trainer_callback("on_step_end", refresh)
 
@@ -56,11 +56,11 @@ def broadcast_turns(accelerator: Any) -> BroadcastTurns:
     if accelerator.num_processes == 1:
         return lambda made: made
 
-    def broadcast(made: tuple[TurnStart, ...]) -> tuple[TurnStart, ...]:
+    def broadcast(turns: tuple[TurnStart, ...]) -> tuple[TurnStart, ...]:
         from accelerate.utils import broadcast_object_list
 
-        told = [[one.to_json() for one in made]]
-        broadcast_object_list(told)
-        return tuple(TurnStart.from_json(one) for one in told[0])
+        payload = [[one.to_json() for one in turns]]
+        broadcast_object_list(payload)
+        return tuple(TurnStart.from_json(one) for one in payload[0])
 
     return broadcast

@@ -59,8 +59,8 @@ class Curriculum:
     def draw(self, progress: float, count: int) -> tuple[Sample, ...]:
         """`count` random tasks, each as often as the others: the same for the same seed and progress."""
         chance = random.Random(f"{self.seed}/{progress:.6f}")
-        there: Sequence[Sample] = self.open_at(progress)
-        made: list[Sample] = []
-        while len(made) < count:
-            made += chance.sample(there, len(there))
-        return tuple(made[:count])
+        available: Sequence[Sample] = self.open_at(progress)
+        drawn_tasks: list[Sample] = []
+        while len(drawn_tasks) < count:
+            drawn_tasks += chance.sample(available, len(available))
+        return tuple(drawn_tasks[:count])

@@ -48,34 +48,36 @@ def train(
     launch` runs it on many machines. `TrainingCollapsed` when nothing is learned any more, with the weights of the last
     checkpoint on disk; `BadInput` for tasks without turns; `MissingPackage` without the `train` extra.
     """
-    set_ = training or TrainingOptions()
-    by = config or RolloutConfig()
-    place = Path(out)
-    place.mkdir(parents=True, exist_ok=True)
+    options = training or TrainingOptions()
+    rollout_config = config or RolloutConfig()
+    target = Path(out)
+    target.mkdir(parents=True, exist_ok=True)
     weights, tokens = load_weights(model, tokenizer)
-    if weights is model and set_.beta:
+    if weights is model and options.beta:
         # TRL reads what the KL is measured from from disk: of a model in this process, as it is now.
-        weights.save_pretrained(place / "start")
-        weights.config._name_or_path = str(place / "start")
-    curriculum = Curriculum(tuple(tasks), set_.longest, set_.begin, set_.whole, set_.seed)
-    pool = TurnPool(curriculum, by, set_.places or set_.groups * max(1, set_.refresh), set_.seed)
-    trainer = make_trainer(weights, tokens, pool, set_, by, place)
+        weights.save_pretrained(target / "start")
+        weights.config._name_or_path = str(target / "start")
+    curriculum = Curriculum(tuple(tasks), options.longest, options.begin, options.whole, options.seed)
+    pool = TurnPool(
+        curriculum, rollout_config, options.places or options.groups * max(1, options.refresh), options.seed
+    )
+    trainer = make_trainer(weights, tokens, pool, options, rollout_config, target)
     pool.first, pool.share = trainer.accelerator.is_main_process, broadcast_turns(trainer.accelerator)
     policy = Policy(
         model=trainer.accelerator.unwrap_model(trainer.model),
         tokenizer=tokens,
-        max_tokens=set_.max_completion,
-        temperature=set_.temperature,
-        seed=set_.seed,
+        max_tokens=options.max_completion,
+        temperature=options.temperature,
+        seed=options.seed,
     )
-    trainer.add_callback(refresh_callback(pool, policy, set_))
-    trainer.add_callback(metrics_callback(place / METRICS, set_, tell, trainer.accelerator.is_main_process))
-    trainer.add_callback(collapse_callback(CollapseWatch(set_.patience)))
+    trainer.add_callback(refresh_callback(pool, policy, options))
+    trainer.add_callback(metrics_callback(target / METRICS, options, tell, trainer.accelerator.is_main_process))
+    trainer.add_callback(collapse_callback(CollapseWatch(options.patience)))
     pool.fill(policy, 0.0)
     trainer.train()
-    trainer.save_model(str(place))
-    tokens.save_pretrained(str(place))
-    return place
+    trainer.save_model(str(target))
+    tokens.save_pretrained(str(target))
+    return target
 
 
 def load_weights(model: Any, tokenizer: Any) -> tuple[Any, Any]:
@@ -90,40 +92,40 @@ def load_weights(model: Any, tokenizer: Any) -> tuple[Any, Any]:
 
 
 def make_trainer(
-    weights: Any, tokens: Any, pool: TurnPool, set_: TrainingOptions, by: RolloutConfig, place: Path
+    weights: Any, tokens: Any, pool: TurnPool, options: TrainingOptions, config: RolloutConfig, folder: Path
 ) -> Any:
     """TRL's trainer over the turns of a pool, which is filled before it runs; its checkpoints are in the folder."""
     modules = trl()
-    batch = set_.group * set_.groups
+    batch = options.group * options.groups
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    each = set_.per_device or gcd(max(1, batch // world), _AT_ONCE)
+    each = options.per_device or gcd(max(1, batch // world), _AT_ONCE)
     if batch % (each * world):
         raise BadInput(
-            f"{set_.groups} groups of {set_.group} are {batch} replies, which {world} processes with {each} each cannot"
+            f"{options.groups} groups of {options.group} are {batch} replies, which {world} processes with {each} each cannot"
             " share evenly; change groups, group or per_device."
         )
-    vllm = {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": set_.vllm} if set_.vllm else {}
+    vllm = {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": options.vllm} if options.vllm else {}
     arguments = {
-        "output_dir": str(place / "checkpoints"),
-        "max_steps": set_.steps,
-        "num_generations": set_.group,
+        "output_dir": str(folder / "checkpoints"),
+        "max_steps": options.steps,
+        "num_generations": options.group,
         "per_device_train_batch_size": each,
         "gradient_accumulation_steps": batch // (each * world),
-        "learning_rate": set_.learning_rate,
+        "learning_rate": options.learning_rate,
         "lr_scheduler_type": "constant_with_warmup",
-        "warmup_steps": min(10, set_.steps // 10),
-        "beta": set_.beta,
-        "epsilon": set_.epsilon,
-        "temperature": set_.temperature,
-        "max_completion_length": set_.max_completion,
-        "max_tool_calling_iterations": set_.tool_turns,
+        "warmup_steps": min(10, options.steps // 10),
+        "beta": options.beta,
+        "epsilon": options.epsilon,
+        "temperature": options.temperature,
+        "max_completion_length": options.max_completion,
+        "max_tool_calling_iterations": options.tool_turns,
         "logging_steps": 1,
-        "save_steps": set_.save_steps,
+        "save_steps": options.save_steps,
         "save_total_limit": 2,
         "ddp_timeout": 7200,  # seconds: while the first process makes new turns, the others wait
-        **trainer_arguments(set_.seed),
+        **trainer_arguments(options.seed),
         **vllm,
-        **set_.trainer,
+        **options.trainer,
     }
     places = modules.datasets.Dataset.from_dict({"place": list(range(pool.size))}).with_transform(pool.rows)
     trainer = modules.GRPOTrainer(
@@ -131,8 +133,10 @@ def make_trainer(
         processing_class=tokens,
         args=modules.GRPOConfig(**arguments),
         train_dataset=places,
-        reward_funcs=[turn_reward(PRESETS[set_.preset], set_.steps, _READ_AT_ONCE if by.reader or by.judge else 1)],
-        environment_factory=partial(MemoryEnvironment, partial(answer_from_items, config=by)),
+        reward_funcs=[
+            turn_reward(PRESETS[options.preset], options.steps, _READ_AT_ONCE if config.reader or config.judge else 1)
+        ],
+        environment_factory=partial(MemoryEnvironment, partial(answer_from_items, config=config)),
     )
     trainer.remove_callback(modules.transformers.PrinterCallback)  # who wants to see the steps has `tell`
     return trainer
@@ -156,14 +160,14 @@ def turn_reward(preset: RewardPreset, steps: int, at_once: int = 1) -> Callable[
             return environment.turn.rewards(preset, progress)
 
         if at_once == 1:
-            made = list(map(rewards, environments, completions))
+            turn_rewards = list(map(rewards, environments, completions))
         else:
             with ThreadPoolExecutor(at_once, thread_name_prefix="jitmem-reading") as pool:
-                made = list(pool.map(rewards, environments, completions))
-        for one in made:
+                turn_rewards = list(pool.map(rewards, environments, completions))
+        for one in turn_rewards:
             for name, value in one.items():
                 if value is not None:
                     log_metric(name, value)
-        return [one["total"] for one in made]
+        return [one["total"] for one in turn_rewards]
 
     return total

@@ -39,48 +39,48 @@ def imitate(
     tell: Tell = lambda step, steps, loss: None,
 ) -> Path:
     """A model that imitates the rows, in the folder `out`. `model` as for `grpo.train`; rows as `exports.sft_rows`."""
-    set_ = options or ImitationOptions()
+    chosen = options or ImitationOptions()
     modules = trl()
-    place = Path(out)
+    target = Path(out)
     weights, tokens = load_weights(model, tokenizer)
-    read = [_tokenize_row(tokens, row) for row in rows]
-    kept = [one for one in read if len(one["input_ids"]) <= set_.longest]
-    if not kept:
+    tokenized = [_tokenize_row(tokens, row) for row in rows]
+    fitting = [one for one in tokenized if len(one["input_ids"]) <= chosen.longest]
+    if not fitting:
         raise BadInput(
-            f"There is nothing to imitate: of {len(read)} rows none has at most {set_.longest:,} tokens."
-            if read
+            f"There is nothing to imitate: of {len(tokenized)} rows none has at most {chosen.longest:,} tokens."
+            if tokenized
             else "There is nothing to imitate: no rows were given; `jitmem learn export --format sft` writes them."
         )
 
     def tell_loss(state: Any, logs: Mapping[str, Any]) -> None:
         if "loss" in logs:
-            tell(state.global_step, set_.steps, logs["loss"])
+            tell(state.global_step, chosen.steps, logs["loss"])
 
     arguments = {
-        "output_dir": str(place / "checkpoints"),
-        "max_steps": set_.steps,
-        "per_device_train_batch_size": set_.batch,
-        "learning_rate": set_.learning_rate,
+        "output_dir": str(target / "checkpoints"),
+        "max_steps": chosen.steps,
+        "per_device_train_batch_size": chosen.batch,
+        "learning_rate": chosen.learning_rate,
         "lr_scheduler_type": "cosine",
-        "warmup_steps": min(20, set_.steps // 10),
-        "max_length": set_.longest,
+        "warmup_steps": min(20, chosen.steps // 10),
+        "max_length": chosen.longest,
         "logging_steps": 1,
         "save_strategy": "no",
-        **trainer_arguments(set_.seed),
-        **set_.trainer,
+        **trainer_arguments(chosen.seed),
+        **chosen.trainer,
     }
     trainer = modules.SFTTrainer(
         model=weights,
         processing_class=tokens,
         args=modules.SFTConfig(**arguments),
-        train_dataset=modules.datasets.Dataset.from_list(kept),
+        train_dataset=modules.datasets.Dataset.from_list(fitting),
         callbacks=[trainer_callback("on_log", tell_loss)],
     )
     trainer.remove_callback(modules.transformers.PrinterCallback)
     trainer.train()
-    trainer.save_model(str(place))
-    tokens.save_pretrained(str(place))
-    return place
+    trainer.save_model(str(target))
+    tokens.save_pretrained(str(target))
+    return target
 
 
 def _tokenize_row(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
@@ -89,7 +89,7 @@ def _tokenize_row(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
     template = tokens.chat_template
     if not trl().has_generation_markers(template):
         template = trl().get_training_chat_template(tokens) or template
-    made = tokens.apply_chat_template(
+    encoded = tokens.apply_chat_template(
         list(row["messages"]),
         tools=list(row["tools"]) or None,
         chat_template=template,
@@ -97,5 +97,7 @@ def _tokenize_row(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
         return_dict=True,
         return_assistant_tokens_mask=True,
     )
-    labels = [one if own else _UNTRAINED for one, own in zip(made["input_ids"], made["assistant_masks"], strict=True)]
-    return {"input_ids": list(made["input_ids"]), "labels": labels}
+    labels = [
+        one if own else _UNTRAINED for one, own in zip(encoded["input_ids"], encoded["assistant_masks"], strict=True)
+    ]
+    return {"input_ids": list(encoded["input_ids"]), "labels": labels}

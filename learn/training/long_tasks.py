@@ -42,16 +42,16 @@ def evaluate_long_tasks(
         raise BadInput("There are no tasks to measure on.")
     from .policy import Policy
 
-    place = Path(folder)
+    target = Path(folder)
     who: str | BaseChatModel = model
     if isinstance(model, str) and Path(model).is_dir():
         who = Policy.load(model, temperature=0)
     data = DataSet("tasks", "conversation", tuple(tasks), _SOURCE)
     models = EvalModels(memorizer_model=who, reader=reader, base_url=base_url, prompts=prompts)
-    plan = RunPlan(data, tuple(setups), place, models)
+    plan = RunPlan(data, tuple(setups), target, models)
     bench_card.begin_card(plan, seed=None)
     try:
         run_plan(plan, tell)
     finally:
-        made = report.write_report(place)
-    return {**made, "tokens": round(sum(map(task_tokens, tasks)) / len(tasks))}
+        summary = report.write_report(target)
+    return {**summary, "tokens": round(sum(map(task_tokens, tasks)) / len(tasks))}

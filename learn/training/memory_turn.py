@@ -33,11 +33,11 @@ class MemoryTurn:
         self._rewards: dict[str, Mapping[str, float | None]] = {}
         restore_items(memory, snapshot.items)
 
-    def call(self, name: str, given: Any) -> str:
+    def call(self, name: str, arguments: Any) -> str:
         """Executed as the Memorizer would; a fault comes back as text that says what would be right."""
-        outcome = self._memory._parts.editor.call(name, given, cause="memorizer")
+        outcome = self._memory._parts.editor.call(name, arguments, cause="memorizer")
         item = outcome.item.id if outcome.item else outcome.edit.id
-        args = dict(given) if isinstance(given, Mapping) else {}
+        args = dict(arguments) if isinstance(arguments, Mapping) else {}
         self.calls.append(
             MemoryToolCall(name, args, outcome.status, outcome.reason, item, self.snapshot.sources[-1].id)
         )
@@ -85,11 +85,11 @@ class MemoryTurn:
 
 def _steps_before(snapshot: TurnStart) -> tuple[RecordedStep, ...]:
     """The items before the turn, as if each had been inserted as it is, in a turn over its session."""
-    made: dict[str, RecordedStep] = {}
+    steps: dict[str, RecordedStep] = {}
     for item in snapshot.items:
         about = snapshot.origins.get(item.id, "")
         args = {"kind": item.kind, "content": item.content, **({"time": item.time} if item.time else {})}
         call = MemoryToolCall("memory_insert", args, "applied", item_id=item.id, page_id=about)
-        known = made.get(about) or RecordedStep(f"held:{about}", "memorizer", CURATE, about, messages=(), calls=())
-        made[about] = replace(known, calls=(*(known.calls or ()), call))
-    return tuple(made.values())
+        known = steps.get(about) or RecordedStep(f"held:{about}", "memorizer", CURATE, about, messages=(), calls=())
+        steps[about] = replace(known, calls=(*(known.calls or ()), call))
+    return tuple(steps.values())

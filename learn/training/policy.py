@@ -72,12 +72,12 @@ class Policy(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         plain = [_with_argument_objects(message) for message in convert_to_openai_messages(messages)]
-        asked: list[int] = self.tokenizer.apply_chat_template(
+        prompt_ids: list[int] = self.tokenizer.apply_chat_template(
             plain, tools=kwargs.get("tools"), add_generation_prompt=True, tokenize=True, return_dict=False
         )
         with self._lock:
-            said = self._generate_ids(asked)
-        parsed = trl().parse_response(self.tokenizer, said, prefix=asked, tools=kwargs.get("tools"))
+            reply_ids = self._generate_ids(prompt_ids)
+        parsed = trl().parse_response(self.tokenizer, reply_ids, prefix=prompt_ids, tools=kwargs.get("tools"))
         calls = [
             {"name": call["function"]["name"], "args": arguments, "id": f"call_{uuid4().hex[:12]}", "type": "tool_call"}
             for call in parsed.get("tool_calls") or ()
@@ -87,23 +87,23 @@ class Policy(BaseChatModel):
             parsed.get("content") or "",
             tool_calls=calls,
             usage_metadata={
-                "input_tokens": len(asked),
-                "output_tokens": len(said),
-                "total_tokens": len(asked) + len(said),
+                "input_tokens": len(prompt_ids),
+                "output_tokens": len(reply_ids),
+                "total_tokens": len(prompt_ids) + len(reply_ids),
             },
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _generate_ids(self, asked: list[int]) -> list[int]:
+    def _generate_ids(self, prompt_ids: list[int]) -> list[int]:
         torch = trl().torch
         training = self.model.training
         self.model.eval()
         try:
             with torch.no_grad(), torch.random.fork_rng(enabled=self.seed is not None):
                 if self.seed is not None:
-                    torch.manual_seed(hash((self.seed, tuple(asked))) & 0x7FFFFFFF)
+                    torch.manual_seed(hash((self.seed, tuple(prompt_ids))) & 0x7FFFFFFF)
                 drawing = {"do_sample": True, "temperature": self.temperature, "top_k": 0, "top_p": 1.0}
-                ids = torch.tensor([asked], device=self.model.device)
+                ids = torch.tensor([prompt_ids], device=self.model.device)
                 whole = self.model.generate(
                     input_ids=ids,
                     attention_mask=torch.ones_like(ids),
@@ -114,9 +114,9 @@ class Policy(BaseChatModel):
                 )
         finally:
             self.model.train(training)
-        made: list[int] = whole[0, len(asked) :].tolist()
+        reply_ids: list[int] = whole[0, len(prompt_ids) :].tolist()
         end = self.tokenizer.eos_token_id
-        return made[: made.index(end) + 1] if end in made else made
+        return reply_ids[: reply_ids.index(end) + 1] if end in reply_ids else reply_ids
 
 
 def with_reply_parser(tokenizer: Any) -> Any:
@@ -134,9 +134,9 @@ def with_reply_parser(tokenizer: Any) -> Any:
 
 def _with_argument_objects(message: Any) -> dict[str, Any]:
     """Chat templates need the arguments of calls as objects."""
-    made = dict(message)
-    for call in made.get("tool_calls") or ():
+    converted = dict(message)
+    for call in converted.get("tool_calls") or ():
         function = call["function"]
         if isinstance(function["arguments"], str):
             function["arguments"] = json.loads(function["arguments"])
-    return made
+    return converted

@@ -42,24 +42,24 @@ class TurnPool:
 
         `BadInput` where the tasks give no turn with a question.
         """
-        made = self._make_turns(policy, progress) if self.first else []
-        self.turns = self.share(tuple(made))
+        turns = self._make_turns(policy, progress) if self.first else []
+        self.turns = self.share(tuple(turns))
 
     def _make_turns(self, policy: BaseChatModel | None, progress: float) -> list[TurnStart]:
         by = self.config
         if policy is not None:
             by = replace(by, step_models={**(by.step_models or {}), CURATE: policy})
-        made: list[TurnStart] = []
+        turns: list[TurnStart] = []
         for task in self.curriculum.draw(progress, 4 * self.size):
-            if len(made) < self.size:
-                made += [one for one in rollout_turns(task, by) if one.questions]
-        if not made:
+            if len(turns) < self.size:
+                turns += [one for one in rollout_turns(task, by) if one.questions]
+        if not turns:
             raise BadInput(
                 "No turn can be trained on: of the tasks that were drawn none has a question whose evidence stands in its"
                 " sessions, or no model made turns. Give tasks with questions (see `jitmem.learn.tasks`)."
             )
-        random.Random(f"{self.seed}/{progress:.6f}").shuffle(made)
-        return [made[at % len(made)] for at in range(self.size)]
+        random.Random(f"{self.seed}/{progress:.6f}").shuffle(turns)
+        return [turns[at % len(turns)] for at in range(self.size)]
 
     def row(self, place: int) -> Mapping[str, Any]:
         """The turn at a place, as a row for TRL."""
@@ -67,14 +67,14 @@ class TurnPool:
 
     def rows(self, places: Mapping[str, Sequence[int]]) -> dict[str, list[Any]]:
         """A batch of rows, as `datasets` requests them."""
-        made = [self.row(place) for place in places["place"]]
-        return {name: [one[name] for one in made] for name in ("prompt", "turn")}
+        rows = [self.row(place) for place in places["place"]]
+        return {name: [one[name] for one in rows] for name in ("prompt", "turn")}
 
 
 def rollout_turns(task: Sample, config: RolloutConfig, n: int = 0) -> tuple[TurnStart, ...]:
     """The turns of one run over a task, without questions or rewards. A failure raises."""
     unasked = replace(task, questions=())
-    made = run_rollout(unasked, n, replace(config, rewards=None))
-    if made.error:
-        raise BadInput(f"{task.name} could not be run for turns to train on: {made.error}")
-    return turn_starts(made, task)
+    run = run_rollout(unasked, n, replace(config, rewards=None))
+    if run.error:
+        raise BadInput(f"{task.name} could not be run for turns to train on: {run.error}")
+    return turn_starts(run, task)

@@ -64,9 +64,9 @@ def turn_starts(rollout: Rollout, sample: Sample) -> tuple[TurnStart, ...]:
     task has no evidence, the right answer is searched for instead.
     """
     order = [source.id for source in rollout.sources]
-    held: tuple[Item, ...] = ()
+    items: tuple[Item, ...] = ()
     origins: dict[str, str] = {}
-    made: list[TurnStart] = []
+    starts: list[TurnStart] = []
     for step, calls in _curate_turns(rollout.steps):
         if step.about not in order:
             raise BadInput(
@@ -75,34 +75,34 @@ def turn_starts(rollout: Rollout, sample: Sample) -> tuple[TurnStart, ...]:
         read = rollout.sources[: order.index(step.about) + 1]
         questions = tuple(one for one in sample.questions if _is_answerable(one, [source.text for source in read]))
         system, asked = (str(message["content"]) for message in step.messages[:2])
-        made.append(TurnStart(rollout.task, system, asked, held, dict(origins), read, questions))
-        held = apply_calls(held, calls)
+        starts.append(TurnStart(rollout.task, system, asked, items, dict(origins), read, questions))
+        items = apply_calls(items, calls)
         origins |= {call.item_id: step.about for call in calls if call.status == "applied" and call.item_id}
-        origins = {item.id: origins[item.id] for item in held}
-    if not rollout.error and set(held) != set(rollout.items):
+        origins = {item.id: origins[item.id] for item in items}
+    if not rollout.error and set(items) != set(rollout.items):
         raise BadInput(
-            f"{rollout.task}: the turns lead to {len(held)} items, and the rollout ended with {len(rollout.items)} others;"
+            f"{rollout.task}: the turns lead to {len(items)} items, and the rollout ended with {len(rollout.items)} others;"
             " snapshots are made of memories that the Memorizer alone has edited."
         )
-    return tuple(made)
+    return tuple(starts)
 
 
 def apply_calls(items: Iterable[Item], calls: Iterable[MemoryToolCall]) -> tuple[Item, ...]:
     """The items after the calls, by their status: what was not applied changes nothing."""
-    held = {item.id: item for item in items}
+    current = {item.id: item for item in items}
     for call in calls:
         if call.status != "applied" or call.item_id is None:
             continue
         time = parse_time(call.args.get("time") or None)
-        told = time.isoformat() if time else None
-        before = held.pop(call.item_id, None) if call.op == "delete" else held.get(call.item_id)
+        time_text = time.isoformat() if time else None
+        before = current.pop(call.item_id, None) if call.op == "delete" else current.get(call.item_id)
         if call.op == "insert":
-            held[call.item_id] = Item(call.item_id, call.kind, call.content.strip(), told)
+            current[call.item_id] = Item(call.item_id, call.kind, call.content.strip(), time_text)
         elif call.op == "update" and before is not None:
-            held[call.item_id] = Item(
-                before.id, before.kind, call.content.strip() or before.content, told or before.time
+            current[call.item_id] = Item(
+                before.id, before.kind, call.content.strip() or before.content, time_text or before.time
             )
-    return tuple(held.values())
+    return tuple(current.values())
 
 
 def restore_items(memory: Memory, items: Sequence[Item]) -> None:
