@@ -42,7 +42,7 @@ eval-small: $(VENV)/.installed  ## see that evidence recall on small data of our
 	$(BIN)/python -m jitmem.evals.small
 
 train-small: $(TRAIN)/.installed  ## train a tiny model from nothing: imitation, then rewards, three seeds (half an hour)
-	OMP_NUM_THREADS=1 $(TRAIN)/bin/python -m jitmem.learn.training.small --out build/train-small --docs docs
+	OMP_NUM_THREADS=1 $(TRAIN)/bin/python benchmarks/train_small.py --out build/train-small --docs docs
 
 torture: $(VENV)/.installed  ## kill writers ROUNDS=1000 times and cut their power, and see that nothing is lost
 	PYTHONPATH=tests $(BIN)/python -m torture --rounds $(ROUNDS)

@@ -69,7 +69,7 @@ def _measured(sessions: int, done: Callable[[int], None]) -> Iterator[Figure]:
         if len(stops) > 1:
             yield Figure(f"  {name}, {stops[-1]:,} beside {stops[0]:,}", values[-1] / values[0], "x", FLAT)
     yield from at_recall
-    yield from indexes.importing()
+    yield from indexes.measure_import()
 
 
 def _file(memory: Memory, history: History, first: int, until: int, done: Callable[[int], None]) -> float:
@@ -94,8 +94,8 @@ def _at_rest(memory: Memory, history: History, sessions: int) -> list[Figure]:
         Figure("  p95", percentile(recall.wall, 95), "ms"),
         Figure("  p50, CPU", statistics.median(recall.cpu), "ms CPU", RECALL_MS),
         Figure("  p95, CPU", percentile(recall.cpu, 95), "ms CPU"),
-        *indexes.keyword(passages, asked),
-        *indexes.vector(memory, asked),
+        *indexes.measure_keyword(passages, asked),
+        *indexes.measure_vector(memory, asked),
     ]
 
 

@@ -62,7 +62,7 @@ QUESTION = "Where does Ana work now?"
 
 
 @dataclass(frozen=True)
-class Row:
+class FaultResult:
     """What came of a fault. `lost` and `half_filed` count sessions; `hang` is whether the set timeout was passed,
     `unexpected` whether an error came that jitmem does not name."""
 
@@ -77,7 +77,7 @@ class Row:
     unexpected: bool = False
 
     @property
-    def bad(self) -> bool:
+    def is_broken(self) -> bool:
         """Whether a promise was broken."""
         return bool(self.lost or self.half_filed or self.hang or self.unexpected)
 
@@ -89,17 +89,19 @@ def main(
 ) -> None:
     """Put every fault into ingest and into each step of research; exit 1 if anything is lost, half-filed or hangs."""
     cases = [case for case in _cases() if only in ("", case[0])]
-    rows: list[Row] = []
+    rows: list[FaultResult] = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("faults", total=len(cases))
         with ModelServer.apart() as server:
             for fault, lasting, at in cases:
                 progress.update(task, description=f"{fault} at {at}")
                 rows.append(
-                    (_ingest if at in ("memorize", "curate", "embed filed") else _research)(server, fault, lasting, at)
+                    (_fault_in_ingest if at in ("memorize", "curate", "embed filed") else _fault_in_research)(
+                        server, fault, lasting, at
+                    )
                 )
                 progress.advance(task)
-    bad = [row for row in rows if row.bad]
+    bad = [row for row in rows if row.is_broken]
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     elif as_markdown:
@@ -128,7 +130,7 @@ def _cases() -> Iterator[tuple[str, bool, str]]:
                 yield fault, lasting, "embed query"
 
 
-def _open(folder: Path, server: ModelServer, fault: str) -> Memory:
+def _open_memory(folder: Path, server: ModelServer, fault: str) -> Memory:
     if fault in ("cut_stream",):  # it takes a model that streams
         from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
@@ -141,18 +143,18 @@ def _open(folder: Path, server: ModelServer, fault: str) -> Memory:
     return Memory.open(folder, model=model, embeddings="openai:test", base_url=server.base_url, timeout_s=TIMEOUT_S)
 
 
-def _fail(server: ModelServer, fault: str, lasting: bool, at: str) -> None:
+def _inject_fault(server: ModelServer, fault: str, lasting: bool, at: str) -> None:
     step = "embeddings" if at.startswith("embed") else at
     options = {"limit": ROOM[at]} if fault == "context_length" else OPTIONS.get(fault, {})
     server.fail(fault, None if lasting else 1, step=step, **options)
 
 
-def _ingest(server: ModelServer, fault: str, lasting: bool, at: str) -> Row:
+def _fault_in_ingest(server: ModelServer, fault: str, lasting: bool, at: str) -> FaultResult:
     server.reset()
     session = Session(text=TEXT, id="news", time="2024-06-01")
-    with tempfile.TemporaryDirectory() as place, _open(Path(place) / "memory", server, fault) as memory:
+    with tempfile.TemporaryDirectory() as place, _open_memory(Path(place) / "memory", server, fault) as memory:
         memory.memorize_many(EARLIER)
-        _fail(server, fault, lasting, at)
+        _inject_fault(server, fault, lasting, at)
         started, unexpected = time.perf_counter(), False
         try:
             filed = memory.memorize(session)
@@ -175,15 +177,15 @@ def _ingest(server: ModelServer, fault: str, lasting: bool, at: str) -> Row:
         found = bool(memory.recall("bread at Moinho"))
         uncurated = at == "curate" and not any(item.cause == "memorizer" for item in memory.items())
         lost = int(kept != TEXT or not found or uncurated)
-    return Row(fault, lasting, at, outcome, seconds, lost, int(half), seconds > TIMEOUT_S + SLACK_S, unexpected)
+    return FaultResult(fault, lasting, at, outcome, seconds, lost, int(half), seconds > TIMEOUT_S + SLACK_S, unexpected)
 
 
-def _research(server: ModelServer, fault: str, lasting: bool, at: str) -> Row:
+def _fault_in_research(server: ModelServer, fault: str, lasting: bool, at: str) -> FaultResult:
     server.reset()
-    with tempfile.TemporaryDirectory() as place, _open(Path(place) / "memory", server, fault) as memory:
+    with tempfile.TemporaryDirectory() as place, _open_memory(Path(place) / "memory", server, fault) as memory:
         memory.memorize(Session(text=TEXT, id="news", time="2024-06-01"))
         memory.memorize_many(EARLIER)
-        _fail(server, fault, lasting, at)
+        _inject_fault(server, fault, lasting, at)
         started, unexpected = time.perf_counter(), False
         try:
             result = memory.research(QUESTION)
@@ -198,23 +200,23 @@ def _research(server: ModelServer, fault: str, lasting: bool, at: str) -> Row:
             outcome, unexpected = f"unexpected {error!r:.80}", True
         seconds = time.perf_counter() - started
         server.forgive()
-    return Row(fault, lasting, at, outcome, seconds, hang=seconds > TIMEOUT_S + SLACK_S, unexpected=unexpected)
+    return FaultResult(fault, lasting, at, outcome, seconds, hang=seconds > TIMEOUT_S + SLACK_S, unexpected=unexpected)
 
 
-def _table(rows: list[Row]) -> Table:
+def _table(rows: list[FaultResult]) -> Table:
     shown = Table("fault", "met", "at", "outcome", title=f"timeout {TIMEOUT_S:g} s", title_justify="left")
     shown.add_column("seconds", justify="right")
     shown.add_column("kept")
     for row in rows:
-        kept = "[red]no" if row.bad else "[green]yes"
-        shown.add_row(row.fault, _met(row), row.at, row.outcome, f"{row.seconds:.2f}", kept)
+        kept = "[red]no" if row.is_broken else "[green]yes"
+        shown.add_row(row.fault, _describe_result(row), row.at, row.outcome, f"{row.seconds:.2f}", kept)
     return shown
 
 
-def _markdown(rows: list[Row]) -> str:
+def _markdown(rows: list[FaultResult]) -> str:
     """A row a fault and place, the transient and the lasting outcome beside each other."""
     lines = ["| fault | at | met once | lasting |", "|---|---|---|---|"]
-    pairs: dict[tuple[str, str], dict[bool, Row]] = {}
+    pairs: dict[tuple[str, str], dict[bool, FaultResult]] = {}
     for row in rows:
         pairs.setdefault((row.fault, row.at), {})[row.lasting] = row
     for (fault, at), both in pairs.items():
@@ -222,7 +224,7 @@ def _markdown(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _met(row: Row) -> str:
+def _describe_result(row: FaultResult) -> str:
     return "lasting" if row.lasting else "once"
 
 

@@ -31,7 +31,7 @@ class Figure:
     least: bool = False
 
     @property
-    def met(self) -> bool | None:
+    def is_met(self) -> bool | None:
         """None where there is no goal."""
         if self.goal is None:
             return None
@@ -39,7 +39,7 @@ class Figure:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**asdict(self), "met": self.met}
+        return {**asdict(self), "met": self.is_met}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def table(figures: Iterable[Figure], title: str) -> Table:
     shown.add_column("met")
     for figure in figures:
         goal = "" if figure.goal is None else f"{'≥' if figure.least else '≤'} {figure.goal:g} {figure.unit}"
-        met = {None: "", True: "[green]yes", False: "[red]no"}[figure.met]
+        met = {None: "", True: "[green]yes", False: "[red]no"}[figure.is_met]
         shown.add_row(figure.name, f"{_short(figure.value)} {figure.unit}", goal, met)
     return shown
 
@@ -90,7 +90,7 @@ def report(figures: Sequence[Figure], *, as_json: bool, **sizes: int) -> None:
         print(json.dumps({**told, **sizes, "figures": [figure.as_dict() for figure in figures]}, indent=2))
         return
     Console().print(table(figures, ", ".join(f"{name} {value}" for name, value in told.items())))
-    missed = sum(figure.met is False for figure in figures)
+    missed = sum(figure.is_met is False for figure in figures)
     Console().print(f"{missed} goals are missed." if missed else "Every goal is met.")
 
 

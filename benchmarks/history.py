@@ -50,7 +50,7 @@ class History:
         topic = [_VOCABULARY.rare(chance) for _ in range(12)]  # what is spoken about comes back within a session
         time = _BEGINNING + timedelta(days=number, minutes=chance.randint(0, 600))
         return Session(
-            turns=[(pair[turn % 2], _spoken(chance, topic, time)) for turn in range(turns)],
+            turns=[(pair[turn % 2], _turn_text(chance, topic, time)) for turn in range(turns)],
             id=f"session-{number + 1}",
             time=time,
         )
@@ -64,10 +64,10 @@ class History:
     def _question(self, chance: random.Random, number: int, sessions: int) -> str:
         session = self.session(chance.randrange(sessions))
         speaker, told = chance.choice(list(session.turns or ()))
-        words = _telling(told)[:3]
+        words = _rarest_words(told)[:3]
         if number % 4 == 2:
             _, elsewhere = chance.choice(list(self.session(chance.randrange(sessions)).turns or ()))
-            return f"How is the {words[0]} that {speaker} mentioned related to the {' '.join(_telling(elsewhere)[:2])}?"
+            return f"How is the {words[0]} that {speaker} mentioned related to the {' '.join(_rarest_words(elsewhere)[:2])}?"
         if number % 4 == 3 and isinstance(session.time, datetime):
             return f"What did {speaker} say about the {words[0]} in {session.time:%B %Y}?"
         return f"What did {speaker} say about the {' and the '.join(words)}?"
@@ -104,7 +104,7 @@ _VOCABULARY = _Vocabulary()
 _FUNCTION_TOTALS = list(itertools.accumulate(1 / (rank + 2) for rank in range(len(_FUNCTION_WORDS))))
 
 
-def _spoken(chance: random.Random, topic: list[str], time: datetime) -> str:
+def _turn_text(chance: random.Random, topic: list[str], time: datetime) -> str:
     words = [_word(chance, topic) for _ in range(chance.randint(*_WORDS))]
     if chance.random() < 0.35:
         words.insert(chance.randint(1, len(words)), chance.choice(_NAMES))
@@ -126,7 +126,7 @@ def _sentence(words: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _telling(told: str) -> list[str]:
+def _rarest_words(told: str) -> list[str]:
     """The words of a turn, the rarest first."""
     words = {word.strip(".").lower() for word in told.split()} & _VOCABULARY.rank.keys()
     return sorted(words, key=lambda word: -_VOCABULARY.rank[word]) or [told.split()[0]]

@@ -22,7 +22,7 @@ IMPORT_GOAL_S = 1.0
 _NEIGHBOURS = 200  # as the Researcher asks for
 
 
-def importing(repeats: int = 5) -> list[Figure]:
+def measure_import(repeats: int = 5) -> list[Figure]:
     """CPU seconds of a fresh interpreter, its own start included; the best of five."""
     return [
         Figure("import jitmem", min(_cpu_of("import jitmem") for _ in range(repeats)), "s CPU", IMPORT_GOAL_S),
@@ -30,7 +30,7 @@ def importing(repeats: int = 5) -> list[Figure]:
     ]
 
 
-def keyword(texts: Sequence[str], questions: Sequence[str]) -> list[Figure]:
+def measure_keyword(texts: Sequence[str], questions: Sequence[str]) -> list[Figure]:
     """The growing index beside `rank_bm25.BM25Plus` over the same documents: the ratios, and how far scores differ."""
     documents = [stems(text) for text in texts]
     growing = GrowingBM25()
@@ -57,7 +57,7 @@ def keyword(texts: Sequence[str], questions: Sequence[str]) -> list[Figure]:
     ]
 
 
-def vector(memory: Memory, questions: Sequence[str]) -> list[Figure]:
+def measure_vector(memory: Memory, questions: Sequence[str]) -> list[Figure]:
     """Chroma beside the exact scan of the same vectors, 200 neighbours a question; embedding not counted."""
     parts = memory._parts
     chroma, exact = parts.archive.vectors, ExactVectors(parts.archive.embeddings)

@@ -64,11 +64,11 @@ def main(
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(tasks[what], completed=count)
 
-        figures = list(_measured(Path(folder), items, done))
+        figures = list(_measure(Path(folder), items, done))
     report(figures, as_json=as_json, items=items)
 
 
-class Kept:
+class ItemBench:
     """A truth with its items, their indexes, and where the next item comes from."""
 
     def __init__(self, folder: Path) -> None:
@@ -79,16 +79,16 @@ class Kept:
         self.store = EmbeddingStore(self.database, model_name(self.model), ITEMS)
         self.chroma = OwnedChroma(self.store, ChromaFolder(folder))
         self.made = 0
-        self._edits = edits()
+        self._edits = make_edits()
 
-    def more(self, count: int) -> list[Edit]:
+    def next_edits(self, count: int) -> list[Edit]:
         """The next edits, each an insert of its own content."""
         return list(islice(self._edits, count))
 
     def fill(self, until: int, done: Done) -> None:
         """Insert by the thousand, up to so many."""
         while self.made < until:
-            batch = self.more(min(_BULK, until - self.made))
+            batch = self.next_edits(min(_BULK, until - self.made))
             with self.database.write() as db:
                 for edit in batch:
                     self.items.apply_in(db, edit)
@@ -115,7 +115,7 @@ class Kept:
         return ItemSearch(self.items, index, self.model, weights(lexical=True))
 
 
-def edits() -> Iterator[Edit]:
+def make_edits() -> Iterator[Edit]:
     """A core paragraph, then what people say in the generated history: every second an event of its session's time, the others knowledge."""
     number, seen = 0, set()
     yield Edit(op="insert", kind="core", content="Ana likes the sea, and wants short answers.")
@@ -132,32 +132,32 @@ def edits() -> Iterator[Edit]:
             yield Edit(op="insert", kind="episodic" if event else "semantic", content=content, time=when)
 
 
-def _measured(folder: Path, items: int, done: Done) -> Iterator[Figure]:
-    kept = Kept(folder / "memory")
-    yield from _beside(folder / "beside", done)
+def _measure(folder: Path, items: int, done: Done) -> Iterator[Figure]:
+    kept = ItemBench(folder / "memory")
+    yield from _compare_with_list(folder / "beside", done)
     at_stops = []
     for stop in (FIRST, items):
         kept.fill(stop, done)
-        insert, commit = _inserts(kept, folder / "bare.sqlite3", done)
+        insert, commit = _time_inserts(kept, folder / "bare.sqlite3", done)
         at_stops.append(insert)
         yield Figure(f"an insert, p50, at {stop:,} items", insert, "ms")
         yield Figure("  a bare durable commit of one row, in turn", commit, "ms")
         yield Figure("  times the commit", insert / commit, "x", COMMITS)
     yield Figure(f"an insert at {items:,} beside one at {FIRST:,}", at_stops[1] / at_stops[0], "x", FLAT)
-    opening = _once(lambda: kept.index(kept.chroma).catch_up())
+    opening = _time_once(lambda: kept.index(kept.chroma).catch_up())
     yield Figure(f"opening the keyword index at {items:,} items", opening / 1000, "s")
-    yield Figure("embedding an item (hashed)", _once(lambda: kept.embed(done)) / kept.made, "ms")
+    yield Figure("embedding an item (hashed)", _time_once(lambda: kept.embed(done)) / kept.made, "ms")
     done("feeding Chroma", 0, 1)
-    yield Figure("feeding Chroma, an item", _once(kept.chroma.catch_up) / kept.made, "ms")
+    yield Figure("feeding Chroma, an item", _time_once(kept.chroma.catch_up) / kept.made, "ms")
     done("feeding Chroma", 1, 1)
     queries = History().questions(kept.made // TURNS, SEARCHES)
-    yield from _searches(kept, queries, done)
-    yield from _catching_up(kept, queries[0])
+    yield from _time_searches(kept, queries, done)
+    yield from _time_catch_up(kept, queries[0])
     kept.chroma.close()
     kept.database.close()
 
 
-def _inserts(kept: Kept, bare: Path, done: Done) -> tuple[float, float]:
+def _time_inserts(kept: ItemBench, bare: Path, done: Done) -> tuple[float, float]:
     """p50 in ms of one insert, each its own durable transaction, and of a bare commit: one of each in turn."""
     inserts, commits = [], []
     with closing(sqlite3.connect(bare, isolation_level=None)) as db:
@@ -170,17 +170,17 @@ def _inserts(kept: Kept, bare: Path, done: Done) -> tuple[float, float]:
             db.execute("INSERT INTO row (text) VALUES (?)", (text,))
             db.execute("COMMIT")
 
-        for number, edit in enumerate(kept.more(INSERTS), start=1):
-            inserts.append(_once(lambda edit=edit: kept.items.apply(edit)))  # type: ignore[misc]
-            commits.append(_once(lambda edit=edit: commit(edit.content or "")))  # type: ignore[misc]
+        for number, edit in enumerate(kept.next_edits(INSERTS), start=1):
+            inserts.append(_time_once(lambda edit=edit: kept.items.apply(edit)))  # type: ignore[misc]
+            commits.append(_time_once(lambda edit=edit: commit(edit.content or "")))  # type: ignore[misc]
             done(f"timing inserts at {kept.made - number + 1:,}", number, INSERTS)
             kept.made += 1
     return statistics.median(inserts), statistics.median(commits)
 
 
-def _searches(kept: Kept, queries: Sequence[str], done: Done) -> Iterator[Figure]:
+def _time_searches(kept: ItemBench, queries: Sequence[str], done: Done) -> Iterator[Figure]:
     at = f"at {kept.made:,}"
-    embedding = statistics.median(_each([lambda q=q: kept.model.embed_query(q) for q in queries]))  # type: ignore[misc]
+    embedding = statistics.median(_time_each([lambda q=q: kept.model.embed_query(q) for q in queries]))  # type: ignore[misc]
     for name, vectors in (("Chroma", kept.chroma), ("exact scan", ExactVectors(kept.store))):
         search = kept.search(kept.index(vectors))
         for method in METHODS:
@@ -189,7 +189,7 @@ def _searches(kept: Kept, queries: Sequence[str], done: Done) -> Iterator[Figure
             if method == "keyword" and name != "Chroma":
                 continue
             calls = [lambda q=q, s=search, m=method: s.search(q, method=m) for q in queries]  # type: ignore[misc]
-            spent = _each(calls)
+            spent = _time_each(calls)
             done("searching", METHODS.index(method) + 1, len(METHODS))
             told = method if method == "keyword" else f"{method}, {name}"
             goal = SEARCH_MS if name == "Chroma" else None
@@ -197,13 +197,13 @@ def _searches(kept: Kept, queries: Sequence[str], done: Done) -> Iterator[Figure
     of_kind = kept.search(kept.index(kept.chroma))
     of_kind.search(queries[0])
     for kind in ("episodic", "core"):
-        spent = _each([lambda q=q, kind=kind: of_kind.search(q, kind=kind) for q in queries])  # type: ignore[misc]
+        spent = _time_each([lambda q=q, kind=kind: of_kind.search(q, kind=kind) for q in queries])  # type: ignore[misc]
         yield Figure(f"  hybrid, {kind} only, Chroma", statistics.median(spent), "ms", SEARCH_MS)
     yield Figure("  of each that is not by keyword, embedding the query", embedding, "ms")
     yield Figure("  of the exact 10 nearest Chroma finds", 100 * _recall(kept, queries), "%")
 
 
-def _recall(kept: Kept, queries: Sequence[str]) -> float:
+def _recall(kept: ItemBench, queries: Sequence[str]) -> float:
     some, right = kept.index(kept.chroma), kept.index(ExactVectors(kept.store))
     shares = []
     for query in queries:
@@ -213,22 +213,22 @@ def _recall(kept: Kept, queries: Sequence[str]) -> float:
     return statistics.fmean(shares)
 
 
-def _catching_up(kept: Kept, query: str) -> Iterator[Figure]:
+def _time_catch_up(kept: ItemBench, query: str) -> Iterator[Figure]:
     """After one insert: reading it into the keyword index, and until a hybrid search has found by it."""
     index = kept.index(kept.chroma)
     search = kept.search(index)
     search.search(query)
     words, whole = [], []
-    for edit in kept.more(20):
+    for edit in kept.next_edits(20):
         kept.items.apply(edit)
         kept.made += 1
-        words.append(_once(index.catch_up))
-        whole.append(_once(lambda: (kept.embed(), search.search(query))))
+        words.append(_time_once(index.catch_up))
+        whole.append(_time_once(lambda: (kept.embed(), search.search(query))))
     yield Figure("catching up after one insert, keyword, p50", statistics.median(words), "ms")
     yield Figure("the first hybrid search after one insert, p50", statistics.median(whole), "ms")
 
 
-class Straightforward:
+class RebuiltList:
     """What one writes first: a list, compared one by one, and every index built anew at each change."""
 
     def __init__(self) -> None:
@@ -252,11 +252,11 @@ class Straightforward:
         return [self.contents[place] for place in order]
 
 
-def _beside(folder: Path, done: Done) -> Iterator[Figure]:
+def _compare_with_list(folder: Path, done: Done) -> Iterator[Figure]:
     """The same items in a `Straightforward` and here: one insert more, searched at once, ours with its embedding."""
-    kept = Kept(folder)
+    kept = ItemBench(folder)
     kept.fill(BESIDE, lambda what, count, total: done(f"{what} for the comparison", count, total))
-    theirs = Straightforward()
+    theirs = RebuiltList()
     theirs.contents = [item.content for item in kept.items.items()]
     theirs.matrix = np.array(theirs.model.embed_documents(theirs.contents), np.float32)
     kept.embed()
@@ -264,14 +264,14 @@ def _beside(folder: Path, done: Done) -> Iterator[Figure]:
     queries = History().questions(BESIDE // TURNS, SEARCHES)
     search.search(queries[0])
     inserts: tuple[list[float], list[float]] = ([], [])
-    for number, edit in enumerate(kept.more(20), start=1):
-        inserts[0].append(_once(lambda edit=edit: kept.items.apply(edit)))  # type: ignore[misc]
-        inserts[1].append(_once(lambda edit=edit: theirs.insert(edit.content or "")))  # type: ignore[misc]
+    for number, edit in enumerate(kept.next_edits(20), start=1):
+        inserts[0].append(_time_once(lambda edit=edit: kept.items.apply(edit)))  # type: ignore[misc]
+        inserts[1].append(_time_once(lambda edit=edit: theirs.insert(edit.content or "")))  # type: ignore[misc]
         done("inserting into a list", number, 20)
     kept.embed()
     search.search(queries[0])
-    mine = _each([lambda q=q: search.search(q) for q in queries])  # type: ignore[misc]
-    other = _each([lambda q=q: theirs.search(q) for q in queries])  # type: ignore[misc]
+    mine = _time_each([lambda q=q: search.search(q) for q in queries])  # type: ignore[misc]
+    other = _time_each([lambda q=q: theirs.search(q) for q in queries])  # type: ignore[misc]
     kept.chroma.close()
     kept.database.close()
     at = f"at {BESIDE:,} items"
@@ -282,11 +282,11 @@ def _beside(folder: Path, done: Done) -> Iterator[Figure]:
         yield Figure("  times faster", another / one, "x")
 
 
-def _each(calls: Sequence[Callable[[], object]]) -> list[float]:
-    return [_once(call) for call in calls]
+def _time_each(calls: Sequence[Callable[[], object]]) -> list[float]:
+    return [_time_once(call) for call in calls]
 
 
-def _once(call: Callable[[], object]) -> float:
+def _time_once(call: Callable[[], object]) -> float:
     """Milliseconds by the wall clock."""
     started = time.perf_counter()
     call()

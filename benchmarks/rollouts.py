@@ -16,8 +16,8 @@ from langchain_core.messages import BaseMessage
 from rich.console import Console
 from rich.table import Table
 
-from jitmem.learn.rollouts import ROLLOUTS, Making, read, record
-from jitmem.learn.toy import toy
+from jitmem.learn.rollouts import ROLLOUTS, RolloutConfig, read_rollouts, record_rollouts
+from jitmem.learn.synthetic_tasks import make_toy_tasks
 from jitmem.testing import ScriptedModel
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -37,7 +37,7 @@ def main(
 ) -> None:
     """Eight runs over each of as many toy tasks as it needs, by a model in this process; then the same call again."""
 
-    def says(messages: Sequence[BaseMessage]) -> Any:
+    def reply(messages: Sequence[BaseMessage]) -> Any:
         time.sleep(latency_s)
         model.seen.clear()  # what the stand-in keeps for tests is not what is measured
         model.bound_tools.clear()
@@ -45,19 +45,19 @@ def main(
         asked = ModelRequest(CHAT, {"messages": told})
         return json.dumps(StepAnswers().think(asked, 1, heard=True) or {"calls": []})
 
-    tasks = toy(max(1, steps // (_A_RUN * _N)))
-    model = ScriptedModel(lines=says)
-    making = Making(model=model)
+    tasks = make_toy_tasks(max(1, steps // (_A_RUN * _N)))
+    model = ScriptedModel(lines=reply)
+    config = RolloutConfig(model=model)
     before = _peak_mb()
     with tempfile.TemporaryDirectory() as folder:
         wall, cpu = time.perf_counter(), time.process_time()
-        record(tasks, making, folder, n=_N, concurrency=concurrency)
+        record_rollouts(tasks, config, folder, n=_N, concurrency=concurrency)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         peak = _peak_mb()
-        made = sum(len(one.steps) for one in read(folder))
+        made = sum(len(one.steps) for one in read_rollouts(folder))
         size = (Path(folder) / ROLLOUTS).stat().st_size
         again = time.perf_counter()
-        record(tasks, making, folder, n=_N, concurrency=concurrency)
+        record_rollouts(tasks, config, folder, n=_N, concurrency=concurrency)
         again = time.perf_counter() - again
     rows = {
         "runs": float(len(tasks) * _N),

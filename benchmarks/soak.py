@@ -25,9 +25,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from history import SEED
-from soak_gauge import gauge, settle
-from soak_load import READING, VERBS, Held, Verb, Workers
-from soak_report import as_dict, plot, say
+from soak_gauge import read_gauge, release_free_memory
+from soak_load import READING, VERBS, ReopenedMemory, Verb, Workers
+from soak_report import as_dict, plot, print_report
 from soak_run import Sample, Soak
 
 SAMPLES, TENTHS = 600, 10
@@ -36,8 +36,8 @@ REOPENED = 4  # times, a tenth apart; from then on one memory stays open, so tha
 
 def soak(folder: Path, minutes: float, rate: float, more: Mapping[str, tuple[int, Verb]]) -> Soak:
     """Work for so long, with verbs beside the usual ones if there are `more`."""
-    run, seconds = Soak(before=gauge(folder)), 60 * minutes
-    held = Held(folder)
+    run, seconds = Soak(before=read_gauge(folder)), 60 * minutes
+    held = ReopenedMemory(folder)
     workers = Workers(held, {**VERBS, **more}, rate=rate, seed=SEED)
     workers.fill()
     started = time.monotonic()
@@ -47,39 +47,39 @@ def soak(folder: Path, minutes: float, rate: float, more: Mapping[str, tuple[int
         if len(run.rests) + 1 < TENTHS and at > (len(run.rests) + 1) * seconds / TENTHS:
             if held.reopened < REOPENED:
                 held.reopen()
-            run.rests.append(held.at_rest(partial(gauge, folder)))
+            run.rests.append(held.at_rest(partial(read_gauge, folder)))
         ms: dict[str, list[float]] = {}
-        for name, took in workers.taken():
+        for name, took in workers.take_calls():
             ms.setdefault(name, []).append(1000 * took)
-        run.samples.append(Sample(time.monotonic() - started, gauge(folder), held.counts()["passages"], ms))
-        _tell(run, seconds, len(workers.errors))
+        run.samples.append(Sample(time.monotonic() - started, read_gauge(folder), held.counts()["passages"], ms))
+        _print_progress(run, seconds, len(workers.errors))
     workers.stop()
     held.flush()
     run.counts, run.errors, run.reopened = held.counts(), workers.errors, held.reopened
-    settle()
-    run.after = gauge(folder)
+    release_free_memory()
+    run.after = read_gauge(folder)
     held.close()
-    settle()
-    run.closed = gauge(folder)
+    release_free_memory()
+    run.closed = read_gauge(folder)
     command = [sys.executable, __file__, "--fresh", str(folder), "--minutes", str(min(0.5, minutes / 10))]
     run.fresh_mb = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return run
 
 
-def fresh(folder: Path, minutes: float, rate: float) -> float:
+def fresh_process_mb(folder: Path, minutes: float, rate: float) -> float:
     """MB that this process, a new one, holds after it has asked for so long, without filing."""
-    held = Held(folder)
+    held = ReopenedMemory(folder)
     workers = Workers(held, {name: VERBS[name] for name in READING}, rate=rate, seed=SEED)
     workers.start()
     time.sleep(60 * minutes)
     workers.stop()
-    settle()
-    held_mb = gauge(folder).memory
+    release_free_memory()
+    held_mb = read_gauge(folder).memory
     held.close()
     return held_mb
 
 
-def _tell(run: Soak, seconds: float, errors: int) -> None:
+def _print_progress(run: Soak, seconds: float, errors: int) -> None:
     """One line that is written over, where somebody watches."""
     if not sys.stderr.isatty():
         return
@@ -100,7 +100,7 @@ def main(argv: list[str] | None = None, more: Mapping[str, tuple[int, Verb]] | N
     parser.add_argument("--fresh", metavar="FOLDER", type=Path, help=argparse.SUPPRESS)
     told = parser.parse_args(argv)
     if told.fresh:
-        print(fresh(told.fresh, told.minutes, told.rate))
+        print(fresh_process_mb(told.fresh, told.minutes, told.rate))
         return 0
     with TemporaryDirectory() as place:
         run = soak(Path(place, "memory"), told.minutes, told.rate, more or {})
@@ -110,7 +110,7 @@ def main(argv: list[str] | None = None, more: Mapping[str, tuple[int, Verb]] | N
     if told.json:
         print(json.dumps(as_dict(run, told.minutes, told.rate, faults), indent=2))
     else:
-        say(run, faults)
+        print_report(run, faults)
     return 1 if faults else 0
 
 

@@ -23,7 +23,7 @@ class Gauge(NamedTuple):
     vectors: float = 0.0
 
 
-def gauge(folder: Path) -> Gauge:
+def read_gauge(folder: Path) -> Gauge:
     """Of this process, and of the memory in the folder."""
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return Gauge(
@@ -36,7 +36,7 @@ def gauge(folder: Path) -> Gauge:
     )
 
 
-def settle() -> None:
+def release_free_memory() -> None:
     """Give back to the system what is free, so that what is left is held."""
     gc.collect()
     with suppress(OSError, AttributeError):  # glibc's

@@ -24,7 +24,7 @@ OPTIONS = ("snippets", "pages", "integration")
 Seen = TypeVar("Seen")
 
 
-class Held:
+class ReopenedMemory:
     """A memory that many use at once, and that is closed and opened again while none does."""
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +36,7 @@ class Held:
         self._turn = threading.Condition()
 
     @contextmanager
-    def used(self, namespace: str) -> Iterator[Memory]:
+    def use(self, namespace: str) -> Iterator[Memory]:
         with self._turn:
             self._turn.wait_for(lambda: not self._changing)
             self._users += 1
@@ -48,7 +48,7 @@ class Held:
                 self._turn.notify_all()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         with self._turn:
             self._changing = True
             self._turn.wait_for(lambda: not self._users)
@@ -61,36 +61,36 @@ class Held:
 
     def reopen(self) -> None:
         """Waits for what was handed over, as `close` does."""
-        with self._alone():
+        with self._exclusive():
             self._memory.close()
             self._memory = Memory.open(self.folder, namespace=NAMESPACES[0])
             self.reopened += 1
 
     def at_rest(self, look: Callable[[], Seen]) -> Seen:
         """What is seen while no call is under way."""
-        with self._alone():
+        with self._exclusive():
             return look()
 
     def counts(self) -> dict[str, int]:
         """Of both namespaces together."""
         told = []
         for namespace in NAMESPACES:
-            with self.used(namespace) as memory:
+            with self.use(namespace) as memory:
                 told.append({**memory.stats(), "items": len(memory.items())})
         return {name: sum(counts[name] for counts in told) for name in told[0]}
 
     def flush(self) -> None:
         """Until what was handed over is filed, in both namespaces."""
         for namespace in NAMESPACES:
-            with self.used(namespace) as memory:
+            with self.use(namespace) as memory:
                 memory.flush()
 
     def close(self) -> None:
-        with self._alone():
+        with self._exclusive():
             self._memory.close()
 
 
-class Work:
+class WorkContext:
     """What a verb is given: chances and a history of its own, and how many sessions there are to ask about."""
 
     def __init__(self, seed: int) -> None:
@@ -109,10 +109,10 @@ class Work:
         return self.chance.choice(self._questions)
 
 
-Verb = Callable[[Memory, Work], object]
+Verb = Callable[[Memory, WorkContext], object]
 
 
-def _edits(memory: Memory, work: Work) -> None:
+def _edits(memory: Memory, work: WorkContext) -> None:
     """A life of an item: kept, changed, taken back, deleted."""
     kept = memory.remember(f"Ana likes {work.question()}")
     if kept.item is None:
@@ -123,14 +123,14 @@ def _edits(memory: Memory, work: Work) -> None:
     memory.delete(kept.item.id)
 
 
-def _background(memory: Memory, work: Work) -> None:
+def _background(memory: Memory, work: WorkContext) -> None:
     """As the middleware files a turn."""
     session = work.session()
     memory.accept(session)
     file_later(memory, session)
 
 
-def _tools(memory: Memory, work: Work) -> None:
+def _tools(memory: Memory, work: WorkContext) -> None:
     for tool in memory.tools(include=["memory_search"]):
         tool.invoke({"query": work.question()})
 
@@ -153,11 +153,11 @@ READING = ("recall", "research, recall", "research, fast", "research, deep", "ar
 class Workers:
     """Threads that call verbs by chance, together `rate` a second at most, until they are stopped."""
 
-    def __init__(self, held: Held, verbs: Mapping[str, tuple[int, Verb]], *, rate: float, seed: int) -> None:
+    def __init__(self, held: ReopenedMemory, verbs: Mapping[str, tuple[int, Verb]], *, rate: float, seed: int) -> None:
         self.errors: list[str] = []
         self._held, self._verbs, self._pause = held, verbs, WORKERS / rate
         self._times: list[tuple[str, float]] = []
-        self._work = Work(seed)
+        self._work = WorkContext(seed)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._run, args=(seed + n,), daemon=True) for n in range(WORKERS)]
@@ -165,7 +165,7 @@ class Workers:
     def fill(self) -> None:
         """The first sessions, so that there is something to find from the beginning."""
         for namespace in NAMESPACES:
-            with self._held.used(namespace) as memory:
+            with self._held.use(namespace) as memory:
                 for _ in range(FIRST):
                     memory.memorize(self._work.session())
 
@@ -173,7 +173,7 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    def taken(self) -> list[tuple[str, float]]:
+    def take_calls(self) -> list[tuple[str, float]]:
         """Verb and seconds of each call since the last time."""
         with self._lock:
             times, self._times = self._times, []
@@ -192,7 +192,7 @@ class Workers:
         while not self._stop.is_set():
             (name,) = chance.choices(names, weights)
             try:
-                with self._held.used(chance.choice(NAMESPACES)) as memory:
+                with self._held.use(chance.choice(NAMESPACES)) as memory:
                     started = time.perf_counter()
                     self._verbs[name][1](memory, self._work)
                     took = time.perf_counter() - started

@@ -70,7 +70,7 @@ def plot(run: Soak, path: str) -> None:
     figure.savefig(path)
 
 
-def say(run: Soak, faults: list[str]) -> None:
+def print_report(run: Soak, faults: list[str]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     if sys.stderr.isatty():
         print(file=sys.stderr)

@@ -20,11 +20,11 @@ from typing import Annotated, Any
 import typer
 from figures import Figure, report
 from history import History
+from retrieval import load_by_layout
 from rich.console import Console
 from rich.progress import Progress
 
 from jitmem import Memory, Usage
-from jitmem.evals.datasets import recognised
 from jitmem.models import chat_model
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -53,7 +53,7 @@ def main(
     with Progress(console=Console(stderr=True), transient=True) as progress, ModelServer.apart() as server:
         task = progress.add_task("starting", total=None)
         bench = Bench(server, lambda doing: progress.update(task, description=doing))
-        figures = [*bench.calls(), *bench.growth(sessions), *bench.curating(), *bench.batch(), *bench.crowd()]
+        figures = [*bench.calls(), *bench.growth(sessions), *bench.curation(), *bench.batch(), *bench.crowd()]
         if locomo is not None:
             figures += bench.conversations(locomo)
     report(figures, as_json=as_json, sessions=sessions)
@@ -99,29 +99,31 @@ class Bench:
                 all_tokens += sum(usage.prompt_tokens for usage, _ in spent)
                 filed = stop
                 at.setdefault("session", []).append(statistics.fmean(usage.prompt_tokens for usage, _ in spent))
-                yield from _tokens(f"a session, at {stop:,} sessions", [usage for usage, _ in spent], SESSION_TOKENS)
-                yield from self._cpu(f"a session, at {stop:,} sessions", spent)
+                yield from _token_figures(
+                    f"a session, at {stop:,} sessions", [usage for usage, _ in spent], SESSION_TOKENS
+                )
+                yield from self._cpu_figures(f"a session, at {stop:,} sessions", spent)
                 for rounds in (1, ROUNDS):
                     asked = self._questions(memory, self._history.questions(stops[0], QUESTIONS), rounds, stop)
                     name = f"a question, {rounds} round{'s' if rounds > 1 else ''}, at {stop:,} sessions"
                     at.setdefault(f"question, {rounds}", []).append(
                         statistics.fmean(usage.prompt_tokens for usage, _ in asked)
                     )
-                    yield from _tokens(name, [usage for usage, _ in asked], QUESTION_TOKENS)
-                    yield from self._cpu(name, asked)
+                    yield from _token_figures(name, [usage for usage, _ in asked], QUESTION_TOKENS)
+                    yield from self._cpu_figures(name, asked)
         for name, values in at.items():
             if len(values) > 1:
                 grown = values[-1] / values[0]
                 yield Figure(f"prompt tokens, {name}: {stops[-1]:,} beside {stops[0]:,}", grown, "x", FLAT)
         yield Figure(f"prompt tokens, {sessions:,} sessions filed", all_tokens, "", ALL_TOKENS * sessions / STOPS[-1])
 
-    def curating(self) -> Iterator[Figure]:
+    def curation(self) -> Iterator[Figure]:
         """What drawing memories from each page adds to a session."""
         with self._memory(curate=True) as memory:
             self._tell("curating")
             filed = memory.memorize_many(self._history.session(number) for number in range(STOPS[0]))
         steps = [usage for one in filed for (step, _), usage in one.usage.by_step().items() if step == "curate"]
-        yield from _tokens(f"drawing memories from a session, at {STOPS[0]:,} sessions", steps, None)
+        yield from _token_figures(f"drawing memories from a session, at {STOPS[0]:,} sessions", steps, None)
 
     def batch(self) -> Iterator[Figure]:
         """How much faster sessions are filed side by side."""
@@ -147,12 +149,12 @@ class Bench:
         with self._memory() as memory:
             memory.memorize_many(self._history.session(number) for number in range(100))
             questions = self._history.questions(100, CROWD + 1)
-            asyncio.run(self._asked(memory, questions[:4]))  # imports are no question's cost
+            asyncio.run(self._ask_all(memory, questions[:4]))  # imports are no question's cost
             self._server.set(latency_s=CROWD_LATENCY_S)
             self._tell("one question")
-            one = asyncio.run(self._asked(memory, questions[:1]))
+            one = asyncio.run(self._ask_all(memory, questions[:1]))
             self._tell(f"{CROWD} questions at once")
-            many = asyncio.run(self._asked(memory, questions[1:]))
+            many = asyncio.run(self._ask_all(memory, questions[1:]))
             self._server.set(latency_s=0.0)
         name = f"{CROWD} questions at once beside one, {CROWD_LATENCY_S:g} s latency"
         yield Figure(f"{name}: longer", many / one, "x", SLOWER)
@@ -161,15 +163,15 @@ class Bench:
         """The same tokens on real conversations, each in a memory of its own."""
         filed: list[Usage] = []
         asked: list[tuple[Usage, float]] = []
-        for number, sample in enumerate(recognised(path).samples, start=1):
+        for number, sample in enumerate(load_by_layout(path).samples, start=1):
             with self._memory() as memory:
                 self._tell(f"conversation {number}")
                 filed += [one.usage for one in memory.memorize_many(sample.sessions)]
                 asked += self._questions(
                     memory, [question.text for question in sample.questions[:QUESTIONS]], ROUNDS, 0
                 )
-        yield from _tokens(f"a session of {path.stem}", filed, SESSION_TOKENS)
-        yield from _tokens(
+        yield from _token_figures(f"a session of {path.stem}", filed, SESSION_TOKENS)
+        yield from _token_figures(
             f"a question of {path.stem}, {ROUNDS} rounds", [usage for usage, _ in asked], QUESTION_TOKENS
         )
 
@@ -186,16 +188,16 @@ class Bench:
         self._server.set(rounds=1)
         return spent
 
-    def _cpu(self, name: str, spent: Sequence[tuple[Usage, float]]) -> Iterator[Figure]:
+    def _cpu_figures(self, name: str, spent: Sequence[tuple[Usage, float]]) -> Iterator[Figure]:
         """All the CPU of this process, and what is left of it without that of the bare client, which sends the same
         requests once more."""
-        bare = self._bare(self._server.requests()[-20:])
+        bare = self._bare_client_cpu(self._server.requests()[-20:])
         whole = statistics.fmean(ms for _, ms in spent)
         calls = statistics.fmean(usage.calls for usage, _ in spent)
         yield Figure(f"CPU, {name}: jitmem's own", whole - calls * bare, "ms CPU", CPU_MS)
         yield Figure(f"  with the client of the model, {bare:.1f} ms a call", whole, "ms CPU")
 
-    def _bare(self, requests: Sequence[dict[str, Any]]) -> float:
+    def _bare_client_cpu(self, requests: Sequence[dict[str, Any]]) -> float:
         """CPU milliseconds that langchain-openai takes for a call."""
         model = chat_model("openai:test", base_url=self._server.base_url)
         calls = [
@@ -208,7 +210,7 @@ class Bench:
             bound.invoke(messages)
         return 1000 * (time.process_time() - before) / len(calls)
 
-    async def _asked(self, memory: Memory, questions: Sequence[str]) -> float:
+    async def _ask_all(self, memory: Memory, questions: Sequence[str]) -> float:
         started = time.perf_counter()
         await asyncio.gather(*(memory.aresearch(question) for question in questions))
         return time.perf_counter() - started
@@ -227,7 +229,7 @@ class Bench:
             yield memory
 
 
-def _tokens(name: str, usages: Sequence[Usage], goal: int | None) -> Iterator[Figure]:
+def _token_figures(name: str, usages: Sequence[Usage], goal: int | None) -> Iterator[Figure]:
     yield Figure(f"prompt tokens, {name}", statistics.fmean(usage.prompt_tokens for usage in usages), "", goal)
     yield Figure("  the most", max(usage.prompt_tokens for usage in usages), "", goal)
 

@@ -1,4 +1,4 @@
-"""Two cards over the same questions, or the setups of one: is a difference more than noise? A paired bootstrap, seeded."""
+"""Compare two cards over the same questions, or the setups of one, by a seeded paired bootstrap."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..stores.errors import BadInput
-from .card import config
-from .lines import read
-from .plan import ANSWERS
-from .scores import MEANING
+from .bench_card import read_config
+from .jsonl_log import read_log
+from .run_plan import ANSWERS
+from .scores import METRICS
 
 RESAMPLES = 10_000
 _BLOCK = 500  # resamples at once, so that thousands of questions fit into memory
@@ -24,8 +24,8 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """B less A, of the mean over the `n` questions that both have a score for. `low` to `high` is the interval that
-    holds 95 % of the resampled means; `p` is two-sided: how often a resampled mean lies on the other side of 0."""
+    """B - A, of the mean over the `n` questions that both have a score for. `low` to `high` is the 95 % interval of the
+    resampled means; `p` is two-sided: how often a resampled mean lies on the other side of 0."""
 
     metric: str
     n: int
@@ -37,14 +37,14 @@ class Difference:
     p: float
 
     @property
-    def shown(self) -> bool:
-        """Whether the interval leaves 0 out."""
+    def is_significant(self) -> bool:
+        """Whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`a` and `b` are the setups; `left_out` is how many questions only one of them answered."""
+    """`a` and `b` are the setups; `left_out` counts questions that only one of them answered."""
 
     a: str
     b: str
@@ -52,82 +52,82 @@ class Comparison:
     left_out: int
 
 
-def compare(
+def compare_cards(
     a: Path, b: Path, *, setup_a: str | None = None, setup_b: str | None = None, seed: int = 0
 ) -> list[Comparison]:
-    """Card A with card B: setups of the same name, or those that are named, or the only one of each.
+    """Setups of the same name, or the named ones, or the only one of each card.
 
-    `BadInput` where the data or the questions are not the same, or it is not clear which setups to compare.
+    `BadInput` where data or questions differ, or it is not clear which setups to compare.
     """
-    told_a, told_b = config(a), config(b)
-    _same(a, b, told_a["data"], told_b["data"])
-    pairs = _pairs(list(told_a["setups"]), list(told_b["setups"]), setup_a, setup_b)
-    first, second = _scores(a), _scores(b)
-    return [_compared(name_a, first[name_a], name_b, second[name_b], seed) for name_a, name_b in pairs]
+    told_a, told_b = read_config(a), read_config(b)
+    _check_same_questions(a, b, told_a["data"], told_b["data"])
+    pairs = _pair_setups(list(told_a["setups"]), list(told_b["setups"]), setup_a, setup_b)
+    first, second = _scores_by_setup(a), _scores_by_setup(b)
+    return [_compare_scores(name_a, first[name_a], name_b, second[name_b], seed) for name_a, name_b in pairs]
 
 
-def within(folder: Path, *, setup: str | None = None, seed: int = 0) -> list[Comparison]:
-    """One setup of a card, or its first, with each other one of it."""
-    names = list(config(folder)["setups"])
+def compare_setups(folder: Path, *, setup: str | None = None, seed: int = 0) -> list[Comparison]:
+    """One setup of a card, or its first, with each of the others."""
+    names = list(read_config(folder)["setups"])
     if setup is not None and setup not in names:
         raise BadInput(f"There is no setup {setup!r} in the card; there are: {', '.join(names)}.")
     if len(names) < 2:
         raise BadInput(f"{folder} holds one setup; name a second card to compare it with.")
-    base, scores = setup or names[0], _scores(folder)
-    return [_compared(base, scores[base], name, scores[name], seed) for name in names if name != base]
+    base, scores = setup or names[0], _scores_by_setup(folder)
+    return [_compare_scores(base, scores[base], name, scores[name], seed) for name in names if name != base]
 
 
-def main_metric(folder: Path, made: Sequence[Comparison]) -> str:
-    """The first metric of the card's protocol that was compared, or the first that was; "" where none was."""
-    compared = [told.metric for one in made for told in one.differences]
-    return next((metric for metric in (*config(folder)["metrics"], *compared) if metric in compared), "")
+def main_metric(folder: Path, comparisons: Sequence[Comparison]) -> str:
+    """The first metric of the card's protocol that was compared, else the first compared; "" where none was."""
+    compared = [difference.metric for one in comparisons for difference in one.differences]
+    return next((metric for metric in (*read_config(folder)["metrics"], *compared) if metric in compared), "")
 
 
-def _compared(
+def _compare_scores(
     a: str,
     scores_a: Mapping[Pair, Mapping[str, float]],
     b: str,
     scores_b: Mapping[Pair, Mapping[str, float]],
     seed: int,
 ) -> Comparison:
-    found = tuple(differences(scores_a, scores_b, seed=seed))
+    found = tuple(paired_differences(scores_a, scores_b, seed=seed))
     return Comparison(a, b, found, len(set(scores_a) ^ set(scores_b)))
 
 
-def differences(
+def paired_differences(
     a: Mapping[Pair, Mapping[str, float]], b: Mapping[Pair, Mapping[str, float]], *, seed: int = 0
 ) -> list[Difference]:
-    """For each metric that both have, over the questions that both have it for."""
-    made = []
-    for metric in MEANING:
+    """A difference for each metric that both have, over the questions for which both have it."""
+    found = []
+    for metric in METRICS:
         pairs = [key for key in a if key in b and metric in a[key] and metric in b[key]]
         if pairs:
             first = np.array([a[key][metric] for key in pairs])
             second = np.array([b[key][metric] for key in pairs])
-            made.append(_difference(metric, first, second, seed))
-    return made
+            found.append(_paired_difference(metric, first, second, seed))
+    return found
 
 
-def _difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
+def _paired_difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
     gaps = b - a
-    means = resampled(gaps, seed)
+    means = bootstrap_means(gaps, seed)
     low, high = np.percentile(means, [2.5, 97.5])
     # One is added to both counts, as the data themselves are a resample: p is never 0 (Davison & Hinkley 1997, 4.2).
     least = min(int((means <= 0).sum()), int((means >= 0).sum()))
     p = min(1.0, 2 * (least + 1) / (len(means) + 1))
-    told = (float(value) for value in (a.mean(), b.mean(), gaps.mean(), low, high, p))
-    return Difference(metric, len(gaps), *told)
+    figures = (float(value) for value in (a.mean(), b.mean(), gaps.mean(), low, high, p))
+    return Difference(metric, len(gaps), *figures)
 
 
-def resampled(values: Any, seed: int, resamples: int = RESAMPLES) -> Any:
-    """(resamples,) float64: means of draws of as many values, with replacement; the same for the same seed."""
+def bootstrap_means(values: Any, seed: int, resamples: int = RESAMPLES) -> Any:
+    """(resamples,) float64: means of samples of the same size, drawn with replacement and a fixed seed."""
     draw = np.random.default_rng(seed)
     n = len(values)
     sizes = [min(_BLOCK, resamples - at) for at in range(0, resamples, _BLOCK)]
     return np.concatenate([values[draw.integers(0, n, (size, n))].mean(axis=1) for size in sizes])
 
 
-def _same(a: Path, b: Path, data_a: Mapping[str, Any], data_b: Mapping[str, Any]) -> None:
+def _check_same_questions(a: Path, b: Path, data_a: Mapping[str, Any], data_b: Mapping[str, Any]) -> None:
     for part, told in (
         ("name", "another data set"),
         ("sessions_sha256", "other sessions"),
@@ -138,7 +138,7 @@ def _same(a: Path, b: Path, data_a: Mapping[str, Any], data_b: Mapping[str, Any]
             raise BadInput(f"{a} and {b} cannot be compared: {told}{shown}. Run both with the same --data and --limit.")
 
 
-def _pairs(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_b: str | None) -> list[tuple[str, str]]:
+def _pair_setups(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_b: str | None) -> list[tuple[str, str]]:
     for name, names in ((setup_a, a), (setup_b, b)):
         if name is not None and name not in names:
             raise BadInput(f"There is no setup {name!r} in the card; there are: {', '.join(names)}.")
@@ -159,10 +159,10 @@ def _pairs(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_b: str
     return [(first, second)]
 
 
-def _scores(folder: Path) -> dict[str, dict[Pair, dict[str, float]]]:
-    """By setup, then by sample and question."""
-    made: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in config(folder)["setups"]}
-    for line in read(folder / ANSWERS):
-        if line["setup"] in made:
-            made[line["setup"]][line["sample"], line["question"]] = line["scores"]
-    return made
+def _scores_by_setup(folder: Path) -> dict[str, dict[Pair, dict[str, float]]]:
+    """By setup, then by (sample, question)."""
+    by_setup: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in read_config(folder)["setups"]}
+    for line in read_log(folder / ANSWERS):
+        if line["setup"] in by_setup:
+            by_setup[line["setup"]][line["sample"], line["question"]] = line["scores"]
+    return by_setup

@@ -1,4 +1,4 @@
-"""What tokens cost, by a table that the user gives: prices change, and we would not know."""
+"""The cost of tokens, by a table that the user gives: prices change."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ..stores.errors import BadInput, JitmemError
 from ..stores.records import Usage
 
 
-class BudgetSpent(JitmemError):
-    """The run has cost what it may; the same command with a higher limit goes on."""
+class CostLimitReached(JitmemError):
+    """The run has reached its cost limit; the same command with a higher limit goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Dollars for a million tokens, in and out, by the model's name; `limit` is what the run may cost."""
+    """Dollars for a million tokens, in and out, by the model's name; `limit` is the most that the run may cost."""
 
     table: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     limit: float | None = None
 
     @classmethod
-    def read(cls, lines: Iterable[str], limit: float | None = None) -> Prices:
-        """From lines such as `gpt-4.1-mini=0.40/1.60`; `BadInput` for another form."""
+    def parse(cls, lines: Iterable[str], limit: float | None = None) -> Prices:
+        """From lines such as `gpt-4.1-mini=0.40/1.60`; else `BadInput`."""
         table: dict[str, tuple[float, float]] = {}
         for line in lines:
             name, equals, pair = line.rpartition("=")
@@ -39,8 +39,8 @@ class Prices:
             raise BadInput("A limit of cost needs the models' prices: --price gpt-4.1-mini=0.40/1.60.")
         return cls(table, limit)
 
-    def of(self, *usages: Usage) -> float | None:
-        """Dollars; None where a model that was asked has no price here (with a `limit`: `BadInput`)."""
+    def cost(self, *usages: Usage) -> float | None:
+        """Dollars; None where a model has no price here (with a `limit`: `BadInput`)."""
         total = 0.0
         for step in (step for usage in usages for step in usage.steps):
             name = str(step["model"])

@@ -1,4 +1,4 @@
-"""The card's report: Markdown tables of scores, of what it took, of what went wrong, and of what is only quoted."""
+"""The card's report: Markdown tables of scores, cost, failures and quoted figures."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .card import REPORT, SCORES, config, write_json
-from .lengths import lengths_told
-from .presets import PRESETS
-from .scores import MEANING, PLAIN
-from .summary import ALL, summary
-from .systems.open import ITSELF
-from .tables import shown, table
+from .bench_card import REPORT, SCORES, read_config, write_json
+from .eval_presets import PRESETS
+from .length_tables import render_lengths
+from .markdown_tables import format_score, markdown_table
+from .scores import AMOUNTS, METRICS
+from .summary import ALL, summarize
+from .systems.eval_models import OWN_ANSWER
 
 _OFFICIAL = {
     True: ", the official file's",
@@ -21,33 +21,32 @@ _OFFICIAL = {
 }
 
 
-def finish(folder: Path) -> dict[str, Any]:
-    """Write scores.json and report.md from what lies in the card; gives the summary. May be repeated at any time."""
-    made = summary(folder)
-    write_json(folder / SCORES, made)
-    (folder / REPORT).write_text(report(folder, made), encoding="utf-8")
-    return made
+def write_report(folder: Path) -> dict[str, Any]:
+    """Write scores.json and report.md from the card's answers; returns the summary. Idempotent."""
+    summary = summarize(folder)
+    write_json(folder / SCORES, summary)
+    (folder / REPORT).write_text(render_report(folder, summary), encoding="utf-8")
+    return summary
 
 
-def report(folder: Path, made: Mapping[str, Any]) -> str:
-    """The whole of it."""
-    told = config(folder)
+def render_report(folder: Path, summary: Mapping[str, Any]) -> str:
+    config = read_config(folder)
     parts = [
-        f"# {told['data']['title']}: bench card",
-        _run(told, made),
-        *_wrong(made),
+        f"# {config['data']['title']}: bench card",
+        _render_run(config, summary),
+        *_render_failures(summary),
         "## Scores",
         "Means in percent ± one standard error of the mean over questions (tokens as they are), then n. A question"
         " without gold evidence, and one that ended in an error, has no score.",
-        *_scores(told, made),
-        *lengths_told(made, _main(told, made)),
+        *_render_scores(config, summary),
+        *render_lengths(summary, _main_metrics(config, summary)),
         "## What it took",
-        *_costs(made),
-        *_quoted(told),
+        *_render_costs(summary),
+        *_render_quoted(config),
         "## Metrics",
-        "\n".join(f"- `{name}`: {MEANING[name]}" for name in _metrics(told, made)),
+        "\n".join(f"- `{name}`: {METRICS[name]}" for name in _measured_metrics(config, summary)),
         "## How it was run",
-        _how(told),
+        _render_setup(config),
     ]
     pictures = sorted(path.name for path in (folder / "plots").glob("*.png"))
     if pictures:
@@ -55,136 +54,149 @@ def report(folder: Path, made: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _run(told: Mapping[str, Any], made: Mapping[str, Any]) -> str:
-    data = told["data"]
-    models = ", ".join(f"{name} {model}" for name, model in told["models"].items())
+def _render_run(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    data = config["data"]
+    models = ", ".join(f"{name} {model}" for name, model in config["models"].items())
     whole = (
         ""
-        if made["answered"] == made["questions"]
-        else f" **Only {made['answered']} of {made['questions']} are answered.**"
+        if summary["answered"] == summary["questions"]
+        else f" **Only {summary['answered']} of {summary['questions']} are answered.**"
     )
-    asked = f"{data['questions']:,} questions on {data['samples']:,} samples of {data['sessions']:,} sessions"
+    counts = f"{data['questions']:,} questions on {data['samples']:,} samples of {data['sessions']:,} sessions"
     return (
-        f"{asked}, {len(told['setups'])} setups, {told['made'][:10]}."
+        f"{counts}, {len(config['setups'])} setups, {config['made'][:10]}."
         f" Models: {models or 'none; rules answer every step'}."
-        f"{_read(told['models'].get('reader'))}{whole}"
+        f"{_render_reader(config['models'].get('reader'))}{whole}"
     )
 
 
-def _read(reader: str | None) -> str:
+def _render_reader(reader: str | None) -> str:
     if reader is None:
         return " Nobody reads the contexts, so there are metrics of evidence only."
-    if reader == ITSELF:
+    if reader == OWN_ANSWER:
         return " The answers are jitmem's own; without a model, a sentence of its evidence, word for word."
     return ""
 
 
-def _wrong(made: Mapping[str, Any]) -> list[str]:
-    """What has no answer, and what was answered with something amiss."""
+def _render_failures(summary: Mapping[str, Any]) -> list[str]:
+    """Questions without an answer, and answers with a failed judge or step."""
     parts = []
-    if made["errors"]:
-        rows = [[one["step"], one["error"], str(one["n"]), one["message"][:160]] for one in made["errors"]]
+    if summary["errors"]:
+        rows = [[one["step"], one["error"], str(one["n"]), one["message"][:160]] for one in summary["errors"]]
         parts += ["## Errors", "These questions have no answer and no score; the same command asks them again."]
-        parts.append(table(["step", "error", "questions", "such as"], rows))
+        parts.append(markdown_table(["step", "error", "questions", "such as"], rows))
     rows = [
         [name, str(one["unjudged"]), str(one["notes"])]
-        for name, one in made["setups"].items()
+        for name, one in summary["setups"].items()
         if one["unjudged"] or one["notes"]
     ]
     if rows:
-        parts += ["## Amiss", table(["setup", "answers that the judge failed at", "steps whose model failed"], rows)]
+        parts += [
+            "## Amiss",
+            markdown_table(["setup", "answers that the judge failed at", "steps whose model failed"], rows),
+        ]
     return parts
 
 
-def _scores(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+def _render_scores(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
     """One table over all setups, then one by category for each metric of the protocol."""
-    metrics = _metrics(told, made)
+    metrics = _measured_metrics(config, summary)
     rows = []
-    for name, one in made["setups"].items():
+    for name, one in summary["setups"].items():
         counts = [values[ALL]["n"] for values in one["scores"].values()]
-        cells = [shown(metric, one["scores"].get(metric, {}).get(ALL)) for metric in metrics]
+        cells = [format_score(metric, one["scores"].get(metric, {}).get(ALL)) for metric in metrics]
         n = f"{min(counts)}–{max(counts)}" if counts and min(counts) < max(counts) else str(max(counts, default=0))
         rows.append([name, *cells, n])
-    parts = [table(["setup", *metrics, "n"], rows)]
-    for metric in _main(told, made):
-        by = {name: one["scores"].get(metric, {}) for name, one in made["setups"].items()}
+    parts = [markdown_table(["setup", *metrics, "n"], rows)]
+    for metric in _main_metrics(config, summary):
+        by = {name: one["scores"].get(metric, {}) for name, one in summary["setups"].items()}
         categories = list(dict.fromkeys(category for values in by.values() for category in values))
         if len(categories) < 2:
             continue
         counts = [max(values[c]["n"] for values in by.values() if c in values) for c in categories]
         head = [metric, *(f"{category} ({n})" for category, n in zip(categories, counts, strict=True))]
         parts.append(
-            table(head, [[name, *(shown(metric, values.get(c)) for c in categories)] for name, values in by.items()])
+            markdown_table(
+                head,
+                [[name, *(format_score(metric, values.get(c)) for c in categories)] for name, values in by.items()],
+            )
         )
     return parts
 
 
-def _metrics(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
-    """Those that were measured, the protocol's own first."""
-    measured = {metric for one in made["setups"].values() for metric in one["scores"]}
-    return [name for name in dict.fromkeys([*told["metrics"], *MEANING]) if name in measured]
+def _measured_metrics(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
+    """Those that were measured, the protocol's first."""
+    measured = {metric for one in summary["setups"].values() for metric in one["scores"]}
+    return [name for name in dict.fromkeys([*config["metrics"], *METRICS]) if name in measured]
 
 
-def _main(told: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
-    """Of those the protocol's own, but for amounts; all of them where none of its own was measured."""
-    shares = [metric for metric in _metrics(told, made) if metric not in PLAIN]
-    return [metric for metric in shares if metric in told["metrics"]] or shares
+def _main_metrics(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
+    """The measured shares of the protocol; all measured shares where it has none."""
+    shares = [metric for metric in _measured_metrics(config, summary) if metric not in AMOUNTS]
+    return [metric for metric in shares if metric in config["metrics"]] or shares
 
 
-def _costs(made: Mapping[str, Any]) -> list[str]:
+def _render_costs(summary: Mapping[str, Any]) -> list[str]:
     offline, online = [], []
-    for name, one in made["setups"].items():
-        before, asked = one["offline"], one["online"]
+    for name, one in summary["setups"].items():
+        offline_cost, online_cost = one["offline"], one["online"]
         # What a stop interrupted has cost more than was counted after it.
-        least = "≥ " if before["resumed"] else ""
-        spent = f"{least}{before['calls']:,.0f}", f"{least}{_tokens(before)}"
-        offline.append([name, f"{least}{before['seconds']:.1f}", *spent, f"{least}{_money(before['dollars'])}"])
-        if asked:
-            parts = [asked[part] for part in ("system", "reader", "judge")]
+        least = "≥ " if offline_cost["resumed"] else ""
+        spent = f"{least}{offline_cost['calls']:,.0f}", f"{least}{_format_tokens(offline_cost)}"
+        offline.append(
+            [
+                name,
+                f"{least}{offline_cost['seconds']:.1f}",
+                *spent,
+                f"{least}{_format_dollars(offline_cost['dollars'])}",
+            ]
+        )
+        if online_cost:
+            parts = [online_cost[part] for part in ("system", "reader", "judge")]
             online.append(
                 [
                     name,
-                    f"{asked['seconds']:.3f}",
-                    f"{asked['seconds_p50']:.3f}",
-                    f"{asked['seconds_p95']:.3f}",
-                    f"{asked['reader_seconds']:.3f}",
-                    *(f"{part['calls']:.1f}, {_tokens(part)}" for part in parts),
-                    _money(asked["dollars"]),
+                    f"{online_cost['seconds']:.3f}",
+                    f"{online_cost['seconds_p50']:.3f}",
+                    f"{online_cost['seconds_p95']:.3f}",
+                    f"{online_cost['reader_seconds']:.3f}",
+                    *(f"{part['calls']:.1f}, {_format_tokens(part)}" for part in parts),
+                    _format_dollars(online_cost["dollars"]),
                 ]
             )
     return [
         "Offline, to take all samples in; setups that share what was taken in show the same:",
-        table(["setup", "seconds", "model calls", "tokens in + out", "$"], offline),
+        markdown_table(["setup", "seconds", "model calls", "tokens in + out", "$"], offline),
         "Online, a question; calls and tokens in + out of each; dollars for all questions:",
-        table(["setup", "seconds", "p50", "p95", "reader s", "system", "reader", "judge", "$"], online),
+        markdown_table(["setup", "seconds", "p50", "p95", "reader s", "system", "reader", "judge", "$"], online),
     ]
 
 
-def _tokens(usage: Mapping[str, Any]) -> str:
+def _format_tokens(usage: Mapping[str, Any]) -> str:
     return f"{usage['prompt_tokens']:,.0f} + {usage['completion_tokens']:,.0f}"
 
 
-def _money(dollars: float | None) -> str:
+def _format_dollars(dollars: float | None) -> str:
     return "not priced" if dollars is None else f"{dollars:.2f}"
 
 
-def _quoted(told: Mapping[str, Any]) -> list[str]:
-    """Figures of the papers for this data, marked as what they are."""
+def _render_quoted(config: Mapping[str, Any]) -> list[str]:
+    """Figures of the papers for this data."""
     rows = [
         [one.system, one.metric, one.value, one.source]
         for preset in PRESETS.values()
-        for one in preset.quoted
-        if one.data == told["data"]["name"]
+        for one in preset.figures
+        if one.data == config["data"]["name"]
     ]
     parts = []
     if rows:
         parts += [
             "## Quoted, not run",
             "These stand in the papers. They were not run here: other models, prompts and perhaps other questions.",
-            table(["system", "metric", "value", "source"], rows),
+            markdown_table(["system", "metric", "value", "source"], rows),
         ]
-    if differs := PRESETS[told["preset"]].differs if told["preset"] in PRESETS else ():
-        own = PRESETS[told["preset"]]
+    if differs := PRESETS[config["preset"]].differences if config["preset"] in PRESETS else ():
+        own = PRESETS[config["preset"]]
         reader = f" Its reader: {own.reader}." if own.reader else ""
         parts += [
             f"## The protocol `{own.name}`",
@@ -193,18 +205,18 @@ def _quoted(told: Mapping[str, Any]) -> list[str]:
     return parts
 
 
-def _how(told: Mapping[str, Any]) -> str:
-    data, git = told["data"], told["git"]
-    seed = "none, questions in order" if told["seed"] is None else told["seed"]
+def _render_setup(config: Mapping[str, Any]) -> str:
+    data, git = config["data"], config["git"]
+    seed = "none, questions in order" if config["seed"] is None else config["seed"]
     commit = f"{git['commit']}{' with changes' if git['changed'] else ''}" if git else "no checkout"
     lines = [
-        f"command: `{' '.join(told['command'])}`",
+        f"command: `{' '.join(config['command'])}`",
         f"data: {data['title']} ({data['licence']}), file `{data['file'] or '(made here)'}`, sha256 {data['sha256'] or '–'}"
         f"{_OFFICIAL[data.get('official')]};"
         f" sessions {data['sessions_sha256'][:16]}, questions {data['questions_sha256'][:16]}",
-        f"preset: {told['preset'] or 'none'}; seed: {seed}; questions at once: {told['concurrency']}",
-        f"jitmem {told['jitmem']['version']}, package sha256 {told['jitmem']['sha256'][:16]}, commit {commit}",
-        f"Python {told['python']} on {told['platform']}",
-        f"packages: {', '.join(f'{name} {version}' for name, version in told['packages'].items())}",
+        f"preset: {config['preset'] or 'none'}; seed: {seed}; questions at once: {config['concurrency']}",
+        f"jitmem {config['jitmem']['version']}, package sha256 {config['jitmem']['sha256'][:16]}, commit {commit}",
+        f"Python {config['python']} on {config['platform']}",
+        f"packages: {', '.join(f'{name} {version}' for name, version in config['packages'].items())}",
     ]
     return "\n".join(f"- {line}" for line in lines)

@@ -1,19 +1,19 @@
-"""Every score of one answer, by name: those that apply to the question, its data set and what was given."""
+"""Every score of one answer, by name: those that apply to the question, its data set and the answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .datasets.records import Question
-from .metrics.evidence import context_tokens, evidence_precision, evidence_recall, holds_gold, page_recall
-from .metrics.text import bleu1, exact_match, locomo_f1, rouge_l, substring_match, token_f1
-from .systems.answer import Answer, Mark
+from .datasets.benchmark_records import Question
+from .metrics.evidence_metrics import context_tokens, evidence_precision, evidence_recall, holds_gold, page_recall
+from .metrics.text_metrics import bleu1, exact_match, locomo_f1, rouge_l, substring_match, token_f1
+from .systems.setups import CitedText, SystemAnswer
 
 TOP_PAGES = 5
-ABSTAINS = "adversarial"
+ADVERSARIAL = "adversarial"
 """The category of questions that have no answer; means are told with and without it, as papers leave it out."""
 
-MEANING: Mapping[str, str] = {
+METRICS: Mapping[str, str] = {
     "evidence_recall": "share of the gold texts that stand word for word in the context",
     "page_recall": f"share of the gold pages among the first {TOP_PAGES} that the system would read",
     "evidence_precision": "share of the context's characters that lie in passages with gold evidence (longer passages score higher)",
@@ -27,26 +27,28 @@ MEANING: Mapping[str, str] = {
     "rouge_l": "ROUGE-L",
     "judge": "a language model says that the answer is right",
 }
-PLAIN = ("context_tokens",)
+AMOUNTS = ("context_tokens",)
 """Amounts, not shares: never shown as percent."""
 
 
-def scored(kind: str, question: Question, answer: Answer) -> dict[str, float]:
-    """By name; what cannot be said of this question (no gold, no reader, nothing cited) is not in it."""
-    made: dict[str, float | None] = {"context_tokens": float(context_tokens(answer.context)) if answer.context else 0.0}
+def score_answer(kind: str, question: Question, answer: SystemAnswer) -> dict[str, float]:
+    """By name; scores that do not apply (no gold, no reader, nothing cited) are left out."""
+    scores: dict[str, float | None] = {
+        "context_tokens": float(context_tokens(answer.context)) if answer.context else 0.0
+    }
     gold = question.evidence
     if kind == "paragraphs":
-        made["page_recall"] = page_recall(gold, answer.sources[:TOP_PAGES])
+        scores["page_recall"] = page_recall(gold, answer.sources[:TOP_PAGES])
     else:
-        made["evidence_recall"] = evidence_recall(gold, answer.context)
-    made["evidence_precision"] = _precision(kind, gold, answer.marks)
-    made["citation_correctness"] = _correct(kind, gold, answer)
+        scores["evidence_recall"] = evidence_recall(gold, answer.context)
+    scores["evidence_precision"] = _precision(kind, gold, answer.marks)
+    scores["citation_correctness"] = _citation_correctness(kind, gold, answer)
     if answer.text is not None and question.answers:
-        made |= _texts(question, answer.text)
-    return {name: value for name, value in made.items() if value is not None}
+        scores |= _text_scores(question, answer.text)
+    return {name: value for name, value in scores.items() if value is not None}
 
 
-def _texts(question: Question, text: str) -> dict[str, float | None]:
+def _text_scores(question: Question, text: str) -> dict[str, float | None]:
     answers, number = question.answers, question.metadata.get("number")
     found = substring_match(text, answers, all_needed=question.all_needed)
     if question.all_needed:  # the others compare with one answer of several
@@ -61,14 +63,14 @@ def _texts(question: Question, text: str) -> dict[str, float | None]:
     }
 
 
-def _precision(kind: str, gold: Sequence[str], marks: Sequence[Mark]) -> float | None:
+def _precision(kind: str, gold: Sequence[str], marks: Sequence[CitedText]) -> float | None:
     if kind != "paragraphs":
         return evidence_precision(gold, [mark.text for mark in marks])
     total = sum(len(mark.text) for mark in marks)
     return sum(len(mark.text) for mark in marks if mark.source in gold) / total if gold and total else None
 
 
-def _correct(kind: str, gold: Sequence[str], answer: Answer) -> float | None:
+def _citation_correctness(kind: str, gold: Sequence[str], answer: SystemAnswer) -> float | None:
     """None where nothing is cited: an answer without a citation is not a wrong one."""
     cited = answer.citations
     if not gold or not cited:

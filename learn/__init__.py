@@ -1,1 +1,1 @@
-"""Learning from use: rewards, rollouts, and prompts and weights that improve by them."""
+"""Learning from use: rollouts, rewards, and prompts and weights that improve by them."""

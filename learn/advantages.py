@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..stores.errors import BadInput
-from .records import Role, Rollout, Step
+from .rollout_records import RecordedStep, Role, Rollout
 
-By = Literal["step", "trajectory"]
-BYS: tuple[By, ...] = get_args(By)
+Grouping = Literal["step", "trajectory"]
+GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 LEARNERS: tuple[Role, ...] = ("memorizer", "researcher")
 EPSILON = 1e-4  # as TRL has it
 _EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """What is paid once: a step, or all that a role does in a run for one end.
+class RewardUnit:
+    """What has one reward: a step, or a trajectory, all that a role does in a run for one end.
 
-    The Memorizer's trajectory is the whole of its filing, paid by the run's total reward; the Researcher's is its
-    search for one question (`about`), paid by that question's score. `steps` are the keys of those that it is made of;
-    `key` is that of a step, and "" for a trajectory.
+    The Memorizer's trajectory is its whole filing, with the run's total reward; the Researcher's is its search for one
+    question (`about`), with that question's score. `steps` are the keys of its steps; `key` is a step's key, and "" for
+    a trajectory.
     """
 
     task: str
@@ -39,23 +39,22 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Advantage:
-    """`advantage` is `(reward - mean) / (std + EPSILON)` over the group's `size` rewards; without `std`, their
-    difference."""
+    """`advantage` is `(reward - mean) / (std + EPSILON)` over the group's `size` rewards, or `reward - mean`."""
 
-    unit: Unit
+    unit: RewardUnit
     advantage: float
     mean: float
     std: float
     size: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON, the unit's among them."""
+        """With the unit's values, for JSON."""
         return {**asdict(self.unit), **{name: getattr(self, name) for name in ("mean", "std", "size", "advantage")}}
 
 
 @dataclass(frozen=True, slots=True)
-class Collapsed:
-    """A group that teaches nothing: all its rewards are equal, or there is one alone."""
+class EqualGroup:
+    """A group without a gradient: all its rewards are equal, or it has one member."""
 
     group: Hashable
     reward: float
@@ -64,51 +63,51 @@ class Collapsed:
 
 @dataclass(frozen=True, slots=True)
 class Advantages:
-    """In the order of the runs and their steps. `collapsed` are the groups whose advantages are all 0; `left_out` is
-    how many steps or trajectories had no reward."""
+    """In the order of the runs and their steps. The advantages of `equal_groups` are all 0; `left_out` counts steps or
+    trajectories without a reward."""
 
     values: tuple[Advantage, ...]
-    collapsed: tuple[Collapsed, ...]
+    equal_groups: tuple[EqualGroup, ...]
     left_out: int
 
     def by_step(self) -> dict[tuple[str, int, str], float]:
-        """`(task, n, key of a step)` to its advantage: that of its trajectory, where trajectories were compared."""
+        """`(task, n, key of a step)` to its advantage, or to that of its trajectory."""
         return {(one.unit.task, one.unit.n, key): one.advantage for one in self.values for key in one.unit.steps}
 
 
-Key = Callable[[Unit], Hashable]
+GroupKey = Callable[[RewardUnit], Hashable]
 """Which group a unit belongs to. The baseline is the group's mean: it is compared with nothing else."""
 
 
-def own(unit: Unit) -> Hashable:
+def by_role(unit: RewardUnit) -> Hashable:
     """The other runs' units of the same task, role, end and place: each role has its own baseline."""
     return unit.task, unit.role, unit.about if unit.key == "" else unit.key
 
 
-def shared(unit: Unit) -> Hashable:
-    """All units of the task, whatever their role: one baseline for both."""
+def by_task(unit: RewardUnit) -> Hashable:
+    """All units of the task, whatever their role: one baseline for both roles."""
     return unit.task
 
 
 def advantages(
     rollouts: Iterable[Rollout],
     *,
-    by: By = "step",
-    key: Key = own,
+    by: Grouping = "step",
+    key: GroupKey = by_role,
     roles: Sequence[Role] = LEARNERS,
     std: bool = True,
 ) -> Advantages:
-    """Of every step of these roles, or of every trajectory. What has no reward is in no group.
+    """Of every step of these roles, or of every trajectory. Units without a reward are in no group.
 
     The standard deviation is that of a sample (n - 1), as in TRL and verl. A step that only one run has taken is alone
-    in its group, where nothing can be compared.
+    in its group, with nothing to compare it with.
     """
-    if by not in BYS:
-        raise BadInput(f"Advantages are by {' or by '.join(BYS)}, not by {by!r}.")
-    groups: dict[Hashable, list[Unit]] = {}
+    if by not in GROUPINGS:
+        raise BadInput(f"Advantages are by {' or by '.join(GROUPINGS)}, not by {by!r}.")
+    groups: dict[Hashable, list[RewardUnit]] = {}
     places: dict[Hashable, list[int]] = {}
     count = left_out = 0
-    for unit in units(rollouts, by, roles):
+    for unit in reward_units(rollouts, by, roles):
         if unit is None:
             left_out += 1
             continue
@@ -116,44 +115,46 @@ def advantages(
         places.setdefault(key(unit), []).append(count)
         count += 1
     values: list[Advantage | None] = [None] * count
-    collapsed: list[Collapsed] = []
+    collapsed: list[EqualGroup] = []
     for group, members in groups.items():
-        mean, spread = _moments([unit.reward for unit in members])
+        mean, spread = _mean_and_std([unit.reward for unit in members])
         if all(abs(unit.reward - mean) < _EQUAL for unit in members):
-            collapsed.append(Collapsed(group, mean, len(members)))
+            collapsed.append(EqualGroup(group, mean, len(members)))
         for place, unit in zip(places[group], members, strict=True):
             gap = 0.0 if abs(unit.reward - mean) < _EQUAL else unit.reward - mean
             values[place] = Advantage(unit, gap / (spread + EPSILON) if std else gap, mean, spread, len(members))
     return Advantages(tuple(one for one in values if one is not None), tuple(collapsed), left_out)
 
 
-def write(path: Path, found: Advantages) -> None:
-    """A line of JSON for each; a file that is there is replaced when all are written."""
+def write_advantages(path: Path, result: Advantages) -> None:
+    """A line of JSON for each; an existing file is replaced when all are written."""
     draft = path.with_name(path.name + ".part")
     with draft.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(one.as_dict(), ensure_ascii=False) + "\n" for one in found.values)
+        file.writelines(json.dumps(one.as_dict(), ensure_ascii=False) + "\n" for one in result.values)
     draft.replace(path)
 
 
-def units(rollouts: Iterable[Rollout], by: By, roles: Sequence[Role] = LEARNERS) -> Iterator[Unit | None]:
-    """Everything that is paid once, run by run; None for what has no reward."""
+def reward_units(
+    rollouts: Iterable[Rollout], by: Grouping, roles: Sequence[Role] = LEARNERS
+) -> Iterator[RewardUnit | None]:
+    """Run by run; None for a step or trajectory without a reward."""
     for rollout in rollouts:
         steps = [step for step in rollout.steps if step.role in roles]
-        yield from _steps(rollout, steps) if by == "step" else _trajectories(rollout, steps)
+        yield from _step_units(rollout, steps) if by == "step" else _trajectory_units(rollout, steps)
 
 
-def _steps(rollout: Rollout, steps: Iterable[Step]) -> Iterator[Unit | None]:
+def _step_units(rollout: Rollout, steps: Iterable[RecordedStep]) -> Iterator[RewardUnit | None]:
     for step in steps:
         reward = step.rewards.get("total")
         if reward is None:
             yield None
         else:
-            yield Unit(rollout.task, rollout.n, step.role, step.about, step.key, (step.key,), reward)
+            yield RewardUnit(rollout.task, rollout.n, step.role, step.about, step.key, (step.key,), reward)
 
 
-def _trajectories(rollout: Rollout, steps: Iterable[Step]) -> Iterator[Unit | None]:
+def _trajectory_units(rollout: Rollout, steps: Iterable[RecordedStep]) -> Iterator[RewardUnit | None]:
     """In the order of their first steps."""
-    parts: dict[tuple[Role, str], list[Step]] = {}
+    parts: dict[tuple[Role, str], list[RecordedStep]] = {}
     for step in steps:
         parts.setdefault((step.role, "" if step.role == "memorizer" else step.about), []).append(step)
     for (role, about), own_steps in parts.items():
@@ -162,11 +163,11 @@ def _trajectories(rollout: Rollout, steps: Iterable[Step]) -> Iterator[Unit | No
         if reward is None:
             yield None
         else:
-            yield Unit(rollout.task, rollout.n, role, about, "", tuple(step.key for step in own_steps), reward)
+            yield RewardUnit(rollout.task, rollout.n, role, about, "", tuple(step.key for step in own_steps), reward)
 
 
-def _moments(rewards: Sequence[float]) -> tuple[float, float]:
-    """Mean, and the standard deviation of a sample; 0 for one alone."""
+def _mean_and_std(rewards: Sequence[float]) -> tuple[float, float]:
+    """Of a sample; the deviation of one value is 0."""
     mean = math.fsum(rewards) / len(rewards)
     if len(rewards) < 2:
         return mean, 0.0

@@ -1,4 +1,4 @@
-"""Rollouts as rows for other trainers: SFT, KTO, and verl, one JSON object a line; docs/training.md tells the forms."""
+"""Rollouts as rows for other trainers: SFT, KTO and verl, one JSON object a line; see docs/training.md."""
 
 from __future__ import annotations
 
@@ -10,63 +10,63 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..stores.errors import BadInput
-from .capture.places import step_key
-from .records import ROLES, Role, Rollout, Step
+from .rollout_records import ROLES, RecordedStep, Role, Rollout, step_key
 
 Format = Literal["sft", "kto", "verl"]
 TOTAL = "total"
 """The reward that all others go into."""
 
 
-def sft(rollouts: Iterable[Rollout], *, best: int = 1, least: float | None = None) -> Iterator[dict[str, Any]]:
-    """What the `best` rollouts of each task said, a row for each reply that was read: `{"messages", "tools"}`.
+def sft_rows(rollouts: Iterable[Rollout], *, best: int = 1, least: float | None = None) -> Iterator[dict[str, Any]]:
+    """The replies of the `best` rollouts of each task, a row for each reply that could be parsed: `{"messages",
+    "tools"}`.
 
-    Rollouts with an error, without a reward, or with one below `least` are none of them; of equal ones the first is
-    better. The last message is the reply, with the arguments of its calls as objects.
+    Rollouts with an error, without a reward, or with one below `least` are skipped; of equal ones the first wins. The
+    last message is the reply, with the arguments of its calls as objects.
     """
-    for rollout in _best(rollouts, best, least):
-        for step in _read(rollout):
-            yield {"messages": [*_plain(step.messages), _reply(step)], "tools": _plain(step.tools)}
+    for rollout in _best_rollouts(rollouts, best, least):
+        for step in _parsed_steps(rollout):
+            yield {"messages": [*_as_dicts(step.messages), _reply_message(step)], "tools": _as_dicts(step.tools)}
 
 
-def kto(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> Iterator[dict[str, Any]]:
+def kto_rows(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> Iterator[dict[str, Any]]:
     """Every reply with whether it was desirable: `{"prompt", "completion", "label", "tools"}`.
 
-    With a `threshold` it is where the rollout's reward reaches that; without, where it is above the mean of its task's
-    rollouts: the sign of its advantage. One that equals the mean says nothing, and is left out.
+    With a `threshold` the label is whether the rollout's reward reaches it; without, whether it is above the mean of
+    its task's rollouts: the sign of its advantage. A rollout at the mean is left out.
     """
-    for group in _groups(rollouts):
+    for group in _group_by_task(rollouts):
         rewarded = [(one, reward) for one in group if (reward := one.rewards.get(TOTAL)) is not None]
         mean = sum(reward for _, reward in rewarded) / max(1, len(rewarded))
         for rollout, reward in rewarded:
             if threshold is None and abs(reward - mean) < 1e-9:
                 continue
             label = reward > mean if threshold is None else reward >= threshold
-            for step in _read(rollout):
+            for step in _parsed_steps(rollout):
                 yield {
-                    "prompt": _plain(step.messages),
-                    "completion": [_reply(step)],
+                    "prompt": _as_dicts(step.messages),
+                    "completion": [_reply_message(step)],
                     "label": label,
-                    "tools": _plain(step.tools),
+                    "tools": _as_dicts(step.tools),
                 }
 
 
-def verl(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterator[dict[str, Any]]:
-    """A prompt a row, in the columns of verl's RLHF data sets: `data_source`, `prompt`, `ability`, `reward_model` (of
-    the style "rule", with the right answers as `ground_truth`) and `extra_info`.
+def verl_rows(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterator[dict[str, Any]]:
+    """A row for each prompt, in the columns of verl's RLHF data sets: `data_source`, `prompt`, `ability`,
+    `reward_model` (style "rule", with the right answers as `ground_truth`) and `extra_info`.
 
-    A prompt that several rollouts share stands there once; `extra_info` has the best reply and reward that are known.
-    verl reads parquet: `datasets.load_dataset("json", data_files=…)["train"].to_parquet(…)` makes it of the lines.
+    A prompt that several rollouts share has one row; `extra_info` has its best known reply and reward. verl reads
+    parquet: `datasets.load_dataset("json", data_files=…)["train"].to_parquet(…)` converts the lines.
     """
     rows: dict[str, dict[str, Any]] = {}
     for rollout in rollouts:
         gold = [{"id": one.id, "question": one.text, "answers": list(one.gold)} for one in rollout.answers]
-        for step in _read(rollout):
-            prompt, tools = _plain(step.messages), _plain(step.tools)
+        for step in _parsed_steps(rollout):
+            prompt, tools = _as_dicts(step.messages), _as_dicts(step.tools)
             key = hashlib.sha256(json.dumps([prompt, tools], sort_keys=True).encode()).hexdigest()
             reward = rollout.rewards.get(TOTAL)
             known = rows.get(key)
-            if known is not None and not _above(reward, known["extra_info"]["reward"]):
+            if known is not None and not _is_better(reward, known["extra_info"]["reward"]):
                 continue
             rows[key] = {
                 "data_source": f"{source}/{step.name}",
@@ -79,17 +79,21 @@ def verl(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterator[dic
                     "about": step.about,
                     "step": step.name,
                     "tools": json.dumps(tools, ensure_ascii=False),
-                    "reply": json.dumps(_reply(step), ensure_ascii=False),
+                    "reply": json.dumps(_reply_message(step), ensure_ascii=False),
                     "reward": reward,
                 },
             }
     yield from rows.values()
 
 
-FORMATS: Mapping[Format, Callable[..., Iterator[dict[str, Any]]]] = {"sft": sft, "kto": kto, "verl": verl}
+FORMATS: Mapping[Format, Callable[..., Iterator[dict[str, Any]]]] = {
+    "sft": sft_rows,
+    "kto": kto_rows,
+    "verl": verl_rows,
+}
 
 
-def export(
+def export_rows(
     rollouts: Iterable[Rollout],
     path: Path,
     form: Format,
@@ -98,9 +102,9 @@ def export(
     roles: Collection[Role] = (),
     **options: Any,
 ) -> int:
-    """Rows into a new file; how many. Of the steps and the roles that are named only, of all without.
+    """Write rows into a new file; returns their number. `steps` and `roles` filter, where given.
 
-    `options` are the form's own. `BadInput` for what there is not, for a file that is there, and where no row came.
+    `options` are the format's own. `BadInput` for unknown names, an existing file, and where no row fits.
     """
     if form not in FORMATS:
         raise BadInput(f"There is no form {form!r}; there are {', '.join(FORMATS)}.")
@@ -110,7 +114,7 @@ def export(
         raise BadInput(f"There is no role {unknown[0]!r}; there are {', '.join(get_args(Role))}.")
     if path.exists():
         raise BadInput(f"{path} is there already; give a new name, an export never goes over a file.")
-    chosen = [_only(one, steps, roles) for one in rollouts]
+    chosen = [_select_steps(one, steps, roles) for one in rollouts]
     rows = list(FORMATS[form](chosen, **options))
     if not rows:
         raise BadInput(
@@ -121,27 +125,27 @@ def export(
     return len(rows)
 
 
-def _best(rollouts: Iterable[Rollout], best: int, least: float | None) -> Iterator[Rollout]:
+def _best_rollouts(rollouts: Iterable[Rollout], best: int, least: float | None) -> Iterator[Rollout]:
     if best < 1:
         raise BadInput(f"best is how many rollouts of a task are taken, 1 or more; got {best}.")
-    for group in _groups(rollouts):
+    for group in _group_by_task(rollouts):
         rewarded = [(reward, one) for one in group if not one.error and (reward := one.rewards.get(TOTAL)) is not None]
         fit = [pair for pair in rewarded if least is None or pair[0] >= least]
         for _, one in sorted(fit, key=lambda pair: -pair[0])[:best]:
             yield one
 
 
-def _groups(rollouts: Iterable[Rollout]) -> list[list[Rollout]]:
-    """By task, in the order in which tasks come."""
-    made: dict[str, list[Rollout]] = {}
+def _group_by_task(rollouts: Iterable[Rollout]) -> list[list[Rollout]]:
+    """In order of first appearance."""
+    groups: dict[str, list[Rollout]] = {}
     for one in rollouts:
-        made.setdefault(one.task, []).append(one)
-    return list(made.values())
+        groups.setdefault(one.task, []).append(one)
+    return list(groups.values())
 
 
-def _read(rollout: Rollout) -> Iterator[Step]:
-    """Steps whose reply was read: the last of its attempts, and of a turn of calls one whose calls were understood."""
-    last: dict[str, Step] = {}
+def _parsed_steps(rollout: Rollout) -> Iterator[RecordedStep]:
+    """Steps whose reply was parsed: the last attempt of each, and of a turn of calls only one whose calls were parsed."""
+    last: dict[str, RecordedStep] = {}
     for step in rollout.steps:
         last[step_key(step.key)] = step
     for step in last.values():
@@ -149,30 +153,30 @@ def _read(rollout: Rollout) -> Iterator[Step]:
             yield step
 
 
-def _only(rollout: Rollout, steps: Collection[str], roles: Collection[Role]) -> Rollout:
+def _select_steps(rollout: Rollout, steps: Collection[str], roles: Collection[Role]) -> Rollout:
     kept = tuple(one for one in rollout.steps if (not steps or one.name in steps) and (not roles or one.role in roles))
     return replace(rollout, steps=kept)
 
 
-def _reply(step: Step) -> dict[str, Any]:
-    """The reply as a message of a chat template: text, and calls with objects."""
+def _reply_message(step: RecordedStep) -> dict[str, Any]:
+    """The reply as a message of a chat template, with arguments of calls as objects."""
     reply = dict(step.reply or {})
-    made: dict[str, Any] = {"role": "assistant", "content": reply.get("content") or ""}
+    message: dict[str, Any] = {"role": "assistant", "content": reply.get("content") or ""}
     calls = [
-        {"type": "function", "function": {"name": call["function"]["name"], "arguments": _object(call)}}
+        {"type": "function", "function": {"name": call["function"]["name"], "arguments": _call_arguments(call)}}
         for call in reply.get("tool_calls") or ()
     ]
-    return made | ({"tool_calls": calls} if calls else {})
+    return message | ({"tool_calls": calls} if calls else {})
 
 
-def _object(call: Mapping[str, Any]) -> Any:
+def _call_arguments(call: Mapping[str, Any]) -> Any:
     arguments = call["function"]["arguments"]
     return json.loads(arguments) if isinstance(arguments, str) else arguments
 
 
-def _plain(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _as_dicts(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [dict(one) for one in values]
 
 
-def _above(reward: float | None, known: float | None) -> bool:
+def _is_better(reward: float | None, known: float | None) -> bool:
     return reward is not None and (known is None or reward > known)

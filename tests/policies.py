@@ -10,11 +10,12 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from jitmem import Memory
-from jitmem.evals.datasets.records import Question, Sample
-from jitmem.evals.metrics import context_tokens, substring_exact_match
-from jitmem.evals.systems.bm25 import Ranked
+from jitmem.evals.datasets.benchmark_records import Question, Sample
+from jitmem.evals.metrics.evidence_metrics import context_tokens
+from jitmem.evals.metrics.text_metrics import substring_exact_match
+from jitmem.evals.systems.bm25_ranking import BM25Ranking
 from jitmem.evals.systems.chunks import Chunk
-from jitmem.learn.records import Answered, Call, Item, Rollout, Source, Step
+from jitmem.learn.rollout_records import Item, MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText
 from jitmem.stores.times import show
 from jitmem.testing import ScriptedModel
 
@@ -61,13 +62,13 @@ def ran(sample: Sample, policy: Policy, folder: Path) -> Rollout:
         for at, session in enumerate(sample.sessions):
             filed = memory.memorize(session)
             calls = tuple(
-                Call(one["name"], one["args"], one["status"], one["reason"], one["item_id"], one["page_id"])
+                MemoryToolCall(one["name"], one["args"], one["status"], one["reason"], one["item_id"], one["page_id"])
                 for one in filed.edits
             )
             text = "".join(memory.page(page_id).text for page_id in filed.page_ids)
             page = memory.page(filed.page_ids[0])
-            sources.append(Source(filed.session_id, text, filed.page_ids, show(page.time)))
-            steps.append(Step(f"curate/{at}", "memorizer", "curate", filed.session_id, (), calls=calls))
+            sources.append(SessionText(filed.session_id, text, filed.page_ids, show(page.time)))
+            steps.append(RecordedStep(f"curate/{at}", "memorizer", "curate", filed.session_id, (), calls=calls))
         items = memory.items()
     return Rollout(
         task=sample.name,
@@ -82,13 +83,13 @@ def ran(sample: Sample, policy: Policy, folder: Path) -> Rollout:
     )
 
 
-def _answered(question: Question, items: list[Any]) -> Answered:
+def _answered(question: Question, items: list[Any]) -> ScoredAnswer:
     core = [item.content for item in items if item.kind == "core"]
     others = [Chunk(item.id, f"{show(item.time)} {item.content}") for item in items if item.kind != "core"]
-    context = "\n".join([*core, *(one.text for one in Ranked(others).best(question.text, 20))])
+    context = "\n".join([*core, *(one.text for one in BM25Ranking(others).best(question.text, 20))])
     everything = "\n".join([*core, *(one.text for one in others)])
     right = substring_exact_match(context, question.answers)
-    return Answered(
+    return ScoredAnswer(
         id=question.id,
         text=question.text,
         gold=question.answers,
@@ -96,7 +97,7 @@ def _answered(question: Question, items: list[Any]) -> Answered:
         context=context,
         answer=question.answer if right else "",
         scores={"sub_em": right},
-        covered=substring_exact_match(everything, question.answers),
+        coverage=substring_exact_match(everything, question.answers),
     )
 
 

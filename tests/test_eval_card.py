@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 from langchain_core.messages import BaseMessage
+from oracle_readers import misciting_reader, noisy_reader, perfect_reader
 from typer.testing import CliRunner
 
 from jitmem import Session
 from jitmem.cli.app import app
-from jitmem.evals import card, report
-from jitmem.evals.compare import compare, differences, main_metric, resampled, within
-from jitmem.evals.datasets import load
-from jitmem.evals.datasets.records import DataSet, Question, Sample
-from jitmem.evals.lines import read
-from jitmem.evals.plots import draw, told_apart, unbeaten
-from jitmem.evals.run import Plan, run
-from jitmem.evals.small.data import small
-from jitmem.evals.summary import summary
-from jitmem.evals.systems import Models, Setup
-from jitmem.evals.systems.stand_ins import miscited, noisy_reader, perfect_reader
+from jitmem.evals import bench_card, report
+from jitmem.evals.compare import bootstrap_means, compare_cards, compare_setups, main_metric, paired_differences
+from jitmem.evals.datasets import load_data_set
+from jitmem.evals.datasets.benchmark_records import DataSet, Question, Sample
+from jitmem.evals.jsonl_log import read_log
+from jitmem.evals.plots import draw_plots, pareto_front, representative_setups
+from jitmem.evals.run import RunPlan, run_plan
+from jitmem.evals.small.small_data import small_data
+from jitmem.evals.summary import summarize
+from jitmem.evals.systems import EvalModels, Setup
 from jitmem.stores.errors import BadInput, ModelRefused
 from jitmem.testing import ScriptedModel
 
@@ -39,7 +39,7 @@ ONE = {*ANSWERS, "evidence_recall", "citation_correctness"}
 @cache
 def data() -> DataSet:
     """A generated conversation, and every question on it."""
-    whole = small()
+    whole = small_data()
     return replace(whole, samples=whole.samples[1:2])
 
 
@@ -52,10 +52,10 @@ def made(
     **models: Any,
 ) -> dict[str, Any]:
     """A card's summary."""
-    plan = Plan(of or data(), setups, folder, Models(**models))
-    card.begin(plan, seed=0, preset="jitmem", metrics=metrics)
-    run(plan)
-    return report.finish(folder)
+    plan = RunPlan(of or data(), setups, folder, EvalModels(**models))
+    bench_card.begin_card(plan, seed=0, preset="jitmem", metrics=metrics)
+    run_plan(plan)
+    return report.write_report(folder)
 
 
 def means(made: Mapping[str, Any], setup: Setup = WHOLE) -> dict[str, float]:
@@ -75,7 +75,7 @@ def test_a_perfect_reader_of_the_whole_history_scores_one_everywhere(perfect: di
 
 
 def test_a_perfect_reader_scores_one_on_every_task_of_a_generated_ruler(tmp_path: Path) -> None:
-    ruler = load("ruler", tokens=2000)
+    ruler = load_data_set("ruler", tokens=2000)
     summed = made(tmp_path / "card", of=ruler, reader=perfect_reader(ruler))
     by_task = summed["setups"]["whole-history"]["scores"]
     assert len(by_task["substring_match"]) > 6
@@ -94,7 +94,7 @@ def test_a_context_of_nothing_but_evidence_has_a_precision_of_one(tmp_path: Path
 
 
 def test_wrong_citations_lower_citation_correctness_and_nothing_else(tmp_path: Path, perfect: dict[str, float]) -> None:
-    wrong = means(made(tmp_path / "wrong", reader=miscited(data())))
+    wrong = means(made(tmp_path / "wrong", reader=misciting_reader(data())))
     assert wrong["citation_correctness"] == 0.0
     assert {**wrong, "citation_correctness": 1.0} == perfect
 
@@ -115,7 +115,7 @@ def test_more_noise_lowers_them_more(tmp_path: Path) -> None:
 def test_lost_evidence_lowers_evidence_recall_and_the_answers_that_hang_on_it(tmp_path: Path) -> None:
     cut = Setup("whole-history", history_tokens=3000)
     scores = means(made(tmp_path / "cut", (cut,), reader=perfect_reader(data())), cut)
-    lines = list(read(tmp_path / "cut" / "answers.jsonl"))
+    lines = list(read_log(tmp_path / "cut" / "answers.jsonl"))
     found = [line["scores"]["evidence_recall"] == 1.0 for line in lines]
     assert 0 < sum(found) < len(found)
     assert scores["evidence_recall"] < 1.0
@@ -174,7 +174,7 @@ def test_a_card_tells_what_was_run_on_what_and_with_what(tmp_path: Path) -> None
     assert set(told["setups"]) == {"whole-history", "research depth=1 context_tokens=300"}
     assert (tmp_path / "card" / "prompts" / "reader.md").read_text(encoding="utf-8").startswith("# System")
     assert json.loads((tmp_path / "card" / "scores.json").read_text(encoding="utf-8")) == summed
-    assert summed == summary(tmp_path / "card")
+    assert summed == summarize(tmp_path / "card")
     own = summed["setups"]["whole-history"]
     assert own["online"]["reader"]["calls"] == 1.0
     assert own["online"]["reader"]["prompt_tokens"] > own["scores"]["context_tokens"]["all"]["mean"]
@@ -202,7 +202,7 @@ def test_the_reader_is_told_when_the_question_was_asked_and_cannot_be_led_out_of
     assert "The question was asked on 30 May 2023." in str(task.text)
     assert str(task.text).count("When was that?") == 1
     assert str(task.text).count("</history>") == 1
-    (line,) = read(tmp_path / "card" / "answers.jsonl")
+    (line,) = read_log(tmp_path / "card" / "answers.jsonl")
     assert (line["answer"]["text"], line["answer"]["cited"]) == ("May", [1])
 
 
@@ -225,7 +225,7 @@ def test_a_folder_with_another_run_is_refused_and_says_what_differs(tmp_path: Pa
     with pytest.raises(BadInput, match=r"not the same: setups\)"):
         made(tmp_path / "card", (Setup("recall"),))
     with pytest.raises(BadInput, match="data"):
-        made(tmp_path / "card", of=small())
+        made(tmp_path / "card", of=small_data())
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("mine")
     with pytest.raises(BadInput, match="neither empty nor a card"):
@@ -252,7 +252,7 @@ def test_plots_are_drawn_of_what_was_varied(tmp_path: Path) -> None:
         )
     )
     few = replace(data(), samples=(replace(data().samples[0], questions=data().samples[0].questions[4:8]),))
-    drawn = draw(tmp_path / "card", made(tmp_path / "card", setups, of=few))
+    drawn = draw_plots(tmp_path / "card", made(tmp_path / "card", setups, of=few))
     assert {path.name for path in drawn} == {
         f"evidence_recall_by_{what}.png" for what in ("depth", "pages", "tools", "cost", "category")
     }
@@ -261,7 +261,7 @@ def test_plots_are_drawn_of_what_was_varied(tmp_path: Path) -> None:
 
 def test_texts_of_several_lengths_are_told_by_family_and_length_with_what_they_took(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    ruler = load("ruler", tokens=[2000, 3000], tasks=["niah_single", "niah_multivalue", "common_words"])
+    ruler = load_data_set("ruler", tokens=[2000, 3000], tasks=["niah_single", "niah_multivalue", "common_words"])
     setup = Setup(depth=1, context_tokens=300, curate=False)
     metrics = ("substring_match", "evidence_recall")
     summed = made(tmp_path / "card", (setup,), of=ruler, metrics=metrics, reader="itself")
@@ -275,13 +275,13 @@ def test_texts_of_several_lengths_are_told_by_family_and_length_with_what_they_t
     # One needle's sentence is the answer; of four values of one key, it says one.
     assert needles["scores"]["substring_match"]["mean"] == pytest.approx((1 + 0.25) / 2)
     assert "evidence_recall" not in by["aggregation"]["2000"]["scores"]
-    took = {line["sample"]: line["seconds"] for line in read(tmp_path / "card" / "offline.jsonl")}
+    took = {line["sample"]: line["seconds"] for line in read_log(tmp_path / "card" / "offline.jsonl")}
     longer = [seconds for sample, seconds in took.items() if "-3000-" in sample and sample.startswith("niah")]
     assert by["retrieval"]["3000"]["offline"]["mean"] == pytest.approx(sum(longer) / 2)
     text = (tmp_path / "card" / "report.md").read_text(encoding="utf-8")
     assert "| substring_match | 2,000 tokens | 3,000 tokens |" in text
     assert "The answers are jitmem's own" in text
-    drawn = {path.name for path in draw(tmp_path / "card", summed, tmp_path / "pictures")}
+    drawn = {path.name for path in draw_plots(tmp_path / "card", summed, tmp_path / "pictures")}
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == drawn
     assert {f"{metric}_by_length.png" for metric in metrics} <= drawn
 
@@ -294,13 +294,13 @@ def test_of_several_systems_the_setup_is_drawn_that_the_others_vary() -> None:
         Setup(depth=3, context_tokens=2000),
         Setup("recall", context_tokens=2000),
     ]
-    told = told_apart({one.name: {"setup": one.plain()} for one in setups})
+    told = representative_setups({one.name: {"setup": one.as_dict()} for one in setups})
     assert list(told) == ["research depth=3 context_tokens=2000", "recall context_tokens=2000"]
-    assert len(told_apart({one.name: {"setup": one.plain()} for one in setups[:4]})) == 4
+    assert len(representative_setups({one.name: {"setup": one.as_dict()} for one in setups[:4]})) == 4
 
 
 def test_of_costs_and_scores_those_are_named_that_no_other_beats_in_both() -> None:
-    assert unbeaten([(1.0, 50.0), (2.0, 60.0), (3.0, 55.0), (2.0, 40.0), (1.0, 50.0)]) == {0, 1, 4}
+    assert pareto_front([(1.0, 50.0), (2.0, 60.0), (3.0, 55.0), (2.0, 40.0), (1.0, 50.0)]) == {0, 1, 4}
 
 
 # -- comparing -------------------------------------------------------------------------------------------------
@@ -311,21 +311,21 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cards")
     made(folder / "perfect", reader=perfect_reader(data()))
     made(folder / "noisy", reader=noisy_reader(data(), noise=0.5))
-    made(folder / "other", of=replace(small(), samples=small().samples[2:3]))
+    made(folder / "other", of=replace(small_data(), samples=small_data().samples[2:3]))
     return folder
 
 
 def test_a_difference_is_shown_where_there_is_one_and_not_where_there_is_none(cards: Path) -> None:
-    (one,) = compare(cards / "perfect", cards / "noisy")
+    (one,) = compare_cards(cards / "perfect", cards / "noisy")
     told = {each.metric: each for each in one.differences}
-    assert told["f1"].shown
+    assert told["f1"].is_significant
     assert told["f1"].difference < 0
     assert told["f1"].low <= told["f1"].difference <= told["f1"].high < 0
     assert told["f1"].p < 0.01
-    assert not told["evidence_recall"].shown
+    assert not told["evidence_recall"].is_significant
     assert (told["evidence_recall"].difference, told["evidence_recall"].p) == (0.0, 1.0)
-    assert compare(cards / "perfect", cards / "noisy") == [one]
-    assert {each.shown for each in compare(cards / "noisy", cards / "noisy")[0].differences} == {False}
+    assert compare_cards(cards / "perfect", cards / "noisy") == [one]
+    assert {each.is_significant for each in compare_cards(cards / "noisy", cards / "noisy")[0].differences} == {False}
 
 
 def test_the_interval_is_the_bootstraps_and_about_as_wide_as_the_normal_one() -> None:
@@ -333,11 +333,11 @@ def test_the_interval_is_the_bootstraps_and_about_as_wide_as_the_normal_one() ->
     gaps = draw.normal(0.02, 0.3, 400)
     a = {("s", str(number)): {"f1": 0.5} for number in range(400)}
     b = {("s", str(number)): {"f1": 0.5 + float(gap)} for number, gap in enumerate(gaps)}
-    (told,) = differences(a, b)
+    (told,) = paired_differences(a, b)
     normal = 1.96 * gaps.std(ddof=1) / 20
     assert told.difference == pytest.approx(gaps.mean())
     assert (told.high - told.low) / 2 == pytest.approx(normal, rel=0.05)
-    assert len(resampled(gaps, 0)) == 10_000
+    assert len(bootstrap_means(gaps, 0)) == 10_000
 
 
 def test_noise_is_called_progress_about_as_rarely_as_the_interval_says() -> None:
@@ -346,17 +346,20 @@ def test_noise_is_called_progress_about_as_rarely_as_the_interval_says() -> None
     for _ in range(60):
         values = draw.normal(0.0, 1.0, (2, 80))
         a, b = ({("s", str(n)): {"f1": float(value)} for n, value in enumerate(row)} for row in values)
-        shown += differences(a, b)[0].shown
+        shown += paired_differences(a, b)[0].is_significant
     assert shown <= 9  # 3 are expected; 10 or more of 60 have a chance of one in a thousand
 
 
 def test_the_setups_of_one_card_are_compared_with_one_of_them(tmp_path: Path) -> None:
     wide, narrow = Setup("recall", context_tokens=2000), Setup("recall", context_tokens=150)
     made(tmp_path / "card", (wide, narrow, WHOLE))
-    assert [(one.a, one.b) for one in within(tmp_path / "card")] == [(wide.name, narrow.name), (wide.name, WHOLE.name)]
-    (less, _) = within(tmp_path / "card", setup=wide.name)
+    assert [(one.a, one.b) for one in compare_setups(tmp_path / "card")] == [
+        (wide.name, narrow.name),
+        (wide.name, WHOLE.name),
+    ]
+    (less, _) = compare_setups(tmp_path / "card", setup=wide.name)
     recall = next(told for told in less.differences if told.metric == "evidence_recall")
-    assert (recall.shown, recall.difference < 0, main_metric(tmp_path / "card", [less])) == (
+    assert (recall.is_significant, recall.difference < 0, main_metric(tmp_path / "card", [less])) == (
         True,
         True,
         "evidence_recall",
@@ -365,28 +368,28 @@ def test_the_setups_of_one_card_are_compared_with_one_of_them(tmp_path: Path) ->
     assert f"evidence_recall; A: {narrow.name}" in told.stdout
     assert re.search(rf"{wide.name} .* higher", told.stdout)
     with pytest.raises(BadInput, match="no setup 'recall'"):
-        within(tmp_path / "card", setup="recall")
+        compare_setups(tmp_path / "card", setup="recall")
     wrong = CliRunner().invoke(app, ["eval", "compare", str(tmp_path / "card"), "--setup-b", wide.name])
     assert (wrong.exit_code, "is a setup of B" in wrong.stderr) == (2, True)
     made(tmp_path / "alone")
     with pytest.raises(BadInput, match="name a second card"):
-        within(tmp_path / "alone")
+        compare_setups(tmp_path / "alone")
 
 
 def test_cards_of_other_questions_are_not_compared(cards: Path) -> None:
     with pytest.raises(BadInput, match="other sessions"):
-        compare(cards / "perfect", cards / "other")
+        compare_cards(cards / "perfect", cards / "other")
 
 
 def test_setups_that_have_no_namesake_are_asked_for(tmp_path: Path) -> None:
     made(tmp_path / "two", (Setup("recall"), Setup("rag-bm25")))
     made(tmp_path / "whole")
     with pytest.raises(BadInput, match="--setup-a"):
-        compare(tmp_path / "two", tmp_path / "whole")
-    (one,) = compare(tmp_path / "two", tmp_path / "whole", setup_a="recall")
+        compare_cards(tmp_path / "two", tmp_path / "whole")
+    (one,) = compare_cards(tmp_path / "two", tmp_path / "whole", setup_a="recall")
     assert (one.a, one.b) == ("recall", "whole-history")
     with pytest.raises(BadInput, match="no setup 'rag'"):
-        compare(tmp_path / "two", tmp_path / "two", setup_a="rag", setup_b="recall")
+        compare_cards(tmp_path / "two", tmp_path / "two", setup_a="rag", setup_b="recall")
 
 
 def test_the_command_says_no_difference_shown_in_so_many_words(cards: Path) -> None:

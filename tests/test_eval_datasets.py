@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from jitmem import Memory, Session
-from jitmem.evals.datasets import DATASETS, load, recognised, rows
+from jitmem.evals.datasets import DATASETS, load_data_set, row_files
+from jitmem.evals.datasets.data_sources import NONE_PUBLISHED, sha256
 from jitmem.evals.datasets.locomo import NOT_MENTIONED
-from jitmem.evals.datasets.sources import NONE_PUBLISHED, sha256
-from jitmem.evals.retrieval import measure
 from jitmem.stores.errors import BadInput, MissingPackage
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from retrieval import load_by_layout, measure_recall
 
 LOCOMO: list[dict[str, Any]] = [
     {
@@ -178,7 +180,7 @@ def texts(sessions: Sequence[Session]) -> list[str | None]:
 
 
 def test_locomo_is_read_with_its_categories_by_name_and_its_gold_turns(tmp_path: Path) -> None:
-    data = load("locomo", written(tmp_path, LOCOMO))
+    data = load_data_set("locomo", written(tmp_path, LOCOMO))
     (sample,) = data.samples
     assert (data.name, data.kind, sample.name) == ("locomo", "conversation", "conv-1")
     assert sample.sessions == (
@@ -203,21 +205,21 @@ def test_locomo_is_read_with_its_categories_by_name_and_its_gold_turns(tmp_path:
 
 def test_hotpotqa_is_one_memory_over_all_paragraphs_or_one_a_question(tmp_path: Path) -> None:
     file = written(tmp_path, HOTPOT)
-    (pooled,) = load("hotpotqa", file).samples
+    (pooled,) = load_data_set("hotpotqa", file).samples
     assert texts(pooled.sessions) == ["Porto\n\nPorto lies on the Douro.", "Faro\n\nFaro lies in the south."]
     porto, faro = (str(session.id) for session in pooled.sessions)
     assert [(q.id, q.answers, q.category, q.evidence) for q in pooled.questions] == [
         ("q1", ("Douro",), "bridge", (porto,)),
         ("q2", ("no",), "comparison", (faro,)),
     ]
-    first, second = load("hotpotqa", file, pool=False).samples
+    first, second = load_data_set("hotpotqa", file, pool=False).samples
     assert (first.name, len(first.sessions), first.questions) == ("q1", 2, pooled.questions[:1])
     assert (second.name, len(second.sessions), second.questions) == ("q2", 1, pooled.questions[1:])
 
 
 @pytest.mark.parametrize("name", ["eval_400.json", "eval_400.jsonl"])
 def test_the_long_texts_of_hotpotqa_are_known_by_their_fields(tmp_path: Path, name: str) -> None:
-    data = load("hotpotqa", written(tmp_path, LONG, name))
+    data = load_data_set("hotpotqa", written(tmp_path, LONG, name))
     assert (data.kind, data.source.title) == ("document", "HotpotQA in long texts, from the release of MemAgent")
     first, second = data.samples
     assert (texts(first.sessions), texts(second.sessions)) == (["Document 1: a"], ["Document 1: b"])
@@ -229,7 +231,7 @@ def test_the_long_texts_of_hotpotqa_are_known_by_their_fields(tmp_path: Path, na
 
 
 def test_musique_has_hops_aliases_and_paragraphs_of_one_title(tmp_path: Path) -> None:
-    (sample,) = load("musique", written(tmp_path, MUSIQUE, "dev.jsonl")).samples
+    (sample,) = load_data_set("musique", written(tmp_path, MUSIQUE, "dev.jsonl")).samples
     founded, ben, born = (str(session.id) for session in sample.sessions)
     (question,) = sample.questions
     assert (question.category, question.answers) == ("2 hops", ("Porto", "Oporto"))
@@ -238,7 +240,7 @@ def test_musique_has_hops_aliases_and_paragraphs_of_one_title(tmp_path: Path) ->
 
 
 def test_longmemeval_has_times_marked_turns_and_abstention(tmp_path: Path) -> None:
-    first, second = load("longmemeval", written(tmp_path, LONGMEMEVAL)).samples
+    first, second = load_data_set("longmemeval", written(tmp_path, LONGMEMEVAL)).samples
     assert first.sessions == (
         Session(
             turns=[("user", "I bought a kayak."), ("assistant", "Nice.")], id="s1", time=datetime(2023, 5, 20, 2, 21)
@@ -260,14 +262,14 @@ def test_longmemeval_has_times_marked_turns_and_abstention(tmp_path: Path) -> No
 
 def test_memoryagentbench_asks_many_questions_of_one_text(tmp_path: Path) -> None:
     file = written(tmp_path, AGENTBENCH, "rows.jsonl")
-    first, second = load("memoryagentbench", file).samples
+    first, second = load_data_set("memoryagentbench", file).samples
     assert texts(first.sessions) == ["Fact 1. Fact 2."]
     assert [(q.id, q.text, q.answers, q.category, q.metadata) for q in first.questions] == [
         ("f0", "One?", ("1", "one"), "factconsolidation_sh_6k", {"type": "a"}),
         ("f1", "Two?", ("2",), "factconsolidation_sh_6k", {"type": "b"}),
     ]
     assert [(q.id, q.answers) for q in second.questions] == [("infbench/1/0", ("Short.", "Brief."))]
-    assert [sample.name for sample in load("memoryagentbench", file, source="infb").samples] == ["infbench/1"]
+    assert [sample.name for sample in load_data_set("memoryagentbench", file, source="infb").samples] == ["infbench/1"]
 
 
 def rows_of_beam(chat: object, probes: object = PROBES) -> list[dict[str, Any]]:
@@ -288,7 +290,7 @@ def rows_of_beam(chat: object, probes: object = PROBES) -> list[dict[str, Any]]:
     ids=["lists", "batches", "plans"],
 )
 def test_beam_is_read_in_each_of_its_forms(tmp_path: Path, chat: object, labels: list[str], probes: object) -> None:
-    (sample,) = load("beam", written(tmp_path, rows_of_beam(chat, probes))).samples
+    (sample,) = load_data_set("beam", written(tmp_path, rows_of_beam(chat, probes))).samples
     first, second = labels
     assert sample.sessions == (
         Session(turns=[("user", "It takes 300 ms."), ("assistant", "Slow.")], id=first, time="March-15-2024"),
@@ -306,19 +308,19 @@ def test_a_folder_of_beam_is_read_in_the_order_of_its_numbers(tmp_path: Path) ->
     for number in ("10", "2"):
         written(tmp_path, [{"batch_number": 1, "turns": BATCHES}], f"100K/{number}/chat.json")
         written(tmp_path, PROBES, f"100K/{number}/probing_questions/probing_questions.json")
-    assert [sample.name for sample in load("beam", tmp_path / "100K").samples] == ["2", "10"]
-    (one,) = load("beam", tmp_path / "100K" / "10").samples
+    assert [sample.name for sample in load_data_set("beam", tmp_path / "100K").samples] == ["2", "10"]
+    (one,) = load_data_set("beam", tmp_path / "100K" / "10").samples
     assert (one.name, len(one.sessions), len(one.questions)) == ("10", 1, 3)
     (tmp_path / "100K/2/probing_questions/probing_questions.json").unlink()
     with pytest.raises(BadInput, match="CC BY-SA"):
-        load("beam", tmp_path / "100K")
+        load_data_set("beam", tmp_path / "100K")
     with pytest.raises(BadInput, match="no such file"):
-        load("beam", tmp_path)
+        load_data_set("beam", tmp_path)
 
 
 def test_ids_that_stand_twice_in_a_chat_of_beam_name_no_evidence(tmp_path: Path) -> None:
     chat = [{"plan-1": [{"turns": [BATCHES[0]]}], "plan-2": [{"turns": [messages(0, "Other.", "Now 250 ms.")]}]}]
-    (sample,) = load("beam", written(tmp_path, rows_of_beam(chat))).samples
+    (sample,) = load_data_set("beam", written(tmp_path, rows_of_beam(chat))).samples
     assert [question.evidence for question in sample.questions] == [(), (), ()]
 
 
@@ -345,15 +347,15 @@ def narrativeqa(tmp_path: Path) -> Path:
 
 
 def test_narrativeqas_folder_has_stories_and_summaries(narrativeqa: Path) -> None:
-    (sample,) = load("narrativeqa", narrativeqa).samples
+    (sample,) = load_data_set("narrativeqa", narrativeqa).samples
     assert (sample.name, texts(sample.sessions)) == ("d1", ["Café\r\nstory."])
     assert [(q.id, q.text, q.answers, q.category) for q in sample.questions] == [
         ("d1/0", "Who, then?", ("Ana", "The miller"), "gutenberg")
     ]
-    (valid,) = load("narrativeqa", narrativeqa, split="valid", of="summary").samples
+    (valid,) = load_data_set("narrativeqa", narrativeqa, split="valid", of="summary").samples
     assert texts(valid.sessions) == ["Summary,\nof d2."]
     with pytest.raises(BadInput, match=r"d2\.content: there is no such file.*download_stories"):
-        load("narrativeqa", narrativeqa, split="valid")
+        load_data_set("narrativeqa", narrativeqa, split="valid")
 
 
 def test_narrativeqas_rows_share_a_document(tmp_path: Path) -> None:
@@ -363,18 +365,18 @@ def test_narrativeqas_rows_share_a_document(tmp_path: Path) -> None:
         for text in ("Who?", "Which?")
     ]
     file = written(tmp_path, asked, "rows.jsonl")
-    (sample,) = load("narrativeqa", file).samples
+    (sample,) = load_data_set("narrativeqa", file).samples
     assert texts(sample.sessions) == ["A story."]
     assert [(q.id, q.answers, q.category) for q in sample.questions] == [
         ("d1/0", ("Ana", "She"), "movie"),
         ("d1/1", ("Ana", "She"), "movie"),
     ]
-    assert texts(load("narrativeqa", file, of="summary").samples[0].sessions) == ["Short."]
+    assert texts(load_data_set("narrativeqa", file, of="summary").samples[0].sessions) == ["Short."]
 
 
 def test_narrativeqa_in_longbenchs_lines(tmp_path: Path) -> None:
     row = {"_id": "ab", "input": "Who?", "context": "A story.", "answers": ["Ana"], "dataset": "narrativeqa"}
-    (sample,) = load("narrativeqa", written(tmp_path, [row], "narrativeqa.jsonl")).samples
+    (sample,) = load_data_set("narrativeqa", written(tmp_path, [row], "narrativeqa.jsonl")).samples
     assert [(q.id, q.answers) for q in sample.questions] == [("narrativeqa/ab", ("Ana",))]
 
 
@@ -383,8 +385,8 @@ def test_parquet_is_read_where_pyarrow_is(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     file = tmp_path / "rows.parquet"
     parquet.write_table(pyarrow.Table.from_pylist(AGENTBENCH[:1]), file)
-    (sample,) = load("memoryagentbench", file).samples
-    assert sample == load("memoryagentbench", written(tmp_path, AGENTBENCH[:1])).samples[0]
+    (sample,) = load_data_set("memoryagentbench", file).samples
+    assert sample == load_data_set("memoryagentbench", written(tmp_path, AGENTBENCH[:1])).samples[0]
 
 
 def test_without_pyarrow_the_message_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,7 +395,7 @@ def test_without_pyarrow_the_message_names_the_package(tmp_path: Path, monkeypat
     file = tmp_path / "rows.parquet"
     file.write_bytes(b"PAR1")
     with pytest.raises(MissingPackage, match="pip install pyarrow"):
-        load("memoryagentbench", file)
+        load_data_set("memoryagentbench", file)
 
 
 def changed(rows: list[dict[str, Any]], value: object, *path: str | int) -> list[dict[str, Any]]:
@@ -462,7 +464,7 @@ def changed(rows: list[dict[str, Any]], value: object, *path: str | int) -> list
 def test_a_malformed_file_is_told_by_file_row_and_field(tmp_path: Path, name: str, rows: object, told: str) -> None:
     file = written(tmp_path, rows)
     with pytest.raises(BadInput, match=told) as raised:
-        load(name, file)
+        load_data_set(name, file)
     assert str(file) in str(raised.value)
 
 
@@ -478,7 +480,7 @@ def test_a_file_that_is_no_json_is_told(tmp_path: Path, name: str, content: byte
     file = tmp_path / name
     file.write_bytes(content)
     with pytest.raises(BadInput, match=told):
-        list(rows.read(file))
+        list(row_files.read_rows(file))
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 7, 64, 1 << 20])
@@ -486,11 +488,11 @@ def test_a_file_that_is_no_json_is_told(tmp_path: Path, name: str, content: byte
     "text", ["[]", " [ ] ", '[{"a": "]},{"}]', '[{"a": [1, {}]}\n , {"b": "é\\""},{}]\n', '{"a": 1}']
 )
 def test_a_list_is_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, chunk: int) -> None:
-    monkeypatch.setattr(rows, "_CHUNK", chunk)
+    monkeypatch.setattr(row_files, "_CHUNK", chunk)
     file = tmp_path / "a.json"
     file.write_text(text, encoding="utf-8")
     whole = json.loads(text)
-    assert [row.values for row in rows.read(file)] == (whole if isinstance(whole, list) else [whole])
+    assert [row.values for row in row_files.read_rows(file)] == (whole if isinstance(whole, list) else [whole])
 
 
 @pytest.mark.parametrize("chunk", [1, 1 << 20])
@@ -498,49 +500,49 @@ def test_a_list_is_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.Monke
     "text", ['[{"a": 1} {"b": 2}]', '[{"a": 1}, {"b": ', '[{"a": 1}', '[{"a": 1},]', '[{"a": 1}]x', "[,]"]
 )
 def test_a_broken_list_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, chunk: int) -> None:
-    monkeypatch.setattr(rows, "_CHUNK", chunk)
+    monkeypatch.setattr(row_files, "_CHUNK", chunk)
     file = tmp_path / "a.json"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(BadInput, match=r"cannot be read as JSON \((in row [12]: Expecting|more follows)"):
-        list(rows.read(file))
+        list(row_files.read_rows(file))
 
 
 def test_a_part_of_longmemeval_can_be_read_before_a_broken_rest(tmp_path: Path) -> None:
     file = tmp_path / "m.json"
     file.write_text(json.dumps(LONGMEMEVAL)[:-1] + ", broken", encoding="utf-8")
-    assert [sample.name for sample in load("longmemeval", file, first=2).samples] == ["gpt4_1", "e1_abs"]
+    assert [sample.name for sample in load_data_set("longmemeval", file, first=2).samples] == ["gpt4_1", "e1_abs"]
     with pytest.raises(BadInput, match="in row 3"):
-        load("longmemeval", file)
+        load_data_set("longmemeval", file)
 
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_missing_file_is_told_with_where_to_get_it(tmp_path: Path, name: str) -> None:
     source = DATASETS[name].source
     with pytest.raises(BadInput, match="there is no such file") as raised:
-        load(name, tmp_path / "none.json")
+        load_data_set(name, tmp_path / "none.json")
     for part in (source.title, source.address, source.licence, source.files[0]):
         assert part in str(raised.value)
-    assert source.checksum("none.json") == NONE_PUBLISHED
+    assert source.published_checksum("none.json") == NONE_PUBLISHED
 
 
 def test_what_is_asked_for_wrongly_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no data set 'lokomo'; there are: locomo, hotpotqa"):
-        load("lokomo", tmp_path)
+        load_data_set("lokomo", tmp_path)
     with pytest.raises(BadInput, match=r"LoCoMo is read from a file: give its path.*locomo10\.json"):
-        load("locomo")
+        load_data_set("locomo")
     with pytest.raises(BadInput, match="hotpotqa has no option 'tokens'; it has: pool"):
-        load("hotpotqa", written(tmp_path, HOTPOT), tokens=3)
+        load_data_set("hotpotqa", written(tmp_path, HOTPOT), tokens=3)
     with pytest.raises(BadInput, match="limit is a number of questions of 1 or more"):
-        load("locomo", written(tmp_path, LOCOMO), limit=0)
+        load_data_set("locomo", written(tmp_path, LOCOMO), limit=0)
 
 
 def test_a_limit_takes_the_first_questions_or_draws_them_by_a_seed(tmp_path: Path) -> None:
     talks = [LOCOMO[0] | {"sample_id": f"conv-{n}"} for n in range(4)]
     file = written(tmp_path, talks)
-    every = [question.id for sample in load("locomo", file).samples for question in sample.questions]
+    every = [question.id for sample in load_data_set("locomo", file).samples for question in sample.questions]
 
     def drawn(limit: int, seed: int | None) -> list[str]:
-        data = load("locomo", file, limit=limit, seed=seed)
+        data = load_data_set("locomo", file, limit=limit, seed=seed)
         assert all(len(sample.sessions) == 2 for sample in data.samples)
         assert all(sample.questions for sample in data.samples)
         return [question.id for sample in data.samples for question in sample.questions]
@@ -558,19 +560,19 @@ def test_a_limit_takes_the_first_questions_or_draws_them_by_a_seed(tmp_path: Pat
 @pytest.mark.parametrize(("name", "rows"), [("locomo", LOCOMO), ("hotpotqa", HOTPOT), ("musique", MUSIQUE)])
 def test_three_sets_are_known_by_their_form(tmp_path: Path, name: str, rows: object) -> None:
     file = written(tmp_path, rows)
-    assert recognised(file) == load(name, file)
+    assert load_by_layout(file) == load_data_set(name, file)
     with pytest.raises(BadInput, match="neither LoCoMo"):
-        recognised(written(tmp_path, LONG, "long.json"))
+        load_by_layout(written(tmp_path, LONG, "long.json"))
 
 
 def test_json_lines_in_a_file_named_json_are_read(tmp_path: Path) -> None:
     lines = written(tmp_path, MUSIQUE * 2, "dev.jsonl")
     named = lines.rename(tmp_path / "dev.json")
-    assert len(load("musique", named).samples[0].questions) == 2
+    assert len(load_data_set("musique", named).samples[0].questions) == 2
 
 
 def test_recall_is_measured_by_number_of_category_over_questions_with_known_evidence(tmp_path: Path) -> None:
-    result = measure(recognised(written(tmp_path, LOCOMO)), depths=[1])
+    result = measure_recall(load_by_layout(written(tmp_path, LOCOMO)), depths=[1])
     assert result["questions"] == 3
     for rung in result["table"]:
         by_category = rung["by_category"]
@@ -591,7 +593,7 @@ def test_every_sets_sessions_can_be_memorized(tmp_path: Path) -> None:
     }
     assert files.keys() == DATASETS.keys() - {"ruler"}
     for name, file in files.items():
-        data = load(name, file)
+        data = load_data_set(name, file)
         for at, sample in enumerate(data.samples):
             with Memory.open(tmp_path / f"{name}-{at}") as memory:
                 memory.memorize_many(sample.sessions)
@@ -615,6 +617,6 @@ def test_a_file_of_an_official_name_is_known_for_the_official_one_by_its_sum(tmp
     assert set(sums) <= {file for benchmark in DATASETS.values() for file in benchmark.source.files}
     source = DATASETS["locomo"].source
     part = written(tmp_path, LOCOMO, "locomo10.json")
-    assert source.official("locomo10.json", source.checksum("locomo10.json")) is True
-    assert source.official("locomo10.json", sha256(part)) is False
-    assert source.official("locomo_dev.json", sha256(part)) is None
+    assert source.is_official("locomo10.json", source.published_checksum("locomo10.json")) is True
+    assert source.is_official("locomo10.json", sha256(part)) is False
+    assert source.is_official("locomo_dev.json", sha256(part)) is None

@@ -14,21 +14,21 @@ import pytest
 import typer
 from langchain_core.messages import BaseMessage
 from model_server import ModelServer
+from oracle_readers import perfect_reader
 from typer.testing import CliRunner
 
 from jitmem.cli.app import app
-from jitmem.evals import presets
-from jitmem.evals.datasets.records import DataSet, Sample
-from jitmem.evals.lines import Lines, read
-from jitmem.evals.prices import BudgetSpent, Prices
-from jitmem.evals.run import PATIENCE, Plan, Tell, run
-from jitmem.evals.small import data as small_data
-from jitmem.evals.small.__main__ import told
-from jitmem.evals.small.gate import baseline, judged, measured
-from jitmem.evals.systems import Models, Setup
-from jitmem.evals.systems.answer import fitting
-from jitmem.evals.systems.stand_ins import perfect_reader
-from jitmem.evals.tables import mean
+from jitmem.evals import eval_presets
+from jitmem.evals.datasets.benchmark_records import DataSet, Sample
+from jitmem.evals.jsonl_log import JsonlLog, read_log
+from jitmem.evals.markdown_tables import mean_with_error
+from jitmem.evals.prices import CostLimitReached, Prices
+from jitmem.evals.run import MAX_FAILURES_IN_A_ROW, MeansProgress, RunPlan, run_plan
+from jitmem.evals.small import small_data
+from jitmem.evals.small.__main__ import print_verdicts
+from jitmem.evals.small.regression_gate import compare_with_baseline, measure_small, read_baseline
+from jitmem.evals.systems import EvalModels, Setup
+from jitmem.evals.systems.setups import restrict_setup
 from jitmem.stores.errors import BadInput, ModelRefused, ModelUnavailable
 from jitmem.testing import ScriptedModel
 
@@ -38,11 +38,11 @@ SETUPS = (Setup("recall", context_tokens=200, curate=False), Setup(depth=2, cont
 RUN = """
 import itertools, sys, time
 from pathlib import Path
-from jitmem.evals.run import Plan, run
-from jitmem.evals.systems import Models
-from jitmem.evals.systems.stand_ins import perfect_reader
+from jitmem.evals.run import RunPlan, run_plan
+from jitmem.evals.systems import EvalModels
 from jitmem.testing import ScriptedModel
 sys.path.insert(0, sys.argv[2])
+from oracle_readers import perfect_reader
 from test_eval_run import SETUPS, made
 data = made(12)
 knows = perfect_reader(data).lines
@@ -51,14 +51,14 @@ def stuck(messages):
     if next(asked) >= 16:
         time.sleep(600)
     return knows(messages)
-models = Models(reader=ScriptedModel(lines=stuck))
-run(Plan(data, SETUPS, Path(sys.argv[1]), models, concurrency=3), lambda done, total, means: print(done, flush=True))
+models = EvalModels(reader=ScriptedModel(lines=stuck))
+run_plan(RunPlan(data, SETUPS, Path(sys.argv[1]), models, concurrency=3), lambda done, total, means: print(done, flush=True))
 """
 
 
 def made(questions: int = 6) -> DataSet:
     """One sample of a conversation, with its first questions."""
-    data = small_data.small()
+    data = small_data.small_data()
     sample = data.samples[1]
     return DataSet(
         "small", data.kind, (Sample(sample.name, sample.sessions[:8], sample.questions[:questions]),), data.source
@@ -66,32 +66,32 @@ def made(questions: int = 6) -> DataSet:
 
 
 def scores(folder: Path) -> dict[tuple[str, str], Any]:
-    return {(line["setup"], line["question"]): line["scores"] for line in read(folder / "answers.jsonl")}
+    return {(line["setup"], line["question"]): line["scores"] for line in read_log(folder / "answers.jsonl")}
 
 
 def lines_of(folder: Path, name: str = "answers.jsonl") -> list[dict[str, Any]]:
-    return list(read(folder / name))
+    return list(read_log(folder / name))
 
 
 def test_every_question_is_asked_once_under_every_setup_and_told_of_as_it_is_answered(tmp_path: Path) -> None:
     data, told = made(), []
     setups = (Setup("recall", context_tokens=300), Setup(depth=1, context_tokens=300))
-    tell: Tell = lambda done, total, means: told.append((done, total, means["evidence_recall"]))  # noqa: E731
-    ran = run(Plan(data, setups, tmp_path / "card"), tell)
-    assert (ran.answered, ran.known, ran.failed) == (12, 0, 0)
+    tell: MeansProgress = lambda done, total, means: told.append((done, total, means["evidence_recall"]))  # noqa: E731
+    ran = run_plan(RunPlan(data, setups, tmp_path / "card"), tell)
+    assert (ran.answered, ran.already_answered, ran.failed) == (12, 0, 0)
     asked = [(line["setup"], line["question"]) for line in lines_of(tmp_path / "card")]
     assert sorted(asked) == sorted((s.name, q.id) for s in setups for q in data.samples[0].questions)
     recalls = [one["evidence_recall"] for one in scores(tmp_path / "card").values()]
     assert told[-1] == (12, 12, pytest.approx(sum(recalls) / 12))
-    again = run(Plan(data, setups, tmp_path / "card"))
-    assert (again.answered, again.known) == (0, 12)
+    again = run_plan(RunPlan(data, setups, tmp_path / "card"))
+    assert (again.answered, again.already_answered) == (0, 12)
 
 
 def test_a_run_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     tmp_path: Path, start: Callable[..., Child]
 ) -> None:
     data = made(12)
-    plan = Plan(data, SETUPS, tmp_path / "whole", Models(reader=perfect_reader(data)))
+    plan = RunPlan(data, SETUPS, tmp_path / "whole", EvalModels(reader=perfect_reader(data)))
     torn = replace(plan, folder=tmp_path / "torn")
     child = start(RUN, torn.folder, Path(__file__).parent)
     assert child.stdout is not None
@@ -99,14 +99,14 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_one_that_was_not(
         if int(said) >= 14:  # the second setup has begun
             break
     with pytest.raises(BadInput, match="another run is at work"):
-        run(torn)
+        run_plan(torn)
     child.kill()
     child.wait()
     before = lines_of(torn.folder)
     with (torn.folder / "answers.jsonl").open("a") as file:
         file.write('{"setup": "recall", "sam')  # what a kill in the middle of a write leaves
-    resumed, whole = run(torn), run(plan)
-    assert (resumed.known, resumed.answered, resumed.failed) == (len(before), 24 - len(before), 0)
+    resumed, whole = run_plan(torn), run_plan(plan)
+    assert (resumed.already_answered, resumed.answered, resumed.failed) == (len(before), 24 - len(before), 0)
     assert 14 <= len(before) <= 16
     after = lines_of(torn.folder)
     assert after[: len(before)] == before
@@ -123,8 +123,8 @@ def test_an_error_is_written_down_as_an_error_and_asked_again(tmp_path: Path) ->
         asked = str(messages[-1].text)
         return ModelRefused("Declined.") if any(text in asked for text in failing) else knows(messages)
 
-    plan = Plan(data, (Setup("whole-history"),), tmp_path / "card", Models(reader=ScriptedModel(lines=reads)))
-    ran = run(plan)
+    plan = RunPlan(data, (Setup("whole-history"),), tmp_path / "card", EvalModels(reader=ScriptedModel(lines=reads)))
+    ran = run_plan(plan)
     assert (ran.answered, ran.failed) == (5, 1)
     (error,) = lines_of(tmp_path / "card", "errors.jsonl")
     assert (error["question"], error["step"], error["error"]) == (
@@ -134,8 +134,8 @@ def test_an_error_is_written_down_as_an_error_and_asked_again(tmp_path: Path) ->
     )
     assert error["question"] not in {question for _, question in scores(tmp_path / "card")}
     failing.clear()
-    again = run(plan)
-    assert (again.answered, again.known, again.failed) == (1, 5, 0)
+    again = run_plan(plan)
+    assert (again.answered, again.already_answered, again.failed) == (1, 5, 0)
     assert len(lines_of(tmp_path / "card")) == 6
 
 
@@ -143,61 +143,61 @@ def test_when_nothing_is_answered_any_more_the_run_stops_and_says_so(tmp_path: P
     def refuses(messages: list[BaseMessage]) -> Any:
         return ModelRefused("Declined.")
 
-    models = Models(reader=ScriptedModel(lines=refuses))
-    with pytest.raises(ModelUnavailable, match=f"{PATIENCE} questions failed.*Declined"):
-        run(Plan(made(30), (Setup("whole-history"),), tmp_path / "card", models, concurrency=1))
-    assert len(lines_of(tmp_path / "card", "errors.jsonl")) == PATIENCE
+    models = EvalModels(reader=ScriptedModel(lines=refuses))
+    with pytest.raises(ModelUnavailable, match=f"{MAX_FAILURES_IN_A_ROW} questions failed.*Declined"):
+        run_plan(RunPlan(made(30), (Setup("whole-history"),), tmp_path / "card", models, concurrency=1))
+    assert len(lines_of(tmp_path / "card", "errors.jsonl")) == MAX_FAILURES_IN_A_ROW
 
 
 def test_a_session_that_no_model_can_file_is_an_error_of_its_questions(tmp_path: Path) -> None:
     def refuses(messages: list[BaseMessage]) -> Any:
         return ModelRefused("Declined.")
 
-    models = Models(memorizer_model=ScriptedModel(lines=refuses))
-    ran = run(Plan(made(), (Setup(curate=False),), tmp_path / "card", models))
+    models = EvalModels(memorizer_model=ScriptedModel(lines=refuses))
+    ran = run_plan(RunPlan(made(), (Setup(curate=False),), tmp_path / "card", models))
     assert (ran.answered, ran.failed) == (0, 6)
     assert {line["step"] for line in lines_of(tmp_path / "card", "errors.jsonl")} == {"prepare"}
 
 
 def test_a_run_stops_when_its_money_is_spent_and_goes_on_with_more(tmp_path: Path) -> None:
     data = made()
-    models = Models(reader=perfect_reader(data))
+    models = EvalModels(reader=perfect_reader(data))
 
-    def plan(limit: float) -> Plan:
-        prices = Prices.read(["a reader that knows=1000/0"], limit)  # dollars for a million tokens in
-        return Plan(data, (Setup("whole-history"),), tmp_path / "card", models, concurrency=1, prices=prices)
+    def plan(limit: float) -> RunPlan:
+        prices = Prices.parse(["a reader that knows=1000/0"], limit)  # dollars for a million tokens in
+        return RunPlan(data, (Setup("whole-history"),), tmp_path / "card", models, concurrency=1, prices=prices)
 
-    with pytest.raises(BudgetSpent, match="spent of"):
-        run(plan(limit=3.0))
+    with pytest.raises(CostLimitReached, match="spent of"):
+        run_plan(plan(limit=3.0))
     first = lines_of(tmp_path / "card")
     assert 0 < len(first) < 6
     assert sum(line["dollars"] for line in first) >= 3.0 > sum(line["dollars"] for line in first[:-1])
-    assert run(plan(limit=1000.0)).failed == 0
+    assert run_plan(plan(limit=1000.0)).failed == 0
     assert len(lines_of(tmp_path / "card")) == 6
 
 
 def test_a_model_without_a_price_is_not_free(tmp_path: Path) -> None:
     data = made(1)
-    priced = Prices.read(["gpt-4.1-mini=0.40/1.60"], 5.0)
-    models = Models(reader=perfect_reader(data))
+    priced = Prices.parse(["gpt-4.1-mini=0.40/1.60"], 5.0)
+    models = EvalModels(reader=perfect_reader(data))
     with pytest.raises(BadInput, match="has no price"):
-        run(Plan(data, (Setup("whole-history"),), tmp_path / "a", models, prices=priced))
-    run(Plan(data, (Setup("whole-history"),), tmp_path / "b", models))
+        run_plan(RunPlan(data, (Setup("whole-history"),), tmp_path / "a", models, prices=priced))
+    run_plan(RunPlan(data, (Setup("whole-history"),), tmp_path / "b", models))
     assert [line["dollars"] for line in lines_of(tmp_path / "b")] == [None]
     with pytest.raises(BadInput, match="IN/OUT"):
-        Prices.read(["gpt=cheap"])
+        Prices.parse(["gpt=cheap"])
 
 
 def test_a_line_without_an_end_is_cut_off_and_the_rest_stays(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text('{"a": 1}\n{"b": "' + "x" * 200_000, encoding="utf-8")
-    assert list(read(path)) == [{"a": 1}]
-    with Lines(path) as lines:
+    assert list(read_log(path)) == [{"a": 1}]
+    with JsonlLog(path) as lines:
         lines.append({"c": 3})
-    assert list(read(path)) == [{"a": 1}, {"c": 3}]
+    assert list(read_log(path)) == [{"a": 1}, {"c": 3}]
     path.write_text("no JSON\n", encoding="utf-8")
     with pytest.raises(BadInput, match="line 1"):
-        list(read(path))
+        list(read_log(path))
 
 
 def test_questions_that_could_not_be_told_apart_are_refused(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_questions_that_could_not_be_told_apart_are_refused(tmp_path: Path) -> N
     sample = data.samples[0]
     twice = DataSet("small", data.kind, (Sample("s", sample.sessions, sample.questions * 2),), data.source)
     with pytest.raises(BadInput, match="Twice the same"):
-        run(Plan(twice, (Setup("recall"),), tmp_path / "card"))
+        run_plan(RunPlan(twice, (Setup("recall"),), tmp_path / "card"))
 
 
 # -- presets and ablations -------------------------------------------------------------------------------------
@@ -213,29 +213,29 @@ def test_questions_that_could_not_be_told_apart_are_refused(tmp_path: Path) -> N
 
 def test_the_ablations_vary_what_the_papers_vary_and_nothing_else() -> None:
     start = Setup(depth=3)
-    tools = presets.ablation(["tools"], start)
+    tools = eval_presets.ablation_setups(["tools"], start)
     assert sorted(len(one.tools or ()) for one in tools) == [1, 1, 1, 2, 2, 2, 3]
-    assert [one.depth for one in presets.ablation(["depth"], start)] == [1, 2, 3, 4, 5]
-    assert [one.pages for one in presets.ablation(["pages"], start)] == [3, 5, 10, 15, 20]
+    assert [one.depth for one in eval_presets.ablation_setups(["depth"], start)] == [1, 2, 3, 4, 5]
+    assert [one.pages for one in eval_presets.ablation_setups(["pages"], start)] == [3, 5, 10, 15, 20]
     assert {one.depth for one in tools} == {3}
-    assert len(presets.ablation(list(presets.ABLATIONS), start)) == len(
-        {one.name for name in presets.ABLATIONS for one in presets.ablation([name], start)}
+    assert len(eval_presets.ablation_setups(list(eval_presets.ABLATIONS), start)) == len(
+        {one.name for name in eval_presets.ABLATIONS for one in eval_presets.ablation_setups([name], start)}
     )
 
 
 def test_a_grid_crosses_what_is_varied_and_leaves_out_what_a_system_does_not_know() -> None:
-    crossed = presets.grid(Setup(), {"system": ["research", "recall"], "depth": [1, 3]})
+    crossed = eval_presets.setup_grid(Setup(), {"system": ["research", "recall"], "depth": [1, 3]})
     assert [one.name for one in crossed] == ["research depth=1", "research depth=3", "recall depth=1", "recall depth=3"]
-    assert {fitting(one).name for one in crossed} == {"research depth=1", "research depth=3", "recall"}
+    assert {restrict_setup(one).name for one in crossed} == {"research depth=1", "research depth=3", "recall"}
     with pytest.raises(BadInput, match="no such part"):
-        presets.grid(Setup(), {"depht": [1]})
+        eval_presets.setup_grid(Setup(), {"depht": [1]})
 
 
 def test_every_preset_that_quotes_a_paper_names_it() -> None:
-    for one in presets.PRESETS.values():
-        assert bool(one.quoted) == bool(one.source)
-        assert all("arXiv:" in quoted.source for quoted in one.quoted)
-    gam = presets.preset("gam").setup
+    for one in eval_presets.PRESETS.values():
+        assert bool(one.figures) == bool(one.source)
+        assert all("arXiv:" in quoted.source for quoted in one.figures)
+    gam = eval_presets.get_preset("gam").setup
     assert (gam.page_tokens, gam.depth, gam.pages) == (2048, 3, 5)
 
 
@@ -244,31 +244,31 @@ def test_every_preset_that_quotes_a_paper_names_it() -> None:
 
 def test_the_gate_sees_a_planted_loss_and_no_loss_where_there_is_none() -> None:
     name, data = "research, one round", made(36)
-    whole = measured(names=[name], data=data)
-    crippled = measured(tools=["page_id"], names=[name], data=data)  # neither words nor vectors are searched
-    assert [one.lost for one in judged(whole, whole)] == [False]
-    (verdict,) = judged(crippled, whole)
-    assert verdict.lost
+    whole = measure_small(names=[name], data=data)
+    crippled = measure_small(tools=["page_id"], names=[name], data=data)  # neither words nor vectors are searched
+    assert [one.is_regression for one in compare_with_baseline(whole, whole)] == [False]
+    (verdict,) = compare_with_baseline(crippled, whole)
+    assert verdict.is_regression
     assert verdict.difference.high < 0
     with pytest.raises(typer.Exit) as ended:  # what CI sees
-        told([verdict], 1.0)
+        print_verdicts([verdict], 1.0)
     assert ended.value.exit_code == 1
-    told(judged(whole, whole), 1.0)
+    print_verdicts(compare_with_baseline(whole, whole), 1.0)
     few = {name: dict(list(whole[name].items())[1:])}
     with pytest.raises(BadInput, match="other setups or questions"):
-        judged(few, whole)
+        compare_with_baseline(few, whole)
 
 
 def test_one_lost_question_is_noise_to_the_gate_and_ten_are_not() -> None:
     before = {"s": {("a", str(number)): 1.0 for number in range(150)}}
-    (one,) = judged({"s": {**before["s"], ("a", "3"): 0.0}}, before)
-    (ten,) = judged({"s": {**before["s"], **{("a", str(number)): 0.0 for number in range(10)}}}, before)
-    assert (one.lost, ten.lost) == (False, True)
+    (one,) = compare_with_baseline({"s": {**before["s"], ("a", "3"): 0.0}}, before)
+    (ten,) = compare_with_baseline({"s": {**before["s"], **{("a", str(number)): 0.0 for number in range(10)}}}, before)
+    assert (one.is_regression, ten.is_regression) == (False, True)
 
 
 def test_the_baseline_in_the_repository_is_of_the_data_in_the_repository() -> None:
-    kept = baseline()
-    data = small_data.small()
+    kept = read_baseline()
+    data = small_data.small_data()
     asked = {
         (sample.name, question.id) for sample in data.samples for question in sample.questions if question.evidence
     }
@@ -276,7 +276,7 @@ def test_the_baseline_in_the_repository_is_of_the_data_in_the_repository() -> No
 
 
 def test_the_small_data_has_its_evidence_word_for_word() -> None:
-    for sample in small_data.small().samples:
+    for sample in small_data.small_data().samples:
         said = "\n".join(
             session.text or "\n".join(text for _, text in session.turns or ()) for session in sample.sessions
         )
@@ -285,8 +285,8 @@ def test_the_small_data_has_its_evidence_word_for_word() -> None:
 
 
 def test_a_mean_tells_its_standard_error() -> None:
-    assert mean([1.0, 0.0, 1.0, 0.0]) == {"mean": 0.5, "n": 4, "se": pytest.approx(0.288675)}
-    assert mean([1.0])["se"] is None
+    assert mean_with_error([1.0, 0.0, 1.0, 0.0]) == {"mean": 0.5, "n": 4, "se": pytest.approx(0.288675)}
+    assert mean_with_error([1.0])["se"] is None
 
 
 # -- the command -----------------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def command(*arguments: object) -> Any:
 def locomo(tmp_path: Path) -> Path:
     """Two conversations in LoCoMo's layout."""
     rows = []
-    for sample in small_data.small().samples[1:3]:
+    for sample in small_data.small_data().samples[1:3]:
         talk: dict[str, Any] = {"speaker_a": "Ana", "speaker_b": "Ivo"}
         places: dict[str, str] = {}
         for number, session in enumerate(sample.sessions[:6], start=1):

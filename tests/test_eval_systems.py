@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jitmem import Memory, Session
-from jitmem.evals.datasets.records import Question, Sample
-from jitmem.evals.systems import SYSTEMS, Answer, Models, Opening, Setup, opened, sharing
-from jitmem.evals.systems.answer import fitting, tokens
-from jitmem.evals.systems.chunks import chunks, lines
+from jitmem.evals.datasets.benchmark_records import Question, Sample
+from jitmem.evals.metrics.evidence_metrics import context_tokens
+from jitmem.evals.systems import SYSTEMS, EvalModels, Setup, SystemAnswer, SystemContext, open_sharing, open_system
+from jitmem.evals.systems.chunks import fixed_chunks, session_lines
+from jitmem.evals.systems.setups import restrict_setup
 from jitmem.stores.errors import BadInput, MissingPackage
 from jitmem.testing import ScriptedModel
 
@@ -29,8 +30,8 @@ QUESTION = Question("q", "What does Bela do at the ropewalk?", ("a weaver",), "o
 SAMPLE = Sample("two", SESSIONS, (QUESTION,))
 
 
-def asked(folder: Path, setup: Setup, models: Models | None = None) -> Answer:
-    system = opened(setup, Opening(folder, models or Models()))
+def asked(folder: Path, setup: Setup, models: EvalModels | None = None) -> SystemAnswer:
+    system = open_system(setup, SystemContext(folder, models or EvalModels()))
     try:
         system.prepare(SAMPLE)
         return system.answer(QUESTION)
@@ -40,25 +41,20 @@ def asked(folder: Path, setup: Setup, models: Models | None = None) -> Answer:
 
 @pytest.mark.parametrize("name", [name for name in OWN if name != "memory-only"])
 def test_a_system_finds_the_turn_and_tells_which_session_it_is_from(name: str, tmp_path: Path) -> None:
-    answer = asked(tmp_path, fitting(Setup(name, context_tokens=300)))
+    answer = asked(tmp_path, restrict_setup(Setup(name, context_tokens=300)))
     assert GOLD in answer.context
     assert "news" in answer.sources
     assert ("news", True) in [(mark.source, GOLD in mark.text) for mark in answer.marks]
     assert answer.text is None
-    assert name == "whole-history" or tokens(answer.context) <= 300
+    assert name == "whole-history" or context_tokens(answer.context) <= 300
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_every_mark_of_a_context_stands_in_it_and_stands_for_something(name: str, tmp_path: Path) -> None:
-    answer = asked(tmp_path, fitting(Setup(name, context_tokens=300)))
+    answer = asked(tmp_path, restrict_setup(Setup(name, context_tokens=300)))
     assert answer.marks
     assert all(f"[{number}]" in answer.context for number in range(1, len(answer.marks) + 1))
     assert {mark.source for mark in answer.marks} <= {"windy", "news"}
-
-
-def test_an_answer_comes_back_from_json_as_it_was(tmp_path: Path) -> None:
-    answer = asked(tmp_path, Setup(depth=1))
-    assert Answer.from_dict(answer.as_dict()) == answer
 
 
 def test_memory_only_shows_what_was_written_and_not_what_was_said(tmp_path: Path) -> None:
@@ -68,9 +64,9 @@ def test_memory_only_shows_what_was_written_and_not_what_was_said(tmp_path: Path
 
 def test_setups_that_differ_in_asking_alone_share_one_memory(tmp_path: Path) -> None:
     setups = [Setup(depth=1), Setup(depth=3, tools=("keyword",)), Setup("recall", pages=3), Setup("memory-only")]
-    assert {setup.taken_in for setup in setups} == {"jitmem"}
-    assert Setup(curate=False).taken_in != Setup().taken_in != Setup("rag-bm25").taken_in
-    systems = sharing(setups, Opening(tmp_path, Models()))
+    assert {setup.memory_key for setup in setups} == {"jitmem"}
+    assert Setup(curate=False).memory_key != Setup().memory_key != Setup("rag-bm25").memory_key
+    systems = open_sharing(setups, SystemContext(tmp_path, EvalModels()))
     for system in systems:
         system.prepare(SAMPLE)
     assert [GOLD in system.answer(QUESTION).context for system in systems[:3]] == [True, True, True]
@@ -81,7 +77,7 @@ def test_setups_that_differ_in_asking_alone_share_one_memory(tmp_path: Path) -> 
 
 def test_without_memos_the_pages_are_there_and_their_cards_are_empty(tmp_path: Path) -> None:
     model = ScriptedModel(lines={"curate": [{"calls": []}] * 2})
-    system = opened(Setup(memos=False), Opening(tmp_path, Models(model=model)))
+    system = open_system(Setup(memos=False), SystemContext(tmp_path, EvalModels(model=model)))
     prepared = system.prepare(SAMPLE)
     system.close()
     assert {step["step"] for step in prepared.usage.steps} <= {"curate"}
@@ -93,7 +89,7 @@ def test_without_curate_no_items_are_drawn(tmp_path: Path) -> None:
     def items(curate: bool) -> int:
         folder = tmp_path / str(curate)
         told = Sample("one", (Session(text="Ana: I live in Viana. My birthday is on 3 May.", id="a"),), ())
-        system = opened(Setup(curate=curate), Opening(folder, Models()))
+        system = open_system(Setup(curate=curate), SystemContext(folder, EvalModels()))
         system.prepare(told)
         system.close()
         with Memory.open(folder / "memory") as memory:
@@ -126,8 +122,8 @@ def test_a_history_cut_to_a_budget_keeps_the_newest(tmp_path: Path) -> None:
 )
 def test_chunks_lose_no_word_and_keep_their_size(texts: list[str], size: int) -> None:
     session = Session(text="\n".join(texts), id="one")
-    made = chunks([session], size)
-    assert "".join("".join(chunk.text.split()) for chunk in made) == "".join("".join(lines(session)).split())
+    made = fixed_chunks([session], size)
+    assert "".join("".join(chunk.text.split()) for chunk in made) == "".join("".join(session_lines(session)).split())
     assert all(len(chunk.text) <= 4 * size for chunk in made)
 
 
@@ -135,7 +131,7 @@ def test_vectors_forgive_a_typo_that_words_do_not(tmp_path: Path) -> None:
     question = Question("q", "ropewlk", (), "one")
     found = {}
     for name in ("rag-bm25", "rag-vector", "rag-hybrid"):
-        system = opened(Setup(name, chunk_tokens=40, pages=1), Opening(tmp_path, Models()))
+        system = open_system(Setup(name, chunk_tokens=40, pages=1), SystemContext(tmp_path, EvalModels()))
         system.prepare(SAMPLE)
         found[name] = GOLD in system.answer(question).context
     assert found == {"rag-bm25": False, "rag-vector": True, "rag-hybrid": True}
@@ -143,7 +139,7 @@ def test_vectors_forgive_a_typo_that_words_do_not(tmp_path: Path) -> None:
 
 def test_a_system_that_is_none_is_named_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"'recal'.*recall"):
-        opened(Setup("recal"), Opening(tmp_path, Models()))
+        open_system(Setup("recal"), SystemContext(tmp_path, EvalModels()))
 
 
 @pytest.mark.parametrize(("name", "package"), [("langmem", "langmem"), ("mem0", "mem0ai")])
@@ -151,20 +147,20 @@ def test_a_package_that_is_missing_is_named(name: str, package: str, tmp_path: P
     if find_spec(name):
         pytest.skip(f"{name} is installed")
     with pytest.raises(MissingPackage, match=f"pip install {package}"):
-        opened(Setup(name), Opening(tmp_path, Models(model=ScriptedModel(lines=[]))))
+        open_system(Setup(name), SystemContext(tmp_path, EvalModels(model=ScriptedModel(lines=[]))))
 
 
 def test_langmem_answers_with_what_its_own_manager_wrote(tmp_path: Path) -> None:
     if not find_spec("langmem"):
         pytest.skip("LangMem is not installed")
-    answer = asked(tmp_path, Setup("langmem"), Models(model=ScriptedModel(lines=_remembers)))
+    answer = asked(tmp_path, Setup("langmem"), EvalModels(model=ScriptedModel(lines=_remembers)))
     assert "Bela is a weaver at the ropewalk." in answer.context
 
 
 def test_mem0_answers_with_what_it_extracted_and_names_the_session(tmp_path: Path) -> None:
     if not find_spec("mem0"):  # not imported: the adapter switches its telemetry off first
         pytest.skip("Mem0 is not installed")
-    answer = asked(tmp_path, Setup("mem0"), Models(model=ScriptedModel(lines=_extracts)))
+    answer = asked(tmp_path, Setup("mem0"), EvalModels(model=ScriptedModel(lines=_extracts)))
     assert "Bela is a weaver at the ropewalk." in answer.context
     assert answer.sources[0] == "news"
 

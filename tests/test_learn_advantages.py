@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
@@ -11,19 +12,21 @@ import pytest
 
 from jitmem import BadInput
 from jitmem.cli import main
-from jitmem.evals.lines import Lines, read
-from jitmem.learn.advantages import EPSILON, Unit, advantages, shared
-from jitmem.learn.records import Role, Rollout, Step
-from jitmem.learn.variance import BASELINES, ROLES, World, exact, sampled
+from jitmem.evals.jsonl_log import JsonlLog, read_log
+from jitmem.learn.advantages import EPSILON, RewardUnit, advantages, by_task
+from jitmem.learn.rollout_records import RecordedStep, Role, Rollout
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from baselines import BASELINES, ROLES, World, exact_variance, sampled_variance
 
 MANY = range(10)
 
 
-def step(key: str, role: Role, total: float | None, about: str = "s1") -> Step:
-    return Step(key, role, key, about, (), rewards={"total": total})
+def step(key: str, role: Role, total: float | None, about: str = "s1") -> RecordedStep:
+    return RecordedStep(key, role, key, about, (), rewards={"total": total})
 
 
-def run(n: int, *steps: Step, total: float | None = None, task: str = "t") -> Rollout:
+def run(n: int, *steps: RecordedStep, total: float | None = None, task: str = "t") -> Rollout:
     return Rollout(task, n, n, steps, (), (), (), 0, 0, rewards={"total": total})
 
 
@@ -43,7 +46,7 @@ def test_an_advantage_is_the_distance_from_the_mean_in_standard_deviations() -> 
 def test_a_group_of_equal_rewards_gives_zeros_and_is_told() -> None:
     found = advantages(turns(0.1 + 0.2, 0.3, 0.3))
     assert [one.advantage for one in found.values] == [0.0, 0.0, 0.0]
-    (told,) = found.collapsed
+    (told,) = found.equal_groups
     assert (told.group, told.reward, told.size) == (("t", "memorizer", "c"), pytest.approx(0.3), 3)
 
 
@@ -51,7 +54,7 @@ def test_a_step_that_one_run_alone_has_taken_teaches_nothing() -> None:
     more = run(2, step("c", "memorizer", 1.0), step("c2", "memorizer", 5.0))
     found = advantages([*turns(1.0, 2.0), more])
     assert found.values[-1].advantage == 0.0
-    assert [(told.group, told.size) for told in found.collapsed] == [(("t", "memorizer", "c2"), 1)]
+    assert [(told.group, told.size) for told in found.equal_groups] == [(("t", "memorizer", "c2"), 1)]
 
 
 def test_what_has_no_reward_is_in_no_group() -> None:
@@ -87,7 +90,7 @@ def test_each_role_has_its_own_baseline_unless_the_key_says_otherwise() -> None:
         ("memorizer", -0.5),
         ("researcher", 0.5),
     ]
-    together = advantages(runs, by="trajectory", key=shared, std=False)
+    together = advantages(runs, by="trajectory", key=by_task, std=False)
     assert [one.advantage for one in together.values] == [1.0, -1.0, 0.0, 0.0]
 
 
@@ -116,7 +119,7 @@ def test_by_step_every_step_is_compared_with_those_in_its_place() -> None:
 
 
 def test_one_key_says_what_is_compared() -> None:
-    def by_about(unit: Unit) -> str:
+    def by_about(unit: RewardUnit) -> str:
         return unit.about
 
     runs = [run(0, step("c1", "memorizer", 1.0, "s1"), step("c2", "memorizer", 3.0, "s1"))]
@@ -156,7 +159,7 @@ def test_a_line_of_json_has_the_unit_and_its_advantage() -> None:
 
 @pytest.fixture(scope="module")
 def variances() -> Mapping[int, Mapping[str, Mapping[Role, float]]]:
-    return {seed: {base: exact(World.drawn(seed), base) for base in BASELINES} for seed in MANY}
+    return {seed: {base: exact_variance(World.random(seed), base) for base in BASELINES} for seed in MANY}
 
 
 def test_a_shared_baseline_beats_none_and_separate_ones_beat_it(
@@ -173,7 +176,7 @@ def test_a_shared_baseline_beats_none_and_separate_ones_beat_it(
 
 def test_what_advantages_give_has_the_variance_that_was_computed() -> None:
     for base in BASELINES:
-        measured, computed = sampled(World.drawn(0), base, groups=400), exact(World.drawn(0), base)
+        measured, computed = sampled_variance(World.random(0), base, groups=400), exact_variance(World.random(0), base)
         for role in ROLES:
             assert measured[role] == pytest.approx(computed[role], rel=0.1)
 
@@ -193,12 +196,12 @@ def commanded(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 def test_the_command_writes_a_line_for_each_step(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Lines(tmp_path / "rollouts.jsonl") as lines:
+    with JsonlLog(tmp_path / "rollouts.jsonl") as lines:
         for n, (kept, found) in enumerate([(2.0, 0.0), (1.0, 1.0), (1.5, 0.5)]):
             lines.append(both(n, kept, found).as_dict())
     code, told = commanded(capsys, monkeypatch, tmp_path)
     assert code == 0, told
-    made = list(read(tmp_path / "advantages.jsonl"))
+    made = list(read_log(tmp_path / "advantages.jsonl"))
     assert [(line["n"], line["role"], line["key"]) for line in made[:3]] == [
         (0, "memorizer", "c"),
         (0, "researcher", "p"),
@@ -213,7 +216,7 @@ def test_the_command_writes_a_line_for_each_step(
 def test_the_command_says_when_there_is_nothing_to_learn(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Lines(tmp_path / "rollouts.jsonl") as lines:
+    with JsonlLog(tmp_path / "rollouts.jsonl") as lines:
         for one in turns(1.0, 1.0, None):
             lines.append(one.as_dict())
     code, told = commanded(capsys, monkeypatch, tmp_path)

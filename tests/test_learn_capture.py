@@ -26,7 +26,7 @@ from model_server import ModelServer
 
 from jitmem import Memory, Session
 from jitmem.learn.capture import ABOUT, ROLLOUT, Recorder
-from jitmem.learn.records import Step
+from jitmem.learn.rollout_records import RecordedStep
 from jitmem.nodes.options import MemorizeOptions
 from jitmem.stores.errors import ModelUnavailable
 from jitmem.testing import ScriptedModel
@@ -54,7 +54,7 @@ def config(recorder: Recorder, rollout: object, about: str) -> Any:
     return {"callbacks": [recorder], "metadata": {ROLLOUT: str(rollout), ABOUT: about}}
 
 
-def marks(step: Step) -> set[str]:
+def marks(step: RecordedStep) -> set[str]:
     """Everything that names an owner in what was sent and what was replied."""
     return set(MARK.findall(str((step.messages, step.reply))))
 
@@ -69,7 +69,7 @@ def many(folder: Path) -> Iterator[Memory]:
 
 def check(recorder: Recorder) -> None:
     for n in range(AT_ONCE):
-        steps = recorder.take(str(n))
+        steps = recorder.take_steps(str(n))
         assert [step.key for step in steps] == FILING + ASKING
         assert [(step.role, step.about) for step in steps] == [
             *[("memorizer", "s1")] * 4,
@@ -78,7 +78,7 @@ def check(recorder: Recorder) -> None:
         ]
         assert [marks(step) for step in steps] == [{f"mark-{n}"}] * 8
         assert not any(step.error or step.attempt for step in steps)
-    assert recorder.take("0") == ()
+    assert recorder.take_steps("0") == ()
 
 
 def test_32_runs_in_threads_share_a_recorder_and_nothing_else(many: Memory) -> None:
@@ -153,7 +153,7 @@ def test_branches_and_subgraphs_have_keys_of_their_own_the_same_in_every_run(man
     for run in ("a", "b"):
         told = {"callbacks": [recorder], "metadata": {ROLLOUT: run}}
         asyncio.run(graph.ainvoke(given, told)) if wait else graph.invoke(given, told)
-    taken = {run: recorder.take(run) for run in ("a", "b")}
+    taken = {run: recorder.take_steps(run) for run in ("a", "b")}
     for steps in taken.values():
         assert [step.key for step in steps] == [*BRANCHES, *[f"2:again/{step}" for step in STEPS]]
         for number, step in enumerate(steps):
@@ -183,7 +183,7 @@ def test_what_a_node_asks_side_by_side_is_told_apart_by_what_it_asks() -> None:
     for _ in range(5):
         recorder = Recorder()
         graph.invoke({"question": "?"}, {"callbacks": [recorder, Together()]})
-        said.add(tuple((step.key, step.messages[0]["content"]) for step in recorder.take()))
+        said.add(tuple((step.key, step.messages[0]["content"]) for step in recorder.take_steps()))
     (steps,) = said
     assert [key for key, _ in steps] == ["1:node", "1:node#2", "1:node#3", "1:node#4"]
     assert steps[-1] == ("1:node#4", "and then?")
@@ -207,7 +207,7 @@ def test_a_step_of_somebody_elses_is_recorded_as_such_with_its_tools() -> None:
     recorder = Recorder()
     graph = StateGraph(Asked).add_node("plan", plan).add_edge(START, "plan").compile()
     graph.invoke({"question": "?"}, {"callbacks": [recorder]})
-    first, second = recorder.take()
+    first, second = recorder.take_steps()
     assert (first.key, first.role, first.name) == ("1:plan", "other", "plan")
     function = {"name": "weather", "arguments": {"city": "Oslo"}}
     called = {
@@ -228,7 +228,7 @@ def test_what_two_tools_of_an_agent_ask_at_once_is_told_apart(many: Memory) -> N
     recorder = Recorder()
     agent = create_agent(model, many.tools(["research_memory"]))
     agent.invoke({"messages": [HumanMessage("Who are they?")]}, {"callbacks": [recorder]})
-    steps = recorder.take()
+    steps = recorder.take_steps()
     inner = [f"2:tools[{n}]/{step}" for n in (0, 1) for step in STEPS]
     assert [step.key for step in steps] == ["1:model", *inner, "3:model"]
     assert [step.role for step in steps] == ["other", *["researcher"] * 6, "other"]
@@ -243,7 +243,7 @@ def test_a_repaired_reply_is_two_attempts_of_one_step(folder: Path) -> None:
     lines = {"memorize": ["No form at all.", {"memo": "Ana bakes."}], "curate": ["Nothing is worth keeping."]}
     with Memory.open(folder, model=ScriptedModel(lines=lines)) as memory:
         memory.memorizer.invoke({"session": Session(text="Ana bakes.", id="s")}, config(recorder, "", "s"))
-    steps = recorder.take()
+    steps = recorder.take_steps()
     assert [(step.key, step.attempt) for step in steps] == [
         ("s|3:memorize.1", 0),
         ("s|3:memorize.1~1", 1),
@@ -264,7 +264,7 @@ def test_arguments_that_are_no_json_stay_the_words_that_they_were(folder: Path) 
     model = ScriptedModel(lines={"memorize": [{"memo": "Ana bakes."}], "curate": [broken]})
     with Memory.open(folder, model=model) as memory:
         memory.memorizer.invoke({"session": "Ana bakes."}, config(recorder, "", ""))
-    *_, curate = recorder.take()
+    *_, curate = recorder.take_steps()
     assert curate.reply is not None
     assert curate.reply["tool_calls"][0]["function"] == {"name": "memory_insert", "arguments": "{kind: "}
 
@@ -275,7 +275,7 @@ def test_a_request_that_fails_is_recorded_with_its_error_and_the_retry_is_the_st
         server.fail("rate_limit", retry_after=0)
         with Memory.open(folder, model="openai:stub", base_url=server.base_url, curate=False) as memory:
             memory.memorizer.invoke({"session": "Ana bakes."}, config(recorder, "", "s"))
-    lost, replied = recorder.take()
+    lost, replied = recorder.take_steps()
     assert (lost.key, lost.reply, lost.attempt) == ("s|3:memorize.1!0", None, 0)
     assert "429" in lost.error
     assert (replied.key, replied.error, replied.attempt) == ("s|3:memorize.1", "", 0)
@@ -293,16 +293,16 @@ def test_a_request_that_nobody_waited_for_says_so_and_its_late_reply_is_not_hear
     with Memory.open(folder, model=ScriptedModel(lines=asleep), timeout_s=0.1, curate=False) as memory:
         with pytest.raises(ModelUnavailable):
             memory.memorizer.invoke({"session": "Ana bakes."}, config(recorder, "", "s"))
-        steps = recorder.take()
+        steps = recorder.take_steps()
         time.sleep(0.6)
     assert {step.reply for step in steps} == {None}
     assert "given up" in steps[0].error
-    assert recorder.take() == ()
+    assert recorder.take_steps() == ()
 
 
 def test_a_model_is_recorded_without_any_graph() -> None:
     recorder = Recorder()
     FakeListChatModel(responses=["Hello."]).invoke("Hi", {"callbacks": [recorder]})
-    (step,) = recorder.take()
+    (step,) = recorder.take_steps()
     assert (step.key, step.role, step.name, step.about) == ("model", "other", "", "")
     assert step.reply == {"role": "assistant", "content": "Hello."}

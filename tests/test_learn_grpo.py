@@ -20,22 +20,24 @@ import torch
 from typer.testing import CliRunner
 
 from jitmem.cli.app import app
-from jitmem.learn.exports import sft
-from jitmem.learn.rollouts import rollout
-from jitmem.learn.rollouts.making import Making
-from jitmem.learn.tasks import load
-from jitmem.learn.training import tiny
-from jitmem.learn.training.collapse import Collapsed
+from jitmem.learn.exports import sft_rows
+from jitmem.learn.rollouts import run_rollout
+from jitmem.learn.rollouts.rollout_config import RolloutConfig
+from jitmem.learn.tasks import load_tasks
+from jitmem.learn.training.collapse import TrainingCollapsed
 from jitmem.learn.training.curriculum import Curriculum
-from jitmem.learn.training.grpo import METRICS, Training, train, trainer_of
-from jitmem.learn.training.imitation import Imitating, imitate
+from jitmem.learn.training.grpo import METRICS, TrainingOptions, make_trainer, train
+from jitmem.learn.training.imitation import ImitationOptions, imitate
 from jitmem.learn.training.policy import Policy
-from jitmem.learn.training.pool import Pool
-from jitmem.learn.training.teacher import right_calls, teacher
+from jitmem.learn.training.teacher import correct_calls, teacher_model
+from jitmem.learn.training.turn_pool import TurnPool
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+import tiny_model
 
 WORDS = {"curate": "Keep what is worth keeping."}
-MAKING = Making(prompts=WORDS, metrics=("substring_match",))
-TASKS = load("toy:2,sessions=2,facts=4")
+CONFIG = RolloutConfig(prompts=WORDS, metrics=("substring_match",))
+TASKS = load_tasks("toy:2,sessions=2,facts=4")
 
 
 KINDS = ("right", "timeless", "unknown", "torn", "silent")
@@ -58,7 +60,7 @@ def speak(model: Any, tokens: Any, kinds: Sequence[str] = KINDS) -> None:
 def _reply(asked: str, turn: Iterator[str]) -> str:
     if "<tool_response>" in asked:
         return "Done."
-    calls = right_calls(asked.removesuffix("<|im_end|>\n<|im_start|>assistant\n"))
+    calls = correct_calls(asked.removesuffix("<|im_end|>\n<|im_start|>assistant\n"))
     match next(turn):
         case "timeless":
             calls = [{**call, "args": {"kind": "episodic", "content": call["args"]["content"]}} for call in calls]
@@ -74,9 +76,9 @@ def _reply(asked: str, turn: Iterator[str]) -> str:
 
 @pytest.fixture(scope="module")
 def tokens() -> Any:
-    made = [rollout(task, 0, replace(MAKING, step_models={"curate": teacher()})) for task in TASKS]
+    made = [run_rollout(task, 0, replace(CONFIG, step_models={"curate": teacher_model()})) for task in TASKS]
     texts = [str(message["content"]) for one in made for step in one.steps for message in step.messages]
-    return tiny.tokenizer(
+    return tiny_model.train_tokenizer(
         [*texts, json.dumps([dict(step.reply or {}) for one in made for step in one.steps])], words=600
     )
 
@@ -84,18 +86,18 @@ def tokens() -> Any:
 @pytest.fixture
 def model(tokens: Any) -> Any:
     torch.set_num_threads(1)
-    return tiny.model(tokens, width=32, layers=2, heads=2)
+    return tiny_model.tiny_model(tokens, width=32, layers=2, heads=2)
 
 
 def test_a_step_of_grpo_changes_every_weight_and_trains_on_no_word_of_a_tool(
     model: Any, tokens: Any, tmp_path: Path
 ) -> None:
     speak(model, tokens)
-    training = Training(
+    training = TrainingOptions(
         steps=2, group=5, groups=1, learning_rate=1e-3, beta=0.0, tool_turns=1, refresh=0, places=2, save_steps=1000
     )
-    pool = Pool(Curriculum(TASKS), MAKING, size=2)
-    trainer = trainer_of(model, tokens, pool, training, MAKING, tmp_path)
+    pool = TurnPool(Curriculum(TASKS), CONFIG, size=2)
+    trainer = make_trainer(model, tokens, pool, training, CONFIG, tmp_path)
     pool.fill(Policy(model=model, tokenizer=tokens), 0.0)
     seen = []
     scoring = trainer._generate_and_score_completions
@@ -122,13 +124,13 @@ def test_training_writes_a_line_a_step_and_a_model_that_the_graphs_run_with(
 ) -> None:
     speak(model, tokens)
     told: list[Any] = []
-    training = Training(steps=3, group=5, groups=1, learning_rate=1e-3, refresh=2, places=2, save_steps=1000)
-    out = train(model, TASKS, tmp_path / "out", training=training, making=MAKING, tokenizer=tokens, tell=told.append)
+    training = TrainingOptions(steps=3, group=5, groups=1, learning_rate=1e-3, refresh=2, places=2, save_steps=1000)
+    out = train(model, TASKS, tmp_path / "out", training=training, config=CONFIG, tokenizer=tokens, tell=told.append)
     lines = [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
     assert [line["step"] for line in lines] == [one.step for one in told] == [1, 2, 3]
     assert all({"r1", "r2", "r3", "r4", "total"} <= line["rewards"].keys() for line in lines)
     policy = Policy.load(out, max_tokens=24, seed=1)
-    first, again = (rollout(TASKS[0], 0, replace(MAKING, step_models={"curate": policy})) for _ in range(2))
+    first, again = (run_rollout(TASKS[0], 0, replace(CONFIG, step_models={"curate": policy})) for _ in range(2))
     assert first.error == ""
     assert [step.reply["content"] for step in first.steps if step.reply and step.attempt == 0] == [
         step.reply["content"] for step in again.steps if step.reply and step.attempt == 0
@@ -137,19 +139,19 @@ def test_training_writes_a_line_a_step_and_a_model_that_the_graphs_run_with(
 
 def test_a_training_in_which_all_rewards_are_equal_is_stopped(model: Any, tokens: Any, tmp_path: Path) -> None:
     speak(model, tokens, ["silent"])
-    training = Training(steps=50, group=2, groups=1, refresh=0, places=2, patience=3, save_steps=1000)
-    with pytest.raises(Collapsed, match=r"for 3 steps all rewards of each group have been equal"):
-        train(model, TASKS, tmp_path / "out", training=training, making=MAKING, tokenizer=tokens)
+    training = TrainingOptions(steps=50, group=2, groups=1, refresh=0, places=2, patience=3, save_steps=1000)
+    with pytest.raises(TrainingCollapsed, match=r"for 3 steps all rewards of each group have been equal"):
+        train(model, TASKS, tmp_path / "out", training=training, config=CONFIG, tokenizer=tokens)
     assert len((tmp_path / "out" / METRICS).read_text().splitlines()) == 3
 
 
 def test_a_model_learns_the_rows_of_an_export_and_nothing_that_it_was_asked(tokens: Any, tmp_path: Path) -> None:
-    rows = list(sft([rollout(TASKS[0], 0, replace(MAKING, step_models={"curate": teacher()}))]))
+    rows = list(sft_rows([run_rollout(TASKS[0], 0, replace(CONFIG, step_models={"curate": teacher_model()}))]))
     losses: list[float] = []
-    model = tiny.model(tokens, width=64, layers=2, heads=2)
-    set_ = Imitating(steps=60, batch=2, learning_rate=5e-3)
+    model = tiny_model.tiny_model(tokens, width=64, layers=2, heads=2)
+    set_ = ImitationOptions(steps=60, batch=2, learning_rate=5e-3)
     out = imitate(
-        model, rows, tmp_path / "out", imitating=set_, tokenizer=tokens, tell=lambda *one: losses.append(one[2])
+        model, rows, tmp_path / "out", options=set_, tokenizer=tokens, tell=lambda *one: losses.append(one[2])
     )
     assert len(losses) == 60
     assert losses[-1] < 0.1 * losses[0]
@@ -180,8 +182,8 @@ _ONE_OF_TWO = """
 import sys
 sys.path.insert(0, {tests!r})
 import torch
-from test_learn_grpo import MAKING, TASKS, speak
-from jitmem.learn.training.grpo import Training, train
+from test_learn_grpo import CONFIG, TASKS, speak
+from jitmem.learn.training.grpo import TrainingOptions, train
 from jitmem.learn.training.packages import trl
 
 torch.set_num_threads(1)
@@ -189,8 +191,8 @@ transformers = trl().transformers
 tokens = transformers.AutoTokenizer.from_pretrained("start")
 model = transformers.AutoModelForCausalLM.from_pretrained("start")
 speak(model, tokens)
-set_ = Training(steps=3, group=4, groups=2, learning_rate=1e-3, beta=0.0, refresh=2, places=4, save_steps=1000)
-train(model, TASKS, "out", training=set_, making=MAKING, tokenizer=tokens)
+set_ = TrainingOptions(steps=3, group=4, groups=2, learning_rate=1e-3, beta=0.0, refresh=2, places=4, save_steps=1000)
+train(model, TASKS, "out", training=set_, config=CONFIG, tokenizer=tokens)
 print("weights", sum(float(one.detach().double().abs().sum()) for one in model.parameters()), flush=True)
 """
 

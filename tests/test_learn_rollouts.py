@@ -22,12 +22,12 @@ from model_server import ModelServer
 from typer.testing import CliRunner, Result
 
 from jitmem.cli.app import app
-from jitmem.evals.datasets.records import Question, Sample
-from jitmem.learn.records import Item, Rollout
-from jitmem.learn.rollouts import Told, arollout, read, record, roll, rollout
-from jitmem.learn.rollouts.coverage import covered
-from jitmem.learn.rollouts.making import Making
-from jitmem.learn.toy import toy
+from jitmem.evals.datasets.benchmark_records import Question, Sample
+from jitmem.learn.rollout_records import Item, Rollout
+from jitmem.learn.rollouts import RolloutStats, arun_rollout, read_rollouts, record_rollouts, run_rollout, run_rollouts
+from jitmem.learn.rollouts.item_coverage import item_coverage
+from jitmem.learn.rollouts.rollout_config import RolloutConfig
+from jitmem.learn.synthetic_tasks import make_toy_tasks
 from jitmem.stores.errors import BadInput, ModelUnavailable
 from jitmem.stores.records import Session
 from jitmem.testing import ScriptedModel
@@ -59,8 +59,8 @@ def same(rollout: Rollout) -> Any:
 
 
 def test_a_run_holds_every_step_what_became_of_it_and_what_it_earned() -> None:
-    (task,) = toy(1, 5, **SMALL)
-    made = rollout(task, 3, Making(model=following(), seed=10))
+    (task,) = make_toy_tasks(1, 5, **SMALL)
+    made = run_rollout(task, 3, RolloutConfig(model=following(), seed=10))
     assert (made.task, made.n, made.seed, made.error) == ("toy-5-0", 3, 13, "")
     assert [step.key for step in made.steps] == [
         *[f"session-{n}|{step}" for n in (1, 2) for step in ("3:memorize.1", "5:curate.1")],
@@ -77,24 +77,24 @@ def test_a_run_holds_every_step_what_became_of_it_and_what_it_earned() -> None:
             assert all(call.content.partition(": ")[2] in source.text for call in step.calls or ())
         else:
             assert step.calls is None
-    assert [(one.answer, one.scores, one.covered) for one in made.answers] == [
+    assert [(one.answer, one.scores, one.coverage) for one in made.answers] == [
         (one.answer, {"f1": 1.0}, 1.0) for one in task.questions
     ]
     assert made.memory_tokens == sum(-(-len(item.content) // 4) for item in made.items)
     assert made.source_tokens == sum(-(-len(source.text) // 4) for source in made.sources)
-    assert made.rewards["r1"] == made.rewards["r2"] == made.rewards["r4"] == made.rewards["covered"] == 1.0
+    assert made.rewards["r1"] == made.rewards["r2"] == made.rewards["r4"] == made.rewards["coverage"] == 1.0
     assert {step.rewards["r1"] for step in made.steps} == {1.0}
 
 
 def test_awaited_it_is_the_same_run() -> None:
-    (task,) = toy(1, **SMALL)
-    making = Making(model=following())
-    assert same(asyncio.run(arollout(task, 0, making))) == same(rollout(task, 0, making))
+    (task,) = make_toy_tasks(1, **SMALL)
+    config = RolloutConfig(model=following())
+    assert same(asyncio.run(arun_rollout(task, 0, config))) == same(run_rollout(task, 0, config))
 
 
 def test_without_a_model_there_are_answers_items_and_rewards_and_no_steps() -> None:
-    (task,) = toy(1, **SMALL)
-    made = rollout(task, 0, Making(metrics=("substring_match",)))
+    (task,) = make_toy_tasks(1, **SMALL)
+    made = run_rollout(task, 0, RolloutConfig(metrics=("substring_match",)))
     assert made.steps == ()
     assert [item.kind for item in made.items].count("core") == 1
     assert made.rewards["r1"] == sum(one.scores["substring_match"] for one in made.answers) / len(made.answers) > 0
@@ -116,7 +116,7 @@ def test_edits_go_to_the_page_and_the_reply_that_made_them() -> None:
         more = says(messages)
         return '{"no": "form"}' if len(seen) == 1 else AIMessage("", tool_calls=[*more.tool_calls, gone])
 
-    made = rollout(task, 0, Making(model=ScriptedModel(lines=stumbling), page_tokens=36))
+    made = run_rollout(task, 0, RolloutConfig(model=ScriptedModel(lines=stumbling), page_tokens=36))
     curated = {step.key: step.calls for step in made.steps if step.name == "curate"}
     assert list(curated) == ["s|5:curate.1", "s|5:curate.2", "s|5:curate.2~1"]
     first, torn, second = curated.values()
@@ -129,14 +129,14 @@ def test_edits_go_to_the_page_and_the_reply_that_made_them() -> None:
 
 
 def test_nothing_worth_keeping_is_a_turn_without_calls() -> None:
-    (task,) = toy(1, sessions=1, facts=1, people=1)
+    (task,) = make_toy_tasks(1, sessions=1, facts=1, people=1)
 
     def idle(messages: Sequence[BaseMessage]) -> Any:
         return "Nothing." if "You keep the memories" in messages[0].text else says(messages)
 
-    made = rollout(task, 0, Making(model=ScriptedModel(lines=idle)))
+    made = run_rollout(task, 0, RolloutConfig(model=ScriptedModel(lines=idle)))
     assert [step.calls for step in made.steps if step.name == "curate"] == [()]
-    assert (made.items, made.answers[0].covered, made.answers[0].answer) == ((), 0.0, task.questions[0].answer)
+    assert (made.items, made.answers[0].coverage, made.answers[0].answer) == ((), 0.0, task.questions[0].answer)
 
 
 # -- failures ------------------------------------------------------------------------------------------------
@@ -165,8 +165,8 @@ GONE = ModelUnavailable("The server is on fire.")
 
 @pytest.mark.parametrize("step", ["curate", "plan", "answer"])
 def test_a_model_that_cannot_be_reached_ends_the_run_with_an_error_and_no_reward(step: str) -> None:
-    (task,) = toy(1, **SMALL)
-    made = rollout(task, 0, Making(model=broken(step, GONE)))
+    (task,) = make_toy_tasks(1, **SMALL)
+    made = run_rollout(task, 0, RolloutConfig(model=broken(step, GONE)))
     assert made.error == "ModelUnavailable: " + ("" if step == "plan" else f"{step}: ") + str(GONE)
     assert set(made.rewards.values()) == {None}
     assert {value for one in made.steps for value in one.rewards.values()} == {None}
@@ -174,8 +174,8 @@ def test_a_model_that_cannot_be_reached_ends_the_run_with_an_error_and_no_reward
 
 
 def test_a_question_at_which_the_reply_cannot_be_read_has_an_error_and_the_others_count() -> None:
-    (task,) = toy(1, **SMALL)
-    made = rollout(task, 0, Making(model=broken("plan", "Hm.", times=3)))
+    (task,) = make_toy_tasks(1, **SMALL)
+    made = run_rollout(task, 0, RolloutConfig(model=broken("plan", "Hm.", times=3)))
     first, *others = made.answers
     assert first.error.startswith("ModelReplyError: ")
     assert (first.answer, first.scores) == (None, {})
@@ -185,19 +185,19 @@ def test_a_question_at_which_the_reply_cannot_be_read_has_an_error_and_the_other
 
 
 def test_a_page_of_which_no_edit_can_be_read_has_no_calls_and_the_run_goes_on() -> None:
-    (task,) = toy(1, sessions=1, facts=4, people=1)
-    made = rollout(task, 0, Making(model=broken("curate", '{"no": "form"}')))
+    (task,) = make_toy_tasks(1, sessions=1, facts=4, people=1)
+    made = run_rollout(task, 0, RolloutConfig(model=broken("curate", '{"no": "form"}')))
     assert [step.calls for step in made.steps if step.name == "curate"] == [None] * 3
     assert made.error == ""
     assert len(made.answers) == 4
 
 
 def test_after_several_failures_in_a_row_the_rest_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jitmem.learn.rollouts.progress.PATIENCE", 3)
-    tasks = toy(1, sessions=1, facts=1, people=1)
+    monkeypatch.setattr("jitmem.learn.rollouts.rollout_progress.PATIENCE", 3)
+    tasks = make_toy_tasks(1, sessions=1, facts=1, people=1)
     model = broken("memorize", GONE)
     with pytest.raises(ModelUnavailable, match=r"^3 runs failed one after the other, the last with ModelUna"):
-        record(tasks, Making(model=model), tmp_path, n=30, concurrency=1)
+        record_rollouts(tasks, RolloutConfig(model=model), tmp_path, n=30, concurrency=1)
     assert len(model.seen) == 3
 
 
@@ -205,9 +205,9 @@ def test_after_several_failures_in_a_row_the_rest_is_not_begun(tmp_path: Path, m
 
 
 def test_32_runs_at_once_hold_their_own_and_twice_the_same(tmp_path: Path) -> None:
-    tasks = toy(8, sessions=1, facts=1, people=1)
-    making = Making(model=following())
-    first = roll(tasks, making, n=4, concurrency=32, folder=tmp_path / "a")
+    tasks = make_toy_tasks(8, sessions=1, facts=1, people=1)
+    config = RolloutConfig(model=following())
+    first = run_rollouts(tasks, config, n=4, concurrency=32, folder=tmp_path / "a")
     assert [(one.task, one.n) for one in first] == [(task.name, n) for task in tasks for n in range(4)]
     for task, of_task in ((task, [one for one in first if one.task == task.name]) for task in tasks):
         assert len({tuple(step.key for step in one.steps) for one in of_task}) == 1
@@ -216,55 +216,57 @@ def test_32_runs_at_once_hold_their_own_and_twice_the_same(tmp_path: Path) -> No
         assert all(
             of_task[0].sources[0].text in step.messages[1]["content"] for one in of_task for step in one.steps[:2]
         )
-    second = roll(tasks[:1], making, n=4, concurrency=1)
+    second = run_rollouts(tasks[:1], config, n=4, concurrency=1)
     assert [same(one) for one in first[:4]] == [same(one) for one in second]
     lines = (tmp_path / "a" / "rollouts.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
-        json.loads(json.dumps(one.as_dict())) for one in read(tmp_path / "a")
+        json.loads(json.dumps(one.as_dict())) for one in read_rollouts(tmp_path / "a")
     ]
 
 
 def test_a_line_reads_as_the_rollout_that_it_was(tmp_path: Path) -> None:
-    tasks = toy(1, **SMALL)
-    made = roll(tasks, Making(model=following()), n=2, folder=tmp_path)
-    assert sorted(read(tmp_path / "rollouts.jsonl"), key=lambda one: one.n) == made
+    tasks = make_toy_tasks(1, **SMALL)
+    made = run_rollouts(tasks, RolloutConfig(model=following()), n=2, folder=tmp_path)
+    assert sorted(read_rollouts(tmp_path / "rollouts.jsonl"), key=lambda one: one.n) == made
     assert Rollout.from_dict(json.loads(json.dumps(made[0].as_dict()))) == made[0]
 
 
 def test_what_is_on_disk_is_not_run_again_and_errors_are(tmp_path: Path) -> None:
-    tasks = toy(2, sessions=1, facts=1, people=1)
+    tasks = make_toy_tasks(2, sessions=1, facts=1, people=1)
     failing = broken("memorize", GONE, times=1)  # goes by the name of the other, as a server would
     failing.model = "following"
-    assert record(tasks, Making(model=failing), tmp_path, n=1, concurrency=1).failed == 1
+    assert record_rollouts(tasks, RolloutConfig(model=failing), tmp_path, n=1, concurrency=1).failed == 1
     before = (tmp_path / "rollouts.jsonl").read_bytes()
     model = following()
-    told: list[Told] = []
-    assert record(tasks, Making(model=model), tmp_path, n=1, concurrency=1, tell=told.append) == told[-1]
+    told: list[RolloutStats] = []
+    assert (
+        record_rollouts(tasks, RolloutConfig(model=model), tmp_path, n=1, concurrency=1, tell=told.append) == told[-1]
+    )
     assert [(one.done, one.total, one.failed) for one in told] == [(1, 2, 0), (2, 2, 0)]
     assert (tmp_path / "rollouts.jsonl").read_bytes().startswith(before)
     assert len({str(messages) for step, messages in model.seen if step == "memorize"}) == 1
-    assert [(one.task, one.error) for one in read(tmp_path)] == [(tasks[1].name, ""), (tasks[0].name, "")]
+    assert [(one.task, one.error) for one in read_rollouts(tmp_path)] == [(tasks[1].name, ""), (tasks[0].name, "")]
     assert not (tmp_path / "work").exists()
 
 
 def test_a_folder_takes_no_rollouts_that_are_made_otherwise_or_of_other_tasks(tmp_path: Path) -> None:
-    tasks = toy(1, sessions=1, facts=1, people=1)
-    record(tasks, Making(), tmp_path, n=1)
+    tasks = make_toy_tasks(1, sessions=1, facts=1, people=1)
+    record_rollouts(tasks, RolloutConfig(), tmp_path, n=1)
     with pytest.raises(BadInput, match="holds rollouts with depth=None, not 2; choose another folder"):
-        record(tasks, Making(depth=2), tmp_path, n=1)
+        record_rollouts(tasks, RolloutConfig(depth=2), tmp_path, n=1)
     with pytest.raises(BadInput, match="holds rollouts with prompts="):
-        record(tasks, Making(prompts={"plan": "Plan well."}), tmp_path, n=1)
-    (other,) = toy(1, 1, sessions=1, facts=1, people=1)
+        record_rollouts(tasks, RolloutConfig(prompts={"plan": "Plan well."}), tmp_path, n=1)
+    (other,) = make_toy_tasks(1, 1, sessions=1, facts=1, people=1)
     with pytest.raises(BadInput, match="of another task 'toy-0-0'"):
-        record([replace(other, name="toy-0-0")], Making(), tmp_path, n=1)
-    assert record([*tasks, other], Making(), tmp_path, n=2).done == 4
+        record_rollouts([replace(other, name="toy-0-0")], RolloutConfig(), tmp_path, n=1)
+    assert record_rollouts([*tasks, other], RolloutConfig(), tmp_path, n=2).done == 4
 
 
 def test_the_seed_and_the_temperature_reach_the_model() -> None:
-    (task,) = toy(1, sessions=1, facts=1, people=1)
+    (task,) = make_toy_tasks(1, sessions=1, facts=1, people=1)
     with ModelServer() as server:
-        making = Making(model="openai:stub", base_url=server.base_url, temperature=0.7, seed=40)
-        rollout(task, 2, making)
+        config = RolloutConfig(model="openai:stub", base_url=server.base_url, temperature=0.7, seed=40)
+        run_rollout(task, 2, config)
         chats = [one["body"] for one in server.requests() if one["step"] != "embeddings"]
     assert {(body["temperature"], body["seed"]) for body in chats} == {(0.7, 42)}
 
@@ -273,9 +275,11 @@ def test_the_seed_and_the_temperature_reach_the_model() -> None:
 
 
 def test_from_items_alone_a_frozen_reader_answers_and_is_no_step() -> None:
-    (task,) = toy(1, **SMALL)
+    (task,) = make_toy_tasks(1, **SMALL)
     reader = ScriptedModel(lines=lambda messages: re.findall(r": (.*?)(?: \(\S+\))? \[1\]", messages[1].text)[0])
-    made = rollout(task, 0, Making(model=following(), reading="memory", reader=reader, metrics=("substring_match",)))
+    made = run_rollout(
+        task, 0, RolloutConfig(model=following(), reading="memory", reader=reader, metrics=("substring_match",))
+    )
     assert {step.role for step in made.steps} == {"memorizer"}
     assert len(reader.seen) == len(task.questions)
     for one in made.answers:
@@ -287,16 +291,16 @@ def test_from_items_alone_a_frozen_reader_answers_and_is_no_step() -> None:
 
 
 def test_from_items_alone_the_answer_step_is_the_models_own() -> None:
-    (task,) = toy(1, **SMALL)
-    made = rollout(task, 0, Making(model=following(), reading="memory"))
+    (task,) = make_toy_tasks(1, **SMALL)
+    made = run_rollout(task, 0, RolloutConfig(model=following(), reading="memory"))
     assert [step.key for step in made.steps if step.role == "reader"] == [f"{one.id}|answer" for one in task.questions]
     assert [one.scores["f1"] for one in made.answers] == [1.0] * 4
 
 
 def test_a_judge_who_gives_no_verdict_scores_nothing() -> None:
-    (task,) = toy(1, sessions=1, facts=1, people=1)
+    (task,) = make_toy_tasks(1, sessions=1, facts=1, people=1)
     judge = ScriptedModel(lines=["Well.", "Well, well."])
-    made = rollout(task, 0, Making(judge=judge, metrics=("judge",)))
+    made = run_rollout(task, 0, RolloutConfig(judge=judge, metrics=("judge",)))
     assert made.answers[0].scores == {}
     assert made.answers[0].error.startswith("judge: ModelReplyError")
     assert made.rewards["r1"] is None
@@ -315,7 +319,7 @@ def test_a_judge_who_gives_no_verdict_scores_nothing() -> None:
 )
 def test_what_cannot_be_made_is_said_before_anything_runs(given: Mapping[str, Any], told: str) -> None:
     with pytest.raises(BadInput, match=told):
-        Making(**given)
+        RolloutConfig(**given)
 
 
 # -- coverage ------------------------------------------------------------------------------------------------
@@ -351,7 +355,7 @@ RAN = Question(
 def test_a_question_is_covered_by_an_item_that_holds_its_gold(
     question: Question, items: Sequence[Item], share: float | None
 ) -> None:
-    assert covered(question, items) == share
+    assert item_coverage(question, items) == share
 
 
 # -- the command ---------------------------------------------------------------------------------------------
@@ -386,7 +390,7 @@ def test_killed_in_mid_run_the_command_goes_on_with_what_is_not_on_disk(run: Run
         "reward": 0,
     }
     assert path.read_bytes().startswith(whole)
-    made = list(read(path))
+    made = list(read_rollouts(path))
     assert sorted((one.task, one.n) for one in made) == [(f"toy-0-{task}", n) for task in (0, 1) for n in range(3)]
     steps = sum(len(one.steps) for one in made[len(known) :])
     assert len([one for one in left if one["step"] != "embeddings"]) == steps

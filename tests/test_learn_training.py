@@ -15,75 +15,75 @@ from typer.testing import CliRunner
 
 from jitmem import Memory
 from jitmem.cli.app import app
-from jitmem.evals.datasets.records import Question, Sample
-from jitmem.learn.exports import export, kto, sft, verl
-from jitmem.learn.records import Call, Item, Rollout, Source
-from jitmem.learn.rollouts import read, roll, rollout
-from jitmem.learn.rollouts.asking import read_items
-from jitmem.learn.rollouts.making import Making
-from jitmem.learn.tasks import load
-from jitmem.learn.toy import toy
-from jitmem.learn.training.collapse import Collapsed, Watch
+from jitmem.evals.datasets.benchmark_records import Question, Sample
+from jitmem.learn.exports import export_rows, kto_rows, sft_rows, verl_rows
+from jitmem.learn.rollout_records import Item, MemoryToolCall, Rollout, SessionText
+from jitmem.learn.rollouts import read_rollouts, run_rollout, run_rollouts
+from jitmem.learn.rollouts.question_scores import answer_from_items
+from jitmem.learn.rollouts.rollout_config import RolloutConfig
+from jitmem.learn.synthetic_tasks import make_toy_tasks
+from jitmem.learn.tasks import load_tasks
+from jitmem.learn.training.collapse import CollapseWatch, TrainingCollapsed
 from jitmem.learn.training.curriculum import Curriculum
 from jitmem.learn.training.environment import MemoryEnvironment
-from jitmem.learn.training.further import evaluate
-from jitmem.learn.training.pool import Pool, turns_of
-from jitmem.learn.training.snapshots import Snapshot, after, restore, snapshots
-from jitmem.learn.training.teacher import right_calls, teacher
+from jitmem.learn.training.long_tasks import evaluate_long_tasks
+from jitmem.learn.training.teacher import correct_calls, teacher_model
+from jitmem.learn.training.turn_pool import TurnPool, rollout_turns
+from jitmem.learn.training.turn_starts import TurnStart, apply_calls, restore_items, turn_starts
 from jitmem.nodes.curate import line
 from jitmem.stores.errors import BadInput, MissingPackage
 from jitmem.stores.records import Session
 from jitmem.tools.memory_specs import TOOL_NAMES, memory_specs
 
 WORDS = {"curate": "Keep what is worth keeping."}
-MAKING = Making(prompts=WORDS, metrics=("substring_match",), reading="memory")
-TAUGHT = replace(MAKING, step_models={"curate": teacher()})
-TASK = toy(1, seed=5, sessions=3, facts=6)[0]
+CONFIG = RolloutConfig(prompts=WORDS, metrics=("substring_match",), reading="memory")
+TAUGHT = replace(CONFIG, step_models={"curate": teacher_model()})
+TASK = make_toy_tasks(1, seed=5, sessions=3, facts=6)[0]
 
 
 @pytest.fixture(scope="module")
 def run() -> Rollout:
-    return rollout(TASK, 0, TAUGHT)
+    return run_rollout(TASK, 0, TAUGHT)
 
 
 @pytest.fixture(scope="module")
-def turns(run: Rollout) -> tuple[Snapshot, ...]:
-    return snapshots(run, TASK)
+def turns(run: Rollout) -> tuple[TurnStart, ...]:
+    return turn_starts(run, TASK)
 
 
 @pytest.fixture
 def environment() -> MemoryEnvironment:
-    return MemoryEnvironment(partial(read_items, making=MAKING))
+    return MemoryEnvironment(partial(answer_from_items, config=CONFIG))
 
 
 # -- turns ------------------------------------------------------------------------------------------------------
 
 
 def test_the_turns_of_a_run_are_its_prompts_with_the_memory_before_each(
-    run: Rollout, turns: tuple[Snapshot, ...]
+    run: Rollout, turns: tuple[TurnStart, ...]
 ) -> None:
     asked = [step for step in run.steps if step.name == "curate"]
-    assert [(one.system, one.asked) for one in turns] == [
+    assert [(one.system, one.request) for one in turns] == [
         tuple(message["content"] for message in step.messages) for step in asked
     ]
     assert [len(one.items) for one in turns] == [0, 2, 4]
     assert [one.sources[-1].id for one in turns] == ["session-1", "session-2", "session-3"]
-    assert all(f"[{item.id}] {item.kind}" in one.asked for one in turns for item in one.items)
+    assert all(f"[{item.id}] {item.kind}" in one.request for one in turns for item in one.items)
 
 
-def test_a_question_is_asked_from_the_turn_on_in_which_its_evidence_stands(turns: tuple[Snapshot, ...]) -> None:
+def test_a_question_is_asked_from_the_turn_on_in_which_its_evidence_stands(turns: tuple[TurnStart, ...]) -> None:
     first = {question.id: at for at, turn in reversed(list(enumerate(turns))) for question in turn.questions}
     assert first == {one.id: int(one.metadata["session"][-1]) - 1 for one in TASK.questions}
 
 
-def test_a_turn_goes_through_json_and_back(turns: tuple[Snapshot, ...]) -> None:
-    assert [Snapshot.from_json(one.to_json()) for one in turns] == list(turns)
+def test_a_turn_goes_through_json_and_back(turns: tuple[TurnStart, ...]) -> None:
+    assert [TurnStart.from_json(one.to_json()) for one in turns] == list(turns)
 
 
-def test_items_are_restored_under_their_own_ids(turns: tuple[Snapshot, ...], folder: Path) -> None:
+def test_items_are_restored_under_their_own_ids(turns: tuple[TurnStart, ...], folder: Path) -> None:
     with Memory.open(folder) as memory:
-        restore(memory, turns[-1].items)
-        shown = {text.removeprefix("- ") for text in turns[-1].asked.splitlines() if text.startswith("- [")}
+        restore_items(memory, turns[-1].items)
+        shown = {text.removeprefix("- ") for text in turns[-1].request.splitlines() if text.startswith("- [")}
         assert {line(item) for item in memory.items()} == shown
 
 
@@ -108,18 +108,18 @@ def test_a_memory_after_calls_is_what_a_memory_after_the_same_calls_holds(folder
         ):
             calls.append(_made(name, args, editor.call(name, args)))
         held = {(item.id, item.kind, item.content, item.time and item.time.isoformat()) for item in memory.items()}
-    assert {(item.id, item.kind, item.content, item.time) for item in after((), calls)} == held
+    assert {(item.id, item.kind, item.content, item.time) for item in apply_calls((), calls)} == held
     assert {content for _, _, content, _ in held} == {"Ana, a doctor.", "Ana moved."}
 
 
-def _made(name: str, args: Any, outcome: Any) -> Call:
-    return Call(name, args, outcome.status, item_id=outcome.item.id if outcome.item else None)
+def _made(name: str, args: Any, outcome: Any) -> MemoryToolCall:
+    return MemoryToolCall(name, args, outcome.status, item_id=outcome.item.id if outcome.item else None)
 
 
 def test_a_run_whose_items_somebody_else_changed_makes_no_turns(run: Rollout) -> None:
     changed = replace(run, items=(*run.items, Item("0123456789ab", "semantic", "By hand.")))
     with pytest.raises(BadInput, match="memories that the Memorizer alone has edited"):
-        snapshots(changed, TASK)
+        turn_starts(changed, TASK)
 
 
 # -- the environment --------------------------------------------------------------------------------------------
@@ -131,12 +131,12 @@ def test_the_tools_of_the_environment_are_those_of_the_editor() -> None:
 
 
 def test_the_right_calls_of_a_page_earn_more_than_none_and_than_wrong_ones(
-    environment: MemoryEnvironment, turns: tuple[Snapshot, ...]
+    environment: MemoryEnvironment, turns: tuple[TurnStart, ...]
 ) -> None:
     totals = []
     for spoiled in ("none", "timeless", "right"):
-        assert environment.reset(**turns[1].row()) == turns[1].asked
-        for call in right_calls(turns[1].asked) if spoiled != "none" else ():
+        assert environment.reset(**turns[1].row()) == turns[1].request
+        for call in correct_calls(turns[1].request) if spoiled != "none" else ():
             args = call["args"] if spoiled == "right" else {"kind": "episodic", "content": call["args"]["content"]}
             told = getattr(environment, call["name"])(**args)
             assert told.startswith("applied: " if spoiled == "right" else "rejected: An episodic memory needs the time")
@@ -146,7 +146,7 @@ def test_the_right_calls_of_a_page_earn_more_than_none_and_than_wrong_ones(
 
 
 def test_a_fresh_turn_knows_nothing_of_the_one_before(
-    environment: MemoryEnvironment, turns: tuple[Snapshot, ...]
+    environment: MemoryEnvironment, turns: tuple[TurnStart, ...]
 ) -> None:
     environment.reset(**turns[0].row())
     environment.memory_insert(kind="semantic", content="Of another turn.")
@@ -156,7 +156,7 @@ def test_a_fresh_turn_knows_nothing_of_the_one_before(
 
 
 def test_a_turn_that_is_taken_again_has_its_items_under_their_own_ids(
-    environment: MemoryEnvironment, turns: tuple[Snapshot, ...]
+    environment: MemoryEnvironment, turns: tuple[TurnStart, ...]
 ) -> None:
     turn = turns[2]
     assert turn.items
@@ -167,7 +167,7 @@ def test_a_turn_that_is_taken_again_has_its_items_under_their_own_ids(
 
 
 def test_what_does_not_fit_comes_back_as_words_and_counts(
-    environment: MemoryEnvironment, turns: tuple[Snapshot, ...]
+    environment: MemoryEnvironment, turns: tuple[TurnStart, ...]
 ) -> None:
     environment.reset(**turns[0].row())
     assert "has no argument 'mood'" in environment.memory_insert(kind="semantic", content="x", mood="glad")
@@ -177,11 +177,11 @@ def test_what_does_not_fit_comes_back_as_words_and_counts(
 
 
 def test_calls_that_the_trainer_did_not_make_are_made_in_the_end_and_no_call_twice(
-    environment: MemoryEnvironment, turns: tuple[Snapshot, ...]
+    environment: MemoryEnvironment, turns: tuple[TurnStart, ...]
 ) -> None:
     environment.reset(**turns[0].row())
     environment.memory_insert(kind="semantic", content="One.")
-    environment.turn.heard(
+    environment.turn.finish(
         [
             _assistant(_call("memory_insert", {"kind": "semantic", "content": "One."}), _call("memory_forget", {})),
             {"role": "tool", "name": "memory_insert", "content": "applied"},
@@ -239,7 +239,7 @@ def test_a_curriculum_opens_longer_tasks_as_it_goes_and_never_those_that_are_too
 
 def test_the_same_seed_draws_the_same_tasks_and_another_draws_others() -> None:
     tasks = tuple(_long(f"t{at}", 10) for at in range(20))
-    first, again, other = (Curriculum(tasks, begin=1.0, seed=seed).drawn(0.3, 8) for seed in (1, 1, 2))
+    first, again, other = (Curriculum(tasks, begin=1.0, seed=seed).draw(0.3, 8) for seed in (1, 1, 2))
     assert first == again
     assert first != other
     assert len({one.name for one in first}) == 8
@@ -251,15 +251,15 @@ def test_tasks_that_are_all_too_long_are_turned_down() -> None:
 
 
 def test_a_pool_holds_turns_of_the_policy_as_it_is() -> None:
-    pool = Pool(Curriculum(toy(3, seed=1, sessions=2, facts=4), begin=1.0), MAKING, size=5)
-    pool.fill(teacher(), 0.0)
+    pool = TurnPool(Curriculum(make_toy_tasks(3, seed=1, sessions=2, facts=4), begin=1.0), CONFIG, size=5)
+    pool.fill(teacher_model(), 0.0)
     first = pool.turns
     assert len(first) == 5
     assert any(one.items for one in first)
     pool.fill(_Silent(), 0.5)
     assert not any(one.items for one in pool.turns)
     rows = pool.rows({"place": [0, 4]})
-    assert [Snapshot.from_json(one) for one in rows["turn"]] == [pool.turns[0], pool.turns[4]]
+    assert [TurnStart.from_json(one) for one in rows["turn"]] == [pool.turns[0], pool.turns[4]]
     assert rows["prompt"][0] == [
         {"role": "system", "content": pool.turns[0].system},
         {"role": "user", "content": ""},
@@ -275,8 +275,8 @@ def _Silent() -> Any:  # noqa: N802
 
 
 def test_a_session_of_several_pages_is_as_many_turns() -> None:
-    task = toy(1, seed=3, sessions=1, facts=6, tokens=600)[0]
-    made = turns_of(task, replace(TAUGHT, page_tokens=200))
+    task = make_toy_tasks(1, seed=3, sessions=1, facts=6, tokens=600)[0]
+    made = rollout_turns(task, replace(TAUGHT, page_tokens=200))
     assert len(made) > 2
     assert {one.sources[-1].id for one in made} == {"session-1"}
     assert [len(one.items) for one in made] == sorted(len(one.items) for one in made)
@@ -287,20 +287,22 @@ def test_a_session_of_several_pages_is_as_many_turns() -> None:
 
 
 def test_equal_rewards_in_every_group_end_a_training_once_they_last() -> None:
-    watch = Watch(patience=3)
+    watch = CollapseWatch(patience=3)
     for equal in (1.0, 1.0, 0.5, 1.0, 1.0):
-        watch.told(equal, 0.25)
-    with pytest.raises(Collapsed, match=r"for 3 steps all rewards of each group have been equal \(the last: 0\.25"):
-        watch.told(1.0, 0.25)
+        watch.observe(equal, 0.25)
+    with pytest.raises(
+        TrainingCollapsed, match=r"for 3 steps all rewards of each group have been equal \(the last: 0\.25"
+    ):
+        watch.observe(1.0, 0.25)
 
 
 def test_steps_without_any_reward_end_it_too_and_patience_of_0_never_does() -> None:
-    watch = Watch(patience=2)
-    watch.told(0.0, None)
-    with pytest.raises(Collapsed, match="none had any reward at all"):
-        watch.told(0.0, float("nan"))
+    watch = CollapseWatch(patience=2)
+    watch.observe(0.0, None)
+    with pytest.raises(TrainingCollapsed, match="none had any reward at all"):
+        watch.observe(0.0, float("nan"))
     for _ in range(50):
-        Watch(patience=0).told(1.0, 0.0)
+        CollapseWatch(patience=0).observe(1.0, 0.0)
 
 
 # -- exports ----------------------------------------------------------------------------------------------------
@@ -309,14 +311,14 @@ def test_steps_without_any_reward_end_it_too_and_patience_of_0_never_does() -> N
 @pytest.fixture(scope="module")
 def runs() -> list[Rollout]:
     """Of each of two tasks one run that keeps what is right, and one that says nothing."""
-    tasks = toy(2, seed=7, sessions=2, facts=4)
-    right = roll(tasks, TAUGHT, n=1)
-    silent = [replace(one, n=1) for one in roll(tasks, replace(MAKING, step_models={"curate": _Silent()}), n=1)]
+    tasks = make_toy_tasks(2, seed=7, sessions=2, facts=4)
+    right = run_rollouts(tasks, TAUGHT, n=1)
+    silent = [replace(one, n=1) for one in run_rollouts(tasks, replace(CONFIG, step_models={"curate": _Silent()}), n=1)]
     return [run for pair in zip(right, silent, strict=True) for run in pair]
 
 
 def test_rows_for_sft_are_the_replies_of_the_best_runs_with_arguments_as_objects(runs: list[Rollout]) -> None:
-    rows = list(sft(runs))
+    rows = list(sft_rows(runs))
     assert len(rows) == 4
     for row, step in zip(rows, [step for run in runs[::2] for step in run.steps], strict=True):
         assert row["messages"][:2] == [dict(message) for message in step.messages]
@@ -325,25 +327,25 @@ def test_rows_for_sft_are_the_replies_of_the_best_runs_with_arguments_as_objects
             {"name": call.name, "arguments": call.args} for call in step.calls or ()
         ]
         assert row["tools"] == [spec.as_openai() for spec in memory_specs()]
-    assert len(list(sft(runs, best=2))) == 8
-    assert list(sft(runs, least=100.0)) == []
+    assert len(list(sft_rows(runs, best=2))) == 8
+    assert list(sft_rows(runs, least=100.0)) == []
     failed = [replace(one, error="ModelUnavailable: gone") for one in runs]
-    assert list(sft(failed)) == []
+    assert list(sft_rows(failed)) == []
 
 
 def test_rows_for_kto_are_labelled_by_the_sign_of_the_advantage_or_by_a_threshold(runs: list[Rollout]) -> None:
-    assert [row["label"] for row in kto(runs)] == [True, True, False, False] * 2
-    assert [row["label"] for row in kto(runs, threshold=100.0)] == [False] * 8
-    row = next(kto(runs))
+    assert [row["label"] for row in kto_rows(runs)] == [True, True, False, False] * 2
+    assert [row["label"] for row in kto_rows(runs, threshold=100.0)] == [False] * 8
+    row = next(kto_rows(runs))
     assert [message["role"] for message in row["prompt"]] == ["system", "user"]
     assert [message["role"] for message in row["completion"]] == ["assistant"]
     alike = [replace(one, rewards={"total": 1.0}) for one in runs]
-    assert list(kto(alike)) == []
+    assert list(kto_rows(alike)) == []
 
 
 def test_rows_for_verl_have_each_prompt_once_with_the_best_reply_that_is_known(runs: list[Rollout]) -> None:
     twice = [runs[1], runs[0], replace(runs[0], n=2, rewards={"total": 0.0})]
-    rows = list(verl(twice))
+    rows = list(verl_rows(twice))
     prompts = [json.dumps(row["prompt"]) for row in rows]
     assert len(prompts) == len(set(prompts))
     assert [row["extra_info"]["index"] for row in rows] == list(range(len(rows)))
@@ -356,21 +358,21 @@ def test_rows_for_verl_have_each_prompt_once_with_the_best_reply_that_is_known(r
 
 def test_an_export_writes_lines_and_goes_over_no_file(runs: list[Rollout], tmp_path: Path) -> None:
     path = tmp_path / "sft.jsonl"
-    assert export(runs, path, "sft", steps=["curate"]) == 4
-    assert [json.loads(line) for line in path.read_text().splitlines()] == list(sft(runs))
+    assert export_rows(runs, path, "sft", steps=["curate"]) == 4
+    assert [json.loads(line) for line in path.read_text().splitlines()] == list(sft_rows(runs))
     with pytest.raises(BadInput, match="is there already"):
-        export(runs, path, "sft")
+        export_rows(runs, path, "sft")
     with pytest.raises(BadInput, match="Nothing to export: 4 rollouts hold no reply that fits"):
-        export(runs, tmp_path / "none.jsonl", "sft", roles=["researcher"])
+        export_rows(runs, tmp_path / "none.jsonl", "sft", roles=["researcher"])
     assert not (tmp_path / "none.jsonl").exists()
     for wrong in ({"steps": ["think"]}, {"roles": ["boss"]}):
         with pytest.raises(BadInput, match="There is no "):
-            export(runs, tmp_path / "none.jsonl", "sft", **wrong)
+            export_rows(runs, tmp_path / "none.jsonl", "sft", **wrong)
 
 
 def test_jitmem_learn_export_tells_how_many_rows_and_what_an_option_is_for(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    roll(toy(1, seed=7, sessions=2, facts=4), TAUGHT, n=2, folder=runs)
+    run_rollouts(make_toy_tasks(1, seed=7, sessions=2, facts=4), TAUGHT, n=2, folder=runs)
     out = tmp_path / "rows.jsonl"
     done = CliRunner().invoke(app, ["learn", "export", str(runs), "--format", "sft", "--out", str(out), "--json"])
     assert done.exit_code == 0, done.output
@@ -379,7 +381,7 @@ def test_jitmem_learn_export_tells_how_many_rows_and_what_an_option_is_for(tmp_p
         app, ["learn", "export", str(runs), "--format", "kto", "--best", "2", "--out", "x.jsonl"]
     )
     assert wrong.exit_code == 2
-    assert len(list(read(runs))) == 2
+    assert len(list(read_rollouts(runs))) == 2
 
 
 # -- the packages -----------------------------------------------------------------------------------------------
@@ -392,7 +394,7 @@ def test_without_the_packages_a_training_names_what_to_install(monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "torch", None)
     trl.cache_clear()
     with pytest.raises(MissingPackage, match=r"pip install 'jitmem\[train\]'"):
-        train("nowhere", load("toy:1"), tmp_path / "out")
+        train("nowhere", load_tasks("toy:1"), tmp_path / "out")
     trl.cache_clear()
 
 
@@ -407,9 +409,9 @@ def test_nothing_of_a_training_is_imported_before_it_is_asked_for() -> None:
 
 
 def test_tasks_that_are_13_times_as_long_are_measured_by_the_items_that_were_written(tmp_path: Path) -> None:
-    short, long = (toy(1, seed=4, sessions=3, facts=6, tokens=tokens) for tokens in (900, 11_700))
-    made = evaluate(long, teacher(), tmp_path / "bench", prompts=WORDS)
-    brief = evaluate(short, teacher(), tmp_path / "brief", prompts=WORDS)
+    short, long = (make_toy_tasks(1, seed=4, sessions=3, facts=6, tokens=tokens) for tokens in (900, 11_700))
+    made = evaluate_long_tasks(long, teacher_model(), tmp_path / "bench", prompts=WORDS)
+    brief = evaluate_long_tasks(short, teacher_model(), tmp_path / "brief", prompts=WORDS)
     assert 12 < made["tokens"] / brief["tokens"] < 14
     kept, empty = made["setups"].values()
     assert kept["scores"]["evidence_recall"]["all"]["mean"] == 1.0
@@ -417,28 +419,28 @@ def test_tasks_that_are_13_times_as_long_are_measured_by_the_items_that_were_wri
     assert (tmp_path / "bench" / "report.md").exists()
 
 
-def test_sources_of_a_turn_are_those_that_were_read_so_far(turns: tuple[Snapshot, ...]) -> None:
+def test_sources_of_a_turn_are_those_that_were_read_so_far(turns: tuple[TurnStart, ...]) -> None:
     assert [len(one.sources) for one in turns] == [1, 2, 3]
-    assert all(isinstance(source, Source) for one in turns for source in one.sources)
+    assert all(isinstance(source, SessionText) for one in turns for source in one.sources)
 
 
-def test_turns_that_a_reader_elsewhere_answers_are_read_side_by_side(turns: tuple[Snapshot, ...]) -> None:
+def test_turns_that_a_reader_elsewhere_answers_are_read_side_by_side(turns: tuple[TurnStart, ...]) -> None:
     """Four readings meet at a barrier, which one after the other they never would."""
     from jitmem.learn.rewards import DEFAULT
-    from jitmem.learn.training.grpo import earned
+    from jitmem.learn.training.grpo import turn_reward
 
     barrier = threading.Barrier(4)
 
     def reading(*given: Any) -> Any:
         barrier.wait(timeout=30)
-        return read_items(*given, making=MAKING)
+        return answer_from_items(*given, config=CONFIG)
 
     environments = [MemoryEnvironment(reading) for _ in range(4)]
     for one in environments:
         one.reset(**turns[0].row())
-    right = [_assistant(*(_call(one["name"], one["args"]) for one in right_calls(turns[0].asked)))]
+    right = [_assistant(*(_call(one["name"], one["args"]) for one in correct_calls(turns[0].request)))]
     logged: list[str] = []
-    made = earned(DEFAULT, 10, at_once=4)(
+    made = turn_reward(DEFAULT, 10, at_once=4)(
         environments=environments,
         completions=[right, [_assistant()], right, [_assistant()]],
         log_metric=lambda name, value: logged.append(name),

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from jitmem import Memory
-from jitmem.evals.datasets import DataSet, Question, Sample, load
-from jitmem.evals.datasets.ruler import Generated
+from jitmem.evals.datasets import DataSet, Question, Sample, load_data_set
+from jitmem.evals.datasets.ruler import GeneratedSamples
 from jitmem.evals.datasets.ruler_tasks import TASKS
-from jitmem.evals.metrics import context_tokens, evidence_recall
+from jitmem.evals.metrics.evidence_metrics import context_tokens, evidence_recall
 from jitmem.stores.errors import BadInput
 
 NIAH = ("niah_single", "niah_multikey", "niah_multivalue", "niah_multiquery")
@@ -25,7 +25,7 @@ NIAH = ("niah_single", "niah_multikey", "niah_multivalue", "niah_multiquery")
 
 def made(task: str, tokens: int = 4000, **options: Any) -> tuple[str, Question, Sample]:
     """The whole text, the question, and the sample of the last of the samples that the options make."""
-    sample = load("ruler", tokens=tokens, tasks=[task], **options).samples[-1]
+    sample = load_data_set("ruler", tokens=tokens, tasks=[task], **options).samples[-1]
     joint = "\n" if task in ("common_words", "frequent_words") else "\n\n"
     return joint.join(str(session.text) for session in sample.sessions), sample.questions[0], sample
 
@@ -103,27 +103,27 @@ def test_a_question_on_invented_people_has_one_answer_in_the_text(number: int) -
 
 
 def test_questions_on_people_have_one_hop_or_two() -> None:
-    asked = [sample.questions[0] for sample in load("ruler", tasks=["qa"], count=12).samples]
+    asked = [sample.questions[0] for sample in load_data_set("ruler", tasks=["qa"], count=12).samples]
     assert {len(question.evidence) for question in asked} == {1, 2}
 
 
 DIGEST = """
 from hashlib import sha256
-from jitmem.evals.datasets import load
-texts = [repr(sample) for sample in load("ruler", tokens=4000, count=2, seed=5).samples]
+from jitmem.evals.datasets import load_data_set
+texts = [repr(sample) for sample in load_data_set("ruler", tokens=4000, count=2, seed=5).samples]
 print(sha256("".join(texts).encode()).hexdigest())
 """
 
 
 def test_the_same_seed_makes_the_same_samples_in_every_process() -> None:
-    texts = [repr(sample) for sample in load("ruler", tokens=4000, count=2, seed=5).samples]
+    texts = [repr(sample) for sample in load_data_set("ruler", tokens=4000, count=2, seed=5).samples]
     here = sha256("".join(texts).encode()).hexdigest()
     for hash_seed in ("1", "2"):
         run = [sys.executable, "-c", DIGEST]
         done = subprocess.run(run, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": hash_seed})
         assert done.stdout.strip() == here
     assert len(set(texts)) == len(texts)
-    others = [repr(sample) for sample in load("ruler", tokens=4000, count=2, seed=6).samples]
+    others = [repr(sample) for sample in load_data_set("ruler", tokens=4000, count=2, seed=6).samples]
     assert not set(texts) & set(others)
 
 
@@ -143,7 +143,7 @@ def test_samples_are_made_when_they_are_asked_for_and_tasks_take_turns() -> None
         asked.append(at)
         return Sample(str(at), (), ())
 
-    samples = Generated(10, make)
+    samples = GeneratedSamples(10, make)
     part = samples[2:8:3]
     assert (len(samples), len(part), asked) == (10, 2, [])
     assert [sample.name for sample in part] == ["2", "5"]
@@ -151,18 +151,18 @@ def test_samples_are_made_when_they_are_asked_for_and_tasks_take_turns() -> None
     assert asked == [2, 5, 9]
     with pytest.raises(IndexError):
         samples[10]
-    data = load("ruler", tokens=400_000, count=10_000, limit=8)
+    data = load_data_set("ruler", tokens=400_000, count=10_000, limit=8)
     assert len(data.samples) == 8
-    short = load("ruler", tokens=2000, count=2, limit=10)
+    short = load_data_set("ruler", tokens=2000, count=2, limit=10)
     assert [sample.questions[0].category for sample in short.samples] == [*TASKS, *list(TASKS)[:2]]
 
 
 def test_of_several_lengths_the_first_is_asked_first_and_each_sample_is_as_it_is_alone() -> None:
-    both = load("ruler", tokens=[3000, 2000], tasks=["qa", "niah_single"], count=2).samples
+    both = load_data_set("ruler", tokens=[3000, 2000], tasks=["qa", "niah_single"], count=2).samples
     assert [sample.name for sample in both] == [
         f"{task}-{tokens}-0-{number}" for tokens in (3000, 2000) for number in (0, 1) for task in ("qa", "niah_single")
     ]
-    alone = load("ruler", tokens=2000, tasks=["qa", "niah_single"], count=2).samples
+    alone = load_data_set("ruler", tokens=2000, tasks=["qa", "niah_single"], count=2).samples
     assert list(both[4:]) == list(alone)
 
 
@@ -186,7 +186,7 @@ def paragraphs(tmp_path: Path) -> DataSet:
         )
     file = tmp_path / "hotpot.json"
     file.write_text(json.dumps(rows), encoding="utf-8")
-    return load("hotpotqa", file)
+    return load_data_set("hotpotqa", file)
 
 
 def test_qa_can_ask_over_the_paragraphs_of_a_data_set(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_qa_can_ask_over_the_paragraphs_of_a_data_set(tmp_path: Path) -> None:
         assert all(text.count(gold) == 1 for gold in question.evidence)
         assert not question.all_needed
     with pytest.raises(BadInput, match="no questions with gold paragraphs"):
-        load("ruler", paragraphs=load("ruler"))
+        load_data_set("ruler", paragraphs=load_data_set("ruler"))
 
 
 def test_rows_of_context_question_and_outputs_are_read_from_a_file(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_rows_of_context_question_and_outputs_are_read_from_a_file(tmp_path: Pat
     file.write_text(
         '{"context": "VAR A = 1", "question": "Which?", "example": "VAR X", "outputs": ["A"], "index": 4}\n'
     )
-    (sample,) = load("ruler", file).samples
+    (sample,) = load_data_set("ruler", file).samples
     assert sample.sessions[0].text == "VAR A = 1"
     (question,) = sample.questions
     assert (question.id, question.category, question.answers) == ("vt/4", "vt", ("A",))
@@ -229,7 +229,7 @@ def test_rows_of_context_question_and_outputs_are_read_from_a_file(tmp_path: Pat
 )
 def test_what_cannot_be_made_is_told(options: dict[str, Any], told: str) -> None:
     with pytest.raises(BadInput, match=told):
-        load("ruler", **options)
+        load_data_set("ruler", **options)
 
 
 @pytest.mark.parametrize("task", NIAH)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jitmem import BadInput, Memory
-from jitmem.learn.records import ROLES
+from jitmem.learn.rollout_records import ROLES
 from jitmem.nodes.steps import STEPS, steps_of
 from jitmem.prompt_overrides import default_prompts
 from jitmem.testing import ScriptedModel

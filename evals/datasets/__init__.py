@@ -10,23 +10,22 @@ from typing import Any
 
 from ...stores.errors import BadInput
 from . import beam, hotpotqa, locomo, longmemeval, memoryagentbench, musique, narrativeqa, ruler
-from .records import DataSet, Question, Sample
-from .rows import read
-from .sampling import sampled
-from .sources import Source
+from .benchmark_records import DataSet, Question, Sample
+from .data_sources import DataSource
+from .sampling import sample_questions
 
-__all__ = ["DATASETS", "Benchmark", "DataSet", "Question", "Sample", "Source", "load", "recognised"]
+__all__ = ["DATASETS", "Benchmark", "DataSet", "DataSource", "Question", "Sample", "load_data_set"]
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """How a data set is read and where it is from. `read` takes the path and the data set's own options.
+    """Loader and source of a data set. `read` takes the path and the data set's own options.
 
-    One that is `generated` needs no path, and takes the seed itself.
+    A `generated` data set needs no path, and takes the seed itself.
     """
 
     read: Callable[..., DataSet]
-    source: Source
+    source: DataSource
     generated: bool = False
 
 
@@ -40,17 +39,16 @@ DATASETS: Mapping[str, Benchmark] = {
     "beam": Benchmark(beam.load, beam.SOURCE),
     "ruler": Benchmark(ruler.load, ruler.SOURCE, generated=True),
 }
-_MARKS = {"locomo": "conversation", "hotpotqa": "supporting_facts", "musique": "paragraphs"}
 
 
-def load(
+def load_data_set(
     name: str, path: str | Path | None = None, *, limit: int | None = None, seed: int | None = None, **options: Any
 ) -> DataSet:
     """A data set by its name in `DATASETS`, read from its official file.
 
-    `limit` is of questions over all samples: the first ones, or drawn by chance with `seed`. `options` are the
+    `limit` counts questions over all samples: the first ones, or a random sample with `seed`. `options` are the
     loader's own. A generated data set takes `seed` for all it makes. `BadInput` for an unknown name or option, a
-    missing file (it says where to get it) or one of another form.
+    missing file (it says where to get it) or another layout.
     """
     if name not in DATASETS:
         raise BadInput(f"There is no data set {name!r}; there are: {', '.join(DATASETS)}.")
@@ -59,18 +57,9 @@ def load(
     if unknown := [option for option in options if option not in known]:
         raise BadInput(f"{name} has no option {unknown[0]!r}; it has: {', '.join(known) or 'none'}.")
     if path is None and not benchmark.generated:
-        raise BadInput(f"{benchmark.source.title} is read from a file: give its path. {benchmark.source.where()}")
+        raise BadInput(
+            f"{benchmark.source.title} is read from a file: give its path. {benchmark.source.instructions()}"
+        )
     if path is None:
-        return sampled(benchmark.read(seed=seed or 0, **options), limit, None)
-    return sampled(benchmark.read(benchmark.source.found(Path(path)), **options), limit, seed)
-
-
-def recognised(path: str | Path) -> DataSet:
-    """A file of LoCoMo, HotpotQA or MuSiQue in its original layout, known by its first row; `BadInput` for any other."""
-    path = Path(path)
-    for row in read(path):
-        for name, mark in _MARKS.items():
-            if mark in row.values:
-                return load(name, path)
-        break
-    raise BadInput(f"{path}: neither LoCoMo (conversation), HotpotQA (supporting_facts) nor MuSiQue (paragraphs).")
+        return sample_questions(benchmark.read(seed=seed or 0, **options), limit, None)
+    return sample_questions(benchmark.read(benchmark.source.require(Path(path)), **options), limit, seed)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ...stores.records import Session
-from .records import DataSet, Question, Sample
-from .rows import Row, read
-from .sources import Source
+from .benchmark_records import DataSet, Question, Sample
+from .data_sources import DataSource
+from .row_files import Row, read_rows
 
-SOURCE = Source(
+SOURCE = DataSource(
     title="BEAM",
     address="https://huggingface.co/datasets/Mohammadta/BEAM",
     files=("a Parquet file of it", "a folder of github.com/mohammadtavakoli78/BEAM such as chats/100K/1"),
@@ -26,30 +26,31 @@ _ANSWERS = ("answer", "ideal_answer", "ideal_response", "ideal_summary", "expect
 
 
 def load(path: Path) -> DataSet:
-    """A folder of one chat or of several, or rows with `chat` and `probing_questions`: a sample a chat, a session a batch.
+    """A folder of one chat or of several, or rows with `chat` and `probing_questions`: a sample a chat, a session a
+    batch.
 
     The category is the ability. Evidence are the messages that a question names by `source_chat_ids`, where each id
     stands once in the chat. `metadata["rubric"]` lists what BEAM's own judge looks for.
     """
-    return DataSet("beam", "conversation", tuple(_sample(row) for row in _chats(path)), SOURCE)
+    return DataSet("beam", "conversation", tuple(_sample(row) for row in _read_chats(path)), SOURCE)
 
 
-def _chats(path: Path) -> Iterator[Row]:
+def _read_chats(path: Path) -> Iterator[Row]:
     if not path.is_dir():
-        yield from read(path)
+        yield from read_rows(path)
         return
     folders = [path] if (path / _CHAT).exists() else [file.parent for file in path.glob(f"*/{_CHAT}")]
-    for number, folder in enumerate(sorted(folders, key=_order), start=1):
-        chat = [dict(row.values) for row in read(SOURCE.found(folder / _CHAT))]
-        probes = next(read(SOURCE.found(folder / _PROBES))).values
+    for number, folder in enumerate(sorted(folders, key=_chat_order), start=1):
+        chat = [dict(row.values) for row in read_rows(SOURCE.require(folder / _CHAT))]
+        probes = next(read_rows(SOURCE.require(folder / _PROBES))).values
         values = {"conversation_id": folder.name, "chat": chat, "probing_questions": probes}
         yield Row(folder, number, values)
     if not folders:
-        raise SOURCE.missing(path / _CHAT)
+        raise SOURCE.missing_file_error(path / _CHAT)
 
 
-def _order(folder: Path) -> tuple[int, str]:
-    """Chats are numbered: 2 stands before 10."""
+def _chat_order(folder: Path) -> tuple[int, str]:
+    """Numerically: 2 before 10."""
     return (int(folder.name) if folder.name.isdigit() else 0, folder.name)
 
 
@@ -68,9 +69,9 @@ def _sample(row: Row) -> Sample:
             if isinstance(id := message.values.get("id"), int):
                 texts[id] = message.get("content", str)
                 seen[id] += 1
-    known = {id: text for id, text in texts.items() if seen[id] == 1}
+    unique = {id: text for id, text in texts.items() if seen[id] == 1}
     questions = [
-        _question(probe, f"{name}/{ability}/{at}", ability, known)
+        _question(probe, f"{name}/{ability}/{at}", ability, unique)
         for ability, probes in _probes(row).values.items()
         for at, probe in enumerate(_probes(row).rows(ability))
         if probes
@@ -87,31 +88,31 @@ def _batches(row: Row) -> Iterator[tuple[str, list[Row]]]:
         elif "turns" in (batch := row.inner(part, field)).values:
             yield f"batch-{at + 1}", _messages(row, batch.get("turns", list), f"{field}.turns")
         else:
-            for plan in sorted((name for name, value in batch.values.items() if value), key=_plan):
+            for plan in sorted((name for name, value in batch.values.items() if value), key=_plan_order):
                 for n, inner in enumerate(batch.rows(plan)):
                     turns = _messages(row, inner.get("turns", list), f"{field}.{plan}[{n}].turns")
                     yield f"{plan}-batch-{n + 1}", turns
 
 
-def _plan(name: str) -> tuple[int, str]:
+def _plan_order(name: str) -> tuple[int, str]:
     number = name.removeprefix("plan-")
     return (int(number) if number.isdigit() else 0, name)
 
 
 def _messages(row: Row, parts: list[Any], field: str) -> list[Row]:
-    """Messages, or turns that are lists of them, as one list."""
+    """Messages, or lists of messages, as one list."""
     flat = [message for part in parts for message in (part if isinstance(part, list) else [part])]
     return [row.inner(message, f"{field}[{at}]") for at, message in enumerate(flat)]
 
 
 def _probes(row: Row) -> Row:
-    """An object, or the text of one as JSON or as Python writes it."""
+    """An object, or its text in JSON or Python syntax."""
     value = row.values.get("probing_questions")
     if isinstance(value, str):
         try:
             value = json.loads(value) if value.lstrip().startswith('{"') else ast.literal_eval(value)
         except (ValueError, SyntaxError) as error:
-            raise row.wrong("probing_questions", f"cannot be read as an object ({error})") from error
+            raise row.error("probing_questions", f"cannot be read as an object ({error})") from error
     return row.inner(value, "probing_questions")
 
 

@@ -1,4 +1,4 @@
-"""Text to hide things in: sentences of a small grammar, as many as are asked for, the same for the same seed."""
+"""Text to hide needles in: sentences of a small grammar, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _VOWELS = "a|e|i|o|u|ai|ea|oa|ou".split("|")
 _CODAS = "|l|m|n|r|s|t|nd|rk|sh|lt".split("|")
 
 
-def sentences(chance: random.Random) -> Iterator[str]:
-    """Without end. No sentence holds a number, a hyphen or a made-up word, so nothing that is hidden in them."""
+def random_sentences(chance: random.Random) -> Iterator[str]:
+    """Endless. No sentence holds a number, a hyphen or a made-up word, so no sentence looks like a needle."""
     while True:
         who, did, what = chance.choice(_WHO), chance.choice(_DID), chance.choice(_WHAT)
         where, when = chance.choice(_WHERE), chance.choice(_WHEN)
@@ -50,7 +50,7 @@ def sentences(chance: random.Random) -> Iterator[str]:
 
 
 def made_up_words(chance: random.Random, count: int, syllables: int = 2) -> list[str]:
-    """So many different words that no language has, in the order in which they came up."""
+    """`count` different words that no language has, in the order in which they were made."""
     found: dict[str, None] = {}
     while len(found) < count:
         parts = [chance.choice(_ONSETS) + chance.choice(_VOWELS) for _ in range(syllables)]
@@ -58,17 +58,17 @@ def made_up_words(chance: random.Random, count: int, syllables: int = 2) -> list
     return list(found)
 
 
-def room(tokens: int) -> int:
-    """How many characters a text of so many tokens has, as `count_tokens_approximately` counts one message of it."""
+def text_chars(tokens: int) -> int:
+    """The characters of a text of `tokens` tokens, as `count_tokens_approximately` counts one message of it."""
     return 4 * (tokens - count_tokens_approximately([HumanMessage("")]))
 
 
-def hidden(chance: random.Random, needles: Sequence[str], tokens: int) -> list[str]:
-    """Paragraphs of a text of about `tokens` tokens with each needle whole in it once, in the given order, evenly drawn
-    depths. The needles count in its length."""
-    left = room(tokens) - sum(len(needle) + 1 for needle in needles)
+def hide_needles(chance: random.Random, needles: Sequence[str], tokens: int) -> list[str]:
+    """Paragraphs of a text of about `tokens` tokens, needles included. Each needle stands in it once, in the given
+    order, at uniformly random depths."""
+    left = text_chars(tokens) - sum(len(needle) + 1 for needle in needles)
     straw: list[str] = []
-    for sentence in sentences(chance):
+    for sentence in random_sentences(chance):
         if left < len(sentence) + 1:
             break
         straw.append(sentence)
@@ -80,9 +80,8 @@ def hidden(chance: random.Random, needles: Sequence[str], tokens: int) -> list[s
         lines += [*straw[start:depth], needle]
         start = depth
     lines += straw[start:]
-    return paragraphs(lines)
+    return join_paragraphs(lines)
 
 
-def paragraphs(lines: Sequence[str], each: int = 8) -> list[str]:
-    """So many sentences to a paragraph."""
+def join_paragraphs(lines: Sequence[str], each: int = 8) -> list[str]:
     return [" ".join(lines[at : at + each]) for at in range(0, len(lines), each)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import documents
-from .pool import Asked, arranged, key
-from .records import DataSet, Question
-from .rows import Row, read
-from .sources import Source
+from . import document_questions
+from .benchmark_records import DataSet, Question
+from .data_sources import DataSource
+from .paragraph_pool import ParagraphQuestion, paragraph_key, pool_paragraphs
+from .row_files import Row, read_rows
 
-SOURCE = Source(
+SOURCE = DataSource(
     title="HotpotQA",
     address="https://hotpotqa.github.io/",
     files=("hotpot_dev_distractor_v1.json",),
@@ -21,7 +21,7 @@ SOURCE = Source(
 )
 
 
-LONG = Source(
+LONG = DataSource(
     title="HotpotQA in long texts, from the release of MemAgent",
     address="https://huggingface.co/datasets/BytedTsinghua-SIA/hotpotqa",
     files=("eval_400.json (56K)", "eval_1600.json (224K)", "eval_3200.json (448K)"),
@@ -31,25 +31,27 @@ LONG = Source(
 
 
 def load(path: Path, *, pool: bool = True) -> DataSet:
-    """The original layout, or the long texts, known by their first row.
+    """The original layout, or the long texts, recognized by the first row.
 
     Original: evidence are the session ids of the gold paragraphs; `pool` puts the paragraphs of all questions into one
-    memory, else each question has one of its own ten. Long texts: a sample a text, evidence is not known.
+    memory, else each question has its own ten. Long texts: a sample a text, without evidence.
     """
-    first = next(read(path), None)
+    first = next(read_rows(path), None)
     if first is not None and "supporting_facts" not in first.values and "input" in first.values:
-        rows = (documents.asked(row, "hotpotqa", row.get("type", str, "")) for row in read(path))
-        return DataSet("hotpotqa", "document", documents.arranged("hotpotqa", rows), LONG)
-    return DataSet("hotpotqa", "paragraphs", arranged("hotpotqa", _asked(path), pool=pool), SOURCE)
+        rows = (
+            document_questions.document_question(row, "hotpotqa", row.get("type", str, "")) for row in read_rows(path)
+        )
+        return DataSet("hotpotqa", "document", document_questions.group_by_document("hotpotqa", rows), LONG)
+    return DataSet("hotpotqa", "paragraphs", pool_paragraphs("hotpotqa", _questions(path), pool=pool), SOURCE)
 
 
-def _asked(path: Path) -> Iterator[Asked]:
-    for row in read(path):
+def _questions(path: Path) -> Iterator[ParagraphQuestion]:
+    for row in read_rows(path):
         paragraphs = dict(_paragraph(row, at, entry) for at, entry in enumerate(row.get("context", list)))
         titles = {
             _pair(row, "supporting_facts", at, fact)[0] for at, fact in enumerate(row.get("supporting_facts", list))
         }
-        yield Asked(
+        yield ParagraphQuestion(
             {id: f"{title}\n\n{text}" for id, (title, text) in paragraphs.items()},
             Question(
                 row.values.get("_id") or str(row.number),
@@ -65,12 +67,12 @@ def _asked(path: Path) -> Iterator[Asked]:
 def _paragraph(row: Row, at: int, entry: object) -> tuple[str, tuple[str, str]]:
     title, sentences = _pair(row, "context", at, entry)
     if not isinstance(sentences, list):
-        raise row.wrong(f"context[{at}]", "should be [title, [sentence, ...]]")
+        raise row.error(f"context[{at}]", "should be [title, [sentence, ...]]")
     text = "".join(sentences)
-    return key(title, text), (title, text)
+    return paragraph_key(title, text), (title, text)
 
 
 def _pair(row: Row, name: str, at: int, entry: object) -> tuple[str, object]:
     if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str):
-        raise row.wrong(f"{name}[{at}]", "should be a list of a title and what belongs to it")
+        raise row.error(f"{name}[{at}]", "should be a list of a title and what belongs to it")
     return entry[0], entry[1]

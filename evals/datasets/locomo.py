@@ -1,4 +1,4 @@
-"""LoCoMo (Maharana et al. 2024): long conversations of two people, with questions on what was said when."""
+"""LoCoMo (Maharana et al. 2024): long conversations of two people, with questions on what was said and when."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ...stores.records import Session
-from .records import DataSet, Question, Sample
-from .rows import Row, read
-from .sources import Source
+from .benchmark_records import DataSet, Question, Sample
+from .data_sources import DataSource
+from .row_files import Row, read_rows
 
-SOURCE = Source(
+SOURCE = DataSource(
     title="LoCoMo",
     address="https://github.com/snap-research/locomo/tree/main/data",
     files=("locomo10.json",),
@@ -24,15 +24,15 @@ NOT_MENTIONED = "Not mentioned in the conversation"
 
 
 def load(path: Path) -> DataSet:
-    """`locomo10.json`: a sample a conversation, a session a day. Evidence are the gold turns, as they were said.
+    """`locomo10.json`: a sample a conversation, a session a day. Evidence are the gold turns, verbatim.
 
-    An adversarial question asks for what was never said: its answer is `NOT_MENTIONED`, and the wrong answer that it
-    tempts to is `metadata["adversarial_answer"]`.
+    An adversarial question asks for what was never said: its answer is `NOT_MENTIONED`, and the tempting wrong answer
+    is `metadata["adversarial_answer"]`.
     """
-    return DataSet("locomo", "conversation", tuple(_conversation(row) for row in read(path)), SOURCE)
+    return DataSet("locomo", "conversation", tuple(_sample(row) for row in read_rows(path)), SOURCE)
 
 
-def _conversation(row: Row) -> Sample:
+def _sample(row: Row) -> Sample:
     talk = row.inner(row.get("conversation", dict), "conversation")
     name = row.text("sample_id")
     numbers = sorted(int(key[8:]) for key in talk.values if re.fullmatch(r"session_\d+", key))
@@ -42,7 +42,7 @@ def _conversation(row: Row) -> Sample:
         texts.update({turn.text("dia_id"): turn.text("text") for turn in turns})
         sessions.append(
             Session(
-                turns=[(turn.text("speaker"), said(turn)) for turn in turns],
+                turns=[(turn.text("speaker"), turn_text(turn)) for turn in turns],
                 id=f"session_{number}",
                 time=talk.text(f"session_{number}_date_time"),
             )
@@ -50,8 +50,8 @@ def _conversation(row: Row) -> Sample:
     return Sample(name, tuple(sessions), tuple(_question(name, at, qa, texts) for at, qa in enumerate(row.rows("qa"))))
 
 
-def said(turn: Row) -> str:
-    """A turn as it is memorized; a shared photo stands as its caption."""
+def turn_text(turn: Row) -> str:
+    """The text that is memorized; a shared photo appears as its caption."""
     caption = turn.values.get("blip_caption")
     return f"{turn.text('text')} [shares a photo: {caption}]" if caption else turn.text("text")
 
@@ -59,7 +59,7 @@ def said(turn: Row) -> str:
 def _question(name: str, at: int, qa: Row, texts: dict[str, str]) -> Question:
     number = qa.get("category", int)
     if number not in CATEGORIES:
-        raise qa.wrong("category", f"should be 1 to 5, is {number}")
+        raise qa.error("category", f"should be 1 to 5, is {number}")
     # Some ids of the official file stand in one text ("D8:6; D9:17"), some name no turn ("D").
     ids = [id for part in qa.get("evidence", list, []) for id in re.split(r"[;,\s]+", str(part)) if id in texts]
     metadata: dict[str, Any] = {"number": number, "turns": ids}

@@ -1,16 +1,16 @@
-"""MemoryAgentBench (Hu et al. 2025): one long text, injected once, and many questions on it."""
+"""MemoryAgentBench (Hu et al. 2025): one long text, filed once, and many questions about it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from .documents import document
-from .records import DataSet, Question, Sample
-from .rows import Row, read
-from .sources import Source
+from .benchmark_records import DataSet, Question, Sample
+from .data_sources import DataSource
+from .document_questions import document_sample
+from .row_files import Row, read_rows
 
-SOURCE = Source(
+SOURCE = DataSource(
     title="MemoryAgentBench",
     address="https://huggingface.co/datasets/ai-hyz/MemoryAgentBench",
     files=(
@@ -26,18 +26,18 @@ _PER_QUESTION = {"question_dates": "time", "question_types": "type", "previous_e
 
 
 def load(path: Path, *, source: str = "") -> DataSet:
-    """A split as Parquet, JSON or JSON lines: a sample a row, the category is the row's source, such as `eventqa_full`.
+    """A split as Parquet, JSON or JSON lines: a sample a row; the category is the row's source, such as `eventqa_full`.
 
-    `source` keeps only rows whose source begins so. Any of a question's answers is right; evidence is not known.
+    `source` keeps only rows whose source starts with it. Any of a question's answers is right; there is no evidence.
     """
-    rows = (row for row in read(path) if _source(row).startswith(source))
+    rows = (row for row in read_rows(path) if _source(row).startswith(source))
     return DataSet("memoryagentbench", "document", tuple(_sample(row) for row in rows), SOURCE)
 
 
 def _sample(row: Row) -> Sample:
     name = f"{_source(row) or 'row'}/{row.number - 1}"
     questions = row.texts("questions")
-    return document(
+    return document_sample(
         name, row.get("context", str), [_question(row, name, at, text) for at, text in enumerate(questions)]
     )
 
@@ -54,12 +54,12 @@ def _question(row: Row, name: str, at: int, text: str) -> Question:
 
 
 def _answers(row: Row, at: int) -> tuple[str, ...]:
-    """Aligned with the questions by place; a row of one question may have its answers in a plain list."""
+    """Aligned with the questions; a row of one question may have its answers in a plain list."""
     answers, count = row.get("answers", list), len(row.texts("questions"))
     if count == 1 and not any(isinstance(answer, list) for answer in answers):
         return row.texts("answers")
     if len(answers) != count:
-        raise row.wrong("answers", f"has {len(answers)} entries for {count} questions")
+        raise row.error("answers", f"has {len(answers)} entries for {count} questions")
     return row.inner({"answer": answers[at]}, f"answers[{at}]").texts("answer")
 
 

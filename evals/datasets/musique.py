@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .pool import Asked, arranged, key
-from .records import DataSet, Question
-from .rows import read
-from .sources import Source
+from .benchmark_records import DataSet, Question
+from .data_sources import DataSource
+from .paragraph_pool import ParagraphQuestion, paragraph_key, pool_paragraphs
+from .row_files import read_rows
 
-SOURCE = Source(
+SOURCE = DataSource(
     title="MuSiQue",
     address="https://github.com/StonyBrookNLP/musique",
     files=("musique_ans_v1.0_dev.jsonl",),
@@ -21,16 +21,16 @@ SOURCE = Source(
 
 def load(path: Path, *, pool: bool = True) -> DataSet:
     """Evidence are the session ids of the gold paragraphs; the category is the number of hops; aliases are answers."""
-    return DataSet("musique", "paragraphs", arranged("musique", _asked(path), pool=pool), SOURCE)
+    return DataSet("musique", "paragraphs", pool_paragraphs("musique", _questions(path), pool=pool), SOURCE)
 
 
-def _asked(path: Path) -> Iterator[Asked]:
-    for row in read(path):
+def _questions(path: Path) -> Iterator[ParagraphQuestion]:
+    for row in read_rows(path):
         entries = row.rows("paragraphs")
-        keys = [key(entry.text("title"), entry.text("paragraph_text")) for entry in entries]
+        keys = [paragraph_key(entry.text("title"), entry.text("paragraph_text")) for entry in entries]
         gold = tuple(id for id, entry in zip(keys, entries, strict=True) if entry.get("is_supporting", bool))
         hops = len(row.get("question_decomposition", list, [])) or len(gold)
-        yield Asked(
+        yield ParagraphQuestion(
             {id: f"{e.text('title')}\n\n{e.text('paragraph_text')}" for id, e in zip(keys, entries, strict=True)},
             Question(
                 row.text("id"),

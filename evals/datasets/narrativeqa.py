@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from . import documents
-from .documents import Asked, document
-from .records import DataSet, Question, Sample
-from .rows import Row, read
-from .sources import Source
+from . import document_questions
+from .benchmark_records import DataSet, Question, Sample
+from .data_sources import DataSource
+from .document_questions import DocumentQuestion, document_sample
+from .row_files import Row, read_rows
 
-SOURCE = Source(
+SOURCE = DataSource(
     title="NarrativeQA",
     address="https://github.com/google-deepmind/narrativeqa",
     files=(
@@ -28,19 +28,21 @@ _SUMMARIES = "third_party/wikipedia/summaries.csv"
 def load(path: Path, *, split: str = "test", of: Literal["story", "summary"] = "story") -> DataSet:
     """The repository's folder, rows with `document`, `question` and `answers`, or LongBench's JSON lines.
 
-    A sample a document; both answers are right; evidence is not known. `split` ("train", "valid", "test") is for the
-    folder; `of` says which text is memorized. Stories are taken as they were downloaded, with what stands around them.
+    A sample a document; both answers are right; there is no evidence. `split` ("train", "valid", "test") applies to the
+    folder; `of` chooses the text. Stories are taken as downloaded, with licence headers and the like.
     """
     if path.is_dir():
-        samples: tuple[Sample, ...] = tuple(_folder(path, split, of))
+        samples: tuple[Sample, ...] = tuple(_folder_samples(path, split, of))
     else:
-        samples = documents.arranged("narrativeqa", (_asked(row, of) for row in read(path)))
+        samples = document_questions.group_by_document(
+            "narrativeqa", (_row_question(row, of) for row in read_rows(path))
+        )
     return DataSet("narrativeqa", "document", samples, SOURCE)
 
 
-def _asked(row: Row, of: str) -> Asked:
+def _row_question(row: Row, of: str) -> DocumentQuestion:
     if "document" not in row.values:
-        return documents.asked(row, "narrativeqa", of)
+        return document_questions.document_question(row, "narrativeqa", of)
     about = row.inner(row.get("document", dict), "document")
     if of == "summary":
         text = about.inner(about.get("summary", dict), "summary").get("text", str)
@@ -48,23 +50,27 @@ def _asked(row: Row, of: str) -> Asked:
         text = about.get("text", str)
     asked = row.inner(row.get("question", dict), "question").get("text", str)
     answers = tuple(answer.get("text", str) for answer in row.rows("answers"))
-    return Asked(text, Question(f"{about.text('id')}/{row.number - 1}", asked, answers, about.get("kind", str, "")))
+    return DocumentQuestion(
+        text, Question(f"{about.text('id')}/{row.number - 1}", asked, answers, about.get("kind", str, ""))
+    )
 
 
-def _folder(path: Path, split: str, of: str) -> Iterator[Sample]:
-    asked: dict[str, list[Row]] = {}
-    for row in read(SOURCE.found(path / "qaps.csv")):
-        asked.setdefault(row.get("document_id", str), []).append(row)
+def _folder_samples(path: Path, split: str, of: str) -> Iterator[Sample]:
+    rows_by_document: dict[str, list[Row]] = {}
+    for row in read_rows(SOURCE.require(path / "qaps.csv")):
+        rows_by_document.setdefault(row.get("document_id", str), []).append(row)
     summaries = {}
     if of == "summary":
-        summaries = {r.get("document_id", str): r.get("summary", str) for r in read(SOURCE.found(path / _SUMMARIES))}
-    for row in read(SOURCE.found(path / "documents.csv")):
+        summaries = {
+            r.get("document_id", str): r.get("summary", str) for r in read_rows(SOURCE.require(path / _SUMMARIES))
+        }
+    for row in read_rows(SOURCE.require(path / "documents.csv")):
         id = row.get("document_id", str)
         if row.get("set", str) != split:
             continue
         if of == "summary" and id not in summaries:
-            raise row.wrong("document_id", f"{id} has no summary in {_SUMMARIES}")
-        text = summaries[id] if of == "summary" else _story(SOURCE.found(path / "tmp" / f"{id}.content"))
+            raise row.error("document_id", f"{id} has no summary in {_SUMMARIES}")
+        text = summaries[id] if of == "summary" else _story(SOURCE.require(path / "tmp" / f"{id}.content"))
         questions = [
             Question(
                 f"{id}/{at}",
@@ -72,13 +78,13 @@ def _folder(path: Path, split: str, of: str) -> Iterator[Sample]:
                 (qa.get("answer1", str), qa.get("answer2", str)),
                 row.get("kind", str),
             )
-            for at, qa in enumerate(asked.get(id, []))
+            for at, qa in enumerate(rows_by_document.get(id, []))
         ]
-        yield document(id, text, questions)
+        yield document_sample(id, text, questions)
 
 
 def _story(file: Path) -> str:
-    """Old texts of Project Gutenberg and film scripts are not all UTF-8; Latin-1 reads any bytes."""
+    """Old texts of Project Gutenberg and film scripts are not all UTF-8; Latin-1 decodes any bytes."""
     content = file.read_bytes()
     try:
         return content.decode("utf-8")

@@ -1,4 +1,4 @@
-"""RULER (Hsieh et al. 2024): synthetic questions over texts of any length, generated here, or read from files."""
+"""RULER (Hsieh et al. 2024): synthetic questions over texts of any length, generated or read from files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import overload
 
 from ...stores.errors import BadInput
 from ...stores.records import Session
-from . import documents
-from .records import DataSet, Question, Sample
-from .rows import Row, read
-from .ruler_tasks import TASKS, Made, Task, over
-from .sources import Source
+from . import document_questions
+from .benchmark_records import DataSet, Question, Sample
+from .data_sources import DataSource
+from .row_files import Row, read_rows
+from .ruler_tasks import TASKS, SyntheticText, TaskMaker, qa_over
 
-SOURCE = Source(
+SOURCE = DataSource(
     title="RULER",
     address="https://github.com/NVIDIA/RULER",
     files=("a file of rows with context, question and outputs",),
@@ -35,20 +35,21 @@ def load(
     seed: int = 0,
     paragraphs: DataSet | None = None,
 ) -> DataSet:
-    """Without a path, `count` samples of each of the `tasks`, made when they are asked for; of each length, the first
-    length first, where `tokens` are several.
+    """Without a path, `count` samples of each of the `tasks`, generated on access; where `tokens` are several lengths,
+    the first length first.
 
-    Each is a text of `tokens` tokens (`count_tokens_approximately`, within 2 %) in one session, or cut into so many
-    `sessions`, with one question: the category is the task, `metadata["family"]` its family, evidence the sentences that
-    the answer stands on (none for the aggregation tasks, which stand on the whole text). The same seed gives the same
+    Each is a text of `tokens` tokens (`count_tokens_approximately`, within 2 %) in one session, or split into
+    `sessions`, with one question: the category is the task, `metadata["family"]` its family, evidence the sentences
+    that support the answer (none for the aggregation tasks, which need the whole text). The same seed gives the same
     samples on every machine. The task `qa` asks about invented people, or, with `paragraphs` (such as
-    `load("hotpotqa", path)`), that data set's questions over its paragraphs, filled up with invented ones. With a path, rows of `context`, `question`, `outputs`, as GAM's evaluation reads them.
+    `load_data_set("hotpotqa", path)`), that data set's questions over its paragraphs, filled up with invented ones.
+    With a path, rows of `context`, `question`, `outputs`, as GAM's evaluation reads them.
 
     The tasks and their sizes are RULER's. The haystack is text of a small grammar, not essays, and words are made up.
     """
     if path is not None:
-        rows = (_asked(row) for row in read(path))
-        return DataSet("ruler", "document", documents.arranged("ruler", rows), SOURCE)
+        rows = (_row_question(row) for row in read_rows(path))
+        return DataSet("ruler", "document", document_questions.group_by_document("ruler", rows), SOURCE)
     unknown = [task for task in tasks if task not in TASKS]
     if unknown or not tasks:
         raise BadInput(f"RULER has no tasks {', '.join(unknown) or '(none given)'}; it has: {', '.join(TASKS)}.")
@@ -61,21 +62,21 @@ def load(
     names = list(tasks)
     makers = {name: TASKS[name] for name in names}
     if paragraphs is not None:
-        makers["qa"] = (TASKS["qa"][0], over(paragraphs))
+        makers["qa"] = (TASKS["qa"][0], qa_over(paragraphs))
 
-    def made(at: int) -> Sample:
+    def make_sample(at: int) -> Sample:
         number, task = divmod(at % (len(names) * count), len(names))
         return _sample(names[task], *makers[names[task]], number, lengths[at // (len(names) * count)], sessions, seed)
 
-    return DataSet("ruler", "document", Generated(len(lengths) * len(names) * count, made), SOURCE)
+    return DataSet("ruler", "document", GeneratedSamples(len(lengths) * len(names) * count, make_sample), SOURCE)
 
 
-class Generated(Sequence[Sample]):
-    """Samples that are made anew each time they are asked for, so that none stays in memory."""
+class GeneratedSamples(Sequence[Sample]):
+    """Samples that are generated on each access, so that none stays in memory."""
 
-    def __init__(self, count: int, made: Callable[[int], Sample]) -> None:
+    def __init__(self, count: int, make_sample: Callable[[int], Sample]) -> None:
         self._places: Sequence[int] = range(count)
-        self._made = made
+        self._made = make_sample
 
     def __len__(self) -> int:
         return len(self._places)
@@ -83,11 +84,11 @@ class Generated(Sequence[Sample]):
     @overload
     def __getitem__(self, at: int) -> Sample: ...
     @overload
-    def __getitem__(self, at: slice) -> Generated: ...
+    def __getitem__(self, at: slice) -> GeneratedSamples: ...
 
-    def __getitem__(self, at: int | slice) -> Sample | Generated:
+    def __getitem__(self, at: int | slice) -> Sample | GeneratedSamples:
         if isinstance(at, slice):
-            part = Generated(0, self._made)
+            part = GeneratedSamples(0, self._made)
             part._places = self._places[at]
             return part
         return self._made(self._places[at])
@@ -96,27 +97,27 @@ class Generated(Sequence[Sample]):
         return (self._made(place) for place in self._places)
 
 
-def _sample(task: str, family: str, make: Task, number: int, tokens: int, sessions: int, seed: int) -> Sample:
+def _sample(task: str, family: str, make: TaskMaker, number: int, tokens: int, sessions: int, seed: int) -> Sample:
     # A text as seed is hashed by SHA-512: the same on every machine, unlike a tuple.
-    made = make(random.Random(f"{seed}/{task}/{number}/{tokens}"), tokens)
+    text = make(random.Random(f"{seed}/{task}/{number}/{tokens}"), tokens)
     name = f"{task}-{tokens}-{seed}-{number}"
-    metadata = {"family": family, "tokens": tokens, "seed": seed, "match": "all" if made.all_needed else "any"}
-    question = Question(name, made.question, made.answers, task, made.evidence, metadata)
-    return Sample(name, tuple(_cut(made, sessions)), (question,))
+    metadata = {"family": family, "tokens": tokens, "seed": seed, "match": "all" if text.all_needed else "any"}
+    question = Question(name, text.question, text.answers, task, text.evidence, metadata)
+    return Sample(name, tuple(_split_sessions(text, sessions)), (question,))
 
 
-def _cut(made: Made, sessions: int) -> Iterator[Session]:
+def _split_sessions(text: SyntheticText, sessions: int) -> Iterator[Session]:
     """Sessions of about as many paragraphs each; joined, they are the whole text."""
-    each = -(-len(made.parts) // sessions)
-    for number, start in enumerate(range(0, len(made.parts), each), start=1):
-        yield Session(text=made.joint.join(made.parts[start : start + each]), id=f"part-{number:03}")
+    each = -(-len(text.parts) // sessions)
+    for number, start in enumerate(range(0, len(text.parts), each), start=1):
+        yield Session(text=text.joint.join(text.parts[start : start + each]), id=f"part-{number:03}")
 
 
-def _asked(row: Row) -> documents.Asked:
-    asked = documents.asked(row, row.file.stem, row.file.stem, input="question", answers="outputs")
+def _row_question(row: Row) -> document_questions.DocumentQuestion:
+    asked = document_questions.document_question(row, row.file.stem, row.file.stem, input="question", answers="outputs")
     question = asked.question
     match = "any" if row.file.stem.startswith("qa") else "all"
     example = row.get("example", str, "")
     text = f"{question.text}\n\nHere is the example:\n{example}" if example.strip() else question.text
     made = Question(question.id, text, question.answers, question.category, (), {"match": match})
-    return documents.Asked(asked.text, made)
+    return document_questions.DocumentQuestion(asked.text, made)

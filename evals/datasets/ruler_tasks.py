@@ -1,4 +1,4 @@
-"""The tasks of RULER: what is hidden in a text of a given length, what is asked, and what is right."""
+"""The tasks of RULER: what is hidden in a text of a given length, the question, and its answers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ...stores.errors import BadInput
-from .facts import facts, surrounded
-from .haystack import hidden, made_up_words, room
-from .records import DataSet
+from .benchmark_records import DataSet
+from .haystack import hide_needles, made_up_words, text_chars
+from .invented_facts import add_distractors, invent_facts
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A text as paragraphs, joined by `joint`; one question on it. With `all_needed` each of the answers is asked for."""
+class SyntheticText:
+    """A text as paragraphs, joined by `joint`, with one question. With `all_needed` each answer is asked for."""
 
     parts: Sequence[str]
     question: str
@@ -39,35 +39,35 @@ ALPHA, TOP = 2.0, 3  # its frequent words: the exponent of Zipf's law, and how m
 NEEDLES = 4  # keys, values or queries of its multi-needle tasks
 
 
-def needle(chance: random.Random, tokens: int) -> Made:
+def single_needle(chance: random.Random, tokens: int) -> SyntheticText:
     """One key with one number."""
-    return _needles(chance, tokens, keys=1, values=1, asked=1)
+    return _hide_numbers(chance, tokens, keys=1, values=1, asked_keys=1)
 
 
-def multi_key(chance: random.Random, tokens: int) -> Made:
-    """One of four keys is asked for; the others are there to be mistaken for it."""
-    return _needles(chance, tokens, keys=NEEDLES, values=1, asked=1)
+def multi_key(chance: random.Random, tokens: int) -> SyntheticText:
+    """One of four keys is asked for; the others are distractors."""
+    return _hide_numbers(chance, tokens, keys=NEEDLES, values=1, asked_keys=1)
 
 
-def multi_value(chance: random.Random, tokens: int) -> Made:
+def multi_value(chance: random.Random, tokens: int) -> SyntheticText:
     """One key with four numbers, all of them asked for."""
-    return _needles(chance, tokens, keys=1, values=NEEDLES, asked=1)
+    return _hide_numbers(chance, tokens, keys=1, values=NEEDLES, asked_keys=1)
 
 
-def multi_query(chance: random.Random, tokens: int) -> Made:
+def multi_query(chance: random.Random, tokens: int) -> SyntheticText:
     """Four keys, all of them asked for."""
-    return _needles(chance, tokens, keys=NEEDLES, values=1, asked=NEEDLES)
+    return _hide_numbers(chance, tokens, keys=NEEDLES, values=1, asked_keys=NEEDLES)
 
 
-def _needles(chance: random.Random, tokens: int, *, keys: int, values: int, asked: int) -> Made:
+def _hide_numbers(chance: random.Random, tokens: int, *, keys: int, values: int, asked_keys: int) -> SyntheticText:
     names = chance.sample([f"{like}-{thing}" for like in _LIKE for thing in _THING], keys)
-    numbers = iter(_numbers(chance, keys * values))
+    numbers = iter(_random_numbers(chance, keys * values))
     pairs = [(name, next(numbers)) for name in names for _ in range(values)]
-    wanted = set(chance.sample(names, asked))
+    chosen = set(chance.sample(names, asked_keys))
     chance.shuffle(pairs)
-    parts = hidden(chance, [_NEEDLE.format(key=key, value=value) for key, value in pairs], tokens)
-    right = [(key, value) for key, value in pairs if key in wanted]
-    listed = _listed([name for name in names if name in wanted])
+    parts = hide_needles(chance, [_NEEDLE.format(key=key, value=value) for key, value in pairs], tokens)
+    right = [(key, value) for key, value in pairs if key in chosen]
+    listed = _join_names([name for name in names if name in chosen])
     one = len(right) == 1
     question = (
         f"What is the special magic number for {listed} mentioned in the text?"
@@ -75,16 +75,16 @@ def _needles(chance: random.Random, tokens: int, *, keys: int, values: int, aske
         else f"What are all the special magic numbers for {listed} mentioned in the text?"
     )
     evidence = tuple(_NEEDLE.format(key=key, value=value) for key, value in right)
-    return Made(parts, question, tuple(value for _, value in right), evidence)
+    return SyntheticText(parts, question, tuple(value for _, value in right), evidence)
 
 
-def variable_tracking(chance: random.Random, tokens: int) -> Made:
-    """A variable is given a value, others are given the variable before them: which of them hold the value?"""
+def variable_tracking(chance: random.Random, tokens: int) -> SyntheticText:
+    """A variable is assigned a value, others are assigned the variable before them: which of them hold the value?"""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     names: dict[str, None] = {}
     while len(names) < CHAINS * (HOPS + 1):
         names["".join(chance.choice(letters) for _ in range(5))] = None
-    pool, values = list(names), _numbers(chance, CHAINS, digits=5)
+    pool, values = list(names), _random_numbers(chance, CHAINS, digits=5)
     chains = [pool[at * (HOPS + 1) : (at + 1) * (HOPS + 1)] for at in range(CHAINS)]
     lines = [
         [f"VAR {chain[0]} = {value}.", *(f"VAR {b} = VAR {a}." for a, b in pairwise(chain))]
@@ -93,18 +93,18 @@ def variable_tracking(chance: random.Random, tokens: int) -> Made:
     order = [at for at, chain in enumerate(lines) for _ in chain]
     chance.shuffle(order)
     waiting = [iter(chain) for chain in lines]
-    parts = hidden(chance, [next(waiting[at]) for at in order], tokens)
+    parts = hide_needles(chance, [next(waiting[at]) for at in order], tokens)
     question = f"Find all variables that are assigned the value {values[0]} in the text, directly or through others."
-    return Made(parts, question, tuple(chains[0]), tuple(lines[0]))
+    return SyntheticText(parts, question, tuple(chains[0]), tuple(lines[0]))
 
 
-def common_words(chance: random.Random, tokens: int) -> Made:
-    """A numbered list in which ten words stand thirty times each, and all others three times."""
-    space = room(tokens)
+def common_words(chance: random.Random, tokens: int) -> SyntheticText:
+    """A numbered list in which ten words occur thirty times each, and all others three times."""
+    space = text_chars(tokens)
     words = made_up_words(chance, COMMON + space // 24, syllables=2)
     common, others = words[:COMMON], words[COMMON:]
     entries = common * OFTEN
-    left = space - sum(len(word) for word in entries) - _numbering(len(entries))
+    left = space - sum(len(word) for word in entries) - _numbering_chars(len(entries))
     for word in others:
         cost = SELDOM * (len(word) + len(f"{len(entries) + SELDOM}. \n"))
         if left < cost:
@@ -114,16 +114,16 @@ def common_words(chance: random.Random, tokens: int) -> Made:
     chance.shuffle(entries)
     lines = [f"{number}. {word}" for number, word in enumerate(entries, start=1)]
     question = f"What are the {COMMON} most common words in the numbered list?"
-    return Made(lines, question, tuple(common), (), joint="\n")
+    return SyntheticText(lines, question, tuple(common), (), joint="\n")
 
 
-def _numbering(count: int) -> int:
+def _numbering_chars(count: int) -> int:
     return sum(len(f"{number}. \n") for number in range(1, count + 1))
 
 
-def frequent_words(chance: random.Random, tokens: int) -> Made:
-    """Made-up words by Zipf's law: the k-th stands k to the power of −`ALPHA` times as often as the first."""
-    space = room(tokens)
+def frequent_words(chance: random.Random, tokens: int) -> SyntheticText:
+    """Made-up words by Zipf's law: the k-th occurs k to the power of −`ALPHA` times as often as the first."""
+    space = text_chars(tokens)
     words = made_up_words(chance, 2000, syllables=2)
     weights = [(rank + 1) ** -ALPHA for rank in range(len(words))]
     per_unit = sum(weight * (len(word) + 1) for weight, word in zip(weights, words, strict=True))
@@ -139,20 +139,20 @@ def frequent_words(chance: random.Random, tokens: int) -> Made:
     chance.shuffle(entries)
     lines = [" ".join(entries[at : at + 12]) for at in range(0, len(entries), 12)]
     question = f"What are the {TOP} words that appear most frequently in the coded text?"
-    return Made(lines, question, tuple(words[:TOP]), (), joint="\n")
+    return SyntheticText(lines, question, tuple(words[:TOP]), (), joint="\n")
 
 
-def qa(chance: random.Random, tokens: int) -> Made:
-    """A question of one or of two hops on invented people and firms, a paragraph each."""
-    parts, question, answer, evidence = facts(chance, tokens)
-    return Made(parts, question, (answer,), evidence, all_needed=False)
+def qa(chance: random.Random, tokens: int) -> SyntheticText:
+    """A one-hop or two-hop question on invented people and firms, a paragraph each."""
+    parts, question, answer, evidence = invent_facts(chance, tokens)
+    return SyntheticText(parts, question, (answer,), evidence, all_needed=False)
 
 
-Task = Callable[[random.Random, int], Made]
+TaskMaker = Callable[[random.Random, int], SyntheticText]
 
 
-def over(data: DataSet) -> Task:
-    """The task `qa` over the paragraphs of a data set. Questions of yes or no are left out: any text holds the answer."""
+def qa_over(data: DataSet) -> TaskMaker:
+    """The task `qa` over the paragraphs of a data set, without yes/no questions, whose answer any text holds."""
     choices = [
         (sample, question)
         for sample in data.samples
@@ -162,22 +162,22 @@ def over(data: DataSet) -> Task:
     if data.kind != "paragraphs" or not choices:
         raise BadInput(f"{data.name} has no questions with gold paragraphs; HotpotQA and MuSiQue have.")
 
-    def made(chance: random.Random, tokens: int) -> Made:
+    def make_text(chance: random.Random, tokens: int) -> SyntheticText:
         sample, question = chance.choice(choices)
         texts = {str(session.id): str(session.text) for session in sample.sessions}
         gold = [texts.pop(id) for id in question.evidence]
-        if sum(len(text) + 2 for text in gold) > room(tokens):
+        if sum(len(text) + 2 for text in gold) > text_chars(tokens):
             raise BadInput(
                 f"The gold paragraphs of {question.id} do not fit into {tokens} tokens; ask for longer texts."
             )
-        parts = surrounded(chance, gold, list(texts.values()), tokens)
-        return Made(parts, question.text, question.answers, tuple(gold), all_needed=False)
+        parts = add_distractors(chance, gold, list(texts.values()), tokens)
+        return SyntheticText(parts, question.text, question.answers, tuple(gold), all_needed=False)
 
-    return made
+    return make_text
 
 
-TASKS: Mapping[str, tuple[str, Task]] = {
-    "niah_single": ("retrieval", needle),
+TASKS: Mapping[str, tuple[str, TaskMaker]] = {
+    "niah_single": ("retrieval", single_needle),
     "niah_multikey": ("retrieval", multi_key),
     "niah_multivalue": ("retrieval", multi_value),
     "niah_multiquery": ("retrieval", multi_query),
@@ -188,10 +188,10 @@ TASKS: Mapping[str, tuple[str, Task]] = {
 }
 
 
-def _numbers(chance: random.Random, count: int, digits: int = 7) -> list[str]:
-    """All different; none is a part of another, since all are of one length."""
+def _random_numbers(chance: random.Random, count: int, digits: int = 7) -> list[str]:
+    """All different, and of the same length, so that none is a part of another."""
     return [str(number) for number in chance.sample(range(10 ** (digits - 1), 10**digits), count)]
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])}, and {names[-1]}"

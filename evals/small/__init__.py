@@ -1,1 +1,1 @@
-"""Small data of our own and the gate that it guards: `python -m jitmem.evals.small`, `make eval-small`."""
+"""A small data set and the regression gate over it: `python -m jitmem.evals.small`, `make eval-small`."""

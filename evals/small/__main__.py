@@ -1,4 +1,4 @@
-"""`python -m jitmem.evals.small`: evidence recall on small data of our own against the baseline; 1 where it dropped."""
+"""`python -m jitmem.evals.small`: evidence recall on the small data set; exit code 1 if it is below its baseline."""
 
 from __future__ import annotations
 
@@ -9,54 +9,56 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
-from ...cli.output import progress, say, say_rows
 from ...stores.errors import JitmemError
-from .gate import BASELINE, Verdict, baseline, judged, measured, write
+from ..markdown_tables import markdown_table
+from .regression_gate import BASELINE, GateVerdict, compare_with_baseline, measure_small, read_baseline, write_baseline
+
+_HEAD = ("setup", "questions", "before", "now", "95 % interval of the difference", "")
 
 
 def main(
     tools: Annotated[str, typer.Option(help="Only these searches, to see the gate fail: vector.")] = "",
-    baseline_is: Annotated[bool, typer.Option("--write", help="Write what is measured as the new baseline.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write what is measured as the new baseline.")] = False,
 ) -> None:
-    """Fails (1) when evidence recall is below the baseline by more than its noise; 2 when it cannot be told."""
+    """Exit code 1 when evidence recall is below the baseline by more than its noise; 2 when they cannot be compared."""
     started = time.perf_counter()
     try:
-        before = {} if baseline_is else baseline()
-        with progress("Asking", "questions") as tell:
-            now = measured([name.strip() for name in tools.split(",") if name.strip()], tell)
-        if baseline_is:
-            write(now, Path(__file__).with_name(BASELINE))
-            say(f"Wrote {BASELINE}: {sum(map(len, now.values()))} results.")
+        before = {} if write else read_baseline()
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Asking questions", total=None)
+            now = measure_small(
+                [name.strip() for name in tools.split(",") if name.strip()],
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        if write:
+            write_baseline(now, Path(__file__).with_name(BASELINE))
+            print(f"Wrote {BASELINE}: {sum(map(len, now.values()))} results.")
             return
-        verdicts = judged(now, before)
+        verdicts = compare_with_baseline(now, before)
     except JitmemError as error:
         print(f"jitmem.evals.small: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
-    told(verdicts, time.perf_counter() - started)
+    print_verdicts(verdicts, time.perf_counter() - started)
 
 
-def told(verdicts: Sequence[Verdict], seconds: float) -> None:
-    """Show them; the command ends with 1 where recall dropped."""
-    say_rows(("setup", "questions", "before", "now", "95 % interval of the difference", ""), map(_row, verdicts))
-    lost = sum(one.lost for one in verdicts)
+def print_verdicts(verdicts: Sequence[GateVerdict], seconds: float) -> None:
+    """Exit code 1 where recall dropped."""
+    print(markdown_table(_HEAD, map(_verdict_row, verdicts)))
+    lost = sum(one.is_regression for one in verdicts)
     what = f"Evidence recall dropped in {lost} of {len(verdicts)} setups" if lost else "Nothing lost"
-    say(f"{what}, in {seconds:.1f} s.")
+    print(f"{what}, in {seconds:.1f} s.")
     if lost:
         raise typer.Exit(1)
 
 
-def _row(one: Verdict) -> tuple[str, ...]:
-    told = one.difference
-    interval = f"{100 * told.low:+.1f} to {100 * told.high:+.1f}"
-    return (
-        one.setup,
-        str(told.n),
-        f"{100 * told.a:.1f} %",
-        f"{100 * told.b:.1f} %",
-        interval,
-        "LOST" if one.lost else "",
-    )
+def _verdict_row(one: GateVerdict) -> tuple[str, ...]:
+    gap = one.difference
+    interval = f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}"
+    lost = "LOST" if one.is_regression else ""
+    return one.setup, str(gap.n), f"{100 * gap.a:.1f} %", f"{100 * gap.b:.1f} %", interval, lost
 
 
 if __name__ == "__main__":

@@ -1,48 +1,58 @@
-"""Systems under test, by name: jitmem in several ways, baselines, and other people's memories."""
+"""Systems under test, by name: jitmem in several ways, baselines, and other memories."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ...stores.errors import BadInput
-from .answer import JITMEM, Answer, Mark, Prepared, Setup, System
-from .open import Models, Opening
+from .eval_models import EvalModels, SystemContext
+from .setups import JITMEM, CitedText, Preparation, Setup, System, SystemAnswer
 
-__all__ = ["SYSTEMS", "Answer", "Mark", "Models", "Opening", "Prepared", "Setup", "System", "opened"]
+if TYPE_CHECKING:
+    from .shared_memory import SharedMemory
+
+__all__ = [
+    "SYSTEMS",
+    "CitedText",
+    "EvalModels",
+    "Preparation",
+    "Setup",
+    "System",
+    "SystemAnswer",
+    "SystemContext",
+    "open_system",
+]
 
 SYSTEMS: Mapping[str, tuple[str, str]] = {
-    "research": ("research", "ResearchSystem"),
-    "recall": ("recall", "RecallSystem"),
+    "research": ("research_system", "ResearchSystem"),
+    "recall": ("recall_system", "RecallSystem"),
     "memory-only": ("memory_only", "MemoryOnly"),
     "whole-history": ("whole_history", "WholeHistory"),
     "rag-bm25": ("rag", "RagBm25"),
     "rag-vector": ("rag", "RagVector"),
     "rag-hybrid": ("rag", "RagHybrid"),
-    "langmem": ("langmem", "LangMem"),
-    "mem0": ("mem0", "Mem0"),
+    "langmem": ("other_memories", "LangMem"),
+    "mem0": ("other_memories", "Mem0"),
 }
 """The module here, and the class in it, imported when a system is used: some need packages of their own."""
 
 
-def opened(setup: Setup, opening: Opening) -> System:
-    """`BadInput` for a name that is none; `MissingPackage` where a system is not installed."""
+def open_system(setup: Setup, context: SystemContext, *shared: SharedMemory) -> System:
+    """`BadInput` for an unknown name; `MissingPackage` where a system is not installed."""
     if setup.system not in SYSTEMS:
         raise BadInput(f"There is no system {setup.system!r}; there are: {', '.join(SYSTEMS)}.")
     module, name = SYSTEMS[setup.system]
-    made: System = getattr(import_module(f".{module}", __name__), name)(setup, opening)
-    return made
+    system: System = getattr(import_module(f".{module}", __name__), name)(setup, context, *shared)
+    return system
 
 
-def sharing(setups: list[Setup], opening: Opening) -> list[System]:
-    """One system a setup, all of which take a sample in alike; those of jitmem ask one memory."""
+def open_sharing(setups: list[Setup], context: SystemContext) -> list[System]:
+    """One system for each setup, all with the same `memory_key`; those of jitmem share one memory."""
     if setups[0].system not in JITMEM:
-        return [opened(setup, opening) for setup in setups]
-    from .filled import Filled
+        return [open_system(setup, context) for setup in setups]
+    from .shared_memory import SharedMemory
 
-    filled = Filled(setups[0], opening)
-    made: list[System] = []
-    for setup in setups:
-        module, name = SYSTEMS[setup.system]
-        made.append(getattr(import_module(f".{module}", __name__), name)(setup, opening, filled))
-    return made
+    shared = SharedMemory(setups[0], context)
+    return [open_system(setup, context, shared) for setup in setups]

@@ -11,14 +11,14 @@ from ...stores.times import parse_time, show
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Words of one session, under its date and title."""
+    """Part of one session, under its date and title."""
 
     source: str
     text: str
 
 
-def lines(session: Session) -> list[str]:
-    """What was said, a turn each, or the paragraphs of a text; nothing is left out and nothing altered."""
+def session_lines(session: Session) -> list[str]:
+    """Every turn or paragraph, unaltered."""
     if session.turns is not None:
         return [f"{speaker}: {text}" for speaker, text in session.turns]
     if session.messages is not None:
@@ -26,48 +26,51 @@ def lines(session: Session) -> list[str]:
     return [line for line in (session.text or "").split("\n") if line.strip()]
 
 
-def head(session: Session) -> str:
-    """`# 8 May 2023 13:56, title`; "" for a session of which neither is known."""
-    said = [show(parse_time(session.time)), str(session.metadata.get("title") or "")]
-    told = ", ".join(part for part in said if part)
-    return f"# {told}" if told else ""
+def session_title(session: Session) -> str:
+    """`# 8 May 2023 13:56, title`; "" for a session without both."""
+    parts = [show(parse_time(session.time)), str(session.metadata.get("title") or "")]
+    title = ", ".join(part for part in parts if part)
+    return f"# {title}" if title else ""
 
 
-def name(session: Session, at: int) -> str:
-    """The session's id, or its place in the history for one without."""
+def session_name(session: Session, at: int) -> str:
+    """The session's id, or its position in the history."""
     return session.id or f"session {at}"
 
 
-def whole(sessions: Iterable[Session]) -> list[Chunk]:
-    """A chunk a session."""
-    return [Chunk(name(one, at), _under(head(one), lines(one))) for at, one in enumerate(sessions)]
+def session_chunks(sessions: Iterable[Session]) -> list[Chunk]:
+    """One chunk for each session."""
+    return [
+        Chunk(session_name(one, at), _join_titled(session_title(one), session_lines(one)))
+        for at, one in enumerate(sessions)
+    ]
 
 
-def chunks(sessions: Iterable[Session], size: int) -> list[Chunk]:
+def fixed_chunks(sessions: Iterable[Session], size: int) -> list[Chunk]:
     """At most `size` tokens each (4 characters a token), cut between lines; a longer line is cut at a space."""
     room = 4 * size
-    made: list[Chunk] = []
+    found: list[Chunk] = []
     for at, session in enumerate(sessions):
-        title = head(session)
-        for packed in _packed(lines(session), max(80, room - len(title) - 1)):
-            made.append(Chunk(name(session, at), _under(title, packed)))
-    return made
+        title = session_title(session)
+        for packed in _pack_lines(session_lines(session), max(80, room - len(title) - 1)):
+            found.append(Chunk(session_name(session, at), _join_titled(title, packed)))
+    return found
 
 
-def _packed(parts: Sequence[str], room: int) -> Iterator[list[str]]:
-    kept: list[str] = []
+def _pack_lines(parts: Sequence[str], room: int) -> Iterator[list[str]]:
+    packed: list[str] = []
     used = 0
-    for part in (piece for line in parts for piece in _pieces(line, room)):
-        if kept and used + len(part) + 1 > room:
-            yield kept
-            kept, used = [], 0
-        kept.append(part)
+    for part in (piece for line in parts for piece in _split_line(line, room)):
+        if packed and used + len(part) + 1 > room:
+            yield packed
+            packed, used = [], 0
+        packed.append(part)
         used += len(part) + 1
-    if kept:
-        yield kept
+    if packed:
+        yield packed
 
 
-def _pieces(line: str, room: int) -> Iterator[str]:
+def _split_line(line: str, room: int) -> Iterator[str]:
     while len(line) > room:
         at = line.rfind(" ", 1, room)
         at = at if at > 0 else room
@@ -76,5 +79,5 @@ def _pieces(line: str, room: int) -> Iterator[str]:
     yield line
 
 
-def _under(title: str, parts: Sequence[str]) -> str:
+def _join_titled(title: str, parts: Sequence[str]) -> str:
     return "\n".join([title, *parts] if title else parts)

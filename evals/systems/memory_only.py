@@ -1,47 +1,39 @@
-"""jitmem without its pages: the memos and the items alone, as memories that keep only what they wrote."""
+"""jitmem without its pages: memos and items alone, like a memory that keeps only what it wrote."""
 
 from __future__ import annotations
 
 import time
 
-from ..datasets.records import Question, Sample
-from .answer import Answer, Prepared, Setup, walked
-from .bm25 import Ranked
+from ..datasets.benchmark_records import Question, Sample
+from .bm25_ranking import BM25Ranking
 from .chunks import Chunk
-from .filled import Filled
-from .open import Opening
-from .recall import CONTEXT_TOKENS
+from .setups import Preparation, SystemAnswer, pack_context
+from .shared_memory import JitmemSystem
 
 
-class MemoryOnly:
-    """The core memory first, then the memos and items that share most with the question, by BM25."""
+class MemoryOnly(JitmemSystem):
+    """The core memory first, then the memos and items that share most with the question, by BM25.
 
-    def __init__(self, setup: Setup, opening: Opening, filled: Filled | None = None) -> None:
-        self._filled = filled or Filled(setup, opening)
-        self._budget = setup.context_tokens or CONTEXT_TOKENS
-        self._pages = setup.pages
-        self._core: list[Chunk] = []
-        self._ranked = Ranked([])
+    `pages` is how many memos and items there may be.
+    """
 
-    def prepare(self, sample: Sample) -> Prepared:
-        """File every session, and read what was written of it."""
-        prepared = self._filled.prepare(sample)
-        memory, session_of = self._filled.memory, self._filled.session_of
+    _core: list[Chunk]
+    _ranking: BM25Ranking
+
+    def prepare(self, sample: Sample) -> Preparation:
+        prepared = self.shared.prepare(sample)
+        memory, session_of = self.shared.memory, self.shared.session_of
+        self._core = []
         notes = [Chunk(session_of[page.id], f"({page.header}) {page.memo}") for page in memory.pages()]
         for item in memory.items():
             origin = next((session_of[one] for one in item.page_ids if one in session_of), "")
             (self._core if item.kind == "core" else notes).append(Chunk(origin, item.content))
-        self._ranked = Ranked(notes)
+        self._ranking = BM25Ranking(notes)
         return prepared
 
-    def answer(self, question: Question) -> Answer:
-        """`pages` is how many notes there may be."""
+    def answer(self, question: Question) -> SystemAnswer:
         started = time.perf_counter()
-        found = [*self._core, *self._ranked.best(question.text, self._pages)]
-        context, marks = walked([(one.source, one.text) for one in found], self._budget)
+        found = [*self._core, *self._ranking.best(question.text, self.pages)]
+        context, marks = pack_context([(one.source, one.text) for one in found], self.budget)
         sources = tuple(dict.fromkeys(mark.source for mark in marks if mark.source))
-        return Answer(context, marks, sources, seconds=time.perf_counter() - started)
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._filled.close()
+        return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)

@@ -8,67 +8,56 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models import embedding_model
-from ...stores.hashing import HashedEmbeddings
-from ..datasets.records import Question, Sample
-from .answer import Answer, Prepared, Setup, walked
-from .bm25 import Ranked
-from .chunks import chunks
-from .open import Opening
-from .recall import CONTEXT_TOKENS
+from ..datasets.benchmark_records import Question, Sample
+from .bm25_ranking import BM25Ranking
+from .chunks import fixed_chunks
+from .eval_models import SystemContext
+from .setups import CONTEXT_TOKENS, Preparation, Setup, SystemAnswer, pack_context
 
 CHUNK_TOKENS = 512
 _BATCH = 256
 
 
 class Rag:
-    """The best chunks that fit into the context; `pages` is how many there may be. Hybrid is the sum of both scores,
-    each scaled to 0 … 1."""
+    """The best chunks that fit into the context, at most `pages`. Hybrid is the sum of both scores, each scaled to 0 …
+    1."""
 
-    def __init__(self, setup: Setup, opening: Opening, *, words: bool, vectors: bool) -> None:
+    def __init__(self, setup: Setup, context: SystemContext, *, words: bool, vectors: bool) -> None:
         self._size = setup.chunk_tokens or CHUNK_TOKENS
         self._budget = setup.context_tokens or CONTEXT_TOKENS
         self._limit = setup.pages
         self._words, self._by_vector = words, vectors
-        models = opening.models
-        self._embeddings = (
-            HashedEmbeddings()
-            if models.embeddings is None
-            else embedding_model(models.embeddings, base_url=models.base_url, timeout_s=models.timeout_s)
-        )
-        self._ranked = Ranked([])
+        self._embeddings = context.models.open_embeddings()
+        self._ranked = BM25Ranking([])
         self._vectors: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
 
-    def prepare(self, sample: Sample) -> Prepared:
-        """Cut, and embed where vectors are used."""
+    def prepare(self, sample: Sample) -> Preparation:
         started = time.perf_counter()
-        self._ranked = Ranked(chunks(sample.sessions, self._size))
+        self._ranked = BM25Ranking(fixed_chunks(sample.sessions, self._size))
         if self._by_vector:
             texts = [chunk.text for chunk in self._ranked.chunks]
             batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
             rows = [row for batch in batches for row in self._embeddings.embed_documents(batch)]
-            self._vectors = _unit(np.asarray(rows, dtype=np.float32))
-        return Prepared(time.perf_counter() - started)
+            self._vectors = _unit_rows(np.asarray(rows, dtype=np.float32))
+        return Preparation(time.perf_counter() - started)
 
-    def answer(self, question: Question) -> Answer:
-        """Chunks in the order of their score."""
+    def answer(self, question: Question) -> SystemAnswer:
         started = time.perf_counter()
         order = self._order(question.text)[: self._limit]
         found = [self._ranked.chunks[at] for at in order]
-        context, marks = walked([(chunk.source, chunk.text) for chunk in found], self._budget)
+        context, marks = pack_context([(chunk.source, chunk.text) for chunk in found], self._budget)
         sources = tuple(dict.fromkeys(chunk.source for chunk in found))
-        return Answer(context, marks, sources, seconds=time.perf_counter() - started)
+        return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
 
-    def close(self) -> None:
-        """Nothing is open."""
+    def close(self) -> None: ...
 
     def _order(self, question: str) -> list[int]:
         scores = np.zeros(len(self._ranked.chunks))
         if self._words:
-            scores = scores + _scaled(self._ranked.scores(question))
+            scores = scores + _min_max(self._ranked.scores(question))
         if self._by_vector and len(scores):
-            asked = _unit(np.asarray([self._embeddings.embed_query(question)], dtype=np.float32))[0]
-            scores = scores + _scaled((self._vectors @ asked).astype(np.float64))
+            query = _unit_rows(np.asarray([self._embeddings.embed_query(question)], dtype=np.float32))[0]
+            scores = scores + _min_max((self._vectors @ query).astype(np.float64))
         return [int(at) for at in np.argsort(-scores, kind="stable") if scores[at] > 0]
 
 
@@ -77,12 +66,12 @@ RagVector = partial(Rag, words=False, vectors=True)
 RagHybrid = partial(Rag, words=True, vectors=True)
 
 
-def _scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _min_max(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = (scores.min(), scores.max()) if len(scores) else (0.0, 0.0)
     return np.zeros_like(scores) if high <= low else (scores - low) / (high - low)
 
 
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    made: NDArray[np.float32] = rows / np.maximum(norms, np.float32(1e-12))
-    return made
+    unit: NDArray[np.float32] = rows / np.maximum(norms, np.float32(1e-12))
+    return unit

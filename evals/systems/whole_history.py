@@ -1,45 +1,43 @@
-"""The whole history in the prompt: what every memory has to beat, as long as it fits."""
+"""The whole history in the prompt: the baseline for every memory, as long as it fits."""
 
 from __future__ import annotations
 
 import time
 
-from ..datasets.records import Question, Sample
-from .answer import Answer, Mark, Prepared, Setup, tokens
-from .chunks import Chunk, whole
-from .open import Opening
+from ..datasets.benchmark_records import Question, Sample
+from ..metrics.evidence_metrics import context_tokens
+from .chunks import Chunk, session_chunks
+from .eval_models import SystemContext
+from .setups import CitedText, Preparation, Setup, SystemAnswer
 
 
 class WholeHistory:
-    """Every session, oldest first; with `history_tokens`, the newest that fit, as a chat would be cut."""
+    """Every session, oldest first; with `history_tokens`, the newest that fit, as a chat would be truncated."""
 
-    def __init__(self, setup: Setup, opening: Opening) -> None:
+    def __init__(self, setup: Setup, context: SystemContext) -> None:
         self._budget = setup.history_tokens
         self._sessions: list[Chunk] = []
 
-    def prepare(self, sample: Sample) -> Prepared:
-        """Nothing is thought."""
+    def prepare(self, sample: Sample) -> Preparation:
         started = time.perf_counter()
-        self._sessions = whole(sample.sessions)
-        return Prepared(time.perf_counter() - started)
+        self._sessions = session_chunks(sample.sessions)
+        return Preparation(time.perf_counter() - started)
 
-    def answer(self, question: Question) -> Answer:
-        """The same for every question."""
+    def answer(self, question: Question) -> SystemAnswer:
         started = time.perf_counter()
         shown = self._sessions
         if self._budget is not None:
             room = self._budget
             fitting = 0
             for chunk in reversed(shown):
-                room -= tokens(chunk.text) + 4
+                room -= context_tokens(chunk.text) + 4
                 if room < 0:
                     break
                 fitting += 1
             shown = shown[len(shown) - fitting :]
         context = "\n\n".join(f"{chunk.text} [{number}]" for number, chunk in enumerate(shown, start=1))
-        marks = tuple(Mark(chunk.source, chunk.text) for chunk in shown)
+        marks = tuple(CitedText(chunk.source, chunk.text) for chunk in shown)
         sources = tuple(dict.fromkeys(mark.source for mark in marks))
-        return Answer(context, marks, sources, seconds=time.perf_counter() - started)
+        return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
 
-    def close(self) -> None:
-        """Nothing is open."""
+    def close(self) -> None: ...

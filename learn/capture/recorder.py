@@ -1,11 +1,10 @@
-"""Record every request to a chat model in runs of compiled graphs, and where in the run it was made."""
+"""Record every request to a chat model in runs of compiled graphs, and its place in the run."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -14,21 +13,20 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import LLMResult
 
 from ...nodes.llm.usage_tracker import count_tokens
-from ..records import ROLES, Step
-from .places import Place, placed, where
-from .written import messages_written, reply_written, tools_written
+from ..rollout_records import ROLES, RecordedStep
+from .openai_format import openai_messages, openai_reply, openai_tools
+from .run_keys import Place, RecordedRequest, nested_places, with_keys
 
 ROLLOUT, ABOUT = "jitmem_rollout", "jitmem_about"
 _STEP, _PART = "jitmem_step", "jitmem_part"
-_NEVER = "No reply: the call was given up, or had not ended yet."
 
 
 class Recorder(BaseCallbackHandler):
-    """Hears of every request: `graph.invoke(…, {"callbacks": [recorder], "metadata": {…}})`, sync or async.
+    """A callback: `graph.invoke(…, {"callbacks": [recorder], "metadata": {…}})`, sync or async.
 
-    One recorder may hear many runs at once, in any threads and event loops. `metadata` tells them apart:
-    `jitmem_rollout` is whose a request is, `jitmem_about` which session or question it is for; both may be left out.
-    It goes down into subgraphs, branches and tools by itself, and nothing of the graphs is changed.
+    One recorder may record many runs at once, in any threads and event loops. `metadata` tells them apart:
+    `jitmem_rollout` is the run, `jitmem_about` the session or question; both are optional. Subgraphs, branches and
+    tools inherit it, and the graphs are not changed.
     """
 
     run_inline = True  # in the order of events, also in an event loop
@@ -37,21 +35,21 @@ class Recorder(BaseCallbackHandler):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: dict[UUID, tuple[Place, ...]] = {}
-        self._open: dict[UUID, Request] = {}
-        self._heard: dict[str, list[Request]] = {}
+        self._open: dict[UUID, RecordedRequest] = {}
+        self._heard: dict[str, list[RecordedRequest]] = {}
         self._count = 0
 
-    def take(self, rollout: str = "") -> tuple[Step, ...]:
-        """The requests of a run so far, in its own order, and forget them; a reply that comes later is not recorded.
+    def take_steps(self, rollout: str = "") -> tuple[RecordedStep, ...]:
+        """Remove and return the requests of a run so far, in its own order; a later reply is not recorded.
 
-        In the order of the sessions and questions, then of the graph's steps; of branches that ran side by side in the
-        order of their names and numbers, whichever was first.
+        In the order of the sessions and questions, then of the graph's steps; concurrent branches in the order of their
+        names and numbers, whichever was first.
         """
         with self._lock:
             heard = self._heard.pop(rollout, [])
             for one in heard:
                 self._open.pop(one.run, None)
-        return tuple(_step(key, attempt, one) for key, attempt, one in placed(heard))
+        return tuple(_as_step(key, attempt, one) for key, attempt, one in with_keys(heard))
 
     # -- what LangChain tells ------------------------------------------------------------------------------
 
@@ -65,19 +63,16 @@ class Recorder(BaseCallbackHandler):
         metadata: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """A node begins, or what is in it."""
         with self._lock:
-            self._runs[run_id] = where(
+            self._runs[run_id] = nested_places(
                 self._runs.get(parent_run_id, ()) if parent_run_id else (), metadata or {}, run_id
             )
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """It has ended."""
         with self._lock:
             self._runs.pop(run_id, None)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """It has failed."""
         with self._lock:
             self._runs.pop(run_id, None)
 
@@ -91,41 +86,38 @@ class Recorder(BaseCallbackHandler):
         metadata: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """A request is sent."""
         told = metadata or {}
         params = kwargs.get("invocation_params") or {}
         step = told.get(_STEP)
-        sent = messages_written(messages[0])
+        sent = openai_messages(messages[0])
         with self._lock:
             above = self._runs.get(parent_run_id, ()) if parent_run_id else ()
             self._count += 1
-            made = Request(
+            request = RecordedRequest(
                 run=run_id,
                 began=self._count,
-                places=where(above, told, run_id),
+                places=nested_places(above, told, run_id),
                 name=str(step or told.get("langgraph_node") or ""),
                 ours=step is not None,
                 part=int(told.get(_PART) or 0),
                 about=str(told.get(ABOUT, "")),
                 messages=sent,
-                tools=tools_written(params.get("tools") or ()),
+                tools=openai_tools(params.get("tools") or ()),
                 model=str(params.get("model") or params.get("model_name") or told.get("ls_model_name") or ""),
                 prompt_tokens=count_tokens(messages[0]),
             )
-            self._open[run_id] = made
-            self._heard.setdefault(str(told.get(ROLLOUT, "")), []).append(made)
+            self._open[run_id] = request
+            self._heard.setdefault(str(told.get(ROLLOUT, "")), []).append(request)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Its reply is there."""
         generations = response.generations[0] if response.generations else []
         message = getattr(generations[0], "message", None) if generations else None
-        self._ended(run_id, message if isinstance(message, AIMessage) else AIMessage(""), "")
+        self._finish_request(run_id, message if isinstance(message, AIMessage) else AIMessage(""), "")
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """It has failed."""
-        self._ended(run_id, None, f"{type(error).__name__}: {error}")
+        self._finish_request(run_id, None, f"{type(error).__name__}: {error}")
 
-    def _ended(self, run_id: UUID, reply: AIMessage | None, error: str) -> None:
+    def _finish_request(self, run_id: UUID, reply: AIMessage | None, error: str) -> None:
         with self._lock:
             one = self._open.pop(run_id, None)
             if one is None:  # of a run whose steps were taken
@@ -134,50 +126,28 @@ class Recorder(BaseCallbackHandler):
             one.ended, one.took, one.reply, one.error = self._count, time.perf_counter() - one.at, reply, error
 
 
-@dataclass(slots=True, kw_only=True)
-class Request:
-    """One that was heard of. `began` and `ended` count events; `ended` is None while no reply is there."""
-
-    run: UUID
-    began: int
-    places: tuple[Place, ...]
-    name: str
-    ours: bool
-    part: int
-    about: str
-    messages: tuple[Mapping[str, Any], ...]
-    tools: tuple[Mapping[str, Any], ...]
-    model: str
-    prompt_tokens: int
-    at: float = field(default_factory=time.perf_counter)
-    ended: int | None = None
-    took: float = 0.0
-    reply: AIMessage | None = None
-    error: str = _NEVER
-
-
-def _step(key: str, attempt: int, one: Request) -> Step:
+def _as_step(key: str, attempt: int, one: RecordedRequest) -> RecordedStep:
     reply = one.reply
-    asked, answered = one.prompt_tokens, 0
+    prompt_tokens, completion_tokens = one.prompt_tokens, 0
     if reply is not None:
-        answered = count_tokens([reply])
+        completion_tokens = count_tokens([reply])
         if reply.usage_metadata:
-            asked, answered = reply.usage_metadata["input_tokens"], reply.usage_metadata["output_tokens"]
-    return Step(
+            prompt_tokens, completion_tokens = (
+                reply.usage_metadata["input_tokens"],
+                reply.usage_metadata["output_tokens"],
+            )
+    return RecordedStep(
         key=key,
         role=ROLES.get(one.name, "other") if one.ours else "other",
         name=one.name,
         about=one.about,
         messages=one.messages,
         tools=one.tools,
-        reply=None if reply is None else reply_written(reply),
+        reply=None if reply is None else openai_reply(reply),
         error=one.error,
         attempt=attempt,
         model=str((reply.response_metadata.get("model_name") if reply else None) or one.model),
-        prompt_tokens=asked,
-        completion_tokens=answered,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
         seconds=one.took,
     )
-
-
-__all__ = ["ABOUT", "ROLLOUT", "Recorder", "Request"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .check import Check, Gain
-from .improve import Learned, improve
-from .written import diff
+from .gain_check import Gain, GainCheck
+from .improve import improve_prompts
+from .search_report import LearnedPrompts, prompt_diff
 
-__all__ = ["Check", "Gain", "Learned", "diff", "improve"]
+__all__ = ["Gain", "GainCheck", "LearnedPrompts", "improve_prompts", "prompt_diff"]

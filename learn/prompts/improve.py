@@ -1,26 +1,25 @@
-"""Look for better words by their rewards (gepa), and take them only if they prove better on tasks held back."""
+"""Search for better prompts by their rewards (gepa), accepted only if they are better on held-out tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from ...evals.datasets.records import Sample
+from ...evals.datasets.benchmark_records import Sample
 from ...nodes.steps import STEPS, steps_of
 from ...prompt_overrides import read_overrides
 from ...stores.errors import BadInput
 from ..rewards import PRESETS
-from ..rollouts.making import Making
-from .check import Check, checked
+from ..rollouts.rollout_config import RolloutConfig
+from .gain_check import GainCheck, compare_prompts
+from .gepa_adapter import Learner, PromptAdapter, import_gepa
 from .propose import Proposer
-from .runs import Runs, Spent, Words
-from .trying import Learner, Trying, gepa
-from .wanted import Wanted
-from .written import write
+from .run_cache import BudgetProgress, RunCache, Words
+from .search_report import LearnedPrompts, write_search
+from .search_spec import SearchSpec
 
 PATIENCE = 8
 """Proposals in a row that may be no better than what they were made from."""
@@ -33,35 +32,10 @@ _STEPS: Mapping[str, tuple[str, ...]] = {
 _REFLECTIONS, _LOG, _RUNS = "reflections.jsonl", "search.log", "runs"
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """`accepted` says whether `words` are better than those `before`; if not, nothing was found, or it failed the check,
-    and `reason` says which. Both map a step to its words; of the steps that were learned, `words` has the candidate's.
-
-    `validation` is None where no candidate was better even in the search. `test` is None where there were no such
-    tasks. `candidates` counts those that were tried on all of validation, the first included; `spent` counts runs.
-    """
-
-    accepted: bool
-    reason: str
-    before: Words
-    words: Words
-    validation: Check | None
-    test: Check | None
-    candidates: int
-    spent: int
-    reflections: int
-
-    @property
-    def changed(self) -> dict[str, str]:
-        """Steps whose words are others now."""
-        return {step: said for step, said in self.words.items() if said != self.before[step]}
-
-
-def improve(
+def improve_prompts(
     train: Sequence[Sample],
     val: Sequence[Sample],
-    making: Making,
+    config: RolloutConfig,
     reflection: BaseChatModel,
     folder: str | Path,
     *,
@@ -72,63 +46,63 @@ def improve(
     patience: int = PATIENCE,
     seed: int = 0,
     concurrency: int = 1,
-    tell: Spent = lambda done, most: None,
-) -> Learned:
-    """Better words for the steps of a role, and files that tell of them in `folder`.
+    tell: BudgetProgress = lambda done, most: None,
+) -> LearnedPrompts:
+    """Better prompts for the steps of a role, and files about them in `folder`.
 
-    Of `budget` runs, none is made beyond it; what the check needs is set aside first. A candidate is made from the
-    worst cases of a few training tasks, tried on those, then on `val`. The best of all is run `repeats` times more over
-    `val`, beside the words of before, with other seeds: only a gain that a paired bootstrap over tasks tells from
-    chance, and that costs no right answers, is accepted. `test` is run with both, and only reported.
+    Never more than `budget` runs; those that the check needs are reserved. A candidate is made from the worst cases of
+    a few training tasks, tried on those, then on `val`. The best is run `repeats` more times over `val`, beside the
+    original prompts, with other seeds: it is accepted only if a paired bootstrap over tasks tells the gain from chance,
+    and no right answers are lost. `test` is run with both, and only reported.
 
-    Stopped, the same call goes on: every run and every reflection is kept. `BadInput` for a folder of another search,
-    for tasks that are both learned from and checked on, and for a budget that is too small.
+    After a stop, the same call resumes: every run and every reflection is kept. `BadInput` for a folder of another
+    search, for overlapping task sets, and for too small a budget.
     """
-    engine = gepa()
-    place = Path(folder)
-    wanted = Wanted(
+    engine = import_gepa()
+    target = Path(folder)
+    spec = SearchSpec(
         train=train,
         val=val,
         test=test,
-        making=making,
+        config=config,
         reflection=reflection,
         role=role,
         budget=budget,
         repeats=repeats,
         seed=seed,
     )
-    wanted.claim(place)
-    runs = Runs(making, place / _RUNS, budget, concurrency=concurrency, tell=tell)
-    asked = {step.name for run in runs.of({}, val) for step in run.steps}
-    before = {step: runs.given[step] for step in _STEPS[role] if step in asked}
+    spec.claim_folder(target)
+    runs = RunCache(config, target / _RUNS, budget, concurrency=concurrency, tell=tell)
+    asked_steps = {step.name for run in runs.run({}, val) for step in run.steps}
+    before = {step: runs.base_prompts[step] for step in _STEPS[role] if step in asked_steps}
     if not before:
         raise BadInput(f"No model is asked for a step of the {role}; name a model for it.")
-    proposer = Proposer(reflection, place / _REFLECTIONS, making.timeout_s)
-    trying = Trying(runs, proposer, role)
+    proposer = Proposer(reflection, target / _REFLECTIONS, config.timeout_s)
+    adapter = PromptAdapter(runs, proposer, role)
 
-    with (place / _LOG).open("w", encoding="utf-8") as log:
+    with (target / _LOG).open("w", encoding="utf-8") as log:
         found = engine.optimize(
             seed_candidate=before,
             trainset=list(train),
             valset=list(val),
-            adapter=trying,
-            reflection_minibatch_size=wanted.batch,
+            adapter=adapter,
+            reflection_minibatch_size=spec.minibatch,
             skip_perfect_score=False,
-            stop_callbacks=_Stop(trying, wanted.round + wanted.reserve, patience),
-            logger=_Log(log.write),
+            stop_callbacks=_StopCondition(adapter, spec.proposal_runs + spec.check_runs, patience),
+            logger=_GepaLogger(log.write),
             seed=seed,
         )
-    if trying.failure is not None:
-        raise trying.failure
+    if adapter.failure is not None:
+        raise adapter.failure
     best = {step: str(said) for step, said in found.best_candidate.items()}
     validation = outcome = None
     if found.val_aggregate_scores[found.best_idx] <= found.val_aggregate_scores[0]:
         best, reason = before, "no candidate was better on validation"
     else:
-        validation = _check(runs, before, best, val, repeats, role, fresh=True)
-        reason = validation.fault
-        outcome = _check(runs, before, best, test, repeats, role, fresh=False) if test else None
-    learned = Learned(
+        validation = _check_gain(runs, before, best, val, repeats, role, fresh=True)
+        reason = validation.rejection
+        outcome = _check_gain(runs, before, best, test, repeats, role, fresh=False) if test else None
+    learned = LearnedPrompts(
         accepted=not reason,
         reason=reason,
         before=before,
@@ -136,28 +110,28 @@ def improve(
         validation=validation,
         test=outcome,
         candidates=len(found.candidates),
-        spent=budget - runs.left,
-        reflections=proposer.asked,
+        spent=budget - runs.runs_left,
+        reflections=proposer.requests,
     )
-    write(place, learned, {**read_overrides(making.prompts), **learned.changed}, role=role, budget=budget)
+    write_search(target, learned, {**read_overrides(config.prompts), **learned.changes}, role=role, budget=budget)
     return learned
 
 
-def _check(
-    runs: Runs, before: Words, after: Words, tasks: Sequence[Sample], repeats: int, role: Learner, *, fresh: bool
-) -> Check:
+def _check_gain(
+    runs: RunCache, before: Words, after: Words, tasks: Sequence[Sample], repeats: int, role: Learner, *, fresh: bool
+) -> GainCheck:
     """`fresh`: without the first run of each task, by which the candidate was chosen."""
     old, new = (
-        [run for run in runs.of(words, tasks, 1 + repeats) if not (fresh and run.n == 0)] for words in (before, after)
+        [run for run in runs.run(words, tasks, 1 + repeats) if not (fresh and run.n == 0)] for words in (before, after)
     )
-    scaled = PRESETS[runs.making.rewards or ""].cold is not None
-    return checked(old, new, role, scaled=scaled)
+    scaled = PRESETS[runs.config.rewards or ""].cold is not None
+    return compare_prompts(old, new, role, scaled=scaled)
 
 
-class _Stop:
-    """Ends the search while all that one more round and the check may need is left."""
+class _StopCondition:
+    """Ends the search while the runs of one more proposal and of the check are still left."""
 
-    def __init__(self, trying: Trying, needed: int, patience: int) -> None:
+    def __init__(self, trying: PromptAdapter, needed: int, patience: int) -> None:
         self._trying, self._needed, self._patience = trying, needed, patience
         self._candidates, self._since = 1, 0
 
@@ -166,15 +140,12 @@ class _Stop:
         if len(state.program_candidates) > self._candidates:
             self._candidates, self._since = len(state.program_candidates), rounds
         tired = rounds - self._since >= self._patience
-        return tired or self._trying.failure is not None or self._trying.runs.left < self._needed
+        return tired or self._trying.failure is not None or self._trying.runs.runs_left < self._needed
 
 
-class _Log:
-    """Where gepa says what it does."""
-
+class _GepaLogger:
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
 
     def log(self, message: str) -> None:
-        """A line of it."""
         self._write(message + "\n")

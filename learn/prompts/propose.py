@@ -1,4 +1,4 @@
-"""Ask a model for better words of a step, from cases; each answer is kept, so that a search can be taken up again."""
+"""Ask a model for a better prompt of a step, from cases; each answer is kept, so that a search can be resumed."""
 
 from __future__ import annotations
 
@@ -6,54 +6,48 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from ...evals.lines import Lines, read
-from ...nodes.llm.ask import TIMEOUT_S, name_of
-from ...nodes.llm.provider_errors import ProviderFailure
-from ...nodes.llm.retry import with_retries
-from ...nodes.llm.step import Steps, Wait, finish
+from ...evals.jsonl_log import JsonlLog, read_log
+from ...evals.metrics.model_requests import MAX_REPLIES, PromptFile, request_reply
+from ...nodes.llm.ask import TIMEOUT_S
+from ...nodes.llm.step import finish
 from ...nodes.steps import STEPS
 from ...stores.marks import defused
-from .feedback import Case
+from .feedback import FeedbackCase
 
-MOST = 4000
-"""Characters that words may have: half of what a file of prompts may hold for a step."""
+MAX_CHARS = 4000
+"""Of a step's prompt: half of what a file of prompts may hold for a step."""
 
-_REPLIES = 2  # the first, and one repair
+REFLECTION_PROMPT = PromptFile(__package__, "reflection.md", tags=("words", "cases", "history", "question"))
 _FENCE = re.compile(r"^```[^\n]*\n(.*)^```", re.M | re.S)
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.I | re.S)
-_PLACE = re.compile(r"\{\{(\w+)\}\}")
-_MARKS = ("words", "cases", "history", "question")
 _HEADING = re.compile(r"^# ", re.M)
 
 
 class Proposer:
-    """Asks a chat model, once more where the words cannot be used. `asked` counts its requests."""
+    """Asks a chat model, once more where its proposal cannot be used. `requests` counts what it was asked."""
 
     def __init__(self, model: BaseChatModel, file: Path, timeout_s: float = TIMEOUT_S) -> None:
-        self.name = name_of(model)
-        self.asked = 0
+        self.requests = 0
         self._model = model
         self._file = file
         self._timeout_s = timeout_s
-        self._kept: dict[tuple[str, int], str] = {(one["asked"], one["nth"]): one["reply"] for one in read(file)}
+        self._kept: dict[tuple[str, int], str] = {(one["asked"], one["nth"]): one["reply"] for one in read_log(file)}
         self._times: Counter[str] = Counter()
 
-    def words(self, step: str, now: str, cases: Sequence[Case]) -> str:
-        """New words, or those of now where nothing usable came. A `ModelError` where the model could not be asked."""
-        messages = rendered(step, now, cases)
-        for _ in range(_REPLIES):
+    def propose(self, step: str, now: str, cases: Sequence[FeedbackCase]) -> str:
+        """A new prompt, or that of `now` where nothing usable came. A `ModelError` where the model cannot be asked."""
+        messages = render_messages(step, now, cases)
+        for _ in range(MAX_REPLIES):
             reply = self._reply(messages)
-            found = _said(reply)
-            fault = _fault(found)
+            found = _extract_prompt(reply)
+            fault = _find_fault(found)
             if not fault:
-                return defused(found, *_MARKS[2:])
+                return defused(found, "history", "question")
             messages = [*messages, AIMessage(reply or "(nothing)"), HumanMessage(fault)]
         return now
 
@@ -62,62 +56,41 @@ class Proposer:
         key = hashlib.sha256("\0".join(str(message.text) for message in messages).encode()).hexdigest()[:16]
         nth = self._times[key]
         self._times[key] += 1
-        self.asked += 1
+        self.requests += 1
         if (key, nth) not in self._kept:
-            reply = finish(self._asked(messages))
-            with Lines(self._file) as lines:
+            reply = str(finish(request_reply(self._model, messages, self._timeout_s)).text)
+            with JsonlLog(self._file) as lines:
                 lines.append({"asked": key, "nth": nth, "reply": reply})
             self._kept[key, nth] = reply
         return self._kept[key, nth]
 
-    def _asked(self, messages: list[BaseMessage]) -> Steps[str]:
-        asking = Wait(lambda: self._model.invoke(messages), lambda: self._model.ainvoke(messages))
-        try:
-            reply: AIMessage = yield from with_retries(asking, self.name, self._timeout_s, secrets_of=self._model)
-        except ProviderFailure as failure:
-            raise failure.error from failure.__cause__
-        return str(reply.text)
 
-
-def rendered(step: str, now: str, cases: Sequence[Case]) -> list[BaseMessage]:
-    """The messages; what runs have shown stands between marks that it cannot close."""
-    system, _, task = prompt().partition("# Task\n")
-    told = [
+def render_messages(step: str, now: str, cases: Sequence[FeedbackCase]) -> list[BaseMessage]:
+    """The messages; what runs have shown stands between tags that it cannot close."""
+    parts = [
         f"Case {at}\n\nShown:\n{case['shown']}\n\nReplied:\n{case['reply']}\n\nBecame of it:\n{case['became']}"
         for at, case in enumerate(cases, start=1)
     ]
     values = {
         "step": step,
         "does": f"it {STEPS[step].purpose}",
-        "words": _fenced("words", now),
-        "cases": _fenced("cases", "\n\n".join(told) or "(none)"),
+        "words": REFLECTION_PROMPT.fence("words", now),
+        "cases": REFLECTION_PROMPT.fence("cases", "\n\n".join(parts) or "(none)"),
+        "most": f"{MAX_CHARS:,}",
     }
-    human = _PLACE.sub(lambda place: values[place[1]], task.strip())
-    head = system.removeprefix("# System").strip().replace("{{most}}", f"{MOST:,}")
-    return [SystemMessage(head), HumanMessage(human)]
+    return [*REFLECTION_PROMPT.messages(values)]
 
 
-@cache
-def prompt() -> str:
-    """What a model that reflects is told, as it stands in the package."""
-    return resources.files(__package__).joinpath("reflection.md").read_text(encoding="utf-8")
-
-
-def _said(reply: str) -> str:
-    bare = _THOUGHT.sub("", reply)
-    fenced = _FENCE.search(bare)
+def _extract_prompt(reply: str) -> str:
+    fenced = _FENCE.search(_THOUGHT.sub("", reply))
     return fenced[1].strip() if fenced else ""
 
 
-def _fault(words: str) -> str:
+def _find_fault(words: str) -> str:
     if not words:
         return "Give the new words between two lines of three backticks."
-    if len(words) > MOST:
-        return f"These words have {len(words):,} characters; {MOST:,} are the most. Write them shorter."
+    if len(words) > MAX_CHARS:
+        return f"These words have {len(words):,} characters; {MAX_CHARS:,} are the most. Write them shorter."
     if _HEADING.search(words):
         return 'A line begins with "# ", which would end the words in a file. Write it without.'
     return ""
-
-
-def _fenced(mark: str, text: str) -> str:
-    return f"<{mark}>\n{defused(text, *_MARKS)}\n</{mark}>"

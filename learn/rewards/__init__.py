@@ -5,55 +5,57 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..records import Rollout, Step
-from .cases import Case, ContentJudge, judged
-from .judge_model import ByModel
-from .judge_rules import ByForm, BySource
-from .outcome import Outcome, Reward, of, of_turn, score_of
-from .presets import DEFAULT, MEM_ALPHA, PRESETS, Preset
+from ..rollout_records import RecordedStep, Rollout
+from .judge_cases import ContentJudge, JudgeCase, judge_calls
+from .judge_model import ModelContentJudge
+from .judge_rules import FormJudge, SourceJudge
+from .reward_input import Reward, RewardInput, answer_score, run_input, turn_input
+from .reward_presets import DEFAULT, MEM_ALPHA, PRESETS, RewardPreset
 
 __all__ = [
     "DEFAULT",
     "MEM_ALPHA",
     "PRESETS",
-    "ByForm",
-    "ByModel",
-    "BySource",
-    "Case",
     "ContentJudge",
-    "Outcome",
-    "Preset",
+    "FormJudge",
+    "JudgeCase",
+    "ModelContentJudge",
     "Reward",
-    "judged",
-    "of",
-    "of_turn",
-    "rewarded",
+    "RewardInput",
+    "RewardPreset",
+    "SourceJudge",
+    "add_rewards",
+    "judge_calls",
+    "run_input",
+    "turn_input",
 ]
 
 Rewards = Mapping[str, float | None]
 
 
-def rewarded(
-    rollout: Rollout, preset: Preset = DEFAULT, *, judge: ContentJudge | None = None, progress: float = 0.0
+def add_rewards(
+    rollout: Rollout, preset: RewardPreset = DEFAULT, *, judge: ContentJudge | None = None, progress: float = 0.0
 ) -> Rollout:
-    """The run with rewards: `r1` to `r4`, `covered` and `total`, of the whole and of each turn of calls in its step.
+    """The run with rewards: `r1` to `r4`, `coverage` and `total`, of the whole run and of each curate turn.
 
-    A step that asks for no calls has `r1` alone: of the Memorizer the run's, of the Researcher and the reader that of
-    the question they are about. `judge` takes the place of the preset's; without a model of its own it is a pure
-    function. `progress`, 0 to 1, is how far a training has come (see `Preset`). A run that failed, and a step that got
-    no reply, has None everywhere: a failure is no reward of 0.
+    A step without calls has `r1` alone: for the Memorizer the run's, for the Researcher and the reader that of their
+    question. `judge` replaces the preset's; without a model it is a pure function. `progress`, 0 to 1, is the progress
+    of a training (see `RewardPreset`). A failed run, and a step without a reply, has None everywhere: a failure is no
+    reward of 0.
     """
-    seen = judged(rollout, judge or preset.judge)
-    scores = {one.id: score_of(one) for one in seen.answers}
-    whole = _none(preset) if seen.error else preset.of(of(seen), progress)
-    steps = tuple(replace(step, rewards=_of_step(seen, step, preset, progress, whole, scores)) for step in seen.steps)
+    seen = judge_calls(rollout, judge or preset.judge)
+    scores = {one.id: answer_score(one) for one in seen.answers}
+    whole = _no_rewards(preset) if seen.error else preset.rewards_of(run_input(seen), progress)
+    steps = tuple(
+        replace(step, rewards=_step_rewards(seen, step, preset, progress, whole, scores)) for step in seen.steps
+    )
     return replace(seen, steps=steps, rewards=whole)
 
 
-def _of_step(
+def _step_rewards(
     rollout: Rollout,
-    step: Step,
-    preset: Preset,
+    step: RecordedStep,
+    preset: RewardPreset,
     progress: float,
     whole: Rewards,
     scores: Mapping[str, float | None],
@@ -61,12 +63,12 @@ def _of_step(
     if step.role == "other":
         return {}
     if rollout.error or step.error:
-        return _none(preset) if step.name == "curate" else {"r1": None, "total": None}
+        return _no_rewards(preset) if step.name == "curate" else {"r1": None, "total": None}
     if step.name == "curate":
-        return preset.of(of_turn(rollout, step), progress)
+        return preset.rewards_of(turn_input(rollout, step), progress)
     first = whole["r1"] if step.role == "memorizer" else scores.get(step.about)
     return {"r1": first, "total": first}
 
 
-def _none(preset: Preset) -> Rewards:
-    return dict.fromkeys([*preset.rewards, "covered", "total"])
+def _no_rewards(preset: RewardPreset) -> Rewards:
+    return dict.fromkeys([*preset.rewards, "coverage", "total"])

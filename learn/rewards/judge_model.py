@@ -2,154 +2,98 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib import resources
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Literal
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
+from ...evals.metrics.model_requests import PromptFile, request_verdict
 from ...nodes.llm.ask import TIMEOUT_S, name_of
-from ...nodes.llm.provider_errors import ProviderFailure
-from ...nodes.llm.redaction import redact
-from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
-from ...nodes.llm.retry import with_retries
-from ...nodes.llm.step import Steps, Wait, finish
+from ...nodes.llm.step import finish
+from ...nodes.llm.usage_tracker import CHARS_PER_TOKEN
 from ...stores.analyzer import stems
-from ...stores.errors import ModelError, ModelReplyError
-from ...stores.marks import defused
-from .calls import changed
-from .cases import Case
+from ...stores.errors import ModelError
+from .judge_cases import JudgeCase
+from .reward_terms import has_effect
 
 SOURCE_TOKENS, HELD_TOKENS = 4000, 1000
-_CHARS_PER_TOKEN = 4
-_REPLIES = 2  # the first, and one repair
-_PLACE = re.compile(r"\{\{(\w+)\}\}")
-_MARKS = ("session", "items", "before", "edit")
-_DOES = {"insert": "keeps a new", "update": "changes", "delete": "takes away"}
+CONTENT_PROMPT = PromptFile(__package__, "prompts/content.md", tags=("session", "items", "before", "edit"))
+_EDITS = {"insert": "keeps a new", "update": "changes", "delete": "takes away"}
 
 
-class Verdict(BaseModel):
-    """What the judge says."""
+class ContentVerdict(BaseModel):
+    """The form of the judge's reply."""
 
     reason: str = Field(description="One sentence: what the session says of it, or that it does not.")
     verdict: Literal["valid", "invalid"]
 
 
-class ByModel:
-    """Asks a chat model, one repair. A `ModelError` is no verdict: None, and what went wrong."""
+class ModelContentJudge:
+    """Asks a chat model, one repair. A `ModelError` is no verdict: None, and the error."""
 
     def __init__(self, model: BaseChatModel, timeout_s: float = TIMEOUT_S) -> None:
         self.name = name_of(model)
         self._model = model
         self._timeout_s = timeout_s
 
-    def verdict(self, case: Case) -> tuple[bool | None, str]:
-        """See `Case`; one request, or two. None for a call that changed nothing, which nobody need read."""
-        if not changed(case.call):
+    def verdict(self, case: JudgeCase) -> tuple[bool | None, str]:
+        """One request, or two. None, without a request, for a call that changed nothing."""
+        if not has_effect(case.call):
             return None, "it changed nothing"
         try:
-            said = finish(self._asked(case))
+            verdict = finish(
+                request_verdict(self._model, render_content_messages(case), ContentVerdict, self._timeout_s)
+            )
         except ModelError as error:
             return None, f"{type(error).__name__}: {error}"
-        return said.verdict == "valid", said.reason
-
-    def _asked(self, case: Case) -> Steps[Verdict]:
-        messages: list[BaseMessage] = list(rendered(case))
-        problem = ""
-        for _ in range(_REPLIES):
-            sent = messages
-            asking = Wait(lambda: self._model.invoke(sent), lambda: self._model.ainvoke(sent))  # noqa: B023 (waited for at once)
-            try:
-                reply: AIMessage = yield from with_retries(asking, self.name, self._timeout_s, secrets_of=self._model)
-            except ProviderFailure as failure:
-                raise failure.error from failure.__cause__
-            try:
-                return parse_reply(reply, Verdict)
-            except UnreadableReply as unreadable:
-                problem = redact(str(unreadable), self._model)
-                mend = f"{problem}\nAnswer again with one JSON object of the form above."
-                messages = [*messages, AIMessage(str(reply.text) or "(nothing)"), HumanMessage(mend)]
-        raise ModelReplyError(f"{self.name} gave no verdict that could be read, in {_REPLIES} replies: {problem}")
+        return verdict.verdict == "valid", verdict.reason
 
 
-def rendered(case: Case) -> tuple[SystemMessage, HumanMessage]:
-    """The messages that the judge is sent; session, items and edit stand between marks that they cannot close."""
-    system, _, task = prompt().partition("# Task\n")
-    op, kind = case.call.op, case.call.kind
-    told = {name: value for name, value in case.call.args.items() if name in ("content", "time")}
+def render_content_messages(case: JudgeCase) -> tuple[SystemMessage, HumanMessage]:
+    """The messages for the judge; session, items and edit stand between tags that they cannot close."""
+    op, kind, args = case.call.op, case.call.kind, case.call.args
+    edit = "\n".join(f"{name}: {args[name]}" for name in ("content", "time") if args.get(name))
+    fence = CONTENT_PROMPT.fence
     values = {
         "when": case.source.time or "of unknown time",
-        "source": _fenced("session", nearest(case.source.text, f"{case.content} {case.before}", SOURCE_TOKENS)),
-        "held": _fenced("items", _listed(case.held)),
-        "before": _fenced("before", case.before or "(nothing)"),
-        "op": _DOES.get(op, "asks for"),
+        "source": fence("session", nearest_lines(case.source.text, f"{case.content} {case.before}", SOURCE_TOKENS)),
+        "held": fence("items", _list_items(case.held)),
+        "before": fence("before", case.before or "(nothing)"),
+        "op": _EDITS.get(op, "asks for"),
         "kind": f"{'this ' if op != 'insert' else ''}{kind if kind in ('core', 'semantic', 'episodic') else 'unknown'}",
-        "edit": _fenced("edit", _written(told) or "(it takes the item away)"),
+        "edit": fence("edit", edit or "(it takes the item away)"),
     }
-    human = _PLACE.sub(lambda place: values[place[1]], task.strip())
-    head = system.removeprefix("# System").strip()
-    return SystemMessage(f"{head}\n\nAnswer with one JSON object of this form:\n{_form()}"), HumanMessage(human)
+    return CONTENT_PROMPT.messages(values, ContentVerdict)
 
 
-def nearest(text: str, to: str, budget: int) -> str:
+def nearest_lines(text: str, to: str, budget: int) -> str:
     """The text, or of a longer one the lines that share most stems with `to`, in their order, within `budget` tokens."""
-    room = budget * _CHARS_PER_TOKEN
+    room = budget * CHARS_PER_TOKEN
     if len(text) <= room:
         return text
     wanted = set(stems(to))
     lines = text.splitlines()
     best = sorted(range(len(lines)), key=lambda at: (-len(wanted & set(stems(lines[at]))), at))
-    kept: set[int] = set()
+    chosen: set[int] = set()
     for at in best:
         if len(lines[at]) + 3 <= room:
-            kept.add(at)
+            chosen.add(at)
             room -= len(lines[at]) + 3
-    return "\n[…]\n".join("\n".join(lines[at] for at in run) for run in _runs(sorted(kept)))
+    runs = groupby(enumerate(sorted(chosen)), key=lambda pair: pair[1] - pair[0])  # consecutive lines
+    return "\n[…]\n".join("\n".join(lines[at] for _, at in run) for _, run in runs)
 
 
-@cache
-def prompt() -> str:
-    """The judge's prompt as it stands in the package."""
-    return resources.files(__package__).joinpath("prompts", "content.md").read_text(encoding="utf-8")
-
-
-def _runs(places: Iterable[int]) -> list[list[int]]:
-    runs: list[list[int]] = []
-    for place in places:
-        if runs and runs[-1][-1] == place - 1:
-            runs[-1].append(place)
-        else:
-            runs.append([place])
-    return runs
-
-
-def _listed(held: Iterable[str]) -> str:
-    kept: list[str] = []
-    room = HELD_TOKENS * _CHARS_PER_TOKEN
-    for one in reversed(list(held)):  # the newest are most likely what it is about
+def _list_items(held: Iterable[str]) -> str:
+    """The newest that fit: they are most likely what the edit is about."""
+    chosen: list[str] = []
+    room = HELD_TOKENS * CHARS_PER_TOKEN
+    for one in reversed(list(held)):
         line = f"- {' '.join(one.split())}"
         room -= len(line)
         if room < 0:
             break
-        kept.append(line)
-    return "\n".join(reversed(kept)) or "(there are none)"
-
-
-def _written(told: Mapping[str, object]) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in told.items() if value)
-
-
-def _fenced(mark: str, text: str) -> str:
-    return f"<{mark}>\n{defused(text, *_MARKS)}\n</{mark}>"
-
-
-@cache
-def _form() -> str:
-    fields = Verdict.model_json_schema()["properties"]
-    bare = {name: {key: value for key, value in field.items() if key != "title"} for name, field in fields.items()}
-    return json.dumps({"type": "object", "properties": bare, "required": list(bare)}, ensure_ascii=False)
+        chosen.append(line)
+    return "\n".join(reversed(chosen)) or "(there are none)"

@@ -1,4 +1,4 @@
-"""Judges that need no model: one that looks at the form of an item alone, one that reads it against its source."""
+"""Judges without a model: one of an item's form alone, one that compares it with its session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...nodes.rules.reading import names
 from ...stores.analyzer import stems
 from ...stores.errors import BadInput
 from ...stores.times import clock, parse_time, spans
-from .cases import Case
+from .judge_cases import JudgeCase
 
 ITEM_CHARS, CORE_CHARS = 300, 600
 """What an item, and the core paragraph, may be long: one sentence, and a few."""
@@ -36,48 +36,48 @@ _DAY = re.compile(rf"\b(?:{_DAYS})\b", re.I)
 _DATE = re.compile(rf"\b(?:{_DAYS}|\d{{4}}-\d\d?|{_MONTH}\s+\d{{4}}|(?:19|20)\d\d)\b", re.I)
 
 
-class ByForm:
-    """As Mem-α's judge, which never saw the source: is it what its kind says, whether or not it is true."""
+class FormJudge:
+    """As Mem-α's judge, which never saw the source: does the content fit its kind, true or not."""
 
     name = "form"
 
-    def verdict(self, case: Case) -> tuple[bool, str]:
+    def verdict(self, case: JudgeCase) -> tuple[bool, str]:
         """Core: no placeholder. Semantic: some knowledge. Episodic: an event with its time."""
         if case.call.op == "delete":
             return False, "a deletion has no content"
-        return _verdict(_misshaped(case))
+        return _verdict(_form_fault(case))
 
 
-class BySource:
-    """Holds an item against what was said: its names, numbers and dates must stand there, and most of its words.
+class SourceJudge:
+    """Compares an item with its session: its names, numbers, dates and most of its words must stand there.
 
-    A name or number may also come from what the memory held already. A date may be reckoned from the session's. What
-    is negated or confused, such as two people's cities, it does not notice: a model does.
+    A name or number may also come from the memory before. A date may be computed from the session's. Negation and
+    confusion, such as two people's cities, are not noticed: a model notices them.
     """
 
     name = "source"
 
-    def verdict(self, case: Case) -> tuple[bool, str]:
-        """A deletion is right of what was false, of what another item says too, and of what this page has news about."""
+    def verdict(self, case: JudgeCase) -> tuple[bool, str]:
+        """A deletion is right for false items, duplicates, and items that this page has news about."""
         if case.call.op == "delete":
-            return _verdict(_undue(case))
-        return _verdict(_misshaped(case) or _too_much(case) or _unfounded(case))
+            return _verdict(_deletion_fault(case))
+        return _verdict(_form_fault(case) or _length_fault(case) or _source_fault(case))
 
 
 def _verdict(fault: str) -> tuple[bool, str]:
     return not fault, fault
 
 
-def _misshaped(case: Case) -> str:
-    told = set(stems(case.content)) - {stem for word in _EMPTY for stem in stems(word)}
-    if len(told) < (1 if case.call.kind == "core" else 2):
+def _form_fault(case: JudgeCase) -> str:
+    content_stems = set(stems(case.content)) - {stem for word in _EMPTY for stem in stems(word)}
+    if len(content_stems) < (1 if case.call.kind == "core" else 2):
         return "it says nothing"
     if case.call.kind == "episodic" and not (case.call.args.get("time") or case.before):
         return "an event needs its time"
     return ""
 
 
-def _too_much(case: Case) -> str:
+def _length_fault(case: JudgeCase) -> str:
     most = CORE_CHARS if case.call.kind == "core" else ITEM_CHARS
     if len(case.content) > most:
         return f"it has {len(case.content)} characters, and {most} are enough for what matters"
@@ -87,8 +87,8 @@ def _too_much(case: Case) -> str:
     return f"{moving[0]!r} means another day whenever it is read" if moving else ""
 
 
-def _unfounded(case: Case) -> str:
-    """What in the item stands nowhere."""
+def _source_fault(case: JudgeCase) -> str:
+    """What in the item has no source."""
     text = f"{case.source.time}\n{case.source.text}"
     known = _stems([text, case.before, *case.held])
     dates, rest = _dates(case.content)
@@ -106,8 +106,8 @@ def _unfounded(case: Case) -> str:
     return ""
 
 
-def _undue(case: Case) -> str:
-    """Why a deletion is none that the page asks for."""
+def _deletion_fault(case: JudgeCase) -> str:
+    """Why the page is no reason for a deletion."""
     if not case.before:
         return "there was no such item"
     if case.fresh:
@@ -121,7 +121,7 @@ def _undue(case: Case) -> str:
 
 
 def _dates(content: str) -> tuple[list[str], str]:
-    """Every date as it is written, and the content without them."""
+    """Every date as written, and the content without them."""
     found: list[str] = []
 
     def take(match: re.Match[str]) -> str:
@@ -133,18 +133,18 @@ def _dates(content: str) -> tuple[list[str], str]:
     return found, _DATE.sub(take, content)
 
 
-def _is_dated(date: str, case: Case, known: set[str]) -> bool:
-    """Whether a date was told in so many words, or can have been reckoned."""
+def _is_dated(date: str, case: JudgeCase, known: set[str]) -> bool:
+    """Whether a date stands in the session, or can have been computed from its time."""
     if set(stems(date)) <= known:
         return True
     try:
-        told = parse_time(case.source.time or None)
+        session_time = parse_time(case.source.time or None)
     except BadInput:
-        told = None
-    if told is None:
+        session_time = None
+    if session_time is None:
         return not case.source.time  # nothing is known of when it was said: the date may be right
     first, last = spans(date)[0]
-    return first - _NEAR <= clock(told) <= last + _NEAR
+    return first - _NEAR <= clock(session_time) <= last + _NEAR
 
 
 def _stems(texts: Iterable[str]) -> set[str]:

@@ -1,24 +1,24 @@
-"""Run tasks many times, each in a fresh memory, and write down every step and what it earned."""
+"""Run tasks many times, each in a fresh memory, and record every step and its reward."""
 
-from ..sizes import items_of, memory_tokens, tokens_of
-from .asking import read_items
-from .making import Making
-from .many import ROLLOUTS, read, record, roll
-from .one import arollout, rollout
-from .progress import Tell, Told
+from ..token_counts import current_items, memory_tokens, task_tokens
+from .many_rollouts import ROLLOUTS, read_rollouts, record_rollouts, run_rollouts
+from .one_rollout import arun_rollout, run_rollout
+from .question_scores import answer_from_items
+from .rollout_config import RolloutConfig
+from .rollout_progress import RolloutStats, Tell
 
 __all__ = [
     "ROLLOUTS",
-    "Making",
+    "RolloutConfig",
+    "RolloutStats",
     "Tell",
-    "Told",
-    "arollout",
-    "items_of",
+    "answer_from_items",
+    "arun_rollout",
+    "current_items",
     "memory_tokens",
-    "read",
-    "read_items",
-    "record",
-    "roll",
-    "rollout",
-    "tokens_of",
+    "read_rollouts",
+    "record_rollouts",
+    "run_rollout",
+    "run_rollouts",
+    "task_tokens",
 ]

@@ -1,1 +1,1 @@
-"""Weights that improve by rewards, with TRL."""
+"""Train weights by rewards, with TRL."""

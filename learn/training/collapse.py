@@ -1,4 +1,4 @@
-"""Notice that nothing can be learned any more: every reward of every group stays the same."""
+"""Detect a collapse: every reward of every group stays the same, and nothing is learned any more."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from math import isnan
 from typing import Any
 
 from ...stores.errors import JitmemError
-from .packages import trl
+from .packages import trainer_callback
 
 PATIENCE = 10
 
 
-class Collapsed(JitmemError):
+class TrainingCollapsed(JitmemError):
     """Training was stopped, since the rewards of every group had been equal for many steps."""
 
 
 @dataclass
-class Watch:
-    """Told of each step, it says when to stop. `patience` is in steps, 0 for never.
+class CollapseWatch:
+    """Observes each step and says when to stop. `patience` is in steps, 0 for never.
 
-    Where all rewards of a group are equal, all of its advantages are 0, and the step changes nothing. One such step
-    is chance; many in a row do not end by themselves, for the policy that made them stays what it is.
+    Where all rewards of a group are equal, all of its advantages are 0, and the step changes nothing. One such step is
+    chance; many in a row do not end by themselves, since the policy that made them does not change.
     """
 
     patience: int = PATIENCE
     still: int = 0
 
-    def told(self, equal: float | None, reward: float | None) -> None:
+    def observe(self, equal: float | None, reward: float | None) -> None:
         """`equal` is the share of groups whose rewards are all equal, `reward` the mean of all; None (or NaN) where no
-        reply of the step had one. `Collapsed` when it has been enough."""
+        reply of the step had one. `TrainingCollapsed` after `patience` such steps."""
         unscored = reward is None or isnan(reward)
         self.still = self.still + 1 if unscored or (equal is not None and equal >= 1) else 0
         if self.patience and self.still >= self.patience:
-            raise Collapsed(self._message(None if unscored else reward))
+            raise TrainingCollapsed(self._message(None if unscored else reward))
 
     def _message(self, reward: float | None) -> str:
         if reward is None:
@@ -50,12 +50,11 @@ class Watch:
         )
 
 
-def noticing(watch: Watch) -> Any:
-    """As a callback for TRL's GRPOTrainer, which logs both figures over all processes: all of them stop at once."""
+def collapse_callback(watch: CollapseWatch) -> Any:
+    """For TRL's GRPOTrainer, which logs both figures over all processes: all of them stop at once."""
 
-    class Noticing(trl().transformers.TrainerCallback):  # type: ignore[misc]
-        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
-            if "frac_reward_zero_std" in logs:
-                watch.told(logs["frac_reward_zero_std"], logs.get("reward"))
+    def observe(state: Any, logs: Mapping[str, Any]) -> None:
+        if "frac_reward_zero_std" in logs:
+            watch.observe(logs["frac_reward_zero_std"], logs.get("reward"))
 
-    return Noticing()
+    return trainer_callback("on_log", observe)

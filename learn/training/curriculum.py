@@ -1,4 +1,4 @@
-"""Short tasks first: which ones are drawn at which point of the training, the same for the same seed."""
+"""Short tasks first: which tasks are drawn at which point of the training, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...evals.datasets.records import Sample
+from ...evals.datasets.benchmark_records import Sample
 from ...stores.errors import BadInput
-from ..rollouts import tokens_of
+from ..rollouts import task_tokens
 
 LONGEST = 30_000
 """Tokens of a task that is trained on, as in Mem-α."""
-FURTHER = 13
-"""How many times longer tasks are on which Mem-α is measured."""
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Tasks by their length, at most `longest` tokens each; what is longer is never drawn (`left_out`).
+    """Tasks by their length, at most `longest` tokens each; longer ones are never drawn (`left_out`).
 
-    It begins with the shortest `begin` (a share of the tasks) and takes in longer ones evenly, until at `whole` (a
-    share of the training) all are drawn. `begin=1` is no curriculum.
+    It begins with the shortest `begin` (a share of the tasks) and adds longer ones evenly, until at `whole` (a share of
+    the training) all are drawn. `begin=1` is no curriculum.
     """
 
     tasks: tuple[Sample, ...]
@@ -33,36 +31,36 @@ class Curriculum:
     def __post_init__(self) -> None:
         if not (0 < self.begin <= 1 and 0 <= self.whole <= 1):
             raise BadInput(f"begin is a share above 0, whole one of 0 to 1; got {self.begin} and {self.whole}.")
-        if not self.ordered:
-            shortest = min((tokens_of(task) for task in self.tasks), default=0)
+        if not self.eligible_tasks:
+            shortest = min((task_tokens(task) for task in self.tasks), default=0)
             raise BadInput(
                 f"No task is short enough to train on: the shortest of {len(self.tasks)} has {shortest:,} tokens, and"
                 f" {self.longest:,} are allowed. Give shorter tasks, or a higher limit."
             )
 
     @property
-    def ordered(self) -> tuple[Sample, ...]:
+    def eligible_tasks(self) -> tuple[Sample, ...]:
         """Those that may be drawn, the shortest first; equal lengths by name."""
-        sized = sorted((tokens_of(task), task.name, at) for at, task in enumerate(self.tasks))
+        sized = sorted((task_tokens(task), task.name, at) for at, task in enumerate(self.tasks))
         return tuple(self.tasks[at] for size, _, at in sized if size <= self.longest)
 
     @property
     def left_out(self) -> int:
-        """How many tasks are too long."""
-        return len(self.tasks) - len(self.ordered)
+        """The number of tasks that are too long."""
+        return len(self.tasks) - len(self.eligible_tasks)
 
     def open_at(self, progress: float) -> tuple[Sample, ...]:
         """Those that are drawn from at this share of the training (0 to 1), at least one."""
-        ordered = self.ordered
+        ordered = self.eligible_tasks
         grown = 1.0 if self.whole == 0 else min(1.0, max(0.0, progress) / self.whole)
         share = self.begin + (1 - self.begin) * grown
         return ordered[: max(1, round(share * len(ordered)))]
 
-    def drawn(self, progress: float, count: int) -> tuple[Sample, ...]:
-        """So many of them by chance, each as often as the others: the same for the same seed and progress."""
+    def draw(self, progress: float, count: int) -> tuple[Sample, ...]:
+        """`count` random tasks, each as often as the others: the same for the same seed and progress."""
         chance = random.Random(f"{self.seed}/{progress:.6f}")
-        there: Sequence[Sample] = self.open_at(progress)
-        made: list[Sample] = []
-        while len(made) < count:
-            made += chance.sample(there, len(there))
-        return tuple(made[:count])
+        available: Sequence[Sample] = self.open_at(progress)
+        drawn_tasks: list[Sample] = []
+        while len(drawn_tasks) < count:
+            drawn_tasks += chance.sample(available, len(available))
+        return tuple(drawn_tasks[:count])

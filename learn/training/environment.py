@@ -1,4 +1,4 @@
-"""What a model acts in while it is trained: a memory as it stood, the package's own tools, and nothing else."""
+"""The environment of a training: a memory in a given state, and the package's own tools."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ...memory import Memory
 from ...stores.errors import BadInput
 from ...tools.expose import ToolSpec
 from ...tools.memory_specs import memory_specs
-from .snapshots import Snapshot
-from .turn import Reading, Turn
+from .memory_turn import AnswerQuestions, MemoryTurn
+from .turn_starts import TurnStart
 
 _RENEWED = 256
 """Turns after which a new folder is begun: namespaces of turns that are over are of no use to anybody."""
 
 
-def _tool(spec: ToolSpec) -> Callable[..., str]:
+def _tool_method(spec: ToolSpec) -> Callable[..., str]:
     """A method that is the tool of the memory: its description, its arguments, and its answers, also to invalid ones."""
     properties, required = spec.json_schema["properties"], spec.json_schema["required"]
     types = {field: Literal[tuple(of["enum"])] if "enum" in of else str for field, of in properties.items()}
@@ -51,32 +51,32 @@ def _tool(spec: ToolSpec) -> Callable[..., str]:
 class MemoryEnvironment:
     """For the `environment_factory` of TRL's GRPOTrainer. TRL makes a tool of every public method but `reset`.
 
-    Each `reset` gives a fresh namespace of a real memory in a folder of its own, with the items of the snapshot under
-    their own ids; the memory of the turn before is not looked at again. `turn` has what became of it.
+    Each `reset` opens an empty namespace of a real memory in a folder of its own, with the items of the turn under
+    their own ids; the namespace before is not used again. `turn` has the result.
     """
 
-    memory_insert, memory_update, memory_delete = map(_tool, memory_specs())
+    memory_insert, memory_update, memory_delete = map(_tool_method, memory_specs())
 
-    def __init__(self, reading: Reading | None = None) -> None:
+    def __init__(self, reading: AnswerQuestions | None = None) -> None:
         self._reading = reading
-        self._rooms: _Rooms = _Rooms()
-        self._turn: Turn | None = None
+        self._rooms: _NamespacePool = _NamespacePool()
+        self._turn: MemoryTurn | None = None
 
     def reset(self, *, turn: str, **row: Any) -> str:
-        """Begin the turn of a row (see `Snapshot.row`); what the model is asked: core, related items, and the page."""
-        snapshot = Snapshot.from_json(turn)
-        self._turn = Turn(self._rooms.next({item.id for item in snapshot.items}), snapshot, self._reading)
-        return snapshot.asked
+        """Begin the turn of a row (see `TurnStart.row`); returns the request: core, related items, and the page."""
+        snapshot = TurnStart.from_json(turn)
+        self._turn = MemoryTurn(self._rooms.next({item.id for item in snapshot.items}), snapshot, self._reading)
+        return snapshot.request
 
     @property
-    def turn(self) -> Turn:
-        """The turn that was begun last; `BadInput` before the first."""
+    def turn(self) -> MemoryTurn:
+        """The current turn; `BadInput` before the first."""
         if self._turn is None:
             raise BadInput("The environment was not reset yet; `reset(**row)` begins a turn.")
         return self._turn
 
 
-class _Rooms:
+class _NamespacePool:
     """Empty namespaces, one after the other."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Weights that improve by rewards: TRL's GRPOTrainer in an environment whose tools are the package's own."""
+"""Train weights by rewards: TRL's GRPOTrainer in an environment whose tools are the package's own."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from math import gcd
 from pathlib import Path
 from typing import Any
 
-from ...evals.datasets.records import Sample
+from ...evals.datasets.benchmark_records import Sample
 from ...stores.errors import BadInput
-from ..rewards import PRESETS, Preset, Rewards
-from ..rollouts import read_items
-from ..rollouts.making import Making
-from .callbacks import refreshing, shared, telling
-from .collapse import Watch, noticing
+from ..rewards import PRESETS, RewardPreset, Rewards
+from ..rollouts import answer_from_items
+from ..rollouts.rollout_config import RolloutConfig
+from .callbacks import broadcast_turns, metrics_callback, refresh_callback
+from .collapse import CollapseWatch, collapse_callback
 from .curriculum import Curriculum
 from .environment import MemoryEnvironment
-from .options import Step, Tell, Training
-from .packages import trl
-from .policy import Policy, readable
-from .pool import Pool
+from .packages import trainer_arguments, trl
+from .policy import Policy, with_reply_parser
+from .training_options import Tell, TrainingOptions, TrainingStep
+from .turn_pool import TurnPool
 
-__all__ = ["METRICS", "Step", "Training", "opened", "train", "trainer_of"]
+__all__ = ["METRICS", "TrainingOptions", "TrainingStep", "load_weights", "make_trainer", "train"]
 
 METRICS = "metrics.jsonl"
 _READ_AT_ONCE = 16
@@ -36,96 +36,96 @@ def train(
     tasks: Sequence[Sample],
     out: str | Path,
     *,
-    training: Training | None = None,
-    making: Making | None = None,
+    training: TrainingOptions | None = None,
+    config: RolloutConfig | None = None,
     tokenizer: Any = None,
     tell: Tell = lambda step: None,
 ) -> Path:
-    """A model that learned to keep memories, in the folder `out`, where it also leaves `metrics.jsonl`, a line a step.
+    """A model that learned to keep memories, in the folder `out`, with `metrics.jsonl`, a line for each step.
 
-    `model` is a folder (or a name that transformers knows), or a model in this process with its `tokenizer`. `making`
-    says how turns are made and questions are read: its reader is frozen. Only the curate step is trained. Under
-    `accelerate launch` it runs on many machines. `Collapsed` when nothing can be learned any more, with the weights of
-    the last checkpoint on disk; `BadInput` for tasks without turns; `MissingPackage` without the `train` extra.
+    `model` is a folder (or a name that transformers knows), or a model in this process with its `tokenizer`. `config`
+    says how turns are made and questions are read: its reader is frozen. Only the curate step is trained. `accelerate
+    launch` runs it on many machines. `TrainingCollapsed` when nothing is learned any more, with the weights of the last
+    checkpoint on disk; `BadInput` for tasks without turns; `MissingPackage` without the `train` extra.
     """
-    set_ = training or Training()
-    by = making or Making()
-    place = Path(out)
-    place.mkdir(parents=True, exist_ok=True)
-    weights, tokens = opened(model, tokenizer)
-    if weights is model and set_.beta:
+    options = training or TrainingOptions()
+    rollout_config = config or RolloutConfig()
+    target = Path(out)
+    target.mkdir(parents=True, exist_ok=True)
+    weights, tokens = load_weights(model, tokenizer)
+    if weights is model and options.beta:
         # TRL reads what the KL is measured from from disk: of a model in this process, as it is now.
-        weights.save_pretrained(place / "start")
-        weights.config._name_or_path = str(place / "start")
-    curriculum = Curriculum(tuple(tasks), set_.longest, set_.begin, set_.whole, set_.seed)
-    pool = Pool(curriculum, by, set_.places or set_.groups * max(1, set_.refresh), set_.seed)
-    trainer = trainer_of(weights, tokens, pool, set_, by, place)
-    pool.first, pool.share = trainer.accelerator.is_main_process, shared(trainer.accelerator)
+        weights.save_pretrained(target / "start")
+        weights.config._name_or_path = str(target / "start")
+    curriculum = Curriculum(tuple(tasks), options.longest, options.begin, options.whole, options.seed)
+    pool = TurnPool(
+        curriculum, rollout_config, options.places or options.groups * max(1, options.refresh), options.seed
+    )
+    trainer = make_trainer(weights, tokens, pool, options, rollout_config, target)
+    pool.first, pool.share = trainer.accelerator.is_main_process, broadcast_turns(trainer.accelerator)
     policy = Policy(
         model=trainer.accelerator.unwrap_model(trainer.model),
         tokenizer=tokens,
-        max_tokens=set_.max_completion,
-        temperature=set_.temperature,
-        seed=set_.seed,
+        max_tokens=options.max_completion,
+        temperature=options.temperature,
+        seed=options.seed,
     )
-    trainer.add_callback(refreshing(pool, policy, set_))
-    trainer.add_callback(telling(place / METRICS, set_, tell, trainer.accelerator.is_main_process))
-    trainer.add_callback(noticing(Watch(set_.patience)))
+    trainer.add_callback(refresh_callback(pool, policy, options))
+    trainer.add_callback(metrics_callback(target / METRICS, options, tell, trainer.accelerator.is_main_process))
+    trainer.add_callback(collapse_callback(CollapseWatch(options.patience)))
     pool.fill(policy, 0.0)
     trainer.train()
-    trainer.save_model(str(place))
-    tokens.save_pretrained(str(place))
-    return place
+    trainer.save_model(str(target))
+    tokens.save_pretrained(str(target))
+    return target
 
 
-def opened(model: Any, tokenizer: Any) -> tuple[Any, Any]:
-    """The weights, and a tokenizer that knows how replies are read; `BadInput` for weights without one."""
+def load_weights(model: Any, tokenizer: Any) -> tuple[Any, Any]:
+    """The weights, and a tokenizer with a reply parser; `BadInput` for weights without one."""
     if isinstance(model, str | os.PathLike):
         transformers = trl().transformers
         tokens = tokenizer or transformers.AutoTokenizer.from_pretrained(model)
-        return transformers.AutoModelForCausalLM.from_pretrained(model), readable(tokens)
+        return transformers.AutoModelForCausalLM.from_pretrained(model), with_reply_parser(tokens)
     if tokenizer is None:
         raise BadInput("A model in this process needs its tokenizer: train(model, tasks, out, tokenizer=…).")
-    return model, readable(tokenizer)
+    return model, with_reply_parser(tokenizer)
 
 
-def trainer_of(weights: Any, tokens: Any, pool: Pool, set_: Training, by: Making, place: Path) -> Any:
-    """TRL's trainer over the turns of a pool, which is filled before it runs; its checkpoints lie in the folder."""
+def make_trainer(
+    weights: Any, tokens: Any, pool: TurnPool, options: TrainingOptions, config: RolloutConfig, folder: Path
+) -> Any:
+    """TRL's trainer over the turns of a pool, which is filled before it runs; its checkpoints are in the folder."""
     modules = trl()
-    batch = set_.group * set_.groups
+    batch = options.group * options.groups
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    each = set_.per_device or gcd(max(1, batch // world), _AT_ONCE)
+    each = options.per_device or gcd(max(1, batch // world), _AT_ONCE)
     if batch % (each * world):
         raise BadInput(
-            f"{set_.groups} groups of {set_.group} are {batch} replies, which {world} processes with {each} each cannot"
+            f"{options.groups} groups of {options.group} are {batch} replies, which {world} processes with {each} each cannot"
             " share evenly; change groups, group or per_device."
         )
-    vllm = {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": set_.vllm} if set_.vllm else {}
+    vllm = {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": options.vllm} if options.vllm else {}
     arguments = {
-        "output_dir": str(place / "checkpoints"),
-        "max_steps": set_.steps,
-        "num_generations": set_.group,
+        "output_dir": str(folder / "checkpoints"),
+        "max_steps": options.steps,
+        "num_generations": options.group,
         "per_device_train_batch_size": each,
         "gradient_accumulation_steps": batch // (each * world),
-        "learning_rate": set_.learning_rate,
+        "learning_rate": options.learning_rate,
         "lr_scheduler_type": "constant_with_warmup",
-        "warmup_steps": min(10, set_.steps // 10),
-        "beta": set_.beta,
-        "epsilon": set_.epsilon,
-        "temperature": set_.temperature,
-        "max_completion_length": set_.max_completion,
-        "max_tool_calling_iterations": set_.tool_turns,
+        "warmup_steps": min(10, options.steps // 10),
+        "beta": options.beta,
+        "epsilon": options.epsilon,
+        "temperature": options.temperature,
+        "max_completion_length": options.max_completion,
+        "max_tool_calling_iterations": options.tool_turns,
         "logging_steps": 1,
-        "save_steps": set_.save_steps,
+        "save_steps": options.save_steps,
         "save_total_limit": 2,
-        "report_to": "none",
         "ddp_timeout": 7200,  # seconds: while the first process makes new turns, the others wait
-        "seed": set_.seed,
-        "disable_tqdm": True,
-        "bf16": modules.torch.cuda.is_available(),
-        "use_cpu": not modules.torch.cuda.is_available(),
+        **trainer_arguments(options.seed),
         **vllm,
-        **set_.trainer,
+        **options.trainer,
     }
     places = modules.datasets.Dataset.from_dict({"place": list(range(pool.size))}).with_transform(pool.rows)
     trainer = modules.GRPOTrainer(
@@ -133,16 +133,18 @@ def trainer_of(weights: Any, tokens: Any, pool: Pool, set_: Training, by: Making
         processing_class=tokens,
         args=modules.GRPOConfig(**arguments),
         train_dataset=places,
-        reward_funcs=[earned(PRESETS[set_.preset], set_.steps, _READ_AT_ONCE if by.reader or by.judge else 1)],
-        environment_factory=partial(MemoryEnvironment, partial(read_items, making=by)),
+        reward_funcs=[
+            turn_reward(PRESETS[options.preset], options.steps, _READ_AT_ONCE if config.reader or config.judge else 1)
+        ],
+        environment_factory=partial(MemoryEnvironment, partial(answer_from_items, config=config)),
     )
     trainer.remove_callback(modules.transformers.PrinterCallback)  # who wants to see the steps has `tell`
     return trainer
 
 
-def earned(preset: Preset, steps: int, at_once: int = 1) -> Callable[..., list[float | None]]:
-    """A reward function of TRL: the total of each turn's rewards. r1 to r4 and the rest go to the trainer's log.
-    `at_once` is how many turns are read at a time, where a reader elsewhere is waited for."""
+def turn_reward(preset: RewardPreset, steps: int, at_once: int = 1) -> Callable[..., list[float | None]]:
+    """A reward function of TRL: the total of each turn's rewards. All rewards go to the trainer's log. `at_once` turns
+    are read concurrently, where a remote reader answers."""
 
     def total(
         environments: Sequence[MemoryEnvironment],
@@ -154,18 +156,18 @@ def earned(preset: Preset, steps: int, at_once: int = 1) -> Callable[..., list[f
         progress = 0.0 if trainer_state is None else min(1.0, trainer_state.global_step / steps)
 
         def rewards(environment: MemoryEnvironment, completion: Sequence[Mapping[str, Any]]) -> Rewards:
-            environment.turn.heard(completion)
+            environment.turn.finish(completion)
             return environment.turn.rewards(preset, progress)
 
         if at_once == 1:
-            made = list(map(rewards, environments, completions))
+            turn_rewards = list(map(rewards, environments, completions))
         else:
             with ThreadPoolExecutor(at_once, thread_name_prefix="jitmem-reading") as pool:
-                made = list(pool.map(rewards, environments, completions))
-        for one in made:
+                turn_rewards = list(pool.map(rewards, environments, completions))
+        for one in turn_rewards:
             for name, value in one.items():
                 if value is not None:
                     log_metric(name, value)
-        return [one["total"] for one in made]
+        return [one["total"] for one in turn_rewards]
 
     return total

@@ -1,4 +1,4 @@
-"""Weights that imitate replies, before they improve by rewards: TRL's SFTTrainer on rows of `jitmem learn export`."""
+"""Train weights to imitate replies, before training by rewards: TRL's SFTTrainer on rows of `jitmem learn export`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...stores.errors import BadInput
-from .grpo import opened
-from .packages import trl
+from .grpo import load_weights
+from .packages import trainer_arguments, trainer_callback, trl
 
 _UNTRAINED = -100
 Tell = Callable[[int, int, float], None]
@@ -17,9 +17,9 @@ Tell = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Imitating:
-    """`steps` of `batch` rows each. `longest` is in tokens: rows that are longer are left out, never cut. Only what the
-    model would have said is learned, not what it was asked. `trainer` is handed to TRL's SFTConfig as it is."""
+class ImitationOptions:
+    """`steps` of `batch` rows each. `longest` is in tokens: longer rows are left out, never truncated. Only the model's
+    own messages are learned, not its input. `trainer` is passed to TRL's SFTConfig."""
 
     steps: int = 200
     batch: int = 16
@@ -34,67 +34,62 @@ def imitate(
     rows: Iterable[Mapping[str, Any]],
     out: str | Path,
     *,
-    imitating: Imitating | None = None,
+    options: ImitationOptions | None = None,
     tokenizer: Any = None,
     tell: Tell = lambda step, steps, loss: None,
 ) -> Path:
-    """A model that says what the rows say, in the folder `out`. `model` as for `grpo.train`; rows as `exports.sft`."""
-    set_ = imitating or Imitating()
+    """A model that imitates the rows, in the folder `out`. `model` as for `grpo.train`; rows as `exports.sft_rows`."""
+    chosen = options or ImitationOptions()
     modules = trl()
-    place = Path(out)
-    weights, tokens = opened(model, tokenizer)
-    read = [_tokens(tokens, row) for row in rows]
-    kept = [one for one in read if len(one["input_ids"]) <= set_.longest]
-    if not kept:
+    target = Path(out)
+    weights, tokens = load_weights(model, tokenizer)
+    tokenized = [_tokenize_row(tokens, row) for row in rows]
+    fitting = [one for one in tokenized if len(one["input_ids"]) <= chosen.longest]
+    if not fitting:
         raise BadInput(
-            f"There is nothing to imitate: of {len(read)} rows none has at most {set_.longest:,} tokens."
-            if read
+            f"There is nothing to imitate: of {len(tokenized)} rows none has at most {chosen.longest:,} tokens."
+            if tokenized
             else "There is nothing to imitate: no rows were given; `jitmem learn export --format sft` writes them."
         )
 
-    class Telling(modules.transformers.TrainerCallback):  # type: ignore[misc, name-defined]
-        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
-            if "loss" in logs:
-                tell(state.global_step, set_.steps, logs["loss"])
+    def tell_loss(state: Any, logs: Mapping[str, Any]) -> None:
+        if "loss" in logs:
+            tell(state.global_step, chosen.steps, logs["loss"])
 
     arguments = {
-        "output_dir": str(place / "checkpoints"),
-        "max_steps": set_.steps,
-        "per_device_train_batch_size": set_.batch,
-        "learning_rate": set_.learning_rate,
+        "output_dir": str(target / "checkpoints"),
+        "max_steps": chosen.steps,
+        "per_device_train_batch_size": chosen.batch,
+        "learning_rate": chosen.learning_rate,
         "lr_scheduler_type": "cosine",
-        "warmup_steps": min(20, set_.steps // 10),
-        "max_length": set_.longest,
+        "warmup_steps": min(20, chosen.steps // 10),
+        "max_length": chosen.longest,
         "logging_steps": 1,
         "save_strategy": "no",
-        "report_to": "none",
-        "seed": set_.seed,
-        "disable_tqdm": True,
-        "bf16": modules.torch.cuda.is_available(),
-        "use_cpu": not modules.torch.cuda.is_available(),
-        **set_.trainer,
+        **trainer_arguments(chosen.seed),
+        **chosen.trainer,
     }
     trainer = modules.SFTTrainer(
         model=weights,
         processing_class=tokens,
         args=modules.SFTConfig(**arguments),
-        train_dataset=modules.datasets.Dataset.from_list(kept),
-        callbacks=[Telling()],
+        train_dataset=modules.datasets.Dataset.from_list(fitting),
+        callbacks=[trainer_callback("on_log", tell_loss)],
     )
     trainer.remove_callback(modules.transformers.PrinterCallback)
     trainer.train()
-    trainer.save_model(str(place))
-    tokens.save_pretrained(str(place))
-    return place
+    trainer.save_model(str(target))
+    tokens.save_pretrained(str(target))
+    return target
 
 
-def _tokens(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
-    """A row's tokens, and which of them are the model's own words. They are made here, for a table of rows would give
-    every call all arguments that any call has, those that are missing as null."""
+def _tokenize_row(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
+    """A row's tokens, and which of them are the model's own. Tokenized here, since a table of rows would give every
+    call all arguments that any call has, the missing ones as null."""
     template = tokens.chat_template
     if not trl().has_generation_markers(template):
         template = trl().get_training_chat_template(tokens) or template
-    made = tokens.apply_chat_template(
+    encoded = tokens.apply_chat_template(
         list(row["messages"]),
         tools=list(row["tools"]) or None,
         chat_template=template,
@@ -102,5 +97,7 @@ def _tokens(tokens: Any, row: Mapping[str, Any]) -> dict[str, list[int]]:
         return_dict=True,
         return_assistant_tokens_mask=True,
     )
-    labels = [one if own else _UNTRAINED for one, own in zip(made["input_ids"], made["assistant_masks"], strict=True)]
-    return {"input_ids": list(made["input_ids"]), "labels": labels}
+    labels = [
+        one if own else _UNTRAINED for one, own in zip(encoded["input_ids"], encoded["assistant_masks"], strict=True)
+    ]
+    return {"input_ids": list(encoded["input_ids"]), "labels": labels}

@@ -1,8 +1,9 @@
-"""The packages of the `train` extra, imported when they are needed; `import jitmem` never does."""
+"""The packages of the `train` extra, imported on first use; `import jitmem` never imports them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ _MISSING = "pip install 'jitmem[train]' installs torch, transformers and trl, on
 
 @cache
 def trl() -> Any:
-    """The modules `torch`, `transformers`, `datasets`, and what is used of trl; `MissingPackage` names the install."""
+    """The modules `torch`, `transformers`, `datasets`, and parts of trl; `MissingPackage` says how to install them."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # of environments it warns that they are new
     try:
         import datasets
@@ -44,3 +45,18 @@ def trl() -> Any:
         has_generation_markers=has_generation_markers,
         parse_response=parse_response,
     )
+
+
+def trainer_callback(event: str, call: Callable[[Any, Mapping[str, Any]], object]) -> Any:
+    """A callback of TRL's trainers: `call(state, logs)` on an event such as "on_log"."""
+
+    def method(self: Any, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        call(state, logs or {})
+
+    return type("Callback", (trl().transformers.TrainerCallback,), {event: method})()
+
+
+def trainer_arguments(seed: int) -> dict[str, Any]:
+    """What all trainings have in common: quiet, and on a graphics card where there is one."""
+    cuda = trl().torch.cuda.is_available()
+    return {"report_to": "none", "seed": seed, "disable_tqdm": True, "bf16": cuda, "use_cpu": not cuda}

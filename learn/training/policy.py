@@ -1,4 +1,4 @@
-"""A model in this process as a chat model of LangChain, so that the graphs run with the weights as they are now."""
+"""A model in this process as a LangChain chat model, so that the graphs run with its current weights."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from .packages import trl
 
 
 class Policy(BaseChatModel):
-    """Replies with `model`, a causal language model of transformers, and `tokenizer`, whose chat template knows tools.
+    """Replies with `model`, a causal language model of transformers, and `tokenizer`, whose chat template supports
+    tools.
 
-    Replies are drawn at `temperature` (0: the likeliest token), at most `max_tokens` long, one at a time; with a `seed`
-    the reply depends on the seed and the prompt alone, not on what was asked before.
+    Replies are sampled at `temperature` (0: greedy), at most `max_tokens` long, one at a time; with a `seed` the reply
+    depends on the seed and the prompt alone, not on earlier requests.
     """
 
     model: Any
@@ -38,7 +39,7 @@ class Policy(BaseChatModel):
 
     @classmethod
     def load(cls, folder: str | Path, **settings: Any) -> Self:
-        """From a folder that a training has written; `BadInput` where there is none. Nothing is downloaded."""
+        """From a folder of a training; `BadInput` where there is none. Nothing is downloaded."""
         path = Path(folder)
         if not (path / "config.json").is_file():
             raise BadInput(
@@ -47,11 +48,10 @@ class Policy(BaseChatModel):
         transformers = trl().transformers
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
         model = transformers.AutoModelForCausalLM.from_pretrained(path, local_files_only=True)
-        return cls(model=model.eval(), tokenizer=readable(tokenizer), name_=path.name, **settings)
+        return cls(model=model.eval(), tokenizer=with_reply_parser(tokenizer), name_=path.name, **settings)
 
     @property
     def model_name(self) -> str:
-        """As it stands in reports."""
         return self.name_
 
     @property
@@ -61,7 +61,7 @@ class Policy(BaseChatModel):
     def bind_tools(
         self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The tools are shown by the chat template; none can be demanded."""
+        """The chat template shows the tools; `tool_choice` is ignored."""
         return self.bind(tools=as_openai(tools), **kwargs)
 
     def _generate(
@@ -71,13 +71,13 @@ class Policy(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        plain = [_with_objects(message) for message in convert_to_openai_messages(messages)]
-        asked: list[int] = self.tokenizer.apply_chat_template(
+        plain = [_with_argument_objects(message) for message in convert_to_openai_messages(messages)]
+        prompt_ids: list[int] = self.tokenizer.apply_chat_template(
             plain, tools=kwargs.get("tools"), add_generation_prompt=True, tokenize=True, return_dict=False
         )
         with self._lock:
-            said = self._drawn(asked)
-        parsed = trl().parse_response(self.tokenizer, said, prefix=asked, tools=kwargs.get("tools"))
+            reply_ids = self._generate_ids(prompt_ids)
+        parsed = trl().parse_response(self.tokenizer, reply_ids, prefix=prompt_ids, tools=kwargs.get("tools"))
         calls = [
             {"name": call["function"]["name"], "args": arguments, "id": f"call_{uuid4().hex[:12]}", "type": "tool_call"}
             for call in parsed.get("tool_calls") or ()
@@ -87,23 +87,23 @@ class Policy(BaseChatModel):
             parsed.get("content") or "",
             tool_calls=calls,
             usage_metadata={
-                "input_tokens": len(asked),
-                "output_tokens": len(said),
-                "total_tokens": len(asked) + len(said),
+                "input_tokens": len(prompt_ids),
+                "output_tokens": len(reply_ids),
+                "total_tokens": len(prompt_ids) + len(reply_ids),
             },
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    def _drawn(self, asked: list[int]) -> list[int]:
+    def _generate_ids(self, prompt_ids: list[int]) -> list[int]:
         torch = trl().torch
         training = self.model.training
         self.model.eval()
         try:
             with torch.no_grad(), torch.random.fork_rng(enabled=self.seed is not None):
                 if self.seed is not None:
-                    torch.manual_seed(hash((self.seed, tuple(asked))) & 0x7FFFFFFF)
+                    torch.manual_seed(hash((self.seed, tuple(prompt_ids))) & 0x7FFFFFFF)
                 drawing = {"do_sample": True, "temperature": self.temperature, "top_k": 0, "top_p": 1.0}
-                ids = torch.tensor([asked], device=self.model.device)
+                ids = torch.tensor([prompt_ids], device=self.model.device)
                 whole = self.model.generate(
                     input_ids=ids,
                     attention_mask=torch.ones_like(ids),
@@ -114,13 +114,13 @@ class Policy(BaseChatModel):
                 )
         finally:
             self.model.train(training)
-        made: list[int] = whole[0, len(asked) :].tolist()
+        reply_ids: list[int] = whole[0, len(prompt_ids) :].tolist()
         end = self.tokenizer.eos_token_id
-        return made[: made.index(end) + 1] if end in made else made
+        return reply_ids[: reply_ids.index(end) + 1] if end in reply_ids else reply_ids
 
 
-def readable(tokenizer: Any) -> Any:
-    """The tokenizer, knowing how a reply with calls is read. `BadInput` for a chat template that TRL does not know."""
+def with_reply_parser(tokenizer: Any) -> Any:
+    """The tokenizer, able to parse a reply with calls. `BadInput` for a chat template that TRL does not know."""
     if getattr(tokenizer, "response_template", None) or getattr(tokenizer, "response_schema", None):
         return tokenizer
     try:
@@ -132,11 +132,11 @@ def readable(tokenizer: Any) -> Any:
         ) from error
 
 
-def _with_objects(message: Any) -> dict[str, Any]:
-    """Arguments of calls as objects, as chat templates want them."""
-    made = dict(message)
-    for call in made.get("tool_calls") or ():
+def _with_argument_objects(message: Any) -> dict[str, Any]:
+    """Chat templates need the arguments of calls as objects."""
+    converted = dict(message)
+    for call in converted.get("tool_calls") or ():
         function = call["function"]
         if isinstance(function["arguments"], str):
             function["arguments"] = json.loads(function["arguments"])
-    return made
+    return converted

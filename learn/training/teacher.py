@@ -1,4 +1,4 @@
-"""The right calls for a page of a toy task, by the rule that made the page; and how a careless keeper would make them."""
+"""The right calls for a page of a toy task, by the rule that made the page, and calls with random slips."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ _EVENT = re.compile(r"On (\d{1,2} \w+ \d{4}) I ")
 _FACT = re.compile(r"I've moved to|I live in|I work at the|I'm working at the|My dog is called|My dog's name is")
 
 
-def right_calls(asked: str) -> list[dict[str, Any]]:
-    """Of the page that the curate step shows (`right_calls_of`)."""
-    found = _PAGE.search(asked)
-    return right_calls_of(found[1]) if found else []
+def correct_calls(request: str) -> list[dict[str, Any]]:
+    """For the page in a curate request."""
+    found = _PAGE.search(request)
+    return correct_calls_for_page(found[1]) if found else []
 
 
-def right_calls_of(page: str) -> list[dict[str, Any]]:
-    """One insert for each fact and event, in its order: the sentence with who said it, and of an event the date as its
-    time. Chatter is not worth one."""
-    made = []
+def correct_calls_for_page(page: str) -> list[dict[str, Any]]:
+    """One insert for each fact and event, in order: the sentence with its speaker, and for an event the date as its
+    time. Chatter is skipped."""
+    calls = []
     for who, said in _TURN.findall(page):
         if event := _EVENT.match(said):
-            made.append(_insert("episodic", f"{said} ({who})", event[1]))
+            calls.append(_insert("episodic", f"{said} ({who})", event[1]))
         elif _FACT.match(said):
-            made.append(_insert("semantic", f"{said} ({who})"))
-    return made
+            calls.append(_insert("semantic", f"{said} ({who})"))
+    return calls
 
 
-def careless_calls(asked: str, chance: random.Random, slips: float) -> list[dict[str, Any]]:
-    """The same with slips: with this probability each, an event's date is left out, and a fact taken for an event, which
-    then has none. Neither can be kept so."""
-    made = []
-    for call in right_calls(asked):
+def careless_calls(request: str, chance: random.Random, slips: float) -> list[dict[str, Any]]:
+    """The same with slips: with this probability each, an event's date is left out, and a fact taken for an event
+    without a date. The memory rejects both."""
+    calls = []
+    for call in correct_calls(request):
         args = dict(call["args"])
         if args["kind"] == "episodic" and chance.random() < slips:
             args.pop("time")
         elif args["kind"] == "semantic" and chance.random() < slips:
             args["kind"] = "episodic"
-        made.append({**call, "args": args})
-    return made
+        calls.append({**call, "args": args})
+    return calls
 
 
-def teacher(slips: float = 0.0, seed: int = 0) -> ScriptedModel:
-    """As a chat model, for the curate step of the Memorizer; slips are the same for the same page."""
+def teacher_model(slips: float = 0.0, seed: int = 0) -> ScriptedModel:
+    """As a chat model for the Memorizer's curate step; slips are the same for the same page."""
 
     def reply(messages: list[BaseMessage]) -> AIMessage:
-        asked = str(messages[-1].content)
-        calls = careless_calls(asked, random.Random(f"{seed}/{asked}"), slips) if slips else right_calls(asked)
+        request = str(messages[-1].content)
+        calls = careless_calls(request, random.Random(f"{seed}/{request}"), slips) if slips else correct_calls(request)
         return AIMessage("", tool_calls=[{**call, "id": f"call_{at}"} for at, call in enumerate(calls)])
 
     return ScriptedModel(lines=reply, model="teacher")
@@ -62,8 +62,8 @@ def teacher(slips: float = 0.0, seed: int = 0) -> ScriptedModel:
 
 def as_message(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Calls as a message of a chat template."""
-    told = [{"type": "function", "function": {"name": one["name"], "arguments": one["args"]}} for one in calls]
-    return {"role": "assistant", "content": "", **({"tool_calls": told} if told else {})}
+    tool_calls = [{"type": "function", "function": {"name": one["name"], "arguments": one["args"]}} for one in calls]
+    return {"role": "assistant", "content": "", **({"tool_calls": tool_calls} if tool_calls else {})}
 
 
 def _insert(kind: str, content: str, time: str | None = None) -> dict[str, Any]:

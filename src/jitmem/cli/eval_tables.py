@@ -10,12 +10,12 @@ from .output import count, say, say_json, say_rows
 from .output import watched as progress
 
 if TYPE_CHECKING:
-    from ..evals.command import Done, Tell
     from ..evals.compare import Comparison, Difference
+    from ..evals.evaluate import EvalResult, MetricProgress
 
 
 @contextmanager
-def watched(dataset: str) -> Iterator[Tell]:
+def watched(dataset: str) -> Iterator[MetricProgress]:
     """A bar with the time left and the running score, on stderr if that is a terminal; gone when done."""
     with progress(dataset, None) as advance:
 
@@ -25,22 +25,22 @@ def watched(dataset: str) -> Iterator[Tell]:
         yield tell
 
 
-def show(done: Done, *, as_json: bool) -> None:
+def show(done: EvalResult, *, as_json: bool) -> None:
     if as_json:
         say_json({"card": str(done.folder), **done.summary})
         return
-    from ..evals.tables import shown
+    from ..evals.markdown_tables import format_score
 
     rows = []
     for name, one in done.summary["setups"].items():
-        cells = [shown(metric, one["scores"].get(metric, {}).get("all")) for metric in done.metrics]
+        cells = [format_score(metric, one["scores"].get(metric, {}).get("all")) for metric in done.metrics]
         rows.append((name, str(one["answered"]), str(one["errors"]), *cells))
     say_rows(("setup", "answered", "errors", *done.metrics), rows)
     say(f"Card: {done.folder}; its report: {done.folder / 'report.md'}")
-    if done.unplotted:
-        say(done.unplotted)
-    if done.ran.failed:
-        say(f"{count(done.ran.failed, 'question')} ended in an error; the same command asks them again.", "yellow")
+    if done.plot_error:
+        say(done.plot_error)
+    if done.outcome.failed:
+        say(f"{count(done.outcome.failed, 'question')} ended in an error; the same command asks them again.", "yellow")
 
 
 def show_setups(made: Sequence[Comparison], metric: str) -> None:
@@ -63,7 +63,7 @@ def _difference(told: Difference, higher: str, lower: str) -> tuple[str, ...]:
         f"{told.difference:+.4g}",
         f"{told.low:+.4g} to {told.high:+.4g}",
         f"{told.p:.4f}",
-        (higher if told.difference > 0 else lower) if told.shown else "no difference shown",
+        (higher if told.difference > 0 else lower) if told.is_significant else "no difference shown",
     )
 
 

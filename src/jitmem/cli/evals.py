@@ -110,9 +110,9 @@ def run(
     as_json: _Json = False,
 ) -> None:
     """Ask every question of a data set once, and make a bench card of it."""
-    from ..evals.command import Wanted, evaluate
+    from ..evals.evaluate import EvalRequest, evaluate
     from ..evals.prices import Prices
-    from ..evals.systems import Models
+    from ..evals.systems import EvalModels
 
     numbers = {
         "depth": depth,
@@ -128,7 +128,7 @@ def run(
         **{name: _switches(name, text) for name, text in (("memos", memos), ("curate", curate))},
         "tools": [tuple(_words(one)) for one in tools or []],
     }
-    models = Models(
+    models = EvalModels(
         model=where.model,
         memorizer_model=where.memorizer_model,
         researcher_model=where.researcher_model,
@@ -139,7 +139,7 @@ def run(
         timeout_s=where.timeout_s,
         prompts=where.prompts,
     )
-    wanted = Wanted(
+    wanted = EvalRequest(
         dataset=dataset,
         data=data,
         folder=out,
@@ -151,13 +151,13 @@ def run(
         loading=_loading(option or []),
         models=models,
         concurrency=concurrency,
-        prices=Prices.read(price or [], max_cost),
+        prices=Prices.parse(price or [], max_cost),
         plots=plots,
     )
     with watched(dataset) as tell:
         done = evaluate(wanted, tell)
     show(done, as_json=as_json)
-    if done.ran.failed:
+    if done.outcome.failed:
         raise typer.Exit(FAILED)
 
 
@@ -175,13 +175,13 @@ def compare(
 ) -> None:
     """Say which differences between two cards, or the setups of one, are more than noise: a paired bootstrap, question
     by question."""
-    from ..evals.compare import compare as compared
-    from ..evals.compare import main_metric, within
+    from ..evals.compare import compare_cards as compared
+    from ..evals.compare import compare_setups, main_metric
 
     if b is None:
         if setup_b is not None:
             raise BadInput("--setup-b is a setup of B; name that card, or leave the option out.")
-        made = within(a, setup=setup_a, seed=seed)
+        made = compare_setups(a, setup=setup_a, seed=seed)
     else:
         made = compared(a, b, setup_a=setup_a, setup_b=setup_b, seed=seed)
     if as_json:
@@ -208,7 +208,7 @@ def sources(where: Where, as_json: _Json = False) -> None:
         say(f"  file     {' or '.join(source.files) or 'none: it is made here'}")
         say(f"  licence  {source.licence}")
         for file in source.files:
-            say(f"  sha256   {file}: {source.checksum(file)}")
+            say(f"  sha256   {file}: {source.published_checksum(file)}")
 
 
 @bare_command
@@ -221,9 +221,9 @@ def report(
     as_json: _Json = False,
 ) -> None:
     """Write a card's report and plots anew from its answers."""
-    from ..evals.command import again
+    from ..evals.evaluate import rewrite_report
 
-    show(again(folder, pictures=pictures), as_json=as_json)
+    show(rewrite_report(folder, pictures=pictures), as_json=as_json)
 
 
 app.command("run", epilog=EXAMPLES, hidden=True)(run)

@@ -46,23 +46,23 @@ def advantages(
 ) -> None:
     """Compare each step with the other runs' in the same place, and write its advantage (GRPO), role by role."""
     from ..learn.advantages import advantages as compared
-    from ..learn.advantages import own, shared, write
-    from ..learn.rewards import PRESETS, rewarded
-    from ..learn.rollouts import read
+    from ..learn.advantages import by_role, by_task, write_advantages
+    from ..learn.rewards import PRESETS, add_rewards
+    from ..learn.rollouts import read_rollouts
     from ..stores.errors import BadInput
 
-    keys = {"own": own, "shared": shared}
+    keys = {"own": by_role, "shared": by_task}
     if baseline not in keys:
         raise BadInput(f"There is no baseline {baseline!r}; there are: {', '.join(keys)}.")
     if rewards is not None and rewards not in PRESETS:
         raise BadInput(f"There are no rewards {rewards!r}; there are: {', '.join(PRESETS)}.")
-    made = read(rollouts)
+    made = read_rollouts(rollouts)
     if rewards is not None:
-        made = (rewarded(one, PRESETS[rewards]) for one in made)
+        made = (add_rewards(one, PRESETS[rewards]) for one in made)
     given: Any = by
     found = compared(made, by=given, key=keys[baseline], std=std)
     target = out or (rollouts if rollouts.is_dir() else rollouts.parent) / "advantages.jsonl"
-    write(target, found)
+    write_advantages(target, found)
     _show(found, by, target, as_json=as_json)
     if found.values and all(one.advantage == 0 for one in found.values):
         raise typer.Exit(FAILED)
@@ -72,7 +72,7 @@ def _show(found: Advantages, by: str, target: Path, *, as_json: bool) -> None:
     roles = {one.unit.role: 0 for one in found.values}
     for one in found.values:
         roles[one.unit.role] += 1
-    groups = len(found.collapsed)
+    groups = len(found.equal_groups)
     if as_json:
         counted = {"by": by, "roles": roles, "collapsed": groups, "left_out": found.left_out}
         say_json({"advantages": str(target), "count": len(found.values), **counted})

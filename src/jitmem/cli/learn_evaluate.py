@@ -31,12 +31,12 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a trained model on tasks that may be many times longer, by what its items give to a reader."""
-    from ..learn.tasks import load
-    from ..learn.training.further import evaluate as evaluated
+    from ..learn.tasks import load_tasks
+    from ..learn.training.long_tasks import evaluate_long_tasks as evaluated
 
     with watched("questions", None) as advance:
         made = evaluated(
-            load(tasks, limit=limit),
+            load_tasks(tasks, limit=limit),
             model,
             out,
             reader=reader,

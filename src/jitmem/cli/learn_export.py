@@ -43,8 +43,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write rollouts as rows for another trainer."""
-    from ..learn.exports import export as exported
-    from ..learn.rollouts import read
+    from ..learn.exports import export_rows as exported
+    from ..learn.rollouts import read_rollouts
     from ..stores.errors import BadInput
 
     given = {"best": best, "least": least, "threshold": threshold}
@@ -53,5 +53,5 @@ def export(
     if form in known and (wrong := sorted(options.keys() - known[form])):
         raise BadInput(f"--{wrong[0]} is not for {form}; it has {', '.join(sorted(known[form])) or 'no options'}.")
     named: dict[str, Any] = {"form": form, "roles": role or ()}
-    count = exported(read(rollouts), out, steps=step or (), **named, **options)
+    count = exported(read_rollouts(rollouts), out, steps=step or (), **named, **options)
     say_json({"rows": count, "file": str(out), "format": form}) if as_json else say(f"{count:,} rows: {out}")

@@ -55,15 +55,15 @@ def grpo(
     as_json: Json = False,
 ) -> None:
     """Train a model to keep memories: GRPO, with the memory's own tools and the rewards of `jitmem learn rollout`."""
-    from ..learn.rollouts.making import Making
-    from ..learn.tasks import load
-    from ..learn.training.collapse import Collapsed
-    from ..learn.training.grpo import METRICS, Training, train
+    from ..learn.rollouts.rollout_config import RolloutConfig
+    from ..learn.tasks import load_tasks
+    from ..learn.training.collapse import TrainingCollapsed
+    from ..learn.training.grpo import METRICS, TrainingOptions, train
 
-    making = Making(
+    config = RolloutConfig(
         reader=reader, base_url=base_url, prompts=prompts, metrics=tuple(metric or ("f1",)), reading="memory"
     )
-    training = Training(
+    training = TrainingOptions(
         steps=steps,
         group=group,
         groups=groups,
@@ -87,8 +87,8 @@ def grpo(
             advance(step.step, "".join(f"  {name} {step.rewards[name]:.2f}" for name in _SHOWN if name in step.rewards))
 
         try:
-            train(model, load(tasks, limit=limit), out, training=training, making=making, tell=tell)
-        except Collapsed as collapsed:
+            train(model, load_tasks(tasks, limit=limit), out, training=training, config=config, tell=tell)
+        except TrainingCollapsed as collapsed:
             say(str(collapsed), "yellow") if not as_json else say_json({"collapsed": str(collapsed), **last})
             raise typer.Exit(FAILED) from None
     if as_json:

@@ -13,8 +13,8 @@ from .output import console, count, say, say_json, say_rows
 from .where import FAILED, Where, model_command
 
 if TYPE_CHECKING:
-    from ..learn.prompts import Check, Learned
-    from ..learn.prompts.runs import Spent
+    from ..learn.prompts import GainCheck, LearnedPrompts
+    from ..learn.prompts.run_cache import BudgetProgress
 
 EXAMPLES = """\b
 Examples:
@@ -59,9 +59,9 @@ def prompts(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Improve the prompts of the Memorizer, the Researcher or both, and keep only what proves better (gepa)."""
-    from ..learn.prompts import improve
-    from ..learn.rollouts.making import Making
-    from ..learn.tasks import load
+    from ..learn.prompts import improve_prompts
+    from ..learn.rollouts.rollout_config import RolloutConfig
+    from ..learn.tasks import load_tasks
     from ..models import chat_model
     from ..stores.errors import BadInput
 
@@ -69,7 +69,7 @@ def prompts(
     if reflects is None:
         raise BadInput("Learning prompts needs a model: name one with --model, such as openai:gpt-4.1-mini.")
     given: dict[str, Any] = {"reading": reading, "effort": effort}
-    making = Making(
+    config = RolloutConfig(
         model=where.model,
         memorizer_model=where.memorizer_model,
         researcher_model=where.researcher_model,
@@ -88,15 +88,15 @@ def prompts(
     )
     learner: Any = role
     with _watched(budget) as tell:
-        learned = improve(
-            load(train),
-            load(val),
-            making,
+        learned = improve_prompts(
+            load_tasks(train),
+            load_tasks(val),
+            config,
             chat_model(reflects, base_url=where.base_url, timeout_s=where.timeout_s),
             out,
             role=learner,
             budget=budget,
-            test=load(test) if test else (),
+            test=load_tasks(test) if test else (),
             repeats=repeats,
             patience=patience,
             seed=seed,
@@ -109,7 +109,7 @@ def prompts(
 
 
 @contextmanager
-def _watched(budget: int) -> Iterator[Spent]:
+def _watched(budget: int) -> Iterator[BudgetProgress]:
     """A bar of the runs, on stderr if that is a terminal; gone when done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -120,15 +120,15 @@ def _watched(budget: int) -> Iterator[Spent]:
         yield lambda done, most: bar.update(task, completed=done, total=most)
 
 
-def _show(learned: Learned, out: Path, *, as_json: bool) -> None:
-    from ..learn.prompts import diff
-    from ..learn.prompts.written import PROMPTS, REPORT, plain
+def _show(learned: LearnedPrompts, out: Path, *, as_json: bool) -> None:
+    from ..learn.prompts import prompt_diff
+    from ..learn.prompts.search_report import PROMPTS, REPORT, search_as_dict
 
     if as_json:
-        told = {"prompts": str(out / PROMPTS) if learned.accepted else None, **plain(learned)}
-        say_json({**told, "diff": list(diff(learned.before, learned.words))})
+        told = {"prompts": str(out / PROMPTS) if learned.accepted else None, **search_as_dict(learned)}
+        say_json({**told, "diff": list(prompt_diff(learned.before, learned.words))})
         return
-    for line in diff(learned.before, learned.words):
+    for line in prompt_diff(learned.before, learned.words):
         say(line, {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], ""))
     rows = [
         (name, what, str(gain.n), f"{gain.before:.3f}", f"{gain.after:.3f}", f"{gain.low:+.3f} to {gain.high:+.3f}")
@@ -140,12 +140,12 @@ def _show(learned: Learned, out: Path, *, as_json: bool) -> None:
         say_rows(("tasks", "what", "n", "before", "after", "95 % of the gain"), rows)
     spent = f"{count(learned.spent, 'run')}, {count(learned.reflections, 'reflection')}"
     if learned.accepted:
-        say(f"Better: {', '.join(learned.changed)}. {spent}.", "bold")
+        say(f"Better: {', '.join(learned.changes)}. {spent}.", "bold")
         say(f"Prompts: {out / PROMPTS}; report: {out / REPORT}")
     else:
         say(f"Nothing accepted: {learned.reason}. The prompts stay as they are. {spent}.", "yellow")
         say(f"Report: {out / REPORT}")
 
 
-def _gains(check: Check) -> tuple[tuple[str, Any], ...]:
+def _gains(check: GainCheck) -> tuple[tuple[str, Any], ...]:
     return ("reward", check.worth), ("answers", check.r1)

@@ -13,7 +13,7 @@ from .output import count, say, say_json, watched
 from .where import FAILED, Where, model_command
 
 if TYPE_CHECKING:
-    from ..learn.rollouts import Tell, Told
+    from ..learn.rollouts import RolloutStats, Tell
 
 EXAMPLES = """\b
 Examples:
@@ -58,13 +58,13 @@ def rollout(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Fill a fresh memory with each task's sessions and ask its questions, N times over, and record every step."""
-    from ..learn.rollouts import record
-    from ..learn.rollouts.making import Making
-    from ..learn.tasks import load
+    from ..learn.rollouts import record_rollouts
+    from ..learn.rollouts.rollout_config import RolloutConfig
+    from ..learn.tasks import load_tasks
 
-    found = load(tasks, limit=limit)
+    found = load_tasks(tasks, limit=limit)
     given: dict[str, Any] = {"reading": reading, "effort": effort}
-    making = Making(
+    config = RolloutConfig(
         model=where.model,
         memorizer_model=where.memorizer_model,
         researcher_model=where.researcher_model,
@@ -84,7 +84,7 @@ def rollout(
         **given,
     )
     with _watched() as tell:
-        told = record(found, making, out, n=n, concurrency=concurrency, tell=tell)
+        told = record_rollouts(found, config, out, n=n, concurrency=concurrency, tell=tell)
     _show(told, len(found), out, as_json=as_json)
     if told.failed:
         raise typer.Exit(FAILED)
@@ -95,13 +95,13 @@ def _watched() -> Iterator[Tell]:
     """A bar with the time left and the mean reward so far, on stderr if that is a terminal; gone when done."""
     with watched("runs", None) as advance:
 
-        def tell(told: Told) -> None:
+        def tell(told: RolloutStats) -> None:
             advance(told.done, "" if told.reward is None else f"  reward {told.reward:.3f}", told.total)
 
         yield tell
 
 
-def _show(told: Told, tasks: int, out: Path, *, as_json: bool) -> None:
+def _show(told: RolloutStats, tasks: int, out: Path, *, as_json: bool) -> None:
     from ..learn.rollouts import ROLLOUTS
 
     if as_json:

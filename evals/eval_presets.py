@@ -1,0 +1,175 @@
+"""Protocols by name: how a paper measured, as data with its source, and its figures, quoted beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from ..stores.errors import BadInput
+from .systems.setups import Setup
+
+GAM = "Yan et al., General Agentic Memory Via Deep Research, arXiv:2511.18423"
+MEM_ALPHA = "Wang et al., Mem-α: Learning Memory Construction via Reinforcement Learning, arXiv:2509.25911"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedFigure:
+    """A figure of a paper. It was not run here: another reader, other prompts, perhaps other questions."""
+
+    data: str
+    metric: str
+    value: str
+    system: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvalPreset:
+    """`setup` configures jitmem; `metrics` are those shown first, by data set ("" for any other). `reader` is what the
+    paper answered with; here the reader is the model that the user names, with our prompt."""
+
+    name: str
+    about: str
+    source: str
+    setup: Setup
+    metrics: Mapping[str, tuple[str, ...]]
+    reader: str = ""
+    figures: tuple[QuotedFigure, ...] = ()
+    differences: tuple[str, ...] = ()
+
+
+_EVIDENCE = ("evidence_recall", "page_recall")
+_DEFAULT_METRICS = {
+    "locomo": ("locomo_f1", "bleu1", *_EVIDENCE),
+    "hotpotqa": ("f1", "exact_match", *_EVIDENCE),
+    "musique": ("f1", "exact_match", *_EVIDENCE),
+    "narrativeqa": ("f1", "rouge_l"),
+    "ruler": ("substring_match", *_EVIDENCE),
+    "longmemeval": ("judge", *_EVIDENCE),
+    "memoryagentbench": ("substring_match", "exact_match", "judge"),
+    "beam": ("judge",),
+    "": ("f1", *_EVIDENCE),
+}
+
+
+def _gam_figure(data: str, metric: str, value: str, system: str = "GAM") -> QuotedFigure:
+    return QuotedFigure(data, metric, value, system, GAM)
+
+
+PRESETS: Mapping[str, EvalPreset] = {
+    "jitmem": EvalPreset(
+        name="jitmem",
+        about="jitmem as it comes: three rounds, all searches, passages up to 2,000 tokens",
+        source="",
+        setup=Setup(depth=3, context_tokens=2000),
+        metrics=_DEFAULT_METRICS,
+    ),
+    "gam": EvalPreset(
+        name="gam",
+        about="GAM's protocol: pages of 2,048 tokens, three rounds, five pages, the integration as context",
+        source=GAM,
+        setup=Setup(effort="deep", depth=3, pages=5, output="integration", page_tokens=2048, curate=False),
+        metrics={**_DEFAULT_METRICS, "ruler": ("substring_match",)},
+        reader="GPT-4o-mini and Qwen2.5-14B-Instruct, each also as Memorizer and Researcher",
+        figures=(
+            _gam_figure("locomo", "f1", "53.75", "GAM, GPT-4o-mini"),
+            _gam_figure("locomo", "bleu1", "47.51", "GAM, GPT-4o-mini"),
+            _gam_figure("locomo", "f1", "52.70", "GAM, Qwen2.5-14B"),
+            _gam_figure("locomo", "bleu1", "46.55", "GAM, Qwen2.5-14B"),
+            _gam_figure("locomo", "f1", "45.10", "the best of its baselines"),
+            _gam_figure("hotpotqa", "f1", "63.22 / 64.56 / 59.81", "GAM at 56K / 224K / 448K"),
+            _gam_figure(
+                "ruler",
+                "accuracy",
+                "97.7 / 93.2 / 42.5 / 72.5",
+                "GAM at 128K: retrieval / multi-hop / aggregation / QA",
+            ),
+            _gam_figure("narrativeqa", "f1", "36.86"),
+            _gam_figure("hotpotqa", "seconds offline / online", "56.9 / 12.4", "GAM at 56K"),
+            _gam_figure("hotpotqa", "seconds offline / online", "209.7 / 0.5", "A-Mem at 56K, as GAM's authors ran it"),
+            _gam_figure("hotpotqa", "seconds offline / online", "37.4 / 0.15", "Mem0 at 56K, as GAM's authors ran it"),
+        ),
+        differences=(
+            "our prompts, ours for the reader too",
+            "jitmem's pages end with their session; GAM cuts a long input every 2,048 tokens",
+            "dense retrieval is by the embeddings that are named, GAM's by BGE-M3",
+        ),
+    ),
+    "mem-alpha": EvalPreset(
+        name="mem-alpha",
+        about="Mem-α's protocol: what was written of the sessions (core, semantic, episodic) answers, not the pages",
+        source=MEM_ALPHA,
+        setup=Setup(system="memory-only"),
+        metrics=_DEFAULT_METRICS,
+        reader="Qwen3-32B with BM25 over the memories; Mem-α is Qwen3-4B, trained",
+        figures=(
+            QuotedFigure("memoryagentbench", "average", ".592", "Mem-α", MEM_ALPHA),
+            QuotedFigure("memoryagentbench", "average", ".502", "RAG-Top2", MEM_ALPHA),
+            QuotedFigure("memoryagentbench", "average", ".461", "long context", MEM_ALPHA),
+            QuotedFigure("validation", "average", ".642", "Mem-α, with 7.9k tokens of memory", MEM_ALPHA),
+            QuotedFigure("validation", "average", ".389", "the same without training", MEM_ALPHA),
+            QuotedFigure("validation", "average", ".517", "gpt-4.1-mini", MEM_ALPHA),
+        ),
+        differences=("memos stand beside the items", "our prompts", "as much as fits into 2,000 tokens is shown"),
+    ),
+}
+
+TOOLS: tuple[tuple[str, ...], ...] = (
+    ("keyword",),
+    ("vector",),
+    ("page_id",),
+    ("keyword", "vector"),
+    ("keyword", "page_id"),
+    ("vector", "page_id"),
+    ("keyword", "vector", "page_id"),
+)
+"""Every set of one, two and three searches, as GAM's ablation has them."""
+
+ABLATIONS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
+    "tools": {"tools": TOOLS},
+    "depth": {"depth": (1, 2, 3, 4, 5)},
+    "pages": {"pages": (3, 5, 10, 15, 20)},
+    "output": {"output": ("integration", "snippets", "pages")},
+    "effort": {"effort": ("recall", "fast", "deep")},
+    "memos": {"memos": (True, False)},
+    "curate": {"curate": (True, False)},
+    "context": {"context_tokens": (500, 1000, 2000, 4000)},
+    "modules": {"system": ("research", "memory-only", "recall")},
+    "baselines": {
+        "system": ("research", "recall", "memory-only", "whole-history", "rag-bm25", "rag-vector", "rag-hybrid")
+    },
+}
+"""Ablations of the papers, and ours, by name: one thing is varied, the rest stays as it is set."""
+
+
+def get_preset(name: str) -> EvalPreset:
+    """`BadInput` for an unknown name."""
+    if name not in PRESETS:
+        raise BadInput(f"There is no preset {name!r}; there are: {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def setup_grid(setup: Setup, varied: Mapping[str, Sequence[Any]]) -> tuple[Setup, ...]:
+    """One setup for each combination of the values, each once; `BadInput` for names that `Setup` does not have."""
+    known = set(Setup.__dataclass_fields__)
+    if unknown := set(varied) - known:
+        raise BadInput(f"{', '.join(sorted(unknown))}: a setup has no such part; it has {', '.join(sorted(known))}.")
+    setups = [replace(setup, **dict(zip(varied, values, strict=True))) for values in product(*varied.values())]
+    return tuple({one.name: one for one in setups}.values())
+
+
+def ablation_setups(names: Sequence[str], setup: Setup) -> tuple[Setup, ...]:
+    """The setups of the named ablations, not crossed; each once."""
+    setups: dict[str, Setup] = {}
+    for name in names:
+        if name not in ABLATIONS:
+            raise BadInput(f"There is no ablation {name!r}; there are: {', '.join(ABLATIONS)}.")
+        setups |= {one.name: one for one in setup_grid(setup, ABLATIONS[name])}
+    return tuple(setups.values())
+
+
+def preset_metrics(preset: EvalPreset, data: str) -> tuple[str, ...]:
+    """The metrics that are shown first for a data set."""
+    return preset.metrics.get(data) or preset.metrics[""]

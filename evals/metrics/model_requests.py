@@ -1,0 +1,102 @@
+"""Ask a chat model outside the graphs: prompts from Markdown files, retries, and verdicts with one repair."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from pydantic import BaseModel
+
+from ...nodes.llm.ask import name_of
+from ...nodes.llm.provider_errors import ProviderFailure
+from ...nodes.llm.redaction import redact
+from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
+from ...nodes.llm.retry import with_retries
+from ...nodes.llm.step import Steps, Wait
+from ...stores.errors import ModelReplyError
+from ...stores.marks import defused
+
+VerdictT = TypeVar("VerdictT", bound=BaseModel)
+MAX_REPLIES = 2
+"""The first reply, and one repair."""
+
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+_PARTS = re.compile(r"^# (?:System|Task)\s*$", re.M)
+
+
+@dataclass(frozen=True)
+class PromptFile:
+    """A Markdown file of a package with a `# System` and a `# Task` part, and places such as `{{question}}`.
+
+    `tags` are the tags that enclose data in this prompt; `fence` removes them from the data.
+    """
+
+    package: str
+    path: str
+    tags: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The whole file, for reports."""
+        return _read_resource(self.package, self.path)
+
+    def messages(
+        self, values: Mapping[str, str], answer: type[BaseModel] | None = None
+    ) -> tuple[SystemMessage, HumanMessage]:
+        """Each place is filled once: a value that looks like a place stays as it is. `answer` adds its JSON form."""
+        _, system, task = (_PLACE.sub(lambda place: values[place[1]], part.strip()) for part in self._split())
+        form = f"\n\nAnswer with one JSON object of this form:\n{_answer_form(answer)}" if answer else ""
+        return SystemMessage(system + form), HumanMessage(task)
+
+    def fence(self, tag: str, text: str) -> str:
+        """Text between tags that it cannot close."""
+        return f"<{tag}>\n{defused(text, *self.tags)}\n</{tag}>"
+
+    def _split(self) -> list[str]:
+        return _PARTS.split(self.text)
+
+
+def request_reply(model: BaseChatModel, messages: list[BaseMessage], timeout_s: float) -> Steps[AIMessage]:
+    """One reply, with retries; a `ModelError` when it stays broken."""
+    waiting = Wait(lambda: model.invoke(messages), lambda: model.ainvoke(messages))
+    try:
+        reply: AIMessage = yield from with_retries(waiting, name_of(model), timeout_s, secrets_of=model)
+    except ProviderFailure as failure:
+        raise failure.error from failure.__cause__
+    return reply
+
+
+def request_verdict(
+    model: BaseChatModel, prompt: tuple[BaseMessage, ...], answer: type[VerdictT], timeout_s: float
+) -> Steps[VerdictT]:
+    """A reply of this form; an unreadable one is sent back once with what is wrong. `ModelReplyError` after that."""
+    messages = list(prompt)
+    problem = ""
+    for _ in range(MAX_REPLIES):
+        reply = yield from request_reply(model, messages, timeout_s)
+        try:
+            return parse_reply(reply, answer)
+        except UnreadableReply as unreadable:
+            problem = redact(str(unreadable), model)
+            repair = f"{problem}\nAnswer again with one JSON object of the form above."
+            messages = [*messages, AIMessage(str(reply.text) or "(nothing)"), HumanMessage(repair)]
+    raise ModelReplyError(f"{name_of(model)} gave no verdict that could be read, in {MAX_REPLIES} replies: {problem}")
+
+
+@cache
+def _read_resource(package: str, path: str) -> str:
+    return resources.files(package).joinpath(*path.split("/")).read_text(encoding="utf-8")
+
+
+@cache
+def _answer_form(answer: type[BaseModel]) -> str:
+    fields = answer.model_json_schema()["properties"]
+    bare = {name: {key: value for key, value in field.items() if key != "title"} for name, field in fields.items()}
+    return json.dumps({"type": "object", "properties": bare, "required": list(bare)}, ensure_ascii=False)

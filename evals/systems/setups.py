@@ -1,0 +1,157 @@
+"""What a system under test is given and returns: the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from ...stores.records import Usage
+from ..datasets.benchmark_records import Question, Sample
+
+CONTEXT_TOKENS = 2000
+"""Of a context, unless the setup says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class CitedText:
+    """The text behind a marker `[n]` of a context, and the id of its session."""
+
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemAnswer:
+    """A context, and what a reader made of it.
+
+    `marks[n - 1]` is the text behind `[n]` in `context`. `sources` are session ids, in the order in which the system
+    would read them. `text` is None without a reader, and empty where the reader found no answer; `cited` are the
+    numbers of the markers in it. `seconds` are those of the system, without the reader's. `notes` are failures that did
+    not end it.
+    """
+
+    context: str
+    marks: tuple[CitedText, ...] = ()
+    sources: tuple[str, ...] = ()
+    text: str | None = None
+    cited: tuple[int, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    reader_usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    reader_seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def citations(self) -> tuple[CitedText, ...]:
+        """The cited texts; none without a reader."""
+        return tuple(self.marks[number - 1] for number in self.cited if 0 < number <= len(self.marks))
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """The cost of filing a sample: seconds, and model usage."""
+
+    seconds: float
+    usage: Usage = field(default_factory=Usage)
+
+
+class System(Protocol):
+    """One system with one sample in it. `answer` may be called from several threads at once."""
+
+    def prepare(self, sample: Sample) -> Preparation:
+        """File the sessions, before any question. Repeated after a stop, it resumes."""
+
+    def answer(self, question: Question) -> SystemAnswer:
+        """The context for the question; the text is the reader's."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A system and its configuration; None leaves the system's default.
+
+    `pages` is the number of pages, or of chunks. `chunk_tokens` applies to RAG, `page_tokens` to jitmem,
+    `history_tokens` to the whole history, which is unlimited without it. `memos=False` gives every page an empty memo;
+    `curate=False` writes no items.
+    """
+
+    system: str = "research"
+    effort: str | None = None
+    depth: int | None = None
+    tools: tuple[str, ...] | None = None
+    pages: int | None = None
+    output: str | None = None
+    context_tokens: int | None = None
+    page_tokens: int | None = None
+    chunk_tokens: int | None = None
+    history_tokens: int | None = None
+    memos: bool = True
+    curate: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Distinguishes it in a table: `research depth=3 tools=keyword+vector`."""
+        own = {name: value for name, value in asdict(self).items() if name not in ("system", "options")}
+        own |= self.options
+        words = [
+            f"{name}={_format_value(value)}" for name, value in own.items() if value is not None and value is not True
+        ]
+        return " ".join([self.system, *words])
+
+    @property
+    def memory_key(self) -> str:
+        """Setups with the same key file a sample in the same way, and may share the memory."""
+        if self.system not in JITMEM:
+            return self.name
+        kept = {"page_tokens": self.page_tokens, "memos": self.memos, "curate": self.curate}
+        return Setup(system="jitmem", **kept).name  # type: ignore[arg-type]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Without what is not set, for JSON."""
+        kept = {name: value for name, value in asdict(self).items() if value is not None and value != {}}
+        return {**kept, "tools": list(self.tools)} if self.tools else kept
+
+
+_MEMORY_OPTIONS = ("page_tokens", "memos", "curate")
+_SYSTEM_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "research": ("effort", "depth", "tools", "pages", "output", "context_tokens", *_MEMORY_OPTIONS),
+    "recall": ("pages", "context_tokens", *_MEMORY_OPTIONS),
+    "memory-only": ("pages", "context_tokens", *_MEMORY_OPTIONS),
+    "whole-history": ("history_tokens",),
+    **dict.fromkeys(("rag-bm25", "rag-vector", "rag-hybrid"), ("pages", "context_tokens", "chunk_tokens")),
+    **dict.fromkeys(("langmem", "mem0"), ("pages", "context_tokens")),
+}
+
+
+def restrict_setup(setup: Setup) -> Setup:
+    """Without the parts that its system does not have: a recall has no depth."""
+    kept = {name: getattr(setup, name) for name in _SYSTEM_OPTIONS[setup.system]}
+    return Setup(setup.system, options=setup.options, **kept)
+
+
+JITMEM = ("research", "recall", "memory-only")
+"""The systems that ask one and the same jitmem memory, in different ways."""
+
+
+def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tuple[CitedText, ...]]:
+    """The context of `(source, text)` pairs, best first: each that still fits, with its marker behind it."""
+    lines: list[str] = []
+    marks: list[CitedText] = []
+    used = 0
+    for source, text in texts:
+        line = f"{text} [{len(marks) + 1}]"
+        if 4 * (budget - 3) - 4 >= used + len(line) + 1:
+            lines.append(line)
+            marks.append(CitedText(source, text))
+            used += len(line) + 1
+    return "\n".join(lines), tuple(marks)
+
+
+def _format_value(value: Any) -> str:
+    return "+".join(value) if isinstance(value, tuple | list) else str(value).lower()

@@ -1,0 +1,76 @@
+"""How the four rewards are combined: exactly as Mem-α does, and our way, which is harder to game."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .judge_cases import ContentJudge
+from .judge_rules import FormJudge, SourceJudge
+from .reward_input import Reward, RewardInput
+from .reward_terms import compression, executed_share, grounded_share, mean_answer_score, sound_share, valid_share
+
+WEIGHTS: Mapping[str, float] = {"r1": 1.0, "r2": 1.0, "r3": 0.05, "r4": 0.1}
+COLD = 0.1
+"""How much of r2 to r4 counts at first, before anything that was asked is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewardPreset:
+    """Four rewards, their weights, and the judge whose verdicts r4 counts.
+
+    `cold` is None where r2 to r4 count in full. Else they are scaled by the coverage, but at least by `cold`, which
+    decreases to 0 as `progress` goes from 0 to 1: a policy that covers nothing yet must learn from something. `free`
+    says whether a reward that does not apply counts as 1: no penalty where no call was needed. Otherwise it adds
+    nothing.
+    """
+
+    name: str
+    rewards: Mapping[str, Reward]
+    judge: ContentJudge
+    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
+    cold: float | None = None
+    free: bool = False
+
+    def rewards_of(self, outcome: RewardInput, progress: float = 0.0) -> dict[str, float | None]:
+        """r1 to r4, `coverage`, and their `total`, which is None without r1, and where no call could be judged."""
+        rewards: dict[str, float | None] = {name: reward(outcome) for name, reward in self.rewards.items()}
+        return {**rewards, "coverage": outcome.coverage, "total": self._total(rewards, outcome, progress)}
+
+    def coverage_scale(self, coverage: float | None, progress: float = 0.0) -> float:
+        """The factor of r2 to r4."""
+        if self.cold is None:
+            return 1.0
+        least = self.cold * (1 - progress)
+        return least + (1 - least) * (coverage or 0.0)
+
+    def _total(self, rewards: Mapping[str, float | None], outcome: RewardInput, progress: float) -> float | None:
+        first = rewards["r1"]
+        if first is None or (outcome.calls and rewards["r4"] is None):
+            return None
+        missing = 1.0 if self.free else 0.0
+        rest = sum(
+            self.weights[name] * (missing if value is None else value)
+            for name, value in rewards.items()
+            if name != "r1"
+        )
+        return self.weights["r1"] * first + self.coverage_scale(outcome.coverage, progress) * rest
+
+
+MEM_ALPHA = RewardPreset(
+    "mem-alpha",
+    {"r1": mean_answer_score, "r2": executed_share, "r3": compression, "r4": valid_share},
+    judge=FormJudge(),
+)
+"""R = r1 + r2 + 0.05 r3 + 0.1 r4, as the reference code of Mem-α counts each of them."""
+
+DEFAULT = RewardPreset(
+    "default",
+    {"r1": mean_answer_score, "r2": sound_share, "r3": compression, "r4": grounded_share},
+    judge=SourceJudge(),
+    cold=COLD,
+    free=True,
+)
+"""The same weights; what can be gamed is mended."""
+
+PRESETS: Mapping[str, RewardPreset] = {preset.name: preset for preset in (DEFAULT, MEM_ALPHA)}
