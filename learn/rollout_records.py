@@ -15,7 +15,7 @@ ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("plan", "integrate", "conclude", "reflect"), "researcher"),
     "answer": "reader",
 }
-"""Which part of jitmem takes a step; a step with another name is somebody else's."""
+"""The part of jitmem that takes a step; steps with another name are not jitmem's."""
 
 
 @dataclass(frozen=True, slots=True)

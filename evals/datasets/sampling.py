@@ -20,7 +20,7 @@ def sample_questions(data: DataSet, limit: int | None, seed: int | None) -> Data
     if limit < 1:
         raise BadInput(f"limit is a number of questions of 1 or more, or None for all; got {limit}.")
     if seed is None and isinstance(data.samples, GeneratedSamples):
-        return replace(data, samples=data.samples[:limit])  # of one question each, none of which is made yet
+        return replace(data, samples=data.samples[:limit])  # one question each, generated lazily
     places = [(at, n) for at, sample in enumerate(data.samples) for n in range(len(sample.questions))]
     if seed is not None and limit < len(places):
         places = sorted(random.Random(seed).sample(places, limit))

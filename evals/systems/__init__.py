@@ -36,7 +36,7 @@ SYSTEMS: Mapping[str, tuple[str, str]] = {
     "langmem": ("other_memories", "LangMem"),
     "mem0": ("other_memories", "Mem0"),
 }
-"""The module here, and the class in it, imported when a system is used: some need packages of their own."""
+"""Module and class, imported on first use: some need packages of their own."""
 
 
 def open_system(setup: Setup, context: SystemContext, *shared: SharedMemory) -> System:
