@@ -32,7 +32,7 @@ _PACKAGES = (
 _FOLDERS = ("", ".graphs", ".nodes", ".tools", ".stores", ".integrations", ".evals")
 _LOGIN = re.compile(r"//[^/@\s]+@")
 _SAME = ("data", "setups", "models", "prompts", "seed", "jitmem")
-"""What must be as it was for a stopped run to go on: else its answers would not be of one run."""
+"""What must be unchanged for a stopped run to resume: else its answers would not belong to one run."""
 
 
 def begin_card(

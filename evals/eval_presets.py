@@ -141,7 +141,7 @@ ABLATIONS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "system": ("research", "recall", "memory-only", "whole-history", "rag-bm25", "rag-vector", "rag-hybrid")
     },
 }
-"""Ablations of the papers, and ours, by name: one thing is varied, the rest stays as it is set."""
+"""Ablations of the papers, and ours, by name: one part is varied, the rest stays as set."""
 
 
 def get_preset(name: str) -> EvalPreset:

@@ -18,7 +18,7 @@ from .systems.eval_models import OWN_ANSWER
 from .systems.setups import restrict_setup
 
 MetricProgress = Callable[[int, int, str, float | None], None]
-"""Told how many questions are answered, of how many, the main metric and its mean so far."""
+"""Called with questions answered, total, the main metric and its mean so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _write_results(folder: Path, ran: RunOutcome, metrics: tuple[str, ...], *, p
     if plot:
         try:
             if plots.draw_plots(folder, summary):
-                report.write_report(folder)  # with the pictures in it
+                report.write_report(folder)  # now with the pictures
         except MissingPackage as error:
             unplotted = str(error)
     measured = {metric for one in summary["setups"].values() for metric in one["scores"]}

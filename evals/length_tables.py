@@ -58,7 +58,7 @@ def render_lengths(summary: Mapping[str, Any], metrics: Sequence[str]) -> list[s
         for name, families in by.items()
         for family, own in families.items()
     ]
-    return [*parts, markdown_table(["seconds: to take a text in, to answer", *head], rows)]
+    return [*parts, markdown_table(["seconds: to file a text, to answer", *head], rows)]
 
 
 def _seconds(one: Mapping[str, Any] | None) -> str:

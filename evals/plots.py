@@ -150,7 +150,7 @@ class _Plotter:
             _scale(axes, ticks, "tokens of text")
         right.set_yscale("log")
         right.set_ylabel("seconds")
-        right.set_title("line: to answer; dotted: to take in", loc="left", fontsize=8.5)
+        right.set_title("line: to answer; dotted: to file", loc="left", fontsize=8.5)
         return self._save(figure, "length")
 
     def _figure(

@@ -72,7 +72,7 @@ def _render_run(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
 
 def _render_reader(reader: str | None) -> str:
     if reader is None:
-        return " Nobody reads the contexts, so there are metrics of evidence only."
+        return " No model reads the contexts, so there are metrics of evidence only."
     if reader == OWN_ANSWER:
         return " The answers are jitmem's own; without a model, a sentence of its evidence, word for word."
     return ""
@@ -140,7 +140,7 @@ def _render_costs(summary: Mapping[str, Any]) -> list[str]:
     offline, online = [], []
     for name, one in summary["setups"].items():
         offline_cost, online_cost = one["offline"], one["online"]
-        # What a stop interrupted has cost more than was counted after it.
+        # An interrupted preparation has cost more than was counted after it.
         least = "≥ " if offline_cost["resumed"] else ""
         spent = f"{least}{offline_cost['calls']:,.0f}", f"{least}{_format_tokens(offline_cost)}"
         offline.append(
@@ -165,7 +165,7 @@ def _render_costs(summary: Mapping[str, Any]) -> list[str]:
                 ]
             )
     return [
-        "Offline, to take all samples in; setups that share what was taken in show the same:",
+        "Offline, to file all samples; setups that share a memory show the same:",
         markdown_table(["setup", "seconds", "model calls", "tokens in + out", "$"], offline),
         "Online, a question; calls and tokens in + out of each; dollars for all questions:",
         markdown_table(["setup", "seconds", "p50", "p95", "reader s", "system", "reader", "judge", "$"], online),

@@ -25,7 +25,7 @@ from .thread_pool import run_all
 __all__ = ["ANSWERS", "MAX_FAILURES_IN_A_ROW", "MeansProgress", "RunOutcome", "RunPlan", "run_plan"]
 
 QUESTION_FIELDS = ("family", "tokens")
-"""What a line tells of its question beside the category, where the data set knows it: RULER does."""
+"""Metadata of the question that each line records, where the data set has it: RULER does."""
 
 
 def run_plan(plan: RunPlan, tell: MeansProgress = lambda done, total, means: None) -> RunOutcome:

@@ -14,7 +14,7 @@ ANSWERS, ERRORS, OFFLINE, WORK = "answers.jsonl", "errors.jsonl", "offline.jsonl
 QuestionKey = tuple[str, str, str]
 """Setup, sample and question."""
 MeansProgress = Callable[[int, int, Mapping[str, float]], None]
-"""Told how many questions are answered, of how many, and the mean scores so far."""
+"""Called with questions answered, total, and the mean scores so far."""
 
 
 @dataclass(frozen=True, slots=True)

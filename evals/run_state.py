@@ -17,7 +17,7 @@ from .run_plan import OFFLINE, MeansProgress, QuestionKey, RunPlan
 from .systems import Setup
 
 MAX_FAILURES_IN_A_ROW = 10
-"""Questions that may fail one after the other, with no answer between them, before the run stops."""
+"""Consecutive failures before the run stops."""
 
 
 class RunState:

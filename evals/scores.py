@@ -11,7 +11,7 @@ from .systems.setups import CitedText, SystemAnswer
 
 TOP_PAGES = 5
 ADVERSARIAL = "adversarial"
-"""The category of questions that have no answer; means are told with and without it, as papers leave it out."""
+"""The category of questions without an answer; means are reported with and without it, as papers leave it out."""
 
 METRICS: Mapping[str, str] = {
     "evidence_recall": "share of the gold texts that stand word for word in the context",

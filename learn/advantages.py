@@ -15,7 +15,7 @@ from .rollout_records import RecordedStep, Role, Rollout
 Grouping = Literal["step", "trajectory"]
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 LEARNERS: tuple[Role, ...] = ("memorizer", "researcher")
-EPSILON = 1e-4  # as TRL has it
+EPSILON = 1e-4  # as in TRL
 _EQUAL = 1e-9
 
 
@@ -76,7 +76,7 @@ class Advantages:
 
 
 GroupKey = Callable[[RewardUnit], Hashable]
-"""Which group a unit belongs to. The baseline is the group's mean: it is compared with nothing else."""
+"""Maps a unit to its group. The baseline is the group's mean."""
 
 
 def by_role(unit: RewardUnit) -> Hashable:

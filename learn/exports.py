@@ -14,7 +14,7 @@ from .rollout_records import ROLES, RecordedStep, Role, Rollout, step_key
 
 Format = Literal["sft", "kto", "verl"]
 TOTAL = "total"
-"""The reward that all others go into."""
+"""The reward that combines all others."""
 
 
 def sft_rows(rollouts: Iterable[Rollout], *, best: int = 1, least: float | None = None) -> Iterator[dict[str, Any]]:

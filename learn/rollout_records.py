@@ -13,7 +13,7 @@ from ..nodes.steps import STEPS
 
 Role = Literal["memorizer", "researcher", "reader", "other"]
 ROLES: Mapping[str, Role] = {name: step.role for name, step in STEPS.items()}
-"""Which part of jitmem takes a step; a step with another name is somebody else's."""
+"""The part of jitmem that takes a step; steps with another name are not jitmem's."""
 
 
 @dataclass(frozen=True, slots=True)

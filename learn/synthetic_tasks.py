@@ -21,7 +21,7 @@ _PLACES = (
     "laboratory nursery sawmill"
 ).split()
 _PETS = "Pixel Mango Biscuit Comet Nutmeg Pepper Saffron Tango Waffle Ziggy Clover Domino Fidget Hazel Juniper Marble".split()
-_DEEDS = {  # what is asked for, and how it is told
+_DEEDS = {  # in the question, and in the statement
     "run a marathon": "ran a marathon",
     "break an arm": "broke my arm",
     "win the chess cup": "won the chess cup",
@@ -33,7 +33,7 @@ _DEEDS = {  # what is asked for, and how it is told
     "plant an oak": "planted an oak",
     "sing on the radio": "sang on the radio",
 }
-_SLOTS = {  # the question, and ways to tell the answer
+_SLOTS = {  # the question, and the statements of its answer
     "city": ("Where does {who} live now?", ("I've moved to {it}.", "I live in {it} now.")),
     "work": ("Where does {who} work now?", ("I work at the {it} now.", "I'm working at the {it} now.")),
     "pet": ("What is {who}'s dog called?", ("My dog is called {it}.", "My dog's name is {it}.")),
@@ -41,7 +41,7 @@ _SLOTS = {  # the question, and ways to tell the answer
 EVENT = "event"
 CATEGORIES = (*_SLOTS, EVENT)
 _BEGIN = datetime(2024, 1, 8, 18, 0)
-_CHATTER = 3  # turns in a session whose length is not asked for
+_CHATTER = 3  # turns in a session without a requested length
 
 
 def make_toy_tasks(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ...stores.errors import BadInput
 from . import beam, hotpotqa, locomo, longmemeval, memoryagentbench, musique, narrativeqa, ruler
 from .benchmark_records import DataSet, Question, Sample
 from .data_sources import DataSource
-from .sampling import sample_questions
+from .ruler import GeneratedSamples
 
 __all__ = ["DATASETS", "Benchmark", "DataSet", "DataSource", "Question", "Sample", "load_data_set"]
 
@@ -61,5 +62,31 @@ def load_data_set(
             f"{benchmark.source.title} is read from a file: give its path. {benchmark.source.instructions()}"
         )
     if path is None:
-        return sample_questions(benchmark.read(seed=seed or 0, **options), limit, None)
-    return sample_questions(benchmark.read(benchmark.source.require(Path(path)), **options), limit, seed)
+        return limit_questions(benchmark.read(seed=seed or 0, **options), limit, None)
+    return limit_questions(benchmark.read(benchmark.source.require(Path(path)), **options), limit, seed)
+
+
+def limit_questions(data: DataSet, limit: int | None, seed: int | None) -> DataSet:
+    """At most `limit` questions over all samples, in the order of the file: the first ones, or sampled with `seed`.
+
+    Samples without questions drop out. Every sample's sessions stay whole.
+    """
+    if limit is None:
+        return data
+    if limit < 1:
+        raise BadInput(f"limit is a number of questions of 1 or more, or None for all; got {limit}.")
+    if seed is None and isinstance(data.samples, GeneratedSamples):
+        return replace(data, samples=data.samples[:limit])  # one question each, generated lazily
+    places = [(at, n) for at, sample in enumerate(data.samples) for n in range(len(sample.questions))]
+    if seed is not None and limit < len(places):
+        places = sorted(random.Random(seed).sample(places, limit))
+    chosen: dict[int, list[int]] = {}
+    for at, n in places[:limit]:
+        chosen.setdefault(at, []).append(n)
+    return replace(
+        data,
+        samples=tuple(
+            replace(data.samples[at], questions=tuple(data.samples[at].questions[n] for n in numbers))
+            for at, numbers in chosen.items()
+        ),
+    )

@@ -14,7 +14,7 @@ from ...stores.errors import BadInput, MissingPackage
 
 T = TypeVar("T")
 _CHUNK = 1 << 20  # characters
-_NOTHING = object()  # what an empty list begins with; null would be a value
+_NOTHING = object()  # the first element of an empty list; null would be a value
 _DECODER = json.JSONDecoder()
 
 
@@ -111,7 +111,7 @@ def _read_json(path: Path) -> Iterator[Any]:
     except ValueError as error:
         if "\n" not in text.strip():
             raise BadInput(f"{path}: cannot be read as JSON ({error}).") from error
-        yield from _read_json_lines(path)  # JSON lines in a file that is named .json, as some mirrors have them
+        yield from _read_json_lines(path)  # some mirrors name JSON lines .json
 
 
 def _read_list(path: Path, file: TextIO) -> Iterator[Any]:
@@ -121,7 +121,7 @@ def _read_list(path: Path, file: TextIO) -> Iterator[Any]:
         try:
             value, at, closed = _decode_element(text, at, may_end=number == 1)
         except json.JSONDecodeError as error:
-            more = file.read(max(_CHUNK, len(text) - at))  # as much again, so that the whole stays linear
+            more = file.read(max(_CHUNK, len(text) - at))  # doubling keeps the total time linear
             if not more:
                 raise BadInput(f"{path}: cannot be read as JSON (in row {number}: {error.msg}).") from error
             text, at = text[at:] + more, 0

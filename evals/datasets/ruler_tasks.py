@@ -34,7 +34,7 @@ _THING = "otter|falcon|walrus|badger|heron|lynx|magpie|newt|panda|quail|raven|st
 _NEEDLE = "One of the special magic numbers for {key} is: {value}."
 
 CHAINS, HOPS = 1, 4  # RULER's variable tracking: so many chains, each of a value and so many copies
-COMMON, OFTEN, SELDOM = 10, 30, 3  # its common words: how many, how often they stand, how often all others stand
+COMMON, OFTEN, SELDOM = 10, 30, 3  # its common words: how many, how often each occurs, how often all others occur
 ALPHA, TOP = 2.0, 3  # its frequent words: the exponent of Zipf's law, and how many are asked for
 NEEDLES = 4  # keys, values or queries of its multi-needle tasks
 
@@ -131,7 +131,7 @@ def frequent_words(chance: random.Random, tokens: int) -> SyntheticText:
     for weight, word in zip(weights, words, strict=True):
         entries += [word] * int(weight * space / per_unit)
     left = space - sum(len(word) + 1 for word in entries)
-    for word in reversed(words):  # the law has no whole number for the last of them: they stand once
+    for word in reversed(words):  # the law gives less than 1 for the last of them: they occur once
         if left < len(word) + 1:
             break
         entries.append(word)

@@ -109,7 +109,7 @@ def rouge_l(prediction: str, answers: Iterable[str]) -> float:
 
 
 def _rouge_l_score(predicted: list[str], right: list[str]) -> float:
-    lengths = [0] * (len(right) + 1)  # of the common subsequence of what was said so far and right[:at]
+    lengths = [0] * (len(right) + 1)  # of the common subsequence of the words so far and right[:at]
     for word in predicted:
         before = 0
         for at, other in enumerate(right, start=1):

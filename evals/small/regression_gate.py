@@ -22,7 +22,7 @@ from .small_data import small_data
 
 METRIC = "evidence_recall"
 BASELINE = "baseline.json"
-SETUPS = {  # narrow contexts: in wide ones nearly everything is found, and no loss would be seen
+SETUPS = {  # small contexts: large ones hold nearly everything, and would hide a loss
     "recall": Setup("recall", context_tokens=300, curate=False),
     "research, one round": Setup(depth=1, context_tokens=300, curate=False),
     "research, three rounds": Setup(depth=3, context_tokens=300, curate=False),
@@ -73,7 +73,7 @@ def measure_small(
 def compare_with_baseline(now: Scores, before: Scores) -> list[GateVerdict]:
     """Paired by question; `BadInput` where setups or questions differ."""
     if {name: set(scores) for name, scores in now.items()} != {name: set(scores) for name, scores in before.items()}:
-        raise BadInput(f"The baseline is of other setups or questions; make it anew and say why: {WRITE}")
+        raise BadInput(f"The baseline is of other setups or questions; write it again and say why: {WRITE}")
     return [
         GateVerdict(name, paired_differences(_as_scores(before[name]), _as_scores(scores))[0])
         for name, scores in now.items()
@@ -90,7 +90,7 @@ def read_baseline(data: DataSet | None = None) -> Scores:
     except FileNotFoundError as error:
         raise BadInput(f"There is no baseline yet; make it: {WRITE}") from error
     if baseline["data"] != describe_content(data or small_data()):
-        raise BadInput(f"The baseline is of other data; make it anew and say why: {WRITE}")
+        raise BadInput(f"The baseline is of other data; write it again and say why: {WRITE}")
     return {
         name: {(sample, question): value for sample, own in by.items() for question, value in own.items()}
         for name, by in baseline["scores"].items()

@@ -34,7 +34,7 @@ _TALK = [
     "I keep losing my keys in that coat.",
 ]
 _PLACES = "harbour office|old cinema|salt works|weather station|ropewalk|tram depot|lighthouse".split("|")
-# What is said, how it is asked for, and what is right. {n} is the speaker, {x} and {a} are drawn: several people sell,
+# Statement, question, and values. {n} is the speaker, {x} and {a} are random: several people sell,
 # mend and start something at the same places, so the words alone do not tell them apart.
 _FACTS = [
     ("work", "I start at the {a} next week, they need a {x}.", "As what does {n} start at the {a}?", _TRADES),

@@ -11,7 +11,7 @@ from .eval_models import EvalModels, SystemContext
 from .setups import JITMEM, CitedText, Preparation, Setup, System, SystemAnswer
 
 if TYPE_CHECKING:
-    from .shared_memory import SharedMemory
+    from .jitmem_systems import SharedMemory
 
 __all__ = [
     "SYSTEMS",
@@ -26,9 +26,9 @@ __all__ = [
 ]
 
 SYSTEMS: Mapping[str, tuple[str, str]] = {
-    "research": ("research_system", "ResearchSystem"),
-    "recall": ("recall_system", "RecallSystem"),
-    "memory-only": ("memory_only", "MemoryOnly"),
+    "research": ("jitmem_systems", "ResearchSystem"),
+    "recall": ("jitmem_systems", "RecallSystem"),
+    "memory-only": ("jitmem_systems", "MemoryOnly"),
     "whole-history": ("whole_history", "WholeHistory"),
     "rag-bm25": ("rag", "RagBm25"),
     "rag-vector": ("rag", "RagVector"),
@@ -36,7 +36,7 @@ SYSTEMS: Mapping[str, tuple[str, str]] = {
     "langmem": ("other_memories", "LangMem"),
     "mem0": ("other_memories", "Mem0"),
 }
-"""The module here, and the class in it, imported when a system is used: some need packages of their own."""
+"""Module and class, imported on first use: some need packages of their own."""
 
 
 def open_system(setup: Setup, context: SystemContext, *shared: SharedMemory) -> System:
@@ -52,7 +52,7 @@ def open_sharing(setups: list[Setup], context: SystemContext) -> list[System]:
     """One system for each setup, all with the same `memory_key`; those of jitmem share one memory."""
     if setups[0].system not in JITMEM:
         return [open_system(setup, context) for setup in setups]
-    from .shared_memory import SharedMemory
+    from .jitmem_systems import SharedMemory
 
     shared = SharedMemory(setups[0], context)
     return [open_system(setup, context, shared) for setup in setups]

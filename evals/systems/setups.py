@@ -136,7 +136,7 @@ def restrict_setup(setup: Setup) -> Setup:
 
 
 JITMEM = ("research", "recall", "memory-only")
-"""The systems that ask one and the same jitmem memory, in different ways."""
+"""The systems that ask the same jitmem memory, in different ways."""
 
 
 def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tuple[CitedText, ...]]:

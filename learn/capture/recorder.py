@@ -30,7 +30,7 @@ class Recorder(BaseCallbackHandler):
     """
 
     run_inline = True  # in the order of events, also in an event loop
-    raise_error = True  # a step that is lost would be a lie about the run
+    raise_error = True  # a lost step would falsify the record
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class Recorder(BaseCallbackHandler):
                 self._open.pop(one.run, None)
         return tuple(_as_step(key, attempt, one) for key, attempt, one in with_keys(heard))
 
-    # -- what LangChain tells ------------------------------------------------------------------------------
+    # -- callbacks of LangChain ------------------------------------------------------------------------------
 
     def on_chain_start(
         self,
@@ -120,7 +120,7 @@ class Recorder(BaseCallbackHandler):
     def _finish_request(self, run_id: UUID, reply: AIMessage | None, error: str) -> None:
         with self._lock:
             one = self._open.pop(run_id, None)
-            if one is None:  # of a run whose steps were taken
+            if one is None:  # its run's steps were taken before
                 return
             self._count += 1
             one.ended, one.took, one.reply, one.error = self._count, time.perf_counter() - one.at, reply, error

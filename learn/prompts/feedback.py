@@ -11,7 +11,7 @@ from ..rewards.reward_input import answer_score, is_in_texts, is_incomplete, mem
 from ..rollout_records import MemoryToolCall, RecordedStep, Rollout, ScoredAnswer
 
 CASES = 6
-"""How many cases somebody who reflects is shown: those with the worst rewards."""
+"""The number of cases in a reflection: those with the worst rewards."""
 
 _SHOWN_TOKENS, _REPLY_TOKENS = 1200, 400
 _MOST_LINES = 12

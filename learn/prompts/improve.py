@@ -22,7 +22,7 @@ from .search_report import LearnedPrompts, write_search
 from .search_spec import SearchSpec
 
 PATIENCE = 8
-"""Proposals in a row that may be no better than what they were made from."""
+"""Consecutive proposals without an improvement before the search stops."""
 
 _STEPS: Mapping[str, tuple[str, ...]] = {
     "memorizer": steps_of("memorizer"),

@@ -17,10 +17,10 @@ from ..rollouts import run_rollouts
 from ..rollouts.rollout_config import RolloutConfig
 
 Words = Mapping[str, str]
-"""What models are told, by step."""
+"""Prompts by step."""
 
 BudgetProgress = Callable[[int, int], None]
-"""Told how many runs were made, and of how many."""
+"""Called with runs made and the budget."""
 
 
 class RunBudgetExceeded(Exception):

@@ -17,7 +17,7 @@ from ..rollouts.run_lock import task_hash
 from .gepa_adapter import LEARNERS, Learner
 
 MINIBATCH = 3
-"""Training tasks that a proposal is made of, and tried on before anything else."""
+"""Training tasks of a proposal, on which it is tried first."""
 
 _CLAIM = "search.json"
 
@@ -54,7 +54,7 @@ class SearchSpec:
         least = len(self.val) + self.proposal_runs + self.check_runs
         if self.budget < least:
             raise BadInput(
-                f"A budget of {self.budget} runs is too small: {len(self.val)} are for the words of now, {self.proposal_runs} for"
+                f"A budget of {self.budget} runs is too small: {len(self.val)} are for the current prompts, {self.proposal_runs} for"
                 f" one proposal and {self.check_runs} for the check; give {least} or more."
             )
 

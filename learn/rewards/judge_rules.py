@@ -13,9 +13,9 @@ from ...stores.times import clock, parse_time, spans
 from .judge_cases import JudgeCase
 
 ITEM_CHARS, CORE_CHARS = 300, 600
-"""What an item, and the core paragraph, may be long: one sentence, and a few."""
+"""The longest item and core paragraph: one sentence, and a few."""
 
-_CORE_DAYS = 2  # days that the core paragraph may name; with more it is a chronicle
+_CORE_DAYS = 2  # days that the core paragraph may name; with more it is a diary
 _SHARE = 0.6  # of an item's stems that must stand in its source
 _NEAR = timedelta(days=400)  # how far from a session's time a date may lie that it does not name: "next year"
 _EMPTY = frozenset(
@@ -142,7 +142,7 @@ def _is_dated(date: str, case: JudgeCase, known: set[str]) -> bool:
     except BadInput:
         session_time = None
     if session_time is None:
-        return not case.source.time  # nothing is known of when it was said: the date may be right
+        return not case.source.time  # the session's time is unknown: the date may be right
     first, last = spans(date)[0]
     return first - _NEAR <= clock(session_time) <= last + _NEAR
 

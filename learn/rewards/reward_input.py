@@ -28,10 +28,10 @@ class RewardInput:
 
 
 OWN_FAULTS = ("ModelReplyError", "ModelRefused")
-"""Errors that a model has made itself; any other has happened to it."""
+"""Errors that are the model's own fault."""
 
 Reward: TypeAlias = Callable[[RewardInput], float | None]
-"""None where it does not apply, which is not the same as 0."""
+"""None where it does not apply, which is not 0."""
 
 
 def run_input(rollout: Rollout) -> RewardInput:

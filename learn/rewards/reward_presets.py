@@ -12,7 +12,7 @@ from .reward_terms import compression, executed_share, grounded_share, mean_answ
 
 WEIGHTS: Mapping[str, float] = {"r1": 1.0, "r2": 1.0, "r3": 0.05, "r4": 0.1}
 COLD = 0.1
-"""How much of r2 to r4 counts at first, before anything that was asked is held."""
+"""The factor of r2 to r4 at the beginning, while nothing is covered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,6 @@ DEFAULT = RewardPreset(
     cold=COLD,
     free=True,
 )
-"""The same weights; what can be gamed is mended."""
+"""The same weights, with rewards that cannot be gamed in the known ways."""
 
 PRESETS: Mapping[str, RewardPreset] = {preset.name: preset for preset in (DEFAULT, MEM_ALPHA)}

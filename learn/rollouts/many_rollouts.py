@@ -84,7 +84,7 @@ def record_rollouts(
             (task, at) for task in tasks for at in range(n) if known.get((task.name, at), {"error": "new"})["error"]
         ]
         work = place / WORK
-        shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+        shutil.rmtree(work, ignore_errors=True)  # left by a killed run
         work.mkdir()
         try:
             with JsonlLog(place / ROLLOUTS) as lines:

@@ -23,10 +23,10 @@ from ..rollout_records import Item
 from .rollout_config import RolloutConfig
 
 ITEMS = 20
-"""How many items may speak, as in Mem-α."""
+"""The most items in a context, as in Mem-α."""
 
 QuestionReader = Callable[[Question, Mapping[str, Any]], Steps[tuple[str, str]]]
-"""From a question and LangChain's graph_config to `(context, answer)`; a `ModelError` where none came of it."""
+"""From a question and LangChain's config to `(context, answer)`; else a `ModelError`."""
 
 
 def question_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) -> QuestionReader:
@@ -91,7 +91,7 @@ def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) 
         async def ask_async(_: Any) -> Answer:
             return await afinish(answerer.ask(ANSWER, asked, UsageTracker()))
 
-        # Within a runnable, what the model is asked has the callbacks and the metadata of the graph_config.
+        # Within a runnable, the model's requests have the config's callbacks and metadata.
         runnable: Any = RunnableLambda(ask_now, afunc=ask_async, name="answer")
         given: Answer = yield Wait(
             lambda: runnable.invoke(None, graph_config), lambda: runnable.ainvoke(None, graph_config)

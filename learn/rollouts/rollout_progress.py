@@ -10,7 +10,7 @@ from ...stores.errors import ModelUnavailable
 from ..rollout_records import Rollout
 
 PATIENCE = 10
-"""Runs that may fail one after the other, with none between them that does not, before all is stopped."""
+"""Consecutive failed runs before all runs are stopped."""
 
 
 @dataclass(frozen=True, slots=True)

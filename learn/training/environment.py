@@ -17,7 +17,7 @@ from .memory_turn import AnswerQuestions, MemoryTurn
 from .turn_starts import TurnStart
 
 _RENEWED = 256
-"""Turns after which a new folder is begun: namespaces of turns that are over are of no use to anybody."""
+"""Turns after which a new folder is used: finished turns leave useless namespaces behind."""
 
 
 def _tool_method(spec: ToolSpec) -> Callable[..., str]:

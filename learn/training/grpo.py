@@ -28,7 +28,7 @@ __all__ = ["METRICS", "TrainingOptions", "TrainingStep", "load_weights", "make_t
 
 METRICS = "metrics.jsonl"
 _READ_AT_ONCE = 16
-_AT_ONCE = 4  # replies of which a device learns in one pass; they are written all at once
+_AT_ONCE = 4  # replies in one training pass of a device; they are generated all at once
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
     target.mkdir(parents=True, exist_ok=True)
     weights, tokens = load_weights(model, tokenizer)
     if weights is model and options.beta:
-        # TRL reads what the KL is measured from from disk: of a model in this process, as it is now.
+        # TRL loads the reference model of the KL from disk: save the model as it is now.
         weights.save_pretrained(target / "start")
         weights.config._name_or_path = str(target / "start")
     curriculum = Curriculum(tuple(tasks), options.longest, options.begin, options.whole, options.seed)
@@ -138,7 +138,7 @@ def make_trainer(
         ],
         environment_factory=partial(MemoryEnvironment, partial(answer_from_items, config=config)),
     )
-    trainer.remove_callback(modules.transformers.PrinterCallback)  # who wants to see the steps has `tell`
+    trainer.remove_callback(modules.transformers.PrinterCallback)  # `tell` reports the steps
     return trainer
 
 

@@ -13,7 +13,7 @@ from .packages import trainer_arguments, trainer_callback, trl
 
 _UNTRAINED = -100
 Tell = Callable[[int, int, float], None]
-"""Told the step, of how many, and the loss."""
+"""Called with the step, the number of steps, and the loss."""
 
 
 @dataclass(frozen=True, kw_only=True)

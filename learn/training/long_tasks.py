@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 SETUPS = (Setup(system="memory-only", memos=False), Setup(system="memory-only", memos=False, curate=False))
-"""The items that the model wrote, as in Mem-α; and nothing at all, which shows what the reader knows by itself."""
+"""The items that the model wrote, as in Mem-α; and nothing, which shows what the reader knows by itself."""
 _SOURCE = DataSource("Tasks of your own", "the path that was given", (), "your own")
 
 

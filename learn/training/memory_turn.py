@@ -16,7 +16,7 @@ from ..rollouts import answer_from_items, current_items, memory_tokens
 from .turn_starts import CURATE, TurnStart, restore_items
 
 AnswerQuestions = Callable[[Memory, Sequence[Question], Sequence[SessionText]], tuple[ScoredAnswer, ...]]
-"""Who answers the questions from a memory once the turn is over, and is scored for it."""
+"""Answers the questions from the memory after the turn, with scores."""
 
 KEY = "turn"
 _UNREAD = "<tool_call>"

@@ -16,7 +16,7 @@ _MISSING = "pip install 'jitmem[train]' installs torch, transformers and trl, on
 @cache
 def trl() -> Any:
     """The modules `torch`, `transformers`, `datasets`, and parts of trl; `MissingPackage` says how to install them."""
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # of environments it warns that they are new
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # it warns that environments are experimental
     try:
         import datasets
         import huggingface_hub.constants
@@ -31,7 +31,7 @@ def trl() -> Any:
         )
     except ImportError as error:
         raise MissingPackage(f"{error.name or 'trl'} is not installed; {_MISSING}.") from error
-    huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True  # jitmem tells nobody what is done with it
+    huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True  # no telemetry
     return SimpleNamespace(
         torch=torch,
         transformers=transformers,

@@ -17,7 +17,7 @@ from .curriculum import Curriculum
 from .turn_starts import CURATE, TurnStart, turn_starts
 
 BroadcastTurns = Callable[[tuple[TurnStart, ...]], tuple[TurnStart, ...]]
-"""Gives every process of a training what the first of them has."""
+"""Gives every process of a training the turns of the first."""
 
 
 @dataclass

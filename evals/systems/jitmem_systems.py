@@ -1,0 +1,142 @@
+"""jitmem in three ways, over one memory with one sample in it: recall, research, and its memos and items alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...memory import Memory
+from ...nodes.options import MemorizeOptions
+from ...stores.errors import ModelError
+from ...stores.records import Usage
+from ...testing import ScriptedModel
+from ..datasets.benchmark_records import Question, Sample
+from .bm25_ranking import BM25Ranking
+from .chunks import Chunk, session_name
+from .eval_models import OWN_ANSWER, SystemContext
+from .setups import CONTEXT_TOKENS, CitedText, Preparation, Setup, SystemAnswer, pack_context
+
+_NO_MODEL = "nobody"
+_HITS = 500
+
+
+class SharedMemory:
+    """Opened once for each `Setup.memory_key`. `session_of` maps a page id to its session."""
+
+    def __init__(self, setup: Setup, context: SystemContext) -> None:
+        size: dict[str, Any] = {} if setup.page_tokens is None else {"page_tokens": setup.page_tokens}
+        # Without memos, a scripted model answers the step with an empty memo.
+        silent: dict[str, Any] = {"step_models": {"memorize": ScriptedModel(lines=_empty_memo, model=_NO_MODEL)}}
+        self.memory = Memory.open(
+            context.folder / "memory",
+            curate=setup.curate,
+            memorize_options=MemorizeOptions(**size),
+            **({} if setup.memos else silent),
+            **context.models.memory_arguments(),
+        )
+        self.session_of: dict[str, str] = {}
+
+    def prepare(self, sample: Sample) -> Preparation:
+        """File every session; a session that a stopped run has filed is not filed again."""
+        started = time.perf_counter()
+        sessions = list(sample.sessions)
+        filed = self.memory.memorize_many(sessions)
+        if failed := [failure for one in filed for failure in one.failures]:
+            raise ModelError(f"{len(failed)} steps failed while {sample.name} was filed; first: {failed[0]['message']}")
+        self.memory.flush()
+        for at, (session, one) in enumerate(zip(sessions, filed, strict=True)):
+            self.session_of |= dict.fromkeys(one.page_ids, session_name(session, at))
+        steps = [step for one in filed for step in one.usage.steps if step["model"] != _NO_MODEL]
+        return Preparation(time.perf_counter() - started, Usage.of(steps))
+
+    def sources(self, page_ids: Iterable[str]) -> tuple[str, ...]:
+        """The sessions of pages, each once, in their order."""
+        return tuple(dict.fromkeys(self.session_of[page_id] for page_id in page_ids if page_id in self.session_of))
+
+
+class JitmemSystem:
+    """What the systems have in common that ask a jitmem memory."""
+
+    def __init__(self, setup: Setup, context: SystemContext, shared: SharedMemory | None = None) -> None:
+        self.shared = shared or SharedMemory(setup, context)
+        self.budget = setup.context_tokens or CONTEXT_TOKENS
+        self.pages = setup.pages
+
+    def prepare(self, sample: Sample) -> Preparation:
+        return self.shared.prepare(sample)
+
+    def close(self) -> None:
+        self.shared.memory.close()
+
+
+class RecallSystem(JitmemSystem):
+    """The ranking of `Memory.recall`, packed until the context is full; of the first `pages` pages alone, if given."""
+
+    def answer(self, question: Question) -> SystemAnswer:
+        started = time.perf_counter()
+        hits = self.shared.memory.recall(question.text, k=_HITS)
+        pages = list(dict.fromkeys(hit.page_id for hit in hits))[: self.pages]
+        session_of = self.shared.session_of
+        texts = [(session_of[hit.page_id], hit.text) for hit in hits if hit.page_id in set(pages)]
+        context, marks = pack_context(texts, self.budget)
+        return SystemAnswer(context, marks, self.shared.sources(pages), seconds=time.perf_counter() - started)
+
+
+class ResearchSystem(JitmemSystem):
+    """The context of `Memory.research` with its citations as marks; with the reader `OWN_ANSWER`, its own answer."""
+
+    def __init__(self, setup: Setup, context: SystemContext, shared: SharedMemory | None = None) -> None:
+        super().__init__(setup, context, shared)
+        names = ("effort", "depth", "tools", "pages", "output", "context_tokens")
+        answer = {"answer": True} if context.models.reader == OWN_ANSWER else {}
+        self._arguments: dict[str, Any] = {**{name: getattr(setup, name) for name in names}, **answer, **setup.options}
+
+    def answer(self, question: Question) -> SystemAnswer:
+        """A step whose model failed becomes a note: its round had less to go by."""
+        started = time.perf_counter()
+        result = self.shared.memory.research(question.text, **self._arguments)
+        seconds = time.perf_counter() - started
+        session_of = self.shared.session_of
+        return SystemAnswer(
+            context=result.context,
+            marks=tuple(CitedText(session_of.get(one.page_id, one.page_id), one.quote) for one in result.citations),
+            sources=self.shared.sources(result.page_ids),
+            text=result.answer,
+            cited=tuple(n for n, one in enumerate(result.citations, start=1) if one in result.answer_citations),
+            usage=result.usage,
+            seconds=seconds,
+            notes=tuple(f"{one['step']}: {one['error']}: {one['message']}" for one in result.failures),
+        )
+
+
+class MemoryOnly(JitmemSystem):
+    """The core memory first, then the memos and items that share most with the question, by BM25.
+
+    `pages` is how many memos and items there may be.
+    """
+
+    _core: list[Chunk]
+    _ranking: BM25Ranking
+
+    def prepare(self, sample: Sample) -> Preparation:
+        prepared = self.shared.prepare(sample)
+        memory, session_of = self.shared.memory, self.shared.session_of
+        self._core = []
+        notes = [Chunk(session_of[page.id], f"({page.header}) {page.memo}") for page in memory.pages()]
+        for item in memory.items():
+            origin = next((session_of[one] for one in item.page_ids if one in session_of), "")
+            (self._core if item.kind == "core" else notes).append(Chunk(origin, item.content))
+        self._ranking = BM25Ranking(notes)
+        return prepared
+
+    def answer(self, question: Question) -> SystemAnswer:
+        started = time.perf_counter()
+        found = [*self._core, *self._ranking.best(question.text, self.pages)]
+        context, marks = pack_context([(one.source, one.text) for one in found], self.budget)
+        sources = tuple(dict.fromkeys(mark.source for mark in marks if mark.source))
+        return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
+
+
+def _empty_memo(messages: Any) -> Mapping[str, Any]:
+    return {"memo": "-"}
