@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .errors import StoreDamaged, StoreFull
 
+REPAIR_FOLDER = ".repair-"  # prefix of a temporary folder with a copy of the truth, see integrity/fix.py
 _log = logging.getLogger("jitmem")
 
 CHANGES: dict[int, Callable[[sqlite3.Connection], object]] = {}
@@ -52,8 +53,9 @@ def upgrade(db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, targ
 
 
 def copies(folder: Path) -> list[Path]:
-    """The copies that upgrades have left in a folder, with what one that was killed had begun."""
-    return sorted([*folder.glob("truth.sqlite3.v*-copy"), *folder.glob(".truth.sqlite3.v*-copy.part*")])
+    """The copies of the truth that upgrades have left in a folder, also drafts and folders of killed processes."""
+    patterns = ("truth.sqlite3.v*-copy", ".truth.sqlite3.v*-copy.part*", f"{REPAIR_FOLDER}*")
+    return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
 def _take(db: sqlite3.Connection, version: int, *, newest: bool) -> None:

@@ -424,12 +424,12 @@ def test_a_forget_that_is_killed_anywhere_has_forgotten_all_or_nothing(folder: P
 def test_copies_of_the_truth_that_an_upgrade_or_a_repair_left_are_removed(folder: Path) -> None:
     with planted(folder) as memory:
         filed = memory.memorize(f"Ana: {SAFE}")
-        (folder / ".mending-x").mkdir()
-        for name in ("truth.sqlite3.v2-copy", ".mending-x/copy.sqlite3"):
+        (folder / ".repair-x").mkdir()
+        for name in ("truth.sqlite3.v2-copy", ".repair-x/copy.sqlite3"):
             with memory._parts.database.read() as db:
                 db.execute("VACUUM INTO ?", (str(folder / name),))
         receipt = memory.forget(page_id=filed.page_ids[0])
-        assert (receipt.status, receipt.removed) == ("erased", ("truth.sqlite3.v2-copy", ".mending-x"))
+        assert (receipt.status, receipt.removed) == ("erased", (".repair-x", "truth.sqlite3.v2-copy"))
         assert holding(folder, SAFE) == set()
 
 

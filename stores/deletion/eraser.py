@@ -115,7 +115,7 @@ class Eraser:
 
     def _remove_copies(self) -> tuple[str, ...]:
         """Copies of the truth hold what it held before; nothing reads them."""
-        left = [*copies(self._folder), *self._folder.glob(".mending-*")]
+        left = copies(self._folder)
         for path in left:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return tuple(path.name for path in left)

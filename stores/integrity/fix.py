@@ -16,6 +16,7 @@ from ..chroma_folder import FOLDER, ChromaFolder
 from ..connection import Database
 from ..embeddings import SUBJECTS, EmbeddingStore
 from ..errors import StoreDamaged
+from ..migrations import REPAIR_FOLDER
 from ..permissions import FOLDER_MODE, files_open_to_others, restrict_permissions
 from .repairs import (
     Repair,
@@ -96,7 +97,7 @@ def _rebuild_indexes(database: Database) -> str:
 
 def _replace_by_copy(database: Database) -> None:
     """Copy the tables into a new file, whose content then replaces this one in one transaction."""
-    with TemporaryDirectory(dir=database.path.parent, prefix=".mending-") as temporary, database.read() as db:
+    with TemporaryDirectory(dir=database.path.parent, prefix=REPAIR_FOLDER) as temporary, database.read() as db:
         copy = Path(temporary, "copy.sqlite3")
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         before = _counts(db, tables)
