@@ -156,6 +156,8 @@ def test_the_older_form_of_an_agent_file_and_archival_passages_are_read(memory: 
     assert said(memory) == [("core", "Ana, a miller.")]
     assert {"Left out: 1 tools.", "Left out: 1 variables and secrets of agents."} <= set(done.notes)
     assert "sk-secret" not in "".join(page.text + str(page.metadata) for page in memory.pages())
+    new = {"agents": [{"name": "tom", "secrets": {"TOKEN": "sk-secret-123", "KEY": "sk-secret-456"}}], "tools": []}
+    assert "Left out: 2 variables and secrets of agents." in brought(memory, "letta", new).notes
     passages = [
         {"id": "passage-1", "text": MILL, "created_at": "2025-03-02T10:00:00Z", "embedding": [0.1] * 4, "tags": ["x"]}
     ]
@@ -260,6 +262,7 @@ BAD: dict[str, tuple[str, object, str]] = {
     "a ragged table": ("langmem", b"prefix,key,value\na,b\n", "line 2: has another number of cells"),
     "no agent file": ("letta", {"name": "x"}, "is no agent file"),
     "no block": ("letta", {"agents": [], "blocks": [{"id": "b", "value": 7}]}, 'block 1: "value" must be a text'),
+    "ids that are no list": ("letta", {"agents": [{"block_ids": 7}]}, 'agent 1: "block_ids" must be a list'),
     "an unknown role": ("letta", {"agents": [{"messages": [{"role": "ghost", "content": "x"}]}]}, "message 1: there is no role 'ghost'"),
     "no tool call": ("letta", {"agents": [{"messages": [{"role": "assistant", "tool_calls": ["x"]}]}]}, "a tool call must be"),
 }  # fmt: skip

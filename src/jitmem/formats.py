@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from .session_json import sessions_of_json, sessions_of_jsonl
-from .session_text import decoded, session_of_markdown
+from .session_text import decode_text, session_of_markdown
 from .stores.errors import BadInput
 from .stores.records import Session
 
@@ -31,7 +31,7 @@ def read_sessions(
 ) -> list[Session]:
     """The sessions of a file, or of every file that `session_files` finds in a folder.
 
-    A file that gives no ids lends its stem, or its path below the folder without the ending. `session` and
+    Without an id in the file it is the stem, or the path below the folder without the ending. `session` and
     `time` replace what the file says, and are refused unless there is exactly one session.
     """
     folder = path if os.path.isdir(path) else path.parent
@@ -39,7 +39,7 @@ def read_sessions(
     for file in session_files(path):
         name = file.relative_to(folder).as_posix()
         named += [(name, found) for found in parse_sessions(_bytes_of(file), name=name, format=format)]
-    sessions = _distinct(named)
+    sessions = _require_distinct_ids(named)
     if session is None and time is None:
         return sessions
     if len(sessions) != 1:
@@ -52,7 +52,7 @@ def read_sessions(
 
 
 def session_files(path: Path) -> list[Path]:
-    """The files that `read_sessions` reads, in its order; a path that is not a folder stands for itself.
+    """The files that `read_sessions` reads, in its order; a path that is not a folder is the only one.
 
     In a folder, hidden files and folders and files with other endings are left out, and links to folders
     are not followed.
@@ -72,7 +72,7 @@ def session_files(path: Path) -> list[Path]:
 def parse_sessions(data: bytes, *, name: str, format: str | None = None) -> list[Session]:
     """The sessions in the bytes of one file, or of standard input when `name` is "-".
 
-    `name`, a file name or a path below the folder that is read, stands in messages and gives the default
+    `name`, a file name or a path below the folder that is read, is for messages and gives the default
     ids: `trip/day.md` is `trip/day`, and its second session of several `trip/day-2`; standard input has none.
     """
     if format is not None and format not in FORMATS:
@@ -80,7 +80,7 @@ def parse_sessions(data: bytes, *, name: str, format: str | None = None) -> list
     # A file name may hold bytes that are not Unicode; neither a message nor an id can.
     name = name.encode("utf-8", "backslashreplace").decode()
     shown = "standard input" if name == "-" else name
-    text = decoded(data, shown)
+    text = decode_text(data, shown)
     if not text.strip():
         raise BadInput(f"{shown}: is empty; a session needs some text")
     path = PurePosixPath(name)
@@ -94,7 +94,7 @@ def parse_sessions(data: bytes, *, name: str, format: str | None = None) -> list
         case _:
             sessions = [Session(text=text)]
     stem = None if name == "-" else name.removesuffix(path.suffix)
-    return _distinct((shown, one) for one in _with_ids(sessions, stem))
+    return _require_distinct_ids((shown, one) for one in _with_ids(sessions, stem))
 
 
 def _with_ids(sessions: list[Session], stem: str | None) -> list[Session]:
@@ -105,7 +105,7 @@ def _with_ids(sessions: list[Session], stem: str | None) -> list[Session]:
     return [replace(one, id=one.id or f"{stem}-{number}") for number, one in enumerate(sessions, start=1)]
 
 
-def _distinct(named: Iterable[tuple[str, Session]]) -> list[Session]:
+def _require_distinct_ids(named: Iterable[tuple[str, Session]]) -> list[Session]:
     """The sessions, once it is sure that no two different ones share an id: filing would stop half way."""
     sessions = []
     first: dict[str, tuple[str, Session]] = {}

@@ -18,7 +18,7 @@ _ENCODINGS = (
 _KEY = re.compile(r"\w[\w .-]*")
 
 
-def decoded(data: bytes, name: str) -> str:
+def decode_text(data: bytes, name: str) -> str:
     """The text without its byte order mark and otherwise untouched; `name` stands in messages."""
     bom, encoding = next(known for known in _ENCODINGS if data.startswith(known[0]))
     remedy = "save it as UTF-8, or as UTF-16 with a byte order mark"
@@ -64,11 +64,11 @@ def _front_matter(text: str) -> tuple[dict[str, str], str]:
         key, _, value = line.partition(":")
         if ":" not in line or not _KEY.fullmatch(key) or value[:1].strip() or key.strip() in fields:
             break
-        fields[key.strip()] = _unquoted(value.strip())
+        fields[key.strip()] = _unquote(value.strip())
     return {}, text
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     quote = value[:1]
     if quote in ("'", '"') and value.count(quote) == 2 and value.endswith(quote):
         return value[1:-1]

@@ -50,7 +50,7 @@ def parse(file: BinaryIO, name: str) -> ForeignExport:
     else:
         _add_passages(found, _list(value, "passages", name), "")
     for key in _NO_PLACE:
-        found.skipped[key.replace("_", " ")] += len(_values(value, key, name))
+        found.skipped[key.replace("_", " ")] += _size(value.get(key))
     return found
 
 
@@ -59,6 +59,10 @@ def _values(record: Mapping[str, Any], key: str, where: str) -> list[Any]:
     if not isinstance(value, list):
         raise BadInput(f'{where}: "{key}" must be a list.')
     return value
+
+
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, list | dict) else bool(value)
 
 
 def _list(record: Mapping[str, Any], key: str, where: str) -> Iterator[_Placed]:
@@ -72,7 +76,7 @@ def _add_agent(found: ForeignExport, agent: Mapping[str, Any], blocks: Sequence[
     _add_blocks(found, blocks, owner, max((time for _, time, _ in messages if time), default=None))
     _add_passages(found, _list(agent, "passages" if agent.get("passages") else "archival_memory", where), owner)
     for key in _SECRET:
-        found.skipped["variables and secrets of agents"] += len(_values(agent, key, where))
+        found.skipped["variables and secrets of agents"] += _size(agent.get(key))
     found.skipped["system prompts"] += bool(agent.get("system"))
     by_day: dict[str, list[tuple[datetime | None, str, str]]] = {}
     for message, time, place in messages:
