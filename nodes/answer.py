@@ -9,14 +9,16 @@ from typing import Any
 from langgraph.runtime import Runtime, get_runtime
 from pydantic import BaseModel, Field
 
+from ..stores.snapshot import Snapshot
 from .ask import Task
 from .known import QUESTION_TOKENS
 from .meter import CHARS_PER_TOKEN
 from .options import ResearchOptions, read
 from .prompt import clipped, fence, posed
 from .states import ResearcherState
-from .step import Body, Steps
+from .step import Steps
 from .turn import Answerers, in_research, turn
+from .with_snapshot import SnapshotBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class AnswerQuestion:
     context: str
     statements: Sequence[Mapping[str, Any]]
     citations: Sequence[Mapping[str, Any]]
+    snapshot: Snapshot
 
     def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/answer.md`."""
@@ -47,13 +50,13 @@ class Answer(BaseModel):
 ANSWER = Task("answer", AnswerQuestion, Answer)
 
 
-def answer(answerers: Answerers, defaults: ResearchOptions) -> Body:
+def answer(answerers: Answerers, defaults: ResearchOptions) -> SnapshotBody:
     """The node: context → answer; marks that the context does not have are left out."""
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
         citations = state["citations"]
-        question = AnswerQuestion(state["question"], state["context"], state["statements"], citations)
+        question = AnswerQuestion(state["question"], state["context"], state["statements"], citations, snapshot)
         terms = in_research(state, options, vital=False)
         given, changes = yield from turn(answerers, ANSWER, question, terms, runtime.stream_writer)
         if given is None:

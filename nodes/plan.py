@@ -12,15 +12,16 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
-from ..stores.archive import Archive
+from ..stores.snapshot import Snapshot
 from .ask import Task
 from .known import QUESTION_TOKENS, known, requested
 from .options import ResearchOptions, read
 from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
 from .prompt import clipped, posed
 from .states import ResearcherState
-from .step import Body, Steps
+from .step import Steps
 from .turn import Answerers, in_research, turn
+from .with_snapshot import SnapshotBody
 
 _MOST_QUERIES = 16
 _LONGEST_QUERY = 2000  # characters
@@ -37,9 +38,9 @@ class Asked(Protocol):
     @property
     def asked(self) -> str: ...
 
-    def for_question(self, text: str) -> Sequence[str]: ...
+    def for_question(self, snapshot: Snapshot, text: str) -> Sequence[str]: ...
 
-    def for_names(self, names: Sequence[str], wanted: str) -> Sequence[str]: ...
+    def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> Sequence[str]: ...
 
 
 class Query(BaseModel):
@@ -67,6 +68,7 @@ class PlanQuestion:
     known: Sequence[Mapping[str, Any]]
     outline: Callable[[float], str]
     first: bool
+    snapshot: Snapshot
 
     def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/plan.md`."""
@@ -94,13 +96,13 @@ def planning(searches: Sequence[Asked]) -> Task[PlanQuestion, SearchPlan]:
     return Task("plan", PlanQuestion, plan)
 
 
-def plan(archive: Archive, answerers: Answerers, searches: Sequence[Asked], defaults: ResearchOptions) -> Body:
+def plan(answerers: Answerers, searches: Sequence[Asked], defaults: ResearchOptions) -> SnapshotBody:
     """The node: request → plan. Queries of tools that are off, of tools that do not exist, without a text, and those
     asked before are left out."""
     task = planning(searches)
     named = {search.name: search for search in searches}
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
         request = state["request"]
         question = PlanQuestion(
@@ -109,8 +111,9 @@ def plan(archive: Archive, answerers: Answerers, searches: Sequence[Asked], defa
             names=state["names"],
             searches=[named[name] for name in options.tools],
             known=state["statements"],
-            outline=partial(outline, archive, request),
+            outline=partial(outline, snapshot, request),
             first=not state["rounds"],
+            snapshot=snapshot,
         )
         terms = in_research(state, options, vital=question.first)
         answer, changes = yield from turn(answerers, task, question, terms, runtime.stream_writer)
@@ -119,7 +122,7 @@ def plan(archive: Archive, answerers: Answerers, searches: Sequence[Asked], defa
         made = {"request": request, "needs": answer.needs if answer else [], "queries": queries, "dropped": dropped}
         runtime.stream_writer({"event": "planned", **made})
         asked += [_key(query["tool"], query["text"]) for query in queries]
-        return {"plan": made, "asked": asked, "hits": Overwrite([]), **changes}
+        return {"plan": made, "asked": asked, "searches": Overwrite([]), **changes}
 
     return node
 

@@ -10,14 +10,16 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.records import Hit
+from ..stores.snapshot import Snapshot
 from .ask import Task
 from .evidence import as_hit
 from .known import QUESTION_TOKENS, known, needed, searched
 from .options import ResearchOptions, read
 from .prompt import clipped, posed
 from .states import ResearcherState
-from .step import Body, Steps
+from .step import Steps
 from .turn import Answerers, in_research, over, turn
+from .with_snapshot import SnapshotBody
 
 _LOOKED_AT = 50  # passages from the top
 
@@ -40,6 +42,7 @@ class ReflectQuestion:
     known: Sequence[Mapping[str, Any]]
     evidence: Sequence[Hit]
     asked: Sequence[str]
+    snapshot: Snapshot
 
     def shown(self, share: float) -> Mapping[str, str]:
         """For `prompts/reflect.md`."""
@@ -54,12 +57,12 @@ class ReflectQuestion:
 REFLECT = Task("reflect", ReflectQuestion, Reflection)
 
 
-def reflect(answerers: Answerers, defaults: ResearchOptions) -> Body:
+def reflect(answerers: Answerers, defaults: ResearchOptions) -> SnapshotBody:
     """The node: statements → enough or not, and the next request; `stopped` is set when this was the last round."""
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
-        answer, changes = yield from _reflected(answerers, state, options, runtime)
+        answer, changes = yield from _reflected(answerers, state, options, runtime, snapshot)
         halted = changes.get("halted") or state["halted"]
         number = len(state["rounds"]) + 1
         enough = answer.enough and bool(state["statements"])
@@ -89,7 +92,11 @@ def reflect(answerers: Answerers, defaults: ResearchOptions) -> Body:
 
 
 def _reflected(
-    answerers: Answerers, state: ResearcherState, options: ResearchOptions, runtime: Runtime[Any]
+    answerers: Answerers,
+    state: ResearcherState,
+    options: ResearchOptions,
+    runtime: Runtime[Any],
+    snapshot: Snapshot,
 ) -> Steps[tuple[Reflection, dict[str, Any]]]:
     """What integrate has concluded already, or what is answered now; without an answer nothing is enough, and what
     was missing is missing still."""
@@ -101,6 +108,7 @@ def _reflected(
         known=state["statements"],
         evidence=[as_hit(hit) for hit in state["evidence"][:_LOOKED_AT]],
         asked=state["asked"],
+        snapshot=snapshot,
     )
     terms = in_research(state, options, vital=False)
     answer, changes = yield from turn(answerers, REFLECT, question, terms, runtime.stream_writer)

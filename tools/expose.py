@@ -95,7 +95,7 @@ def as_tool(search: PageSearch) -> BaseTool:
 
 
 def _told(hits: Sequence[Hit]) -> Told:
-    lines = [f"[{hit.page_id} {hit.start}-{hit.end}] {hit.text}" for hit in hits]
+    lines = [f"[{hit.record_id} {hit.start}-{hit.end}] {hit.text}" for hit in hits]
     return mark("\n".join(lines)) if lines else NOTHING, list(hits)
 
 

@@ -46,7 +46,7 @@ def citations_stand(citations: Sequence[Citation], page_text: Callable[[str], st
 
     `page_text` gives a page's text by its id, None for a page that there is not.
     """
-    return _share(_stands(citation, page_text(citation.page_id)) for citation in citations)
+    return _share(_stands(citation, page_text(citation.record_id)) for citation in citations)
 
 
 def citations_support(
@@ -56,7 +56,7 @@ def citations_support(
     if not evidence:
         return None
     return _share(
-        _stands(citation, page_text(citation.page_id)) and holds_gold(citation.quote, evidence)
+        _stands(citation, page_text(citation.record_id)) and holds_gold(citation.quote, evidence)
         for citation in citations
     )
 

@@ -29,9 +29,9 @@ class RecallSystem:
         """Only the first pages speak, where their number is given."""
         started = time.perf_counter()
         hits = self._filled.memory.recall(question.text, k=_HITS)
-        pages = list(dict.fromkeys(hit.page_id for hit in hits))[: self._pages]
+        pages = list(dict.fromkeys(hit.record_id for hit in hits))[: self._pages]
         session_of = self._filled.session_of
-        spoken = [(session_of[hit.page_id], hit.text) for hit in hits if hit.page_id in set(pages)]
+        spoken = [(session_of[hit.record_id], hit.text) for hit in hits if hit.record_id in set(pages)]
         context, marks = walked(spoken, self._budget)
         return Answer(context, marks, self._filled.sources(pages), seconds=time.perf_counter() - started)
 

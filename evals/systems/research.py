@@ -32,7 +32,7 @@ class ResearchSystem:
         session_of = self._filled.session_of
         return Answer(
             context=result.context,
-            marks=tuple(Mark(session_of.get(one.page_id, one.page_id), one.quote) for one in result.citations),
+            marks=tuple(Mark(session_of.get(one.record_id, one.record_id), one.quote) for one in result.citations),
             sources=self._filled.sources(result.page_ids),
             text=result.answer,
             cited=tuple(n for n, one in enumerate(result.citations, start=1) if one in result.answer_citations),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...stores.archive import Archive
+from ...stores.snapshot import Snapshot
 from ..ask import A, Q, Task
 from ..meter import Meter
 from ..step import Steps
@@ -17,7 +17,7 @@ from .memorize import memorize
 from .plan import plan
 from .reflect import reflect
 
-RULES: Mapping[str, Callable[[Archive, Any], Any]] = {
+RULES: Mapping[str, Callable[[Snapshot, Any], Any]] = {
     "memorize": memorize,
     "plan": plan,
     "integrate": integrate,
@@ -31,11 +31,8 @@ RULES: Mapping[str, Callable[[Archive, Any], Any]] = {
 class Rules:
     """Answers from the words alone: no model, no network, the same answer every time."""
 
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-
     def ask(self, task: Task[Q, A], question: Q, meter: Meter) -> Steps[A]:
         """Never waits, costs nothing."""
-        given: A = RULES[task.name](self._archive, question)
+        given: A = RULES[task.name](question.snapshot, question)
         return given
         yield  # makes this a generator, like every answerer

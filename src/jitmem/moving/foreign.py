@@ -92,8 +92,7 @@ def _file(
     """The page, then its items; rules write the memo, and nothing is drawn from it by a curate step."""
     graph = memorizer(
         parts.archive,
-        parts.items,
-        parts.related,
+        parts.item_index,
         parts.editor,
         parts.embedder,
         Answerers({}, parts.answerers.rules),
@@ -122,10 +121,10 @@ def _by_page(
     """On which page of its session each memory begins."""
     ends, at = [], 0
     for page_id in page_ids:
-        at += len(parts.archive.page(page_id).text)
+        at += len(parts.archive.pages.page(page_id).text)
         ends.append(at)
     placed: dict[str, list[Remembered]] = {}
-    text = "".join(parts.archive.page(page_id).text for page_id in page_ids)
+    text = "".join(parts.archive.pages.page(page_id).text for page_id in page_ids)
     start = 0
     for one in memories:
         start = max(start, text.find(one.text.split("\n", 1)[0][:40], start))
