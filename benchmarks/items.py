@@ -97,8 +97,7 @@ class ItemBench:
 
     def embed(self, done: Done | None = None) -> None:
         """As `nodes.index.embed` does."""
-        with self.database.read() as db:
-            namespace = self.items.namespace.number(db)
+        namespace = self.items.namespace.name
         embedded = 0
         while self.store.waiting(namespace):
             reached, missing = self.store.missing(namespace, self.store.subject.batch)
@@ -144,7 +143,7 @@ def _measure(folder: Path, items: int, done: Done) -> Iterator[Figure]:
         yield Figure("  a bare durable commit of one row, in turn", commit, "ms")
         yield Figure("  times the commit", insert / commit, "x", COMMITS)
     yield Figure(f"an insert at {items:,} beside one at {FIRST:,}", at_stops[1] / at_stops[0], "x", FLAT)
-    opening = _time_once(lambda: kept.index(kept.chroma).catch_up())
+    opening = _time_once(lambda: kept.index(kept.chroma).view())
     yield Figure(f"opening the keyword index at {items:,} items", opening / 1000, "s")
     yield Figure("embedding an item (hashed)", _time_once(lambda: kept.embed(done)) / kept.made, "ms")
     done("feeding Chroma", 0, 1)
@@ -222,7 +221,7 @@ def _time_catch_up(kept: ItemBench, query: str) -> Iterator[Figure]:
     for edit in kept.next_edits(20):
         kept.items.apply(edit)
         kept.made += 1
-        words.append(_time_once(index.catch_up))
+        words.append(_time_once(index.view))
         whole.append(_time_once(lambda: (kept.embed(), search.search(query))))
     yield Figure("catching up after one insert, keyword, p50", statistics.median(words), "ms")
     yield Figure("the first hybrid search after one insert, p50", statistics.median(whole), "ms")

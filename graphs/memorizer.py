@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
@@ -20,14 +19,12 @@ from ..nodes.run_step import Backends
 from ..nodes.split import split
 from ..nodes.states import MemorizerInput, MemorizerOutput, MemorizerState
 from ..stores.archive import Archive
-from ..stores.items import Items
-from ..stores.records import MemoryItem
+from ..stores.item_index import ItemIndex
 
 
 def memorizer(
     archive: Archive,
-    items: Items,
-    related: Callable[[str, int], Sequence[MemoryItem]],
+    item_index: ItemIndex,
     editing: Editing,
     embedder: Embedder,
     backends: Backends,
@@ -35,7 +32,7 @@ def memorizer(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """`{"session": …}` → `{"session_id", "page_ids", "duplicate", "usage", "failures", "edits"}`.
 
-    Context: `MemorizeOptions`. `related` finds items that are like a text; `editing` changes them.
+    Context: `MemorizeOptions`. `editing` changes memory items.
     """
     graph = StateGraph(
         MemorizerState, context_schema=MemorizeOptions, input_schema=MemorizerInput, output_schema=MemorizerOutput
@@ -45,7 +42,7 @@ def memorizer(
     graph.add_node("memorize", step("memorize", memorize(archive, backends, options)))
     graph.add_node("file", file(archive, options))
     graph.add_node("index", step("index", index(archive, embedder, options)))
-    graph.add_node("curate", step("curate", curate(archive, items, related, editing, backends, options)))
+    graph.add_node("curate", step("curate", curate(archive, item_index, editing, backends, options)))
     graph.add_edge(START, "accept")
     graph.add_conditional_edges("accept", _filed_before, ["split", "index", "curate"])
     graph.add_edge("split", "memorize")

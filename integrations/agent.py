@@ -130,9 +130,10 @@ def _read_out(memory: Memory, recalled: Mapping[str, Any]) -> str:
         return f"I have nothing on that. {NO_MODEL}"
     sources = []
     for number, citation in enumerate(recalled["citations"], start=1):
-        page = memory.page(citation["page_id"])
+        kind = "page" if citation["page_id"] else "item"
+        record = memory._parts.archive.record(citation["page_id"] or citation["item_id"])
         sources.append(
-            f"[{number}] page {page.id} ({page.header}), characters {citation['start']} to {citation['end']}"
+            f"[{number}] {kind} {record.id} ({record.header}), characters {citation['start']} to {citation['end']}"
         )
     parts = [NO_MODEL, recalled["answer"], recalled["context"], "\n".join(sources)]
     return "\n\n".join(part for part in parts if part)

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from ..nodes.llm.step import Steps, Wait, afinish, finish
 from ..nodes.options import Effort
-from ..stores.records import Citation, Hit, Page, Session
+from ..stores.records import Citation, Hit, MemoryItem, Page, Session
 
 
 class MemoryRetriever(BaseRetriever):
@@ -64,8 +64,8 @@ class MemoryRetriever(BaseRetriever):
             passages = result.citations[:k]
         else:
             passages = yield Wait(lambda: memory.recall(query, k), lambda: memory.arecall(query, k))
-        pages = {one.page_id: memory.page(one.page_id) for one in passages}
-        return [_document(one, pages[one.page_id]) for one in passages]
+        records = memory._parts.archive.snapshot().records(one.record_id for one in passages)
+        return [_document(one, records[one.record_id]) for one in passages if one.record_id in records]
 
 
 def as_sessions(documents: Iterable[Document]) -> Iterator[Session]:
@@ -90,20 +90,21 @@ def as_sessions(documents: Iterable[Document]) -> Iterator[Session]:
             )
 
 
-def _document(passage: Hit | Citation, page: Page) -> Document:
+def _document(passage: Hit | Citation, record: Page | MemoryItem) -> Document:
     hit = passage if isinstance(passage, Hit) else None
     return Document(
         passage.text if isinstance(passage, Hit) else passage.quote,
-        id=f"{page.id}:{passage.start}-{passage.end}",
+        id=f"{record.id}:{passage.start}-{passage.end}",
         metadata={
-            "page_id": page.id,
+            "page_id": passage.page_id,
+            "item_id": passage.item_id,
             "start": passage.start,
             "end": passage.end,
-            "session_id": page.session_id,
-            "time": page.time.isoformat() if page.time else None,
+            "session_id": record.session_id if isinstance(record, Page) else None,
+            "time": record.time.isoformat() if record.time else None,
             "speaker": hit.speaker if hit else None,
-            "tool": hit.tool if hit else "research",
             "score": hit.score if hit else None,
+            "scores": dict(hit.scores) if hit else {},
         },
     )
 

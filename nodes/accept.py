@@ -39,6 +39,7 @@ def accept(archive: Archive) -> Callable[..., dict[str, Any]]:
             "session": None,
             "journal": accepted.n,
             "session_id": accepted.session_id,
+            "time": accepted.time.isoformat() if accepted.time else None,
             "duplicate": bool(accepted.page_ids),
             "page_ids": list(accepted.page_ids),
             "usage": Overwrite([]),

@@ -9,14 +9,16 @@ from typing import Any
 from langgraph.runtime import Runtime, get_runtime
 from pydantic import BaseModel, Field
 
+from ..stores.snapshot import Snapshot
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_question
-from .llm.step import Body, Steps
+from .llm.step import Steps
 from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import ResearchOptions, read
 from .prompt_sections import QUESTION_TOKENS
 from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
+from .with_snapshot import SnapshotBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class AnswerQuestion:
     context: str
     statements: Sequence[Mapping[str, Any]]
     citations: Sequence[Mapping[str, Any]]
+    snapshot: Snapshot
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/answer.md`."""
@@ -47,13 +50,13 @@ class Answer(BaseModel):
 ANSWER = StepSpec("answer", AnswerQuestion, Answer)
 
 
-def answer(backends: Backends, defaults: ResearchOptions) -> Body:
+def answer(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
     """The node: context → answer; marks that the context does not have are left out."""
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
         citations = state["citations"]
-        question = AnswerQuestion(state["question"], state["context"], state["statements"], citations)
+        question = AnswerQuestion(state["question"], state["context"], state["statements"], citations, snapshot)
         policy = research_policy(state, options, required=False)
         given, changes = yield from run_step(backends, ANSWER, question, policy, runtime.stream_writer)
         if given is None:

@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from ..stores.archive import Archive
-from ..stores.records import Citation, Hit, Page
+from ..stores.records import Citation, Hit, MemoryItem, Page
+from ..stores.snapshot import Snapshot
 from ..stores.times import order_key, show
+from .cite import cited
 
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
 _MARK = len(" [99]")  # what a citation mark is reckoned at; the last check is exact
@@ -24,8 +25,8 @@ def room(tokens: int) -> int:
 class Context:
     """What is added is kept when it fits, and passed over when it does not; nothing is shown twice."""
 
-    def __init__(self, archive: Archive, tokens: int) -> None:
-        self._archive = archive
+    def __init__(self, snapshot: Snapshot, tokens: int) -> None:
+        self._record = snapshot.record
         self._room = room(tokens)
         self._used = 0
         self._statements: list[tuple[str, list[Citation]]] = []
@@ -40,15 +41,15 @@ class Context:
             citations = [Citation(**citation) for citation in statement["citations"]]
             text = str(statement["text"])
             if [citation.quote for citation in citations] == [text]:  # the passage itself: its time is not in it
-                when = show(self._archive.page(citations[0].page_id).time)
+                when = show(self._record(citations[0].record_id).time)
                 text = f"({when}) {text}" if when else text
-                self._said.add((citations[0].page_id, citations[0].start, citations[0].end))
+                self._said.add((citations[0].record_id, citations[0].start, citations[0].end))
             cost = len(text) + len("- \n") + _MARK * len(citations)
             if self._used + cost <= self._room:
                 self._used += cost
                 self._statements.append((text, citations))
             else:
-                self._said.discard((citations[0].page_id, citations[0].start, citations[0].end))
+                self._said.discard((citations[0].record_id, citations[0].start, citations[0].end))
 
     def add_remark(self, text: str) -> None:
         """One line between statements and passages."""
@@ -60,18 +61,18 @@ class Context:
         """Best first; neighbours on a page are joined to one span with one citation."""
         passed_over = 0
         for hit in hits:
-            place = (hit.page_id, hit.start, hit.end)
+            place = (hit.record_id, hit.start, hit.end)
             if place in self._said or self._add(*place):
                 continue
             passed_over += 1
             if passed_over > _PASSED_OVER:  # what would still fit by being short is no evidence
                 break
             if not self._statements and not self._spans:
-                page = self._archive.page(hit.page_id)
+                page = self._record(hit.record_id)
                 left = self._room - self._used - len(_head(page)) - _MARK - 3
                 cut = page.text.rfind(" ", hit.start, hit.start + max(0, left))
                 if cut > hit.start:  # better the beginning of the best passage than nothing
-                    self._add(hit.page_id, hit.start, cut)
+                    self._add(hit.record_id, hit.start, cut)
 
     def text(self) -> tuple[str, list[Citation]]:
         """The context, and the citations that its marks [1], [2], … number."""
@@ -98,7 +99,7 @@ class Context:
     def _cost(self, page_id: str, spans: Sequence[tuple[int, int]]) -> int:
         if not spans:
             return 0
-        page = self._archive.page(page_id)
+        page = self._record(page_id)
         body = sum(end - start + _MARK + 1 for start, end in _joined(page.text, spans))
         return len(_head(page)) + 2 + body
 
@@ -114,12 +115,12 @@ class Context:
 
         said = "\n".join(f"- {text}{''.join(mark(c) for c in cited)}" for text, cited in self._statements)
         blocks = [part for part in (said, self._remark) if part]
-        pages = [self._archive.page(page_id) for page_id, spans in self._spans.items() if spans]
+        pages = [self._record(page_id) for page_id, spans in self._spans.items() if spans]
         for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
             lines = [_head(page)]
             for start, end in _joined(page.text, self._spans[page.id]):
                 quote = page.text[start:end]
-                lines.append(quote + mark(Citation(page.id, start, end, quote)))
+                lines.append(quote + mark(cited(page, start, end)))
             blocks.append("\n".join(lines))
         return "\n\n".join(blocks), citations
 
@@ -129,10 +130,10 @@ def _titled(page_id: str, time: datetime | None) -> str:
     return f"# {' '.join(part for part in (page_id, show(time)) if part)}"
 
 
-def _head(page: Page) -> str:
+def _head(page: Page | MemoryItem) -> str:
     """The line above a page's passages: its id, by which it can be opened, and when it was."""
-    if not page.session_id:
-        return f"# {page.id} {page.header}"  # a memory item says so
+    if isinstance(page, MemoryItem):
+        return f"# {page.id} {page.header}"  # it says so
     return _titled(page.id, page.time)
 
 

@@ -13,10 +13,10 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.archive import Archive
-from ..stores.errors import UnknownRecord
-from ..stores.items import Items
+from ..stores.item_index import ItemIndex
 from ..stores.recalled import without
 from ..stores.records import MemoryItem, Outcome, Page
+from ..stores.snapshot import Snapshot
 from ..stores.times import show
 from .disk_full import disk_full_hint
 from .llm.ask import StepSpec
@@ -29,6 +29,7 @@ from .states import MemorizerState
 CORE_SHOWN = 512  # tokens
 _ITEMS_TOKENS = 500
 _RELATED, _NEWEST = 10, 5
+_LIKE_CHARS = 4000  # of a page, by which the items that are like it are found
 _FILED = "The session is filed; no memories are drawn from it until resume(), or the same call, finds room."
 _MOST_CALLS = 50
 
@@ -70,6 +71,7 @@ class CurateQuestion:
     text: str
     core: str
     items: Sequence[MemoryItem]
+    snapshot: Snapshot
 
     @property
     def part(self) -> int:
@@ -85,18 +87,17 @@ class CurateQuestion:
         }
 
 
-CURATE = StepSpec("curate", CurateQuestion, Curation)
-
-
 def line(item: MemoryItem) -> str:
     """`[0m7w…] episodic (8 May 2023): …`"""
     return f"[{item.id}] {item.kind}{_when(item.time)}: {' '.join(item.content.split())}"
 
 
+CURATE = StepSpec("curate", CurateQuestion, Curation)
+
+
 def curate(
     archive: Archive,
-    items: Items,
-    related: Callable[[str, int], Sequence[MemoryItem]],
+    item_index: ItemIndex,
     editing: Editing,
     backends: Backends,
     defaults: MemorizeOptions,
@@ -113,38 +114,65 @@ def curate(
         failures: list[dict[str, Any]] = []
         edits: list[dict[str, Any]] = []
         stop_reason = ""
-        for _, page_id in archive.journal.uncurated(state["journal"]):
-            try:
-                page = archive.pages.page(page_id)  # as it stands now: what is forgotten is shown to nobody
-            except UnknownRecord:
+        pages = archive.pages.uncurated(state["journal"])
+        thinks = backends.has_model(spec.name)
+        questions: dict[str, CurateQuestion] = {}
+        done: list[str] = []  # nothing is worth keeping of these: noted with the next edits, or at the end
+
+        def note(calls: Sequence[Call], page_ids: Sequence[str]) -> list[Outcome]:
+            with disk_full_hint(archive.embeddings.database.path, _FILED):
+                return editing.call_all(
+                    [(call.name, call.args) for call in calls],
+                    page_ids=tuple(page_ids[-1:]),
+                    cause="memorizer",
+                    then=partial(archive.journal.curated_in, page_ids=page_ids),
+                )
+
+        for at, page in enumerate(pages):
+            if page.id not in questions:
+                questions = _questions(archive.snapshot(), item_index, pages[at : at + 1] if thinks else pages[at:])
+            if page.id not in questions:  # forgotten while a model was thinking of the one before
                 continue
-            question = _question(items, related, page)
             policy = StepPolicy(on_failure, required=False, stop_reason=stop_reason)
-            answer, changes = yield from run_step(backends, spec, question, policy, runtime.stream_writer)
+            answer, changes = yield from run_step(backends, spec, questions[page.id], policy, runtime.stream_writer)
             usage += changes.get("usage", [])
             failures += changes.get("failures", [])
             stop_reason = changes.get("stop_reason", stop_reason)
             if answer is None:
                 continue
-            with disk_full_hint(archive.embeddings.database.path, _FILED):
-                outcomes = editing.call_all(
-                    [(call.name, call.args) for call in answer.calls[:_MOST_CALLS]],
-                    page_ids=(page_id,),
-                    cause="memorizer",
-                    then=partial(archive.journal.curated_in, page_id=page_id),
-                )
-            edits += [_plain(page_id, call, outcome) for call, outcome in zip(answer.calls, outcomes, strict=False)]
-            runtime.stream_writer({"event": "curated", "page_id": page_id, "edits": [e["status"] for e in edits]})
+            done.append(page.id)
+            calls = answer.calls[:_MOST_CALLS]
+            outcomes = []
+            if calls or thinks:  # what was paid for is noted at once
+                outcomes, done, questions = note(calls, done), [], {}
+            edits += [_plain(page.id, call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
+            runtime.stream_writer({"event": "curated", "page_id": page.id, "edits": [one.status for one in outcomes]})
+        if done:
+            note([], done)
         return {"usage": usage, "failures": failures, "edits": edits}
 
     return node
 
 
-def _question(items: Items, related: Callable[[str, int], Sequence[MemoryItem]], page: Page) -> CurateQuestion:
-    core = items.core()
-    text = without(page.text)
-    near = {item.id: item for item in [*related(text, _RELATED), *items.items(newest=_NEWEST)] if item.kind != "core"}
-    return CurateQuestion(page, text, core.content if core else "", list(near.values()))
+def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page]) -> dict[str, CurateQuestion]:
+    """By page, for those that are still there: the core paragraph, the namespace's own items that share words with the
+    page, and the newest."""
+    view = item_index.view(snapshot)
+    texts = {page.id: without(page.text) for page in pages if snapshot.has(page.id)}
+    related = {
+        page_id: [number for number, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)] for page_id, text in texts.items()
+    }
+    items = item_index.items.beside_core([number for numbers in related.values() for number in numbers], _NEWEST)
+    core = next((item.content for item in items if item.kind == "core"), "")
+    others = {item.change: item for item in items if item.kind != "core"}
+    newest = [item for item in items[:_NEWEST] if item.kind != "core"]
+    questions = {}
+    for page in pages:
+        if page.id in texts:
+            near = [others[number] for number in related[page.id] if number in others]
+            near = list({item.id: item for item in [*near, *newest]}.values())
+            questions[page.id] = CurateQuestion(page, texts[page.id], core, near, snapshot)
+    return questions
 
 
 def _plain(page_id: str, call: Call, outcome: Outcome) -> dict[str, Any]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..stores.archive import Archive
 from ..stores.records import Hit
+from ..stores.snapshot import Snapshot
 from ..stores.times import order_key
 from .llm.prompt import fence
 from .llm.usage_tracker import CHARS_PER_TOKEN
 
 EVIDENCE = 300  # passages carried from round to round
 READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them
-LATER_ROUND = 0.8  # what a later round's score counts, against the first's 1
 FIRST_TOKENS = 2200  # of new passages that the first round shows a model
 LATER_TOKENS = 900
 
@@ -25,9 +24,10 @@ def as_hit(values: Mapping[str, Any]) -> Hit:
         values["start"],
         values["end"],
         values["text"],
-        values["tool"],
         values["score"],
+        values["scores"],
         values["speaker"],
+        values["item_id"],
     )
 
 
@@ -35,60 +35,48 @@ def as_plain(hit: Hit) -> dict[str, Any]:
     """The plain values of a hit, for a state; `dataclasses.asdict` copies deeply and takes ten times as long."""
     return {
         "page_id": hit.page_id,
+        "item_id": hit.item_id,
         "start": hit.start,
         "end": hit.end,
         "text": hit.text,
-        "tool": hit.tool,
         "score": hit.score,
+        "scores": hit.scores,
         "speaker": hit.speaker,
     }
 
 
-def _scored(hit: Hit, score: float, tool: str) -> Hit:
-    return Hit(hit.page_id, hit.start, hit.end, hit.text, tool, score, hit.speaker)
+def place_of(hit: Hit) -> str:
+    """Where a hit begins, as one text."""
+    return f"{hit.record_id}:{hit.start}"
 
 
-def merged(before: Sequence[Hit], fresh: Sequence[Hit]) -> list[Hit]:
-    """One ranking, best first. What a later round finds counts a little less than what the first one found. A
-    passage that both found keeps its better score, or the sum when the later round asked for its very page."""
-    if not before:
-        return list(fresh)
-    hits = {(hit.page_id, hit.start, hit.end): hit for hit in before}
-    for hit in fresh:
-        place = (hit.page_id, hit.start, hit.end)
-        known = hits.get(place)
-        score = LATER_ROUND * hit.score
-        if known is None:
-            hits[place] = _scored(hit, score, hit.tool)
-        else:
-            tools = "+".join(dict.fromkeys([*known.tool.split("+"), *hit.tool.split("+")]))
-            asked_for = "page_id" in hit.tool
-            total = known.score + score if asked_for else max(known.score, score)
-            hits[place] = _scored(known, total, tools)
-    return sorted(hits.values(), key=lambda hit: (-hit.score, hit.page_id, hit.start))
+def record_id(values: Mapping[str, Any]) -> str:
+    """Of the plain values of a hit or a citation: the id of its page or its item."""
+    return str(values["page_id"] or values["item_id"])
 
 
-def fitting(archive: Archive, hits: Sequence[Hit], tokens: float) -> list[Hit]:
+def fitting(snapshot: Snapshot, hits: Sequence[Hit], tokens: float) -> list[Hit]:
     """The first of the hits that can be shown within a budget, each page's id and header counted once."""
     room = int(tokens * CHARS_PER_TOKEN)
+    snapshot.records(hit.record_id for hit in hits[:EVIDENCE])
     pages: set[str] = set()
     kept: list[Hit] = []
     for hit in hits:
-        room -= len(hit.text) + 1 + (0 if hit.page_id in pages else len(archive.page(hit.page_id).header) + 18)
+        room -= len(hit.text) + 1 + (0 if hit.record_id in pages else len(snapshot.record(hit.record_id).header) + 18)
         if room < 0:
             break
-        pages.add(hit.page_id)
+        pages.add(hit.record_id)
         kept.append(hit)
     return kept
 
 
-def shown(archive: Archive, hits: Sequence[Hit]) -> str:
+def shown(snapshot: Snapshot, hits: Sequence[Hit]) -> str:
     """Passages page by page in the order of time, each page under its id and header."""
     by_page: dict[str, list[Hit]] = {}
     for hit in hits:
-        by_page.setdefault(hit.page_id, []).append(hit)
+        by_page.setdefault(hit.record_id, []).append(hit)
     blocks = []
-    pages = [archive.page(page_id) for page_id in by_page]
+    pages = [snapshot.record(one) for one in by_page]
     for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
         lines = [hit.text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
         blocks.append("\n".join([f"[{page.id}] {page.header}", *lines]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -10,7 +11,7 @@ from langgraph.runtime import Runtime
 from ..stores.analyzer import stems
 from ..stores.archive import Archive
 from ..stores.errors import UnknownRecord
-from ..stores.journal import PageDraft, PassageDraft
+from ..stores.journal import Accepted, PageDraft, PassageDraft
 from .disk_full import disk_full_hint
 from .options import MemorizeOptions, read
 from .states import MemorizerState
@@ -25,9 +26,10 @@ def file(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str,
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
         drafts = [_draft(page) for page in state["pages"]]
         try:
-            entry = archive.journal.entry(state["journal"])
+            time = datetime.fromisoformat(state["time"]) if state["time"] else None
+            accepted = Accepted(state["journal"], state["session_id"], time, {})
             with disk_full_hint(archive.embeddings.database.path, _WAITS):
-                filed = archive.journal.file(entry, drafts, curate=read(runtime.context, defaults).curate)
+                filed = archive.journal.file(accepted, drafts, curate=read(runtime.context, defaults).curate)
         except UnknownRecord:
             told = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
             failure = {"step": "file", "error": "UnknownRecord", "message": told}

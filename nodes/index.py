@@ -10,7 +10,8 @@ from langgraph.runtime import Runtime
 
 from ..stores.archive import Archive
 from ..stores.embeddings import PROBE, EmbeddingStore
-from ..stores.errors import ModelError
+from ..stores.errors import ModelError, StoreFull
+from ..stores.namespace import Namespace
 from .disk_full import disk_full_hint
 from .embedder import Embedder
 from .llm.step import Body, Steps, Wait
@@ -29,7 +30,7 @@ def index(archive: Archive, embedder: Embedder, defaults: MemorizeOptions) -> Bo
     def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
         try:
             with disk_full_hint(archive.embeddings.database.path, _FILED):
-                yield from embed(archive, embedder)
+                yield from embed(archive, embedder, waiting=not state["duplicate"])
         except ModelError as error:
             if read(runtime.context, defaults).on_model_failure == "raise":
                 filed = "The session is filed; it has no vectors until the next call that finds the model working."
@@ -45,29 +46,30 @@ def index(archive: Archive, embedder: Embedder, defaults: MemorizeOptions) -> Bo
 class Embedded(Protocol):
     """What is embedded, of one namespace: the passages of pages, or memory items."""
 
+    namespace: Namespace
     embeddings: EmbeddingStore
 
-    def number(self) -> int: ...
 
-
-def embed(embedded: Embedded, embedder: Embedder, suspect: bool = False) -> Steps[None]:
+def embed(embedded: Embedded, embedder: Embedder, suspect: bool = False, waiting: bool = False) -> Steps[None]:
     """Embed whatever of the namespace has no vectors of this model; each batch is kept when it is paid.
 
     One thread of a process does it at a time, for whatever all of them have filed: nothing is paid twice. A model
     that has changed behind its name is noticed by its vector for a known text, with the first batch of a process, or
-    at once where it is `suspect` (a query's vector did not fit): then all vectors are made anew.
+    at once where it is `suspect` (a query's vector did not fit): then all vectors are made again. `waiting`: it is known that something has no vector yet.
     """
     if embedded.embeddings.database.read_only:
         return
-    namespace = embedded.number()
+    namespace = embedded.namespace.name
     began = time.monotonic()
-    while suspect or embedded.embeddings.waiting(namespace):
+    more = suspect or waiting or embedded.embeddings.waiting(namespace)
+    while more:
         embedder.check(began)
         if not embedder.turn.acquire(blocking=False):
             yield Wait(lambda: time.sleep(_LOOK_S), lambda: asyncio.sleep(_LOOK_S))
+            more = suspect or embedded.embeddings.waiting(namespace)
             continue
         try:
-            yield from _embed_batch(embedded.embeddings, embedder, namespace, suspect)
+            more = yield from _embed_batch(embedded.embeddings, embedder, namespace, suspect)
         except ModelError as error:
             embedder.note(error)
             raise
@@ -76,10 +78,20 @@ def embed(embedded: Embedded, embedder: Embedder, suspect: bool = False) -> Step
         suspect = False
 
 
-def _embed_batch(store: EmbeddingStore, embedder: Embedder, namespace: int, suspect: bool) -> Steps[None]:
+def embed_if_room(embedded: Embedded, embedder: Embedder, suspect: bool = False) -> Steps[None]:
+    """The same before a search, which goes on without the vectors that a full disk has no room for."""
+    if suspect or embedder.has_room:
+        try:
+            yield from embed(embedded, embedder, suspect)
+        except StoreFull as error:
+            embedder.note_full(error)
+
+
+def _embed_batch(store: EmbeddingStore, embedder: Embedder, namespace: str, suspect: bool) -> Steps[bool]:
+    """Whether there may be more to embed."""
     last_page, missing = store.missing(namespace, 0 if suspect else store.subject.batch)
     texts = [text for _, text in missing]
-    probing = suspect or store.wants_probe()
+    probing = suspect or store.wants_probe(namespace)
     if probing:
         texts.append(PROBE)
     vectors: list[list[float]] = []
@@ -87,5 +99,7 @@ def _embed_batch(store: EmbeddingStore, embedder: Embedder, namespace: int, susp
         vectors = yield Wait(lambda: embedder.embed_documents(texts), lambda: embedder.aembed_documents(texts))
     if probing and len(vectors) == len(texts) and not store.recognises(vectors.pop()):
         store.renew()
-    elif not suspect:
-        store.keep(namespace, last_page, [seq for seq, _ in missing], vectors)
+        return True
+    if suspect:
+        return store.waiting(namespace)
+    return store.keep(namespace, last_page, [seq for seq, _ in missing], vectors)

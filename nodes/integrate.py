@@ -10,22 +10,20 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from ..stores.archive import Archive
-from ..stores.errors import ModelUnavailable
-from ..stores.fusion import fuse, named_speaker
 from ..stores.records import Hit
+from ..stores.snapshot import Snapshot
 from .cite import as_values, cite_any
-from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, as_hit, as_plain, fitting, merged, shown
+from .evidence import FIRST_TOKENS, LATER_TOKENS, as_hit, fitting, place_of, shown
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
-from .llm.step import Body, Steps
+from .llm.step import Steps
 from .options import ResearchOptions, read
 from .prompt_sections import QUESTION_TOKENS, render_request, render_searches, render_statements
 from .reflect import Reflection
 from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
+from .with_snapshot import SnapshotBody
 
-ITEM = "items"  # the tool of hits that are memory items
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
 
 
@@ -56,7 +54,7 @@ class Conclusion(Reflection, Integration):
 
 @dataclass(frozen=True, slots=True)
 class IntegrateQuestion:
-    """`evidence` is all so far, best first; `fresh` what this round found and no round has read."""
+    """`evidence` is all so far, best first; `fresh` what this round found and no round has read, as much as has room."""
 
     question: str
     request: str
@@ -64,7 +62,7 @@ class IntegrateQuestion:
     evidence: Sequence[Hit]
     fresh: Sequence[Hit]
     first: bool
-    archive: Archive
+    snapshot: Snapshot
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/integrate.md`."""
@@ -72,12 +70,12 @@ class IntegrateQuestion:
             "question": fence_question(clip(self.question, QUESTION_TOKENS)),
             "request": render_request(self.question, self.request),
             "known": render_statements(self.known, share, sources=True),
-            "evidence": shown(self.archive, self.readable(share)),
+            "evidence": shown(self.snapshot, self.readable(share)),
         }
 
     def readable(self, share: float) -> list[Hit]:
         """The first of the fresh passages, as many as a prompt has room for."""
-        return fitting(self.archive, self.fresh, share * (FIRST_TOKENS if self.first else LATER_TOKENS))
+        return fitting(self.snapshot, self.fresh, share * (FIRST_TOKENS if self.first else LATER_TOKENS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +98,24 @@ INTEGRATE = StepSpec("integrate", IntegrateQuestion, Integration)
 CONCLUDE = StepSpec("conclude", ConcludeQuestion, Conclusion)
 
 
-def integrate(archive: Archive, backends: Backends, weight: Mapping[str, float], defaults: ResearchOptions) -> Body:
-    """The node: hits → evidence (fused, merged) and statements whose quotes were found on their pages.
+def integrate(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
+    """The node: evidence → statements whose quotes were found on their pages.
 
     With effort "fast", and in the last round, after which nothing can be asked for, a model reflects in the same call.
     """
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
-        _check_searches(state)
-        question, evidence, ranked = _question(archive, weight, state)
+        evidence, fresh = ([as_hit(hit) for hit in state[name]] for name in ("evidence", "fresh"))
+        question = IntegrateQuestion(
+            question=state["question"],
+            request=state["plan"]["request"],
+            known=state["statements"],
+            evidence=evidence,
+            fresh=fresh,
+            first=not state["rounds"],
+            snapshot=snapshot,
+        )
         last = options.effort == "fast" or len(state["rounds"]) + 1 >= options.rounds
         policy = research_policy(state, options, required=question.first)
         answer: Integration | None
@@ -120,16 +126,21 @@ def integrate(archive: Archive, backends: Backends, weight: Mapping[str, float],
             answer, changes = yield from run_step(backends, INTEGRATE, question, policy, runtime.stream_writer)
         statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0}
         if answer is not None:
-            statements, counts = checked(archive, answer, [hit.page_id for hit in evidence])
-        runtime.stream_writer({"event": "integrated", "statements": [s["text"] for s in statements]})
+            statements, counts = checked(snapshot, answer, [hit.record_id for hit in evidence])
+        texts = [statement["text"] for statement in statements]
+        runtime.stream_writer({"event": "integrated", "statements": texts})
         concluded = isinstance(answer, Conclusion) and not changes.get("stop_reason")
         reflection = answer.model_dump(exclude={"statements"}) if answer and concluded else None
         return {
-            "evidence": [as_plain(hit) for hit in evidence],
-            "read": [*state["read"], *(_place(hit) for hit in question.readable(1.0))],
+            "read": [*state["read"], *map(place_of, fresh)],
             "statements": statements,
             "reflection": reflection,
-            "round": _trace(state, ranked, statements, counts),
+            "round": {
+                **state["round"],
+                "statements": texts,
+                "corrected_citations": counts["corrected"],
+                "dropped_citations": counts["dropped"],
+            },
             **changes,
         }
 
@@ -137,7 +148,7 @@ def integrate(archive: Archive, backends: Backends, weight: Mapping[str, float],
 
 
 def checked(
-    archive: Archive, integration: Integration, page_ids: Sequence[str]
+    snapshot: Snapshot, integration: Integration, page_ids: Sequence[str]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The statements that stand on a retrieved page, with their citations. Counted are sources whose page was
     corrected, since their quote stands on another retrieved page, and those that were dropped."""
@@ -147,83 +158,12 @@ def checked(
     for statement in integration.statements[:_MOST_STATEMENTS]:
         citations = []
         for source in statement.sources[:_MOST_SOURCES]:
-            citation = cite_any(archive, source.page_id, source.quote, source.start, retrieved)
+            citation = cite_any(snapshot, source.page_id, source.quote, source.start, retrieved)
             if citation is None:
                 counts["dropped"] += 1
             else:
-                counts["corrected"] += citation.page_id != source.page_id
+                counts["corrected"] += citation.record_id != source.page_id
                 citations.append(as_values(citation))
         if citations and statement.text.strip():
             statements.append({"text": " ".join(statement.text.split()), "citations": citations})
     return statements, counts
-
-
-def _question(
-    archive: Archive, weight: Mapping[str, float], state: ResearcherState
-) -> tuple[IntegrateQuestion, list[Hit], list[Hit]]:
-    """What is asked, the evidence with this round's hits, and those alone, as they are ranked."""
-    hits = [(hit["query"], as_hit(hit)) for hit in state["hits"]]
-    before = [as_hit(hit) for hit in state["evidence"]]
-    read = {(hit.page_id, hit.start) for hit in before[:READ]}
-    searches = [
-        (query["tool"], [hit for at, hit in hits if at == number and hit.tool != ITEM and _ranked(hit, read)])
-        for number, query in enumerate(state["plan"]["queries"])
-    ]
-    items = [hit for _, hit in hits if hit.tool == ITEM and _ranked(hit, read)]
-    if items:
-        searches.append((ITEM, sorted(items, key=lambda hit: -hit.score)))
-    asked = " ".join(query["text"] for query in state["plan"]["queries"] if query["tool"] in ("keyword", "vector"))
-    ranked = fuse(searches, weight, named_speaker(archive.speakers, state["question"]), archive.unknown(asked))
-    evidence = merged(before, ranked)[:EVIDENCE]
-    already = set(state["read"])
-    question = IntegrateQuestion(
-        question=state["question"],
-        request=state["plan"]["request"],
-        known=state["statements"],
-        evidence=evidence,
-        fresh=[hit for hit in ranked if _place(hit) not in already],
-        first=not state["rounds"],
-        archive=archive,
-    )
-    return question, evidence, ranked
-
-
-def _check_searches(state: ResearcherState) -> None:
-    """An outage is not "nothing found": `ModelUnavailable` when every search that was planned failed, and none did
-    not in an earlier round."""
-    planned = {f"search_{query['tool']}" for query in state["plan"]["queries"]}
-    failed = {failure["step"]: failure["message"] for failure in state["failures"]}
-    if planned and planned <= failed.keys() and not state["hits"] and not state["rounds"]:
-        raise ModelUnavailable(f"Every search of the round failed: {' '.join(dict.fromkeys(failed.values()))}")
-
-
-def _trace(
-    state: ResearcherState,
-    ranked: Sequence[Hit],
-    statements: Sequence[Mapping[str, Any]],
-    counts: Mapping[str, int],
-) -> dict[str, Any]:
-    plan = state["plan"]
-    before = {(hit["page_id"], hit["start"]) for hit in state["evidence"]}
-    found = [hit["query"] for hit in state["hits"] if hit["tool"] != ITEM]
-    hits = [found.count(number) for number in range(len(plan["queries"]))]
-    return {
-        "request": plan["request"],
-        "needs": plan["needs"],
-        "queries": [{**query, "hits": count} for query, count in zip(plan["queries"], hits, strict=True)],
-        "dropped_queries": plan["dropped"],
-        "new_passages": sum((hit.page_id, hit.start) not in before for hit in ranked),
-        "page_ids": list(dict.fromkeys(hit.page_id for hit in ranked))[:10],
-        "statements": [statement["text"] for statement in statements],
-        "corrected_citations": counts["corrected"],
-        "dropped_citations": counts["dropped"],
-    }
-
-
-def _place(hit: Hit) -> str:
-    return f"{hit.page_id}:{hit.start}"
-
-
-def _ranked(hit: Hit, read: set[tuple[str, int]]) -> bool:
-    """Whether a hit competes in this round: not when an earlier one has read it, unless its page is asked for."""
-    return hit.tool == "page_id" or (hit.page_id, hit.start) not in read

@@ -11,9 +11,9 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.archive import Archive
-from ..stores.journal import Accepted
 from ..stores.recalled import without
-from ..stores.times import show
+from ..stores.snapshot import Snapshot
+from ..stores.times import show_iso
 from .llm.ask import StepSpec
 from .llm.prompt import fence
 from .llm.step import Body, Steps
@@ -34,6 +34,7 @@ class MemorizeQuestion:
     header: str
     text: str
     outline: Callable[[float], str]
+    snapshot: Snapshot
     part: int = 1
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
@@ -60,19 +61,19 @@ def memorize(archive: Archive, backends: Backends, defaults: MemorizeOptions) ->
     """The node: drafts of pages → the same with header and memo."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
-        entry = archive.journal.entry(state["journal"])
+        snapshot = archive.snapshot()
         on_failure = read(runtime.context, defaults).on_model_failure
         pages: list[dict[str, Any]] = []
         usage: list[dict[str, Any]] = []
         failures: list[dict[str, Any]] = []
         stop_reason = ""
         for number, page in enumerate(state["pages"], start=1):
-            header = header_of(entry, page, number, len(state["pages"]))
+            header = header_of(state, page, number)
             text = without(page["text"])
-            question = MemorizeQuestion(header, text, partial(outline, archive, text), number)
+            question = MemorizeQuestion(header, text, partial(outline, snapshot, text), snapshot, number)
             policy = StepPolicy(on_failure, required=True, stop_reason=stop_reason)
             memo, changes = yield from run_step(backends, MEMORIZE, question, policy, runtime.stream_writer)
-            assert memo is not None, "a required question is answered, or its failure is raised"
+            assert memo is not None, "a vital question is answered, or its failure is raised"
             pages.append({**page, "header": header, "memo": memo.memo.strip()})
             usage += changes.get("usage", [])
             failures += changes.get("failures", [])
@@ -82,14 +83,15 @@ def memorize(archive: Archive, backends: Backends, defaults: MemorizeOptions) ->
     return node
 
 
-def header_of(entry: Accepted, page: Mapping[str, Any], number: int, count: int) -> str:
+def header_of(state: MemorizerState, page: Mapping[str, Any], number: int) -> str:
     """`8 May 2023 13:56 · session_1 · Caroline, Melanie · part 1 of 2`, as far as these are known. One line, whatever
     titles and names are made of."""
+    count = len(state["pages"])
     speakers = list(dict.fromkeys(speaker for _, _, speaker in page["passages"] if speaker))
     parts = [
-        show(entry.time),
+        show_iso(state["time"]),
         page["title"],
-        entry.session_id,
+        state["session_id"],
         ", ".join(speakers[:6]),
         f"part {number} of {count}" if count > 1 else "",
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..stores.archive import Archive
 from ..stores.records import Page
+from ..stores.snapshot import Snapshot
 from .llm.prompt import clip, fence
 from .llm.usage_tracker import CHARS_PER_TOKEN
 
@@ -14,10 +14,10 @@ _LINE_TOKENS = 150
 CORE_TOKENS = 512
 
 
-def outline(archive: Archive, about: str, tokens: float = OUTLINE_TOKENS) -> str:
+def outline(snapshot: Snapshot, about: str, tokens: float = OUTLINE_TOKENS) -> str:
     """The core memory, then one line a page, related ones first, never more than `tokens` of them whatever the memory's size."""
-    core = archive.items.core()
-    pages = [*archive.pages_like(about, _RELATED), *archive.pages.pages(newest=_NEWEST)[::-1]]
+    core = snapshot.core()
+    pages = [*snapshot.pages_like(about, _RELATED), *snapshot.find_pages(newest=_NEWEST)[::-1]]
     room = int(tokens * CHARS_PER_TOKEN)
     lines: dict[str, str] = {}
     if core is not None:

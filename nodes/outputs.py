@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..stores.archive import Archive
-from ..stores.records import Hit
+from ..stores.records import Hit, Page
+from ..stores.snapshot import Snapshot
 
 PAGES = 5  # that are shown whole where no number is given
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a context is made of. `evidence` and `page_ids` are best first, cited pages before all others, and no more
+    """What a context is made of. `evidence` and `record_ids` (of pages and items) are best first, cited pages before all others, and no more
     pages than `limit`, where one is given."""
 
-    archive: Archive
+    snapshot: Snapshot
     evidence: Sequence[Hit]
-    page_ids: Sequence[str]
+    record_ids: Sequence[str]
     limit: int | None
 
 
@@ -29,15 +29,14 @@ def integration(material: Material) -> Sequence[Hit]:
 
 def snippets(material: Material) -> Sequence[Hit]:
     """The best passages."""
-    allowed = set(material.page_ids)
-    return [hit for hit in material.evidence if hit.page_id in allowed]
+    allowed = set(material.record_ids)
+    return [hit for hit in material.evidence if hit.record_id in allowed]
 
 
 def pages(material: Material) -> Sequence[Hit]:
     """Every passage of the first pages."""
-    shown = material.page_ids[: material.limit or PAGES]
-    found = [material.archive.page(page_id) for page_id in shown]
-    return [hit for page in found for hit in material.archive.passages(page, "page_id", 1.0)]
+    found = [material.snapshot.record(one) for one in material.record_ids[: material.limit or PAGES]]
+    return [hit for page in found if isinstance(page, Page) for hit in material.snapshot.passages(page, "page_id", 1.0)]
 
 
 OUTPUTS: Mapping[str, Callable[[Material], Sequence[Hit]]] = {

@@ -12,15 +12,16 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
-from ..stores.archive import Archive
+from ..stores.snapshot import Snapshot
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
-from .llm.step import Body, Steps
+from .llm.step import Steps
 from .options import ResearchOptions, read
 from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
 from .prompt_sections import QUESTION_TOKENS, render_request, render_statements
 from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
+from .with_snapshot import SnapshotBody
 
 _MOST_QUERIES = 16
 _LONGEST_QUERY = 2000  # characters
@@ -37,9 +38,9 @@ class Asked(Protocol):
     @property
     def asked(self) -> str: ...
 
-    def for_question(self, text: str) -> Sequence[str]: ...
+    def for_question(self, snapshot: Snapshot, text: str) -> Sequence[str]: ...
 
-    def for_names(self, names: Sequence[str], wanted: str) -> Sequence[str]: ...
+    def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> Sequence[str]: ...
 
 
 class Query(BaseModel):
@@ -67,6 +68,7 @@ class PlanQuestion:
     known: Sequence[Mapping[str, Any]]
     outline: Callable[[float], str]
     first: bool
+    snapshot: Snapshot
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/plan.md`."""
@@ -96,13 +98,13 @@ def planning(searches: Sequence[Asked]) -> StepSpec[PlanQuestion, SearchPlan]:
     return replace(PLAN, answer=plan)
 
 
-def plan(archive: Archive, backends: Backends, searches: Sequence[Asked], defaults: ResearchOptions) -> Body:
+def plan(backends: Backends, searches: Sequence[Asked], defaults: ResearchOptions) -> SnapshotBody:
     """The node: request → plan. Queries of tools that are off, of tools that do not exist, without a text, and those
     asked before are left out."""
     spec = planning(searches)
     named = {search.name: search for search in searches}
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
         request = state["request"]
         question = PlanQuestion(
@@ -111,8 +113,9 @@ def plan(archive: Archive, backends: Backends, searches: Sequence[Asked], defaul
             names=state["names"],
             searches=[named[name] for name in options.tools],
             known=state["statements"],
-            outline=partial(outline, archive, request),
+            outline=partial(outline, snapshot, request),
             first=not state["rounds"],
+            snapshot=snapshot,
         )
         policy = research_policy(state, options, required=question.first)
         answer, changes = yield from run_step(backends, spec, question, policy, runtime.stream_writer)
@@ -121,7 +124,7 @@ def plan(archive: Archive, backends: Backends, searches: Sequence[Asked], defaul
         made = {"request": request, "needs": answer.needs if answer else [], "queries": queries, "dropped": dropped}
         runtime.stream_writer({"event": "planned", **made})
         asked += [_key(query["tool"], query["text"]) for query in queries]
-        return {"plan": made, "asked": asked, "hits": Overwrite([]), **changes}
+        return {"plan": made, "asked": asked, "searches": Overwrite([]), **changes}
 
     return node
 

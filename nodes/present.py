@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ..stores.archive import Archive
+from ..stores.snapshot import Snapshot
 from .cite import as_values
 from .context import Context
-from .evidence import as_hit
+from .evidence import as_hit, record_id
 from .options import ResearchOptions, read
 from .outputs import OUTPUTS, Material
 from .states import ResearcherState
+from .with_snapshot import SnapshotBody
 
 _ENDED = {
     "budget": "The search was ended early: its budget was used up.",
@@ -21,30 +22,34 @@ _ENDED = {
 }
 
 
-def present(archive: Archive, defaults: ResearchOptions) -> Callable[..., dict[str, Any]]:
+def present(defaults: ResearchOptions) -> SnapshotBody:
     """The node: statements and evidence → context, citations, and page ids, the cited ones first."""
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> dict[str, Any]:
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> dict[str, Any]:
         options = read(runtime.context, defaults)
         evidence = [as_hit(hit) for hit in state["evidence"]]
-        cited = [citation["page_id"] for statement in state["statements"] for citation in statement["citations"]]
-        page_ids = list(dict.fromkeys([*cited, *(hit.page_id for hit in evidence)]))[: options.pages]
-        context = Context(archive, options.context_tokens)
-        context.add_statements(_of(page_ids, state["statements"]))
+        cited = [record_id(citation) for statement in state["statements"] for citation in statement["citations"]]
+        ids = list(dict.fromkeys([*cited, *(hit.record_id for hit in evidence)]))[: options.pages]
+        snapshot.records([*ids, *cited])
+        context = Context(snapshot, options.context_tokens)
+        context.add_statements(_of(ids, state["statements"]))
         context.add_remark(remark(state))
-        context.add_passages(OUTPUTS[options.output](Material(archive, evidence, page_ids, options.pages)))
+        context.add_passages(OUTPUTS[options.output](Material(snapshot, evidence, ids, options.pages)))
         text, citations = context.text()
-        named = dict.fromkeys(origin for page_id in page_ids for origin in archive.origins(page_id))
-        return {"context": text, "citations": [as_values(citation) for citation in citations], "page_ids": list(named)}
+        return {
+            "context": text,
+            "citations": [as_values(citation) for citation in citations],
+            "page_ids": snapshot.origins(ids),
+        }
 
     return node
 
 
-def _of(page_ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The statements with what they cite of these pages; one that cites none of them is left out."""
+def _of(ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The statements with what they cite of these pages and items; one that cites none of them is left out."""
     kept = []
     for statement in statements:
-        citations = [citation for citation in statement["citations"] if citation["page_id"] in page_ids]
+        citations = [citation for citation in statement["citations"] if record_id(citation) in ids]
         if citations:
             kept.append({**statement, "citations": citations})
     return kept

@@ -10,14 +10,16 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.records import Hit
+from ..stores.snapshot import Snapshot
 from .evidence import as_hit
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
-from .llm.step import Body, Steps
+from .llm.step import Steps
 from .options import ResearchOptions, read
 from .prompt_sections import QUESTION_TOKENS, render_needs, render_searches, render_statements
 from .run_step import Backends, must_stop, research_policy, run_step
 from .states import ResearcherState
+from .with_snapshot import SnapshotBody
 
 _LOOKED_AT = 50  # passages from the top
 
@@ -40,6 +42,7 @@ class ReflectQuestion:
     known: Sequence[Mapping[str, Any]]
     evidence: Sequence[Hit]
     asked: Sequence[str]
+    snapshot: Snapshot
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/reflect.md`."""
@@ -59,12 +62,12 @@ def ask_another_round(answer: Reflection, request: str) -> Reflection:
     return answer.model_copy(update={"enough": False, "missing": [], "request": request})
 
 
-def reflect(backends: Backends, defaults: ResearchOptions) -> Body:
+def reflect(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
     """The node: statements → enough or not, and the next request; `stopped` is set when this was the last round."""
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
-        answer, changes = yield from _reflected(backends, state, options, runtime)
+        answer, changes = yield from _reflected(backends, state, options, runtime, snapshot)
         stop_reason = changes.get("stop_reason") or state["stop_reason"]
         number = len(state["rounds"]) + 1
         enough = answer.enough and bool(state["statements"])
@@ -94,7 +97,11 @@ def reflect(backends: Backends, defaults: ResearchOptions) -> Body:
 
 
 def _reflected(
-    backends: Backends, state: ResearcherState, options: ResearchOptions, runtime: Runtime[Any]
+    backends: Backends,
+    state: ResearcherState,
+    options: ResearchOptions,
+    runtime: Runtime[Any],
+    snapshot: Snapshot,
 ) -> Steps[tuple[Reflection, dict[str, Any]]]:
     """What integrate has concluded already, or what is answered now; without an answer nothing is enough, and what
     was missing is missing still."""
@@ -106,6 +113,7 @@ def _reflected(
         known=state["statements"],
         evidence=[as_hit(hit) for hit in state["evidence"][:_LOOKED_AT]],
         asked=state["asked"],
+        snapshot=snapshot,
     )
     policy = research_policy(state, options, required=False)
     answer, changes = yield from run_step(backends, REFLECT, question, policy, runtime.stream_writer)

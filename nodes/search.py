@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
+from ..stores.archive import Archive
 from ..stores.embeddings import ModelChanged
 from ..stores.errors import ModelError
 from ..stores.records import Hit
+from ..stores.snapshot import Snapshot
 from .evidence import as_plain
 from .llm.retry import with_timeout
 from .llm.step import Body, Steps, Wait
@@ -24,33 +26,36 @@ _LEAST = 20  # passages of one query; several queries share the number that a se
 
 
 class Search(Protocol):
-    """A search tool as this step needs it. `name` is what plans and hits call it."""
+    """A search tool as this step needs it. `name` is what plans and hits call it; `embeds`: it reads vectors, and those
+    that are missing are made first."""
 
     @property
     def name(self) -> str: ...
 
-    def search(self, query: str, k: int) -> Sequence[Hit]: ...
-
-    async def asearch(self, query: str, k: int) -> Sequence[Hit]: ...
-
-
-class PageSearch(Search, Asked, Protocol):
-    """A search of the pages. `embeds`: it reads vectors, and those that are missing are made first."""
-
     @property
     def embeds(self) -> bool: ...
 
+    def search(self, snapshot: Snapshot, query: str, k: int) -> Sequence[Hit]: ...
+
+    async def asearch(self, snapshot: Snapshot, query: str, k: int) -> Sequence[Hit]: ...
+
+
+class PageSearch(Search, Asked, Protocol):
+    """A search of the pages."""
+
 
 def search(
+    archive: Archive,
     tool: Search,
     defaults: ResearchOptions,
-    prepare: Callable[[bool], Steps[None]] | None = None,
+    prepare: Callable[[bool], Steps[None]],
     answers: Sequence[str] = (),
 ) -> Body:
-    """The node: the plan's queries for this tool → hits, each with the number of its query in the plan.
+    """The node: the plan's queries for this tool → for each its place in the plan and what it found, all in one
+    snapshot.
 
-    `answers` are the tools whose queries it answers, where these are not its own. `prepare(False)` is done first when there is anything to search, and `prepare(True)` before a second try when the
-    embedding model turned out to be another. A model that fails costs the round this search, and is named in
+    `answers` are the tools whose queries it answers, where these are not its own. Before a search that reads vectors
+    `prepare(False)` is done, and `prepare(True)` before a second try when the embedding model turned out to be another. A model that fails costs the round this search, and is named in
     `failures`.
     """
 
@@ -62,30 +67,33 @@ def search(
             return {}
         options = read(runtime.context, defaults)
         k = max(_LEAST, options.k // len(queries))
-        remaining_s = UsageTracker(options.budget, started=state["started"]).remaining_s()
-        hits: list[dict[str, Any]] = []
+        left = UsageTracker(options.budget, started=state["started"]).remaining_s()
+        searches: list[dict[str, Any]] = []
 
-        def searched(changed: bool) -> Steps[None]:
-            if prepare is not None:
+        def run_queries(changed: bool) -> Steps[None]:
+            if tool.embeds:
                 yield from prepare(changed)
+            snapshot = archive.snapshot()
             for number, text in queries:
-                searching: Wait[Sequence[Hit]] = Wait(partial(tool.search, text, k), partial(tool.asearch, text, k))
-                found = yield searching if remaining_s is None else with_timeout(searching, max(_LEAST_S, remaining_s))
+                searching: Wait[Sequence[Hit]] = Wait(
+                    partial(tool.search, snapshot, text, k), partial(tool.asearch, snapshot, text, k)
+                )
+                found = yield searching if left is None else with_timeout(searching, max(_LEAST_S, left))
                 if found or not answers:
                     runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
-                hits.extend({**as_plain(hit), "query": number} for hit in found)
+                searches.append({"tool": tool.name, "query": number, "hits": [as_plain(hit) for hit in found]})
 
         try:
             try:
-                yield from searched(False)
+                yield from run_queries(False)
             except ModelChanged:
-                hits.clear()
-                yield from searched(True)
+                searches.clear()
+                yield from run_queries(True)
         except (ModelError, TimeoutError) as error:
             told = str(error) or "The budget's seconds are used up."
             failure = {"step": f"search_{tool.name}", "error": type(error).__name__, "message": told}
             runtime.stream_writer({"event": "failed", **failure})
-            return {"hits": hits, "failures": [failure]}
-        return {"hits": hits}
+            return {"searches": searches, "failures": [failure]}
+        return {"searches": searches}
 
     return node

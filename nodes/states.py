@@ -27,8 +27,10 @@ class MemorizerOutput(TypedDict, total=False):
 
 
 class MemorizerState(MemorizerInput, MemorizerOutput, total=False):
-    """`pages` are drafts: `{text, title, passages: [{start, end, speaker}], header, memo}`."""
+    """`time` is the session's, in ISO 8601. `pages` are drafts: `{text, title, passages: [[start, end, speaker]],
+    header, memo}`."""
 
+    time: str | None
     pages: list[dict[str, Any]]
     usage: Annotated[list[dict[str, Any]], add]
     failures: Annotated[list[dict[str, Any]], add]
@@ -58,7 +60,8 @@ class ResearcherOutput(TypedDict, total=False):
 
 
 class ResearcherState(ResearcherOutput, total=False):
-    """`hits` are this round's only; `evidence` and `statements` are carried from round to round.
+    """`searches` are this round's, `{tool, query, hits}`, where `query` is the place of the query in the plan; `evidence`
+    and `statements` are carried from round to round. `fresh` are this round's passages that no model was shown yet.
 
     `read` are the places of passages that a model has been shown; `started` is the clock's time in seconds; `stop_reason` is why no model is asked any more; `reflection` is there when
     integrate has reflected as well.
@@ -70,8 +73,9 @@ class ResearcherState(ResearcherOutput, total=False):
     request: str
     names: list[str]
     plan: dict[str, Any]
-    hits: Annotated[list[dict[str, Any]], add]
+    searches: Annotated[list[dict[str, Any]], add]
     evidence: list[dict[str, Any]]
+    fresh: list[dict[str, Any]]
     read: list[str]
     statements: list[dict[str, Any]]
     asked: list[str]

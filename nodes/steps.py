@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ..stores.archive import Archive
+from ..stores.snapshot import Snapshot
 from .answer import ANSWER
 from .curate import CURATE
 from .integrate import CONCLUDE, INTEGRATE
@@ -39,7 +39,7 @@ class Step:
 
     spec: StepSpec[Any, Any]
     role: Role
-    rules: Callable[[Archive, Any], BaseModel]
+    rules: Callable[[Snapshot, Any], BaseModel]
     purpose: str
     another_round: Callable[[Any, str], BaseModel] | None = None
 

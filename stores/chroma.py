@@ -40,6 +40,7 @@ class OwnedChroma:
         self._folder = folder if isinstance(folder, ChromaFolder) else ChromaFolder(folder)
         self._exact = ExactVectors(embeddings)
         self._failed = False
+        self._kept_before = 0
 
     @property
     def owner(self) -> bool:
@@ -52,7 +53,11 @@ class OwnedChroma:
         return self._exact.search(vector, k, namespaces) if found is None else found
 
     def catch_up(self, *, at_least: int = 1) -> None:
-        """Feed Chroma if it is ours."""
+        """Feed Chroma if it is ours; with more than one vector at least, those that this process has written count."""
+        kept = self._embeddings.kept
+        if at_least > 1 and kept - self._kept_before < at_least:
+            return
+        self._kept_before = kept
         self._tried(lambda owned: owned.catch_up(at_least=at_least))
 
     def _tried(self, what: Callable[[ChromaVectors], T]) -> T | None:

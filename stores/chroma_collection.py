@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .embeddings import EmbeddingStore
+from .embeddings import EmbeddingStore, VectorState
 from .vectors import BATCH, Scan
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class ChromaVectors:
         self._lock = at_work
         self._tidied = False
         self._read = self._count = 0
-        self._known: frozenset[int] = frozenset()
         self._dimension: int | None = None
         self._begin(embeddings.newest()[0])
 
@@ -59,12 +58,10 @@ class ChromaVectors:
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """`(number, cosine)`, best first, approximate (HNSW) but for the newest, which are compared one by one;
         similarities of 0 and less are left out."""
-        self.catch_up(at_least=self._embeddings.subject.feed)
         with self._lock:
             self._check()
-            generation, last = self._embeddings.newest()
-            if generation != self._generation:
-                self._begin(generation)
+            state = self._feed(self._embeddings.subject.feed, namespaces)
+            generation, last = state.generation, state.last
             newest = [self._newest(namespace) for namespace in namespaces]
             for namespace, scan in zip(namespaces, newest, strict=True):
                 scan.catch_up(self._embeddings, generation, last, namespace)
@@ -73,7 +70,7 @@ class ChromaVectors:
             for dimension in (self._dimension, *(scan.dimension for scan in newest)):
                 if dimension not in (None, len(vector)):
                     raise self._embeddings.changed(len(vector), generation)
-            found = dict(self._fed(vector, k, namespaces))
+            found = dict(self._fed(vector, k, self._only(namespaces) if state.others else None))
             for scan in newest:
                 found |= dict(scan.search(vector, k))
         return sorted(found.items(), key=lambda pair: -pair[1])[:k]
@@ -85,13 +82,13 @@ class ChromaVectors:
             scan = self._scans[namespace] = Scan(max(0, self._read - NEWEST))
         return scan
 
-    def _fed(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
+    def _fed(self, vector: NDArray[np.float32], k: int, where: dict[str, Any] | None) -> list[tuple[int, float]]:
         if not self._count:
             return []
         found = self._collection.query(
             query_embeddings=vector.reshape(1, -1),
             n_results=min(k, self._count),
-            where=self._only(namespaces),
+            where=where,
             include=["distances"],
         )
         if not self._tidied:  # the first query of an index that is not written yet begins its files anew
@@ -105,30 +102,33 @@ class ChromaVectors:
         """Upsert what the truth has kept since the mark, in batches; then advance the mark."""
         with self._lock:
             self._check()
-            while True:
-                generation, last = self._embeddings.newest()
-                if generation != self._generation:
-                    self._begin(generation)
-                if last - self._read < at_least:
-                    return
-                numbers, seqs, namespaces, matrix = self._embeddings.rows(generation, self._read, BATCH)
-                if not len(numbers):
-                    self._read = last
-                    return
-                known = np.flatnonzero(np.any(matrix, axis=1))  # a vector of zeros has no direction to compare
-                if len(known):
-                    self._collection.upsert(
-                        ids=[str(seqs[i]) for i in known],
-                        embeddings=matrix[known],
-                        metadatas=[{"namespace": int(namespaces[i])} for i in known],
-                    )
-                    self._fed_some()
-                self._count = self._collection.count()
-                self._dimension = matrix.shape[1]
-                self._read = int(numbers[-1])
-                self._known = frozenset()
-                self._collection.modify(metadata={"read": self._read})
-                self._embeddings.advance(self._mark, self._read)
+            self._feed(at_least)
+
+    def _feed(self, at_least: int, namespaces: Sequence[int] = ()) -> VectorState:
+        """See `catch_up`; where the vectors stood at the end."""
+        while True:
+            state = self._embeddings.state(namespaces)
+            if state.generation != self._generation:
+                self._begin(state.generation)
+            if state.last - self._read < at_least:
+                return state
+            numbers, seqs, spaces, matrix = self._embeddings.rows(state.generation, self._read, BATCH)
+            if not len(numbers):
+                self._read = state.last
+                return state
+            known = np.flatnonzero(np.any(matrix, axis=1))  # a vector of zeros has no direction to compare
+            if len(known):
+                self._collection.upsert(
+                    ids=[str(seqs[i]) for i in known],
+                    embeddings=matrix[known],
+                    metadatas=[{"namespace": int(spaces[i])} for i in known],
+                )
+                self._fed_some()
+            self._count = self._collection.count()
+            self._dimension = matrix.shape[1]
+            self._read = int(numbers[-1])
+            self._collection.modify(metadata={"read": self._read})
+            self._embeddings.advance(self._mark, self._read)
 
     def _check(self) -> None:
         if self._client is None:
@@ -153,11 +153,7 @@ class ChromaVectors:
         self._dimension = self._embeddings.dimension()
         self._count = self._collection.count()  # asking costs more than a search
 
-    def _only(self, namespaces: Sequence[int]) -> dict[str, Any] | None:
-        """The filter; a filter costs milliseconds, so there is none where the truth holds no other namespace."""
-        if self._known <= frozenset(namespaces):
-            with self._embeddings.database.read() as db:
-                self._known = frozenset(row[0] for row in db.execute("SELECT id FROM namespace"))
-        if self._known <= frozenset(namespaces):
-            return None
+    @staticmethod
+    def _only(namespaces: Sequence[int]) -> dict[str, Any]:
+        """The filter. It costs milliseconds, so there is none where the truth holds no other namespace."""
         return {"namespace": namespaces[0] if len(namespaces) == 1 else {"$in": list(namespaces)}}

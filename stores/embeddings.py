@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from .connection import Database
 from .errors import ModelReplyError, StoreDamaged
 from .read_back import DOCTOR, read_back
-from .row_deletion import newest_erasure
+from .row_deletion import ERASED_VECTORS
 from .times import show_iso
 
 PROBE = "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."
@@ -25,7 +27,20 @@ _PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB
 
 Missing = tuple[int, list[tuple[int, str]]]
 """How far these go, and `(number, text to embed)` of each."""
+Space = int | str
+"""A namespace: its number, or its name."""
 Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+
+class VectorState(NamedTuple):
+    """`others`: whether the truth holds namespaces beside those that were named."""
+
+    generation: int
+    last: int
+    """The number of the newest vector of the generation; 0 for none."""
+    erased: int
+    """The newest erasure that took vectors: an index that read before it may hold some that are gone."""
+    others: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,57 +64,39 @@ class Subject:
     """How many pages or versions are embedded in one request."""
     feed: int
     """How many new vectors Chroma is fed with at once; until there are so many, a search compares them one by one."""
-    missing: Callable[[sqlite3.Connection, int, int, int], Missing]
-    """Of a namespace, after so far, at most so many."""
-    waiting: Callable[[sqlite3.Connection, int, int], tuple[bool, int]]
-    """Whether a namespace has anything after so far; if it has not, from where to look the next time."""
+    missing: str
+    """The statement that gives the next pages, or versions of items: rows of `(number of a page or a change, number of
+    what is embedded, time, text)`, of the namespace `:space` after `state.after`, at most `:limit`."""
+    waiting: str
+    """The condition that a namespace, `space`, has anything after `after`."""
 
 
-def _missing_passages(db: sqlite3.Connection, namespace: int, after: int, limit: int) -> Missing:
-    """Each passage stands under its page's date and title, as the keyword index reads it too."""
-    pages = db.execute(
-        "SELECT page.seq, title, text, session.time FROM page JOIN session ON session.n = page.session"
-        " WHERE page.namespace = ? AND page.seq > ? ORDER BY page.seq LIMIT ?",
-        (namespace, after, limit),
-    ).fetchall()
-    texts = []
-    for page, title, text, stamp in pages:
-        context = " · ".join(part for part in (show_iso(stamp), title) if part)
-        for seq, start, end in db.execute('SELECT seq, start, "end" FROM passage WHERE page = ? ORDER BY seq', (page,)):
-            texts.append((seq, _under(context, text[start:end])))
-    return (pages[-1][0] if pages else after), texts
-
-
-def _waiting_pages(db: sqlite3.Connection, namespace: int, after: int) -> tuple[bool, int]:
-    found = db.execute("SELECT 1 FROM page WHERE namespace = ? AND seq > ? LIMIT 1", (namespace, after))
-    return found.fetchone() is not None, after
-
-
-def _missing_items(db: sqlite3.Connection, namespace: int, after: int, limit: int) -> Missing:
-    """Versions that still stand, under the date of the event; one that was replaced meanwhile is never paid for."""
-    last = _last_change(db, namespace)  # read first: what comes later is seen the next time
-    versions = db.execute(
-        "SELECT item_version.n, content, time FROM change CROSS JOIN item_version ON item_version.n = change.n"
-        " CROSS JOIN item ON item.seq = item_version.item"
-        " WHERE change.namespace = ? AND change.kind = 'item' AND change.n > ? AND content IS NOT NULL"
-        " AND item_version.version = item.version ORDER BY change.n LIMIT ?",
-        (namespace, after, limit),
-    ).fetchall()
-    newest = versions[-1][0] if versions else after
-    reached = max(last, newest) if len(versions) < limit else newest
-    return reached, [(n, _under(show_iso(stamp), content)) for n, content, stamp in versions]
-
-
-def _waiting_items(db: sqlite3.Connection, namespace: int, after: int) -> tuple[bool, int]:
-    last = _last_change(db, namespace)
-    found = db.execute(
-        "SELECT 1 FROM change WHERE namespace = ? AND kind = 'item' AND n > ? LIMIT 1", (namespace, after)
-    )
-    return found.fetchone() is not None, max(after, last)  # the changes of pages need not be passed over again
-
-
-def _last_change(db: sqlite3.Connection, namespace: int) -> int:
-    return db.execute("SELECT max(n) FROM change WHERE namespace = ?", (namespace,)).fetchone()[0] or 0
+# What the vectors of the generation are filed under.
+_LABEL = """
+    SELECT generation, :model || CASE generation WHEN 0 THEN '' ELSE ' #' || generation END AS label
+    FROM (SELECT coalesce((SELECT n FROM mark WHERE name = :generation), 0) AS generation)
+"""
+# How far a namespace is embedded.
+_STATE = """
+    WITH label AS ({label}),
+    state AS (SELECT {space} AS space, generation, max(
+                  coalesce((SELECT n FROM mark WHERE name = :progress || ':' || {space} || ':' || label), 0),
+                  CASE generation WHEN :looked_in THEN :looked ELSE 0 END) AS after
+              FROM label)
+"""
+_MISSING_PASSAGES = """
+    SELECT page.seq, passage.seq, session.time, title, substr(text, start + 1, "end" - start)
+    FROM (SELECT page.* FROM page, state WHERE namespace = state.space AND seq > state.after
+          ORDER BY seq LIMIT :limit) AS page
+    JOIN session ON session.n = page.session LEFT JOIN passage ON passage.page = page.seq
+    ORDER BY page.seq, passage.seq
+"""
+_MISSING_ITEMS = """
+    SELECT item_version.n, item_version.n, time, '', content FROM state
+    CROSS JOIN change ON change.namespace = state.space AND change.kind = 'item' AND change.n > state.after
+    CROSS JOIN item_version ON item_version.n = change.n CROSS JOIN item ON item.seq = item_version.item
+    WHERE content IS NOT NULL AND item_version.version = item.version ORDER BY change.n LIMIT :limit
+"""
 
 
 def _under(context: str, text: str) -> str:
@@ -115,8 +112,8 @@ PASSAGES = Subject(
     progress="embedded",
     batch=32,
     feed=1,
-    missing=_missing_passages,
-    waiting=_waiting_pages,
+    missing=_MISSING_PASSAGES,
+    waiting="SELECT 1 FROM page WHERE namespace = space AND seq > after",
 )
 ITEMS = Subject(
     name="items",
@@ -128,8 +125,8 @@ ITEMS = Subject(
     progress="embedded items",
     batch=256,
     feed=256,  # single ones cost 50 ms each at 100,000, and versions that look alike lose each other in HNSW's graph
-    missing=_missing_items,
-    waiting=_waiting_items,
+    missing=_MISSING_ITEMS,
+    waiting="SELECT 1 FROM change WHERE namespace = space AND kind = 'item' AND n > after",
 )
 SUBJECTS = (PASSAGES, ITEMS)
 
@@ -156,35 +153,46 @@ class EmbeddingStore:
         self.database = database
         self.model = model
         self.subject = subject
-        self._looked: dict[tuple[int, int], int] = {}  # by namespace and generation, how far nothing is missing
-        self._asked: dict[int, int] = {}  # by namespace, the generation that the texts of a batch were given out for
+        self._looked: dict[Space, tuple[int, int]] = {}  # by namespace: in a generation, how far nothing is missing
+        self._given_out: dict[
+            Space, tuple[int, bool]
+        ] = {}  # by namespace: a batch's generation, whether more may follow
+        self.kept = 0
+        """How many vectors this object has written."""
         self._probed: int | None = None  # the generation in which this object has seen the probe
         self._doubted: int | None = None  # the generation that does not fit the model
         self._renewed: int | None = None  # the generation that this object began and has not completed
 
     # -- generations ---------------------------------------------------------------------------------------
 
+    def state(self, namespaces: Sequence[int] = ()) -> VectorState:
+        """Where the vectors stand now, in one statement."""
+        with self.database.read() as db:
+            generation, last, erased, others = db.execute(
+                f"SELECT generation, (SELECT max(n) FROM {self.subject.table} WHERE model = label),"
+                " (SELECT n FROM mark WHERE name = :erased),"
+                " EXISTS (SELECT 1 FROM namespace WHERE id NOT IN (SELECT value FROM json_each(:namespaces)))"
+                f" FROM ({_LABEL})",
+                {**self._named(), "erased": ERASED_VECTORS, "namespaces": json.dumps(list(namespaces))},
+            ).fetchone()
+        return VectorState(generation, last or 0, erased or 0, bool(others))
+
     def newest(self) -> tuple[int, int]:
         """The generation, and the number of its newest vector; 0 for none."""
-        with self.database.read() as db:
-            generation = self._generation(db)
-            table, label = self.subject.table, self._label(generation)
-            row = db.execute(f"SELECT max(n) FROM {table} WHERE model = ?", (label,)).fetchone()
-            return generation, row[0] or 0
-
-    def erased(self) -> int:
-        """The newest erasure that took vectors: an index that read before it may hold some that are gone."""
-        return newest_erasure(self.database)
+        return self.state()[:2]
 
     def dimension(self) -> int | None:
         """Of the vectors on file; None where there are none."""
         with self.database.read() as db:
-            return self._dimension(db, self._generation(db))
+            return self._filed(db)[1]
 
-    def wants_probe(self) -> bool:
-        """Whether this object has not yet seen the vector of `PROBE` in this generation."""
+    def wants_probe(self, namespace: Space | None = None) -> bool:
+        """Whether this object has not yet seen the vector of `PROBE` in this generation; with a namespace, in the one
+        for which `missing` has given out texts."""
+        if namespace is not None:
+            return self._probed != self._given_out[namespace][0]
         with self.database.read() as db:
-            return self._probed != self._generation(db)
+            return self._probed != self._filed(db)[0]
 
     def recognises(self, probe: Sequence[float]) -> bool:
         """Whether the model that gave this vector for `PROBE` is the one whose vectors are on file.
@@ -194,8 +202,8 @@ class EmbeddingStore:
         vector = self._checked([0], [probe])[0]
         with self.database.write() as db:
             db.execute(_PROBES)
-            generation = self._generation(db)
-            known = self._dimension(db, generation) in (None, len(vector))
+            generation, dimension = self._filed(db)
+            known = dimension in (None, len(vector))
             row = db.execute("SELECT vector FROM probe WHERE model = ?", (self._label(generation),)).fetchone()
             if row is None and known:
                 db.execute("INSERT INTO probe VALUES (?, ?)", (self._label(generation), vector.tobytes()))
@@ -249,30 +257,67 @@ class EmbeddingStore:
         """What the vectors of a generation are filed under."""
         return f"{self.model} #{generation}" if generation else self.model
 
-    def _dimension(self, db: sqlite3.Connection, generation: int) -> int | None:
-        label = self._label(generation)
-        for subject in SUBJECTS:
-            row = db.execute(f"SELECT length(vector) FROM {subject.table} WHERE model = ? LIMIT 1", (label,)).fetchone()
-            if row:
-                return int(row[0]) // 4
-        return None
+    def _filed(self, db: sqlite3.Connection) -> tuple[int, int | None]:
+        """The generation, and the dimension of its vectors, None where there are none."""
+        lengths = ", ".join(
+            f"(SELECT length(vector) FROM {subject.table} WHERE model = label LIMIT 1)" for subject in SUBJECTS
+        )
+        generation, length = db.execute(
+            f"SELECT generation, coalesce({lengths}) FROM ({_LABEL})", self._named()
+        ).fetchone()
+        return generation, None if length is None else length // 4
+
+    def _named(self) -> dict[str, Any]:
+        """The values of `_LABEL`."""
+        return {"model": self.model, "generation": f"generation:{self.model}"}
 
     # -- embedding what is filed ---------------------------------------------------------------------------
 
-    def missing(self, namespace: int, limit: int) -> Missing:
+    def missing(self, namespace: Space, limit: int) -> Missing:
         """The next pages, or versions of items, without vectors, at most so many: how far they go, and their texts."""
+        statement, named = self._state_of(namespace)
         with self.database.read() as db:
-            generation = self._asked[namespace] = self._generation(db)
-            after = self._mark(db, self._progress(namespace, generation))
-            return self.subject.missing(db, namespace, after, limit)
+            rows = db.execute(
+                f"{statement} SELECT state.generation, state.after,"
+                " (SELECT max(n) FROM change WHERE namespace = state.space), found.*"
+                f" FROM state LEFT JOIN ({self.subject.missing}) AS found",
+                {**named, "limit": limit},
+            ).fetchall()
+        generation, after, last, *_ = rows[0]
+        found = sorted(row[3:] for row in rows if row[3] is not None)
+        self._given_out[namespace] = (generation, len({row[0] for row in found}) >= limit)
+        reached = max((row[0] for row in found), default=after)
+        if self.subject is ITEMS and len(found) < limit:
+            reached = max(reached, last or 0)  # past the changes of pages
+        texts = [
+            (number, _under(" · ".join(part for part in (show_iso(stamp), title) if part), text))
+            for _, number, stamp, title, text in found
+            if number is not None
+        ]
+        return reached, texts
 
-    def waiting(self, namespace: int) -> bool:
+    def waiting(self, namespace: Space) -> bool:
         """Whether a page, or a change of an item, of the namespace has been embedded by nobody yet."""
+        statement, named = self._state_of(namespace)
         with self.database.read() as db:
-            return self._waiting(db, namespace, self._generation(db))
+            row = db.execute(
+                f"{statement} SELECT state.generation, EXISTS ({self.subject.waiting}),"
+                " (SELECT max(n) FROM change WHERE namespace = state.space) FROM state",
+                named,
+            ).fetchone()
+        if self.subject is ITEMS and not row[1]:  # the changes of pages need not be passed over again
+            self._looked[namespace] = (row[0], row[2] or 0)
+        return bool(row[1])
 
-    def keep(self, namespace: int, reached: int, numbers: Sequence[int], vectors: Sequence[Sequence[float]]) -> None:
-        """Write the vectors of what `missing` gave, and how far that goes, in one transaction.
+    def _state_of(self, namespace: Space) -> tuple[str, dict[str, Any]]:
+        """`_STATE` of a namespace, and its values."""
+        space = ":space" if isinstance(namespace, int) else "(SELECT id FROM namespace WHERE name = :space)"
+        looked_in, looked = self._looked.get(namespace, (-1, 0))
+        named = {**self._named(), "space": namespace, "progress": self.subject.progress}
+        return _STATE.format(label=_LABEL, space=space), {**named, "looked_in": looked_in, "looked": looked}
+
+    def keep(self, namespace: Space, reached: int, numbers: Sequence[int], vectors: Sequence[Sequence[float]]) -> bool:
+        """Write the vectors of what `missing` gave, and how far that goes, in one transaction; whether more may be missing.
 
         A batch of another dimension than the vectors on file begins a new generation, and is itself forgotten, as
         is one that was given out before such a beginning: `missing` then starts from the beginning.
@@ -280,23 +325,40 @@ class EmbeddingStore:
         is written then.
         """
         matrix = self._checked(numbers, vectors)
+        statement, named = self._state_of(namespace)
         with self.database.write() as db:
-            generation = self._generation(db)
-            if generation != self._asked.get(namespace, generation):
-                return
-            if len(numbers) and self._dimension(db, generation) not in (None, matrix.shape[1]):
+            generation, dimension = self._filed(db)
+            given_out, more = self._given_out.get(namespace, (generation, True))
+            if generation != given_out:
+                return True
+            if len(numbers) and dimension not in (None, matrix.shape[1]):
                 self._renew(db)
-                return
-            label, table, key = self._label(generation), self.subject.table, self.subject.key
-            owner, number_of = self.subject.embedded
-            db.executemany(  # what was forgotten since its text was given out stays so
-                f"INSERT INTO {table} (model, {key}, vector) SELECT ?, {number_of}, ? FROM {owner}"
-                f" WHERE {number_of} = ? ON CONFLICT DO NOTHING",
-                [(label, row.tobytes(), number) for number, row in zip(numbers, matrix, strict=True)],
+                return True
+            if len(numbers):
+                self.kept += len(numbers)
+                table, key = self.subject.table, self.subject.key
+                owner, number_of = self.subject.embedded
+                db.execute(  # what was forgotten since its text was given out stays so
+                    f"INSERT INTO {table} (model, {key}, vector)"
+                    f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
+                    f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
+                    " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
+                    (self._label(generation), matrix.tobytes(), 4 * matrix.shape[1], json.dumps(list(numbers))),
+                )
+            db.execute(
+                f"{statement} INSERT INTO mark (name, n)"
+                " SELECT :progress || ':' || space || ':' || label, :reached FROM state, label WHERE space IS NOT NULL"
+                " ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
+                {**named, "reached": reached},
             )
-            self._advance(db, self._progress(namespace, generation), reached)
-            if self._renewed == generation and not self._waiting(db, namespace, generation):
+            if (
+                self._renewed == generation
+                and not db.execute(f"{statement} SELECT EXISTS ({self.subject.waiting}) FROM state", named).fetchone()[
+                    0
+                ]
+            ):
                 self._renewed = None
+        return more
 
     # -- read by the indexes -------------------------------------------------------------------------------
 
@@ -351,17 +413,6 @@ class EmbeddingStore:
         """Remember how far a derived index has read, after it has applied what it read."""
         with self.database.write() as db:
             self._advance(db, name, n)
-
-    def _progress(self, namespace: int, generation: int) -> str:
-        return f"{self.subject.progress}:{namespace}:{self._label(generation)}"
-
-    def _waiting(self, db: sqlite3.Connection, namespace: int, generation: int) -> bool:
-        after = self._mark(db, self._progress(namespace, generation))
-        after = max(after, self._looked.get((namespace, generation), 0))
-        waiting, looked = self.subject.waiting(db, namespace, after)
-        if not waiting:
-            self._looked[namespace, generation] = looked
-        return waiting
 
     @staticmethod
     def _mark(db: sqlite3.Connection, name: str) -> int:

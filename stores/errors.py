@@ -29,6 +29,10 @@ class UnknownRecord(JitmemError, LookupError):
     """An id that this namespace does not hold."""
 
 
+class RecordGone(UnknownRecord):
+    """A page or an item was erased, or hidden by its age, while a step was working with it."""
+
+
 class MemoryNotFound(JitmemError):
     """There is no memory at the path, and the caller asked not to make one."""
 

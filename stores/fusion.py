@@ -1,20 +1,23 @@
-"""Bring the hits of several searches to one ranking: min-max per search, weighted sum, and a nudge for the speaker."""
+"""The one place where hits are fused: min-max per search, weighted sum, a nudge for the speaker, merged over rounds."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from .records import Hit
+from .snapshot import Snapshot
+
+K = TypeVar("K", bound=Hashable)
 
 SPEAKER_PRIOR = 0.3  # on a sum whose best is about 1; swapped-speaker questions forbid a filter
 LATER_QUERY = 0.9  # a planner lists its surest query first
+LATER_ROUND = 0.8  # what a later round's score counts, against the first's 1
 PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
 ITEM = 0.6  # for a memory item, beside the passages: it says in short what they say at length
+ITEMS = "items"  # the search of memory items
 _SHARING = ("keyword", "vector")  # the scale; every other search adds to a score, and takes nothing from it
-
-Place = tuple[str, int, int]
-
 
 UNKNOWN = "unknown"
 
@@ -23,7 +26,7 @@ def weights(lexical: bool) -> dict[str, float]:
     """How much each search counts. Vectors of letters have no meaning: they count where the words of a query are
     unknown, as misspelt ones are, and hardly else. `unknown` is what goes from words to vectors if all are."""
     shares = (0.95, 0.05, 0.3) if lexical else (0.7, 0.3, 0.0)
-    return dict(zip(("keyword", "vector", UNKNOWN), shares, strict=True)) | {"page_id": PAGE_ID, "items": ITEM}
+    return dict(zip(("keyword", "vector", UNKNOWN), shares, strict=True)) | {"page_id": PAGE_ID, ITEMS: ITEM}
 
 
 def item_weights(lexical: bool) -> dict[str, float]:
@@ -31,47 +34,104 @@ def item_weights(lexical: bool) -> dict[str, float]:
     return {"keyword": 0.75, "vector": 0.25} if lexical else {"keyword": 0.5, "vector": 0.5}
 
 
-def fuse(
-    searches: Iterable[tuple[str, Sequence[Hit]]],
+def fuse(searches: Iterable[tuple[str, Sequence[tuple[K, float]]]], weight: Mapping[str, float]) -> dict[K, float]:
+    """Scores on one scale, about 1 at the top, in the order in which they were met.
+
+    `searches` are `(search, [(what it found, score)])`, a search once for each of its queries. A search's scores are
+    divided by its best (their minimum is 0, that of what it did not return), but for page_id, whose scores are on that
+    scale by themselves; of several queries of one search everything keeps its best. Then they are added by weight.
+    """
+    by_search: dict[str, dict[K, float]] = {}
+    queries: dict[str, int] = {}
+    for search, found in searches:
+        discount = LATER_QUERY ** queries.get(search, 0)
+        queries[search] = queries.get(search, 0) + 1
+        best = 1.0 if search == "page_id" else max((score for _, score in found), default=0.0)
+        scores = by_search.setdefault(search, {})
+        for key, score in found:
+            scores[key] = max(scores.get(key, 0.0), discount * score / best)
+    total = sum(weight[search] for search in by_search if search in _SHARING) or 1.0
+    sums: dict[K, float] = {}
+    for search, scores in by_search.items():
+        for key, score in scores.items():
+            sums[key] = sums.get(key, 0.0) + weight[search] * score / total
+    return sums
+
+
+def rank(
+    searches: Sequence[tuple[str, Sequence[Hit]]],
     weight: Mapping[str, float],
-    speaker: str | None,
+    speaker: str | None = None,
     unknown: float = 0.0,
 ) -> list[Hit]:
-    """One ranking, best first: `searches` are `(tool, its hits best first)`, a tool once for each of its queries.
-    `unknown`, from 0 to 1, is how much of the queries stands nowhere (`Archive.unknown`).
+    """One ranking of what the searches found, best first, each with the scores of all that found it.
 
-    A search's scores are divided by its best (their minimum is 0, that of a passage it did not return), but for
-    page_id, whose scores are on that scale by themselves; of several queries of one tool a passage keeps its best.
-    Scores are sums over tools, about 1 at the top; `tool` becomes the names of the tools that found the passage,
-    joined by `+`.
+    `unknown`, from 0 to 1, is how much of the queries stands nowhere (`Snapshot.unknown`).
     """
-    by_tool: dict[str, dict[Place, float]] = {}
-    order: dict[str, int] = {}
-    hits: dict[Place, Hit] = {}
-    for tool, found in searches:
-        discount = LATER_QUERY ** order.get(tool, 0)
-        order[tool] = order.get(tool, 0) + 1
-        best = 1.0 if tool == "page_id" else max((hit.score for hit in found), default=0.0)
-        scores = by_tool.setdefault(tool, {})
-        for hit in found:
-            place = (hit.page_id, hit.start, hit.end)
-            hits.setdefault(place, hit)
-            scores[place] = max(scores.get(place, 0.0), discount * hit.score / best)
     passed = unknown * weight.get(UNKNOWN, 0.0)
     if passed:
         weight = {**weight, "keyword": weight["keyword"] - passed, "vector": weight["vector"] + passed}
-    total = sum(weight[tool] for tool in by_tool if tool in _SHARING) or 1.0
-    sums: dict[Place, float] = {}
-    found_by: dict[Place, str] = {}
-    for tool, scores in by_tool.items():
-        for place, score in scores.items():
-            sums[place] = sums.get(place, 0.0) + weight[tool] * score / total
-            found_by[place] = f"{found_by[place]}+{tool}" if place in found_by else tool
-    fused = []
+    sums = fuse([(search, [(_place(hit), hit.score) for hit in found]) for search, found in searches], weight)
+    hits: dict[Place, Hit] = {}
+    for _, found in searches:
+        for hit in found:
+            place = _place(hit)
+            known = hits.get(place)
+            hits[place] = hit if known is None else _scored(known, known.score, _highest(known.scores, hit.scores))
     for place, hit in hits.items():
         prior = SPEAKER_PRIOR if speaker is not None and hit.speaker == speaker else 0.0
-        fused.append(Hit(*place, hit.text, found_by[place], sums[place] + prior, hit.speaker))
-    return sorted(fused, key=lambda hit: (-hit.score, hit.page_id, hit.start))
+        hits[place] = _scored(hit, sums[place] + prior, hit.scores)
+    return _sorted(hits.values())
+
+
+def rank_for(
+    snapshot: Snapshot,
+    question: str,
+    queries: str,
+    searches: Sequence[tuple[str, Sequence[Hit]]],
+    weight: Mapping[str, float],
+) -> list[Hit]:
+    """`rank` with the speaker whom the question names, and by how many of the words of the queries are unknown."""
+    return rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown(queries))
+
+
+def merge(before: Sequence[Hit], later: Sequence[Hit]) -> list[Hit]:
+    """One ranking over rounds, best first. What a later round finds counts a little less than what the first one found.
+    What both found keeps its better score, or the sum when the later round asked for its very page."""
+    if not before:
+        return list(later)
+    hits = {_place(hit): hit for hit in before}
+    for hit in later:
+        place, score = _place(hit), LATER_ROUND * hit.score
+        known = hits.get(place)
+        if known is None:
+            hits[place] = _scored(hit, score, hit.scores)
+        else:
+            total = known.score + score if "page_id" in hit.scores else max(known.score, score)
+            hits[place] = _scored(known, total, _highest(known.scores, hit.scores))
+    return _sorted(hits.values())
+
+
+Place = tuple[str, int, int]
+
+
+def _place(hit: Hit) -> Place:
+    return hit.page_id or hit.item_id or "", hit.start, hit.end
+
+
+def _scored(hit: Hit, score: float, scores: Mapping[str, float]) -> Hit:
+    """`dataclasses.replace` takes three times as long."""
+    return Hit(hit.page_id, hit.start, hit.end, hit.text, score, scores, hit.speaker, hit.item_id)
+
+
+def _sorted(hits: Iterable[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (-hit.score, hit.record_id, hit.start))
+
+
+def _highest(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    return {
+        search: max(one.get(search, 0.0), other.get(search, 0.0)) for search in [*one, *(other.keys() - one.keys())]
+    }
 
 
 def named_speaker(speakers: Collection[str], text: str) -> str | None:

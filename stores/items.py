@@ -15,10 +15,9 @@ from .errors import UnknownRecord
 from .ids import new_id
 from .namespace import Namespace, one_of
 from .read_back import read_back
-from .records import Edit, MemoryItem, Outcome, Page
+from .records import Edit, MemoryItem, Outcome
 from .row_deletion import delete_rows, record_erasure
 from .sketch import sketch
-from .times import show
 
 _ITEM = """
     SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
@@ -38,6 +37,7 @@ class Items:
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
+        self._readable, self._named = namespace.readable_sql()
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -50,9 +50,34 @@ class Items:
 
     def found(self, item_id: str) -> MemoryItem | None:
         """The same, None where it is not."""
+        return self.by_ids([item_id]).get(item_id)
+
+    def beside_core(self, numbers: Sequence[int], newest: int) -> list[MemoryItem]:
+        """Of this namespace alone: the core paragraph, the items of some versions, and the last so many to be made of
+        the other kinds; the newest first."""
         with self.namespace.database.read() as db:
-            found = self._current(db, item_id, one_of(self.namespace.readable(db)))
-        return None if found is None or found.deleted else found
+            rows = db.execute(
+                f"""WITH own AS (SELECT seq, kind FROM standing_item
+                    WHERE namespace = (SELECT id FROM namespace WHERE name = ?) AND sketch IS NOT NULL)
+                {_ITEM} WHERE item_version.version = item.version AND item.seq IN (
+                    SELECT seq FROM own WHERE kind = 'core'
+                    UNION SELECT seq FROM item_version CROSS JOIN own ON own.seq = item_version.item
+                        WHERE n IN (SELECT value FROM json_each(?))
+                    UNION SELECT seq FROM (SELECT seq FROM own WHERE kind != 'entry' ORDER BY seq DESC LIMIT ?)
+                ) ORDER BY item.seq DESC""",
+                (self.namespace.name, json.dumps(list(numbers)), newest),
+            ).fetchall()
+        return [_item(row) for row in rows]
+
+    def by_ids(self, ids: Iterable[str]) -> dict[str, MemoryItem]:
+        """Those of some ids that are of items which stand, by id."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
+                " AND item_version.version = item.version AND item.id IN (SELECT value FROM json_each(:ids))",
+                {**self._named, "ids": json.dumps(list(ids))},
+            ).fetchall()
+        return {row[0]: _item(row) for row in rows}
 
     def core(self) -> MemoryItem | None:
         """The core paragraph; None while there is none."""
@@ -75,14 +100,37 @@ class Items:
 
     def by_change(self, numbers: Iterable[int]) -> dict[int, MemoryItem]:
         """Versions by their number, of this namespace and still standing: what is stale or deleted is left out."""
-        wanted = list(numbers)  # the plus keeps SQLite from walking the whole namespace by its index
-        with self.namespace.database.read() as db:
+        with (
+            self.namespace.database.read() as db
+        ):  # the plus keeps SQLite from walking the whole namespace by its index
             rows = db.execute(
-                f"{_ITEM} WHERE +item.namespace {one_of(self.namespace.readable(db))} AND item.sketch IS NOT NULL"
-                f" AND item_version.version = item.version AND item_version.n IN ({','.join('?' * len(wanted))})",
-                wanted,
+                f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
+                " AND item_version.version = item.version AND item_version.n IN (SELECT value FROM json_each(:numbers))",
+                {**self._named, "numbers": json.dumps(list(numbers))},
             ).fetchall()
         return {row[6]: _item(row) for row in rows}
+
+    def newest_versions(self, namespaces: Sequence[int]) -> list[tuple[int, int, str, str, str | None]]:
+        """`(number of the version, item, kind, stems, time)` of the items that stand, in the order of the versions."""
+        with self.namespace.database.read() as db:
+            return db.execute(
+                "SELECT item_version.n, item.seq, kind, stems, time FROM standing_item AS item"
+                " JOIN item_version ON item_version.item = item.seq AND item_version.version = item.version"
+                f" WHERE namespace {one_of(namespaces)} AND sketch IS NOT NULL ORDER BY item_version.n"
+            ).fetchall()
+
+    def changed_versions(self, namespaces: Sequence[int], after: int, last: int, limit: int) -> list[Any]:
+        """`(change, item, kind, stems, time, deleted)` of the next changes after a number, up to `last`; those of pages
+        have no item, and neither has a version that was erased."""
+        with self.namespace.database.read() as db:
+            return db.execute(
+                "SELECT change.n, item.seq, item.kind, stems, time, content IS NULL FROM change"
+                " LEFT JOIN item_version ON change.kind = 'item' AND item_version.n = change.n"
+                " LEFT JOIN item ON item.seq = item_version.item"
+                f" WHERE change.namespace {one_of(namespaces)} AND change.n > ? AND change.n <= ?"
+                " ORDER BY change.n LIMIT ?",
+                (after, last, limit),
+            ).fetchall()
 
     def history(self, item_id: str) -> list[MemoryItem]:
         """Every version, the oldest first, deletions too; `UnknownRecord` for an id that was never here."""
@@ -123,13 +171,13 @@ class Items:
         """When the next item that may be read is hidden by its age, in seconds since 1970; None where no rule says
         so."""
         with self.namespace.database.read() as db:
-            readable = one_of(self.namespace.readable(db))
             rows = db.execute(
                 "SELECT age_s, (SELECT min(made.at) FROM standing_item AS item"
                 " CROSS JOIN item_version AS newest ON newest.item = item.seq AND newest.version = item.version"
                 " CROSS JOIN change AS made ON made.n = newest.n"
                 " WHERE item.namespace = retention.namespace AND item.kind = retention.kind)"
-                f" FROM retention WHERE namespace {readable} AND kind != 'page'"
+                f" FROM retention WHERE namespace IN ({self._readable}) AND kind != 'page'",
+                self._named,
             ).fetchall()
         return min((datetime.fromisoformat(at).timestamp() + age for age, at in rows if at), default=None)
 
@@ -296,16 +344,20 @@ class Items:
         return _item(row) if row else None
 
     def _held(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
-        """`_holder`, before something is written; an item that has expired is deleted first, as it would conflict."""
-        expired = db.execute(
-            "SELECT seq FROM item WHERE namespace = ? AND kind = ? AND sketch = ?"
-            " AND NOT EXISTS (SELECT 1 FROM standing_item WHERE standing_item.seq = item.seq)",
+        """`_holder`, before something is written: one that has expired is deleted first, as it would
+        conflict."""
+        row = db.execute(
+            "SELECT seq, EXISTS (SELECT 1 FROM standing_item WHERE standing_item.seq = item.seq) FROM item"
+            " WHERE namespace = ? AND kind = ? AND sketch = ?",
             (namespace, kind, mark),
-        ).fetchall()
-        if expired:
-            selection = Selection(items={seq for (seq,) in expired}, derived=False)
-            record_erasure(db, delete_rows(db, namespace, selection, RETENTION), tried=True)
-        return self._holder(db, namespace, kind, mark)
+        ).fetchone()
+        if row is None:
+            return None
+        if row[1]:
+            return self._holder(db, namespace, kind, mark)
+        selection = Selection(items={row[0]}, derived=False)
+        record_erasure(db, delete_rows(db, namespace, selection, RETENTION), tried=True)
+        return None
 
     def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
         """The live item with a sketch."""
@@ -315,23 +367,6 @@ class Items:
             (namespace, kind, mark),
         ).fetchone()
         return _item(row) if row else None
-
-
-def as_page(item: MemoryItem) -> Page:
-    """An item in the form of a page: its content, and a header that says what it is; no session is behind it."""
-    header = " · ".join(part for part in (show(item.time), f"{item.kind} memory") if part)
-    return Page(
-        id=item.id,
-        session_id="",
-        text=item.content,
-        header=header,
-        memo=item.content,
-        time=item.time,
-        metadata={"page_ids": list(item.page_ids)},
-        part=1,
-        parts=1,
-        namespace=item.namespace,
-    )
 
 
 def _of_kind(kind: str | None) -> tuple[str, Sequence[str]]:

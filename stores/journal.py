@@ -6,7 +6,6 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +18,8 @@ from .namespace import Namespace
 from .read_back import read_back
 from .row_deletion import delete_rows, record_erasure
 from .times import clock, order_key
+
+_PAGES_AT_ONCE = 1000  # SQLite takes some 32,000 values in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,51 +78,38 @@ class Journal:
         """
         stamp = time.isoformat() if time else None
         content = hashlib.sha256(f"{stamp}\0{text}".encode()).hexdigest()
-        known = self._known(session_id, content)
+        known, hidden = self._known(session_id, content)
+        if known is not None:
+            return known
+        named = session_id or f"s-{content[:12]}"
+        payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
+        with self.namespace.database.write() as db:
+            if hidden:
+                expired = Selection(sessions=hidden, derived=False)
+                record_erasure(db, delete_rows(db, self.namespace.enter(db), expired, RETENTION), tried=True)
+            values = (named, content, stamp, json.dumps(dict(metadata), ensure_ascii=False), payload, _now())
+            row = self._insert(db, values)
+            if row is None and not self.namespace.number(db):
+                self.namespace.enter(db)
+                row = self._insert(db, values)
+        if row is not None:
+            plain = json.loads(payload)["turns"]
+            return Accepted(row[0], named, time, json.loads(json.dumps(dict(metadata))), text, _turns(plain))
+        known, _ = self._known(session_id, content)
         if known is None:
-            payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
-            with self.namespace.database.write() as db:
-                self._delete_expired(db, session_id or f"s-{content[:12]}", content)
-                db.execute(
-                    "INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    (
-                        self.namespace.enter(db),
-                        session_id or f"s-{content[:12]}",
-                        content,
-                        stamp,
-                        json.dumps(dict(metadata), ensure_ascii=False),
-                        payload,
-                        _now(),
-                    ),
-                )
-            known = self._known(session_id, content)
-            if known is None:
-                raise SessionConflict(
-                    f"The id s-{content[:12]} made for this session is taken; give it one of its own."
-                )
+            raise SessionConflict(f"The id {named} made for this session is taken; give it one of its own.")
         return known
 
     def entry(self, n: int) -> Accepted:
         """A session of this namespace by its place in the journal."""
-        with self.namespace.database.read() as db:
-            own = db.execute("SELECT namespace FROM standing_session WHERE n = ?", (n,)).fetchone()
-            if own is None or own[0] != self.namespace.number(db):
-                raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
-            return self._accepted(db, n)
+        for entry, _, standing in self._accepted("session.n = :n", {"n": n}):
+            if standing:
+                return entry
+        raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
 
     def waiting(self) -> list[Accepted]:
         """Sessions that were accepted and not yet filed, oldest first."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                "SELECT n FROM standing_session WHERE namespace = ? AND filed_at IS NULL ORDER BY n",
-                (self.namespace.number(db),),
-            ).fetchall()
-            waiting = []
-            for (n,) in rows:
-                with suppress(UnknownRecord):  # forgotten meanwhile
-                    waiting.append(self._accepted(db, n))
-            return waiting
+        return [entry for entry, _, standing in self._accepted("filed_at IS NULL", {}) if standing]
 
     def file(
         self, accepted: Accepted, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
@@ -132,119 +120,148 @@ class Journal:
         that was forgotten since it was accepted.
         """
         with self.namespace.database.write() as db:
-            row = db.execute("SELECT namespace, filed_at FROM session WHERE n = ?", (accepted.n,)).fetchone()
-            if row is None:
+            row = db.execute(
+                "UPDATE session SET filed_at = ?, payload = NULL WHERE n = ? AND filed_at IS NULL RETURNING namespace",
+                (_now(), accepted.n),
+            ).fetchone()
+            if row is not None:
+                ids = _insert_pages(db, row[0], accepted, pages, cause=cause, curate=curate)
+                return replace(accepted, text="", turns=[], page_ids=ids, fresh=True)
+            if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
                 raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
-            namespace, filed_at = row
-            if filed_at is None:
-                for part, page in enumerate(pages, start=1):
-                    seq = _insert_page(db, namespace, accepted, page, part, len(pages))
-                    db.execute(
-                        "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, 'page', ?, 'put', ?, ?)",
-                        (namespace, seq, cause, _now()),
-                    )
-                    if curate:
-                        db.execute("INSERT INTO uncurated (page) VALUES (?)", (seq,))
-                db.execute("UPDATE session SET filed_at = ?, payload = NULL WHERE n = ?", (_now(), accepted.n))
-                return replace(self._accepted(db, accepted.n), fresh=True)
-            return self._accepted(db, accepted.n)
+            rows = db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (accepted.n,))
+            return replace(accepted, text="", turns=[], page_ids=tuple(page_id for (page_id,) in rows))
 
-    def uncurated(self, n: int | None = None) -> list[tuple[int, str]]:
-        """`(number of the session, page id)` of the pages from which memories are still to be drawn, oldest first;
-        of one session where its number is given."""
+    def uncurated(self) -> list[tuple[int, str]]:
+        """`(number of the session, page id)` of the pages from which memories are still to be drawn, oldest first."""
         with self.namespace.database.read() as db:
             return db.execute(
                 "SELECT page.session, page.id FROM uncurated JOIN standing_page AS page ON page.seq = uncurated.page"
-                " WHERE page.namespace = ? AND (? IS NULL OR page.session = ?) ORDER BY page.session, page.part",
-                (self.namespace.number(db), n, n),
+                " WHERE page.namespace = (SELECT id FROM namespace WHERE name = ?)"
+                " ORDER BY page.session, page.part",
+                (self.namespace.name,),
             ).fetchall()
 
-    def curated_in(self, db: sqlite3.Connection, page_id: str) -> None:
-        """Memories were drawn from the page; in the transaction that writes them."""
-        db.execute("DELETE FROM uncurated WHERE page = (SELECT seq FROM page WHERE id = ?)", (page_id,))
+    def curated_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> None:
+        """Memories were drawn from the pages; in the transaction that writes them."""
+        db.execute(
+            "DELETE FROM uncurated WHERE page IN (SELECT seq FROM page WHERE id IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(page_ids)),),
+        )
 
-    def _known(self, session_id: str | None, content: str) -> Accepted | None:
-        with self.namespace.database.read() as db:
-            namespace = self.namespace.number(db)
-            row = None
-            if session_id is not None:
-                row = db.execute(
-                    "SELECT n, content FROM standing_session WHERE namespace = ? AND id = ?", (namespace, session_id)
-                ).fetchone()
-                if row and row[1] != content:
+    def _known(self, session_id: str | None, content: str) -> tuple[Accepted | None, set[int]]:
+        """One with this id, or else with this content; and the numbers of those that are hidden by their age, and would
+        stand in the way of a session that comes again."""
+        named = session_id or f"s-{content[:12]}"
+        found = self._accepted("(session.id = :id OR content = :content)", {"id": named, "content": content})
+        hidden = {row.n for row, _, standing in found if not standing}
+        known = [(entry, said) for entry, said, standing in found if standing]
+        for entry, said in known:
+            if entry.session_id == session_id:
+                if said != content:
                     raise SessionConflict(
                         f"Session {session_id!r} is already in memory with other content; give the new one another"
                         " id. Nothing was changed."
                     )
-            row = (
-                row
-                or db.execute(
-                    "SELECT n FROM standing_session WHERE namespace = ? AND content = ?", (namespace, content)
-                ).fetchone()
-            )
-            try:
-                return self._accepted(db, row[0]) if row else None
-            except UnknownRecord:  # forgotten meanwhile
-                return None
+                return entry, hidden
+        same = [entry for entry, said in known if said == content]
+        return (same[0] if same else None), hidden
 
-    def _delete_expired(self, db: sqlite3.Connection, session_id: str, content: str) -> None:
-        """Delete sessions that have expired, and would conflict with one that is accepted again."""
-        namespace = self.namespace.enter(db)
-        rows = db.execute(
-            "SELECT n FROM session WHERE namespace = ? AND (id = ? OR content = ?)"
-            " EXCEPT SELECT n FROM standing_session WHERE namespace = ?",
-            (namespace, session_id, content, namespace),
-        ).fetchall()
-        if rows:
-            expired = Selection(sessions={n for (n,) in rows}, derived=False)
-            record_erasure(db, delete_rows(db, namespace, expired, RETENTION), tried=True)
+    def _insert(self, db: sqlite3.Connection, values: tuple[Any, ...]) -> tuple[int] | None:
+        """The number of the new session; None where there is one already, or no namespace."""
+        row: tuple[int] | None = db.execute(
+            "INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at)"
+            " SELECT space.id, ?, ?, ?, ?, ?, ? FROM namespace AS space WHERE name = ?"
+            " ON CONFLICT DO NOTHING RETURNING n",
+            (*values, self.namespace.name),
+        ).fetchone()
+        return row
 
-    @read_back("A session in the journal")
-    def _accepted(self, db: sqlite3.Connection, n: int) -> Accepted:
-        row = db.execute("SELECT id, time, metadata, payload FROM session WHERE n = ?", (n,)).fetchone()
-        if row is None:
-            raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
-        session_id, time, metadata, payload = row
-        ids = tuple(row[0] for row in db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (n,)))
-        content: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
-        return Accepted(
-            n=n,
-            session_id=session_id,
-            time=_time(time),
-            metadata=json.loads(metadata),
-            text=content["text"],
-            turns=[(start, end, speaker) for start, end, speaker in content["turns"]],
-            page_ids=ids,
-        )
+    def _accepted(self, condition: str, values: Mapping[str, Any]) -> list[tuple[Accepted, str, bool]]:
+        """Sessions of this namespace, oldest first, each with the hash of its content, and whether it may be read: what
+        is hidden by its age may not."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                "SELECT session.n, session.id, time, metadata, payload, content, page.id,"
+                " EXISTS (SELECT 1 FROM standing_session AS standing WHERE standing.n = session.n)"
+                " FROM session LEFT JOIN page ON page.session = session.n"
+                f" WHERE session.namespace = (SELECT id FROM namespace WHERE name = :name) AND {condition}"
+                " ORDER BY session.n, page.part",
+                {"name": self.namespace.name, **values},
+            ).fetchall()
+        found: dict[int, list[Any]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(row)
+        return [_entry(rows) for rows in found.values()]
 
 
-def _insert_page(
-    db: sqlite3.Connection, namespace: int, accepted: Accepted, page: PageDraft, part: int, parts: int
-) -> int:
-    seq = db.execute(
-        "INSERT INTO page (id, namespace, session, part, parts, text, sha256, header, memo, title, time_key, analyzer)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            new_id(),
-            namespace,
-            accepted.n,
-            part,
-            parts,
-            page.text,
-            hashlib.sha256(page.text.encode()).hexdigest(),
-            page.header,
-            page.memo,
-            page.title,
-            order_key(clock(accepted.time)) if accepted.time else None,
-            ANALYZER,
-        ),
-    ).lastrowid
-    db.executemany(
-        'INSERT INTO passage (page, start, "end", speaker, stems) VALUES (?, ?, ?, ?, ?)',
-        [(seq, p.start, p.end, p.speaker, " ".join(p.stems)) for p in page.passages],
+@read_back("A session in the journal")
+def _entry(rows: Sequence[Any]) -> tuple[Accepted, str, bool]:
+    """From its rows, one a page."""
+    n, session_id, time, metadata, payload, content, _, standing = rows[0]
+    kept: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
+    accepted = Accepted(
+        n=n,
+        session_id=session_id,
+        time=_time(time),
+        metadata=json.loads(metadata),
+        text=kept["text"],
+        turns=_turns(kept["turns"]),
+        page_ids=tuple(row[6] for row in rows if row[6] is not None),
     )
-    assert seq is not None, "an insert has a row"
-    return seq
+    return accepted, content, bool(standing)
+
+
+def _insert_pages(
+    db: sqlite3.Connection, namespace: int, accepted: Accepted, pages: Sequence[PageDraft], *, cause: str, curate: bool
+) -> tuple[str, ...]:
+    """Each kind of row in one statement, in page order; the ids of the pages."""
+    ids = [new_id() for _ in pages]
+    time_key = order_key(clock(accepted.time)) if accepted.time else None
+    seqs: list[int] = []
+    for first in range(0, len(pages), _PAGES_AT_ONCE):
+        some = pages[first : first + _PAGES_AT_ONCE]
+        values: list[Any] = []
+        for part, page in enumerate(some, start=first + 1):
+            digest = hashlib.sha256(page.text.encode()).hexdigest()
+            values += (ids[part - 1], namespace, accepted.n, part, len(pages), page.text, digest)
+            values += (page.header, page.memo, page.title, time_key, ANALYZER)
+        row = f"({', '.join('?' * 12)})"
+        seqs += [
+            seq
+            for (seq,) in db.execute(
+                "INSERT INTO page (id, namespace, session, part, parts, text, sha256, header, memo, title, time_key,"
+                f" analyzer) VALUES {', '.join([row] * len(some))} RETURNING seq",
+                values,
+            ).fetchall()
+        ]
+    numbers = sorted(seqs)
+    passages = [
+        (seq, p.start, p.end, p.speaker, " ".join(p.stems))
+        for seq, page in zip(numbers, pages, strict=True)
+        for p in page.passages
+    ]
+    db.execute(
+        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {_columns(5)} FROM json_each(?) ORDER BY key',
+        (json.dumps(passages, ensure_ascii=False),),
+    )
+    db.execute(
+        "INSERT INTO change (namespace, kind, ref, op, cause, at)"
+        " SELECT ?, 'page', value, 'put', ?, ? FROM json_each(?) ORDER BY key",
+        (namespace, cause, _now(), json.dumps(numbers)),
+    )
+    if curate:
+        db.execute("INSERT INTO uncurated (page) SELECT value FROM json_each(?)", (json.dumps(numbers),))
+    return tuple(ids)
+
+
+def _columns(count: int) -> str:
+    """The values of a list in JSON, as columns."""
+    return ", ".join(f"json_extract(value, '$[{at}]')" for at in range(count))
+
+
+def _turns(plain: Sequence[Sequence[Any]]) -> list[tuple[int, int, str]]:
+    return [(start, end, speaker) for start, end, speaker in plain]
 
 
 def _time(value: str | None) -> datetime | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .bm25 import GrowingBM25
-from .layout import Layout, best, to_one
+from .bm25 import BM25View, GrowingBM25
+from .columns import Column
+from .layout import Layout, LayoutView, best, to_one
 
 PAGE_WEIGHT = 0.5  # against 1 for the passage and 1 for its best window
 
@@ -25,24 +26,45 @@ class IndexedPage:
 
 
 class KeywordIndex:
-    """Grows page by page, searchable at once; not thread-safe by itself (its `Archive` holds the lock)."""
+    """Grows page by page, searchable at once. One thread appends at a time; any thread may read a `view` meanwhile."""
 
     def __init__(self) -> None:
-        self.layout = Layout()
-        self.passages = GrowingBM25(b=0.3)
-        self.windows = GrowingBM25()
-        self.pages = GrowingBM25()
-        self._page_seqs = array("q")
+        self._layout = Layout()
+        self._passages = GrowingBM25(b=0.3)
+        self._windows = GrowingBM25()
+        self._pages = GrowingBM25()
+        self._page_seqs = Column(np.int64)
 
     def append(self, page: IndexedPage) -> None:
         """Add a page with its passages."""
         stems = [stems for _, stems in page.passages]
-        for start, end in self.layout.append([seq for seq, _ in page.passages]):
-            self.windows.append([*page.context, *_flat(stems[start:end])])
+        for start, end in self._layout.append([seq for seq, _ in page.passages]):
+            self._windows.append([*page.context, *_flat(stems[start:end])])
         for own in stems:
-            self.passages.append([*page.context, *own])
-        self.pages.append([*page.context, *page.context, *_flat(stems)])
-        self._page_seqs.append(page.seq)
+            self._passages.append([*page.context, *own])
+        self._pages.append([*page.context, *page.context, *_flat(stems)])
+        self._page_seqs.extend((page.seq,))
+
+    def view(self) -> KeywordView:
+        """What is here now, whatever is appended later."""
+        return KeywordView(
+            self._layout.view(),
+            self._passages.view(),
+            self._windows.view(),
+            self._pages.view(),
+            self._page_seqs.head(self._pages.corpus_size),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordView:
+    """The index as it was at one moment: every word is weighed by the same counts."""
+
+    layout: LayoutView
+    passages: BM25View
+    windows: BM25View
+    pages: BM25View
+    page_seqs: NDArray[np.int64]
 
     def search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
         """`(passage seq, score)`, best first, at most `k`, never a score of 0; `[]` for unknown terms only.
@@ -59,9 +81,9 @@ class KeywordIndex:
 
     def search_pages(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
         """`(page seq, BM25 of the whole page)`, best first, at most `k`, never a score of 0."""
-        if not self._page_seqs or not terms:
+        if not len(self.page_seqs) or not terms:
             return []
-        return best(np.array(self._page_seqs, dtype=np.int64), self.pages.get_scores(terms), k)
+        return best(self.page_seqs, self.pages.get_scores(terms), k)
 
 
 def _flat(lists: Sequence[Sequence[str]]) -> list[str]:

@@ -39,10 +39,22 @@ class Namespace:
         ).fetchall()
         return (own, *(number for (number,) in shared if number != own))
 
+    def readable_sql(self) -> tuple[str, dict[str, str]]:
+        """A subquery for the numbers of all that it may read, and the values of its names: for one statement that
+        needs no other before it."""
+        named = {f"above_{n}": above + _BELOW for n, above in enumerate(_above(self.name))}
+        readers = ", ".join([":name", *(f":{key}" for key in named)])
+        return (
+            "SELECT id FROM namespace WHERE name = :name"
+            f" UNION SELECT namespace FROM share WHERE reader IN ({readers})",
+            {"name": self.name, **named},
+        )
+
     def enter(self, db: sqlite3.Connection) -> int:
         """Its number, made if need be; inside a write transaction only."""
-        db.execute("INSERT INTO namespace (name) VALUES (?) ON CONFLICT DO NOTHING", (self.name,))
-        return int(db.execute("SELECT id FROM namespace WHERE name = ?", (self.name,)).fetchone()[0])
+        return self.number(db) or int(
+            db.execute("INSERT INTO namespace (name) VALUES (?) RETURNING id", (self.name,)).fetchone()[0]
+        )
 
     # -- sharing -------------------------------------------------------------------------------------------
 

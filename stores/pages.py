@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .analyzer import ANALYZER
 from .errors import UnknownRecord
@@ -20,6 +19,31 @@ _PAGE = """
     SELECT page.id, session.id, page.text, page.header, page.memo, session.time, session.metadata,
            page.part, page.parts, namespace.name, page.sha256
     FROM standing_page AS page JOIN session ON session.n = page.session JOIN namespace ON namespace.id = page.namespace
+"""
+
+# One by one, so that each number is found at the end of an index. A row for each rule where several hide pages.
+_EXTENT = """
+    SELECT space.id,
+           (SELECT max(n) FROM change INDEXED BY change_namespace WHERE namespace = space.id),
+           (SELECT max(n) FROM change INDEXED BY change_erased
+            WHERE namespace = space.id AND op IN ('forget', 'retain')),
+           space.name = :name,
+           EXISTS (SELECT 1 FROM retention WHERE namespace = space.id AND kind != 'page'), age_s,
+           (SELECT accepted_at FROM session WHERE namespace = space.id
+            AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
+            ORDER BY accepted_at LIMIT 1)
+    FROM namespace AS space LEFT JOIN retention ON retention.namespace = space.id AND retention.kind = 'page'
+    WHERE space.id IN ({readable})
+"""
+_CHANGED = """
+    SELECT log.n, log.kind, page.seq, page.id, title, session.time, analyzer,
+           passage.seq, start, "end", speaker, stems
+    FROM (SELECT n, kind, ref FROM change WHERE namespace IN ({readable}) AND n > :after
+          AND (:last IS NULL OR n <= :last) ORDER BY n LIMIT :limit) AS log
+    LEFT JOIN standing_page AS page ON log.kind = 'page' AND page.seq = log.ref
+    LEFT JOIN session ON session.n = page.session
+    LEFT JOIN passage ON passage.page = page.seq
+    ORDER BY log.n, passage.seq
 """
 
 
@@ -38,14 +62,33 @@ class PageRow:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What an index over the pages of a namespace must have read to be up to date."""
+    """What an index over a namespace must have read to be up to date."""
 
+    namespace: int
+    """Its own number; 0 while it is empty."""
     namespaces: tuple[int, ...]
-    """That may be read."""
+    """That may be read, its own first."""
     last: int
     """The newest change in them."""
     erased: int
     """The newest change by which something is gone or hidden."""
+    due: float | None
+    """When the next page is hidden by its age, in seconds since 1970; None where no rule says so."""
+    items_expire: bool
+    """Whether a rule hides items by their age."""
+
+
+class Changed(NamedTuple):
+    """What was read of the change log."""
+
+    mark: int
+    pages: list[PageRow]
+    """Those that were put and still stand, oldest first."""
+    newest_item: int
+    """The newest change of an item; 0 for none."""
+
+
+NOTHING_READ = Extent(0, (), 0, 0, None, False)
 
 
 class Pages:
@@ -56,6 +99,7 @@ class Pages:
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
+        self._readable, self._named = namespace.readable_sql()
 
     def page(self, page_id: str) -> Page:
         """`UnknownRecord` for an id that this namespace does not hold."""
@@ -78,9 +122,11 @@ class Pages:
         limit: int | None = None,
         offset: int = 0,
         own: bool = False,
+        namespaces: Sequence[int] | None = None,
     ) -> list[Page]:
         """In the order their sessions were accepted. `within` leaves out pages without a time; `newest` keeps
-        the last so many; ids bound a range, both ends included."""
+        the last so many; ids bound a range, both ends included. `namespaces` are the numbers of those to read, where
+        they are known."""
         conditions: list[str] = []
         values: list[str | float] = []
         if session_id is not None:
@@ -98,7 +144,7 @@ class Pages:
         down = "DESC" if newest is not None else ""
         count = newest if newest is not None else -1 if limit is None else limit
         with self.namespace.database.read() as db:
-            readable = [self.namespace.number(db)] if own else self.namespace.readable(db)
+            readable = namespaces or ([self.namespace.number(db)] if own else self.namespace.readable(db))
             conditions.insert(0, f"page.namespace {one_of(readable)}")
             rows = db.execute(
                 f"{_PAGE} WHERE {' AND '.join(conditions)} ORDER BY page.session {down}, page.part {down}"
@@ -120,25 +166,38 @@ class Pages:
         here = {page_id for (page_id,) in rows}
         return tuple(page_id for page_id in wanted if page_id in here)
 
-    def page_by_seq(self, seq: int) -> Page:
-        """A page by its place in the truth."""
+    def by_ids(self, page_ids: Iterable[str]) -> dict[str, Page]:
+        """Those of some ids that are of pages which may be read, by id."""
         with self.namespace.database.read() as db:
-            readable = one_of(self.namespace.readable(db))
-            row = db.execute(f"{_PAGE} WHERE +page.namespace {readable} AND page.seq = ?", (seq,)).fetchone()
-        if row is None:
-            raise UnknownRecord(f"No page with sequence number {seq} in this namespace.")
-        return _page(row)
-
-    def stems(self, page_id: str) -> list[str] | None:
-        """The stems of a page's passages as they were filed; None where an older analyzer made them."""
-        with self.namespace.database.read() as db:
-            readable = one_of(self.namespace.readable(db))
             rows = db.execute(
-                "SELECT stems FROM passage JOIN standing_page AS page ON page.seq = passage.page"
-                f" WHERE page.id = ? AND +page.namespace {readable} AND analyzer = ?",
-                (page_id, ANALYZER),
+                f"{_PAGE} WHERE +page.namespace IN ({self._readable}) AND page.id IN (SELECT value FROM json_each(:ids))",
+                {**self._named, "ids": json.dumps(list(page_ids))},
             ).fetchall()
-        return [stem for (stems,) in rows for stem in stems.split()] if rows else None
+        return {row[0]: _page(row) for row in rows}
+
+    def uncurated(self, session: int) -> list[Page]:
+        """The pages of a session of this namespace, by its number, from which memories are still to be drawn."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"{_PAGE} WHERE page.session = ? AND namespace.name = ?"
+                " AND page.seq IN (SELECT page FROM uncurated) ORDER BY page.part",
+                (session, self.namespace.name),
+            ).fetchall()
+        return [_page(row) for row in rows]
+
+    def stems(self, page_ids: Iterable[str]) -> dict[str, list[str]]:
+        """By id, the stems of the passages as they were filed; not of pages whose stems an older analyzer made."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                "SELECT page.id, stems FROM standing_page AS page CROSS JOIN passage ON passage.page = page.seq"
+                " WHERE page.id IN (SELECT value FROM json_each(:ids)) AND analyzer = :analyzer"
+                f" AND +page.namespace IN ({self._readable})",
+                {**self._named, "ids": json.dumps(list(page_ids)), "analyzer": ANALYZER},
+            ).fetchall()
+        found: dict[str, list[str]] = {}
+        for page_id, stems in rows:
+            found.setdefault(page_id, []).extend(stems.split())
+        return found
 
     def counts(self) -> dict[str, int]:
         """Sessions, waiting sessions, pages, passages and characters of this namespace alone."""
@@ -163,45 +222,38 @@ class Pages:
         }
 
     def extent(self) -> Extent:
-        """What there is to read."""
+        """What there is to read, in one statement."""
         with self.namespace.database.read() as db:
-            namespaces = self.namespace.readable(db)
-            last = erased = 0
-            for number in namespaces:  # one by one, so that each is found at the end of an index
-                last = max(last, _newest(db, "change_namespace", number))
-                erased = max(erased, _newest(db, "change_erased", number))
-        return Extent(namespaces, last, erased)
+            rows = db.execute(_EXTENT.format(readable=self._readable), self._named).fetchall()
+        own = next((row[0] for row in rows if row[3]), 0)
+        others = sorted(row[0] for row in rows if not row[3])
+        due = [
+            datetime.fromisoformat(oldest).timestamp() + age for *_, age, oldest in rows if age is not None and oldest
+        ]
+        return Extent(
+            namespace=own,
+            namespaces=(own, *others),
+            last=max((row[1] or 0 for row in rows), default=0),
+            erased=max((row[2] or 0 for row in rows), default=0),
+            due=min(due, default=None),
+            items_expire=any(row[4] for row in rows),
+        )
 
-    def changed_pages(self, after: int, limit: int) -> tuple[int, list[PageRow]]:
-        """The next changes after a mark: the new mark, and the pages they put that still stand, oldest first."""
+    def changed_pages(self, after: int, limit: int, last: int | None = None) -> Changed:
+        """The next changes after a mark, up to `last`."""
         with self.namespace.database.read() as db:
-            readable = one_of(self.namespace.readable(db))
-            changes = db.execute(
-                f"SELECT n, kind, ref FROM change WHERE namespace {readable} AND n > ? ORDER BY n LIMIT ?",
-                (after, limit),
+            rows = db.execute(
+                _CHANGED.format(readable=self._readable),
+                {**self._named, "after": after, "limit": limit, "last": last},
             ).fetchall()
-            rows = [row for _, kind, seq in changes if kind == "page" for row in _page_rows(db, seq)]
-        return (changes[-1][0] if changes else after), rows
-
-    def next_expiry(self) -> float | None:
-        """When the next page is hidden by its age, in seconds since 1970; None where no rule says so."""
-        with self.namespace.database.read() as db:
-            readable = one_of(self.namespace.readable(db))
-            due = [
-                datetime.fromisoformat(oldest[0]).timestamp() + age
-                for number, age in db.execute(
-                    f"SELECT namespace, age_s FROM retention WHERE kind = 'page' AND namespace {readable}"
-                ).fetchall()
-                if (
-                    oldest := db.execute(
-                        "SELECT accepted_at FROM session WHERE namespace = ?"
-                        " AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || ? || ' seconds')"
-                        " ORDER BY accepted_at LIMIT 1",
-                        (number, age),
-                    ).fetchone()
-                )
-            ]
-        return min(due, default=None)
+        pages: dict[int, PageRow] = {}
+        for _, _, seq, page_id, title, time, analyzer, *passage in rows:
+            if seq is not None:
+                page = pages.get(seq) or pages.setdefault(seq, PageRow(seq, page_id, title, _time(time), analyzer))
+                if passage[0] is not None:
+                    page.passages.append(tuple(passage))
+        newest_item = max((n for n, kind, *_ in rows if kind == "item"), default=0)
+        return Changed(rows[-1][0] if rows else after, list(pages.values()), newest_item)
 
     def number(self) -> int:
         """The namespace as a number, which is all that a derived index learns of it; 0 while it is empty."""
@@ -212,28 +264,6 @@ class Pages:
         """All that may be read, as numbers."""
         with self.namespace.database.read() as db:
             return self.namespace.readable(db)
-
-
-def _newest(db: sqlite3.Connection, index: str, namespace: int) -> int:
-    """The newest change of a namespace that stands in an index."""
-    condition = " AND op IN ('forget', 'retain')" if index == "change_erased" else ""
-    found = db.execute(
-        f"SELECT max(n) FROM change INDEXED BY {index} WHERE namespace = ?{condition}", (namespace,)
-    ).fetchone()
-    return found[0] or 0
-
-
-def _page_rows(db: sqlite3.Connection, seq: int) -> Iterator[PageRow]:
-    row = db.execute(
-        "SELECT page.seq, page.id, title, session.time, analyzer"
-        " FROM standing_page AS page JOIN session ON session.n = page.session WHERE page.seq = ?",
-        (seq,),
-    ).fetchone()
-    if row is not None:
-        passages = db.execute(
-            'SELECT seq, start, "end", speaker, stems FROM passage WHERE page = ? ORDER BY seq', (seq,)
-        ).fetchall()
-        yield PageRow(row[0], row[1], row[2], _time(row[3]), row[4], passages)
 
 
 @read_back("A page")

@@ -1,4 +1,4 @@
-"""The records that travel between the layers: plain, frozen, and without behaviour of their own.
+"""The records that travel between the layers: plain values, without behaviour of their own.
 
 Offsets (`start`, `end`) count characters of `Page.text`, as Python slices do: `page.text[start:end]`.
 """
@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
+
+from .times import show
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -64,28 +66,42 @@ class Passage:
 
 @dataclass(slots=True, unsafe_hash=True)  # not frozen: a question makes thousands, and that takes three times as long
 class Hit:
-    """A passage offered as evidence by one tool, with that tool's own score (higher is better).
+    """A passage of a page, or a whole memory item, offered as evidence: one of `page_id` and `item_id` is set.
 
-    Scores of different tools are not comparable; `jitmem.stores.fusion` brings them to one scale.
+    `text` is `[start:end]` of what it stands in. `score` ranks it among the hits beside it, higher is better; `scores`
+    holds what each search that found it gave it, by the name of the search, on that search's own scale.
     """
 
-    page_id: str
+    page_id: str | None
     start: int
     end: int
     text: str
-    tool: str
     score: float
+    scores: Mapping[str, float] = field(hash=False)
     speaker: str | None = None
+    item_id: str | None = None
+
+    @property
+    def record_id(self) -> str:
+        """The id of the page or of the item."""
+        return self.page_id or self.item_id or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a statement stands: `page.text[start:end] == quote`, checked when the citation was made."""
+    """Where a statement stands: `[start:end]` of the text of a page, or of the content of an item, is the quote. That
+    was checked when the citation was made. One of `page_id` and `item_id` is set."""
 
-    page_id: str
+    page_id: str | None
     start: int
     end: int
     quote: str
+    item_id: str | None = None
+
+    @property
+    def record_id(self) -> str:
+        """The id of the page or of the item."""
+        return self.page_id or self.item_id or ""
 
 
 Kind = Literal["core", "semantic", "episodic"]
@@ -116,6 +132,16 @@ class MemoryItem:
     changed_at: datetime
     deleted: bool = False
     namespace: str = "default"
+
+    @property
+    def text(self) -> str:
+        """The content, as what is cited."""
+        return self.content
+
+    @property
+    def header(self) -> str:
+        """When it was and what it is, as the header of a page says it."""
+        return " · ".join(part for part in (show(self.time), f"{self.kind} memory") if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

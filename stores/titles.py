@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from .analyzer import STOP_WORDS
-from .archive import Archive, title_key
+from .page_index import title_key
+from .snapshot import Snapshot
 
 _WORD = re.compile(r"[\w'’]+")
 
 
-def titles(archive: Archive, text: str) -> list[str]:
+def titles(snapshot: Snapshot, text: str) -> list[str]:
     """The titles of known pages that the text names, as they stand in it, the longest at each place, in order."""
-    if not archive.titles:
+    if not snapshot.has_titles:
         return []
     spots = [(m.group(), m.start()) for m in _WORD.finditer(text)]
     found: dict[str, None] = {}
@@ -22,7 +23,7 @@ def titles(archive: Archive, text: str) -> list[str]:
         if text[spots[at][1]].isupper() or text[spots[at][1]].isdigit():
             for length in range(min(8, len(spots) - at), 0, -1):
                 key = title_key(" ".join(word for word, _ in spots[at : at + length]))
-                if key in archive.titles and key not in STOP_WORDS:
+                if key not in STOP_WORDS and snapshot.titled(key):
                     end = spots[at + length - 1]
                     found.setdefault(text[spots[at][1] : end[1] + len(end[0])])
                     step = length

@@ -52,8 +52,7 @@ class ExactVectors:
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """`(number, cosine)`, best first; a vector of zeros is like nothing and never found."""
         with self._lock:
-            erased = self._embeddings.erased()
-            generation, last = self._embeddings.newest()
+            generation, last, erased, _ = self._embeddings.state()
             if (generation, erased) != self._read:
                 self._read = (generation, erased)
                 self._parts.clear()

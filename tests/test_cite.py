@@ -8,23 +8,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jitmem import Citation, Memory, UnknownRecord
-from jitmem.nodes.cite import cite
-from jitmem.stores.archive import Archive
+from jitmem import Citation, Memory
+from jitmem.nodes.cite import cite, cite_any
+from jitmem.stores.errors import RecordGone
+from jitmem.stores.snapshot import Snapshot
 from jitmem.testing import ScriptedModel
 
 TEXT = "Ana said: “It's  a\r\nfine\tmill.” Then she left. Then she left."
 
 
 @pytest.fixture
-def archive(memory: Memory) -> Archive:
+def snapshot(memory: Memory) -> Snapshot:
     memory.memorize(TEXT)
-    return memory._parts.archive
+    return memory._parts.archive.snapshot()
 
 
 @pytest.fixture
-def page_id(archive: Archive) -> str:
-    return archive.pages.pages()[0].id
+def page_id(snapshot: Snapshot) -> str:
+    return snapshot.find_pages()[0].id
 
 
 @pytest.mark.parametrize(
@@ -42,9 +43,9 @@ def page_id(archive: Archive) -> str:
         ('"Then she left…"', "Then she left"),
     ],
 )
-def test_a_quote_is_found_exactly_or_loosely(archive: Archive, page_id: str, quote: str, found: str) -> None:
+def test_a_quote_is_found_exactly_or_loosely(snapshot: Snapshot, page_id: str, quote: str, found: str) -> None:
     start = TEXT.index(found)
-    assert cite(archive, page_id, quote) == Citation(page_id, start, start + len(found), found)
+    assert cite(snapshot.page(page_id), quote) == Citation(page_id, start, start + len(found), found)
 
 
 @pytest.mark.parametrize(
@@ -65,55 +66,57 @@ def test_a_quote_is_found_exactly_or_loosely(archive: Archive, page_id: str, quo
         TEXT + " And more.",
     ],
 )
-def test_a_quote_that_is_not_there_or_has_no_word_is_none(archive: Archive, page_id: str, quote: str) -> None:
-    assert cite(archive, page_id, quote) is None
+def test_a_quote_that_is_not_there_or_has_no_word_is_none(snapshot: Snapshot, page_id: str, quote: str) -> None:
+    assert cite(snapshot.page(page_id), quote) is None
 
 
-def test_a_given_start_decides_which_of_two_is_meant(archive: Archive, page_id: str) -> None:
+def test_a_given_start_decides_which_of_two_is_meant(snapshot: Snapshot, page_id: str) -> None:
     second = TEXT.rindex("Then she left.")
-    assert cite(archive, page_id, "Then she left.", second) == Citation(page_id, second, len(TEXT), "Then she left.")
+    assert cite(snapshot.page(page_id), "Then she left.", second) == Citation(
+        page_id, second, len(TEXT), "Then she left."
+    )
 
 
 @pytest.mark.parametrize("start", [-3, 0, 5, 10_000])
-def test_a_wrong_start_is_not_believed(archive: Archive, page_id: str, start: int) -> None:
+def test_a_wrong_start_is_not_believed(snapshot: Snapshot, page_id: str, start: int) -> None:
     at = TEXT.index("she left")
-    assert cite(archive, page_id, "she left", start) == Citation(page_id, at, at + len("she left"), "she left")
+    assert cite(snapshot.page(page_id), "she left", start) == Citation(page_id, at, at + len("she left"), "she left")
 
 
 def test_a_start_before_the_page_is_not_believed_even_where_python_would_count_from_the_end(
-    archive: Archive, page_id: str
+    snapshot: Snapshot, page_id: str
 ) -> None:
     at = TEXT.index("left")
     assert TEXT[-5:-1] == "left"
-    assert cite(archive, page_id, "left", -5) == Citation(page_id, at, at + len("left"), "left")
+    assert cite(snapshot.page(page_id), "left", -5) == Citation(page_id, at, at + len("left"), "left")
 
 
 @pytest.mark.parametrize("quote", ["", " ", "."])
-def test_a_start_does_not_make_a_quote_of_what_has_no_word(archive: Archive, page_id: str, quote: str) -> None:
-    assert cite(archive, page_id, quote, TEXT.rindex(quote)) is None
+def test_a_start_does_not_make_a_quote_of_what_has_no_word(snapshot: Snapshot, page_id: str, quote: str) -> None:
+    assert cite(snapshot.page(page_id), quote, TEXT.rindex(quote)) is None
 
 
-def test_a_page_that_does_not_exist_is_an_error(archive: Archive) -> None:
-    with pytest.raises(UnknownRecord, match="No page '0';"):
-        cite(archive, "0", "Ana")
+def test_a_page_that_does_not_exist_is_an_error(snapshot: Snapshot) -> None:
+    with pytest.raises(RecordGone, match="'0ma67nb4gmt8'"):
+        cite_any(snapshot, "0ma67nb4gmt8", "Ana", None, ["0ma67nb4gmt8"])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(quote=st.text(), start=st.none() | st.integers(0, 100))
 def test_whatever_is_quoted_a_citation_is_the_words_at_its_place(
-    archive: Archive, page_id: str, quote: str, start: int | None
+    snapshot: Snapshot, page_id: str, quote: str, start: int | None
 ) -> None:
-    citation = cite(archive, page_id, quote, start)
+    citation = cite(snapshot.page(page_id), quote, start)
     if citation is not None:
         assert TEXT[citation.start : citation.end] == citation.quote
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.integers(0, len(TEXT)), length=st.integers(1, 30))
-def test_every_span_with_a_word_can_be_cited(archive: Archive, page_id: str, start: int, length: int) -> None:
+def test_every_span_with_a_word_can_be_cited(snapshot: Snapshot, page_id: str, start: int, length: int) -> None:
     quote = TEXT[start : start + length]
     if any(char.isalnum() for char in quote):
-        citation = cite(archive, page_id, quote, start)
+        citation = cite(snapshot.page(page_id), quote, start)
         assert citation == Citation(page_id, start, start + len(quote), quote)
 
 

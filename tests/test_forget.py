@@ -46,7 +46,7 @@ def said_of(memory: Memory) -> set[str]:
 
 def item_scores(memory: Memory) -> list[list[tuple[str, float, str]]]:
     search = memory._parts.item_search
-    return [[(h.item.content, round(h.score, 6), h.method) for h in search.search(query, k=50)] for query in QUERIES]
+    return [[(h.item.content, round(h.score, 6), h.scores) for h in search.search(query, k=50)] for query in QUERIES]
 
 
 # -- as if it had never been there ---------------------------------------------------------------------------

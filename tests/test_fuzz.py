@@ -29,8 +29,8 @@ from jitmem.nodes.plan import SearchPlan
 from jitmem.nodes.split import heading, passages
 from jitmem.stores import recalled
 from jitmem.stores.analyzer import words
-from jitmem.stores.archive import title_key
 from jitmem.stores.errors import JitmemError
+from jitmem.stores.page_index import title_key
 from jitmem.stores.times import parse_time, spans
 
 SLOW = {
@@ -114,7 +114,9 @@ READERS: dict[str, Callable[[str], Any]] = {
     "times": spans,
     "words": words,
     "title": title_key,
-    "page_id": lambda text: memory()._parts.searches[2].search(f"title: {text}x", 5),
+    "page_id": lambda text: (
+        memory()._parts.searches[2].search(memory()._parts.archive.snapshot(), f"title: {text}x", 5)
+    ),
     "fence": fence,
     "recalled": lambda text: recalled.without(recalled.mark(text)),
     "filter": lambda text: passes({"a": text}, {"a": {"$gt": text}}),
@@ -200,5 +202,5 @@ def test_the_time_grows_as_the_input_does(name: str) -> None:
 def test_a_query_has_no_operators(parts: list[str], between: str) -> None:
     """What is found for a hostile query is found for its words alone."""
     query = between.join(parts)
-    keyword = memory()._parts.searches[0]
-    assert keyword.search(query, 10) == keyword.search(" ".join(words(query)), 10)
+    snapshot = memory()._parts.archive.snapshot()
+    assert snapshot.keyword(query, 10) == snapshot.keyword(" ".join(words(query)), 10)

@@ -71,11 +71,11 @@ def test_no_name_and_no_id_reaches_the_file_system(folder: Path) -> None:
 def test_a_session_is_found_by_its_very_id_and_no_pattern(memory: Memory) -> None:
     for name in HOSTILE:
         memory.memorize(Session(text=f"{name} said a word.", id=name))
-    search = memory._parts.searches[2]
+    search, snapshot = memory._parts.searches[2], memory._parts.archive.snapshot()
     for name in HOSTILE:
         [page] = memory.pages(session_id=name)
         assert page.session_id == name
-        found = {hit.page_id for hit in search.search(f"session: {name}", 50)}
+        found = {hit.page_id for hit in search.search(snapshot, f"session: {name}", 50)}
         assert found == {page.id}
 
 

@@ -32,6 +32,7 @@ from jitmem.stores.item_index import ItemIndex
 from jitmem.stores.items import Items
 from jitmem.stores.journal import Journal, PageDraft, PassageDraft
 from jitmem.stores.namespace import Namespace
+from jitmem.stores.pages import Pages
 from jitmem.stores.records import KINDS, Edit, MemoryItem
 from jitmem.stores.times import show
 from jitmem.stores.vectors import ExactVectors
@@ -94,7 +95,7 @@ class Kept:
 
     def embed(self) -> None:
         """As `nodes.index.embed` does."""
-        number = self.index.number()
+        number = self.items.namespace.name
         while self.store.waiting(number):
             reached, missing = self.store.missing(number, self.store.subject.batch)
             vectors = self.model.embed_documents([text for _, text in missing])
@@ -290,7 +291,7 @@ def test_namespaces_never_meet(kept: Kept, method: str) -> None:
     assert tool.search("mill", method=method) == []
     told = other.apply(Edit(op="insert", kind="semantic", content="The mill has 5 sacks.")).item
     kept.embed()
-    number = theirs.number()
+    number = other.namespace.name
     reached, missing = kept.store.missing(number, 10)
     kept.store.keep(number, reached, [n for n, _ in missing], kept.model.embed_documents([t for _, t in missing]))
     assert [hit.item for hit in tool.search("mill has 5 sacks", method=method)] == [told]
@@ -351,15 +352,15 @@ def test_by_likeness_no_word_counts_and_by_both_both_do(folder: Path) -> None:
         kept.insert("A soup at noon.")
         vector = kept.search("a ship", method="vector")
         assert [hit.item.content[:9] for hit in vector][:2] == ["The ferry", "Nobody ca"]
-        assert {hit.method for hit in vector} == {"vector"}
+        assert {(*hit.scores,) for hit in vector} == {("vector",)}
         assert [round(hit.score, 5) for hit in vector] == [1.0, 1.0, round(0.01 / 1.01, 5)]
         (ship,) = kept.search("a ship", method="keyword")
-        assert (ship.item.content[:9], ship.method) == ("Nobody ca", "keyword")
+        assert (ship.item.content[:9], [*ship.scores]) == ("Nobody ca", ["keyword"])
         both = kept.search("a ship")
-        assert [(hit.item.content[:9], round(hit.score, 3), hit.method) for hit in both] == [
-            ("Nobody ca", 1.0, "keyword+vector"),
-            ("The ferry", 0.25, "vector"),
-            ("A soup at", 0.005, "vector"),
+        assert [(hit.item.content[:9], round(hit.score, 3), [*hit.scores]) for hit in both] == [
+            ("Nobody ca", 1.0, ["keyword", "vector"]),
+            ("The ferry", 0.25, ["vector"]),
+            ("A soup at", 0.005, ["vector"]),
         ]
 
 
@@ -423,7 +424,7 @@ def test_a_generation_is_one_for_pages_and_items(kept: Kept) -> None:
     journal = Journal(kept.items.namespace)
     accepted = journal.accept(session_id=None, text="mill", turns=[], time=None, metadata={})
     journal.file(accepted, [PageDraft("mill", "", "", "", [PassageDraft(0, 4, None, [])])])
-    number = kept.index.number()
+    number = kept.items.namespace.name
     reached, missing = pages.missing(number, 32)
     pages.keep(number, reached, [seq for seq, _ in missing], [[1.0, 0.0]])
     assert (pages.waiting(number), pages.dimension()) == (False, 2)
@@ -436,7 +437,7 @@ def test_a_generation_is_one_for_pages_and_items(kept: Kept) -> None:
 def test_pages_that_are_filed_leave_no_item_waiting(kept: Kept) -> None:
     kept.insert("Ana bought the mill.")
     kept.embed()
-    number = kept.index.number()
+    number = kept.items.namespace.name
     journal = Journal(kept.items.namespace)
     for count in range(3):
         accepted = journal.accept(session_id=None, text=f"mill {count}", turns=[], time=None, metadata={})
@@ -481,7 +482,7 @@ def test_what_is_fed_is_found_once_where_its_mark_was_lost(folder: Path) -> None
             db.execute("DELETE FROM mark WHERE name LIKE 'chroma:%'")
     with closing(Kept(folder)) as again:
         vector = np.array(again.model.embed_query("mill"), np.float32)
-        assert len(again.vectors.search(vector, 10, [again.index.number()])) == 1
+        assert len(again.vectors.search(vector, 10, [Pages(again.items.namespace).number()])) == 1
 
 
 def test_new_items_are_found_beside_thousands_in_chroma(folder: Path) -> None:
@@ -576,6 +577,6 @@ def agree(index: ItemIndex, query: str, kind: str | None = None) -> None:
         documents = [[*stems(show(item.time)), *stems(item.content)] for item in standing]
         scores = BM25Plus(documents, k1=1.2, b=0.3, delta=0).get_scores(stems(query))
         expected = {item.change: float(score) for item, score in zip(standing, scores, strict=True) if score > 0}
-    found = index.keyword(query, 1000, kind)
+    found = index.view().keyword(query, 1000, kind)
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
     assert dict(found) == pytest.approx(expected, abs=1e-9)

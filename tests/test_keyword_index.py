@@ -50,7 +50,7 @@ def test_the_best_window_of_a_passage_is_the_best_of_those_that_hold_it(sizes: l
     expected = [
         max(score for window, score in zip(windows, scores, strict=True) if at in window) for at in range(sum(sizes))
     ]
-    assert layout.best_window(np.array(scores)).tolist() == expected
+    assert layout.view().best_window(np.array(scores)).tolist() == expected
 
 
 @given(sizes=PAGES, data=st.data())
@@ -58,7 +58,7 @@ def test_a_window_sums_the_scores_of_what_it_holds(sizes: list[int], data: st.Da
     layout, windows = laid_out(sizes)
     some = data.draw(st.lists(st.integers(0, sum(sizes) - 1), unique=True)) if sum(sizes) else []
     scores = {at: float(number + 1) for number, at in enumerate(some)}
-    sums = layout.window_sums(np.array(some, np.int64), np.array(list(scores.values())))
+    sums = layout.view().window_sums(np.array(some, np.int64), np.array(list(scores.values())))
     assert sums.tolist() == [sum(scores.get(at, 0.0) for at in window) for window in windows]
 
 
@@ -66,7 +66,7 @@ def test_a_window_sums_the_scores_of_what_it_holds(sizes: list[int], data: st.Da
 def test_a_passage_has_the_score_of_its_page(sizes: list[int]) -> None:
     layout, _ = laid_out(sizes)
     expected = [float(number) for number, size in enumerate(sizes) for _ in range(size)]
-    assert layout.of_page(np.arange(len(sizes), dtype=float)).tolist() == expected
+    assert layout.view().of_page(np.arange(len(sizes), dtype=float)).tolist() == expected
 
 
 @given(

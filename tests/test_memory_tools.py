@@ -22,6 +22,7 @@ from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.store.memory import InMemoryStore
 
 from jitmem import BadInput, Memory, StoreClosed
+from jitmem.search_runner import PageSearchRunner
 from jitmem.stores.recalled import RECALLED_CLOSE, RECALLED_OPEN, mark, spans
 from jitmem.stores.records import Edit, MemoryItem, Outcome
 from jitmem.testing import ScriptedModel
@@ -35,7 +36,7 @@ ANA = "Ana: Since Monday I work at the harbour office in Viana."
 class Found:
     item: MemoryItem
     score: float
-    method: str
+    scores: Mapping[str, float]
 
 
 class WordSearch:
@@ -49,7 +50,7 @@ class WordSearch:
             raise BadInput("A query needs a word.")
         words = set(query.lower().split())
         found = [item for item in self.memory.items(kind=kind) if words & set(item.content.lower().split())]
-        return [Found(item, 1.0, method) for item in found[:k]]
+        return [Found(item, 1.0, {method: 1.0}) for item in found[:k]]
 
     async def asearch(self, query: str, *, kind: Any = None, method: str = "hybrid", k: int = 10) -> list[Found]:
         return self.search(query, kind=kind, method=method, k=k)
@@ -59,8 +60,8 @@ def made(memory: Memory, *, include: Sequence[str] | None = None, **rules: Any) 
     """The tools of a memory by their names; `rules` are the editor's."""
     parts = memory._parts
     tools = make_tools(
-        searches=(*parts.searches, parts.hybrid),
-        page=memory.page,
+        searches=(*(PageSearchRunner(one, parts.archive, parts.embedder) for one in parts.searches), parts.hybrid),
+        record=memory.page,
         research=(memory.research, memory.aresearch),
         items=WordSearch(memory),
         editor=parts.editor_of(**rules),
@@ -419,9 +420,9 @@ def test_memory_search_shows_an_item_a_line_and_runs_what_is_asked_for(
     assert message.content == mark(
         f"[{item.id}] semantic Ana drinks coffee.\n[{event.id}] episodic (8 May 2024 13:56) Ana spilled coffee."
     )
-    assert [(hit.item, hit.method) for hit in message.artifact] == [(item, "vector"), (event, "vector")]
+    assert [(hit.item, hit.scores) for hit in message.artifact] == [(item, {"vector": 1.0}), (event, {"vector": 1.0})]
     only = tools["memory_search"].invoke(call("memory_search", query="coffee.", kind="episodic"))
-    assert [(hit.item, hit.method) for hit in only.artifact] == [(event, "hybrid")]
+    assert [(hit.item, hit.scores) for hit in only.artifact] == [(event, {"hybrid": 1.0})]
     assert tools["memory_search"].invoke("tea") == "Nothing found."
 
 

@@ -62,7 +62,7 @@ def test_every_verb_stops_to_see_what_is_older_at_once(aged: Memory, folder: Pat
         assert "grey" not in told["memory_search"].invoke({"query": "old safe grey"})
         assert "Xylophon" not in str(told["search_pages"].invoke({"query": "code of the safe"}))
         assert "No page" in told["read_page"].invoke({"page_id": page})
-        assert memory._parts.searches[2].search(page, 10) == []
+        assert memory._parts.searches[2].search(memory._parts.archive.snapshot(), page, 10) == []
         for look in (
             lambda memory=memory: memory.page(page),
             lambda memory=memory: memory.item(item),
@@ -147,7 +147,9 @@ def test_hidden_vectors_take_no_place_of_those_that_stand(folder: Path) -> None:
         for n in range(30):
             age(folder, 100, session=f"old-{n}")
         memory.retain(pages="90 days")
-        found = memory._parts.archive.vector(memory._parts.embedder.embed_query("mill stone turns in Viana"), 5)
+        found = memory._parts.archive.snapshot().vector(
+            memory._parts.embedder.embed_query("mill stone turns in Viana"), 5
+        )
         assert [hit.text for hit in found] == ["Ana: a mill wheel stands still in Porto."]
 
 

@@ -68,13 +68,14 @@ async def test_a_document_says_where_it_stands(harbour: Memory) -> None:
         id=f"{page.id}:{hit.start}-{hit.end}",
         metadata={
             "page_id": page.id,
+            "item_id": None,
             "start": hit.start,
             "end": hit.end,
             "session_id": "talk",
             "time": "2025-03-01T10:00:00",
             "speaker": "Ana",
-            "tool": hit.tool,
             "score": hit.score,
+            "scores": hit.scores,
         },
     )
     assert page.text[hit.start : hit.end] == documents[0].page_content
@@ -87,7 +88,7 @@ async def test_with_an_effort_the_documents_are_what_the_research_cites(harbour:
     documents = retriever.invoke(question)
     assert documents == await retriever.ainvoke(question)
     assert [document.page_content for document in documents] == [citation.quote for citation in cited][:10]
-    assert documents[0].metadata["tool"] == "research"
+    assert documents[0].metadata["score"] is None
     assert documents[0].metadata["session_id"] == "talk"
     assert MemoryRetriever(memory=harbour).invoke(question, effort="recall") == documents
 

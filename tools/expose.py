@@ -105,7 +105,7 @@ def as_tool(search: PageSearch) -> BaseTool:
 
 
 def _render_hits(hits: Sequence[Hit]) -> ToolResult:
-    lines = [f"[{hit.page_id} {hit.start}-{hit.end}] {hit.text}" for hit in hits]
+    lines = [f"[{hit.record_id} {hit.start}-{hit.end}] {hit.text}" for hit in hits]
     return mark("\n".join(lines)) if lines else NOTHING, list(hits)
 
 

@@ -61,20 +61,20 @@ def find_tool(items: ItemSearch) -> BaseTool:
 
     def run(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
         try:
-            return _told(items.search(query, kind=kind, method=method, k=k))
+            return _render_hits(items.search(query, kind=kind, method=method, k=k))
         except BadInput as error:
             raise ToolException(str(error)) from error
 
     async def arun(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
         try:
-            return _told(await items.asearch(query, kind=kind, method=method, k=k))
+            return _render_hits(await items.asearch(query, kind=kind, method=method, k=k))
         except BadInput as error:
             raise ToolException(str(error)) from error
 
     return expose(FIND, run, arun)
 
 
-def _told(hits: Sequence[FoundItem]) -> ToolResult:
+def _render_hits(hits: Sequence[FoundItem]) -> ToolResult:
     return mark("\n".join(item_line(hit.item) for hit in hits)) if hits else NOTHING, list(hits)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..stores.records import Hit
+from ..stores.snapshot import Snapshot
 from .search import Search
 
 
@@ -18,14 +19,14 @@ class KeywordSearch(Search):
     )
     asked = "exact words"
 
-    def search(self, query: str, k: int) -> list[Hit]:
+    def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """Best first, at most `k`; `[]` for a query with no known word."""
-        return self._archive.keyword(query, k)
+        return snapshot.keyword(query, k)
 
-    def for_question(self, text: str) -> list[str]:
+    def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
         """The question as it stands."""
         return [text]
 
-    def for_names(self, names: Sequence[str], wanted: str) -> list[str]:
+    def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> list[str]:
         """Each name with the words that are open: a name is found by its letters."""
         return [f"{name} {wanted}" for name in names] or [wanted]

@@ -10,16 +10,15 @@ from langchain_core.tools import BaseTool, ToolException
 from langgraph.runtime import Runtime, get_runtime
 
 from ..stores.errors import BadInput
-from ..stores.records import Page
+from ..stores.records import MemoryItem, Page
 from .ask_memory import ASK, Researchers, ask_tool
 from .edit_items import edit_tools
 from .editor import Editor
 from .expose import NamedTool, PageSearch, ToolResult, ToolSpec, UnvalidatedTool, as_tool, expose, search_spec
 from .find_items import FIND, ItemSearch, find_tool
-from .hybrid import HybridSearch
 from .memory_specs import memory_specs
 from .read_pages import READ, read_tool
-from .searches import SEARCHES
+from .searches import SEARCHES, HybridSearch
 
 _PAGE_SEARCHES: tuple[type[NamedTool], ...] = (*SEARCHES, HybridSearch)
 _SPECS = {spec.name: spec for spec in (*map(search_spec, _PAGE_SEARCHES), READ, ASK, FIND, *memory_specs())}
@@ -32,7 +31,7 @@ USUAL = tuple(name for name in TOOLS if name not in [search_spec(search).name fo
 def make_tools(
     *,
     searches: Iterable[PageSearch] = (),
-    page: Callable[[str], Page] | None = None,
+    record: Callable[[str], Page | MemoryItem] | None = None,
     research: Researchers | None = None,
     items: ItemSearch | None = None,
     editor: Editor | None = None,
@@ -43,7 +42,7 @@ def make_tools(
     `BadInput` for a name in `include` that is no tool, or none of what is given: an editor that may not write has none.
     """
     made = [as_tool(search) for search in searches]
-    made += [read_tool(page)] if page else []
+    made += [read_tool(record)] if record else []
     made += [ask_tool(research)] if research else []
     made += [find_tool(items)] if items else []
     made += edit_tools(editor) if editor else []

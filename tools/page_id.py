@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..stores.archive import title_key
-from ..stores.errors import UnknownRecord
 from ..stores.fusion import PAGE_ID
+from ..stores.page_index import title_key
 from ..stores.records import Hit, Page
+from ..stores.snapshot import Snapshot
 from ..stores.times import spans
 from ..stores.titles import titles
 from .search import Search
@@ -36,52 +36,50 @@ class PageIdSearch(Search):
     asked = "ids, sessions, titles or times"
     weight = PAGE_ID
 
-    def search(self, query: str, k: int) -> list[Hit]:
+    def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """Every passage of the pages, page by page, at most `k`; `[]` where none is meant.
 
         The score is 1 for pages that the query names, less for those of a time, which are many.
         """
         hits: list[Hit] = []
         score = _OF_A_TIME if spans(query) and not _FIELD.match(query) else 1.0
-        for page in self.pages(query):
-            hits += self._archive.passages(page, self.name, score)
+        for page in _meant(snapshot, query):
+            hits += snapshot.passages(page, self.name, score)
             if len(hits) >= k:
                 break
         return hits[:k]
 
-    def for_question(self, text: str) -> list[str]:
+    def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
         """What the question says of titles, ids, sessions and times."""
-        asked = [f"title: {title}" for title in titles(self._archive, text)]
+        asked = [f"title: {title}" for title in titles(snapshot, text)]
         asked += _NAMED.findall(text)
         asked += [f"session: {name}" for name in _SESSION.findall(text)]
         return [*asked, text] if spans(text) else asked
 
-    def for_names(self, names: Sequence[str], wanted: str) -> list[str]:
+    def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> list[str]:
         """The names that are titles."""
-        return [f"title: {title}" for name in names for title in titles(self._archive, name)]
+        return [f"title: {title}" for name in names for title in titles(snapshot, name)]
 
-    def pages(self, query: str) -> list[Page]:
-        """The pages that a query means, at most 50; unknown ids are passed over."""
-        source = self._archive.pages
-        if field := _FIELD.match(query):
-            name, value = field[1].lower(), field[2].rstrip()
-            if name == "session":
-                return source.pages(session_id=value, limit=_MOST_PAGES)
-            if name == "title":
-                return self._open(self._archive.titles.get(title_key(value), []))
-            return source.pages(newest=min(int(value[:9]), _MOST_PAGES)) if value.isdecimal() else []
-        if ids := _RANGE.search(query):
-            return source.pages(first_id=ids[1], last_id=ids[2], limit=_MOST_PAGES)
-        found = self._open(_SINGLE.findall(query))
-        for span in spans(query):
-            found += [page for page in source.pages(within=span, limit=_MOST_PAGES) if page not in found]
-        return found[:_MOST_PAGES]
 
-    def _open(self, ids: list[str]) -> list[Page]:
-        pages = []
-        for page_id in dict.fromkeys(ids[:_MOST_PAGES]):
-            try:
-                pages.append(self._archive.pages.page(page_id))
-            except UnknownRecord:  # twelve letters of a question that are no id, or a page of another namespace
-                continue
-        return pages
+def _meant(snapshot: Snapshot, query: str) -> list[Page]:
+    """The pages that a query means, at most 50; unknown ids are passed over."""
+    if field := _FIELD.match(query):
+        name, value = field[1].lower(), field[2].rstrip()
+        if name == "session":
+            return snapshot.find_pages(session_id=value, limit=_MOST_PAGES)
+        if name == "title":
+            return _open(snapshot, snapshot.titled(title_key(value)))
+        return snapshot.find_pages(newest=min(int(value[:9]), _MOST_PAGES)) if value.isdecimal() else []
+    if ids := _RANGE.search(query):
+        return snapshot.find_pages(first_id=ids[1], last_id=ids[2], limit=_MOST_PAGES)
+    found = _open(snapshot, _SINGLE.findall(query))
+    for span in spans(query):
+        found += [page for page in snapshot.find_pages(within=span, limit=_MOST_PAGES) if page not in found]
+    return found[:_MOST_PAGES]
+
+
+def _open(snapshot: Snapshot, ids: Sequence[str]) -> list[Page]:
+    """Twelve letters of a question need not be an id, and a page may be of another namespace."""
+    wanted = list(dict.fromkeys(ids[:_MOST_PAGES]))
+    found = snapshot.pages(wanted)
+    return [found[page_id] for page_id in wanted if page_id in found]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from ..stores.errors import UnknownRecord
 from ..stores.recalled import mark
-from ..stores.records import Page
+from ..stores.records import MemoryItem, Page
 from .expose import ToolResult, ToolSpec, expose
 
 
@@ -27,12 +27,12 @@ READ = ToolSpec(
 )
 
 
-def read_tool(page: Callable[[str], Page]) -> BaseTool:
-    """`read_page` over whatever gives a page by its id, or raises `UnknownRecord`."""
+def read_tool(record: Callable[[str], Page | MemoryItem]) -> BaseTool:
+    """`read_page` over what gives a page or an item by its id, or raises `UnknownRecord`: contexts name both."""
 
     def run(page_id: str) -> ToolResult:
         try:
-            found = page(page_id.strip())
+            found = record(page_id.strip())
         except UnknownRecord as unknown:
             return str(unknown), None
         return mark(f"[{found.id}] {found.header}\n\n{found.text}"), found

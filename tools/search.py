@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from langchain_core.embeddings import Embeddings
 
-from ..stores.archive import Archive
 from ..stores.records import Hit
+from ..stores.snapshot import Snapshot
 
 
 class Search(ABC):
@@ -26,22 +26,21 @@ class Search(ABC):
     weight: float | None = None
     embeds: bool = False
 
-    def __init__(self, archive: Archive, embeddings: Embeddings) -> None:
-        self._archive = archive
+    def __init__(self, embeddings: Embeddings) -> None:
         self._embeddings = embeddings
 
     @abstractmethod
-    def search(self, query: str, k: int) -> list[Hit]:
+    def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """Best first, at most `k`, scores above 0 on any scale of its own; `[]` where nothing is found."""
 
-    async def asearch(self, query: str, k: int) -> list[Hit]:
+    async def asearch(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """`search`, off the event loop."""
-        return await asyncio.to_thread(self.search, query, k)
+        return await asyncio.to_thread(self.search, snapshot, query, k)
 
-    def for_question(self, text: str) -> list[str]:
+    def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
         """What rules ask it in the first round; `[]` where only a model is to ask it."""
         return []
 
-    def for_names(self, names: Sequence[str], wanted: str) -> list[str]:
+    def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> list[str]:
         """What rules ask it in a later round: `names` newly met, and the words that are still open."""
         return []

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ..stores.records import Hit
+from ..stores.snapshot import Snapshot
 from .search import Search
 
 
@@ -17,19 +18,19 @@ class VectorSearch(Search):
     asked = "meaning"
     embeds = True
 
-    def search(self, query: str, k: int) -> list[Hit]:
+    def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """Best first, at most `k`; `[]` where nothing is alike."""
-        return self._archive.vector(self._embeddings.embed_query(query), k)
+        return snapshot.vector(self._embeddings.embed_query(query), k)
 
-    async def asearch(self, query: str, k: int) -> list[Hit]:
+    async def asearch(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """`search`, the embedding awaited."""
         vector = await self._embeddings.aembed_query(query)
-        return await asyncio.to_thread(self._archive.vector, vector, k)
+        return await asyncio.to_thread(snapshot.vector, vector, k)
 
-    def for_question(self, text: str) -> list[str]:
+    def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
         """The question as it stands."""
         return [text]
 
-    def for_names(self, names: Sequence[str], wanted: str) -> list[str]:
+    def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> list[str]:
         """Once, for all that is open."""
         return [f"{names[0]} {wanted}" if names else wanted]

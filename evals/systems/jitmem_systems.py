@@ -76,9 +76,9 @@ class RecallSystem(JitmemSystem):
     def answer(self, question: Question) -> SystemAnswer:
         started = time.perf_counter()
         hits = self.shared.memory.recall(question.text, k=_HITS)
-        pages = list(dict.fromkeys(hit.page_id for hit in hits))[: self.pages]
+        pages = list(dict.fromkeys(hit.record_id for hit in hits))[: self.pages]
         session_of = self.shared.session_of
-        texts = [(session_of[hit.page_id], hit.text) for hit in hits if hit.page_id in set(pages)]
+        texts = [(session_of[hit.record_id], hit.text) for hit in hits if hit.record_id in set(pages)]
         context, marks = pack_context(texts, self.budget)
         return SystemAnswer(context, marks, self.shared.sources(pages), seconds=time.perf_counter() - started)
 
@@ -100,7 +100,7 @@ class ResearchSystem(JitmemSystem):
         session_of = self.shared.session_of
         return SystemAnswer(
             context=result.context,
-            marks=tuple(CitedText(session_of.get(one.page_id, one.page_id), one.quote) for one in result.citations),
+            marks=tuple(CitedText(session_of.get(one.record_id, one.record_id), one.quote) for one in result.citations),
             sources=self.shared.sources(result.page_ids),
             text=result.answer,
             cited=tuple(n for n, one in enumerate(result.citations, start=1) if one in result.answer_citations),

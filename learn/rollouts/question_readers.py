@@ -81,9 +81,12 @@ def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) 
         context, marks = pack_context([*core, *best], config.context_tokens or CONTEXT_TOKENS)
         if config.reader is not None:
             return context, ""
-        cited = [{"page_id": mark.source, "start": 0, "end": len(mark.text), "quote": mark.text} for mark in marks]
+        cited = [
+            {"page_id": None, "item_id": mark.source, "start": 0, "end": len(mark.text), "quote": mark.text}
+            for mark in marks
+        ]
         told = [{"text": one["quote"], "citations": [one]} for one in cited]
-        asked = AnswerQuestion(question.text, context, told, cited)
+        asked = AnswerQuestion(question.text, context, told, cited, memory._parts.archive.snapshot())
 
         def ask_now(_: Any) -> Answer:
             return finish(answerer.ask(ANSWER, asked, UsageTracker()))

@@ -12,6 +12,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from ...stores.marks import defused
+from ...stores.snapshot import Snapshot
 from .usage_tracker import CHARS_PER_TOKEN
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -20,7 +21,10 @@ _HISTORY, _QUESTION = "history", "question"
 
 
 class StepQuestion(Protocol):
-    """The typed question of a step."""
+    """The typed question of a step; `snapshot` is what the step reads."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """The value of every place in the step's prompt, history cut to this share (0 to 1) of its usual budget."""

@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...stores.analyzer import stems
-from ...stores.archive import Archive
+from ...stores.snapshot import Snapshot
 from ..answer import Answer, AnswerQuestion
+from ..evidence import record_id
 from .integrate import weight
 from .reading import terms
 
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
 
 
-def answer(archive: Archive, question: AnswerQuestion) -> Answer:
+def answer(snapshot: Snapshot, question: AnswerQuestion) -> Answer:
     """Word for word, the first of equals; empty without a statement. It finds the words, and draws no conclusion."""
-    weights = {stem: weight(archive, stem) for stem in terms(archive, question.question)}
+    weights = {stem: weight(snapshot, stem) for stem in terms(snapshot, question.question)}
     best, most = "", -1.0
     source: Mapping[str, Any] | None = None
     for statement in question.statements:
@@ -31,6 +32,6 @@ def answer(archive: Archive, question: AnswerQuestion) -> Answer:
 
 def _covers(citation: Mapping[str, Any], source: Mapping[str, Any] | None) -> bool:
     """Whether the cited span holds the statement's: passages beside each other are cited as one."""
-    if source is None or citation["page_id"] != source["page_id"]:
+    if source is None or record_id(citation) != record_id(source):
         return False
     return bool(citation["start"] <= source["start"] and source["end"] <= citation["end"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from ...stores.archive import Archive
 from ..llm.ask import A, Q, StepSpec
 from ..llm.step import Steps
 from ..llm.usage_tracker import UsageTracker
@@ -14,10 +13,7 @@ from ..steps import STEPS
 class RuleBackend:
     """Answers from the words alone: no model, no network, the same answer every time."""
 
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-
     def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Steps[A]:
         """Never waits, costs nothing."""
         yield from ()
-        return cast("A", STEPS[step.name].rules(self._archive, question))
+        return cast("A", STEPS[step.name].rules(question.snapshot, question))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...stores.archive import Archive
+from ...stores.snapshot import Snapshot
 from ..integrate import ConcludeQuestion, Conclusion
 from ..reflect import ReflectQuestion
 from .integrate import integrate
@@ -11,20 +11,24 @@ from .reflect import reflect
 _LOOKED_AT = 50  # passages from the top
 
 
-def conclude(archive: Archive, question: ConcludeQuestion) -> Conclusion:
+def conclude(snapshot: Snapshot, question: ConcludeQuestion) -> Conclusion:
     """The statements of `integrate`, and what `reflect` says of them."""
-    integration = integrate(archive, question)
+    integration = integrate(snapshot, question)
     reflection = reflect(
-        archive,
+        snapshot,
         ReflectQuestion(
             question=question.question,
             needs=[],
             known=[
-                {"text": statement.text, "citations": [{"page_id": source.page_id} for source in statement.sources]}
+                {
+                    "text": statement.text,
+                    "citations": [{"page_id": source.page_id, "item_id": None} for source in statement.sources],
+                }
                 for statement in integration.statements
             ],
             evidence=question.evidence[:_LOOKED_AT],
             asked=question.asked,
+            snapshot=snapshot,
         ),
     )
     return Conclusion(statements=integration.statements, **reflection.model_dump())

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from ...stores.archive import Archive
 from ...stores.records import MemoryItem
+from ...stores.snapshot import Snapshot
 from ...stores.times import clock, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
 
@@ -38,7 +38,7 @@ _LASTING = (
 _IN_CORE = ("name", "home", "work", "allergy", "diet", "birthday")
 
 
-def curate(archive: Archive, question: CurateQuestion) -> Curation:
+def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     """At most six facts and six events: a sentence of one speaker, under the speaker's name, word for word.
 
     A fact that fills a slot (home, work, …) takes the place of what the same speaker said of it before; slots make up

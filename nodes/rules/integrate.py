@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from ...stores.analyzer import stems
-from ...stores.archive import Archive
 from ...stores.records import Hit
+from ...stores.snapshot import Snapshot
 from ..integrate import IntegrateQuestion, Integration, Source, Statement
 from .reading import terms
 
@@ -18,30 +18,30 @@ _WEAK = 0.5  # a passage below this share of the best one's score is no statemen
 _LEAST = 0.45  # of the question's weight must be covered, else nothing was found
 
 
-def integrate(archive: Archive, question: IntegrateQuestion) -> Integration:
+def integrate(snapshot: Snapshot, question: IntegrateQuestion) -> Integration:
     """The best passage, then those that cover a term which is still uncovered, then near-equals of the best.
 
     No statement at all when the passages cover less than half of what the question turns on, weighed by rarity:
     that they are the nearest does not make them an answer.
     """
-    chosen = choose(archive, question.question, question.evidence)
+    chosen = choose(snapshot, question.question, question.evidence)
     return Integration(
         statements=[
-            Statement(text=hit.text, sources=[Source(page_id=hit.page_id, quote=hit.text, start=hit.start)])
+            Statement(text=hit.text, sources=[Source(page_id=hit.record_id, quote=hit.text, start=hit.start)])
             for hit in chosen
         ]
     )
 
 
-def choose(archive: Archive, question: str, hits: Sequence[Hit]) -> list[Hit]:
+def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     """The passages that become statements, best first."""
-    wanted = {stem: weight(archive, stem) for stem in terms(archive, question)}
+    wanted = {stem: weight(snapshot, stem) for stem in terms(snapshot, question)}
     chosen: list[Hit] = []
     covered: set[str] = set()
     for hit in hits[:_LOOKED_AT]:
         if hit.score < _WEAK * hits[0].score:
             break
-        own = {stem for stem in stems(_seen(archive, hit)) if stem in wanted}
+        own = {stem for stem in stems(_seen(snapshot, hit)) if stem in wanted}
         fresh = own - covered
         if not chosen or fresh or (len(chosen) < 3 and hit.score >= _NEAR_BEST * hits[0].score):
             chosen.append(hit)
@@ -54,12 +54,12 @@ def choose(archive: Archive, question: str, hits: Sequence[Hit]) -> list[Hit]:
     return chosen
 
 
-def weight(archive: Archive, stem: str) -> float:
+def weight(snapshot: Snapshot, stem: str) -> float:
     """How much a term tells: its idf, that of a word met once for a word never met."""
-    documents, total = archive.frequency(stem)
+    documents, total = snapshot.frequency(stem)
     return math.log((total + 1) / max(1, documents))
 
 
-def _seen(archive: Archive, hit: Hit) -> str:
+def _seen(snapshot: Snapshot, hit: Hit) -> str:
     """What a reader of the passage sees: its words under its page's header."""
-    return f"{archive.page(hit.page_id).header} {hit.text}"
+    return f"{snapshot.record(hit.record_id).header} {hit.text}"

@@ -7,14 +7,14 @@ import re
 from collections import Counter
 
 from ...stores.analyzer import stems
-from ...stores.archive import Archive
+from ...stores.snapshot import Snapshot
 from ..memorize import Memo, MemorizeQuestion
 
 MEMO_CHARS = 240
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
 
 
-def memorize(archive: Archive, question: MemorizeQuestion) -> Memo:
+def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
     """The two or three sentences of most salience, in the order of the page, up to 240 characters.
 
     A sentence's salience is the mean, over its distinct terms, of how often a term stands in the page times how
@@ -23,7 +23,7 @@ def memorize(archive: Archive, question: MemorizeQuestion) -> Memo:
     sentences = [match.group().strip() for match in _SENTENCE.finditer(question.text[:20_000])]
     analyzed = [(sentence, set(stems(sentence))) for sentence in sentences]
     here = Counter(stem for _, own in analyzed for stem in own)
-    weights = {stem: _weight(archive, stem, count) for stem, count in here.items()}
+    weights = {stem: _weight(snapshot, stem, count) for stem, count in here.items()}
 
     def salience(at: int) -> float:
         _, own = analyzed[at]
@@ -43,7 +43,7 @@ def memorize(archive: Archive, question: MemorizeQuestion) -> Memo:
     return Memo(memo=" ".join(analyzed[at][0] for at in sorted(chosen)))
 
 
-def _weight(archive: Archive, stem: str, here: int) -> float:
-    documents, total = archive.frequency(stem)
+def _weight(snapshot: Snapshot, stem: str, here: int) -> float:
+    documents, total = snapshot.frequency(stem)
     rarity = math.log((total + 2) / (documents + 1))
     return (1 + math.log(here)) * rarity * (2 if stem.isdigit() else 1)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 
-from ...stores.archive import Archive
+from ...stores.snapshot import Snapshot
 from ..plan import PlanQuestion, Query, SearchPlan
 from .reading import terms
 
 _LONGEST = 2000  # characters of a query; the words of a longer request are found by its beginning
 
 
-def plan(archive: Archive, question: PlanQuestion) -> SearchPlan:
+def plan(snapshot: Snapshot, question: PlanQuestion) -> SearchPlan:
     """First round: what each search makes of the question. Later rounds: what it makes of the names newly met, and of
     the words that are still uncovered."""
     request = question.request[:_LONGEST]
-    wanted = "" if question.first else " ".join(terms(archive, request).values())
+    wanted = "" if question.first else " ".join(terms(snapshot, request).values())
     queries = [
         Query(tool=search.name, text=text.strip()[:_LONGEST])
         for search in question.searches
-        for text in (search.for_question(request) if question.first else search.for_names(question.names, wanted))
+        for text in (
+            search.for_question(snapshot, request)
+            if question.first
+            else search.for_names(snapshot, question.names, wanted)
+        )
         if text.strip()
     ]
     return SearchPlan(needs=_needs(request) if question.first else [request], queries=queries)

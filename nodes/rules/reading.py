@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from ...stores.analyzer import STOP_WORDS, stems
-from ...stores.archive import Archive
+from ...stores.snapshot import Snapshot
 
 _CAPITAL = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*[\w]"  # a word that begins with a capital letter, of two characters or more
 _NAME = re.compile(rf"{_CAPITAL}(?:(?:\s+(?:of|the|de|da|do|von|van|and)){{0,2}}\s+{_CAPITAL})*")
@@ -64,21 +64,20 @@ def _pronoun(word: str) -> bool:
     return re.split(r"['’]", word.lower())[0] in ("i", "he", "she", "it", "we", "you", "they", "that", "there", "what")
 
 
-def terms(archive: Archive, question: str) -> dict[str, str]:
+def terms(snapshot: Snapshot, question: str) -> dict[str, str]:
     """Stem → word for what the question turns on: no stop words, no question words, none of the speakers."""
-    speakers = {stem for speaker in archive.speakers for stem in stems(speaker)}
     found: dict[str, str] = {}
     for word in _WORD.findall(question):
         for stem in stems(re.sub(r"['’]s$", "", word)):
-            if stem not in _GENERIC and stem not in speakers:
+            if stem not in _GENERIC and stem not in snapshot.speaker_stems:
                 found.setdefault(stem, word)
     return found
 
 
-def rarity(archive: Archive, name: str, share: float = 0.05) -> float:
+def rarity(snapshot: Snapshot, name: str, share: float = 0.05) -> float:
     """How much a name tells, from 0 to 1: the idf of its rarest word against that of a word met once; 0 for a name
     with a word that is not in memory, and for one that stands in more than `share` of the passages."""
-    counts = [archive.frequency(stem) for stem in stems(name)]
+    counts = [snapshot.frequency(stem) for stem in stems(name)]
     if not counts or min(counts)[0] == 0:
         return 0.0
     rarest, total = min(counts)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...stores.analyzer import stems, words
-from ...stores.archive import Archive
+from ...stores.snapshot import Snapshot
 from ...stores.titles import titles
+from ..evidence import record_id
 from ..reflect import Reflection, ReflectQuestion
 from .integrate import weight
 from .reading import names, rarity, terms
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from ...stores.records import Hit
 _PASSAGES = 12  # from the top of the ranking, in which names are met
@@ -23,24 +24,28 @@ _FAR = 6  # words
 _CANDIDATES = 200
 
 
-def reflect(archive: Archive, question: ReflectQuestion) -> Reflection:
+def reflect(snapshot: Snapshot, question: ReflectQuestion) -> Reflection:
     """What is missing are the terms that no page of the statements covers. It is enough when a single page covers them all:
     scattered over pages they may come from different stories. Names met on the best pages are leads; the most
     promising ones are followed."""
-    wanted = terms(archive, question.question)
-    cited = [citation["page_id"] for statement in question.known for citation in statement["citations"]]
-    seen = {page_id: archive.page_stems(page_id) for page_id in dict.fromkeys(cited)}
-    near = [archive.page_stems(hit.page_id) for hit in question.evidence[:_NEAR]]
+    wanted = terms(snapshot, question.question)
+    cited = [record_id(citation) for statement in question.known for citation in statement["citations"]]
+    best = [hit.record_id for hit in question.evidence[:_PASSAGES]]
+    own_stems = snapshot.stems([*cited, *best])
+    seen = {cited_id: own_stems[cited_id] for cited_id in cited}
+    near = [own_stems[hit_id] for hit_id in best[:_NEAR]]
     here = {stem for own in (seen.values() or near) for stem in own}
     missing = [word for stem, word in wanted.items() if stem not in here]
     if any(wanted.keys() <= own for own in seen.values()):
         return Reflection(enough=True)
-    leads, left = _leads(archive, question, wanted)
+    leads, left = _leads(snapshot, question, wanted, own_stems)
     request = " ".join(left) or question.question
     return Reflection(enough=False, missing=missing, request=request if leads else "", names=leads)
 
 
-def _leads(archive: Archive, question: ReflectQuestion, wanted: dict[str, str]) -> tuple[list[str], list[str]]:
+def _leads(
+    snapshot: Snapshot, question: ReflectQuestion, wanted: dict[str, str], own_stems: Mapping[str, frozenset[str]]
+) -> tuple[list[str], list[str]]:
     """Names that were not asked for yet, the most promising first, and the words that their pages leave open.
 
     A lead's promise is the passage's share of the best score, times how rare the name is, times how near it stands
@@ -50,26 +55,26 @@ def _leads(archive: Archive, question: ReflectQuestion, wanted: dict[str, str]) 
     promise: dict[str, float] = {}
     found: dict[str, list[Hit]] = {}
     best = question.evidence[0] if question.evidence else None
-    weights = {stem: weight(archive, stem) for stem in wanted}
+    weights = {stem: weight(snapshot, stem) for stem in wanted}
     for hit in question.evidence[:_PASSAGES]:
-        left = wanted.keys() - archive.page_stems(hit.page_id)
-        if hit.page_id not in found:
-            found[hit.page_id] = archive.keyword(" ".join(left), _CANDIDATES) if left else []
-        for name in _new_names(archive, hit.text, asked):
-            covers = _covers(archive, name, found[hit.page_id])
+        left = wanted.keys() - own_stems[hit.record_id]
+        if hit.record_id not in found:
+            found[hit.record_id] = snapshot.keyword(" ".join(left), _CANDIDATES) if left else []
+        for name in _new_names(snapshot, hit.text, asked):
+            covers = _covers(snapshot, name, found[hit.record_id])
             near = _nearness(hit.text, name, weights)
-            worth = hit.score / question.evidence[0].score * rarity(archive, name) * near * (0.5 + covers)
+            worth = hit.score / question.evidence[0].score * rarity(snapshot, name) * near * (0.5 + covers)
             promise[name] = max(promise.get(name, 0.0), worth)
-    open_words = [word for stem, word in wanted.items() if best and stem not in archive.page_stems(best.page_id)]
+    open_words = [word for stem, word in wanted.items() if best and stem not in own_stems[best.record_id]]
     return sorted(promise, key=lambda name: -promise[name])[:_LEADS], open_words
 
 
-def _new_names(archive: Archive, text: str, asked: Collection[str]) -> list[str]:
+def _new_names(snapshot: Snapshot, text: str, asked: Collection[str]) -> list[str]:
     """Titles of known pages first, then names that are rare enough to lead somewhere."""
-    new = [title for title in titles(archive, text) if not set(stems(title)) <= set(asked)]
+    new = [title for title in titles(snapshot, text) if not set(stems(title)) <= set(asked)]
     for name in names(text):
-        known = name in new or name in archive.speakers or set(stems(name)) <= set(asked)
-        if not known and rarity(archive, name) > 0:
+        known = name in new or name in snapshot.speakers or set(stems(name)) <= set(asked)
+        if not known and rarity(snapshot, name) > 0:
             new.append(name)
     return new[:_TRIED]
 
@@ -89,9 +94,9 @@ def _nearness(text: str, name: str, weights: dict[str, float]) -> float:
     return 0.5 + sum(weights[stem] / (1 + distance / _FAR) for stem, distance in nearest.items()) / total
 
 
-def _covers(archive: Archive, name: str, found: list[Hit]) -> float:
+def _covers(snapshot: Snapshot, name: str, found: list[Hit]) -> float:
     """The best score, from 0 to 1, of a passage that bears the name in its text or its page's title."""
     for hit in found:
-        if name in hit.text or name in archive.page(hit.page_id).header:
+        if name in hit.text or name in snapshot.record(hit.record_id).header:
             return hit.score / found[0].score
     return 0.0

@@ -237,7 +237,6 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
         wait(self)
         for embedded in (self._parts.archive, self._parts.item_index):
             finish(embed(embedded, self._parts.embedder))
-            embedded.catch_up()
             embedded.vectors.catch_up()
 
     async def aflush(self) -> None:

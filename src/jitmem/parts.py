@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from .estimate import CallStatistics, EstimateBackend
-from .fresh import FreshSearch
 from .graphs.memorizer import memorizer
 from .graphs.options import ResearchOptions
 from .graphs.researcher import researcher
@@ -22,6 +21,7 @@ from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .nodes.steps import STEPS
 from .prompt_overrides import read_overrides
+from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
 from .stores.archive import Archive
 from .stores.chroma import OwnedChroma
 from .stores.chroma_folder import ChromaFolder
@@ -35,17 +35,17 @@ from .stores.item_index import ItemIndex
 from .stores.items import Items
 from .stores.namespace import Namespace
 from .stores.proposals import Proposals
-from .stores.records import KINDS, MemoryItem
+from .stores.records import KINDS
 from .tools.editor import Editor, Guard, Mode, validate_kinds
-from .tools.hybrid import HybridSearch
 from .tools.items import ItemSearch
 from .tools.memory_specs import CORE_TOKENS
 from .tools.memory_tools import make_tools
 from .tools.recall_items import ItemRecall
 from .tools.search import Search
-from .tools.searches import SEARCHES
+from .tools.searches import SEARCHES, HybridSearch
 
 if TYPE_CHECKING:
+    from langchain_core.documents import BaseDocumentCompressor
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
-_LIKE_CHARS = 4000  # of a page, by which the items that are like it are found
 _VECTORS = OwnedChroma  # the vector index: of an `EmbeddingStore` and the folder, a `VectorIndex`
 
 
@@ -70,6 +69,7 @@ class Models:
     embeddings_base_url: str | None = field(default=None, repr=False)
     timeout_s: float = TIMEOUT_S
     prompts: str | os.PathLike[str] | Mapping[str, str] | None = None
+    reranker: BaseDocumentCompressor | None = None
 
     def embedder(self) -> Embedder:
         """Hashed n-grams where no model is named."""
@@ -125,6 +125,7 @@ class Parts:
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
     eraser: Eraser
+    reranker: BaseDocumentCompressor | None = None
     call_statistics: CallStatistics = field(default_factory=CallStatistics)
 
     @classmethod
@@ -158,7 +159,8 @@ class Parts:
             archive=archive,
             item_index=ItemIndex(archive.items, items, _VECTORS(items, chroma)),
             embedder=embedder,
-            backends=Backends(by_step, RuleBackend(archive)),
+            backends=Backends(by_step, RuleBackend()),
+            reranker=models.reranker,
             editing=editing,
             memorize_options=memorize_options,
             research_options=research_options,
@@ -169,8 +171,7 @@ class Parts:
         """The same for another namespace of the same folder: database, vector indexes and models are shared."""
         archive = Archive(Namespace(self.database, namespace), self.archive.embeddings, self.archive.vectors)
         index = ItemIndex(archive.items, self.item_index.embeddings, self.item_index.vectors)
-        backends = Backends(self.backends.by_step, RuleBackend(archive))
-        return replace(self, archive=archive, item_index=index, backends=backends)
+        return replace(self, archive=archive, item_index=index)
 
     @cached_property
     def items(self) -> Items:
@@ -214,32 +215,30 @@ class Parts:
     @cached_property
     def searches(self) -> tuple[Search, ...]:
         """The searches of the Researcher."""
-        return tuple(search(self.archive, self.embedder) for search in SEARCHES)
+        return tuple(search(self.embedder) for search in SEARCHES)
 
     @cached_property
-    def hybrid(self) -> FreshSearch:
+    def hybrid(self) -> RecallRunner:
         """What `recall` runs."""
-        named = {search.name: search for search in self.searches}
-        hybrid = HybridSearch(self.archive, named["keyword"], named["vector"], self.weights)
-        return FreshSearch(hybrid, self.archive, self.embedder)
+        searches = [search for search in self.searches if search.name in HybridSearch.searches]
+        on_failure = self.research_options.on_model_failure
+        return RecallRunner(searches, self.archive, self.embedder, self.weights, self.reranker, on_failure)
 
     @cached_property
-    def item_search(self) -> FreshSearch:
+    def item_search(self) -> ItemSearchRunner:
         """The search over memory items."""
-        return FreshSearch(self._items_as_they_are, self.item_index, self.embedder)
+        return ItemSearchRunner(self._item_search, self.item_index, self.embedder)
 
     @cached_property
-    def _items_as_they_are(self) -> Any:
+    def _item_search(self) -> ItemSearch:
         return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self._lexical))
 
     def tools(self, editor: Editor | None, research: Any, include: Collection[str] | None) -> list[BaseTool]:
         """Every tool over this memory, or those that are named."""
-        searches = [
-            FreshSearch(search, self.archive, self.embedder) if search.embeds else search for search in self.searches
-        ]
+        searches = [PageSearchRunner(search, self.archive, self.embedder) for search in self.searches]
         return make_tools(
             searches=(*searches, self.hybrid),
-            page=self.archive.opened,
+            record=self.archive.record,
             research=research,
             items=self.item_search,
             editor=editor,
@@ -250,13 +249,8 @@ class Parts:
     def memorizer(self) -> Graph:
         """The Memorizer over this memory."""
         return memorizer(
-            self.archive, self.items, self.related, self.editor, self.embedder, self.backends, self.memorize_options
+            self.archive, self.item_index, self.editor, self.embedder, self.backends, self.memorize_options
         )
-
-    def related(self, text: str, k: int) -> list[MemoryItem]:
-        """The namespace's own items that share words with a text, best first."""
-        found = self._items_as_they_are.search(text[:_LIKE_CHARS], method="keyword", k=k)
-        return [hit.item for hit in found if hit.item.namespace == self.archive.pages.namespace.name]
 
     @cached_property
     def researcher(self) -> Graph:
@@ -278,12 +272,14 @@ class Parts:
         """The Researcher, its steps answered by somebody."""
         return researcher(
             self.archive,
+            self.item_index,
             self.searches,
-            ItemRecall(self.archive, self.item_search, "keyword" if self._lexical else "hybrid"),
+            ItemRecall(self.item_index, self._item_search, "keyword" if self._lexical else "hybrid"),
             self.embedder,
             backends,
             self.weights,
             self.research_options,
+            self.reranker,
         )
 
     @property

@@ -223,15 +223,15 @@ class TruthContract:
     def test_the_log_tells_every_page_once_in_the_order_of_filing(self, truth: Truth) -> None:
         for text in ("one two", "three", "four"):
             file(truth, text)
-        mark, rows = truth.pages.changed_pages(0, 2)
-        rest, more = truth.pages.changed_pages(mark, 2)
+        mark, rows, _ = truth.pages.changed_pages(0, 2)
+        rest, more, _ = truth.pages.changed_pages(mark, 2)
         assert [[(stems) for _, _, _, _, stems in row.passages] for row in (*rows, *more)] == [
             ["one two"],
             ["three"],
             ["four"],
         ]
         assert rest == truth.pages.extent().last
-        assert truth.pages.changed_pages(rest, 2) == (rest, [])
+        assert truth.pages.changed_pages(rest, 2) == (rest, [], 0)
 
     # Namespaces
 
@@ -245,7 +245,7 @@ class TruthContract:
         assert ben.pages.pages(first_id="0", last_id="z") == []
         assert ben.journal.waiting() == []
         assert ben.pages.extent().last == 0
-        assert ben.pages.changed_pages(0, 10) == (0, [])
+        assert ben.pages.changed_pages(0, 10) == (0, [], 0)
         with pytest.raises(UnknownRecord, match="this memory holds 0 pages"):
             ben.pages.page(filed.page_ids[0])
         for n in (filed.n, waiting.n):

@@ -130,9 +130,9 @@ def calls(data: bytes) -> None:
 def queries(data: bytes) -> None:
     """A query of every search."""
     text = text_of(data)
-    for search in (*memory()._parts.searches, memory()._parts.hybrid):
-        hits = search.search(text, 5)
-        assert len(hits) <= 5
+    snapshot = memory()._parts.archive.snapshot()
+    for search in memory()._parts.searches:
+        assert len(search.search(snapshot, text, 5)) <= 5
     memory().recall(text, 3)
 
 

@@ -39,12 +39,12 @@ def _words(memory: Memory, fresh: Memory) -> list[str]:
     told = []
     for query in _QUERIES:
         here, anew = (
-            [(hit.page_id, hit.start, hit.score) for hit in one._parts.archive.keyword(query, _ALL)]
+            [(hit.page_id, hit.start, hit.score) for hit in one._parts.archive.snapshot().keyword(query, _ALL)]
             for one in (memory, fresh)
         )
         if sorted(here) != sorted(anew):
             told.append(f"keyword {query!r}: {len(here)} hits, a fresh index gives {len(anew)}")
-        scores, scores_anew = (dict(one._parts.item_index.keyword(query, _ALL)) for one in (memory, fresh))
+        scores, scores_anew = (dict(one._parts.item_index.view().keyword(query, _ALL)) for one in (memory, fresh))
         if scores.keys() != scores_anew.keys() or any(abs(scores[n] - scores_anew[n]) > 1e-9 for n in scores):
             told.append(f"items by words {query!r}: {scores}, a fresh index gives {scores_anew}")
     return told

@@ -56,7 +56,7 @@ def recall(
             say_json(hits)
             return
         for hit in hits:
-            page = memory.page(hit.page_id)
+            page = memory.page(hit.record_id)
             say(
                 f"{hit.score:.2f}  {'  '.join(part for part in (page.id, show(page.time), page.session_id) if part)}",
                 "bold",

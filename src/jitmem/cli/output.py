@@ -67,14 +67,19 @@ def columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 def citation_rows(memory: Memory, citations: Iterable[Citation]) -> list[tuple[str, str, str, str]]:
-    """For each cited page: its marks in the context, its id, its time, its session."""
+    """For each cited page or item: its marks in the context, its id, its time, its session."""
+    from ..stores.records import Page
     from ..stores.times import show
 
     marks: dict[str, list[int]] = {}
     for number, citation in enumerate(citations, start=1):
-        marks.setdefault(citation.page_id, []).append(number)
-    pages = [(memory.page(page_id), numbers) for page_id, numbers in marks.items()]
-    return [(_marks(numbers), page.id, show(page.time) or "-", page.session_id) for page, numbers in pages]
+        marks.setdefault(citation.record_id, []).append(number)
+    records = memory._parts.archive.snapshot().records(marks)
+    return [
+        (_marks(marks[one.id]), one.id, show(one.time) or "-", one.session_id if isinstance(one, Page) else one.kind)
+        for record_id in marks
+        if (one := records.get(record_id)) is not None
+    ]
 
 
 def _marks(numbers: list[int]) -> str:

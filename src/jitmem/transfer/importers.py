@@ -112,7 +112,7 @@ def _by_page(
     archive: Archive, page_ids: Sequence[str], memories: Sequence[ForeignMemory]
 ) -> Iterator[tuple[str, list[ForeignMemory]]]:
     """The memories that begin on each page of their session."""
-    texts = [archive.page(page_id).text for page_id in page_ids]
+    texts = [archive.pages.page(page_id).text for page_id in page_ids]
     joined, ends = "".join(texts), list(accumulate(map(len, texts)))
     placed: dict[str, list[ForeignMemory]] = {}
     at = 0

@@ -21,7 +21,7 @@ class Looking(Opened):
 
     def page(self, page_id: str) -> Page:
         """One page, of this namespace or of one that is shared with it; `UnknownRecord` for any other id."""
-        return self._parts.archive.opened(page_id)
+        return self._parts.archive.pages.page(page_id)
 
     async def apage(self, page_id: str) -> Page:
         """`page`, awaited."""

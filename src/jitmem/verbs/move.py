@@ -131,8 +131,7 @@ def _import_target(parts: Parts) -> ImportTarget:
 
     graph = memorizer(
         parts.archive,
-        parts.items,
-        parts.related,
+        parts.item_index,
         parts.editor,
         parts.embedder,
         Backends({}, parts.backends.rules),

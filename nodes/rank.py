@@ -1,0 +1,116 @@
+"""Rank: what the searches of a round found becomes one ranking, and joins the evidence of the rounds before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.documents import BaseDocumentCompressor
+from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
+
+from ..stores.errors import ModelError, ModelUnavailable
+from ..stores.fusion import ITEMS, merge, rank_for
+from ..stores.records import Hit
+from ..stores.snapshot import Snapshot
+from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, as_hit, as_plain, fitting, place_of
+from .llm.step import Steps
+from .llm.usage_tracker import UsageTracker
+from .options import ResearchOptions, read
+from .rerank import TIMEOUT_S, rerank
+from .states import ResearcherState
+from .with_snapshot import SnapshotBody
+
+
+def rank(
+    weight: Mapping[str, float], defaults: ResearchOptions, reranker: BaseDocumentCompressor | None = None
+) -> SnapshotBody:
+    """The node: hits of every search → the evidence, and what of it is new to this round.
+
+    With a `reranker` the first hits are put into its order. Where it fails, the round goes on with the fused order, and
+    `failures` names it.
+    """
+
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
+        options = read(runtime.context, defaults)
+        _check_searches(state)
+        before = [as_hit(hit) for hit in state["evidence"]]
+        ranked = _ranked(snapshot, weight, state, before)
+        failures: list[dict[str, Any]] = []
+        if reranker is not None and ranked:
+            left_s = UsageTracker(options.budget, started=state["started"]).remaining_s()
+            timeout_s = TIMEOUT_S if left_s is None else min(TIMEOUT_S, left_s)
+            try:
+                ranked = yield from rerank(reranker, state["plan"]["request"], ranked, timeout_s)
+            except ModelError as error:
+                failures = [{"step": "rank", "error": type(error).__name__, "message": str(error)}]
+                runtime.stream_writer({"event": "failed", **failures[0]})
+        evidence = merge(before, ranked)[:EVIDENCE]
+        first = not state["rounds"]
+        already = set(state["read"])
+        unread = [hit for hit in ranked if place_of(hit) not in already]
+        trace = _trace(state, before, ranked)
+        runtime.stream_writer(
+            {
+                "event": "ranked",
+                "hits": len(ranked),
+                "new": trace["new_passages"],
+                "reranked": reranker is not None and bool(ranked) and not failures,
+            }
+        )
+        return {
+            "searches": Overwrite([]),
+            "evidence": [as_plain(hit) for hit in evidence],
+            "fresh": [as_plain(hit) for hit in fitting(snapshot, unread, FIRST_TOKENS if first else LATER_TOKENS)],
+            "round": trace,
+            "failures": failures,
+        }
+
+    return node
+
+
+def _ranked(
+    snapshot: Snapshot, weight: Mapping[str, float], state: ResearcherState, before: Sequence[Hit]
+) -> list[Hit]:
+    """This round's hits as one ranking, without what an earlier round has read, unless its page was asked for."""
+    known = {(hit.record_id, hit.start) for hit in before[:READ]}
+    found: dict[int, list[Hit]] = {}
+    items: list[Hit] = []
+    for search in state["searches"]:
+        hits = [as_hit(hit) for hit in search["hits"]]
+        competing = [hit for hit in hits if "page_id" in hit.scores or (hit.record_id, hit.start) not in known]
+        if search["tool"] == ITEMS:
+            items += competing
+        else:
+            found[search["query"]] = competing
+    queries = state["plan"]["queries"]
+    searches = [(query["tool"], found.get(number, [])) for number, query in enumerate(queries)]
+    if items:
+        searches.append((ITEMS, sorted(items, key=lambda hit: -hit.score)))
+    asked = " ".join(query["text"] for query in queries if query["tool"] in ("keyword", "vector"))
+    return rank_for(snapshot, state["question"], asked, searches, weight)
+
+
+def _check_searches(state: ResearcherState) -> None:
+    """An outage is not "nothing found": `ModelUnavailable` when every search that was planned failed, and none did
+    not in an earlier round."""
+    planned = {f"search_{query['tool']}" for query in state["plan"]["queries"]}
+    failed = {failure["step"]: failure["message"] for failure in state["failures"]}
+    found = any(search["hits"] for search in state["searches"])
+    if planned and planned <= failed.keys() and not found and not state["rounds"]:
+        raise ModelUnavailable(f"Every search of the round failed: {' '.join(dict.fromkeys(failed.values()))}")
+
+
+def _trace(state: ResearcherState, before: Sequence[Hit], ranked: Sequence[Hit]) -> dict[str, Any]:
+    """What the round's trace tells of the searches."""
+    plan = state["plan"]
+    known = {(hit.record_id, hit.start) for hit in before}
+    counts = {search["query"]: len(search["hits"]) for search in state["searches"] if search["tool"] != ITEMS}
+    return {
+        "request": plan["request"],
+        "needs": plan["needs"],
+        "queries": [{**query, "hits": counts.get(number, 0)} for number, query in enumerate(plan["queries"])],
+        "dropped_queries": plan["dropped"],
+        "new_passages": sum((hit.record_id, hit.start) not in known for hit in ranked),
+        "page_ids": list(dict.fromkeys(hit.record_id for hit in ranked))[:10],
+    }

@@ -1,0 +1,140 @@
+"""Run a search by itself, as agents and `recall` do: missing vectors first, then one snapshot, sync and async."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from langchain_core.documents import BaseDocumentCompressor
+
+from .nodes.embedder import Embedder
+from .nodes.index import Embedded, embed_if_room
+from .nodes.llm.step import Steps, Wait, afinish, finish
+from .nodes.options import OnModelFailure
+from .nodes.rerank import TIMEOUT_S, rerank
+from .nodes.search import Search
+from .stores.archive import Archive
+from .stores.embeddings import ModelChanged
+from .stores.errors import ModelError
+from .stores.fusion import rank_for
+from .stores.item_index import ItemIndex
+from .stores.records import Hit
+from .stores.snapshot import Snapshot
+from .tools.items import KEYWORD, ItemHit, ItemSearch
+from .tools.search import Search as PageSearch
+from .tools.searches import HybridSearch
+
+T = TypeVar("T")
+_CANDIDATES = 100  # of each search that is ranked
+_log = logging.getLogger("jitmem")
+
+
+class PageSearchRunner:
+    """One search of the pages."""
+
+    def __init__(self, search: PageSearch, archive: Archive, embedder: Embedder) -> None:
+        self.name = search.name
+        self.description = search.description
+        self._searches: Sequence[Search] = [search]
+        self._archive = archive
+        self._embedder = embedder
+
+    def search(self, query: str, k: int) -> list[Hit]:
+        """Best first, at most `k`; `ModelError` when the embedding model fails."""
+        return finish(self._run(query, k))
+
+    async def asearch(self, query: str, k: int) -> list[Hit]:
+        """`search`, awaited."""
+        return await afinish(self._run(query, k))
+
+    def _run(self, query: str, k: int) -> Steps[list[Hit]]:
+        _, [(_, hits)] = yield from self._found(query, k)
+        return list(hits)
+
+    def _found(self, query: str, k: int) -> Steps[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
+        """What each search finds in one snapshot, by its name."""
+
+        def look() -> Steps[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
+            snapshot = self._archive.snapshot()
+            found = []
+            for search in self._searches:
+                waiting: Wait[Sequence[Hit]] = Wait(
+                    partial(search.search, snapshot, query, k), partial(search.asearch, snapshot, query, k)
+                )
+                found.append((search.name, (yield waiting)))
+            return snapshot, found
+
+        embeds = any(search.embeds for search in self._searches)
+        return (yield from _embedded(self._archive, self._embedder, look) if embeds else look())
+
+
+class RecallRunner(PageSearchRunner):
+    """Words and likeness, ranked as the Researcher ranks them. A reranker that fails is an error, or with
+    `on_failure="rules"` leaves the ranking as it was."""
+
+    def __init__(
+        self,
+        searches: Sequence[PageSearch],
+        archive: Archive,
+        embedder: Embedder,
+        weights: Mapping[str, float],
+        reranker: BaseDocumentCompressor | None = None,
+        on_failure: OnModelFailure = "raise",
+    ) -> None:
+        super().__init__(searches[0], archive, embedder)
+        self.name, self.description = HybridSearch.name, HybridSearch.description
+        self._searches = searches
+        self._weights = weights
+        self._reranker = reranker
+        self._on_failure = on_failure
+
+    def _run(self, query: str, k: int) -> Steps[list[Hit]]:
+        snapshot, found = yield from self._found(query, max(k, _CANDIDATES))
+        ranked = rank_for(snapshot, query, query, found, self._weights)
+        if self._reranker is not None and ranked:
+            try:
+                ranked = yield from rerank(self._reranker, query, ranked, TIMEOUT_S)
+            except ModelError as error:
+                if self._on_failure == "raise":
+                    raise
+                _log.warning("The hits of a recall keep their order: %s", error)
+        return ranked[:k]
+
+
+class ItemSearchRunner:
+    """The search of memory items; one by words alone embeds nothing."""
+
+    def __init__(self, search: ItemSearch, index: ItemIndex, embedder: Embedder) -> None:
+        self._search = search
+        self._index = index
+        self._embedder = embedder
+
+    def search(self, query: str, **options: Any) -> list[ItemHit]:
+        """As `ItemSearch.search`; `ModelError` when the embedding model fails."""
+        return finish(self._run(query, **options))
+
+    async def asearch(self, query: str, **options: Any) -> list[ItemHit]:
+        """`search`, awaited."""
+        return await afinish(self._run(query, **options))
+
+    def _run(self, query: str, **options: Any) -> Steps[list[ItemHit]]:
+        def look() -> Steps[list[ItemHit]]:
+            found: list[ItemHit] = yield Wait(
+                partial(self._search.search, query, **options), partial(self._search.asearch, query, **options)
+            )
+            return found
+
+        words_only = options.get("method") == KEYWORD
+        return (yield from look() if words_only else _embedded(self._index, self._embedder, look))
+
+
+def _embedded(embedded: Embedded, embedder: Embedder, look: Callable[[], Steps[T]]) -> Steps[T]:
+    """With every vector there is; all are made again where the model turns out to be another."""
+    yield from embed_if_room(embedded, embedder)
+    try:
+        return (yield from look())
+    except ModelChanged:
+        yield from embed_if_room(embedded, embedder, suspect=True)
+        return (yield from look())

@@ -1,0 +1,109 @@
+"""How many SQL statements a verb sends, whatever the number of words: BEGIN, COMMIT and PRAGMA count too."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jitmem
+from jitmem import Memory, Session
+from jitmem.formats import read_sessions
+from jitmem.stores import connection
+
+SAMPLE = Path(jitmem.__file__).parent / "sample" / "sessions"
+RECALL, ROUND, SESSION = 8, 25, 30
+
+
+class Counter:
+    """Every statement that any connection of this process runs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.statements: list[str] = []
+        opened: Callable[..., sqlite3.Connection] = connection.opened
+
+        def traced(*args: Any, **more: Any) -> sqlite3.Connection:
+            made = opened(*args, **more)
+            made.set_trace_callback(self.statements.append)
+            return made
+
+        monkeypatch.setattr(connection, "opened", traced)
+
+    @contextmanager
+    def at_most(self, most: int) -> Iterator[None]:
+        self.statements.clear()
+        yield
+        assert 0 < len(self.statements) <= most, "\n".join(self.statements)
+
+
+@pytest.fixture
+def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
+    return Counter(monkeypatch)
+
+
+@pytest.fixture
+def mill(counter: Counter, folder: Path) -> Iterator[Memory]:
+    """A few sessions and items, and everything that was filed is in the indexes."""
+    with Memory.open(folder) as memory:
+        memory.memorize_many(list(read_sessions(SAMPLE))[:12])
+        memory.remember("The oven weighs 1,150 kilos.")
+        memory.flush()
+        for question in ("How much does the oven weigh?", "Who is Salgueiro?"):
+            memory.recall(question)
+            memory.research(question)
+        yield memory
+
+
+def talk(name: str, words: int) -> Session:
+    """25 turns of so many words, none of which is worth an item."""
+    turns = [
+        (("Ana", "Ben")[turn % 2], " ".join(f"w{name}x{turn}y{word}" for word in range(words))) for turn in range(25)
+    ]
+    return Session(id=name, time="2024-05-01 09:00", turns=turns)
+
+
+@pytest.mark.parametrize(
+    "query", ["oven", "How much does the oven weigh that came in August, and who brought it to us?"]
+)
+def test_a_recall(mill: Memory, counter: Counter, query: str) -> None:
+    with counter.at_most(RECALL):
+        assert mill.recall(query, k=10)
+
+
+@pytest.mark.parametrize("question", ["How much does the oven weigh?", "What happened on 8 April 2025, and who paid?"])
+def test_a_round_of_research(mill: Memory, counter: Counter, question: str) -> None:
+    with counter.at_most(ROUND):
+        assert mill.research(question, depth=1).citations
+
+
+def test_three_rounds_of_research(mill: Memory, counter: Counter) -> None:
+    with counter.at_most(3 * ROUND):
+        mill.research("Which illness does the officer who handles our permit have?", depth=3)
+
+
+@pytest.mark.parametrize("words", [5, 60])
+def test_a_session(mill: Memory, counter: Counter, words: int) -> None:
+    mill.memorize(talk("before", words))
+    with counter.at_most(SESSION):
+        assert mill.memorize(talk("after", words)).page_ids
+
+
+def test_a_snapshot_of_what_has_not_changed(mill: Memory, counter: Counter) -> None:
+    archive = mill._parts.archive
+    archive.snapshot()
+    with counter.at_most(1):
+        snapshot = archive.snapshot()
+        snapshot.keyword("oven", 0)
+        assert snapshot.unknown("oven weighs kilos Salgueiro") < 1
+
+
+def test_pages_of_a_batch(mill: Memory, counter: Counter) -> None:
+    ids = [page.id for page in mill.pages()]
+    with Memory.open(mill._parts.database.path.parent) as cold:
+        snapshot = cold._parts.archive.snapshot()
+        with counter.at_most(1):
+            assert list(snapshot.pages(ids)) == ids
