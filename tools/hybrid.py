@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from ..stores.archive import Archive
@@ -34,7 +35,7 @@ class HybridSearch:
         """`search`, the embedding awaited."""
         candidates = max(k, _CANDIDATES)
         found = [(search.name, await search.asearch(query, candidates)) for search in (self._keyword, self._vector)]
-        return self._fused(found, query)[:k]
+        return (await asyncio.to_thread(self._fused, found, query))[:k]
 
     def _fused(self, found: Sequence[tuple[str, Sequence[Hit]]], query: str) -> list[Hit]:
         speaker = named_speaker(self._archive.speakers, query)

@@ -46,7 +46,8 @@ class ItemRecall:
         """`search`, the embedding awaited."""
         if not await asyncio.to_thread(self._any):
             return []
-        return self._hits(await self._items.asearch(query, k=min(k, _MOST), method=self._method))
+        found = await self._items.asearch(query, k=min(k, _MOST), method=self._method)
+        return await asyncio.to_thread(self._hits, found)
 
     def _any(self) -> bool:
         return bool(self._archive.items.items(limit=1))
