@@ -23,8 +23,8 @@ PROBE = "The miller of Viana sold 47 sacks of maize flour in March 2025, and the
 _ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
 _PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
 
-Missing = tuple[int, list[tuple[int, str]]]
-"""How far these go, and `(number, text to embed)` of each."""
+Missing = tuple[int, list[tuple[int, str, str, str]]]
+"""How far these go, and `(number, header, header without noise, text)` of each."""
 Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 
 
@@ -56,7 +56,8 @@ class Subject:
 
 
 def _missing_passages(db: sqlite3.Connection, namespace: int, after: int, limit: int) -> Missing:
-    """Each passage stands under its page's date and title, as the keyword index reads it too."""
+    """Each passage with its page's date and title as header; without noise it is the title, and of prose alone: a turn
+    of a conversation is about what its speaker says."""
     pages = db.execute(
         "SELECT page.seq, title, text, session.time FROM page JOIN session ON session.n = page.session"
         " WHERE page.namespace = ? AND page.seq > ? ORDER BY page.seq LIMIT ?",
@@ -64,9 +65,10 @@ def _missing_passages(db: sqlite3.Connection, namespace: int, after: int, limit:
     ).fetchall()
     texts = []
     for page, title, text, stamp in pages:
-        context = " · ".join(part for part in (show_iso(stamp), title) if part)
-        for seq, start, end in db.execute('SELECT seq, start, "end" FROM passage WHERE page = ? ORDER BY seq', (page,)):
-            texts.append((seq, _under(context, text[start:end])))
+        header = " · ".join(part for part in (show_iso(stamp), title) if part)
+        passages = db.execute('SELECT seq, start, "end", speaker FROM passage WHERE page = ? ORDER BY seq', (page,))
+        for seq, start, end, speaker in passages:
+            texts.append((seq, header, "" if speaker else title or "", text[start:end]))
     return (pages[-1][0] if pages else after), texts
 
 
@@ -76,7 +78,7 @@ def _waiting_pages(db: sqlite3.Connection, namespace: int, after: int) -> tuple[
 
 
 def _missing_items(db: sqlite3.Connection, namespace: int, after: int, limit: int) -> Missing:
-    """Versions that still stand, under the date of the event; one that was replaced meanwhile is never paid for."""
+    """Versions that still stand, the date of the event as header; one that was replaced is never paid for."""
     last = _last_change(db, namespace)  # read first: what comes later is seen the next time
     versions = db.execute(
         "SELECT item_version.n, content, time FROM change CROSS JOIN item_version ON item_version.n = change.n"
@@ -87,7 +89,7 @@ def _missing_items(db: sqlite3.Connection, namespace: int, after: int, limit: in
     ).fetchall()
     newest = versions[-1][0] if versions else after
     reached = max(last, newest) if len(versions) < limit else newest
-    return reached, [(n, _under(show_iso(stamp), content)) for n, content, stamp in versions]
+    return reached, [(n, show_iso(stamp), "", content) for n, content, stamp in versions]
 
 
 def _waiting_items(db: sqlite3.Connection, namespace: int, after: int) -> tuple[bool, int]:
@@ -100,10 +102,6 @@ def _waiting_items(db: sqlite3.Connection, namespace: int, after: int) -> tuple[
 
 def _last_change(db: sqlite3.Connection, namespace: int) -> int:
     return db.execute("SELECT max(n) FROM change WHERE namespace = ?", (namespace,)).fetchone()[0] or 0
-
-
-def _under(context: str, text: str) -> str:
-    return f"[{context}] {text}" if context else text
 
 
 PASSAGES = Subject(
@@ -134,10 +132,17 @@ ITEMS = Subject(
 SUBJECTS = (PASSAGES, ITEMS)
 
 
+def is_lexical(embeddings: Embeddings) -> bool:
+    """Whether the vectors compare letters, not meaning."""
+    return bool(getattr(embeddings, "lexical", False))
+
+
 def model_name(embeddings: Embeddings) -> str:
-    """What the vectors of an embedding model are filed under: its class and its model's name."""
+    """What the vectors of an embedding model are filed under: its class and its model's name, and whether dates are
+    left out of what it embeds."""
     own = getattr(embeddings, "model", None) or getattr(embeddings, "model_name", None) or ""
-    return f"{type(embeddings).__name__}:{own}"
+    name = f"{type(embeddings).__name__}:{own}"
+    return f"{name} without dates" if is_lexical(embeddings) else name
 
 
 class ModelChanged(ModelReplyError):
@@ -150,12 +155,16 @@ class EmbeddingStore:
     A model may change behind its name. Its vectors are filed under a generation; `renew` begins the next one, and
     those of the former are gone, of every subject. The generation is kept in the truth, and other processes and the
     stores of other subjects see it at their next step.
+
+    A text is embedded under its header. For `lexical` embeddings that has no date: the letters of a date that share
+    dimensions with those of a word would decide by the day of filing which text is found.
     """
 
-    def __init__(self, database: Database, model: str, subject: Subject = PASSAGES) -> None:
+    def __init__(self, database: Database, model: str, subject: Subject = PASSAGES, *, lexical: bool = False) -> None:
         self.database = database
         self.model = model
         self.subject = subject
+        self._lexical = lexical
         self._looked: dict[tuple[int, int], int] = {}  # by namespace and generation, how far nothing is missing
         self._asked: dict[int, int] = {}  # by namespace, the generation that the texts of a batch were given out for
         self._probed: int | None = None  # the generation in which this object has seen the probe
@@ -259,12 +268,18 @@ class EmbeddingStore:
 
     # -- embedding what is filed ---------------------------------------------------------------------------
 
-    def missing(self, namespace: int, limit: int) -> Missing:
-        """The next pages, or versions of items, without vectors, at most so many: how far they go, and their texts."""
+    def missing(self, namespace: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
+        """The next pages, or versions of items, without vectors, at most so many: how far they go, and `(number, text
+        to embed)` of each."""
         with self.database.read() as db:
             generation = self._asked[namespace] = self._generation(db)
             after = self._mark(db, self._progress(namespace, generation))
-            return self.subject.missing(db, namespace, after, limit)
+            reached, texts = self.subject.missing(db, namespace, after, limit)
+        headed = []
+        for number, dated, plain, text in texts:
+            header = plain if self._lexical else dated
+            headed.append((number, f"[{header}] {text}" if header else text))
+        return reached, headed
 
     def waiting(self, namespace: int) -> bool:
         """Whether a page, or a change of an item, of the namespace has been embedded by nobody yet."""

@@ -24,7 +24,7 @@ from .stores.archive import Archive
 from .stores.chroma import OwnedChroma
 from .stores.chroma_folder import ChromaFolder
 from .stores.connection import Database
-from .stores.embeddings import ITEMS, EmbeddingStore, model_name
+from .stores.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical, model_name
 from .stores.errors import BadInput
 from .stores.forgetting.erase import Eraser
 from .stores.fusion import item_weights, weights
@@ -141,7 +141,10 @@ class Parts:
         by_step = models.by_step()
         database = Database(folder, create=create)
         chroma = ChromaFolder(folder)
-        passages, items = EmbeddingStore(database, embedder.name), EmbeddingStore(database, embedder.name, ITEMS)
+        passages, items = (
+            EmbeddingStore(database, embedder.name, subject, lexical=is_lexical(embedder.inner))
+            for subject in (PASSAGES, ITEMS)
+        )
         try:
             archive = Archive(Namespace(database, namespace), passages, _VECTORS(passages, chroma))
             eraser = Eraser(database, chroma)
@@ -206,7 +209,7 @@ class Parts:
     @property
     def _lexical(self) -> bool:
         """Whether the vectors are of letters, which add typo tolerance to the words and no meaning."""
-        return bool(getattr(self.embedder.inner, "lexical", False))
+        return is_lexical(self.embedder.inner)
 
     @cached_property
     def searches(self) -> tuple[Search, ...]:
