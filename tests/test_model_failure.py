@@ -359,8 +359,7 @@ async def test_a_batch_runs_side_by_side_and_keeps_the_order_of_the_input(
         assert [one.session_id for one in filed] == [session.id for session in batch(24)]
         assert all(one.usage.calls == 1 for one in filed)
     assert sorted(told) == [(n, 24) for n in range(1, 25)]
-    at = [request["at"] for request in server.requests()]
-    assert max(at) - min(at) < 24 * 0.15 / 2  # one by one it is 23 times the latency
+    assert len({request["connection"] for request in server.requests()}) > 1  # one by one, all would use the first
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
