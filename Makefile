@@ -14,7 +14,7 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-floor lint check eval-small train-small torture soak fuzz clean always
+.PHONY: help demo studio test test-days test-floor lint check eval-small train-small torture soak fuzz clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -27,6 +27,9 @@ studio: $(VENV)/.installed-studio  ## serve the graphs and a chat agent to LangG
 
 test: $(VENV)/.installed-test  ## run every test, with the newest packages
 	$(BIN)/python $(PYTEST)
+
+test-days: $(VENV)/.installed-test  ## run what a clock could decide on ten days and in four time zones (needs libfaketime)
+	PYTHONPATH=tests $(BIN)/python -m days $(TESTS)
 
 test-floor: $(FLOOR)/.installed  ## run what touches LangChain and LangGraph, with the oldest packages that are allowed
 	$(FLOOR)/bin/python $(PYTEST) $(TOUCHING:%=tests/test_%.py)

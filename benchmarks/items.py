@@ -76,7 +76,7 @@ class ItemBench:
         self.database = Database(folder, create=True)
         self.items = Items(Namespace(self.database, "benchmark"))
         self.model = HashedEmbeddings()
-        self.store = EmbeddingStore(self.database, model_name(self.model), ITEMS)
+        self.store = EmbeddingStore(self.database, model_name(self.model), ITEMS, lexical=True)
         self.chroma = OwnedChroma(self.store, ChromaFolder(folder))
         self.made = 0
         self._edits = make_edits()

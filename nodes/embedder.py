@@ -12,6 +12,7 @@ from typing import TypeVar
 from langchain_core.embeddings import Embeddings
 
 from ..stores import forks
+from ..stores.embeddings import is_lexical
 from ..stores.errors import ModelError, ModelReplyError, StoreFull
 from .llm.ask import TIMEOUT_S
 from .llm.provider_errors import ProviderFailure
@@ -37,7 +38,7 @@ class Embedder(Embeddings):
         self.failed: tuple[float, ModelError] | None = None
         self._full_at: float | None = None
         self._timeout_s = timeout_s
-        self._local = bool(getattr(inner, "lexical", False))
+        self._local = is_lexical(inner)
         forks.renew(self)
 
     def after_fork_in_child(self) -> None:

@@ -66,7 +66,7 @@ class Subject:
     """How many new vectors Chroma is fed with at once; until there are so many, a search compares them one by one."""
     missing: str
     """The statement that gives the next pages, or versions of items: rows of `(number of a page or a change, number of
-    what is embedded, time, text)`, of the namespace `:space` after `state.after`, at most `:limit`."""
+    what is embedded, time, title, speaker, text)`, of the namespace `:space` after `state.after`, at most `:limit`."""
     waiting: str
     """The condition that a namespace, `space`, has anything after `after`."""
 
@@ -85,22 +85,18 @@ _STATE = """
               FROM label)
 """
 _MISSING_PASSAGES = """
-    SELECT page.seq, passage.seq, session.time, title, substr(text, start + 1, "end" - start)
+    SELECT page.seq, passage.seq, session.time, title, speaker, substr(text, start + 1, "end" - start)
     FROM (SELECT page.* FROM page, state WHERE namespace = state.space AND seq > state.after
           ORDER BY seq LIMIT :limit) AS page
     JOIN session ON session.n = page.session LEFT JOIN passage ON passage.page = page.seq
     ORDER BY page.seq, passage.seq
 """
 _MISSING_ITEMS = """
-    SELECT item_version.n, item_version.n, time, '', content FROM state
+    SELECT item_version.n, item_version.n, time, '', NULL, content FROM state
     CROSS JOIN change ON change.namespace = state.space AND change.kind = 'item' AND change.n > state.after
     CROSS JOIN item_version ON item_version.n = change.n CROSS JOIN item ON item.seq = item_version.item
     WHERE content IS NOT NULL AND item_version.version = item.version ORDER BY change.n LIMIT :limit
 """
-
-
-def _under(context: str, text: str) -> str:
-    return f"[{context}] {text}" if context else text
 
 
 PASSAGES = Subject(
@@ -131,10 +127,17 @@ ITEMS = Subject(
 SUBJECTS = (PASSAGES, ITEMS)
 
 
+def is_lexical(embeddings: Embeddings) -> bool:
+    """Whether the vectors compare letters, not meaning."""
+    return bool(getattr(embeddings, "lexical", False))
+
+
 def model_name(embeddings: Embeddings) -> str:
-    """What the vectors of an embedding model are filed under: its class and its model's name."""
+    """What the vectors of an embedding model are filed under: its class and its model's name, and whether dates are
+    left out of what it embeds."""
     own = getattr(embeddings, "model", None) or getattr(embeddings, "model_name", None) or ""
-    return f"{type(embeddings).__name__}:{own}"
+    name = f"{type(embeddings).__name__}:{own}"
+    return f"{name} without dates" if is_lexical(embeddings) else name
 
 
 class ModelChanged(ModelReplyError):
@@ -147,12 +150,16 @@ class EmbeddingStore:
     A model may change behind its name. Its vectors are filed under a generation; `renew` begins the next one, and
     those of the former are gone, of every subject. The generation is kept in the truth, and other processes and the
     stores of other subjects see it at their next step.
+
+    A text is embedded under its header. For `lexical` embeddings that has no date: the letters of a date that share
+    dimensions with those of a word would decide by the day of filing which text is found.
     """
 
-    def __init__(self, database: Database, model: str, subject: Subject = PASSAGES) -> None:
+    def __init__(self, database: Database, model: str, subject: Subject = PASSAGES, *, lexical: bool = False) -> None:
         self.database = database
         self.model = model
         self.subject = subject
+        self._lexical = lexical
         self._looked: dict[Space, tuple[int, int]] = {}  # by namespace: in a generation, how far nothing is missing
         self._given_out: dict[
             Space, tuple[int, bool]
@@ -290,11 +297,19 @@ class EmbeddingStore:
         if self.subject is ITEMS and len(found) < limit:
             reached = max(reached, last or 0)  # past the changes of pages
         texts = [
-            (number, _under(" · ".join(part for part in (show_iso(stamp), title) if part), text))
-            for _, number, stamp, title, text in found
+            (number, f"[{header}] {text}" if (header := self._header(stamp, title, speaker)) else text)
+            for _, number, stamp, title, speaker, text in found
             if number is not None
         ]
         return reached, texts
+
+    def _header(self, time: str | None, title: str | None, speaker: str | None) -> str:
+        """What a text is embedded under: date and title, as the keyword index reads it. Lexical embeddings have no sense
+        of a date, which would be noise by its letters; of conversations they leave out the title, too: a turn is about
+        what its speaker says."""
+        if self._lexical:
+            return "" if speaker else title or ""
+        return " · ".join(part for part in (show_iso(time), title) if part)
 
     def waiting(self, namespace: Space) -> bool:
         """Whether a page, or a change of an item, of the namespace has been embedded by nobody yet."""

@@ -469,7 +469,7 @@ with Memory.open(sys.argv[1]) as memory:
     Memory.open(folder).close()
     children = [start(script, folder, name) for name in ("a", "b")]
     for child in children:
-        out, err = child.communicate(timeout=120)
+        out, err = child.communicate(timeout=300)
         assert child.returncode == 0, err
         assert int(out) >= 50
     with Memory.open(folder) as memory:

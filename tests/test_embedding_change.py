@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from contracts.vector_contract import DIM, Kept, Vectors, agree, spread
 
+from jitmem import Memory
 from jitmem.stores.chroma import OwnedChroma
 from jitmem.stores.chroma_folder import FOLDER
 from jitmem.stores.connection import FILE_NAME, Database
@@ -282,3 +283,20 @@ def test_the_collection_of_the_former_generation_is_deleted(kept: Kept, open_mea
     index.close()
     with closing(sqlite3.connect(kept.folder / FOLDER / "chroma.sqlite3")) as db:
         assert db.execute("SELECT dimension FROM collections ORDER BY 1").fetchall() == [(4,), (5,)]
+
+
+def test_vectors_of_texts_with_dates_are_made_once_more_without(folder: Path) -> None:
+    """As a memory is found whose default vectors were made when the header of a page was embedded with its date."""
+    with Memory.open(folder) as memory:
+        memory.memorize("Ana: I left the bank.\nBen: And now?\nAna: Now I bake bread.")
+        memory.recall("bread")
+        passages = memory.stats()["passages"]
+    with closing(sqlite3.connect(folder / FILE_NAME)) as db, db:
+        for table, name in (("embedding", "model"), ("item_embedding", "model"), ("mark", "name"), ("probe", "model")):
+            db.execute(f"UPDATE {table} SET {name} = replace({name}, ' without dates', '')")
+    for _ in range(2):
+        with Memory.open(folder) as memory:
+            memory.recall("bread")
+    with closing(sqlite3.connect(folder / FILE_NAME)) as db:
+        rows = db.execute("SELECT model LIKE '% without dates', count(*), max(n) FROM embedding GROUP BY 1 ORDER BY 1")
+        assert rows.fetchall() == [(0, passages, passages), (1, passages, 2 * passages)]

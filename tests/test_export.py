@@ -531,7 +531,7 @@ def test_an_import_that_is_killed_leaves_nothing_and_the_next_one_brings_all(
 ) -> None:
     filled.export_to(tmp_path / "out.jsonl")
     child = start(IMPORTS, tmp_path / "other", tmp_path / "out.jsonl")
-    _, errors = child.communicate(timeout=60)
+    _, errors = child.communicate(timeout=300)
     assert child.returncode == -signal.SIGKILL, errors
     with Memory.open(tmp_path / "other") as other:
         assert (other.pages(), other.items(), other.stats()["sessions"]) == ([], [], 0)

@@ -52,7 +52,7 @@ def run(folder: Path) -> Iterator[Run]:
     """Runs a script in a process of its own, gives what it said; it and its children are killed when they hang."""
     running: list[subprocess.Popen[str]] = []
 
-    def ran(script: str, timeout_s: float = 60) -> list[Any]:
+    def ran(script: str, timeout_s: float = 300) -> list[Any]:
         command = [sys.executable, "-c", PRELUDE + script, str(folder)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         running.append(process)
@@ -125,7 +125,7 @@ def test_a_child_that_does_nothing_keeps_nobody_from_the_vectors(run: Run, folde
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         (child,) = json.loads(process.stdout.readline())
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0
         with Memory.open(folder) as memory:
             assert len(memory.recall("parent")) == 1
             assert memory._parts.archive.vectors.owner  # type: ignore[attr-defined]

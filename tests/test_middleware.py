@@ -605,14 +605,14 @@ def test_a_turn_is_durable_when_the_run_ends_and_filed_behind_its_back(folder: P
 
     def slowly(_: Any) -> dict[str, str]:
         asked.set()
-        assert go.wait(10)
+        assert go.wait(300)
         return {"memo": "Said."}
 
     with Memory.open(folder, memorizer_model=ScriptedModel(lines=slowly), curate=False) as memory:
         agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory)])
         for said in ("One.", "Two.", "Three."):
             agent.invoke({"messages": said})
-        assert asked.wait(10)
+        assert asked.wait(300)
         assert memory.stats()["waiting"] == 3
         go.set()
         assert [text.splitlines()[0] for text in kept(memory)] == ["user: One.", "user: Two.", "user: Three."]

@@ -170,7 +170,7 @@ def test_an_upgrade_that_is_killed_leaves_the_old_memory_and_the_next_one_finish
 ) -> None:
     folder = laid(OLD[0], tmp_path / "memory")
     child = start(KILLED, folder, step)
-    _, errors = child.communicate(timeout=60)
+    _, errors = child.communicate(timeout=300)
     assert child.returncode == -signal.SIGKILL, errors
     assert asked(folder, "PRAGMA user_version") == [(version_of(OLD[0]),)]
     assert asked(folder, "SELECT count(*) FROM page WHERE text != ''") == [(3,)]
@@ -250,7 +250,7 @@ def test_of_processes_that_open_it_at_once_one_upgrades(tmp_path: Path, start: S
         child.stdin.write("\n")
         child.stdin.flush()
     for child in children:
-        out, errors = child.communicate(timeout=60)
+        out, errors = child.communicate(timeout=300)
         assert (child.returncode, out) == (0, "0\n"), errors
         told.append("upgraded from" in errors)
     assert sorted(told) == [False, False, True]

@@ -27,7 +27,8 @@ from jitmem.testing import ScriptedModel
 QUESTION = "Where does Ana work now?"
 TEXT = "Ana: I left the bank in May.\nBen: And now?\nAna: Now I bake bread at Moinho."
 NEWS = Session(id="news", time="2024-06-01", text=TEXT)
-TIMEOUT_S = 2.0
+TIMEOUT_S = 2.0  # where nobody answers; elsewhere a busy machine decides nothing
+PATIENT_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def thinking(server: ModelServer, folder: Path) -> Iterator[Memory]:
 
 def opened(folder: Path, server: ModelServer, **options: Any) -> Memory:
     return Memory.open(
-        folder, model="openai:test", base_url=server.base_url, **{"timeout_s": TIMEOUT_S, "curate": False, **options}
+        folder, model="openai:test", base_url=server.base_url, **{"timeout_s": PATIENT_S, "curate": False, **options}
     )
 
 
@@ -186,13 +187,12 @@ def test_the_text_false_is_not_enough(thinking: Memory, server: ModelServer) -> 
 )
 @pytest.mark.parametrize("way", ["sync", "async"])
 async def test_a_lasting_fault_is_an_error_named_by_who_can_act_and_within_the_timeout(
-    thinking: Memory, server: ModelServer, fault: str, error: type[Exception], way: str
+    thinking: Memory, folder: Path, server: ModelServer, fault: str, error: type[Exception], way: str
 ) -> None:
-    server.fail(fault, times=None, step="plan")
-    started = time.monotonic()
-    with pytest.raises(error):
-        await thinking.aresearch(QUESTION) if way == "async" else thinking.research(QUESTION)
-    assert time.monotonic() - started < TIMEOUT_S + 3  # a hang would take for ever
+    server.fail(fault, times=None, step="plan")  # what hangs never ends by itself
+    timeout_s = TIMEOUT_S if error is ModelUnavailable else PATIENT_S
+    with opened(folder, server, timeout_s=timeout_s) as memory, pytest.raises(error):
+        await memory.aresearch(QUESTION) if way == "async" else memory.research(QUESTION)
 
 
 def test_a_key_that_is_not_accepted_is_not_tried_again_and_not_told(server: ModelServer, folder: Path) -> None:
@@ -203,9 +203,12 @@ def test_a_key_that_is_not_accepted_is_not_tried_again_and_not_told(server: Mode
     assert "sk-" not in str(caught.value)
 
 
-def test_a_reflection_that_fails_degrades_its_round_and_is_named(thinking: Memory, server: ModelServer) -> None:
+def test_a_reflection_that_fails_degrades_its_round_and_is_named(
+    thinking: Memory, folder: Path, server: ModelServer
+) -> None:
     server.fail("hang", times=None, step="reflect")
-    result = thinking.research(QUESTION)
+    with opened(folder, server, timeout_s=TIMEOUT_S) as memory:
+        result = memory.research(QUESTION)
     assert (result.stopped, result.enough) == ("failure", False)
     assert [(failure["step"], failure["error"]) for failure in result.failures] == [("reflect", "ModelUnavailable")]
     assert "Moinho" in result.context
@@ -298,7 +301,7 @@ def test_a_session_whose_memo_fails_waits_in_the_journal_and_nothing_of_it_is_fi
     server: ModelServer, folder: Path, fault: str
 ) -> None:
     server.fail(fault, times=None, **({"limit": 10} if fault == "context_length" else {}))
-    with opened(folder, server) as memory:
+    with opened(folder, server, timeout_s=TIMEOUT_S if fault == "hang" else PATIENT_S) as memory:
         with pytest.raises((ModelUnavailable, ModelReplyError, ModelRefused, PromptTooLong)):
             memory.memorize(NEWS)
         assert (memory.stats()["waiting"], memory.pages(), rows(folder, "SELECT * FROM passage")) == (1, [], [])
@@ -350,8 +353,7 @@ async def test_a_batch_runs_side_by_side_and_keeps_the_order_of_the_input(
         assert [one.session_id for one in filed] == [session.id for session in batch(24)]
         assert all(one.usage.calls == 1 for one in filed)
     assert sorted(told) == [(n, 24) for n in range(1, 25)]
-    at = [request["at"] for request in server.requests()]
-    assert max(at) - min(at) < 24 * 0.15 / 2  # one by one it is 23 times the latency
+    assert len({request["connection"] for request in server.requests()}) > 1  # one by one, all would use the first
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
@@ -388,8 +390,9 @@ def test_when_nobody_is_there_to_be_asked_no_further_session_is_begun(server: Mo
 
 @pytest.fixture
 def embedding(server: ModelServer, folder: Path) -> Iterator[Memory]:
-    with Memory.open(folder, embeddings="openai:e", base_url=server.base_url, timeout_s=TIMEOUT_S) as memory:
+    with Memory.open(folder, embeddings="openai:e", base_url=server.base_url, timeout_s=PATIENT_S) as memory:
         memory.memorize(NEWS)
+    with Memory.open(folder, embeddings="openai:e", base_url=server.base_url, timeout_s=TIMEOUT_S) as memory:
         yield memory
 
 

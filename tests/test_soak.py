@@ -126,7 +126,7 @@ use("Of the parent, later.")
 
 
 def test_a_process_that_has_closed_its_memory_forks_and_both_open_it_again(folder: Path) -> None:
-    subprocess.run([sys.executable, "-c", FORKS, str(folder)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", FORKS, str(folder)], check=True, timeout=300)
     with Memory.open(folder, create=False) as memory:
         assert {page.text for page in memory.pages()} == {"Of the parent.", "Of the child.", "Of the parent, later."}
 

@@ -6,13 +6,13 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from model_server.step_replies import ANSWERS
 
 from jitmem import BadInput, Memory
 from jitmem.learn.rollout_records import ROLES
 from jitmem.nodes.steps import STEPS, steps_of
 from jitmem.prompt_overrides import default_prompts
 from jitmem.testing import ScriptedModel
-from model_server.step_replies import ANSWERS
 
 
 def test_every_step_has_a_prompt_and_every_prompt_a_step() -> None:

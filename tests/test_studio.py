@@ -92,7 +92,7 @@ def answers(url: str) -> bool:
 
 
 def wait_for(ready: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
-    end_at = time.monotonic() + 90
+    end_at = time.monotonic() + 300
     while not ready():
         if server.poll() is not None or time.monotonic() > end_at:
             pytest.fail(f"langgraph dev did not get ready:\n{log.read_text()[-3000:]}")
@@ -104,7 +104,7 @@ def end(server: subprocess.Popen[bytes]) -> None:
     if server.poll() is None:
         server.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            server.wait(60)
+            server.wait(300)
     if is_there(server.pid):
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
@@ -171,7 +171,7 @@ def assistant(client: Client, graph: str) -> str:
 @WITH_SERVER
 def test_langgraph_finds_the_configuration_valid() -> None:
     command = [sys.executable, "-m", "langgraph_cli", "validate", "--config", str(CONFIG)]
-    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+    assert subprocess.run(command, capture_output=True, check=False, timeout=300).returncode == 0
 
 
 @WITH_SERVER
@@ -362,7 +362,7 @@ def test_what_was_said_in_a_turn_that_was_interrupted_by_the_next_is_memorized_w
     model_server.reset()
     model_server.fail("hang", 1, "other")
     client.runs.create(thread, "agent", input=person("My van is called Rosinante."), context=chosen)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not model_server.requests():
         assert time.monotonic() < until
         time.sleep(0.1)
@@ -442,7 +442,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
             def asked(step: str, times: int = 1) -> None:
                 wait_for(lambda: [one["step"] for one in model.requests()].count(step) >= times, server, folder / "log")
 
-            model.fail("slow", 1, "memorize", seconds=12)
+            model.fail("slow", 1, "memorize", seconds=30)
             begin("ahead", "memorizer", {"session": "Zoe lives in Oslo."})
             asked("memorize")
             for step in ("memorize", "curate", "integrate", "other"):
@@ -579,7 +579,7 @@ def test_two_users_never_see_each_other_and_the_server_leaves_no_process(tmp_pat
         theirs: Any = ben.runs.wait(None, "agent", input=asked, context={"namespace": "ana"}, raise_error=False)
         assert "signed in as 'ben'" in theirs["__error__"]["message"]
         server.send_signal(signal.SIGINT)
-        assert server.wait(60) == 0
+        assert server.wait(300) == 0
         assert not is_there(server.pid)
     with Memory.open(tmp_path / "memory", create=False) as memory:
         assert [memory.of(name).stats()["sessions"] for name in ("ana", "ben", "default")] == [2, 1, 0]

@@ -222,7 +222,7 @@ def at_once(children: list[subprocess.Popen[str]]) -> list[list[tuple[list[str],
         child.stdin.flush()
     told = []
     for child in children:
-        out, errors = child.communicate(timeout=60)
+        out, errors = child.communicate(timeout=300)
         assert child.returncode == 0, errors
         told.append(json.loads(out))
     return told
@@ -293,7 +293,7 @@ def test_a_child_of_a_fork_reads_searches_and_files_and_the_parent_goes_on(
 ) -> None:
     process = start(FORK, folder, before, "owner")
     try:
-        _, errors = process.communicate(timeout=12)
+        _, errors = process.communicate(timeout=300)
     except subprocess.TimeoutExpired:
         # The grandchild holds the pipes: kill it by its parent.
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -468,7 +468,7 @@ def test_a_memory_that_may_not_be_written_is_read_and_says_so_when_it_is_to_be_w
     try:
         place.chmod(0o755)
         child = start(READ_ONLY, place / "memory")
-        _, errors = child.communicate(timeout=60)
+        _, errors = child.communicate(timeout=300)
         assert child.returncode == 0, errors
     finally:
         for entry in [place / "memory", *(place / "memory").rglob("*")]:

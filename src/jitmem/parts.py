@@ -27,7 +27,7 @@ from .stores.chroma import OwnedChroma
 from .stores.chroma_folder import ChromaFolder
 from .stores.connection import Database
 from .stores.deletion.eraser import Eraser
-from .stores.embeddings import ITEMS, EmbeddingStore, model_name
+from .stores.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical, model_name
 from .stores.errors import BadInput
 from .stores.fusion import item_weights, weights
 from .stores.hashing import HashedEmbeddings
@@ -145,7 +145,10 @@ class Parts:
         by_step = models.by_step()
         database = Database(folder, create=create)
         chroma = ChromaFolder(folder)
-        passages, items = EmbeddingStore(database, embedder.name), EmbeddingStore(database, embedder.name, ITEMS)
+        passages, items = (
+            EmbeddingStore(database, embedder.name, subject, lexical=is_lexical(embedder.inner))
+            for subject in (PASSAGES, ITEMS)
+        )
         try:
             archive = Archive(Namespace(database, namespace), passages, _VECTORS(passages, chroma))
             eraser = Eraser(database, chroma)
@@ -210,7 +213,7 @@ class Parts:
     @property
     def _lexical(self) -> bool:
         """Whether the vectors are of letters, which add typo tolerance to the words and no meaning."""
-        return bool(getattr(self.embedder.inner, "lexical", False))
+        return is_lexical(self.embedder.inner)
 
     @cached_property
     def searches(self) -> tuple[Search, ...]:
