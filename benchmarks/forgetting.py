@@ -39,7 +39,7 @@ def _measured(folder: Path, sessions: int) -> Iterator[Figure]:
         yield Figure("files", _size(folder) / _MIB, "MiB")
         yield Figure("passages", memory.stats()["passages"], "")
         pages = [page.id for page in memory.pages()]
-        parts, namespace = memory._parts, memory._parts.archive.pages.namespace
+        parts, namespace = memory._runtime, memory._runtime.namespace
         yield Figure("transaction", _seconds(lambda: forget(namespace, choose.pages(pages[:1]))), "s")
         eraser = parts.eraser
         yield Figure("VACUUM and checkpoint", _seconds(eraser._compact), "s")

@@ -22,7 +22,7 @@ from history import History
 from rich.console import Console
 from rich.progress import Progress
 
-from jitmem import Memory, Usage
+from jitmem import MemorizeOptions, Memory, Usage
 from jitmem.evals.datasets import recognised
 from jitmem.models import chat_model
 from jitmem.testing import ModelServer
@@ -217,7 +217,10 @@ class Bench:
         with (
             tempfile.TemporaryDirectory(prefix="jitmem-thinking-") as folder,
             Memory.open(
-                Path(folder) / "memory", model="openai:test", base_url=self._server.base_url, curate=curate
+                Path(folder) / "memory",
+                model="openai:test",
+                base_url=self._server.base_url,
+                memorize_options=MemorizeOptions(curate=curate),
             ) as memory,
         ):
             yield memory

@@ -15,7 +15,8 @@ _CHARS_PER_TOKEN = 4
 def items_of(memory: Memory) -> tuple[Item, ...]:
     """The items as they stand, in the order they were made."""
     return tuple(
-        Item(item.id, item.kind, item.content, item.time.isoformat() if item.time else None) for item in memory.items()
+        Item(item.id, item.kind, item.content, item.time.isoformat() if item.time else None)
+        for item in memory.items.list()
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jitmem import BadInput, Memory, Receipt, Session, UnknownRecord
+from jitmem import BadInput, ItemOptions, Memory, Receipt, Session, UnknownRecord
 from jitmem.stores.forgetting.needles import Finder, Needles
 
 Start = Callable[..., "Popen[str]"]
@@ -72,10 +72,10 @@ def everywhere(folder: Path) -> tuple[Memory, dict[str, str]]:
             metadata={"note": "Xylophon-Quartz-2"},
         )
     )
-    memory._parts.editor.insert("semantic", "The code is Xylophon-Quartz-1, Rui said.", page_ids=filed.page_ids)
-    memory._parts.editor.insert("semantic", "A proposal of Xylophon-Quartz-4.", page_ids=filed.page_ids)
-    item = memory.remember("Rui knows Xylophon-Quartz-5.").item
-    memory.edit(item.id, "Rui knows nothing.")
+    memory._runtime.editor.insert("semantic", "The code is Xylophon-Quartz-1, Rui said.", page_ids=filed.page_ids)
+    memory._runtime.editor.insert("semantic", "A proposal of Xylophon-Quartz-4.", page_ids=filed.page_ids)
+    item = memory.items.insert("Rui knows Xylophon-Quartz-5.").item
+    memory.items.update(item.id, "Rui knows nothing.")
     memory.accept(Session(id="waiting", time="2024-05-09", text="It waits with Xylophon-Quartz-5."))
     memory.flush()
     return memory, {"page": filed.page_ids[0], "item": item.id}
@@ -125,10 +125,10 @@ def test_secrets_are_in_no_file_after_they_were_forgotten(
 
 def test_an_item_forgotten_by_id_goes_with_every_version_and_its_vectors(folder: Path) -> None:
     with planted(folder) as memory:
-        item = memory.remember(SAFE).item
-        memory.edit(item.id, "Nobody knows the code.")
-        memory.delete(item.id)
-        memory.undo(memory.history(item.id)[-1].change)
+        item = memory.items.insert(SAFE).item
+        memory.items.update(item.id, "Nobody knows the code.")
+        memory.items.delete(item.id)
+        memory.items.undo(memory.items.history(item.id)[-1].change)
         memory.flush()
         assert holding(folder, SAFE)
         blobs = vectors(folder, "item_embedding", "version > 0")[-1:]
@@ -136,26 +136,26 @@ def test_an_item_forgotten_by_id_goes_with_every_version_and_its_vectors(folder:
         assert (receipt.status, receipt.item_ids, receipt.counts["versions"]) == ("erased", (item.id,), 4)
         assert holding(folder, SAFE, "Nobody knows", *blobs, *map(at_length_one, blobs)) == set()
         with pytest.raises(UnknownRecord):
-            memory.history(item.id)
+            memory.items.history(item.id)
 
 
 def test_entries_shares_rules_and_the_name_itself_go_with_everything(folder: Path) -> None:
     with Memory.open(folder, namespace="Xylophon-Quartz-Inn") as memory:
-        memory.of("other").memorize(PLAIN[0])
+        memory.for_namespace("other").memorize(PLAIN[0])
         store = memory.as_store()
         store.put(("guests", "Xylophon-Label"), "Xylophon-Key", {"text": SAFE})
         assert store.search(("guests",), query="code of the safe")
-        memory.share("reader/Xylophon-Reader")
-        memory.retain(pages="9 weeks")
+        memory.admin.share("reader/Xylophon-Reader")
+        memory.admin.set_retention(pages="9 weeks")
         names = ["Xylophon-Quartz-Inn", "Xylophon-Label", "Xylophon-Key", SAFE, "Xylophon-Reader"]
         assert all(holding(folder, name) for name in names)
         receipt = memory.forget(everything=True)
         assert receipt.status == "erased"
         assert {"entries": 1, "shares": 1, "rules": 1, "namespaces": 1}.items() <= receipt.counts.items()
         assert holding(folder, *names) == set()
-        assert Memory.namespaces(folder) == ["other"]
+        assert memory.admin.namespaces() == ["other"]
         assert store.get(("guests", "Xylophon-Label"), "Xylophon-Key") is None
-        assert memory.of("other").recall("bread")
+        assert memory.for_namespace("other").recall("bread")
 
 
 def test_many_vectors_that_chroma_has_in_its_graph_are_gone_too(folder: Path) -> None:
@@ -268,11 +268,11 @@ def test_a_reader_with_an_old_snapshot_makes_it_pending_and_a_sweep_finishes(fol
         assert receipt.scan is not None
         assert set(receipt.scan.found) == holding(folder, SAFE) != set()
         assert {hit.text for hit in memory.recall("code of the safe, bread", k=20)} <= set(PLAIN)
-        assert memory.sweep().status == "pending"
+        assert memory.admin.purge().status == "pending"
         reader.stdin.write("go on\n")
         reader.stdin.flush()
         assert reader.stdout.readline() == "done\n"
-        swept = memory.sweep()
+        swept = memory.admin.purge()
         assert (swept.status, swept.counts) == ("erased", {})
         assert holding(folder, SAFE) == set()
         assert rows(folder, "SELECT state, needles FROM erasure") == [("erased", None)]
@@ -288,7 +288,7 @@ with Memory.open(sys.argv[1], namespace="ana") as memory:
         if told == "search":
             print([hit.text for hit in memory.recall("code of the safe and bread", k=20)], flush=True)
         elif told == "ready":
-            print(memory._parts.archive.vectors.owner, flush=True)
+            print(memory._runtime.archive.vectors.owner, flush=True)
         else:
             break
 """
@@ -324,7 +324,7 @@ def test_another_owner_of_the_vector_index_notices_and_a_sweep_finishes(folder: 
             assert "bread" in found
         else:
             owner.communicate("end\n")
-        assert memory.sweep().status == "erased"
+        assert memory.admin.purge().status == "erased"
         assert holding(folder, blob, at_length_one(blob)) == set()
         assert {hit.text for hit in memory.recall("bread", k=20)} == set(PLAIN)
 
@@ -337,7 +337,7 @@ def test_another_memory_of_this_process_is_named_as_the_owner(folder: Path) -> N
         assert receipt.status == "pending"
         assert "another memory in this process" in receipt.reasons[0]
         owner.flush()
-        assert memory.sweep().status == "erased"
+        assert memory.admin.purge().status == "erased"
 
 
 def test_the_files_of_an_index_that_was_taken_away_are_held_by_nobody(folder: Path) -> None:
@@ -361,12 +361,12 @@ from jitmem.stores.forgetting import choose
 from jitmem.stores.forgetting.forget import forget
 memory = Memory.open(sys.argv[1], namespace="ana")
 memory.recall("safe")
-forget(memory._parts.archive.pages.namespace, choose.pages([sys.argv[2]]))
+forget(memory._runtime.archive.pages.namespace, choose.pages([sys.argv[2]]))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize("finisher", ["sweep", "forget", "open"])
+@pytest.mark.parametrize("finisher", ["purge", "forget", "open"])
 def test_what_died_between_deleting_and_erasing_is_finished_by_the_next(
     folder: Path, start: Start, finisher: str
 ) -> None:
@@ -382,8 +382,8 @@ def test_what_died_between_deleting_and_erasing_is_finished_by_the_next(
     assert rows(folder, "SELECT state FROM erasure") == [("deleted",)]
     memory = opened or Memory.open(folder, namespace="ana")
     with memory:
-        if finisher == "sweep":
-            assert memory.sweep().status == "erased"
+        if finisher == "purge":
+            assert memory.admin.purge().status == "erased"
         elif finisher == "forget":
             assert memory.forget(page_id=other.page_ids[0]).status == "erased"
         assert holding(folder, SAFE, blob, at_length_one(blob)) == set()
@@ -404,15 +404,15 @@ def test_a_forget_that_is_killed_anywhere_has_forgotten_all_or_nothing(folder: P
     with planted(folder) as memory:
         for delay_s in (0.0, 0.02, 0.05):
             memory.memorize(f"Ana: {SAFE}")
-            memory.remember(SAFE)
+            memory.items.insert(SAFE)
             child = start(KILLED, folder)
             assert child.stdout
             child.stdout.readline()
             threading.Event().wait(delay_s)
             child.kill()
             child.wait()
-            receipt = memory.sweep()
-            left = (len(memory.pages()) - len(PLAIN), len([i for i in memory.items() if i.content == SAFE]))
+            receipt = memory.admin.purge()
+            left = (len(memory.pages()) - len(PLAIN), len([i for i in memory.items.list() if i.content == SAFE]))
             assert left in ((0, 0), (1, 1))
             assert receipt.status == "erased"
             if left == (0, 0):
@@ -434,7 +434,7 @@ def test_a_file_of_somebody_else_in_the_folder_is_named_and_nothing_is_called_er
         receipt = memory.forget(page_id=filed.page_ids[0])
         assert (receipt.status, receipt.scan and receipt.scan.found) == ("pending", ("my-checkpoints.db",))
         copy.unlink()
-        assert memory.sweep().status == "erased"
+        assert memory.admin.purge().status == "erased"
 
 
 def test_the_copy_of_before_an_upgrade_is_removed_if_it_holds_what_is_forgotten(folder: Path) -> None:
@@ -442,7 +442,7 @@ def test_the_copy_of_before_an_upgrade_is_removed_if_it_holds_what_is_forgotten(
         with closing(sqlite3.connect(folder / "truth.sqlite3.v1-copy")) as copy:
             copy.execute("CREATE TABLE page (text)")
         filed = memory.memorize(f"Ana: {SAFE}")
-        memory._parts.database.read().__enter__().execute("VACUUM INTO ?", (str(folder / "truth.sqlite3.v2-copy"),))
+        memory._runtime.database.read().__enter__().execute("VACUUM INTO ?", (str(folder / "truth.sqlite3.v2-copy"),))
         receipt = memory.forget(page_id=filed.page_ids[0])
         assert (receipt.status, receipt.removed) == ("erased", ("truth.sqlite3.v2-copy",))
         assert [path.name for path in folder.glob("*-copy")] == ["truth.sqlite3.v1-copy"]
@@ -451,13 +451,13 @@ def test_the_copy_of_before_an_upgrade_is_removed_if_it_holds_what_is_forgotten(
 
 def test_what_is_kept_elsewhere_word_for_word_is_no_finding(folder: Path) -> None:
     with planted(folder) as memory:
-        memory.of("rui").memorize(f"Ana: {SAFE}")
-        memory.of("rui").flush()
+        memory.for_namespace("rui").memorize(f"Ana: {SAFE}")
+        memory.for_namespace("rui").flush()
         filed = memory.memorize(f"Ana: {SAFE}")
         memory.flush()
         receipt = memory.forget(page_id=filed.page_ids[0])
         assert receipt.status == "erased"
-        assert memory.of("rui").recall("safe")[0].text.endswith(SAFE)
+        assert memory.for_namespace("rui").recall("safe")[0].text.endswith(SAFE)
 
 
 @pytest.mark.parametrize("size", [0, 7, 40, 1 << 15, (1 << 15) + 20, (1 << 22) - 9, (1 << 22) + 9])
@@ -489,7 +489,7 @@ def test_no_text_is_kept_to_scan_for_it(folder: Path) -> None:
         counts, needles = rows(folder, "SELECT counts, needles FROM erasure")[0]
         assert len(needles) % 8 == 0
         assert SAFE.encode()[:8] not in needles + counts.encode()
-        assert memory.sweep().status == "erased"
+        assert memory.admin.purge().status == "erased"
         assert holding(folder, needles[:24]) == set()
 
 
@@ -557,8 +557,12 @@ def test_others_read_and_write_while_pages_are_forgotten(folder: Path) -> None:
 def test_a_memory_that_is_read_only_forgets_nothing(folder: Path) -> None:
     with planted(folder):
         pass
-    with Memory.open(folder, namespace="ana", mode="read_only") as memory:
-        for verb in (lambda: memory.forget(everything=True), memory.sweep, lambda: memory.retain(pages="1 day")):
+    with Memory.open(folder, namespace="ana", item_options=ItemOptions(mode="read_only")) as memory:
+        for verb in (
+            lambda: memory.forget(everything=True),
+            memory.admin.purge,
+            lambda: memory.admin.set_retention(pages="1 day"),
+        ):
             with pytest.raises(BadInput, match="read-only"):
                 verb()
         assert len(memory.pages()) == len(PLAIN)

@@ -115,7 +115,7 @@ def test_the_more_of_a_query_is_unknown_the_more_the_letters_count(unknown: floa
 
 
 def test_a_word_that_stands_nowhere_is_unknown_by_its_weight(memory: Memory) -> None:
-    archive = memory._parts.archive
+    archive = memory._runtime.archive
     memory.memorize("Ana: The bread is in the oven.")
     assert (archive.unknown("bread"), archive.unknown("braed"), archive.unknown("the")) == (0.0, 1.0, 0.0)
     assert 0 < archive.unknown("braed oven") < 1

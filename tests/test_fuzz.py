@@ -114,7 +114,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "times": spans,
     "words": words,
     "title": title_key,
-    "page_id": lambda text: memory()._parts.searches[2].search(f"title: {text}x", 5),
+    "page_id": lambda text: memory()._runtime.searches[2].search(f"title: {text}x", 5),
     "fence": fence,
     "recalled": lambda text: recalled.without(recalled.mark(text)),
     "filter": lambda text: passes({"a": text}, {"a": {"$gt": text}}),
@@ -200,5 +200,5 @@ def test_the_time_grows_as_the_input_does(name: str) -> None:
 def test_a_query_has_no_operators(parts: list[str], between: str) -> None:
     """What is found for a hostile query is found for its words alone."""
     query = between.join(parts)
-    keyword = memory()._parts.searches[0]
+    keyword = memory()._runtime.searches[0]
     assert keyword.search(query, 10) == keyword.search(" ".join(words(query)), 10)

@@ -15,6 +15,7 @@ from jitmem import (
     BatchIncomplete,
     MemorizeOptions,
     Memory,
+    ModelOptions,
     ModelRefused,
     ModelReplyError,
     ModelUnavailable,
@@ -50,9 +51,19 @@ def thinking(server: ModelServer, folder: Path) -> Iterator[Memory]:
         yield memory
 
 
+WITH_RULES = ModelOptions(timeout_s=TIMEOUT_S, on_model_failure="rules")
+
+
 def opened(folder: Path, server: ModelServer, **options: Any) -> Memory:
     return Memory.open(
-        folder, model="openai:test", base_url=server.base_url, **{"timeout_s": TIMEOUT_S, "curate": False, **options}
+        folder,
+        model="openai:test",
+        base_url=server.base_url,
+        **{
+            "model_options": ModelOptions(timeout_s=TIMEOUT_S),
+            "memorize_options": MemorizeOptions(curate=False),
+            **options,
+        },
     )
 
 
@@ -222,7 +233,9 @@ def test_a_later_round_that_fails_leaves_what_the_earlier_ones_found(folder: Pat
     down = ConnectionError("nobody there")
     lines: dict[str, list[Any]] = {"plan": [plan, plan], "integrate": [known], "reflect": [more]}
     lines[step] = [*lines[step][:1], *[down] * 5]
-    with Memory.open(folder, model=ScriptedModel(lines=lines), timeout_s=TIMEOUT_S) as memory:
+    with Memory.open(
+        folder, model=ScriptedModel(lines=lines), model_options=ModelOptions(timeout_s=TIMEOUT_S)
+    ) as memory:
         result = memory.research(QUESTION, output="integration")
     assert result.context.startswith("- Ana bakes at Moinho. [1]")
     assert (result.stopped, [failure["step"] for failure in result.failures]) == ("failure", [step])
@@ -242,7 +255,7 @@ def test_an_answer_that_fails_leaves_the_context(thinking: Memory, server: Model
 
 @pytest.mark.parametrize("step", ["plan", "integrate", "reflect"])
 def test_rules_answer_in_place_of_a_model_that_is_down(server: ModelServer, folder: Path, step: str) -> None:
-    with opened(folder, server, on_model_failure="rules") as memory:
+    with opened(folder, server, model_options=WITH_RULES) as memory:
         memory.memorize(NEWS)
         server.fail("unauthorized", times=None, step=step)
         result = memory.research("Where does Ana bake bread?")
@@ -256,7 +269,7 @@ def test_rules_answer_in_place_of_a_model_that_is_down(server: ModelServer, fold
 def test_rules_conclude_in_place_of_a_model(
     server: ModelServer, folder: Path, options: dict[str, Any], fault: str
 ) -> None:
-    with opened(folder, server, on_model_failure="rules") as memory:
+    with opened(folder, server, model_options=WITH_RULES) as memory:
         memory.memorize(NEWS)
         server.fail(fault, times=None, step="conclude")
         result = memory.research("Where does Ana bake bread?", **options)
@@ -266,13 +279,13 @@ def test_rules_conclude_in_place_of_a_model(
 
 def test_every_step_has_rules() -> None:
     from jitmem.nodes.rules.answerer import RULES
-    from jitmem.parts import STEPS
+    from jitmem.wording import STEPS
 
     assert RULES.keys() == set(STEPS)
 
 
 def test_a_model_that_is_down_is_asked_once_a_run(server: ModelServer, folder: Path) -> None:
-    with opened(folder, server, on_model_failure="rules") as memory:
+    with opened(folder, server, model_options=WITH_RULES) as memory:
         memory.memorize(NEWS)
         server.reset()
         server.fail("unauthorized", times=None)
@@ -289,7 +302,7 @@ def test_a_single_call_may_allow_rules(thinking: Memory, server: ModelServer) ->
 
 def test_a_memo_by_rules_is_named_in_what_was_filed(server: ModelServer, folder: Path) -> None:
     server.fail("unauthorized", times=None)
-    with opened(folder, server, on_model_failure="rules") as memory:
+    with opened(folder, server, model_options=WITH_RULES) as memory:
         filed = memory.memorize(NEWS)
         assert [failure["step"] for failure in filed.failures] == ["memorize"]
         [page] = memory.pages()
@@ -394,7 +407,9 @@ def test_when_nobody_is_there_to_be_asked_no_further_session_is_begun(server: Mo
 
 @pytest.fixture
 def embedding(server: ModelServer, folder: Path) -> Iterator[Memory]:
-    with Memory.open(folder, embeddings="openai:e", base_url=server.base_url, timeout_s=TIMEOUT_S) as memory:
+    with Memory.open(
+        folder, embeddings="openai:e", base_url=server.base_url, model_options=ModelOptions(timeout_s=TIMEOUT_S)
+    ) as memory:
         memory.memorize(NEWS)
         yield memory
 

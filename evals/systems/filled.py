@@ -25,14 +25,12 @@ class Filled:
 
     def __init__(self, setup: Setup, opening: Opening) -> None:
         size: dict[str, Any] = {} if setup.page_tokens is None else {"page_tokens": setup.page_tokens}
-        # Without memos, the step is answered by a model that has nothing to say: the pages stay as they are.
-        silent: dict[str, Any] = {"step_models": {"memorize": ScriptedModel(lines=_nothing, model=_NOBODY)}}
+        # Without memos, the step is answered by a model that says nothing: the pages stay as they are.
+        silent = None if setup.memos else {"memorize": ScriptedModel(lines=_nothing, model=_NOBODY)}
         self.memory = Memory.open(
             opening.folder / "memory",
-            curate=setup.curate,
-            memorize_options=MemorizeOptions(**size),
-            **({} if setup.memos else silent),
-            **opening.models.memory(),
+            memorize_options=MemorizeOptions(**size, curate=setup.curate),
+            **opening.models.memory(silent),
         )
         self.session_of: dict[str, str] = {}
 

@@ -28,7 +28,7 @@ class MemoryOnly:
         prepared = self._filled.prepare(sample)
         memory, session_of = self._filled.memory, self._filled.session_of
         notes = [Chunk(session_of[page.id], f"({page.header}) {page.memo}") for page in memory.pages()]
-        for item in memory.items():
+        for item in memory.items.list():
             origin = next((session_of[one] for one in item.page_ids if one in session_of), "")
             (self._core if item.kind == "core" else notes).append(Chunk(origin, item.content))
         self._ranked = Ranked(notes)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...memory_options import ModelOptions
+
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
@@ -46,10 +48,17 @@ class Models:
         kept = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
         return {name: named(getattr(self, name)) for name in kept if getattr(self, name) is not None}
 
-    def memory(self) -> Mapping[str, Any]:
+    def memory(self, step_models: Mapping[str, BaseChatModel] | None = None) -> Mapping[str, Any]:
         """For `Memory.open`."""
-        kept = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s", "prompts")
-        return {name: getattr(self, name) for name in kept if getattr(self, name) is not None}
+        options = ModelOptions(
+            memorizer_model=self.memorizer_model,
+            researcher_model=self.researcher_model,
+            step_models=step_models,
+            timeout_s=self.timeout_s,
+            prompts=self.prompts,
+        )
+        named = {"model": self.model, "embeddings": self.embeddings, "base_url": self.base_url}
+        return {**named, "model_options": options}
 
 
 @dataclass(frozen=True, slots=True)

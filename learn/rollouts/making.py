@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from ...evals.scores import MEANING
 from ...evals.systems.open import named
 from ...graphs.options import ResearchOptions
+from ...memory_options import ModelOptions
 from ...models import TIMEOUT_S, chat_model
 from ...nodes.options import Effort, MemorizeOptions, changed
 from ...stores.errors import BadInput
@@ -84,11 +85,20 @@ class Making:
 
     def opening(self, seed: int) -> dict[str, Any]:
         """For `Memory.open`, in the run with this seed."""
-        given = {name: self._sampling(getattr(self, name), seed) for name in _MODELS[:3]}
         steps = {step: self._sampling(model, seed) for step, model in (self.step_models or {}).items()}
-        kept = {"step_models": steps, "embeddings": self.embeddings, "base_url": self.base_url, "prompts": self.prompts}
-        options = changed(MemorizeOptions(), {"page_tokens": self.page_tokens})
-        return {**given, **kept, "timeout_s": self.timeout_s, "memorize_options": options}
+        return {
+            "model": self._sampling(self.model, seed),
+            "embeddings": self.embeddings,
+            "base_url": self.base_url,
+            "model_options": ModelOptions(
+                memorizer_model=self._sampling(self.memorizer_model, seed),
+                researcher_model=self._sampling(self.researcher_model, seed),
+                step_models={step: one for step, one in steps.items() if one is not None},
+                timeout_s=self.timeout_s,
+                prompts=self.prompts,
+            ),
+            "memorize_options": changed(MemorizeOptions(), {"page_tokens": self.page_tokens}),
+        }
 
     def asking(self) -> ResearchOptions:
         """How the Researcher is asked."""

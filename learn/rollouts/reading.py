@@ -73,7 +73,7 @@ def raise_failure(failures: Sequence[Mapping[str, Any]], *, all_of_them: bool) -
 def _from_items(memory: Memory, items: Sequence[Item], making: Making) -> Reads:
     core = [(item.id, item.content) for item in items if item.kind == "core"]
     ranked = Ranked([Chunk(item.id, _dated(item)) for item in items if item.kind != "core"])
-    answerers = memory._parts.answerers
+    answerers = memory._runtime.answerers
     answerer = answerers.by_step.get("answer", answerers.rules)
 
     def read(question: Question, config: Mapping[str, Any]) -> Steps[tuple[str, str]]:

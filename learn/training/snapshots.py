@@ -110,7 +110,7 @@ def after(items: Iterable[Item], calls: Iterable[Call]) -> tuple[Item, ...]:
 def restore(memory: Memory, items: Sequence[Item]) -> None:
     """Put items into an empty namespace, under their own ids, by the door of every import."""
     if items:
-        memory.import_from(BytesIO(_exported(items)))
+        memory.transfer.import_(BytesIO(_exported(items)))
 
 
 def _turns(steps: Iterable[Step]) -> Iterator[tuple[Step, tuple[Call, ...]]]:

@@ -35,7 +35,7 @@ class Turn:
 
     def call(self, name: str, given: Any) -> str:
         """Done as the Memorizer would; a fault comes back as words that say what would be right."""
-        outcome = self._memory._parts.editor.call(name, given, cause="memorizer")
+        outcome = self._memory._runtime.editor.call(name, given, cause="memorizer")
         item = outcome.item.id if outcome.item else outcome.edit.id
         args = dict(given) if isinstance(given, Mapping) else {}
         self.calls.append(Call(name, args, outcome.status, outcome.reason, item, self.snapshot.sources[-1].id))

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .graphs.options import ResearchOptions
     from .memory import Memory
+    from .memory_admin import MemoryAdmin
+    from .memory_items import MemoryItems
+    from .memory_options import ItemOptions, ModelOptions
+    from .memory_transfer import MemoryTransfer
     from .moving.moved import Exported, Imported
     from .nodes.meter import Budget
     from .nodes.options import MemorizeOptions
@@ -63,14 +67,19 @@ __all__ = [
     "Filed",
     "Hit",
     "Imported",
+    "ItemOptions",
     "JitmemError",
     "KeptItem",
     "MemorizeOptions",
     "Memory",
+    "MemoryAdmin",
     "MemoryItem",
+    "MemoryItems",
     "MemoryNotFound",
+    "MemoryTransfer",
     "MissingPackage",
     "ModelError",
+    "ModelOptions",
     "ModelRefused",
     "ModelReplyError",
     "ModelUnavailable",
@@ -99,6 +108,10 @@ __all__ = [
 _HOME = {
     "Backup": "stores.backup",
     "Memory": "memory",
+    "MemoryAdmin": "memory_admin",
+    "MemoryItems": "memory_items",
+    "MemoryTransfer": "memory_transfer",
+    **dict.fromkeys(("ItemOptions", "ModelOptions"), "memory_options"),
     **dict.fromkeys(("Exported", "Imported"), "moving.moved"),
     "Budget": "nodes.meter",
     **dict.fromkeys(("Estimate", "Research"), "results"),

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,7 +53,7 @@ def memory() -> Memory:
     _folders.append(folder)
     opened.memorize("# Harbour\n\nAna works at the harbour office in Viana since 8 May 2023.")
     opened.memorize("Ben: I was born on 3 March 1990.\nAna: And I like plums.")
-    opened.remember("Ana has a boat.")
+    opened.items.insert("Ana has a boat.")
     opened.recall("Every index has its files now.")
     return opened
 
@@ -112,7 +113,7 @@ def edits(data: bytes) -> None:
     """A model's call of the editor, which never raises."""
     name = TOOL_NAMES[data[0] % len(TOOL_NAMES)] if data else ""
     try:
-        memory()._parts.editor.call(name, value_of(data[1:]))
+        memory()._runtime.editor.call(name, value_of(data[1:]))
     except JitmemError as error:
         raise AssertionError("a fault of an edit is an outcome") from error
 
@@ -130,7 +131,7 @@ def calls(data: bytes) -> None:
 def queries(data: bytes) -> None:
     """A query of every search."""
     text = text_of(data)
-    for search in (*memory()._parts.searches, memory()._parts.hybrid):
+    for search in (*memory()._runtime.searches, memory()._runtime.hybrid):
         hits = search.search(text, 5)
         assert len(hits) <= 5
     memory().recall(text, 3)
@@ -150,24 +151,24 @@ def ids(data: bytes) -> None:
     """An id, or a number, of whatever is looked up or changed by one."""
     text, value = text_of(data), value_of(data)
     number = value if isinstance(value, int) else len(data)
-    for verb in ("page", "item", "history", "as_of", "delete", "edit"):
+    for verb in ("page", "items.get", "items.history", "items.as_of", "items.delete", "items.update"):
         with suppress(JitmemError):
-            getattr(memory(), verb)(text)
+            attrgetter(verb)(memory())(text)
     for verb in ("undo", "approve", "reject"):
         with suppress(JitmemError):
-            getattr(memory(), verb)(number)
+            attrgetter(verb)(memory())(number)
     memory().pages(session_id=text, limit=number, offset=number)
 
 
 def namespaces(data: bytes) -> None:
     """The name of a namespace: it makes no file, and holds its own."""
     name = text_of(data)
-    folder = memory()._parts.archive.pages.namespace.database.path.parent
+    folder = memory()._runtime.archive.pages.namespace.database.path.parent
     before = {path.name for path in folder.parent.rglob("*") if not path.name.startswith("truth.sqlite3-")}
-    memory().share(name)
-    memory().unshare(name)
-    other = memory().of(name)
-    memory()._others.pop(name, None)
+    memory().admin.share(name)
+    memory().admin.unshare(name)
+    other = memory().for_namespace(name)
+    memory()._namespaces.pop(name, None)
     assert (other.namespace, other.recall("Ana harbour") == [] or name == "default") == (name, True)
     assert {path.name for path in folder.parent.rglob("*") if not path.name.startswith("truth.sqlite3-")} == before
 
@@ -188,11 +189,11 @@ def exports(data: bytes) -> None:
     """An export of ours with an end that fits it, or what another memory is said to have exported."""
     kind = data[0] % 5 if data else 0
     body = data[1:]
-    other = memory().of("imported")
+    other = memory().for_namespace("imported")
     if kind < 3:
-        other.import_from(io.BytesIO(body), from_format=("mem0", "langmem", "letta")[kind])
+        other.transfer.import_(io.BytesIO(body), from_format=("mem0", "langmem", "letta")[kind])
     else:
-        other.import_from(io.BytesIO(body if kind == 3 else body + _end_of(body)), all_namespaces=False)
+        other.transfer.import_(io.BytesIO(body if kind == 3 else body + _end_of(body)), all_namespaces=False)
 
 
 def _end_of(body: bytes) -> bytes:

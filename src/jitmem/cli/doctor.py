@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
 from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
 from ..stores.repair.checks.finding import MOST_IDS
+from .errors import BAD_INPUT, FAILED, complain
 from .output import count, progress, say, say_json
-from .where import BAD_INPUT, FAILED, Where, complain, folder_command
+from .settings import Json, settings_of
 
 if TYPE_CHECKING:
     from ..doctor import Report, Salvaged
@@ -29,23 +31,20 @@ Exit codes: 0 healthy, 1 something is damaged or needs somebody, 2 there is no m
 _STYLES = {"damage": "bold red", "attention": "yellow", "note": ""}
 
 
-@folder_command
 def doctor(
-    where: Where,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what is derived: indexes, marks, orphans, modes.")] = False,
-    salvage: Annotated[
-        Path | None, typer.Option(metavar="NEW_FOLDER", help="Read what can be read into a new memory there.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    ctx: typer.Context,
+    fix: Annotated[bool, Option("--fix", help="Mend what is derived: indexes, marks, orphans, modes.")] = False,
+    salvage: Annotated[Path | None, Option(metavar="NEW_FOLDER", help="Salvage what is readable into it.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Examine everything in the folder, all namespaces. Without --fix nothing is written; the text of pages never is."""
     if fix and salvage is not None:
         raise BadInput("--fix mends this memory, --salvage makes another; give one of them.")
     try:
         if salvage is not None:
-            _salvage(where.memory, salvage, as_json)
+            _salvage(settings_of(ctx).memory, salvage, as_json)
         else:
-            _examine(where.memory, fix, as_json)
+            _examine(settings_of(ctx).memory, fix, as_json)
     except (MemoryNotFound, NotOurStore) as error:
         complain(error)
         raise typer.Exit(BAD_INPUT) from None
@@ -57,7 +56,7 @@ def _examine(folder: Path, fix: bool, as_json: bool) -> None:
     with progress("Repairing" if fix else "Examining", "checks") as tell:
         report = (repair if fix else examine)(folder, progress=tell)
     if as_json:
-        say_json(_plain(report))
+        say_json(_report_summary(report))
     else:
         _show(report)
     if not report.healthy:
@@ -79,7 +78,7 @@ def _show(report: Report) -> None:
     say(f"{report.memory}: {held}{report.verdict}", "bold")
 
 
-def _plain(report: Report) -> dict[str, Any]:
+def _report_summary(report: Report) -> dict[str, Any]:
     return {
         "memory": str(report.memory),
         "verdict": report.verdict,
@@ -87,7 +86,7 @@ def _plain(report: Report) -> dict[str, Any]:
         "counts": report.counts,
         "findings": [asdict(finding) for finding in report.findings],
         "done": list(report.done),
-        "salvageable": None if report.salvageable is None else _saved(report.salvageable),
+        "salvageable": None if report.salvageable is None else _salvage_summary(report.salvageable),
         "seconds": round(report.seconds, 3),
     }
 
@@ -98,7 +97,7 @@ def _salvage(folder: Path, into: Path, as_json: bool) -> None:
     with progress("Reading", "pages of the file") as tell:
         saved = salvage(folder, into, progress=tell)
     if as_json:
-        say_json({"memory": str(folder), "whole": saved.whole, **_saved(saved)})
+        say_json({"memory": str(folder), "whole": saved.whole, **_salvage_summary(saved)})
     else:
         _show_saved(saved)
     if not saved.whole:
@@ -123,5 +122,5 @@ def _show_saved(saved: Salvaged) -> None:
     say(f"Saved into {saved.folder}: {', '.join(kept)}. {end}", "bold")
 
 
-def _saved(saved: Salvaged) -> dict[str, Any]:
+def _salvage_summary(saved: Salvaged) -> dict[str, Any]:
     return {**asdict(saved), "folder": None if saved.folder is None else str(saved.folder)}

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, BinaryIO
 
-from ..batch import accept, run
+from ..batch import accept, file_all
 from ..graphs.memorizer import memorizer
 from ..nodes.turn import Answerers
-from ..parts import Parts
+from ..runtime import MemoryRuntime
 from ..stores.errors import BadInput
 from ..stores.records import Outcome, Session
 from ..tools.editor import CONTENT_TOKENS
@@ -32,7 +32,7 @@ _CHARS = CONTENT_TOKENS * 4 - 100  # of an item
 Tell = Callable[[int, int], None] | None
 
 
-def bring(parts: Parts, source: str, file: BinaryIO, name: str, tell: Tell = None) -> Imported:
+def bring(runtime: MemoryRuntime, source: str, file: BinaryIO, name: str, tell: Tell = None) -> Imported:
     """All of the file is read and checked first. Each group of memories is then one session, filed without a model, and
     its items one transaction; what was brought already is passed over, so that a run that was stopped is finished by
     the next. `tell` hears how many memories and sessions are done, and of how many."""
@@ -40,16 +40,16 @@ def bring(parts: Parts, source: str, file: BinaryIO, name: str, tell: Tell = Non
         raise BadInput(f"There is no importer for {source!r}; there are {', '.join(SOURCES)}.")
     found, done = SOURCES[source](file, name), Imported()
     total = len(found.memories) + len(found.sessions)
-    brought, kinds = _brought(parts), Counter[str]()
+    brought, kinds = _brought(runtime), Counter[str]()
     count = 0
     for session, memories in _pages(source, found.memories):
-        _file(parts, session, memories, brought, kinds, done)
+        _file(runtime, session, memories, brought, kinds, done)
         count += len(memories)
         if tell:
             tell(count, total)
-    entries = accept(parts, found.sessions)
+    entries = accept(runtime, found.sessions)
     report = None if tell is None else lambda so_far, _: tell(count + so_far, total)
-    for filed in run(parts, entries, 8 if parts.waits_for_memos else 1, report):
+    for filed in file_all(runtime, entries, progress=report):
         if filed.duplicate:
             done.was_known("session")
         else:
@@ -82,7 +82,7 @@ def _pages(source: str, memories: Sequence[Remembered]) -> Iterator[tuple[Sessio
 
 
 def _file(
-    parts: Parts,
+    runtime: MemoryRuntime,
     session: Session,
     memories: Sequence[Remembered],
     brought: set[str],
@@ -91,13 +91,13 @@ def _file(
 ) -> None:
     """The page, then its items; rules write the memo, and nothing is drawn from it by a curate step."""
     graph = memorizer(
-        parts.archive,
-        parts.items,
-        parts.related,
-        parts.editor,
-        parts.embedder,
-        Answerers({}, parts.answerers.rules),
-        parts.memorize_options.model_copy(update={"curate": False}),
+        runtime.archive,
+        runtime.items,
+        runtime.related,
+        runtime.editor,
+        runtime.embedder,
+        Answerers({}, runtime.answerers.rules),
+        runtime.memorize_options.model_copy(update={"curate": False}),
     )
     filed = graph.invoke({"session": session})
     if filed["duplicate"]:
@@ -105,27 +105,27 @@ def _file(
     else:
         done.came("session")
         done.came("page", len(filed["page_ids"]))
-    for page_id, own in _by_page(parts, filed["page_ids"], memories):
+    for page_id, own in _by_page(runtime, filed["page_ids"], memories):
         if page_id in brought:
             done.was_known("item", len(own))
             continue
-        calls = [call for one in own for call in _calls(parts, one)]
-        outcomes = parts.editor.call_all([call for _, call in calls], page_ids=(page_id,), cause=CAUSE)
+        calls = [call for one in own for call in _calls(runtime, one)]
+        outcomes = runtime.editor.call_all([call for _, call in calls], page_ids=(page_id,), cause=CAUSE)
         for (one, _), outcome in zip(calls, outcomes, strict=True):
             _tell(done, one, outcome, page_id)
             kinds[outcome.edit.kind] += outcome.status in ("applied", "proposed")
 
 
 def _by_page(
-    parts: Parts, page_ids: Sequence[str], memories: Sequence[Remembered]
+    runtime: MemoryRuntime, page_ids: Sequence[str], memories: Sequence[Remembered]
 ) -> Iterator[tuple[str, list[Remembered]]]:
     """On which page of its session each memory begins."""
     ends, at = [], 0
     for page_id in page_ids:
-        at += len(parts.archive.page(page_id).text)
+        at += len(runtime.archive.page(page_id).text)
         ends.append(at)
     placed: dict[str, list[Remembered]] = {}
-    text = "".join(parts.archive.page(page_id).text for page_id in page_ids)
+    text = "".join(runtime.archive.page(page_id).text for page_id in page_ids)
     start = 0
     for one in memories:
         start = max(start, text.find(one.text.split("\n", 1)[0][:40], start))
@@ -134,12 +134,12 @@ def _by_page(
     yield from placed.items()
 
 
-def _calls(parts: Parts, one: Remembered) -> Iterator[tuple[Remembered, tuple[str, dict[str, Any]]]]:
+def _calls(runtime: MemoryRuntime, one: Remembered) -> Iterator[tuple[Remembered, tuple[str, dict[str, Any]]]]:
     """An item, or several where one would be too long; core where there is none and it fits."""
     kind: str = one.kind
-    core = parts.items.core()
+    core = runtime.items.core()
     if kind == "core" and (
-        (core is not None and core.content != one.text) or len(one.text) > parts.editing.core_tokens * 4
+        (core is not None and core.content != one.text) or len(one.text) > runtime.item_options.core_tokens * 4
     ):
         kind = "semantic"
     time = one.time.isoformat() if one.time else None
@@ -171,10 +171,10 @@ def _tell(done: Imported, one: Remembered, outcome: Outcome, page_id: str) -> No
         done.notes.append(f"{one.where}: stands on page {page_id}, and became no item: {outcome.reason}")
 
 
-def _brought(parts: Parts) -> set[str]:
+def _brought(runtime: MemoryRuntime) -> set[str]:
     """The pages whose items an import has written or proposed, whatever became of them since."""
-    with parts.database.read() as db:
-        number = parts.items.namespace.number(db)
+    with runtime.database.read() as db:
+        number = runtime.items.namespace.number(db)
         written = db.execute(
             "SELECT DISTINCT each.value FROM change CROSS JOIN item_version ON item_version.n = change.n"
             " CROSS JOIN json_each(item_version.pages) AS each"
