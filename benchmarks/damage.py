@@ -38,7 +38,7 @@ def build_memory(folder: Path, sessions: int) -> None:
             for number in range(sessions)
         )
         for number in range(40):
-            memory.remember(f"Fact {number}: {' '.join(chance.choices(WORDS, k=8))}.")
+            memory.items.insert(f"Fact {number}: {' '.join(chance.choices(WORDS, k=8))}.")
         memory.flush()
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from jitmem import JitmemError, Memory, Session
+from jitmem import JitmemError, Memory, ModelOptions, Session
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
@@ -140,7 +140,13 @@ def _open_memory(folder: Path, server: ModelServer, fault: str) -> Memory:
         )
     else:
         model = "openai:test"
-    return Memory.open(folder, model=model, embeddings="openai:test", base_url=server.base_url, timeout_s=TIMEOUT_S)
+    return Memory.open(
+        folder,
+        model=model,
+        embeddings="openai:test",
+        base_url=server.base_url,
+        model_options=ModelOptions(timeout_s=TIMEOUT_S),
+    )
 
 
 def _inject_fault(server: ModelServer, fault: str, lasting: bool, at: str) -> None:
@@ -175,7 +181,7 @@ def _fault_in_ingest(server: ModelServer, fault: str, lasting: bool, at: str) ->
         memory.memorize(session)  # the caller tries again
         kept = "".join(page.text for page in memory.pages() if page.session_id == "news")
         found = bool(memory.recall("bread at Moinho"))
-        uncurated = at == "curate" and not any(item.cause == "memorizer" for item in memory.items())
+        uncurated = at == "curate" and not any(item.cause == "memorizer" for item in memory.items.list())
         lost = int(kept != TEXT or not found or uncurated)
     return FaultResult(fault, lasting, at, outcome, seconds, lost, int(half), seconds > TIMEOUT_S + SLACK_S, unexpected)
 

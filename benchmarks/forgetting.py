@@ -39,7 +39,7 @@ def _measure(folder: Path, sessions: int) -> Iterator[Figure]:
         yield Figure("files", _folder_bytes(folder) / _MIB, "MiB")
         yield Figure("passages", memory.stats()["passages"], "")
         pages = [page.id for page in memory.pages()]
-        parts, namespace = memory._parts, memory._parts.archive.pages.namespace
+        parts, namespace = memory._runtime, memory._runtime.archive.pages.namespace
         yield Figure("transaction", _cpu_seconds(lambda: forget(namespace, choose.pages(pages[:1]))), "s")
         eraser = parts.eraser
         yield Figure("VACUUM and checkpoint", _cpu_seconds(eraser._compact), "s")

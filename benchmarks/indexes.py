@@ -59,7 +59,7 @@ def measure_keyword(texts: Sequence[str], questions: Sequence[str]) -> list[Figu
 
 def measure_vector(memory: Memory, questions: Sequence[str]) -> list[Figure]:
     """Chroma beside the exact scan of the same vectors, 200 neighbours a question; embedding not counted."""
-    parts = memory._parts
+    parts = memory._runtime
     chroma, exact = parts.archive.vectors, ExactVectors(parts.archive.embeddings)
     namespaces = [parts.archive.pages.number()]
     asked = [np.array(parts.embedder.embed_query(question), np.float32) for question in questions]

@@ -41,7 +41,7 @@ class ReopenedMemory:
             self._turn.wait_for(lambda: not self._changing)
             self._users += 1
         try:
-            yield self._memory.of(namespace)
+            yield self._memory.for_namespace(namespace)
         finally:
             with self._turn:
                 self._users -= 1
@@ -76,7 +76,7 @@ class ReopenedMemory:
         told = []
         for namespace in NAMESPACES:
             with self.use(namespace) as memory:
-                told.append({**memory.stats(), "items": len(memory.items())})
+                told.append({**memory.stats(), "items": len(memory.items.list())})
         return {name: sum(counts[name] for counts in told) for name in told[0]}
 
     def flush(self) -> None:
@@ -114,13 +114,13 @@ Verb = Callable[[Memory, WorkContext], object]
 
 def _edits(memory: Memory, work: WorkContext) -> None:
     """A life of an item: kept, changed, taken back, deleted."""
-    kept = memory.remember(f"Ana likes {work.question()}")
+    kept = memory.items.insert(f"Ana likes {work.question()}")
     if kept.item is None:
         return
-    changed = memory.edit(kept.item.id, f"Ana no longer likes {work.question()}")
+    changed = memory.items.update(kept.item.id, f"Ana no longer likes {work.question()}")
     if changed.change:
-        memory.undo(changed.change)
-    memory.delete(kept.item.id)
+        memory.items.undo(changed.change)
+    memory.items.delete(kept.item.id)
 
 
 def _background(memory: Memory, work: WorkContext) -> None:

@@ -24,7 +24,7 @@ from retrieval import load_by_layout
 from rich.console import Console
 from rich.progress import Progress
 
-from jitmem import Memory, Usage
+from jitmem import MemorizeOptions, Memory, Usage
 from jitmem.models import chat_model
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -223,7 +223,10 @@ class Bench:
         with (
             tempfile.TemporaryDirectory(prefix="jitmem-thinking-") as folder,
             Memory.open(
-                Path(folder) / "memory", model="openai:test", base_url=self._server.base_url, curate=curate
+                Path(folder) / "memory",
+                model="openai:test",
+                base_url=self._server.base_url,
+                memorize_options=MemorizeOptions(curate=curate),
             ) as memory,
         ):
             yield memory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,14 @@ def _members(kind: type) -> Iterator[str]:
     rooms = [one for one in kind.__mro__ if one.__module__.startswith("jitmem")]
     verbs = {name: member for room in rooms for name, member in vars(room).items() if not name.startswith("_")}
     for name, member in verbs.items():
-        target = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        target = getattr(member, "__func__", member)
+        if isinstance(member, property | cached_property):
+            target = member.fget if isinstance(member, property) else member.func
         told = inspect.isfunction(target) and inspect.getdoc(target)
         if not told or (name[0] == "a" and name[1:] in verbs):
             continue
         yield f"#### {kind.__name__}.{name}\n"
-        if not isinstance(member, property):
+        if target is member or isinstance(member, classmethod):
             yield from _signature(name, target)
         yield from _told(target)
 
@@ -56,7 +59,7 @@ def _signature(name: str, thing: Any) -> Iterator[str]:
         signature = inspect.signature(thing)
     except (TypeError, ValueError):
         return
-    hidden = ("self", "cls")
+    hidden = ("self", "cls", "runtime", "root")  # what `Memory` makes of itself
     shown = [str(one).replace("'", "") for key, one in signature.parameters.items() if key not in hidden]
     if hasattr(thing, "model_fields"):  # pydantic writes its own, which differs from version to version
         rooms = [room for room in thing.__mro__ if room.__module__.startswith("jitmem")]

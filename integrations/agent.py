@@ -131,7 +131,7 @@ def _read_out(memory: Memory, recalled: Mapping[str, Any]) -> str:
     sources = []
     for number, citation in enumerate(recalled["citations"], start=1):
         kind = "page" if citation["page_id"] else "item"
-        record = memory._parts.archive.record(citation["page_id"] or citation["item_id"])
+        record = memory._runtime.archive.record(citation["page_id"] or citation["item_id"])
         sources.append(
             f"[{number}] {kind} {record.id} ({record.header}), characters {citation['start']} to {citation['end']}"
         )

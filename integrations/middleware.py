@@ -119,7 +119,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
         name = self._namespace(runtime)
         with _going_on("recall", runtime):
             memory = self._of(name)
-            found += [item.content for item in memory.items(kind="core")]
+            found += [item.content for item in memory.items.list(kind="core")]
             question = asked(state["messages"])[-_LONGEST:]
             if self._effort and question:
                 options: Any = {"effort": self._effort, "context_tokens": self._context_tokens}
@@ -212,7 +212,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
     # ------------------------------------------------------------------------------------------------------
 
     def _of(self, name: str | None) -> Memory:
-        return self.memory if name is None else self.memory.of(name)
+        return self.memory if name is None else self.memory.for_namespace(name)
 
 
 def _chosen(memory: Memory, tools: bool | Sequence[str]) -> list[Any]:

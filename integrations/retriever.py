@@ -64,7 +64,7 @@ class MemoryRetriever(BaseRetriever):
             passages = result.citations[:k]
         else:
             passages = yield Wait(lambda: memory.recall(query, k), lambda: memory.arecall(query, k))
-        records = memory._parts.archive.snapshot().records(one.record_id for one in passages)
+        records = memory._runtime.archive.snapshot().records(one.record_id for one in passages)
         return [_document(one, records[one.record_id]) for one in passages if one.record_id in records]
 
 

@@ -67,7 +67,7 @@ class MemoryStore(BaseStore):
     supports_ttl = True
 
     def __init__(self, memory: Memory, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> None:
-        parts = memory._parts
+        parts = memory._runtime
         self.memory = memory
         self.ttl_config = ttl
         self._fields = list(fields)

@@ -11,7 +11,7 @@ import asyncio
 import atexit
 import threading
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -88,7 +88,7 @@ def _served(
         settings = replace(settings, model=model, memorizer_model=None, researcher_model=None)
     user = runtime.user.identity if runtime.user else ""
     namespace = _namespace(user, context.get("namespace") or "") or settings.namespace
-    memory = _memory(settings).of(namespace)
+    memory = _memory(settings).for_namespace(namespace)
     return graph(memory, settings).copy(update={"context_schema": _with_defaults(panel)})
 
 
@@ -104,9 +104,7 @@ def _namespace(user: str, asked: str) -> str:
 def _memory(settings: Settings) -> Memory:
     with _lock:
         if settings not in _memories:
-            told = {field.name: getattr(settings, field.name) for field in fields(settings)}
-            folder, effort = told.pop("memory"), told.pop("effort")
-            opened = Memory.open(folder, **told, research_options=ResearchOptions(effort=effort))
+            opened = settings.open_memory(research_options=ResearchOptions(effort=settings.effort))
             atexit.register(opened.close)
             _memories[settings] = opened
         return _memories[settings]

@@ -14,7 +14,8 @@ from .rollout_records import Item, SessionText
 def current_items(memory: Memory) -> tuple[Item, ...]:
     """In the order in which they were made."""
     return tuple(
-        Item(item.id, item.kind, item.content, item.time.isoformat() if item.time else None) for item in memory.items()
+        Item(item.id, item.kind, item.content, item.time.isoformat() if item.time else None)
+        for item in memory.items.list()
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from jitmem import Memory, Session
+from jitmem import ItemOptions, Memory, Session
 from jitmem.stores.connection import FILE_NAME
 
 WORDS = "river mill flour van key lorry Porto Viana market price sack maize bread harbour letter wind".split()
@@ -25,22 +25,22 @@ def fill(folder: Path) -> None:
 
     with Memory.open(folder) as memory:
         for name in NAMESPACES:
-            one = memory.of(name)
+            one = memory.for_namespace(name)
             for number, lines in enumerate((2, 4, 8, 130, 3, 20)):
                 text = "\n".join(turn(number, line) for line in range(lines))
                 one.memorize(Session(text=text, id=f"s{number}", time="2024-05-08 13:00", metadata={"n": number}))
             one.accept(f"This waits in {name}.")
-            one.edit("core", "Ana runs the mill.")
-            one.remember("The mill burned down.", "episodic", "2024-05-01")
+            one.items.update("core", "Ana runs the mill.")
+            one.items.insert("The mill burned down.", "episodic", "2024-05-01")
             for word in WORDS:
-                one.remember(f"The {word} is known in Viana.")
+                one.items.insert(f"The {word} is known in Viana.")
             one.as_store().put(("prefs", "x"), "colour", {"text": f"blue, says {name}"})
-        item = memory.items(kind="semantic")[0]
-        memory.edit(item.id, "The river is known in Porto.")
-        with Memory.open(folder, mode="propose") as careful:
-            careful.remember("Bruno sings.")
-        memory.share("team/ana")
-        memory.retain(pages="9000 days")
+        item = memory.items.list(kind="semantic")[0]
+        memory.items.update(item.id, "The river is known in Porto.")
+        with Memory.open(folder, item_options=ItemOptions(mode="propose")) as careful:
+            careful.items.insert("Bruno sings.")
+        memory.admin.share("team/ana")
+        memory.admin.set_retention(pages="9000 days")
         memory.recall("river")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from jitmem import Memory
+from jitmem import Memory, ModelOptions
 from jitmem.evals.datasets.benchmark_records import Question, Sample
 from jitmem.evals.metrics.evidence_metrics import context_tokens
 from jitmem.evals.metrics.text_metrics import substring_exact_match
@@ -58,7 +58,7 @@ def ran(sample: Sample, policy: Policy, folder: Path) -> Rollout:
     by BM25.
     """
     steps, sources = [], []
-    with Memory.open(folder, memorizer_model=keeping(policy)) as memory:
+    with Memory.open(folder, model_options=ModelOptions(memorizer_model=keeping(policy))) as memory:
         for at, session in enumerate(sample.sessions):
             filed = memory.memorize(session)
             calls = tuple(
@@ -69,7 +69,7 @@ def ran(sample: Sample, policy: Policy, folder: Path) -> Rollout:
             page = memory.page(filed.page_ids[0])
             sources.append(SessionText(filed.session_id, text, filed.page_ids, show(page.time)))
             steps.append(RecordedStep(f"curate/{at}", "memorizer", "curate", filed.session_id, (), calls=calls))
-        items = memory.items()
+        items = memory.items.list()
     return Rollout(
         task=sample.name,
         n=0,

@@ -67,7 +67,7 @@ def test_a_backup_taken_while_four_processes_write_is_one_whole_state(
         done = []
         for number in range(3):
             known = {page.session_id for page in memory.pages()}
-            done.append((known, memory.backup(tmp_path / f"backup-{number}")))
+            done.append((known, memory.transfer.backup(tmp_path / f"backup-{number}")))
             while memory.stats()["sessions"] <= len(known) + 4:
                 time.sleep(0.01)
     assert writers.poll() is None, "a writer stopped"
@@ -90,34 +90,34 @@ def test_a_backup_taken_while_four_processes_write_is_one_whole_state(
 @pytest.fixture
 def filled(memory: Memory) -> Memory:
     memory.memorize(Session(id="mill", turns=[("Ana", "I bought the mill."), ("Rui", "For how much?")]))
-    memory.of("bob").memorize("Bob keeps bees.")
-    memory.remember("Ana drinks tea.")
+    memory.for_namespace("bob").memorize("Bob keeps bees.")
+    memory.items.insert("Ana drinks tea.")
     memory.as_store().put(("prefs",), "theme", {"text": "dark"})
     memory.accept(Session(id="waits", text="The oven arrives on Monday."))
     return memory
 
 
 def test_a_backup_opens_as_a_memory_with_every_namespace_at_once(filled: Memory, tmp_path: Path) -> None:
-    backup = filled.backup(tmp_path / "copies" / "backup")
+    backup = filled.transfer.backup(tmp_path / "copies" / "backup")
     assert (backup.sessions, backup.pages, backup.items, backup.entries) == (3, 2, 1, 1)
     with Memory.open(backup.path) as copy:
         assert copy.pages() == filled.pages()
-        assert copy.items() == filled.items()
-        assert copy.of("bob").recall("bees")[0].text == "Bob keeps bees."
+        assert copy.items.list() == filled.items.list()
+        assert copy.for_namespace("bob").recall("bees")[0].text == "Bob keeps bees."
         assert [one.session_id for one in copy.resume()] == ["waits"]
         assert copy.recall("mill")[0].text == "Ana: I bought the mill."
 
 
 def test_a_backup_is_private_and_holds_the_truth_alone(filled: Memory, tmp_path: Path) -> None:
     filled.recall("mill")
-    backup = filled.backup(tmp_path / "backup")
+    backup = filled.transfer.backup(tmp_path / "backup")
     assert stat.S_IMODE(backup.path.stat().st_mode) == 0o700
     assert [(file.name, stat.S_IMODE(file.stat().st_mode)) for file in backup.path.iterdir()] == [(FILE_NAME, 0o600)]
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".backup")] == []
 
 
 async def test_a_backup_may_be_awaited(filled: Memory, tmp_path: Path) -> None:
-    assert (await filled.abackup(tmp_path / "backup")).pages == 2
+    assert (await filled.transfer.abackup(tmp_path / "backup")).pages == 2
 
 
 def test_a_backup_never_goes_over_a_memory_a_file_or_other_files(filled: Memory, folder: Path, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_backup_never_goes_over_a_memory_a_file_or_other_files(filled: Memory,
     before = (tmp_path / "other" / FILE_NAME).read_bytes()
     for name in (folder.name, "other", "file", "papers", "link"):
         with pytest.raises(NotOurStore):
-            filled.backup(tmp_path / name)
+            filled.transfer.backup(tmp_path / name)
     assert (tmp_path / "other" / FILE_NAME).read_bytes() == before
     assert (tmp_path / "file").read_text() == "mine"
     assert [entry.name for entry in (tmp_path / "papers").iterdir()] == ["novel.txt"]
@@ -137,7 +137,7 @@ def test_a_backup_never_goes_over_a_memory_a_file_or_other_files(filled: Memory,
 
 def test_an_empty_folder_becomes_the_backup(filled: Memory, tmp_path: Path) -> None:
     (tmp_path / "backup").mkdir(mode=0o755)
-    filled.backup(tmp_path / "backup")
+    filled.transfer.backup(tmp_path / "backup")
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
 
 
@@ -152,7 +152,7 @@ def test_a_damaged_memory_gives_no_backup(folder: Path, tmp_path: Path) -> None:
         file.seek((root - 1) * size + size - 20)
         file.write(b"\xff" * 20)
     with Memory.open(folder) as memory, pytest.raises(StoreDamaged, match="no backup was made"):
-        memory.backup(tmp_path / "backup")
+        memory.transfer.backup(tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
 
 
@@ -170,7 +170,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_gives_no_backup_and_leaves_nothing_there(filled: Memory, small_disk: Path) -> None:
     with pytest.raises(StoreFull, match="no backup was made"):
-        filled.backup(small_disk / "backup")
+        filled.transfer.backup(small_disk / "backup")
     assert list(small_disk.iterdir()) == []
     assert len(filled.pages()) == 1
 

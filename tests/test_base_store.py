@@ -446,7 +446,7 @@ async def test_200_puts_at_once_from_one_loop_lose_nothing(store: MemoryStore) -
 
 
 async def test_a_put_that_waits_for_another_does_not_hold_up_the_loop(memory: Memory, store: MemoryStore) -> None:
-    with memory._parts.database.write():
+    with memory._runtime.database.write():
         putting = asyncio.create_task(store.aput(USER, "k", {}))
         await asyncio.sleep(0.1)
         assert not putting.done()
@@ -487,7 +487,7 @@ def test_the_log_counts_entries_and_the_rest_of_the_memory_goes_on(memory: Memor
     memory.memorize("Ben works in Braga.")
     assert [hit.text for hit in memory.recall("Ben Braga", k=1)] == ["Ben works in Braga."]
     assert len(memory.recall("works", k=10)) == 2
-    with memory._parts.database.read() as db:
+    with memory._runtime.database.read() as db:
         rows = db.execute("SELECT kind, op, cause FROM change ORDER BY n").fetchall()
         left = db.execute("SELECT count(*) FROM entry_text").fetchone()[0]
     assert [row for row in rows if row[0] == "entry"] == [
@@ -512,7 +512,7 @@ def test_what_has_expired_is_gone_at_once_and_swept_by_the_next_write(memory: Me
     assert {item.key for item in store.search((), query="tea")} == {"long", "stays"}
     assert store.list_namespaces() == [USER]
     store.put(USER, "other", {})
-    with memory._parts.database.read() as db:
+    with memory._runtime.database.read() as db:
         keys = [key for (key,) in db.execute("SELECT key FROM entry ORDER BY n")]
         spaces = db.execute("SELECT count(*) FROM entry_path").fetchone()[0]
         expired = db.execute("SELECT count(*) FROM change WHERE op = 'expire'").fetchone()[0]
@@ -521,7 +521,7 @@ def test_what_has_expired_is_gone_at_once_and_swept_by_the_next_write(memory: Me
 
 def test_reading_puts_the_end_off_unless_told_not_to(memory: Memory, store: MemoryStore) -> None:
     def left(key: str) -> float:
-        with memory._parts.database.read() as db:
+        with memory._runtime.database.read() as db:
             return float(db.execute("SELECT expires_at FROM entry WHERE key = ?", (key,)).fetchone()[0])
 
     for key in ("got", "found", "left"):
@@ -649,7 +649,7 @@ def test_a_memory_that_cannot_be_written_is_searched_by_what_is_there(
     kitchen: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kitchen.put(USER, "brief", {"text": "risotto for lunch"}, ttl=60)
-    monkeypatch.setattr(kitchen.memory._parts.database, "read_only", True)
+    monkeypatch.setattr(kitchen.memory._runtime.database, "read_only", True)
     assert found(kitchen.search(USER, query="risotto"))[0] == ("ana", "brief")
     assert kitchen.get(USER, "brief") is not None
     with pytest.raises(StoreReadOnly):
@@ -734,7 +734,7 @@ def test_a_model_that_changed_behind_its_name_is_noticed(counting: tuple[Countin
     model.inner = HashedEmbeddings(32)
     assert [item.key for item in store.search(USER, query="river")] == ["1", "2"]
     assert model.asked == ["text: river", "text: stone"] * 2
-    with store.memory._parts.database.read() as db:
+    with store.memory._runtime.database.read() as db:
         sizes = db.execute("SELECT DISTINCT length(vector) FROM entry_embedding").fetchall()
     assert sizes == [(32 * 4,)]
 
@@ -746,7 +746,7 @@ def test_a_model_that_gives_no_vectors_is_an_error(
     model, store = counting
     store.put(USER, "1", {"text": "river"})
     store.put(USER, "2", {"text": "stone"})
-    monkeypatch.setattr(store.memory._parts.archive.embeddings, "wants_probe", lambda: False)
+    monkeypatch.setattr(store.memory._runtime.archive.embeddings, "wants_probe", lambda: False)
     with monkeypatch.context() as broken:
         broken.setattr(model, "embed_documents", lambda texts: vectors)
         with pytest.raises(ModelReplyError):

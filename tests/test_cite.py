@@ -20,7 +20,7 @@ TEXT = "Ana said: “It's  a\r\nfine\tmill.” Then she left. Then she left."
 @pytest.fixture
 def snapshot(memory: Memory) -> Snapshot:
     memory.memorize(TEXT)
-    return memory._parts.archive.snapshot()
+    return memory._runtime.archive.snapshot()
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_page_that_was_not_retrieved_cannot_be_cited(memory: Memory) -> None:
             "reflect": [json.dumps({"enough": True})],
         }
     )
-    with Memory.open(memory._parts.database.path.parent, model=model) as asked:
+    with Memory.open(memory._runtime.database.path.parent, model=model) as asked:
         research = asked.research("What did Ana buy?", output="integration")
     start = "Ana bought the mill in Porto.".index("bought the mill")
     assert research.citations == (Citation(mill, start, start + len("bought the mill"), "bought the mill"),)

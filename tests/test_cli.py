@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from jitmem import Memory, __version__
+from jitmem import Memory, ModelOptions, __version__
 from jitmem.cli.app import app
-from jitmem.demo import sample_questions, sample_sessions
+from jitmem.sample_history import sample_questions, sample_sessions
 
 Run = Callable[..., Result]
 
@@ -329,33 +330,100 @@ def test_models_and_servers_reach_the_memory_by_option_or_environment(
     given: dict[str, Any] = {}
     opened = Memory.open
 
-    def note(path: Path, **options: Any) -> Memory:
-        given.update(options)
+    def note(path: Path, namespace: str, **options: Any) -> Memory:
+        given.update(options, namespace=namespace)
         return opened(path, create=False)
 
     monkeypatch.setattr(Memory, "open", note)
     monkeypatch.setenv("JITMEM_RESEARCHER_MODEL", "openai:large")
+    monkeypatch.setenv("JITMEM_EMBEDDINGS_BASE_URL", "http://localhost:2/v1")
     monkeypatch.setenv("JITMEM_TIMEOUT", "7.5")
     monkeypatch.setenv("JITMEM_ON_MODEL_FAILURE", "rules")
-    options = ["--model", "openai:small", "--memorizer-model", "openai:tiny", "--embeddings", "openai:vectors"]
-    servers = {"base_url": "http://localhost:1/v1", "embeddings_base_url": "http://localhost:2/v1"}
-    addresses = [f"--{name.replace('_', '-')}={url}" for name, url in servers.items()]
-    assert filled("research", "Where?", *options, *addresses).exit_code == 0
+    options = ["--embeddings", "openai:vectors", "--base-url=http://localhost:1/v1"]
+    assert filled("research", "Where?", *options).exit_code == 0
+    servers = {"embeddings_base_url": "http://localhost:2/v1", "timeout_s": 7.5}
+    shared = {"namespace": "default", "create": False, "research_options": None}
     assert given == {
-        "namespace": "default",
-        "model": "openai:small",
-        "memorizer_model": "openai:tiny",
-        "researcher_model": "openai:large",
+        **shared,
+        "model": None,
         "embeddings": "openai:vectors",
-        **servers,
-        "timeout_s": 7.5,
-        "prompts": None,
-        "on_model_failure": "rules",
-        "create": False,
+        "base_url": "http://localhost:1/v1",
+        "model_options": ModelOptions(researcher_model="openai:large", on_model_failure="rules", **servers),
     }
-    given.clear()
-    assert filled("stats", *options, *addresses).exit_code == 0
-    assert given == {"namespace": "default", "create": False}, "looking makes no model"
+    assert filled("research", "Where?", "--model", "openai:small").exit_code == 0
+    assert (given["model"], given["model_options"].researcher_model) == ("openai:small", None), "what is said counts"
+    monkeypatch.setenv("JITMEM_MODEL", "openai:small")
+    assert filled("recall", "Where?", *options).exit_code == 0
+    assert (given["model"], given["embeddings"]) == (None, "openai:vectors"), "recall asks no chat model"
+    assert filled("stats").exit_code == 0
+    plain = {"model": None, "embeddings": None, "base_url": None}
+    assert given == {**shared, **plain, "model_options": ModelOptions(on_model_failure="raise")}, "stats asks no model"
+
+
+def test_options_of_all_commands_stand_before_or_after_the_command(filled: Run) -> None:
+    assert filled("memorize", "notes", "--memory", "other", "--namespace=ana").exit_code == 0
+    for arguments in (
+        ["--memory", "other", "--namespace", "ana", "stats", "--json"],
+        ["stats", "--memory=other", "--json", "--namespace", "ana"],
+        ["--namespace", "ana", "stats", "--json", "--memory", "other"],
+    ):
+        shown = json.loads(filled(*arguments).stdout)
+        assert (shown["memory"], shown["namespace"], shown["sessions"]) == ("other", "ana", 2)
+    assert filled("insert", "--", "--memory").exit_code == 0
+    assert json.loads(filled("items", "--json").stdout)[-1]["content"] == "--memory"
+    assert "--memory needs a value" in filled("stats", "--memory").stderr
+    assert (filled("stats", "--memory").exit_code, filled("stats", "--model", "openai:x").exit_code) == (2, 2)
+
+
+def leaf_commands(command: Any, name: str = "jitmem") -> dict[str, Any]:
+    below = getattr(command, "commands", {})
+    return {
+        one: leaf
+        for word, found in below.items()
+        for one, leaf in (leaf_commands(found, f"{name} {word}") or {f"{name} {word}": found}).items()
+    }
+
+
+def test_a_command_has_only_the_options_that_it_uses() -> None:
+    commands = leaf_commands(get_command(app))
+    options = {name: [one.name for one in command.params] for name, command in commands.items()}
+    assert len(options) == 34
+    assert sum(map(len, options.values())) <= 220
+    asking = {name for name, names in options.items() if "timeout_s" in names}
+    assert asking == {
+        *("jitmem memorize", "jitmem research", "jitmem recall", "jitmem import", "jitmem mcp", "jitmem demo"),
+        *("jitmem eval run", "jitmem learn rollout", "jitmem learn prompts"),
+    }
+    assert all("memory" not in names and "namespace" not in names for names in options.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("jitmem rec", "recall"),
+        ("jitmem recall --js", "--json"),
+        ("jitmem --mem", "--memory"),
+        ("jitmem learn ro", "rollout"),
+    ],
+)
+def test_bash_completes_commands_and_options(tmp_path: Path, words: str, offered: str) -> None:
+    completing = {
+        "_JITMEM_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    script = "import sys; sys.argv = ['jitmem']; from jitmem.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **completing}, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert offered in done.stdout.split(), done.stderr
+
+
+def test_the_completion_script_is_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.setattr("shellingham.detect_shell", lambda *_: ("bash", "/bin/bash"))
+    shown = run("--show-completion")
+    assert (shown.exit_code, "complete -o default -F" in shown.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -366,7 +434,7 @@ def test_models_and_servers_reach_the_memory_by_option_or_environment(
         ["--on-model-failure", "ignore"],
         ["--model", "small"],
         ["--model", "openai:small", "--base-url", "localhost:8000"],
-        ["--embeddings", "openai:small", "--embeddings-base-url", "localhost:8000"],
+        ["--embeddings", "openai:small", "--base-url", "localhost:8000"],
     ],
 )
 def test_a_wrong_option_about_models_ends_with_2(filled: Run, options: list[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from jitmem import Memory
+from jitmem import ItemOptions, Memory
 from jitmem.cli.app import app
 
 Run = Callable[..., Result]
@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def kept(run: Run) -> dict[str, str]:
     """Two items in ./memory: their ids by kind."""
-    said = [run("remember", COFFEE), run("remember", MOVED, "--kind", "episodic", "--time", "8 May 2024 13:05")]
+    said = [run("insert", COFFEE), run("insert", MOVED, "--kind", "episodic", "--time", "8 May 2024 13:05")]
     return {kind: item for kind, item, _ in map(told, said)}
 
 
@@ -73,8 +73,8 @@ def test_items_are_listed_with_kind_time_pages_and_content(run: Run, kept: dict[
 
 def test_the_pages_that_an_item_comes_from_are_shown(run: Run) -> None:
     with Memory.open("memory") as memory:
-        memory._parts.editor.insert("semantic", "Ana bakes.", page_ids=("0m7vt5h1tg5s", "0m7vt5h1tg5t"))
-        memory._parts.editor.insert("episodic", "Ana moved.", "2024-05-08", page_ids=("0m7vt5h1tg5s",))
+        memory._runtime.editor.insert("semantic", "Ana bakes.", page_ids=("0m7vt5h1tg5s", "0m7vt5h1tg5t"))
+        memory._runtime.editor.insert("episodic", "Ana moved.", "2024-05-08", page_ids=("0m7vt5h1tg5s",))
     _, baked, moved = run("items").stdout.splitlines()
     assert baked.split()[1:] == ["semantic", "-", "0m7vt5h1tg5s", "+1", "Ana", "bakes."]
     assert moved.split()[1:] == ["episodic", "2024-05-08", "0m7vt5h1tg5s", "Ana", "moved."]
@@ -82,7 +82,7 @@ def test_the_pages_that_an_item_comes_from_are_shown(run: Run) -> None:
 
 def test_json_is_what_the_library_gives(run: Run, kept: dict[str, str]) -> None:
     with Memory.open("memory") as memory:
-        coffee, moved = memory.items()
+        coffee, moved = memory.items.list()
     first, second = listed(run)
     assert (first["id"], first["cause"], first["time"]) == (coffee.id, "person", None)
     assert (second["content"], second["time"], second["page_ids"]) == (MOVED, "2024-05-08T13:05:00", [])
@@ -91,8 +91,8 @@ def test_json_is_what_the_library_gives(run: Run, kept: dict[str, str]) -> None:
 
 def test_items_are_shown_as_they_stood(run: Run, kept: dict[str, str]) -> None:
     with Memory.open("memory") as memory:
-        made = memory.item(kept["episodic"]).changed_at
-    run("edit", kept["semantic"], "Ana drinks tea.")
+        made = memory.items.get(kept["episodic"]).changed_at
+    run("update", kept["semantic"], "Ana drinks tea.")
     before = (made + timedelta(microseconds=1)).isoformat()
     assert [item["content"] for item in listed(run, "--as-of", before)] == [COFFEE, MOVED]
     assert [item["content"] for item in listed(run)] == ["Ana drinks tea.", MOVED]
@@ -106,7 +106,7 @@ def test_nothing_is_listed_as_nothing(run: Run, kept: dict[str, str]) -> None:
 
 
 def test_what_is_known_is_not_kept_twice(run: Run, kept: dict[str, str]) -> None:
-    result = run("remember", "Ana drinks her COFFEE, black")
+    result = run("insert", "Ana drinks her COFFEE, black")
     assert result.exit_code == 0
     assert result.stdout == f"Known already: semantic {kept['semantic']} says: {COFFEE}\n"
     assert len(listed(run)) == 2
@@ -117,17 +117,17 @@ def test_what_is_known_is_not_kept_twice(run: Run, kept: dict[str, str]) -> None
 
 def test_an_item_is_changed_and_keeps_what_is_not_given(run: Run, kept: dict[str, str]) -> None:
     id = kept["episodic"]
-    assert told(run("edit", id, "Ana moved to Faro."))[:2] == ("episodic", id)
-    told(run("edit", id, "--time", "9 May 2024"))
+    assert told(run("update", id, "Ana moved to Faro."))[:2] == ("episodic", id)
+    told(run("update", id, "--time", "9 May 2024"))
     [item] = listed(run, "--kind", "episodic")
     assert (item["content"], item["time"], item["version"]) == ("Ana moved to Faro.", "2024-05-09T00:00:00", 3)
 
 
 def test_the_core_paragraph_is_written_changed_and_taken_away(run: Run) -> None:
-    run("remember", COFFEE)
-    kind, id, _ = told(run("edit", "core", "Ana, 34."))
+    run("insert", COFFEE)
+    kind, id, _ = told(run("update", "core", "Ana, 34."))
     assert kind == "core"
-    assert told(run("edit", "core", "Ana, 35."))[:2] == ("core", id)
+    assert told(run("update", "core", "Ana, 35."))[:2] == ("core", id)
     assert [item["content"] for item in listed(run, "--kind", "core")] == ["Ana, 35."]
     assert told(run("delete", "core"))[:2] == ("core", id)
     assert listed(run, "--kind", "core") == []
@@ -148,10 +148,10 @@ def test_an_item_is_deleted_and_brought_back(run: Run, kept: dict[str, str]) -> 
 
 def test_history_tells_when_who_and_what_of_every_version(run: Run, kept: dict[str, str]) -> None:
     id = kept["episodic"]
-    run("edit", id, "Ana moved to Faro.")
+    run("update", id, "Ana moved to Faro.")
     run("delete", id)
     with Memory.open("memory") as memory:
-        versions = memory.history(id)
+        versions = memory.items.history(id)
     day = [f"{one.changed_at.astimezone():%Y-%m-%d %H:%M}" for one in versions]
     change = [one.change for one in versions]
     assert run("history", id).stdout.splitlines() == [
@@ -173,21 +173,21 @@ def test_history_tells_when_who_and_what_of_every_version(run: Run, kept: dict[s
 
 
 def test_the_history_of_core_needs_no_id(run: Run) -> None:
-    run("remember", COFFEE)
+    run("insert", COFFEE)
     assert refused(run("history", "core"))[0] == 1
-    run("edit", "core", "Ana, 34.")
+    run("update", "core", "Ana, 34.")
     assert "Ana, 34." in run("history", "core").stdout.splitlines()
 
 
 def test_undoing_the_first_version_takes_the_item_away(run: Run) -> None:
-    _, id, change = told(run("remember", COFFEE))
+    _, id, change = told(run("insert", COFFEE))
     assert run("undo", change).stdout.splitlines()[1] == f"semantic {id} is gone."
     assert listed(run) == []
 
 
 def test_a_change_that_is_not_the_last_is_not_undone(run: Run) -> None:
-    _, id, first = told(run("remember", COFFEE))
-    _, _, second = told(run("edit", id, "Ana drinks tea."))
+    _, id, first = told(run("insert", COFFEE))
+    _, _, second = told(run("update", id, "Ana drinks tea."))
     code, line = refused(run("undo", first))
     assert (code, f"changed since, by change {second}" in line) == (2, True)
     assert [item["content"] for item in listed(run)] == ["Ana drinks tea."]
@@ -199,11 +199,11 @@ def test_a_change_that_is_not_the_last_is_not_undone(run: Run) -> None:
 @pytest.fixture
 def waiting(run: Run) -> Run:
     """Three edits that wait in ./memory, the last of an item that is there."""
-    _, id, _ = told(run("remember", COFFEE))
-    with Memory.open("memory", mode="propose") as memory:
-        memory.remember("Ana bakes bread.")
-        memory.remember("Ana moved.", "episodic", "8 May 2024")
-        memory.delete(id)
+    _, id, _ = told(run("insert", COFFEE))
+    with Memory.open("memory", item_options=ItemOptions(mode="propose")) as memory:
+        memory.items.insert("Ana bakes bread.")
+        memory.items.insert("Ana moved.", "episodic", "8 May 2024")
+        memory.items.delete(id)
     return run
 
 
@@ -231,7 +231,7 @@ def test_a_proposal_is_decided_once(waiting: Run) -> None:
 
 
 def test_a_proposal_that_says_what_is_known_by_now_is_told_so(waiting: Run) -> None:
-    _, id, _ = told(waiting("remember", "Ana bakes bread."))
+    _, id, _ = told(waiting("insert", "Ana bakes bread."))
     result = waiting("proposals", "--approve", "1")
     assert (result.exit_code, result.stdout) == (0, f"Known already: semantic {id} says: Ana bakes bread.\n")
 
@@ -242,15 +242,15 @@ def test_a_proposal_that_says_what_is_known_by_now_is_told_so(waiting: Run) -> N
 @pytest.mark.parametrize(
     ("command", "code", "said"),
     [
-        (["remember", "  "], 2, "The content is empty"),
-        (["remember", "Ana moved.", "--kind", "episodic"], 2, "needs the time of the event"),
-        (["remember", "Ana moved.", "--time", "soon"], 2, "is not a time"),
-        (["remember", "Ana moved.", "--kind", "procedural"], 2, "there are core, semantic, episodic"),
-        (["remember", "x" * 2049, "--kind", "core"], 2, "513 tokens, and a core memory holds 512"),
+        (["insert", "  "], 2, "The content is empty"),
+        (["insert", "Ana moved.", "--kind", "episodic"], 2, "needs the time of the event"),
+        (["insert", "Ana moved.", "--time", "soon"], 2, "is not a time"),
+        (["insert", "Ana moved.", "--kind", "procedural"], 2, "there are core, semantic, episodic"),
+        (["insert", "x" * 2049, "--kind", "core"], 2, "513 tokens, and a core memory holds 512"),
         (["items", "--kind", "page"], 2, "there are core, semantic, episodic"),
         (["items", "--as-of", "soon"], 2, "is not a time"),
-        (["edit", "nope", "Ana moved."], 1, "No item 'nope'"),
-        (["edit", "core"], 2, "The content is empty"),
+        (["update", "nope", "Ana moved."], 1, "No item 'nope'"),
+        (["update", "core"], 2, "The content is empty"),
         (["delete", "nope"], 1, "No item 'nope'"),
         (["history", "nope"], 1, "No item 'nope'"),
         (["undo", "99"], 1, "No change 99"),
@@ -267,13 +267,13 @@ def test_what_cannot_be_done_is_one_line_and_an_exit_code(
 def test_an_id_of_another_namespace_is_unknown(run: Run, kept: dict[str, str]) -> None:
     other = ["--namespace", "other"]
     id = kept["semantic"]
-    for command in (["edit", id, "Mine."], ["delete", id], ["history", id], ["undo", "1"]):
+    for command in (["update", id, "Mine."], ["delete", id], ["history", id], ["undo", "1"]):
         assert refused(run(*command, *other))[0] == 1
     assert [item["content"] for item in listed(run)] == [COFFEE, MOVED]
 
 
 @pytest.mark.parametrize(
-    "command", [["items"], ["edit", "x", "y"], ["delete", "x"], ["history", "x"], ["undo", "1"], ["proposals"]]
+    "command", [["items"], ["update", "x", "y"], ["delete", "x"], ["history", "x"], ["undo", "1"], ["proposals"]]
 )
 def test_only_remember_makes_a_memory(run: Run, command: list[str]) -> None:
     code, line = refused(run(*command))
@@ -283,19 +283,19 @@ def test_only_remember_makes_a_memory(run: Run, command: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["remember"], ["edit"], ["delete"], ["undo", "soon"], ["undo", "0"], ["items", "x"], ["proposals", "--approve"]],
+    [["insert"], ["update"], ["delete"], ["undo", "soon"], ["undo", "0"], ["items", "x"], ["proposals", "--approve"]],
 )
 def test_wrong_usage_ends_with_2(run: Run, command: list[str]) -> None:
     assert run(*command).exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["items", "remember", "edit", "delete", "history", "undo", "proposals"])
+@pytest.mark.parametrize("name", ["items", "insert", "update", "delete", "history", "undo", "proposals"])
 def test_every_command_shows_examples(run: Run, name: str) -> None:
     assert re.search(rf"^ *Examples?:\n +jitmem {name} ?", run(name, "--help").stdout, re.M)
 
 
 def test_times_are_those_of_this_computer(run: Run) -> None:
-    run("remember", COFFEE)
+    run("insert", COFFEE)
     now = datetime.now()
     assert str(now.year) in run("history", listed(run)[0]["id"]).stdout
     assert len(listed(run, "--as-of", (now + timedelta(minutes=1)).isoformat())) == 1

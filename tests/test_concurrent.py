@@ -29,7 +29,7 @@ THREADS = 64
 @pytest.mark.parametrize("processes", [16, 1])
 def test_sixty_four_threads_meet_no_error_lose_no_update_and_read_nothing_half(folder: Path, processes: int) -> None:
     with Memory.open(folder) as memory:
-        counter = memory.remember(crowd.words(0)).item
+        counter = memory.items.insert(crowd.words(0)).item
     assert counter is not None
     told = run_module("torture.crowd", folder, counter.id, processes, THREADS // processes)
     assert [one["errors"] for one in told] == [[]] * processes
@@ -37,9 +37,9 @@ def test_sixty_four_threads_meet_no_error_lose_no_update_and_read_nothing_half(f
     keepers = [thread for thread in range(THREADS) if thread % 4 in (0, 1)]
     counted = THREADS // 2 * crowd.COUNTS
     with Memory.open(folder) as memory, Memory.open(folder) as fresh:
-        assert memory.item(counter.id).content == crowd.words(counted)
-        assert [one.content for one in memory.history(counter.id)] == [crowd.words(n) for n in range(counted + 1)]
-        contents = [item.content for item in memory.items()]
+        assert memory.items.get(counter.id).content == crowd.words(counted)
+        assert [one.content for one in memory.items.history(counter.id)] == [crowd.words(n) for n in range(counted + 1)]
+        contents = [item.content for item in memory.items.list()]
         seen = [content for content in contents if content.startswith("Witness")]
         assert sorted(seen) == sorted(crowd.witness(t, n) for t in keepers for n in range(crowd.WITNESSES - 1))
         notes = {note.key: note.value for note in memory.as_store().search(crowd.NOTES, limit=THREADS)}
@@ -92,7 +92,7 @@ def once(memory: Memory, name: str) -> None:
     assert memory.page(filed.page_ids[0]).text == f"Ana: {name} is where I live."
     assert memory.recall(name)[0].text == f"Ana: {name} is where I live."
     assert name in memory.research(f"Where is {name}?").context
-    assert memory.remember(f"{name} has a harbour.").ok
+    assert memory.items.insert(f"{name} has a harbour.").ok
     memory.as_store().put(("towns",), name, {"name": name})
 
 
@@ -102,7 +102,7 @@ async def aonce(memory: Memory, name: str) -> None:
     assert (await memory.apage(filed.page_ids[0])).text == f"Ana: {name} is where I live."
     assert (await memory.arecall(name))[0].text == f"Ana: {name} is where I live."
     assert name in (await memory.aresearch(f"Where is {name}?")).context
-    assert (await memory.aremember(f"{name} has a harbour.")).ok
+    assert (await memory.items.ainsert(f"{name} has a harbour.")).ok
     await memory.as_store().aput(("towns",), name, {"name": name})
 
 

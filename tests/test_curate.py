@@ -11,7 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from model_server import ModelServer
 
-from jitmem import Memory, ModelUnavailable, Session
+from jitmem import ItemOptions, MemorizeOptions, Memory, ModelOptions, ModelUnavailable, Session
 from jitmem.stores.recalled import mark
 from jitmem.testing import ScriptedModel
 
@@ -28,11 +28,11 @@ def calls(*edits: tuple[str, Any]) -> AIMessage:
 
 def scripted(folder: Path, *replies: Any, **options: Any) -> Memory:
     lines = {"memorize": [MEMO] * len(replies), "curate": list(replies)}
-    return Memory.open(folder, memorizer_model=ScriptedModel(lines=lines), **options)
+    return Memory.open(folder, model_options=ModelOptions(memorizer_model=ScriptedModel(lines=lines)), **options)
 
 
 def said(memory: Memory, kind: Any = None) -> list[str]:
-    return [item.content for item in memory.items(kind=kind)]
+    return [item.content for item in memory.items.list(kind=kind)]
 
 
 # -- with a model --------------------------------------------------------------------------------------------
@@ -47,26 +47,26 @@ def test_a_model_edits_memories_by_parallel_calls_in_one_turn(folder: Path) -> N
     with scripted(folder, turn) as memory:
         filed = memory.memorize(NEWS)
         assert [edit["status"] for edit in filed.edits] == ["applied"] * 3
-        assert [(item.kind, item.content) for item in memory.items()] == [
+        assert [(item.kind, item.content) for item in memory.items.list()] == [
             ("core", "Ana lives in Porto."),
             ("semantic", "Ana likes bread."),
             ("episodic", "The mill opened."),
         ]
-        assert {(item.cause, item.page_ids) for item in memory.items()} == {("memorizer", filed.page_ids)}
-        assert str(memory.items(kind="episodic")[0].time) == "2024-05-08 00:00:00"
+        assert {(item.cause, item.page_ids) for item in memory.items.list()} == {("memorizer", filed.page_ids)}
+        assert str(memory.items.list(kind="episodic")[0].time) == "2024-05-08 00:00:00"
 
 
 def test_nothing_worth_keeping_is_a_valid_answer(folder: Path) -> None:
     with scripted(folder, AIMessage("Nothing worth keeping."), AIMessage("")) as memory:
         assert memory.memorize(NEWS).edits == ()
         assert memory.memorize("Ben: Hm.").failures == ()
-        assert memory.items() == []
+        assert memory.items.list() == []
         assert memory.resume() == []
 
 
 def test_valid_calls_beside_invalid_ones_are_applied_and_the_others_answered(folder: Path) -> None:
     with Memory.open(folder, namespace="other") as other:
-        foreign = other.remember("A secret of somebody else.").item
+        foreign = other.items.insert("A secret of somebody else.").item
     assert foreign is not None
     turn = calls(
         ("memory_insert", {"kind": "semantic", "content": "Ana lives in Porto."}),
@@ -109,12 +109,12 @@ def test_fifty_calls_in_a_turn_are_done_in_their_order(folder: Path) -> None:
 
 def test_the_model_is_shown_core_related_and_newest_items(folder: Path) -> None:
     with Memory.open(folder) as memory:
-        memory.edit("core", "Ana is a baker.")
-        memory.remember("Ana lives in Viana.")
+        memory.items.update("core", "Ana is a baker.")
+        memory.items.insert("Ana lives in Viana.")
         for n in range(8):
-            memory.remember(f"The oven has number {n}.")
+            memory.items.insert(f"The oven has number {n}.")
     model = ScriptedModel(lines={"memorize": [MEMO], "curate": [AIMessage("")]})
-    with Memory.open(folder, memorizer_model=model) as memory:
+    with Memory.open(folder, model_options=ModelOptions(memorizer_model=model)) as memory:
         memory.memorize(Session(id="move", text="Ana: I moved from Viana to Lisbon."))
     prompt = str(model.seen[-1][1][-1].text)
     assert "Ana is a baker." in prompt
@@ -124,7 +124,7 @@ def test_the_model_is_shown_core_related_and_newest_items(folder: Path) -> None:
 
 def test_a_contradiction_supersedes_and_the_old_fact_stays_in_history(folder: Path) -> None:
     with Memory.open(folder) as memory:
-        old = memory.remember("Ana lives in Porto.", time="2023-01-01").item
+        old = memory.items.insert("Ana lives in Porto.", time="2023-01-01").item
     assert old is not None
     turn = calls(
         ("memory_update", {"kind": "semantic", "id": old.id, "content": "Ana lives in Lisbon.", "time": "2024-06-01"})
@@ -132,7 +132,7 @@ def test_a_contradiction_supersedes_and_the_old_fact_stays_in_history(folder: Pa
     with scripted(folder, turn) as memory:
         memory.memorize(NEWS)
         assert said(memory) == ["Ana lives in Lisbon."]
-        assert [(item.content, str(item.time)[:10]) for item in memory.history(old.id)] == [
+        assert [(item.content, str(item.time)[:10]) for item in memory.items.history(old.id)] == [
             ("Ana lives in Porto.", "2023-01-01"),
             ("Ana lives in Lisbon.", "2024-06-01"),
         ]
@@ -147,9 +147,11 @@ def test_a_model_that_writes_its_calls_as_json_is_understood(folder: Path) -> No
 
 def test_curating_is_off_by_an_argument(folder: Path) -> None:
     model = ScriptedModel(lines={"memorize": [MEMO]})
-    with Memory.open(folder, memorizer_model=model, curate=False) as memory:
+    with Memory.open(
+        folder, model_options=ModelOptions(memorizer_model=model), memorize_options=MemorizeOptions(curate=False)
+    ) as memory:
         memory.memorize(NEWS)
-        assert (memory.items(), memory.resume()) == ([], [])
+        assert (memory.items.list(), memory.resume()) == ([], [])
 
 
 def test_kinds_that_are_off_are_not_offered_and_not_written(folder: Path) -> None:
@@ -190,16 +192,18 @@ def test_a_failure_costs_no_session_and_resume_tries_again(server: ModelServer, 
         filed = memory.memorize(NEWS)
         assert [failure["step"] for failure in filed.failures] == ["curate"]
         assert memory.recall("Porto")
-        assert memory.items() == []
+        assert memory.items.list() == []
         server.forgive()
         [again] = memory.resume()
         assert [edit["status"] for edit in again.edits] == ["applied"]
-        assert (len(memory.items()), memory.resume()) == (1, [])
+        assert (len(memory.items.list()), memory.resume()) == (1, [])
 
 
 def test_rules_curate_in_place_of_a_model_that_is_down(server: ModelServer, folder: Path) -> None:
     server.fail("unauthorized", times=None)
-    with Memory.open(folder, model="openai:test", base_url=server.base_url, on_model_failure="rules") as memory:
+    with Memory.open(
+        folder, model="openai:test", base_url=server.base_url, model_options=ModelOptions(on_model_failure="rules")
+    ) as memory:
         memory.memorize(NEWS)
         assert "Ana: I live in Porto." in said(memory)
 
@@ -209,10 +213,10 @@ def test_a_memo_that_fails_leaves_no_memories_either(server: ModelServer, folder
     with Memory.open(folder, model="openai:test", base_url=server.base_url) as memory:
         with pytest.raises(ModelUnavailable):
             memory.memorize(NEWS)
-        assert memory.items() == []
+        assert memory.items.list() == []
         server.forgive()
         memory.resume()
-        assert len(memory.items()) == 1
+        assert len(memory.items.list()) == 1
 
 
 def test_the_edits_of_a_page_and_the_note_that_it_is_done_are_one_transaction(folder: Path) -> None:
@@ -229,7 +233,7 @@ def test_the_edits_of_a_page_and_the_note_that_it_is_done_are_one_transaction(fo
 
 def test_rules_keep_what_lasts_and_what_has_a_date(memory: Memory) -> None:
     memory.memorize(NEWS)
-    assert [(item.kind, item.content, str(item.time)[:10]) for item in memory.items()] == [
+    assert [(item.kind, item.content, str(item.time)[:10]) for item in memory.items.list()] == [
         ("semantic", "Ana: I live in Porto.", "2024-06-01"),
         ("episodic", "Ben: On 8 May 2024 the mill opened.", "2024-05-08"),
         ("core", "Ana: I live in Porto.", "None"),
@@ -241,8 +245,8 @@ def test_rules_let_a_new_home_take_the_place_of_the_old_one(memory: Memory) -> N
     memory.memorize(Session(id="move", time="2024-09-01", text="Ana: I moved from Porto to Lisbon.\nBen: Good."))
     assert said(memory, "semantic") == ["Ana: I moved from Porto to Lisbon."]
     assert said(memory, "core") == ["Ana: I moved from Porto to Lisbon."]
-    [home] = memory.items(kind="semantic")
-    assert memory.history(home.id)[0].content == "Ana: I live in Porto."
+    [home] = memory.items.list(kind="semantic")
+    assert memory.items.history(home.id)[0].content == "Ana: I live in Porto."
 
 
 @pytest.mark.parametrize(
@@ -258,15 +262,15 @@ def test_rules_let_a_new_home_take_the_place_of_the_old_one(memory: Memory) -> N
 )
 def test_rules_keep_nothing_of_questions_hedges_and_small_talk(memory: Memory, text: str) -> None:
     memory.memorize(text)
-    assert memory.items() == []
+    assert memory.items.list() == []
 
 
 def test_the_same_session_twice_makes_no_memory_twice(memory: Memory) -> None:
     memory.memorize(NEWS)
-    before = memory.items()
+    before = memory.items.list()
     memory.memorize(NEWS)
     memory.memorize(Session(id="again", time="2024-06-02", text="Ana: I live in Porto.\nBen: I know."))
-    assert [item.content for item in memory.items()] == [item.content for item in before]
+    assert [item.content for item in memory.items.list()] == [item.content for item in before]
 
 
 # -- what was recalled ---------------------------------------------------------------------------------------
@@ -276,7 +280,7 @@ def test_recalled_text_that_comes_back_is_kept_on_its_page_and_not_memorized_aga
     text = f"Ben: What do you know?\nTool: {mark('Ana: I live in Porto.')}\nBen: Thanks, that is all."
     memory.memorize(text)
     assert [page.text for page in memory.pages()] == [text]
-    assert memory.items() == []
+    assert memory.items.list() == []
     assert not any("Porto" in hit.text for hit in memory.recall("Ana live Porto"))
     assert "Porto" not in memory.pages()[0].memo
 
@@ -292,7 +296,7 @@ def test_a_session_of_nothing_but_recalled_text_is_a_page_without_passages(memor
 
 def test_an_item_that_somebody_wrote_answers_a_question_and_is_cited(memory: Memory) -> None:
     filed = memory.memorize("Ana: The trams were full today.")
-    item = memory.remember("Ana lives in Lisbon.").item
+    item = memory.items.insert("Ana lives in Lisbon.").item
     assert item is not None
     result = memory.research("Where does Ana live?", output="integration")
     assert (item.id, "Ana lives in Lisbon.") in [(cited.item_id, cited.quote) for cited in result.citations]
@@ -302,13 +306,13 @@ def test_an_item_that_somebody_wrote_answers_a_question_and_is_cited(memory: Mem
 
 
 def test_the_core_is_found_too(memory: Memory) -> None:
-    memory.edit("core", "Ana has a dog called Rex.")
+    memory.items.update("core", "Ana has a dog called Rex.")
     assert "Rex" in memory.research("What is Ana's dog called?", output="integration").context
 
 
 def test_an_item_that_repeats_a_passage_is_not_shown_twice(memory: Memory) -> None:
     memory.memorize(NEWS)
-    assert memory.items()
+    assert memory.items.list()
     assert memory.research("Where does Ana live?").context.count("I live in Porto.") == 1
 
 
@@ -330,7 +334,9 @@ def test_an_older_session_that_comes_later_changes_nothing_newer(memory: Memory)
 
 def test_a_memory_that_may_not_be_edited_asks_no_model_for_edits(folder: Path) -> None:
     model = ScriptedModel(lines={"memorize": [MEMO]})
-    with Memory.open(folder, memorizer_model=model, mode="read_only") as memory:
+    with Memory.open(
+        folder, model_options=ModelOptions(memorizer_model=model), item_options=ItemOptions(mode="read_only")
+    ) as memory:
         memory.memorize(NEWS)
         assert not any(tool.name.startswith("memory_i") for tool in memory.tools(mode="write"))
 
@@ -339,6 +345,6 @@ def test_a_turn_of_calls_that_was_cut_off_is_asked_for_again(folder: Path) -> No
     cut = AIMessage("I will now", response_metadata={"finish_reason": "length"})
     turn = calls(("memory_insert", {"kind": "semantic", "content": "Ana bakes."}))
     lines = {"memorize": [MEMO], "curate": [cut, turn]}
-    with Memory.open(folder, memorizer_model=ScriptedModel(lines=lines)) as memory:
+    with Memory.open(folder, model_options=ModelOptions(memorizer_model=ScriptedModel(lines=lines))) as memory:
         memory.memorize(NEWS)
         assert said(memory) == ["Ana bakes."]

@@ -320,12 +320,12 @@ def test_an_error_of_a_damaged_text_does_not_show_the_text(folder: Path) -> None
 
 def test_an_item_that_can_be_read_by_nobody_and_stands_in_the_way_is_named_as_damage(folder: Path) -> None:
     with Memory.open(folder) as memory:
-        memory.remember("Ana lives in Porto.")
+        memory.items.insert("Ana lives in Porto.")
     with closing(sqlite3.connect(folder / FILE_NAME)) as db:
         db.execute("DELETE FROM item_version")
         db.commit()
     with Memory.open(folder) as memory, pytest.raises(StoreDamaged, match="jitmem doctor"):
-        memory.remember("Ana lives in Porto.")
+        memory.items.insert("Ana lives in Porto.")
 
 
 def test_every_verb_over_flipped_bytes_raises_only_errors_by_name(dense: Path, tmp_path: Path) -> None:
@@ -357,23 +357,23 @@ def test_every_verb_over_flipped_bytes_raises_only_errors_by_name(dense: Path, t
 
 def verbs(memory: Memory, pages: list[str], items: list[str]) -> Iterator[Callable[[], Any]]:
     store = memory.as_store()
-    other = memory.of(NAMESPACES[1])
+    other = memory.for_namespace(NAMESPACES[1])
     yield memory.stats
     yield memory.pages
     yield from (lambda one=one: memory.page(one) for one in pages)  # type: ignore[misc]
-    yield memory.items
-    yield from (lambda one=one: memory.history(one) for one in items)  # type: ignore[misc]
-    yield lambda: memory.as_of("2030-01-01")
-    yield lambda: memory.proposals(waiting=False)
+    yield memory.items.list
+    yield from (lambda one=one: memory.items.history(one) for one in items)  # type: ignore[misc]
+    yield lambda: memory.items.as_of("2030-01-01")
+    yield lambda: memory.admin.proposals(waiting=False)
     yield lambda: memory.recall("river mill")
     yield lambda: memory.research("Where is the river?", depth=2)
     yield lambda: list(memory.stream("When did the mill burn down?", depth=1))
     yield lambda: memory.estimate("Who?")
-    yield lambda: memory.remember("A new thing.")
-    yield lambda: memory.edit("core", "Ana sold the mill.")
-    yield lambda: memory.delete(items[0])
-    yield lambda: memory.undo(5)
-    yield lambda: memory.approve(1)
+    yield lambda: memory.items.insert("A new thing.")
+    yield lambda: memory.items.update("core", "Ana sold the mill.")
+    yield lambda: memory.items.delete(items[0])
+    yield lambda: memory.items.undo(5)
+    yield lambda: memory.admin.approve(1)
     yield memory.resume
     yield lambda: memory.memorize("A new day at the harbour.")
     yield from (

@@ -26,8 +26,8 @@ def called(memory: Memory, name: str, **arguments: Any) -> Any:
 def found_in(memory: Memory, day: datetime) -> list[tuple[str, str, float]]:
     """What each query recalls, and what the vectors alone find, in order, of a history filed on a day."""
     memory.memorize_many(Session(text=text, time=day + timedelta(minutes=n)) for n, text in enumerate(SESSIONS))
-    memory.remember("Ana keeps her boat in Viana.", "episodic", day)
-    memory.remember("Ana saw the fair.", "episodic", day)
+    memory.items.insert("Ana keeps her boat in Viana.", "episodic", day)
+    memory.items.insert("Ana saw the fair.", "episodic", day)
     found = []
     for query in QUERIES:
         hits = [*memory.recall(query, k=20), *called(memory, "search_vector", query=query)]
@@ -39,8 +39,10 @@ def found_in(memory: Memory, day: datetime) -> list[tuple[str, str, float]]:
 
 def test_the_same_history_filed_on_60_days_is_recalled_alike(folder: Path) -> None:
     with Memory.open(folder, memorize_options=MemorizeOptions(curate=False)) as memory:
-        found = {day: found_in(memory.of(day.isoformat()), day) for day in DAYS}
-        without = [day for day in DAYS if CARD not in memory.of(day.isoformat()).research(QUERIES[0]).context]
+        found = {day: found_in(memory.for_namespace(day.isoformat()), day) for day in DAYS}
+        without = [
+            day for day in DAYS if CARD not in memory.for_namespace(day.isoformat()).research(QUERIES[0]).context
+        ]
     first = found[DAYS[0]]
     assert {f"{day:%Y-%m-%d}" for day in DAYS if found[day] != first} == set()
     assert without == []

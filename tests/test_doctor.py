@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from jitmem import Memory, MemoryNotFound, NotOurStore, Session
+from jitmem import ItemOptions, Memory, MemoryNotFound, NotOurStore, Session
 from jitmem.cli.app import app
 from jitmem.doctor import Report, examine, repair
 from jitmem.stores.connection import FILE_NAME
@@ -81,7 +81,7 @@ def test_a_memory_that_was_used_is_healthy_and_nothing_is_written(whole: Path) -
 def test_one_that_is_in_use_is_healthy_too(folder: Path) -> None:
     with Memory.open(folder) as memory:
         memory.memorize("Ana works in Porto.")
-        memory.remember("Ana works in Porto.")
+        memory.items.insert("Ana works in Porto.")
         report = examine(folder)
     assert report.healthy, told(report)
     assert [finding.check for finding in report.findings] == ["indexes"]  # Chroma's folder is that process's
@@ -105,10 +105,10 @@ def test_a_memory_that_has_forgotten_is_healthy(other: Path) -> None:
     with Memory.open(other) as memory:
         long = next(page for page in memory.pages() if page.parts > 1)
         memory.forget(page_id=long.id)
-        memory.forget(item_id=memory.items(kind="episodic")[0].id)
-        memory.retain(pages="9000 days")
+        memory.forget(item_id=memory.items.list(kind="episodic")[0].id)
+        memory.admin.set_retention(pages="9000 days")
         assert told(examine(other)) == []
-        memory.of("team/ana").forget(everything=True)
+        memory.for_namespace("team/ana").forget(everything=True)
         memory.flush()
     assert told(examine(other)) == []
 
@@ -121,7 +121,7 @@ def test_an_erasure_that_is_not_finished_is_named_until_it_is(other: Path) -> No
     )
     assert told(examine(other)) == ["1 erasure not finished: what was forgotten may still lie in a file."]
     with Memory.open(other) as memory:
-        memory.sweep()
+        memory.admin.purge()
     assert examine(other).healthy
 
 
@@ -249,7 +249,7 @@ def test_what_is_lost_is_damage_that_no_repair_touches(other: Path, fault: str) 
 
 def test_two_items_that_say_the_same_are_for_a_person_to_decide(other: Path) -> None:
     with Memory.open(other) as memory:
-        one, two = memory.items(kind="semantic")[2:4]
+        one, two = memory.items.list(kind="semantic")[2:4]
     edit(
         other,
         f"UPDATE item_version SET content = '{one.content}', stems = (SELECT stems FROM item_version WHERE n ="
@@ -258,7 +258,7 @@ def test_two_items_that_say_the_same_are_for_a_person_to_decide(other: Path) -> 
     report = repair(other)
     assert [(f.severity, f.ids) for f in report.findings if "saying the same" in f.what] == [("attention", (two.id,))]
     with Memory.open(other) as memory:
-        memory.delete(two.id)
+        memory.items.delete(two.id)
     assert examine(other).healthy
 
 
@@ -282,19 +282,19 @@ def test_what_waits_is_noted_and_calls_for_somebody_after_an_hour(memory: Memory
 
 
 def test_proposals_about_what_has_changed_since_and_old_ones_are_named(folder: Path) -> None:
-    with Memory.open(folder) as memory, Memory.open(folder, mode="propose") as careful:
-        item = memory.remember("Ana lives in Porto.").item
+    with Memory.open(folder) as memory, Memory.open(folder, item_options=ItemOptions(mode="propose")) as careful:
+        item = memory.items.insert("Ana lives in Porto.").item
         assert item is not None
-        careful.edit(item.id, "Ana lives in Braga.")
+        careful.items.update(item.id, "Ana lives in Braga.")
         assert examine(folder).healthy
-        memory.edit(item.id, "Ana lives in Viana.")
+        memory.items.update(item.id, "Ana lives in Viana.")
         assert "1 proposal about an item that was changed or deleted since." in told(examine(folder))
         edit(folder, "UPDATE proposal SET at = '2030-01-01T00:00:00+00:00'")
-        memory.delete(item.id)
+        memory.items.delete(item.id)
         assert "1 proposal about an item that was changed or deleted since." in told(examine(folder))
         edit(folder, "UPDATE proposal SET at = '2024-01-01T00:00:00+00:00'")
         assert any("1 proposal undecided, the oldest for" in what for what in told(examine(folder)))
-        memory.reject(1)
+        memory.admin.reject(1)
     assert examine(folder).healthy
 
 
@@ -409,7 +409,7 @@ def test_what_only_looks_like_a_secret_is_none() -> None:
 
 
 def test_secrets_stand_in_items_entries_and_what_waits_too(memory: Memory, folder: Path) -> None:
-    item = memory.remember(f"The key is {SECRETS['AWS key']}.").item
+    item = memory.items.insert(f"The key is {SECRETS['AWS key']}.").item
     assert item is not None
     memory.as_store().put(("keys",), "one", {"text": SECRETS["AWS key"]})
     memory.accept(Session(text=f"Later: {SECRETS['AWS key']}", id="later"))

@@ -116,11 +116,11 @@ def test_a_whole_memory_has_no_faults_and_repeating_every_call_changes_nothing(
     written: tuple[Memory, Ledger], folder: Path
 ) -> None:
     memory, ledger = written
-    before = memory.stats(), memory.items(), memory.proposals(waiting=False)
+    before = memory.stats(), memory.items.list(), memory.admin.proposals(waiting=False)
     assert not check_truth(folder, ledger)
     finish_sessions(memory, ledger)
     repeat_edits(memory, ledger)
-    assert (memory.stats(), memory.items(), memory.proposals(waiting=False)) == before
+    assert (memory.stats(), memory.items.list(), memory.admin.proposals(waiting=False)) == before
     with Memory.open(folder) as fresh:
         assert check_indexes(memory, fresh) == []
 
@@ -138,7 +138,7 @@ def test_the_comparison_notices_a_vector_that_chroma_lacks(written: tuple[Memory
     memory, _ = written
     with Memory.open(folder) as fresh:
         assert check_indexes(memory, fresh) == []
-        vectors = memory._parts.archive.vectors  # type: ignore[attr-defined]
+        vectors = memory._runtime.archive.vectors  # type: ignore[attr-defined]
         vectors._folder.vectors(vectors._embeddings)._collection.delete(ids=["3"])
         told = check_indexes(memory, fresh)
     assert told[0] == "passages: Chroma does not hold [3]"

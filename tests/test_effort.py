@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from model_server import ModelServer
 
-from jitmem import BadInput, Budget, Memory, Research, Session, Usage
+from jitmem import BadInput, Budget, MemorizeOptions, Memory, ModelOptions, Research, Session, Usage
 from jitmem.testing import ScriptedModel
 
 QUESTION = "Where does Ana work now?"
@@ -30,7 +30,13 @@ def thinking(server: ModelServer, folder: Path) -> Iterator[Memory]:
     """A memory of one session whose model is a server."""
     server.reset()
     server.set(rounds=1, latency_s=0.0)
-    with Memory.open(folder, model="openai:test", base_url=server.base_url, timeout_s=10, curate=False) as memory:
+    with Memory.open(
+        folder,
+        model="openai:test",
+        base_url=server.base_url,
+        model_options=ModelOptions(timeout_s=10),
+        memorize_options=MemorizeOptions(curate=False),
+    ) as memory:
         memory.memorize(NEWS)
         server.reset()
         yield memory
@@ -77,9 +83,11 @@ def test_models_may_differ_by_graph_and_by_step(server: ModelServer, folder: Pat
         folder,
         base_url=server.base_url,
         model="openai:whole",
-        memorizer_model="openai:small",
-        researcher_model="openai:large",
-        step_models={"reflect": "openai:careful", "curate": "openai:curator"},
+        model_options=ModelOptions(
+            memorizer_model="openai:small",
+            researcher_model="openai:large",
+            step_models={"reflect": "openai:careful", "curate": "openai:curator"},
+        ),
     ) as memory:
         memory.memorize(NEWS)
         memory.research(QUESTION)
@@ -95,7 +103,7 @@ def test_models_may_differ_by_graph_and_by_step(server: ModelServer, folder: Pat
 
 def test_a_step_that_is_not_there_is_refused_and_no_memory_is_made(folder: Path) -> None:
     with pytest.raises(BadInput, match="no step 'think'"):
-        Memory.open(folder, step_models={"think": "openai:x"})
+        Memory.open(folder, model_options=ModelOptions(step_models={"think": "openai:x"}))
     assert not folder.exists()
 
 

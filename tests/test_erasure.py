@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jitmem import BadInput, Memory, Receipt, Session, UnknownRecord
+from jitmem import BadInput, ItemOptions, Memory, Receipt, Session, UnknownRecord
 
 Start = Callable[..., "Popen[str]"]
 SAFE = "The code of the safe is Xylophon-Quartz-7788."
@@ -71,10 +71,10 @@ def everywhere(folder: Path) -> tuple[Memory, dict[str, str]]:
             metadata={"note": "Xylophon-Quartz-2"},
         )
     )
-    memory._parts.editor.insert("semantic", "The code is Xylophon-Quartz-1, Rui said.", page_ids=filed.page_ids)
-    memory._parts.editor.insert("semantic", "A proposal of Xylophon-Quartz-4.", page_ids=filed.page_ids)
-    item = memory.remember("Rui knows Xylophon-Quartz-5.").item
-    memory.edit(item.id, "Rui knows nothing.")
+    memory._runtime.editor.insert("semantic", "The code is Xylophon-Quartz-1, Rui said.", page_ids=filed.page_ids)
+    memory._runtime.editor.insert("semantic", "A proposal of Xylophon-Quartz-4.", page_ids=filed.page_ids)
+    item = memory.items.insert("Rui knows Xylophon-Quartz-5.").item
+    memory.items.update(item.id, "Rui knows nothing.")
     memory.accept(Session(id="waiting", time="2024-05-09", text="It waits with Xylophon-Quartz-5."))
     memory.flush()
     return memory, {"page": filed.page_ids[0], "item": item.id}
@@ -122,10 +122,10 @@ def test_secrets_are_in_no_file_after_they_were_forgotten(
 
 def test_an_item_forgotten_by_id_goes_with_every_version_and_its_vectors(folder: Path) -> None:
     with planted(folder) as memory:
-        item = memory.remember(SAFE).item
-        memory.edit(item.id, "Nobody knows the code.")
-        memory.delete(item.id)
-        memory.undo(memory.history(item.id)[-1].change)
+        item = memory.items.insert(SAFE).item
+        memory.items.update(item.id, "Nobody knows the code.")
+        memory.items.delete(item.id)
+        memory.items.undo(memory.items.history(item.id)[-1].change)
         memory.flush()
         assert holding(folder, SAFE)
         blobs = vectors(folder, "item_embedding", "version > 0")[-1:]
@@ -133,17 +133,17 @@ def test_an_item_forgotten_by_id_goes_with_every_version_and_its_vectors(folder:
         assert (receipt.status, receipt.item_ids, receipt.counts["versions"]) == ("erased", (item.id,), 4)
         assert holding(folder, SAFE, "Nobody knows", *blobs, *map(at_length_one, blobs)) == set()
         with pytest.raises(UnknownRecord):
-            memory.history(item.id)
+            memory.items.history(item.id)
 
 
 def test_entries_shares_rules_and_the_name_itself_go_with_everything(folder: Path) -> None:
     with Memory.open(folder, namespace="Xylophon-Quartz-Inn") as memory:
-        memory.of("other").memorize(PLAIN[0])
+        memory.for_namespace("other").memorize(PLAIN[0])
         store = memory.as_store()
         store.put(("guests", "Xylophon-Label"), "Xylophon-Key", {"text": SAFE})
         assert store.search(("guests",), query="code of the safe")
-        memory.share("reader/Xylophon-Reader")
-        memory.retain(pages="9 weeks")
+        memory.admin.share("reader/Xylophon-Reader")
+        memory.admin.set_retention(pages="9 weeks")
         names = ["Xylophon-Quartz-Inn", "Xylophon-Label", "Xylophon-Key", SAFE, "Xylophon-Reader"]
         assert all(holding(folder, name) for name in names)
         receipt = memory.forget(everything=True)
@@ -152,7 +152,7 @@ def test_entries_shares_rules_and_the_name_itself_go_with_everything(folder: Pat
         assert holding(folder, *names) == set()
         assert Memory.namespaces(folder) == ["other"]
         assert store.get(("guests", "Xylophon-Label"), "Xylophon-Key") is None
-        assert memory.of("other").recall("bread")
+        assert memory.for_namespace("other").recall("bread")
 
 
 def test_many_vectors_that_chroma_has_in_its_graph_are_gone_too(folder: Path) -> None:
@@ -264,11 +264,11 @@ def test_a_reader_with_an_old_snapshot_makes_it_pending_and_a_sweep_finishes(fol
         assert "truth.sqlite3 is being read" in receipt.reasons[0]
         assert holding(folder, SAFE) != set()
         assert {hit.text for hit in memory.recall("code of the safe, bread", k=20)} <= set(PLAIN)
-        assert memory.sweep().status == "pending"
+        assert memory.admin.purge().status == "pending"
         reader.stdin.write("go on\n")
         reader.stdin.flush()
         assert reader.stdout.readline() == "done\n"
-        swept = memory.sweep()
+        swept = memory.admin.purge()
         assert (swept.status, swept.counts) == ("erased", {})
         assert holding(folder, SAFE) == set()
         assert rows(folder, "SELECT state FROM erasure") == [("erased",)]
@@ -284,7 +284,7 @@ with Memory.open(sys.argv[1], namespace="ana") as memory:
         if told == "search":
             print([hit.text for hit in memory.recall("code of the safe and bread", k=20)], flush=True)
         elif told == "ready":
-            print(memory._parts.archive.vectors.owner, flush=True)
+            print(memory._runtime.archive.vectors.owner, flush=True)
         else:
             break
 """
@@ -320,7 +320,7 @@ def test_another_owner_of_the_vector_index_notices_and_a_sweep_finishes(folder: 
             assert "bread" in found
         else:
             owner.communicate("end\n")
-        assert memory.sweep().status == "erased"
+        assert memory.admin.purge().status == "erased"
         assert holding(folder, blob, at_length_one(blob)) == set()
         assert {hit.text for hit in memory.recall("bread", k=20)} == set(PLAIN)
 
@@ -333,7 +333,7 @@ def test_another_memory_of_this_process_is_named_as_the_owner(folder: Path) -> N
         assert receipt.status == "pending"
         assert "another memory in this process" in receipt.reasons[0]
         owner.flush()
-        assert memory.sweep().status == "erased"
+        assert memory.admin.purge().status == "erased"
 
 
 def test_the_files_of_an_index_that_was_taken_away_are_held_by_nobody(folder: Path) -> None:
@@ -357,7 +357,7 @@ from jitmem.stores.deletion import selectors
 from jitmem.stores.deletion.delete import delete
 memory = Memory.open(sys.argv[1], namespace="ana")
 memory.recall("safe")
-delete(memory._parts.archive.pages.namespace, selectors.pages([sys.argv[2]]))
+delete(memory._runtime.archive.pages.namespace, selectors.pages([sys.argv[2]]))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -379,7 +379,7 @@ def test_what_died_between_deleting_and_erasing_is_finished_by_the_next(
     memory = opened or Memory.open(folder, namespace="ana")
     with memory:
         if finisher == "sweep":
-            assert memory.sweep().status == "erased"
+            assert memory.admin.purge().status == "erased"
         elif finisher == "forget":
             assert memory.forget(page_id=other.page_ids[0]).status == "erased"
         assert holding(folder, SAFE, blob, at_length_one(blob)) == set()
@@ -400,15 +400,15 @@ def test_a_forget_that_is_killed_anywhere_has_forgotten_all_or_nothing(folder: P
     with planted(folder) as memory:
         for delay_s in (0.0, 0.02, 0.05):
             memory.memorize(f"Ana: {SAFE}")
-            memory.remember(SAFE)
+            memory.items.insert(SAFE)
             child = start(KILLED, folder)
             assert child.stdout
             child.stdout.readline()
             threading.Event().wait(delay_s)
             child.kill()
             child.wait()
-            receipt = memory.sweep()
-            left = (len(memory.pages()) - len(PLAIN), len([i for i in memory.items() if i.content == SAFE]))
+            receipt = memory.admin.purge()
+            left = (len(memory.pages()) - len(PLAIN), len([i for i in memory.items.list() if i.content == SAFE]))
             assert left in ((0, 0), (1, 1))
             assert receipt.status == "erased"
             if left == (0, 0):
@@ -426,7 +426,7 @@ def test_copies_of_the_truth_that_an_upgrade_or_a_repair_left_are_removed(folder
         filed = memory.memorize(f"Ana: {SAFE}")
         (folder / ".repair-x").mkdir()
         for name in ("truth.sqlite3.v2-copy", ".repair-x/copy.sqlite3"):
-            with memory._parts.database.read() as db:
+            with memory._runtime.database.read() as db:
                 db.execute("VACUUM INTO ?", (str(folder / name),))
         receipt = memory.forget(page_id=filed.page_ids[0])
         assert (receipt.status, receipt.removed) == ("erased", (".repair-x", "truth.sqlite3.v2-copy"))
@@ -435,13 +435,13 @@ def test_copies_of_the_truth_that_an_upgrade_or_a_repair_left_are_removed(folder
 
 def test_what_another_namespace_keeps_word_for_word_stays_there(folder: Path) -> None:
     with planted(folder) as memory:
-        memory.of("rui").memorize(f"Ana: {SAFE}")
-        memory.of("rui").flush()
+        memory.for_namespace("rui").memorize(f"Ana: {SAFE}")
+        memory.for_namespace("rui").flush()
         filed = memory.memorize(f"Ana: {SAFE}")
         memory.flush()
         receipt = memory.forget(page_id=filed.page_ids[0])
         assert receipt.status == "erased"
-        assert memory.of("rui").recall("safe")[0].text.endswith(SAFE)
+        assert memory.for_namespace("rui").recall("safe")[0].text.endswith(SAFE)
 
 
 # -- at once -------------------------------------------------------------------------------------------------
@@ -508,8 +508,12 @@ def test_others_read_and_write_while_pages_are_forgotten(folder: Path) -> None:
 def test_a_memory_that_is_read_only_forgets_nothing(folder: Path) -> None:
     with planted(folder):
         pass
-    with Memory.open(folder, namespace="ana", mode="read_only") as memory:
-        for verb in (lambda: memory.forget(everything=True), memory.sweep, lambda: memory.retain(pages="1 day")):
+    with Memory.open(folder, namespace="ana", item_options=ItemOptions(mode="read_only")) as memory:
+        for verb in (
+            lambda: memory.forget(everything=True),
+            memory.admin.purge,
+            lambda: memory.admin.set_retention(pages="1 day"),
+        ):
             with pytest.raises(BadInput, match="read-only"):
                 verb()
         assert len(memory.pages()) == len(PLAIN)

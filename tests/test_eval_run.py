@@ -330,7 +330,7 @@ def test_one_command_makes_a_card_and_the_same_command_finds_it_made(
     tmp_path: Path, locomo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first = command("locomo", "--data", locomo, "--system", "recall,rag-bm25", "--no-plots", "--limit", 8)
+    first = command("locomo", "--data", locomo, "--vary", "system=recall,rag-bm25", "--no-plots", "--limit", 8)
     assert first.exit_code == 0, first.output
     assert "evidence_recall" in first.stdout
     assert "bench-locomo" in first.stdout
@@ -338,10 +338,12 @@ def test_one_command_makes_a_card_and_the_same_command_finds_it_made(
         *("config.json", "answers.jsonl", "errors.jsonl", "offline.jsonl", "scores.json", "report.md", "prompts"),
     }
     started = time.time()
-    again = command("locomo", "--data", locomo, "--system", "recall,rag-bm25", "--no-plots", "--limit", 8, "--json")
+    again = command(
+        "locomo", "--data", locomo, "--vary", "system=recall,rag-bm25", "--no-plots", "--limit", 8, "--json"
+    )
     assert json.loads(again.stdout)["answered"] == 16
     assert Path("bench-locomo/answers.jsonl").stat().st_mtime < started
-    other = command("locomo", "--data", locomo, "--system", "recall", "--no-plots")
+    other = command("locomo", "--data", locomo, "--vary", "system=recall", "--no-plots")
     assert other.exit_code == 2
     assert "another run" in other.stderr
 
@@ -352,14 +354,18 @@ def test_one_command_makes_a_card_and_the_same_command_finds_it_made(
         (["locomo"], "github.com/snap-research/locomo"),
         (["locomo", "--data", "nowhere.json"], "github.com/snap-research/locomo"),
         (["locom"], "There is no data set 'locom'"),
-        (["locomo", "--data", "{data}", "--depth", "deep"], "--depth takes numbers"),
-        (["locomo", "--data", "{data}", "--system", "elephant"], "There is no system 'elephant'"),
+        (["locomo", "--data", "{data}", "--vary", "depth=deep"], "--vary depth takes numbers"),
+        (["locomo", "--data", "{data}", "--vary", "system=elephant"], "There is no system 'elephant'"),
         (["locomo", "--data", "{data}", "--preset", "elephant"], "There is no preset 'elephant'"),
         (["locomo", "--data", "{data}", "--ablation", "elephant"], "There is no ablation 'elephant'"),
-        (["locomo", "--data", "{data}", "--curate", "maybe"], "on, off"),
-        (["locomo", "--data", "{data}", "--tools", "elephant"], "no search of this name"),
+        (["locomo", "--data", "{data}", "--vary", "curate=maybe"], "on, off"),
+        (["locomo", "--data", "{data}", "--vary", "tools=elephant"], "no search of this name"),
         (["locomo", "--data", "{data}", "--max-cost", "1"], "needs the models' prices"),
-        (["locomo", "--data", "{data}", "--system", "recall", "--reader", "itself"], "recall has no answer of its own"),
+        (
+            ["locomo", "--data", "{data}", "--vary", "system=recall", "--reader", "itself"],
+            "recall has no answer of its own",
+        ),
+        (["locomo", "--data", "{data}", "--vary", "speed=1"], "--vary is NAME=A,B with a name of tools, system"),
         (["compare", "here", "there"], "no bench card"),
     ],
 )
@@ -378,7 +384,7 @@ def test_a_question_with_an_error_makes_the_command_end_with_1(
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.delenv("JITMEM_MODEL", raising=False)
     ended = command(
-        *("locomo", "--data", locomo, "--system", "rag-bm25", "--limit", 2, "--reader", "openai:none"),
+        *("locomo", "--data", locomo, "--vary", "system=rag-bm25", "--limit", 2, "--reader", "openai:none"),
         *("--timeout", 0.2, "--no-plots"),
     )
     assert ended.exit_code == 1
@@ -399,7 +405,19 @@ def test_models_behind_a_server_are_asked_counted_and_priced(
     monkeypatch.chdir(tmp_path)
     with ModelServer() as server:
         ended = command(
-            *("locomo", "--data", locomo, "--limit", 3, "--depth", 1, "--curate", "off", "--no-plots", "--json"),
+            *(
+                "locomo",
+                "--data",
+                locomo,
+                "--limit",
+                3,
+                "--vary",
+                "depth=1",
+                "--vary",
+                "curate=off",
+                "--no-plots",
+                "--json",
+            ),
             *("--model", "openai:thinks", "--reader", "openai:reads", "--judge", "openai:judges"),
             *("--base-url", server.base_url, "--price", "thinks=1/2", "--price", "reads=3/4", "--price", "judges=5/6"),
         )

@@ -93,7 +93,7 @@ def test_without_curate_no_items_are_drawn(tmp_path: Path) -> None:
         system.prepare(told)
         system.close()
         with Memory.open(folder / "memory") as memory:
-            return len(memory.items())
+            return len(memory.items.list())
 
     assert items(True) > 0
     assert items(False) == 0

@@ -136,16 +136,16 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with Memory.open(folder, **opening(request.param)) as memory:
         memory.memorize(Session(text=ANA, id="first", time="8 May 2023", metadata={"title": "Harbour"}))
         other = memory.memorize("Zoe: Blue bicycles sold out.")
-        memory.remember("Ana works at the harbour office.")
-        memory.remember("Ana began to work at the harbour.", "episodic", "8 May 2023")
-        memory.edit("core", "Ana is who this is about.")
-        drawn = memory._parts.editor.insert("semantic", "Ana sees the ferry since Monday.", page_ids=other.page_ids)
+        memory.items.insert("Ana works at the harbour office.")
+        memory.items.insert("Ana began to work at the harbour.", "episodic", "8 May 2023")
+        memory.items.update("core", "Ana is who this is about.")
+        drawn = memory._runtime.editor.insert("semantic", "Ana sees the ferry since Monday.", page_ids=other.page_ids)
         assert drawn.status == "applied"
         [insert] = [tool for tool in memory.tools(mode="propose") if tool.name == "memory_insert"]
         for content in ("Ben likes pears.", "Ben likes plums."):
             insert.invoke({"kind": "semantic", "content": content})
         memory.as_store().put(("notes",), "ferry", {"text": "The ferry leaves at ten."})
-        memory.of("ben").memorize("Ben: My boat lies in Viana.")
+        memory.for_namespace("ben").memorize("Ben: My boat lies in Viana.")
         memory.accept("Ben: I wait in the journal.")
     return folder, opening(request.param)
 
@@ -165,13 +165,13 @@ class Ids:
     def __init__(self, folder: Path) -> None:
         with Memory.open(folder, create=False) as memory:
             self.page = memory.pages()[0].id
-            self.item = next(item.id for item in memory.items() if item.kind == "semantic")
-            self.proposals = [proposal.number for proposal in memory.proposals()]
-            remembered = memory.remember("Ana has a desk.")
+            self.item = next(item.id for item in memory.items.list() if item.kind == "semantic")
+            self.proposals = [proposal.number for proposal in memory.admin.proposals()]
+            remembered = memory.items.insert("Ana has a desk.")
             assert remembered.change is not None
             self.change = remembered.change
             self.export = BytesIO()
-            memory.export_to(self.export)
+            memory.transfer.export(self.export)
             self.export.seek(0)
 
 
@@ -193,27 +193,27 @@ VERBS: dict[str, Callable[[Memory, Ids, Path], Awaitable[Any] | AsyncIterator[An
     "arecall": lambda memory, ids, out: memory.arecall(QUESTION),
     "apages": lambda memory, ids, out: memory.apages(),
     "apage": lambda memory, ids, out: memory.apage(ids.page),
-    "aitems": lambda memory, ids, out: memory.aitems(),
-    "aitem": lambda memory, ids, out: memory.aitem(ids.item),
-    "aas_of": lambda memory, ids, out: memory.aas_of("2099-01-01"),
-    "ahistory": lambda memory, ids, out: memory.ahistory(ids.item),
-    "aremember": lambda memory, ids, out: memory.aremember("Ben has a boat."),
-    "aedit": lambda memory, ids, out: memory.aedit(ids.item, "Ana works at the ferry."),
-    "adelete": lambda memory, ids, out: memory.adelete(ids.item),
-    "aundo": lambda memory, ids, out: memory.aundo(ids.change),
-    "aproposals": lambda memory, ids, out: memory.aproposals(),
-    "aapprove": lambda memory, ids, out: memory.aapprove(ids.proposals[0]),
-    "areject": lambda memory, ids, out: memory.areject(ids.proposals[1]),
-    "ashare": lambda memory, ids, out: memory.ashare("team/*"),
-    "aunshare": lambda memory, ids, out: memory.aunshare("team/*"),
-    "ashares": lambda memory, ids, out: memory.ashares(),
-    "aexport_to": lambda memory, ids, out: memory.aexport_to(out / "export.jsonl"),
-    "aimport_from": lambda memory, ids, out: memory.aimport_from(ids.export),
-    "abackup": lambda memory, ids, out: memory.abackup(out / "backup"),
+    "aitems": lambda memory, ids, out: memory.items.alist(),
+    "aitem": lambda memory, ids, out: memory.items.aget(ids.item),
+    "aas_of": lambda memory, ids, out: memory.items.aas_of("2099-01-01"),
+    "ahistory": lambda memory, ids, out: memory.items.ahistory(ids.item),
+    "aremember": lambda memory, ids, out: memory.items.ainsert("Ben has a boat."),
+    "aedit": lambda memory, ids, out: memory.items.aupdate(ids.item, "Ana works at the ferry."),
+    "adelete": lambda memory, ids, out: memory.items.adelete(ids.item),
+    "aundo": lambda memory, ids, out: memory.items.aundo(ids.change),
+    "aproposals": lambda memory, ids, out: memory.admin.aproposals(),
+    "aapprove": lambda memory, ids, out: memory.admin.aapprove(ids.proposals[0]),
+    "areject": lambda memory, ids, out: memory.admin.areject(ids.proposals[1]),
+    "ashare": lambda memory, ids, out: memory.admin.ashare("team/*"),
+    "aunshare": lambda memory, ids, out: memory.admin.aunshare("team/*"),
+    "ashares": lambda memory, ids, out: memory.admin.ashares(),
+    "aexport_to": lambda memory, ids, out: memory.transfer.aexport(out / "export.jsonl"),
+    "aimport_from": lambda memory, ids, out: memory.transfer.aimport_(ids.export),
+    "abackup": lambda memory, ids, out: memory.transfer.abackup(out / "backup"),
     "aforget": lambda memory, ids, out: memory.aforget(page_id=ids.page),
-    "asweep": lambda memory, ids, out: memory.asweep(),
-    "aretain": lambda memory, ids, out: memory.aretain(pages="90 days"),
-    "aretention": lambda memory, ids, out: memory.aretention(),
+    "asweep": lambda memory, ids, out: memory.admin.apurge(),
+    "aretain": lambda memory, ids, out: memory.admin.aset_retention(pages="90 days"),
+    "aretention": lambda memory, ids, out: memory.admin.aretention(),
     "aflush": lambda memory, ids, out: memory.aflush(),
     "aclose": lambda memory, ids, out: memory.aclose(),
 }
@@ -237,7 +237,7 @@ async def test_a_verb_of_another_namespace_leaves_the_loop_alone(
     cold: Memory, ids: Ids, tmp_path: Path, verb: str
 ) -> None:
     async def called() -> None:
-        await VERBS[verb](cold.of("ben"), ids, tmp_path)  # type: ignore[misc]
+        await VERBS[verb](cold.for_namespace("ben"), ids, tmp_path)  # type: ignore[misc]
 
     await run(called())
 
@@ -309,7 +309,7 @@ async def test_the_middleware_leaves_the_loop_alone(cold: Memory, how: str, opti
     agent = agents.create_agent(Obeying(words=()), middleware=[cold.middleware(**options)])
     await run(getattr(agent, how)({"messages": QUESTION}, {"configurable": {"user_id": user}}))
     await asyncio.to_thread(cold.flush)
-    assert any("search_pages" in page.text for page in cold.of(user or cold.namespace).pages())
+    assert any("search_pages" in page.text for page in cold.for_namespace(user or cold.namespace).pages())
 
 
 async def test_a_middleware_whose_memory_fails_leaves_the_loop_alone(cold: Memory) -> None:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 from typer.testing import CliRunner
 
-from jitmem import BadInput, ImportConflict, JitmemError, Memory, Session, StoreFull
+from jitmem import BadInput, ImportConflict, ItemOptions, JitmemError, Memory, Session, StoreFull
 from jitmem.cli.app import app
 from jitmem.stores.connection import FILE_NAME
 from jitmem.stores.hashing import HashedEmbeddings
@@ -40,12 +40,12 @@ MILL = [("Ana", "I bought the mill in Viana."), ("Rui", "The river is high \u202
 
 def exported(memory: Memory, **options: Any) -> bytes:
     file = io.BytesIO()
-    memory.export_to(file, **options)
+    memory.transfer.export(file, **options)
     return file.getvalue()
 
 
 def imported(memory: Memory, data: bytes, **options: Any) -> ImportReport:
-    return memory.import_from(io.BytesIO(data), **options)
+    return memory.transfer.import_(io.BytesIO(data), **options)
 
 
 def body(data: bytes) -> bytes:
@@ -77,27 +77,29 @@ def fill(memory: Memory) -> None:
     )
     memory.memorize(Session(text="# A title\n\nAna left the bank. " + "The mill turns slowly. " * 500, time=None))
     memory.accept(Session(id="waits", turns=[("Ana", "The oven arrives on Monday.")], time="2023-07-01T10:00:00+02:00"))
-    one = memory.remember("Ana drinks her coffee black.").item
-    gone = memory.remember("Ana has a dog.").item
+    one = memory.items.insert("Ana drinks her coffee black.").item
+    gone = memory.items.insert("Ana has a dog.").item
     assert one is not None
     assert gone is not None
-    memory.remember("Ana moved to Viana.", "episodic", "2023-05-08")
-    memory.edit(one.id, "Ana drinks her coffee with milk.")
-    memory.delete(gone.id)
-    undone = memory.delete(one.id)
-    memory.undo(undone.change or 0)
-    memory.edit("core", "Ana, a miller in Viana.")
+    memory.items.insert("Ana moved to Viana.", "episodic", "2023-05-08")
+    memory.items.update(one.id, "Ana drinks her coffee with milk.")
+    memory.items.delete(gone.id)
+    undone = memory.items.delete(one.id)
+    memory.items.undo(undone.change or 0)
+    memory.items.update("core", "Ana, a miller in Viana.")
     page = memory.pages()[0].id
-    memory._parts.editor.insert("semantic", "The mill is in Viana.", page_ids=(page,), cause="tool")
-    with Memory.open(memory._parts.database.path.parent, namespace=memory.namespace, mode="propose") as careful:
-        careful.remember("Ana is allergic to nuts.")
-        careful.edit(one.id, "Ana drinks tea.")
-        careful.remember("Ana is tall.")
-    memory.reject(memory.proposals()[-1].number)
+    memory._runtime.editor.insert("semantic", "The mill is in Viana.", page_ids=(page,), cause="tool")
+    with Memory.open(
+        memory._runtime.database.path.parent, namespace=memory.namespace, item_options=ItemOptions(mode="propose")
+    ) as careful:
+        careful.items.insert("Ana is allergic to nuts.")
+        careful.items.update(one.id, "Ana drinks tea.")
+        careful.items.insert("Ana is tall.")
+    memory.admin.reject(memory.admin.proposals()[-1].number)
     store = memory.as_store()
     store.put(("prefs", "ui"), "theme", {"text": "dark", "size": 2})
     store.put(("prefs",), "../../etc/passwd", {"text": "x"}, ttl=60000.0)
-    memory.share("team/*")
+    memory.admin.share("team/*")
 
 
 @pytest.fixture
@@ -130,27 +132,28 @@ def test_export_import_export_gives_the_same_bytes_but_for_the_time_of_the_first
 def test_what_comes_back_is_what_was_there(filled: Memory, other: Memory) -> None:
     imported(other, exported(filled))
     assert other.pages() == filled.pages()
-    assert [one.content for one in other.items()] == [one.content for one in filled.items()]
-    for item in filled.items():
+    assert [one.content for one in other.items.list()] == [one.content for one in filled.items.list()]
+    for item in filled.items.list():
         ours = [
             (v.version, v.content, v.time, v.page_ids, v.cause, v.changed_at, v.deleted)
-            for v in filled.history(item.id)
+            for v in filled.items.history(item.id)
         ]
         theirs = [
-            (v.version, v.content, v.time, v.page_ids, v.cause, v.changed_at, v.deleted) for v in other.history(item.id)
+            (v.version, v.content, v.time, v.page_ids, v.cause, v.changed_at, v.deleted)
+            for v in other.items.history(item.id)
         ]
         assert ours == theirs
     asked = filled.research("Where is the mill?")
     again = other.research("Where is the mill?")
     assert (again.context, again.citations) == (asked.context, asked.citations)
     assert other.recall("mill", k=20) == filled.recall("mill", k=20)
-    assert [one.edit for one in other.proposals()] == [one.edit for one in filled.proposals()]
-    assert [one.decision for one in other.proposals(waiting=False)] == [None, None, "rejected"]
+    assert [one.edit for one in other.admin.proposals()] == [one.edit for one in filled.admin.proposals()]
+    assert [one.decision for one in other.admin.proposals(waiting=False)] == [None, None, "rejected"]
     found = other.as_store().search(("prefs",), limit=10)
     assert [(one.key, one.value) for one in found] == [
         (one.key, one.value) for one in filled.as_store().search(("prefs",), limit=10)
     ]
-    assert other.shares() == ["team/*"]
+    assert other.admin.shares() == ["team/*"]
     assert [one.session_id for one in other.resume()] == ["waits"]
     assert "".join(p.text for p in other.pages(session_id="walk/one")) == "\n".join(
         f"{who}: {said}" for who, said in MILL
@@ -158,20 +161,20 @@ def test_what_comes_back_is_what_was_there(filled: Memory, other: Memory) -> Non
 
 
 def test_every_namespace_goes_and_comes_under_its_own_name(filled: Memory, other: Memory) -> None:
-    filled.of("bob/../x").memorize("Bob keeps bees.")
+    filled.for_namespace("bob/../x").memorize("Bob keeps bees.")
     data = exported(filled, all_namespaces=True)
     assert json.loads(data.partition(b"\n")[0])["namespaces"] == ["default", "bob/../x"]
     with pytest.raises(BadInput, match="holds 2 namespaces"):
         imported(other, data)
     imported(other, data, all_namespaces=True)
-    assert other.of("bob/../x").recall("bees")[0].text == "Bob keeps bees."
+    assert other.for_namespace("bob/../x").recall("bees")[0].text == "Bob keeps bees."
     assert body(exported(other, all_namespaces=True)) == body(data)
 
 
 def test_one_namespace_comes_in_under_another_name(filled: Memory, other: Memory) -> None:
-    imported(other.of("zoe"), exported(filled))
+    imported(other.for_namespace("zoe"), exported(filled))
     assert other.pages() == []
-    assert [page.text for page in other.of("zoe").pages()] == [page.text for page in filled.pages()]
+    assert [page.text for page in other.for_namespace("zoe").pages()] == [page.text for page in filled.pages()]
 
 
 def test_a_file_imported_twice_is_imported_once(filled: Memory, other: Memory) -> None:
@@ -187,13 +190,13 @@ def test_a_file_imported_twice_is_imported_once(filled: Memory, other: Memory) -
 def test_what_was_added_since_is_all_that_a_later_export_brings(filled: Memory, other: Memory) -> None:
     imported(other, exported(filled))
     filled.memorize(Session(id="later", text="Rui painted the door green."))
-    coffee = filled.items(kind="semantic")[0]
-    filled.edit(coffee.id, "Ana drinks no coffee any more.")
+    coffee = filled.items.list(kind="semantic")[0]
+    filled.items.update(coffee.id, "Ana drinks no coffee any more.")
     filled.as_store().put(("prefs", "ui"), "colour", {"text": "light"})
     done = imported(other, exported(filled))
     assert (done.new, done.notes) == ({"session": 1, "page": 1, "version": 1, "entry": 1}, [])
-    assert other.item(coffee.id).content == "Ana drinks no coffee any more."
-    assert len(other.history(coffee.id)) == len(filled.history(coffee.id))
+    assert other.items.get(coffee.id).content == "Ana drinks no coffee any more."
+    assert len(other.items.history(coffee.id)) == len(filled.items.history(coffee.id))
     assert other.as_store().get(("prefs", "ui"), "colour").value == {"text": "light"}  # type: ignore[union-attr]
 
 
@@ -217,7 +220,13 @@ def test_an_index_that_was_open_before_the_import_finds_what_came(filled: Memory
 
 def whole(memory: Memory) -> tuple[Any, ...]:
     """Everything that can be seen of a memory."""
-    return (memory.pages(), memory.items(), memory.proposals(waiting=False), memory.shares(), body(exported(memory)))
+    return (
+        memory.pages(),
+        memory.items.list(),
+        memory.admin.proposals(waiting=False),
+        memory.admin.shares(),
+        body(exported(memory)),
+    )
 
 
 def conflicts(memory: Memory, data: bytes) -> str:
@@ -234,12 +243,12 @@ def test_what_is_here_with_other_content_is_named_and_nothing_is_imported(filled
     other.memorize(
         Session(id="own", text="".join(page.text for page in filled.pages() if page.session_id != "walk/one"))
     )
-    other.edit("core", "Ben, a beekeeper.")
-    mine = other.remember("ana drinks her coffee, with milk!").item
+    other.items.update("core", "Ben, a beekeeper.")
+    mine = other.items.insert("ana drinks her coffee, with milk!").item
     other.as_store().put(("prefs", "ui"), "theme", {"text": "mine"})
     assert mine is not None
-    core, coffee = filled.items(kind="core")[0], filled.items(kind="semantic")[0]
-    own = other.items(kind="core")[0]
+    core, coffee = filled.items.list(kind="core")[0], filled.items.list(kind="semantic")[0]
+    own = other.items.list(kind="core")[0]
     theirs = next(page.session_id for page in filled.pages() if page.session_id != "walk/one")
     assert conflicts(other, exported(filled)).splitlines() == [
         "the file: 5 of its records are in conflict with what is here, which an import never changes:",
@@ -250,7 +259,7 @@ def test_what_is_here_with_other_content_is_named_and_nothing_is_imported(filled
         "  entry 'theme' has another value here",
         "Import the file into another namespace (--namespace). Nothing was imported.",
     ]
-    fresh = other.of("fresh")
+    fresh = other.for_namespace("fresh")
     assert imported(fresh, exported(filled)).known == {}
     assert fresh.pages() != other.pages()
 
@@ -264,41 +273,41 @@ def test_ten_conflicts_are_named_and_the_others_counted(memory: Memory, other: M
 
 
 def test_ids_of_another_namespace_of_the_folder_are_in_conflict(filled: Memory) -> None:
-    refused = conflicts(filled.of("copy"), exported(filled))
+    refused = conflicts(filled.for_namespace("copy"), exported(filled))
     assert f"page {filled.pages()[0].id!r} is the id of another record in this folder" in refused
     assert "into a memory in another folder (--memory)" in refused
-    assert filled.of("copy").pages() == []
+    assert filled.for_namespace("copy").pages() == []
 
 
 def test_an_item_that_both_sides_changed_is_in_conflict(filled: Memory, other: Memory) -> None:
     imported(other, exported(filled))
-    item = filled.items(kind="semantic")[0]
-    filled.edit(item.id, "Ana drinks tea.")
-    other.edit(item.id, "Ana drinks wine.")
+    item = filled.items.list(kind="semantic")[0]
+    filled.items.update(item.id, "Ana drinks tea.")
+    other.items.update(item.id, "Ana drinks wine.")
     assert f"  item {item.id!r} has other versions here" in conflicts(other, exported(filled)).splitlines()
-    assert other.item(item.id).content == "Ana drinks wine."
+    assert other.items.get(item.id).content == "Ana drinks wine."
 
 
 def test_an_item_that_is_newer_here_stays_as_it_is(filled: Memory, other: Memory) -> None:
     data = exported(filled)
     imported(other, data)
-    item = other.items(kind="semantic")[0]
-    other.edit(item.id, "Ana drinks wine.")
+    item = other.items.list(kind="semantic")[0]
+    other.items.update(item.id, "Ana drinks wine.")
     before = whole(other)
     assert imported(other, data).new == {}
     assert whole(other) == before
 
 
 def test_two_items_may_have_exchanged_their_contents_since(memory: Memory, other: Memory) -> None:
-    one, two = memory.remember("Ana bakes.").item, memory.remember("Rui paints.").item
+    one, two = memory.items.insert("Ana bakes.").item, memory.items.insert("Rui paints.").item
     assert one is not None
     assert two is not None
     imported(other, exported(memory))
-    memory.edit(two.id, "Somebody sings.")
-    memory.edit(one.id, "Rui paints.")
-    memory.edit(two.id, "Ana bakes.")
+    memory.items.update(two.id, "Somebody sings.")
+    memory.items.update(one.id, "Rui paints.")
+    memory.items.update(two.id, "Ana bakes.")
     assert imported(other, exported(memory)).new == {"version": 3}
-    assert {item.id: item.content for item in other.items()} == {one.id: "Rui paints.", two.id: "Ana bakes."}
+    assert {item.id: item.content for item in other.items.list()} == {one.id: "Rui paints.", two.id: "Ana bakes."}
 
 
 def test_a_session_that_was_cut_into_other_pages_here_is_in_conflict(filled: Memory, tmp_path: Path) -> None:
@@ -332,7 +341,7 @@ def test_an_entry_that_expired_here_makes_place_and_one_that_expired_in_the_file
         if row.get("key") == "gone":
             row["expires_at"] = 1.0
     other.as_store().put(("a",), "k", {"text": "ours"}, ttl=60000.0)
-    with other._parts.database.write() as db:
+    with other._runtime.database.write() as db:
         db.execute("UPDATE entry SET expires_at = 1.0")
     done = imported(other, sealed(rows))
     assert done.new == {"entry": 1}
@@ -346,14 +355,14 @@ def test_shares_and_retention_rules_are_added_to_an_empty_namespace_only(filled:
     assert imported(other, data).notes == [
         f"Line {len(lines(data)) - 1}: the share ['team/*'] was left out, since 'default' is in use; set it there."
     ]
-    assert other.shares() == []
+    assert other.admin.shares() == []
 
 
 # Retention
 
 
 def test_what_retention_hides_is_not_exported(filled: Memory, other: Memory) -> None:
-    with filled._parts.database.write() as db:
+    with filled._runtime.database.write() as db:
         db.execute("UPDATE session SET accepted_at = '2020-01-01T00:00:00+00:00' WHERE id = 'walk/one'")
         db.execute("INSERT INTO retention VALUES (1, 'page', 86400.0)")
     data = exported(filled)
@@ -427,31 +436,31 @@ def test_without_being_asked_for_no_vector_goes_along(filled: Memory) -> None:
 
 
 def test_an_export_is_a_private_file_that_goes_over_nothing(filled: Memory, folder: Path, tmp_path: Path) -> None:
-    done = filled.export_to(tmp_path / "out.jsonl")
+    done = filled.transfer.export(tmp_path / "out.jsonl")
     assert stat.S_IMODE((tmp_path / "out.jsonl").stat().st_mode) == 0o600
     assert (tmp_path / "out.jsonl").stat().st_size == done.bytes
     before = (folder / FILE_NAME).stat()
     for target in (tmp_path / "out.jsonl", folder / FILE_NAME, folder):
         with pytest.raises(BadInput, match="is there already"):
-            filled.export_to(target)
+            filled.transfer.export(target)
     assert (folder / FILE_NAME).stat() == before
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
 
 
 def test_an_export_that_cannot_be_written_leaves_nothing(filled: Memory, tmp_path: Path) -> None:
     with pytest.raises(JitmemError, match="cannot be written"):
-        filled.export_to(tmp_path / "no" / "out.jsonl")
+        filled.transfer.export(tmp_path / "no" / "out.jsonl")
 
 
 async def test_both_ways_may_be_awaited(filled: Memory, other: Memory, tmp_path: Path) -> None:
-    await filled.aexport_to(tmp_path / "out.jsonl")
-    assert (await other.aimport_from(tmp_path / "out.jsonl")).new["page"] == len(filled.pages())
+    await filled.transfer.aexport(tmp_path / "out.jsonl")
+    assert (await other.transfer.aimport_(tmp_path / "out.jsonl")).new["page"] == len(filled.pages())
 
 
 def test_a_source_that_cannot_be_read_is_an_error_of_ours(memory: Memory, tmp_path: Path) -> None:
     for source in (tmp_path / "missing", tmp_path, "a\0b"):
         with pytest.raises(BadInput, match="cannot be read"):
-            memory.import_from(source)
+            memory.transfer.import_(source)
 
 
 WRITES = """
@@ -464,7 +473,7 @@ def write(name, parent):
         for n in count():
             turns = [("Ana", f"Session {n}, line {i}.") for i in range(40)]
             memory.memorize(Session(id=f"{name}-{n}", turns=turns))
-            item = memory.remember(f"{name} knows the number {n}.").item
+            item = memory.items.insert(f"{name} knows the number {n}.").item
             memory.edit(item.id, f"{name} knows the number {n}, and more.")
             os.write(1, f"{name}\\n".encode())
             if os.getppid() != parent:
@@ -522,51 +531,51 @@ def dies(*args):
     os.kill(os.getpid(), signal.SIGKILL)
 merge_export._add_versions = dies
 with Memory.open(sys.argv[1]) as memory:
-    memory.import_from(sys.argv[2])
+    memory.transfer.import_(sys.argv[2])
 """
 
 
 def test_an_import_that_is_killed_leaves_nothing_and_the_next_one_brings_all(
     filled: Memory, tmp_path: Path, start: Start
 ) -> None:
-    filled.export_to(tmp_path / "out.jsonl")
+    filled.transfer.export(tmp_path / "out.jsonl")
     child = start(IMPORTS, tmp_path / "other", tmp_path / "out.jsonl")
     _, errors = child.communicate(timeout=300)
     assert child.returncode == -signal.SIGKILL, errors
     with Memory.open(tmp_path / "other") as other:
-        assert (other.pages(), other.items(), other.stats()["sessions"]) == ([], [], 0)
+        assert (other.pages(), other.items.list(), other.stats()["sessions"]) == ([], [], 0)
         names = {entry.name for entry in (tmp_path / "other").iterdir()}
         assert {name for name in names if "stage" in name or "import" in name} == set()
-        other.import_from(tmp_path / "out.jsonl")
+        other.transfer.import_(tmp_path / "out.jsonl")
         assert other.pages() == filled.pages()
 
 
 def test_a_full_disk_undoes_the_import_whole(filled: Memory, other: Memory) -> None:
     data = exported(filled)
-    with other._parts.database.read() as db:
+    with other._runtime.database.read() as db:
         pages = db.execute("PRAGMA main.page_count").fetchone()[0]
         db.execute(f"PRAGMA main.max_page_count = {pages + 2}")
     with pytest.raises(StoreFull, match="nothing was changed"):
         imported(other, data)
     assert (other.pages(), other.stats()["sessions"]) == ([], 0)
-    with other._parts.database.read() as db:
+    with other._runtime.database.read() as db:
         db.execute("PRAGMA main.max_page_count = 1000000")
     assert imported(other, data).new["page"] == len(filled.pages())
 
 
 def test_a_large_memory_goes_out_and_in_with_little_memory(tmp_path: Path) -> None:
     with Memory.open(tmp_path / "large") as large, Memory.open(tmp_path / "copy") as copy:
-        journal = large._parts.archive.journal
+        journal = large._runtime.archive.journal
         for n in range(100):
             text = f"Session {n}. " + "The mill turns slowly. " * 2_500
             accepted = journal.accept(session_id=None, text=text, turns=[], time=None, metadata={})
             journal.file(accepted, [PageDraft(text, "", "", "", [PassageDraft(0, 11, None, ["session"])])])
         tracemalloc.start()
         try:
-            large.export_to(tmp_path / "out.jsonl")
+            large.transfer.export(tmp_path / "out.jsonl")
             out = tracemalloc.get_traced_memory()[1]
             tracemalloc.reset_peak()
-            copy.import_from(tmp_path / "out.jsonl")
+            copy.transfer.import_(tmp_path / "out.jsonl")
             came = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -679,7 +688,7 @@ def test_nothing_of_a_file_that_is_refused_comes_in(memory: Memory, what: str) -
     data, said = HOSTILE[what]
     with pytest.raises(BadInput, match=rf"(?s)^the file.*{said}.*Nothing was imported"):
         imported(memory, data)
-    assert Memory.namespaces(memory._parts.database.path.parent) == []
+    assert Memory.namespaces(memory._runtime.database.path.parent) == []
 
 
 def test_the_good_lines_of_these_tests_come_in(memory: Memory) -> None:
@@ -711,7 +720,7 @@ def test_a_giant_line_is_refused_without_being_read_whole(memory: Memory, monkey
 
     source = Endless()
     with pytest.raises(BadInput, match="line 1: is longer than 64 MiB"):
-        memory.import_from(source)  # type: ignore[arg-type]
+        memory.transfer.import_(source)  # type: ignore[arg-type]
     assert source.asked == export_schema.LONGEST_LINE + 1
 
 

@@ -15,7 +15,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.messages import AIMessage
 from typer.testing import CliRunner, Result
 
-from jitmem import BadInput, Memory, Receipt, Session, SessionConflict, UnknownRecord
+from jitmem import BadInput, ItemOptions, Memory, ModelOptions, Receipt, Session, SessionConflict, UnknownRecord
 from jitmem.cli.app import app
 from jitmem.stores.hashing import HashedEmbeddings
 from jitmem.testing import ScriptedModel
@@ -41,11 +41,11 @@ def ranking(memory: Memory) -> list[list[tuple[str, float]]]:
 
 
 def said_of(memory: Memory) -> set[str]:
-    return {item.content for item in memory.items()}
+    return {item.content for item in memory.items.list()}
 
 
 def item_scores(memory: Memory) -> list[list[tuple[str, float, str]]]:
-    search = memory._parts.item_search
+    search = memory._runtime.item_search
     return [[(h.item.content, round(h.score, 6), h.scores) for h in search.search(query, k=50)] for query in QUERIES]
 
 
@@ -70,7 +70,7 @@ def test_rankings_and_scores_are_those_of_a_memory_that_never_had_the_page(
         before = ranking(memory)
         first.forget(session_id="day-4")
         assert ranking(memory) == ranking(never) != before
-        assert memory._parts.archive.vectors.owner is owner
+        assert memory._runtime.archive.vectors.owner is owner
         assert said_of(memory) == said_of(never)
         assert item_scores(memory) == item_scores(never)
         for look in (memory, never):
@@ -87,13 +87,13 @@ def test_rankings_and_scores_are_those_of_a_memory_that_never_had_the_page(
 def test_what_is_forgotten_is_found_by_no_verb(memory: Memory) -> None:
     filed = [memory.memorize(day) for day in DAYS][3]
     page = filed.page_ids[0]
-    memory.remember("The safe is in the cellar.")
+    memory.items.insert("The safe is in the cellar.")
     assert memory.recall("safe")
     receipt = memory.forget(query="safe")
     assert page in receipt.page_ids
     assert (len(memory.pages()), memory.pages(session_id="day-4"), memory.stats()["sessions"]) == (4, [], 4)
     assert not any("safe" in hit.text for hit in memory.recall("safe Xylophon", k=50))
-    assert not any("safe" in item.content for item in memory.items())
+    assert not any("safe" in item.content for item in memory.items.list())
     assert "safe" not in memory.research("Which day?", output="pages", context_tokens=9000).context
     tools = {tool.name: tool for tool in memory.tools()}
     assert "No page" in tools["read_page"].invoke({"page_id": page})
@@ -134,87 +134,93 @@ def test_a_page_of_a_long_session_goes_and_the_others_are_a_session_of_their_own
 
 def test_an_item_that_stands_on_two_pages_stays_and_the_receipt_says_so(memory: Memory) -> None:
     one, two = (memory.memorize(Session(id=name, text=f"{name} of the mill.")).page_ids[0] for name in ("one", "two"))
-    editor = memory._parts.editor
+    editor = memory._runtime.editor
     item = editor.insert("semantic", "The mill is closed.", page_ids=(one,)).item
     editor.update("semantic", "The mill is closed on Mondays.", item.id, page_ids=(two,))
     alone = editor.insert("semantic", "Only page one says this.", page_ids=(one,)).item
     receipt = memory.forget(page_id=one)
     assert receipt.item_ids == (alone.id,)
     assert [(kept.item_id, "other source pages" in kept.reason) for kept in receipt.kept] == [(item.id, True)]
-    assert (memory.item(item.id).content, memory.item(item.id).page_ids) == ("The mill is closed on Mondays.", (two,))
-    assert [version.version for version in memory.history(item.id)] == [2]
-    assert memory.undo(memory.item(item.id).change).status == "applied"  # nothing is left to go back to
+    assert (memory.items.get(item.id).content, memory.items.get(item.id).page_ids) == (
+        "The mill is closed on Mondays.",
+        (two,),
+    )
+    assert [version.version for version in memory.items.history(item.id)] == [2]
+    assert memory.items.undo(memory.items.get(item.id).change).status == "applied"  # nothing is left to go back to
     assert said_of(memory) == set()
 
 
 def test_an_earlier_version_stands_again_under_a_number_nobody_has_seen(memory: Memory) -> None:
-    item = memory.remember("Ana lives in Porto.").item
+    item = memory.items.insert("Ana lives in Porto.").item
     page = memory.memorize("A page about trains.").page_ids[0]
-    editor = memory._parts.editor
+    editor = memory._runtime.editor
     editor.update("semantic", "Ana lives in Lisbon.", item.id, page_ids=(page,))
     memory.flush()
     receipt = memory.forget(page_id=page)
     assert [kept.item_id for kept in receipt.kept] == [item.id]
     assert (receipt.item_ids, receipt.counts["versions"]) == ((), 1)
-    assert (memory.item(item.id).content, memory.item(item.id).version) == ("Ana lives in Porto.", 3)
-    assert memory.edit(item.id, "Ana lives in Faro.", expected_version=2).status == "rejected"
-    assert [hit.item.content for hit in memory._parts.item_search.search("lives Porto")] == ["Ana lives in Porto."]
-    assert [hit.item.content for hit in memory._parts.item_search.search("Porto", method="vector")]
-    assert memory.remember("Ana lives in Porto.").status == "duplicate"
-    assert memory.remember("Ana lives in Lisbon.").status == "applied"
+    assert (memory.items.get(item.id).content, memory.items.get(item.id).version) == ("Ana lives in Porto.", 3)
+    assert memory.items.update(item.id, "Ana lives in Faro.", expected_version=2).status == "rejected"
+    assert [hit.item.content for hit in memory._runtime.item_search.search("lives Porto")] == ["Ana lives in Porto."]
+    assert [hit.item.content for hit in memory._runtime.item_search.search("Porto", method="vector")]
+    assert memory.items.insert("Ana lives in Porto.").status == "duplicate"
+    assert memory.items.insert("Ana lives in Lisbon.").status == "applied"
 
 
 def test_an_earlier_version_that_was_never_embedded_is_embedded_when_it_stands_again(memory: Memory) -> None:
     page = memory.memorize("A page about trains.").page_ids[0]
-    item = memory.remember("Ana drives a tram.").item
-    memory._parts.editor.update("semantic", "Ana drives a bus.", item.id, page_ids=(page,))
+    item = memory.items.insert("Ana drives a tram.").item
+    memory._runtime.editor.update("semantic", "Ana drives a bus.", item.id, page_ids=(page,))
     memory.flush()  # the version before was replaced by then
     memory.forget(page_id=page)
-    found = memory._parts.item_search.search("Ana drives a tram", method="vector")
+    found = memory._runtime.item_search.search("Ana drives a tram", method="vector")
     assert [hit.item.content for hit in found] == ["Ana drives a tram."]
 
 
 def test_an_earlier_version_that_another_item_says_does_not_stand_twice(memory: Memory) -> None:
-    item = memory.remember("Ana lives in Porto.").item
+    item = memory.items.insert("Ana lives in Porto.").item
     page = memory.memorize("A page about trains.").page_ids[0]
-    memory._parts.editor.update("semantic", "Ana lives in Lisbon.", item.id, page_ids=(page,))
-    other = memory.remember("Ana lives in Porto.").item
+    memory._runtime.editor.update("semantic", "Ana lives in Lisbon.", item.id, page_ids=(page,))
+    other = memory.items.insert("Ana lives in Porto.").item
     receipt = memory.forget(page_id=page)
     assert (receipt.item_ids, receipt.kept) == ((item.id,), ())
-    assert [one.id for one in memory.items()] == [other.id]
+    assert [one.id for one in memory.items.list()] == [other.id]
 
 
 def test_a_query_takes_the_versions_that_have_its_words_and_no_others(memory: Memory) -> None:
-    item = memory.remember("Ana lives in Porto.").item
-    memory.edit(item.id, "Ana lives in Lisbon.")
-    memory.edit(item.id, "Ana lives in Faro.")
-    changes = [version.change for version in memory.history(item.id)]
+    item = memory.items.insert("Ana lives in Porto.").item
+    memory.items.update(item.id, "Ana lives in Lisbon.")
+    memory.items.update(item.id, "Ana lives in Faro.")
+    changes = [version.change for version in memory.items.history(item.id)]
     receipt = memory.forget(query="lisbon LIVE")
     assert (receipt.counts["versions"], receipt.item_ids) == (1, ())
-    assert [version.content for version in memory.history(item.id)] == ["Ana lives in Porto.", "Ana lives in Faro."]
-    assert memory.undo(changes[2]).item.content == "Ana lives in Porto."
+    assert [version.content for version in memory.items.history(item.id)] == [
+        "Ana lives in Porto.",
+        "Ana lives in Faro.",
+    ]
+    assert memory.items.undo(changes[2]).item.content == "Ana lives in Porto."
     with pytest.raises(UnknownRecord):
-        memory.undo(changes[1])
-    assert [one.content for one in memory.as_of("2100-01-01")] == ["Ana lives in Porto."]
+        memory.items.undo(changes[1])
+    assert [one.content for one in memory.items.as_of("2100-01-01")] == ["Ana lives in Porto."]
 
 
 def test_proposals_go_with_what_they_are_about(folder: Path) -> None:
-    with Memory.open(folder, mode="propose") as memory:
+    with Memory.open(folder, item_options=ItemOptions(mode="propose")) as memory:
         page = memory.memorize("A page about trains.").page_ids[0]
-        editor = memory._parts.editor
+        editor = memory._runtime.editor
         editor.insert("semantic", "From the page.", page_ids=(page,))
         editor.insert("semantic", "From nowhere.")
         editor.insert("semantic", "From the page, approved.", page_ids=(page,))
-        last = memory.proposals()[-1].number
-        memory.approve(last)
-        outcome = memory.remember("By a person.")
-        item = memory.approve(outcome.proposal).item
+        last = memory.admin.proposals()[-1].number
+        memory.admin.approve(last)
+        outcome = memory.items.insert("By a person.")
+        item = memory.admin.approve(outcome.proposal).item
         memory.forget(page_id=page)
-        told = [proposal.edit.content for proposal in memory.proposals(waiting=False)]
+        told = [proposal.edit.content for proposal in memory.admin.proposals(waiting=False)]
         assert "From nowhere." in told
         assert not any("From the page" in (content or "") for content in told)
         memory.forget(item_id=item.id)
-        assert "By a person." not in [proposal.edit.content for proposal in memory.proposals(waiting=False)]
+        assert "By a person." not in [proposal.edit.content for proposal in memory.admin.proposals(waiting=False)]
 
 
 # -- choosing ------------------------------------------------------------------------------------------------
@@ -244,17 +250,20 @@ def test_what_is_not_said_in_one_way_is_refused_and_changes_nothing(memory: Memo
 
 def test_an_unknown_id_among_others_changes_nothing(memory: Memory) -> None:
     pages = [memory.memorize(day).page_ids[0] for day in DAYS[:2]]
-    others = memory.of("other").memorize(DAYS[2]).page_ids[0]
-    memory.of("other").share("default")
+    others = memory.for_namespace("other").memorize(DAYS[2]).page_ids[0]
+    memory.for_namespace("other").admin.share("default")
     assert memory.page(others).namespace == "other"
     for unknown in ("0m7vntb32623", others, "", "' OR 1=1 --"):
         with pytest.raises((UnknownRecord, BadInput)):
             memory.forget(page_id=[pages[0], unknown])
-    for selector in ({"session_id": "day-3"}, {"item_id": memory.of("other").remember("Theirs.").item.id}):
+    for selector in (
+        {"session_id": "day-3"},
+        {"item_id": memory.for_namespace("other").items.insert("Theirs.").item.id},
+    ):
         with pytest.raises(UnknownRecord):
             memory.forget(**selector)
     assert [page.id for page in memory.pages()] == pages
-    assert len(memory.of("other").pages()) == 1
+    assert len(memory.for_namespace("other").pages()) == 1
 
 
 def test_a_span_of_time_takes_sessions_by_their_own_clock_and_leaves_those_without(memory: Memory) -> None:
@@ -272,13 +281,13 @@ def test_a_span_of_time_takes_sessions_by_their_own_clock_and_leaves_those_witho
 
 def test_a_preview_says_what_goes_and_changes_nothing(memory: Memory) -> None:
     memory.memorize_many(DAYS)
-    memory.remember("Ines bakes bread on Sundays.")
-    before = (memory.pages(), memory.items(), memory.stats(), ranking(memory))
+    memory.items.insert("Ines bakes bread on Sundays.")
+    before = (memory.pages(), memory.items.list(), memory.stats(), ranking(memory))
     preview = memory.forget(query="bake Ines", preview=True)
     assert preview.status == "preview"
     assert any("sister Ines" in words for words in preview.beginnings.values())
     assert "Ines bakes bread on Sundays." in preview.beginnings.values()
-    assert (memory.pages(), memory.items(), memory.stats(), ranking(memory)) == before
+    assert (memory.pages(), memory.items.list(), memory.stats(), ranking(memory)) == before
     receipt = memory.forget(query="bake Ines")
     ids = ("counts", "session_ids", "page_ids", "item_ids", "kept")
     assert [getattr(receipt, name) for name in ids] == [getattr(preview, name) for name in ids]
@@ -296,15 +305,20 @@ def test_a_query_means_every_word_in_titles_memos_dates_speakers_and_recalled_te
 
 
 def test_everything_of_one_namespace_leaves_the_others_as_they_are(memory: Memory) -> None:
-    other = memory.of("other")
+    other = memory.for_namespace("other")
     for one in (memory, other):
         one.memorize_many(DAYS)
-        one.remember("Bread is good.")
-    before = (ranking(other), other.items(), other.stats())
-    memory.share("other")
+        one.items.insert("Bread is good.")
+    before = (ranking(other), other.items.list(), other.stats())
+    memory.admin.share("other")
     memory.forget(everything=True)
-    assert (memory.stats()["pages"], memory.items(), memory.recall("bread"), memory.shares()) == (0, [], [], [])
-    assert (ranking(other), other.items(), other.stats()) == before
+    assert (memory.stats()["pages"], memory.items.list(), memory.recall("bread"), memory.admin.shares()) == (
+        0,
+        [],
+        [],
+        [],
+    )
+    assert (ranking(other), other.items.list(), other.stats()) == before
     assert memory.forget(everything=True).counts == {}
     memory.memorize(DAYS[0])
     assert [page.session_id for page in memory.pages()] == ["day-1"]
@@ -314,8 +328,10 @@ def test_everything_of_one_namespace_leaves_the_others_as_they_are(memory: Memor
 async def test_every_verb_has_an_awaited_twin(memory: Memory) -> None:
     page = (await memory.amemorize(DAYS[0])).page_ids[0]
     assert (await memory.aforget(page_id=page)).status == "erased"
-    assert await memory.aretain(pages="3 days") == await memory.aretention() == memory.retention()
-    assert isinstance(await memory.asweep(), Receipt)
+    assert (
+        await memory.admin.aset_retention(pages="3 days") == await memory.admin.aretention() == memory.admin.retention()
+    )
+    assert isinstance(await memory.admin.apurge(), Receipt)
 
 
 # -- while others are at work --------------------------------------------------------------------------------
@@ -365,7 +381,7 @@ def test_a_model_that_thinks_while_its_evidence_is_forgotten_cites_it_nowhere(fo
                 "request": "", "names": []}  # fmt: skip
 
     model = ScriptedModel(lines=think)
-    with Memory.open(folder, step_models={"integrate": model}) as memory:
+    with Memory.open(folder, model_options=ModelOptions(step_models={"integrate": model})) as memory:
         secret = memory.pages(session_id="day-4")[0].id
         result = memory.research("What is the code of the safe?", depth=2)
         assert model.seen
@@ -382,12 +398,12 @@ def test_a_curate_files_no_item_from_a_page_that_is_forgotten_meanwhile(folder: 
         args = {"kind": "semantic", "content": "The code of the safe is Xylophon."}
         return AIMessage("", tool_calls=[{"name": "memory_insert", "args": args, "id": "1", "type": "tool_call"}])
 
-    with Memory.open(folder, step_models={"curate": ScriptedModel(lines=think)}) as memory:
+    with Memory.open(folder, model_options=ModelOptions(step_models={"curate": ScriptedModel(lines=think)})) as memory:
         lines["memorize"].clear()
         filed = memory.memorize(DAYS[3])
         assert [edit["status"] for edit in filed.edits] == ["rejected"]
         assert "forgotten" in filed.edits[0]["reason"]
-        assert (memory.items(), memory.pages(), memory.resume()) == ([], [], [])
+        assert (memory.items.list(), memory.pages(), memory.resume()) == ([], [], [])
 
 
 def test_a_session_that_is_forgotten_while_it_is_filed_is_not_kept(folder: Path) -> None:
@@ -395,7 +411,9 @@ def test_a_session_that_is_forgotten_while_it_is_filed_is_not_kept(folder: Path)
         memory.forget(session_id="day-4")
         return {"memo": "The code."}
 
-    with Memory.open(folder, step_models={"memorize": ScriptedModel(lines=think)}) as memory:
+    with Memory.open(
+        folder, model_options=ModelOptions(step_models={"memorize": ScriptedModel(lines=think)})
+    ) as memory:
         filed = memory.memorize(DAYS[3])
         assert (filed.page_ids, filed.failures[0]["step"]) == ((), "file")
         assert memory.stats() == {"sessions": 0, "waiting": 0, "pages": 0, "passages": 0, "characters": 0}
@@ -420,7 +438,7 @@ def test_vectors_that_arrive_after_their_page_was_forgotten_are_not_kept(folder:
 def test_another_memory_that_is_open_sees_it_at_once(folder: Path) -> None:
     with Memory.open(folder) as memory, Memory.open(folder) as other:
         memory.memorize_many(DAYS)
-        memory.remember("The safe is green.")
+        memory.items.insert("The safe is green.")
         page = memory.pages(session_id="day-4")[0].id
         assert other.page(page)
         assert any("safe" in hit.text for hit in other.recall("safe"))

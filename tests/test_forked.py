@@ -89,7 +89,7 @@ def work():
     os.write(told, b"x")
     os.read(closed, 1)
     memory.memorize("Of the child, when its parent had closed.")
-    say(len(memory.recall("child")), memory._parts.archive.vectors.owner)
+    say(len(memory.recall("child")), memory._runtime.archive.vectors.owner)
     memory.close()
 
 tells, told = os.pipe()
@@ -112,7 +112,7 @@ ORPHANED = """
 memory = Memory.open(folder)
 memory.memorize("Of the parent.")
 memory.recall("parent")
-assert memory._parts.archive.vectors.owner
+assert memory._runtime.archive.vectors.owner
 child = forked(lambda: time.sleep(600))
 say(child)
 os._exit(0)
@@ -128,7 +128,7 @@ def test_a_child_that_does_nothing_keeps_nobody_from_the_vectors(run: Run, folde
         assert process.wait(300) == 0
         with Memory.open(folder) as memory:
             assert len(memory.recall("parent")) == 1
-            assert memory._parts.archive.vectors.owner  # type: ignore[attr-defined]
+            assert memory._runtime.archive.vectors.owner  # type: ignore[attr-defined]
         os.kill(child, signal.SIGKILL)
 
 
@@ -140,7 +140,7 @@ child = os.fork()
 if not child:
     say(len(memory.recall("parent")))
     sys.exit(7)
-say(ended(child), memory._parts.archive.vectors.owner)
+say(ended(child), memory._runtime.archive.vectors.owner)
 memory.close()
 """
 
@@ -160,7 +160,7 @@ def busy(name):
         while not stop.is_set():
             filed.append(memory.memorize(f"Of thread {name}, number {n}.").session_id)
             memory.recall(f"thread {name}")
-            memory.remember(f"Thread {name} has come to {n}.")
+            memory.items.insert(f"Thread {name} has come to {n}.")
             n += 1
     except BaseException:
         say("failed", traceback.format_exc())
@@ -174,7 +174,7 @@ def work():
     me = f"child {n}"
     memory.memorize(f"Of {me}.")
     assert any(hit.text == f"Of {me}." for hit in memory.recall(f"Of {me}.")), me
-    assert memory.remember(f"There was a {me}.").ok
+    assert memory.items.insert(f"There was a {me}.").ok
     if n % 2:
         memory.close()
 
@@ -196,14 +196,14 @@ def test_a_process_may_fork_while_its_threads_are_at_work(run: Run, folder: Path
         there = {page.session_id for page in memory.pages()}
         assert set(filed) <= there
         said = [page.text for page in memory.pages()]
-        items = [item.content for item in memory.items()]
+        items = [item.content for item in memory.items.list()]
     assert [n for n in range(10) if f"Of child {n}." not in said or f"There was a child {n}." not in items] == []
 
 
 LATER = """
 from jitmem.integrations.later import file_later
-from jitmem import Session
-memory = Memory.open(folder, before_write=lambda edit: time.sleep(0.01) or "allow")
+from jitmem import ItemOptions, Session
+memory = Memory.open(folder, item_options=ItemOptions(before_write=lambda edit: time.sleep(0.01) or "allow"))
 memory.memorize("Of the parent.")
 for n in range(30):
     session = Session(id=f"s{n}", text=f"Ana: I live in Town{n}. My favourite book is Volume {n}.")
@@ -234,7 +234,7 @@ memory.recall("parent")
 
 def work(n):
     memory.memorize(f"Of worker {n}.")
-    outcome = memory.edit("core", f"Worker {n} was here.") if n == 3 else memory.remember(f"Worker {n} has done its part.")
+    outcome = memory.items.update("core", f"Worker {n} was here.") if n == 3 else memory.items.insert(f"Worker {n} has done its part.")
     return [hit.text for hit in memory.recall(f"worker {n}", k=1)], outcome.ok, os.getpid()
 
 with multiprocessing.get_context("fork").Pool(3) as pool:
@@ -242,7 +242,7 @@ with multiprocessing.get_context("fork").Pool(3) as pool:
     memory.memorize("Of the parent, meanwhile.")
 assert os.getpid() not in {pid for _, _, pid in answers}
 say(*[[found, ok] for found, ok, _ in answers])
-say(sorted(page.text for page in memory.pages()), memory._parts.archive.vectors.owner)
+say(sorted(page.text for page in memory.pages()), memory._runtime.archive.vectors.owner)
 memory.close()
 """
 

@@ -81,14 +81,14 @@ def kept(disk: Disk) -> Iterator[Memory]:
     with Memory.open(disk.root / "memory", memorize_options=OPTIONS) as memory:
         memory.memorize_many(map(plan.session, KEPT))
         memory.recall("harbour")
-        memory.remember("Cleo keeps bees.")
-        memory.edit("core", "Cleo is who we talk about.")
+        memory.items.insert("Cleo keeps bees.")
+        memory.items.update("core", "Cleo is who we talk about.")
         memory.as_store().put(("notes",), "one", {"text": "A note on bees."})
         yield memory
 
 
 def nothing_is_torn(memory: Memory, sessions: range | list[int] = KEPT) -> None:
-    assert not check_truth(memory._parts.database.path.parent, Ledger(sessions_begun=list(sessions)))  # type: ignore[attr-defined]
+    assert not check_truth(memory._runtime.database.path.parent, Ledger(sessions_begun=list(sessions)))  # type: ignore[attr-defined]
 
 
 WRITES: dict[str, Callable[[Memory], object]] = {
@@ -96,9 +96,9 @@ WRITES: dict[str, Callable[[Memory], object]] = {
     "a session larger than the disk": lambda memory: memory.memorize("word " * 600_000),
     "memorize_many": lambda memory: memory.memorize_many([plan.session(8), plan.session(9)]),
     "accept": lambda memory: memory.accept(plan.session(10)),
-    "remember": lambda memory: memory.remember("Ben keeps goats."),
-    "edit": lambda memory: memory.edit("core", "Cleo and Ben. " * 20),
-    "delete": lambda memory: memory.delete("core"),
+    "remember": lambda memory: memory.items.insert("Ben keeps goats."),
+    "edit": lambda memory: memory.items.update("core", "Cleo and Ben. " * 20),
+    "delete": lambda memory: memory.items.delete("core"),
     "put": lambda memory: memory.as_store().put(("notes",), "two", {"text": "x" * 8000}),
 }
 
@@ -107,11 +107,11 @@ WRITES: dict[str, Callable[[Memory], object]] = {
 def test_what_does_not_fit_is_undone_whole_and_named_and_works_when_there_is_room(
     what: str, kept: Memory, disk: Disk
 ) -> None:
-    before = kept.stats(), kept.items(), kept.pages()
+    before = kept.stats(), kept.items.list(), kept.pages()
     disk.fill()
     with pytest.raises(StoreFull, match=r"The disk of .* is full; nothing was changed\. Free some space"):
         WRITES[what](kept)
-    assert (kept.stats(), kept.items(), kept.pages()) == before
+    assert (kept.stats(), kept.items.list(), kept.pages()) == before
     nothing_is_torn(kept)
     disk.clear()
     if "larger" in what:
@@ -121,15 +121,15 @@ def test_what_does_not_fit_is_undone_whole_and_named_and_works_when_there_is_roo
         assert kept.stats()["sessions"] == len(KEPT) + 1
     else:
         WRITES[what](kept)
-        assert (kept.stats(), kept.items()) != before[:2] or what == "put"
+        assert (kept.stats(), kept.items.list()) != before[:2] or what == "put"
 
 
 READS: dict[str, Callable[[Memory], object]] = {
     "recall": lambda memory: [hit.text for hit in memory.recall("boat number 3")],
     "research": lambda memory: memory.research("Which boat did Ben repair on 4 May 1903?").context,
     "pages": lambda memory: memory.pages(),
-    "items": lambda memory: memory.items(),
-    "history": lambda memory: [memory.history(item.id) for item in memory.items()],
+    "items": lambda memory: memory.items.list(),
+    "history": lambda memory: [memory.items.history(item.id) for item in memory.items.list()],
     "item search": lambda memory: tool(memory, "memory_search").invoke("Who keeps bees?"),
     "store": lambda memory: memory.as_store().get(("notes",), "one"),
     "store search": lambda memory: [found.key for found in memory.as_store().search(("notes",), query="bees")],
@@ -318,4 +318,4 @@ def test_after_each_failure_chroma_is_left_alone_for_twice_as_long(folder: Path)
 
 
 def vectors(memory: Memory):  # type: ignore[no-untyped-def]
-    return memory._parts.archive.vectors  # type: ignore[attr-defined]
+    return memory._runtime.archive.vectors  # type: ignore[attr-defined]

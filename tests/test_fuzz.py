@@ -115,7 +115,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "words": words,
     "title": title_key,
     "page_id": lambda text: (
-        memory()._parts.searches[2].search(memory()._parts.archive.snapshot(), f"title: {text}x", 5)
+        memory()._runtime.searches[2].search(memory()._runtime.archive.snapshot(), f"title: {text}x", 5)
     ),
     "fence": fence,
     "recalled": lambda text: recalled.without(recalled.mark(text)),
@@ -202,5 +202,5 @@ def test_the_time_grows_as_the_input_does(name: str) -> None:
 def test_a_query_has_no_operators(parts: list[str], between: str) -> None:
     """What is found for a hostile query is found for its words alone."""
     query = between.join(parts)
-    snapshot = memory()._parts.archive.snapshot()
+    snapshot = memory()._runtime.archive.snapshot()
     assert snapshot.keyword(query, 10) == snapshot.keyword(" ".join(words(query)), 10)

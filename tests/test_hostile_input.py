@@ -54,9 +54,9 @@ def test_no_name_and_no_id_reaches_the_file_system(folder: Path) -> None:
     try:
         with Memory.open(folder) as memory:
             for name in HOSTILE:
-                other = memory.of(name)
+                other = memory.for_namespace(name)
                 other.memorize(Session(text=f"{name} said a word.", id=name, metadata={"title": name}))
-                other.remember(f"Word of {name}.")
+                other.items.insert(f"Word of {name}.")
                 other.as_store().put(("notes",), name, {"text": name})
                 other.recall("word")
                 other.research(f"session: {name}")
@@ -71,7 +71,7 @@ def test_no_name_and_no_id_reaches_the_file_system(folder: Path) -> None:
 def test_a_session_is_found_by_its_very_id_and_no_pattern(memory: Memory) -> None:
     for name in HOSTILE:
         memory.memorize(Session(text=f"{name} said a word.", id=name))
-    search, snapshot = memory._parts.searches[2], memory._parts.archive.snapshot()
+    search, snapshot = memory._runtime.searches[2], memory._runtime.archive.snapshot()
     for name in HOSTILE:
         [page] = memory.pages(session_id=name)
         assert page.session_id == name
@@ -95,7 +95,7 @@ def test_a_time_that_cannot_be_is_refused_by_name(memory: Memory, time: str) -> 
 
 
 def test_half_a_character_in_an_id_is_no_id(memory: Memory) -> None:
-    for look in (memory.page, memory.item, memory.history):
+    for look in (memory.page, memory.items.get, memory.items.history):
         with pytest.raises((BadInput, UnknownRecord)):
             look("\ud800")
     tools = {tool.name: tool for tool in memory.tools()}
@@ -107,7 +107,7 @@ def test_half_a_character_in_an_id_is_no_id(memory: Memory) -> None:
 
 
 def test_a_number_beyond_64_bits_is_refused_by_name(memory: Memory) -> None:
-    for verb in (memory.undo, memory.approve, memory.reject):
+    for verb in (memory.items.undo, memory.admin.approve, memory.admin.reject):
         with pytest.raises(BadInput):
             verb(2**70)
     with pytest.raises(BadInput):

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from jitmem import BadInput, Memory
+from jitmem import BadInput, ItemOptions, Memory
 from jitmem.cli.app import app
 from jitmem.transfer.importers import IMPORTERS
 from jitmem.transfer.transfer_report import ImportReport
@@ -29,22 +29,22 @@ COFFEE, MILL = "Ana prefers her coffee black.", "Ana bought the mill in Viana fo
 
 def brought(memory: Memory, source: str, value: Any) -> ImportReport:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return memory.import_from(io.BytesIO(raw), from_format=source)  # type: ignore[arg-type]
+    return memory.transfer.import_(io.BytesIO(raw), from_format=source)  # type: ignore[arg-type]
 
 
 def said(memory: Memory) -> list[tuple[str, str]]:
-    return [(item.kind, item.content) for item in memory.items()]
+    return [(item.kind, item.content) for item in memory.items.list()]
 
 
 # mem0
 
 
 def test_mem0_memories_become_items_with_their_record_on_a_page(memory: Memory) -> None:
-    done = memory.import_from(OTHERS / "mem0.json", from_format="mem0")
+    done = memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0")
     records = json.loads((OTHERS / "mem0.json").read_text())["results"]
     assert (done.new["item"], done.notes) == (4, ["Items by kind: 4 semantic."])
     assert {content for _, content in said(memory)} == {record["memory"] for record in records}
-    for item in memory.items():
+    for item in memory.items.list():
         [record] = [one for one in records if one["memory"] == item.content]
         page = memory.page(item.page_ids[0])
         assert record["memory"] in page.text
@@ -76,7 +76,7 @@ def test_mem0_lists_pages_of_the_platform_and_graphs_are_read_and_told(memory: M
 
 @pytest.mark.parametrize("file", ["langmem.json", "langmem_store.csv"])
 def test_langmem_items_become_items_and_episodes_events(memory: Memory, file: str) -> None:
-    done = memory.import_from(OTHERS / file, from_format="langmem")
+    done = memory.transfer.import_(OTHERS / file, from_format="langmem")
     assert said(memory) == [
         ("semantic", COFFEE),
         ("semantic", MILL),
@@ -88,7 +88,7 @@ def test_langmem_items_become_items_and_episodes_events(memory: Memory, file: st
         ),
     ]
     assert done.notes == ["Items by kind: 1 episodic, 3 semantic."]
-    page = memory.page(memory.items()[2].page_ids[0])
+    page = memory.page(memory.items.list()[2].page_ids[0])
     [record] = [one for one in page.metadata["memories"] if one["key"] == "profile-1"]
     assert record["namespace"] == ["memories", "ana"]
     assert record["value"]["content"]["likes"] == ["coffee", "rivers"]
@@ -114,7 +114,7 @@ def test_a_store_dump_of_any_values_and_forms_is_read(memory: Memory) -> None:
 
 
 def test_a_letta_agent_becomes_core_knowledge_and_sessions(memory: Memory) -> None:
-    done = memory.import_from(OTHERS / "letta.af", from_format="letta")
+    done = memory.transfer.import_(OTHERS / "letta.af", from_format="letta")
     assert said(memory) == [
         ("core", "First name: Ana\nOccupation: miller\nHome: Viana"),
         ("semantic", "persona: I am Sam, curious and brief."),
@@ -162,14 +162,14 @@ def test_the_older_form_of_an_agent_file_and_archival_passages_are_read(memory: 
         {"id": "passage-1", "text": MILL, "created_at": "2025-03-02T10:00:00Z", "embedding": [0.1] * 4, "tags": ["x"]}
     ]
     assert brought(memory, "letta", passages).new["item"] == 1
-    record = memory.page(memory.items(kind="semantic")[0].page_ids[0]).metadata["memories"][0]
+    record = memory.page(memory.items.list(kind="semantic")[0].page_ids[0]).metadata["memories"][0]
     assert record == {"id": "passage-1", "text": MILL, "created_at": "2025-03-02T10:00:00Z", "tags": ["x"]}
 
 
 def test_a_core_paragraph_that_is_there_stays(memory: Memory) -> None:
-    memory.edit("core", "Ben, a beekeeper.")
-    done = memory.import_from(OTHERS / "letta.af", from_format="letta")
-    assert [item.content for item in memory.items(kind="core")] == ["Ben, a beekeeper."]
+    memory.items.update("core", "Ben, a beekeeper.")
+    done = memory.transfer.import_(OTHERS / "letta.af", from_format="letta")
+    assert [item.content for item in memory.items.list(kind="core")] == ["Ben, a beekeeper."]
     assert "First name: Ana\nOccupation: miller\nHome: Viana" in [content for _, content in said(memory)]
     assert [note for note in done.notes if "there is a core paragraph already" in note]
 
@@ -183,12 +183,12 @@ FILES = [("mem0", "mem0.json"), ("langmem", "langmem.json"), ("langmem", "langme
 def test_a_file_brought_twice_is_brought_once_and_what_was_deleted_stays_so(
     memory: Memory, source: Any, file: str
 ) -> None:
-    memory.import_from(OTHERS / file, from_format=source)
-    memory.delete(memory.items(kind="semantic")[0].id)
-    before = (memory.pages(), memory.items())
-    again = memory.import_from(OTHERS / file, from_format=source)
+    memory.transfer.import_(OTHERS / file, from_format=source)
+    memory.items.delete(memory.items.list(kind="semantic")[0].id)
+    before = (memory.pages(), memory.items.list())
+    again = memory.transfer.import_(OTHERS / file, from_format=source)
     assert again.new == {}
-    assert (memory.pages(), memory.items()) == before
+    assert (memory.pages(), memory.items.list()) == before
 
 
 def test_an_import_that_stopped_between_page_and_items_is_finished_by_the_next(
@@ -198,28 +198,28 @@ def test_an_import_that_stopped_between_page_and_items_is_finished_by_the_next(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(memory._parts.editor, "call_all", stops)
+        stopped.setattr(memory._runtime.editor, "call_all", stops)
         with pytest.raises(KeyboardInterrupt):
-            memory.import_from(OTHERS / "mem0.json", from_format="mem0")
-    assert (len(memory.pages()), memory.items()) == (1, [])
-    memory.import_from(OTHERS / "mem0.json", from_format="mem0")
-    assert (len(memory.pages()), len(memory.items())) == (2, 4)
+            memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0")
+    assert (len(memory.pages()), memory.items.list()) == (1, [])
+    memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0")
+    assert (len(memory.pages()), len(memory.items.list())) == (2, 4)
 
 
 def test_the_rules_of_the_memory_for_edits_hold(folder: Path) -> None:
     def guard(edit: Any) -> Any:
         return ("reject", "no coffee here") if "coffee" in edit.content else "allow"
 
-    with Memory.open(folder, before_write=guard) as memory:
-        done = memory.import_from(OTHERS / "mem0.json", from_format="mem0")
+    with Memory.open(folder, item_options=ItemOptions(before_write=guard)) as memory:
+        done = memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0")
         assert COFFEE not in [content for _, content in said(memory)]
         assert [note for note in done.notes if "became no item: no coffee here" in note]
         assert memory.recall("coffee")[0].text == f"mem0: {COFFEE}"
-    with Memory.open(folder, namespace="careful", mode="propose") as memory:
-        assert memory.import_from(OTHERS / "mem0.json", from_format="mem0").new["proposal"] == 4
-        assert memory.items() == []
-        again = memory.import_from(OTHERS / "mem0.json", from_format="mem0")
-        assert (again.new, len(memory.proposals())) == ({}, 4)
+    with Memory.open(folder, namespace="careful", item_options=ItemOptions(mode="propose")) as memory:
+        assert memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0").new["proposal"] == 4
+        assert memory.items.list() == []
+        again = memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0")
+        assert (again.new, len(memory.admin.proposals())) == ({}, 4)
 
 
 def test_a_long_memory_becomes_several_items_and_loses_no_word(memory: Memory) -> None:
@@ -241,7 +241,7 @@ def test_many_memories_are_filed_by_whose_and_when_they_are(memory: Memory) -> N
     ]
     done = brought(memory, "mem0", records)
     assert done.new == {"session": 6, "page": 6, "item": 120}
-    for item in memory.items():
+    for item in memory.items.list():
         assert item.content in memory.page(item.page_ids[0]).text
 
 
@@ -273,7 +273,7 @@ def test_what_is_wrong_is_named_with_its_place_and_nothing_is_kept(memory: Memor
     source, value, message = BAD[what]
     with pytest.raises(BadInput, match=rf"(?s)the file.*{message}"):
         brought(memory, source, value)
-    assert Memory.namespaces(memory._parts.database.path.parent) == []
+    assert memory.admin.namespaces() == []
 
 
 json_values = st.recursive(

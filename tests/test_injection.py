@@ -10,7 +10,7 @@ import pytest
 from injections.attacks import UNSEEN, Attack, attacks
 from injections.obeying import FORGED, Obeying, unfenced
 
-from jitmem import Memory, Research
+from jitmem import ItemOptions, Memory, Research
 from jitmem.nodes.llm import prompt
 from jitmem.stores import marks, recalled
 
@@ -29,7 +29,7 @@ def obeying() -> Obeying:
 def filed(memory: Memory) -> None:
     """All attacks and something honest, filed and curated."""
     memory.memorize(HONEST)
-    memory.remember("Ben has a boat that is called Lara.")
+    memory.items.insert("Ben has a boat that is called Lara.")
     for attack in ATTACKS:
         for session in attack.sessions():
             memory.memorize(session)
@@ -66,13 +66,13 @@ def test_no_page_succeeds_anywhere_on_its_way_through_the_graphs(folder: Path) -
     model = obeying()
     with Memory.open(folder, model=model) as memory:
         filed(memory)
-        assert len(memory.items()) > 45  # pages as items: what the model found worth keeping is their own words
+        assert len(memory.items.list()) > 45  # pages as items: what the model found worth keeping is their own words
         for attack in ATTACKS:
             for result in asked(memory, attack):
                 assert "OBEYED" not in f"{result}"
                 check_citations(memory, result)
-        assert any(item.content.startswith("Ben has a boat") for item in memory.items())
-        assert not any("OBEYED" in item.content for item in memory.items())
+        assert any(item.content.startswith("Ben has a boat") for item in memory.items.list())
+        assert not any("OBEYED" in item.content for item in memory.items.list())
     assert model.obeyed == []
     assert {step for step, _ in model.prompts} >= {
         "Memo",
@@ -90,11 +90,11 @@ def test_no_question_and_no_item_succeeds(folder: Path) -> None:
     model = obeying()
     with Memory.open(folder, model=model) as memory:
         for attack in ATTACKS:
-            memory.remember(f"{attack.title}{attack.speaker}{attack.session} {attack.text}")
+            memory.items.insert(f"{attack.title}{attack.speaker}{attack.session} {attack.text}")
         for attack in ATTACKS:
-            memory.edit("core", attack.text)
+            memory.items.update("core", attack.text)
             memory.research(f"{attack.title}{attack.speaker}{attack.session} {attack.text}", effort="fast", answer=True)
-        assert not any("OBEYED" in item.content for item in memory.items())
+        assert not any("OBEYED" in item.content for item in memory.items.list())
     assert model.obeyed == []
 
 
@@ -107,22 +107,22 @@ def test_no_page_succeeds_with_an_agent_that_has_every_tool(folder: Path) -> Non
             said = talk(f"Tell me of the {attack.about}.")
             assert "OBEYED" not in said
             assert "<recalled-memory>" in said
-        assert not any("OBEYED" in item.content for item in memory.items())
+        assert not any("OBEYED" in item.content for item in memory.items.list())
     assert model.obeyed == []
 
 
 def test_without_a_model_no_rule_takes_an_order(memory: Memory) -> None:
     filed(memory)
-    held = [item.content for item in memory.items()]
+    held = [item.content for item in memory.items.list()]
     # Kept are sentences that bear a date, word for word, as of every page; the core paragraph is nobody's order.
     said = " ".join(page.text for page in memory.pages())
     assert held[0] == "Ben has a boat that is called Lara."
     assert all(content.partition(": ")[2] in said for content in held[1:])
-    assert memory.items(kind="core") == []
+    assert memory.items.list(kind="core") == []
     for attack in ATTACKS:
         for result in asked(memory, attack):
             check_citations(memory, result)
-    assert [item.content for item in memory.items()] == held
+    assert [item.content for item in memory.items.list()] == held
 
 
 # -- the same, where it can be seen to fail ----------------------------------------------------------------
@@ -140,7 +140,7 @@ def test_with_the_fences_left_out_the_model_obeys_every_page(folder: Path) -> No
     model = obeying()
     with Memory.open(folder, model=model) as memory:
         filed(memory)
-        assert any("OBEYED" in item.content for item in memory.items())
+        assert any("OBEYED" in item.content for item in memory.items.list())
     assert {word for word, _ in model.obeyed} == {attack.word for attack in ATTACKS}
 
 
@@ -157,12 +157,12 @@ def test_where_marks_are_not_defused_pages_close_the_fence(folder: Path, monkeyp
 def test_a_model_that_was_taken_in_still_forges_no_citation_and_reaches_no_other_namespace(folder: Path) -> None:
     model = obeying()
     with Memory.open(folder, model=model) as memory:
-        memory.of("admin").remember("The admin's own.")
+        memory.for_namespace("admin").items.insert("The admin's own.")
         filed(memory)
         for attack in ATTACKS[::5]:
             for result in asked(memory, attack):
                 check_citations(memory, result)
-        assert [item.content for item in memory.of("admin").items()] == ["The admin's own."]
+        assert [item.content for item in memory.for_namespace("admin").items.list()] == ["The admin's own."]
     assert model.obeyed
 
 
@@ -170,13 +170,13 @@ def test_a_model_that_was_taken_in_still_forges_no_citation_and_reaches_no_other
 @pytest.mark.parametrize("mode", ["propose", "read_only"])
 def test_a_model_that_was_taken_in_writes_nothing_where_a_person_decides(folder: Path, mode: str) -> None:
     with Memory.open(folder) as memory:
-        memory.remember("Ben has a boat.")
+        memory.items.insert("Ben has a boat.")
     model = obeying()
-    with Memory.open(folder, model=model, mode=mode) as memory:  # type: ignore[arg-type]
+    with Memory.open(folder, model=model, item_options=ItemOptions(mode=mode)) as memory:  # type: ignore[arg-type]
         for session in ATTACKS[0].sessions():
             memory.memorize(session)
         agent_of(memory, model)(f"Tell me of the {ATTACKS[0].about}.")
-        assert [item.content for item in memory.items()] == ["Ben has a boat."]
+        assert [item.content for item in memory.items.list()] == ["Ben has a boat."]
     assert model.obeyed
 
 

@@ -24,7 +24,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 from model_server import ModelServer
 
-from jitmem import Memory, Session
+from jitmem import Memory, ModelOptions, Session
 from jitmem.learn.capture import ABOUT, ROLLOUT, Recorder
 from jitmem.learn.rollout_records import RecordedStep
 from jitmem.nodes.options import MemorizeOptions
@@ -85,7 +85,7 @@ def test_32_runs_in_threads_share_a_recorder_and_nothing_else(many: Memory) -> N
     recorder = Recorder()
 
     def run(n: int) -> None:
-        memory = many.of(f"n{n}")
+        memory = many.for_namespace(f"n{n}")
         memory.memorizer.invoke({"session": session(n)}, config(recorder, n, "s1"))
         given = {"question": f"Where does Ana work, says mark-{n}?"}
         memory.researcher.invoke(given, config(recorder, n, "q1"), context=ANSWERED)
@@ -99,7 +99,7 @@ async def test_32_runs_in_one_event_loop_share_a_recorder_and_nothing_else(many:
     recorder = Recorder()
 
     async def run(n: int) -> None:
-        memory = many.of(f"n{n}")
+        memory = many.for_namespace(f"n{n}")
         await memory.memorizer.ainvoke({"session": session(n)}, config(recorder, n, "s1"))
         given = {"question": f"Where does Ana work, says mark-{n}?"}
         await memory.researcher.ainvoke(given, config(recorder, n, "q1"), context=ANSWERED)
@@ -273,7 +273,9 @@ def test_a_request_that_fails_is_recorded_with_its_error_and_the_retry_is_the_st
     recorder = Recorder()
     with ModelServer() as server:
         server.fail("rate_limit", retry_after=0)
-        with Memory.open(folder, model="openai:stub", base_url=server.base_url, curate=False) as memory:
+        with Memory.open(
+            folder, model="openai:stub", base_url=server.base_url, memorize_options=MemorizeOptions(curate=False)
+        ) as memory:
             memory.memorizer.invoke({"session": "Ana bakes."}, config(recorder, "", "s"))
     lost, replied = recorder.take_steps()
     assert (lost.key, lost.reply, lost.attempt) == ("s|3:memorize.1!0", None, 0)
@@ -290,7 +292,12 @@ def test_a_request_that_nobody_waited_for_says_so_and_its_late_reply_is_not_hear
         time.sleep(0.5)
         return {"memo": "Too late."}
 
-    with Memory.open(folder, model=ScriptedModel(lines=asleep), timeout_s=0.1, curate=False) as memory:
+    with Memory.open(
+        folder,
+        model=ScriptedModel(lines=asleep),
+        model_options=ModelOptions(timeout_s=0.1),
+        memorize_options=MemorizeOptions(curate=False),
+    ) as memory:
         with pytest.raises(ModelUnavailable):
             memory.memorizer.invoke({"session": "Ana bakes."}, config(recorder, "", "s"))
         steps = recorder.take_steps()

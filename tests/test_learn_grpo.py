@@ -220,8 +220,16 @@ def test_jitmem_learn_grpo_ends_with_1_when_it_collapses_and_evaluate_measures_a
     model.save_pretrained(tmp_path / "start")
     tokens.save_pretrained(tmp_path / "start")
     common = ["--model", str(tmp_path / "start"), "--tasks", "toy:1,sessions=1,facts=2"]
-    grpo = [*common, "--out", str(tmp_path / "out"), "--group=2", "--groups=1", "--refresh=2", "--max-completion=16"]
-    done = CliRunner().invoke(app, ["learn", "grpo", *grpo, "--patience=2", "--json"])
+    grpo = [
+        *common,
+        "--out",
+        str(tmp_path / "out"),
+        "--group=2",
+        "--set=groups=1",
+        "--set=refresh=2",
+        "--set=max_completion=16",
+    ]
+    done = CliRunner().invoke(app, ["learn", "grpo", *grpo, "--set=patience=2", "--json"])
     assert done.exit_code == 1, done.output
     assert json.loads(done.stdout)["collapsed"].startswith("Training was stopped: for 2 steps")
     assert len((tmp_path / "out" / METRICS).read_text().splitlines()) == 2

@@ -84,7 +84,7 @@ def test_items_are_restored_under_their_own_ids(turns: tuple[TurnStart, ...], fo
     with Memory.open(folder) as memory:
         restore_items(memory, turns[-1].items)
         shown = {text.removeprefix("- ") for text in turns[-1].request.splitlines() if text.startswith("- [")}
-        assert {line(item) for item in memory.items()} == shown
+        assert {line(item) for item in memory.items.list()} == shown
 
 
 def test_a_memory_after_calls_is_what_a_memory_after_the_same_calls_holds(folder: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_memory_after_calls_is_what_a_memory_after_the_same_calls_holds(folder
         )
 
     with Memory.open(folder) as memory:
-        editor = memory._parts.editor
+        editor = memory._runtime.editor
         calls = [_made(name, args, editor.call(name, args)) for name, args in lines()]
         moved = calls[3].item_id
         for name, args in (
@@ -107,7 +107,7 @@ def test_a_memory_after_calls_is_what_a_memory_after_the_same_calls_holds(folder
             ("memory_delete", {"kind": "semantic", "id": calls[1].item_id}),
         ):
             calls.append(_made(name, args, editor.call(name, args)))
-        held = {(item.id, item.kind, item.content, item.time and item.time.isoformat()) for item in memory.items()}
+        held = {(item.id, item.kind, item.content, item.time and item.time.isoformat()) for item in memory.items.list()}
     assert {(item.id, item.kind, item.content, item.time) for item in apply_calls((), calls)} == held
     assert {content for _, _, content, _ in held} == {"Ana, a doctor.", "Ana moved."}
 

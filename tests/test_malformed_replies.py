@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import AIMessage
 
-from jitmem import Memory, ModelReplyError
+from jitmem import MemorizeOptions, Memory, ModelOptions, ModelReplyError
 from jitmem.nodes.curate import Curation
 from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from jitmem.nodes.memorize import Memo
@@ -37,7 +37,9 @@ CUT_OFF = {
 def memo_of(folder: Path, *replies: str | AIMessage) -> tuple[str, int]:
     """The memo of a page when the model replies so, and how many calls were made."""
     model = ScriptedModel(lines={"memorize": list(replies)})
-    with Memory.open(folder, memorizer_model=model, curate=False) as memory:
+    with Memory.open(
+        folder, model_options=ModelOptions(memorizer_model=model), memorize_options=MemorizeOptions(curate=False)
+    ) as memory:
         memory.memorize("Ana: I left the bank in May.")
         return memory.pages()[0].memo, len(model.seen)
 

@@ -99,7 +99,7 @@ async def test_every_tool_is_called(connect: Connect, folder: Path) -> None:
         said = await called(session, "memory_delete", kind="semantic", id=item_id)
         assert said == (f"applied: semantic {item_id} deleted", False)
     with Memory.open(folder) as memory:
-        assert [one.content for one in memory.history(item_id)] == ["Ilda drinks tea.", "Ilda drinks coffee.", ""]
+        assert [one.content for one in memory.items.history(item_id)] == ["Ilda drinks tea.", "Ilda drinks coffee.", ""]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ async def test_20_calls_at_once_are_all_answered(connect: Connect, folder: Path)
         )
         assert [failed for _, failed in told] == [False] * 20
     with Memory.open(folder) as memory:
-        assert sorted(item.content for item in memory.items()) == sorted(facts)
+        assert sorted(item.content for item in memory.items.list()) == sorted(facts)
 
 
 async def test_a_namespace_is_chosen_by_who_starts_the_server(connect: Connect, folder: Path) -> None:
@@ -148,8 +148,8 @@ async def test_a_namespace_is_chosen_by_who_starts_the_server(connect: Connect, 
         assert await called(session, "search_pages", query="harbour office") == ("Nothing found.", False)
         await called(session, "memory_insert", kind="semantic", content="Bob has a boat.")
     with Memory.open(folder) as memory:
-        assert "Bob has a boat." not in [item.content for item in memory.items()]
-        assert [item.content for item in memory.of("bob").items()] == ["Bob has a boat."]
+        assert "Bob has a boat." not in [item.content for item in memory.items.list()]
+        assert [item.content for item in memory.for_namespace("bob").items.list()] == ["Bob has a boat."]
 
 
 async def test_read_only_has_no_tool_that_edits(connect: Connect, folder: Path) -> None:

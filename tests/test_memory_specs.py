@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from jitmem import Memory
+from jitmem import ItemOptions, Memory, ModelOptions
 from jitmem.stores.errors import BadInput
 from jitmem.stores.records import KINDS
 from jitmem.testing import ScriptedModel
@@ -30,7 +30,7 @@ def described(spec: dict[str, Any], argument: str) -> str:
 
 @pytest.mark.parametrize("kinds", KIND_SETS, ids="+".join)
 def test_an_agent_sees_the_specification(folder: Path, kinds: tuple[str, ...]) -> None:
-    with Memory.open(folder, kinds=kinds) as memory:
+    with Memory.open(folder, item_options=ItemOptions(kinds=kinds)) as memory:
         assert [convert_to_openai_tool(tool) for tool in memory.tools(TOOL_NAMES)] == specified(kinds)
 
 
@@ -41,7 +41,9 @@ def test_an_agent_that_finds_its_memory_at_run_time_sees_the_specification() -> 
 @pytest.mark.parametrize("kinds", KIND_SETS, ids="+".join)
 def test_the_model_that_curates_sees_the_specification(folder: Path, kinds: tuple[str, ...]) -> None:
     model = ScriptedModel(lines={"curate": [AIMessage("Nothing.")]})
-    with Memory.open(folder, step_models={"curate": model}, kinds=kinds) as memory:
+    with Memory.open(
+        folder, model_options=ModelOptions(step_models={"curate": model}), item_options=ItemOptions(kinds=kinds)
+    ) as memory:
         memory.memorize("Ana: I bake in Porto.")
     assert model.bound_tools == [specified(kinds)]
 
@@ -90,11 +92,11 @@ async def test_a_client_of_mcp_sees_the_specification(memory: Memory) -> None:
 
 
 def test_lengths_are_numbers_that_the_editor_enforces(folder: Path) -> None:
-    with Memory.open(folder, core_tokens=25) as memory:
-        insert, update, _ = memory._parts.editor.schemas
+    with Memory.open(folder, item_options=ItemOptions(core_tokens=25)) as memory:
+        insert, update, _ = memory._runtime.editor.schemas
         assert described(insert, "content").endswith("; for core one paragraph of at most 100 characters.")
         assert described(update, "content").endswith("; for core one paragraph of at most 100 characters.")
-        editor = memory._parts.editor
+        editor = memory._runtime.editor
         assert not editor.insert("core", "x" * 101).ok
         assert editor.insert("core", "x" * 100).ok
 
@@ -107,4 +109,4 @@ def test_kinds_that_cannot_be_edited_are_not_spoken_of() -> None:
 
 def test_an_unknown_kind_is_refused(folder: Path) -> None:
     with pytest.raises(BadInput, match="no kind 'dreams'"):
-        Memory.open(folder, kinds=("dreams",))
+        Memory.open(folder, item_options=ItemOptions(kinds=("dreams",)))

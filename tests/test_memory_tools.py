@@ -21,7 +21,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.store.memory import InMemoryStore
 
-from jitmem import BadInput, Memory, StoreClosed
+from jitmem import BadInput, ItemOptions, Memory, StoreClosed
 from jitmem.search_runner import PageSearchRunner
 from jitmem.stores.recalled import RECALLED_CLOSE, RECALLED_OPEN, mark, spans
 from jitmem.stores.records import Edit, MemoryItem, Outcome
@@ -49,7 +49,7 @@ class WordSearch:
         if query == "!":
             raise BadInput("A query needs a word.")
         words = set(query.lower().split())
-        found = [item for item in self.memory.items(kind=kind) if words & set(item.content.lower().split())]
+        found = [item for item in self.memory.items.list(kind=kind) if words & set(item.content.lower().split())]
         return [Found(item, 1.0, {method: 1.0}) for item in found[:k]]
 
     async def asearch(self, query: str, *, kind: Any = None, method: str = "hybrid", k: int = 10) -> list[Found]:
@@ -58,7 +58,7 @@ class WordSearch:
 
 def made(memory: Memory, *, include: Sequence[str] | None = None, **rules: Any) -> dict[str, BaseTool]:
     """The tools of a memory by their names; `rules` are the editor's."""
-    parts = memory._parts
+    parts = memory._runtime
     tools = make_tools(
         searches=(*(PageSearchRunner(one, parts.archive, parts.embedder) for one in parts.searches), parts.hybrid),
         record=memory.page,
@@ -95,11 +95,11 @@ def answers(state: Mapping[str, Any]) -> list[ToolMessage]:
 
 
 def contents(memory: Memory) -> list[str]:
-    return [item.content for item in memory.items()]
+    return [item.content for item in memory.items.list()]
 
 
 def fact(memory: Memory, content: str = "Ana drinks her coffee black.") -> MemoryItem:
-    item = memory.remember(content).item
+    item = memory.items.insert(content).item
     assert item is not None
     return item
 
@@ -188,22 +188,22 @@ def test_every_argument_is_described_and_no_namespace_can_be_chosen(tools: dict[
 
 def test_a_memory_is_inserted_updated_and_deleted(memory: Memory, tools: dict[str, BaseTool]) -> None:
     said = tools["memory_insert"].invoke({"kind": "semantic", "content": "Ana drinks coffee."})
-    [item] = memory.items()
+    [item] = memory.items.list()
     assert said == f"applied: semantic {item.id} v1"
     said = tools["memory_update"].invoke({"kind": "semantic", "content": "Ana drinks tea.", "id": item.id})
     assert said == f"applied: semantic {item.id} v2"
     assert contents(memory) == ["Ana drinks tea."]
     said = tools["memory_delete"].invoke({"kind": "semantic", "id": item.id})
     assert said == f"applied: semantic {item.id} deleted"
-    assert [one.content for one in memory.history(item.id)] == ["Ana drinks coffee.", "Ana drinks tea.", ""]
-    assert {one.cause for one in memory.history(item.id)} == {"tool"}
+    assert [one.content for one in memory.items.history(item.id)] == ["Ana drinks coffee.", "Ana drinks tea.", ""]
+    assert {one.cause for one in memory.items.history(item.id)} == {"tool"}
 
 
 async def test_the_same_awaited(memory: Memory, tools: dict[str, BaseTool]) -> None:
     message = await tools["memory_insert"].ainvoke(
         call("memory_insert", kind="episodic", content="Ana moved.", time="2024-05-08")
     )
-    [item] = memory.items()
+    [item] = memory.items.list()
     assert (message.content, message.artifact.item) == (f"applied: episodic {item.id} v1", item)
     assert item.time is not None
     assert item.time.isoformat() == "2024-05-08T00:00:00"
@@ -225,7 +225,7 @@ def test_a_core_paragraph_that_is_too_long_is_refused_with_the_count_and_never_c
     fits = "abc " * 511 + "abcd"
     assert outcome(tools, "memory_insert", kind="core", content=fits).status == "applied"
     refused = outcome(tools, "memory_update", kind="core", content=fits + "e")
-    assert (refused.status, refused.item) == ("rejected", memory.items()[0])
+    assert (refused.status, refused.item) == ("rejected", memory.items.list()[0])
     assert "513 tokens, and a core memory holds 512" in refused.reason
     assert contents(memory) == [fits]
 
@@ -237,7 +237,7 @@ def test_what_is_known_is_not_kept_twice_and_the_line_shows_it(memory: Memory, t
     )
     assert message.content == f"duplicate: Item {item.id} says that already. It reads: {mark(item.content)}"
     assert message.artifact.item == item
-    assert len(memory.items()) == 1
+    assert len(memory.items.list()) == 1
 
 
 def test_unknown_ids_and_ids_of_another_namespace_are_answered_alike(
@@ -372,7 +372,7 @@ def test_proposed_edits_wait_and_change_nothing(memory: Memory) -> None:
     said = tools["memory_insert"].invoke({"kind": "semantic", "content": "Ana bakes bread."})
     assert said == "proposed: number 1 waits for a yes. Edits of this memory wait for a yes."
     assert contents(memory) == []
-    assert memory.approve(1).status == "applied"
+    assert memory.admin.approve(1).status == "applied"
     assert contents(memory) == ["Ana bakes bread."]
 
 
@@ -382,7 +382,7 @@ def test_a_guard_rejects_and_puts_aside(folder: Path) -> None:
             return "reject", "Passwords are not kept."
         return ("quarantine", "A person looks at prices.") if "price" in (edit.content or "") else "allow"
 
-    with Memory.open(folder, before_write=guard) as memory:
+    with Memory.open(folder, item_options=ItemOptions(before_write=guard)) as memory:
         tools = made(memory)
         assert outcome(tools, "memory_insert", kind="semantic", content="The password is x1.").reason == (
             "Passwords are not kept."
@@ -414,7 +414,7 @@ def test_memory_search_shows_an_item_a_line_and_runs_what_is_asked_for(
     memory: Memory, tools: dict[str, BaseTool]
 ) -> None:
     item = fact(memory, "Ana drinks\n coffee.")
-    event = memory.remember("Ana spilled coffee.", "episodic", "8 May 2024 13:56").item
+    event = memory.items.insert("Ana spilled coffee.", "episodic", "8 May 2024 13:56").item
     assert event is not None
     message = tools["memory_search"].invoke(call("memory_search", query="coffee.", method="vector"))
     assert message.content == mark(
@@ -642,7 +642,7 @@ def script() -> ScriptedModel:
 def check_run(memory: Memory, state: Mapping[str, Any]) -> None:
     applied, rejected, found = answers(state)
     assert (applied.artifact.status, rejected.artifact.status) == ("applied", "rejected")
-    assert [hit.item for hit in found.artifact] == memory.items()
+    assert [hit.item for hit in found.artifact] == memory.items.list()
     assert state["messages"][-1].content == "I will remember that."
     assert contents(memory) == ["Ana bakes bread."]
 

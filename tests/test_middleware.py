@@ -19,7 +19,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
-from jitmem import BadInput, Memory, ModelUnavailable, Page
+from jitmem import BadInput, MemorizeOptions, Memory, ModelOptions, ModelUnavailable, Page
 from jitmem.nodes.states import ResearcherState
 from jitmem.stores.recalled import RECALLED_OPEN, spans
 from jitmem.testing import ScriptedModel
@@ -137,7 +137,7 @@ def test_an_empty_memory_shows_nothing(memory: Memory) -> None:
 
 @pytest.mark.parametrize("effort", ["recall", None])
 def test_core_memory_is_shown_always(memory: Memory, effort: Any) -> None:
-    memory.remember("The user is Ana, 34, a harbour clerk.", "core")
+    memory.items.insert("The user is Ana, 34, a harbour clerk.", "core")
     model = model_of()
     agent = create_agent(model, middleware=[MemoryMiddleware(memory, effort=effort)])
     agent.invoke({"messages": "Good morning!"})
@@ -171,7 +171,7 @@ def test_it_is_looked_for_once_a_turn_and_shown_to_every_call(memory: Memory, mo
 
 
 def test_a_system_message_of_blocks_keeps_them(memory: Memory) -> None:
-    memory.remember("The user is Ana.", "core")
+    memory.items.insert("The user is Ana.", "core")
     blocks: list[Any] = [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}]
     model = model_of()
     agent = create_agent(model, middleware=[MemoryMiddleware(memory)], system_prompt=SystemMessage(blocks))
@@ -184,7 +184,7 @@ def test_a_system_message_of_blocks_keeps_them(memory: Memory) -> None:
 @pytest.mark.parametrize("how", ["stream", "astream"])
 async def test_the_memorys_own_thoughts_are_neither_streamed_nor_kept_as_the_agents(folder: Path, how: str) -> None:
     thinker = ScriptedModel(lines=lambda messages: {"needs": ["Ana"], "queries": []})
-    with Memory.open(folder, researcher_model=thinker, on_model_failure="rules") as memory:
+    with Memory.open(folder, model_options=ModelOptions(researcher_model=thinker, on_model_failure="rules")) as memory:
         memory.memorize(ANA)
         middleware = MemoryMiddleware(memory, effort="fast", background=False)
         saver = InMemorySaver()
@@ -221,7 +221,7 @@ async def test_what_research_memory_thinks_is_neither_streamed_nor_kept_as_the_a
     folder: Path, how: str, given_by: str
 ) -> None:
     thinker = ScriptedModel(lines=lambda messages: {"needs": ["Ana"], "queries": []})
-    with Memory.open(folder, researcher_model=thinker, on_model_failure="rules") as memory:
+    with Memory.open(folder, model_options=ModelOptions(researcher_model=thinker, on_model_failure="rules")) as memory:
         memory.memorize(ANA)
         mine, middleware = ([], [MemoryMiddleware(memory)]) if given_by != "hand" else (memory.tools(), [])
         saver = InMemorySaver()
@@ -239,7 +239,7 @@ async def test_a_researcher_in_a_graph_of_ones_own_streams_its_events_and_is_kep
     folder: Path, how: str
 ) -> None:
     thinker = ScriptedModel(lines=lambda messages: {"needs": ["Ana"], "queries": []})
-    with Memory.open(folder, researcher_model=thinker, on_model_failure="rules") as memory:
+    with Memory.open(folder, model_options=ModelOptions(researcher_model=thinker, on_model_failure="rules")) as memory:
         memory.memorize(ANA)
         saver = InMemorySaver()
         graph: Any = StateGraph(ResearcherState)
@@ -355,16 +355,16 @@ async def test_what_a_person_decides_of_an_edit_is_done_for_the_user_in_one_turn
     agent = create_agent(
         model, middleware=middleware if first == "the memory" else middleware[::-1], checkpointer=InMemorySaver()
     )
-    ana = memory.of("ana")
+    ana = memory.for_namespace("ana")
     await run(agent, how, "I have a van.", thread(user_id="ana"))
-    assert (kept(ana), ana.items()) == ([], [])
+    assert (kept(ana), ana.items.list()) == ([], [])
     messages = await run(agent, how, Command(resume={"decisions": [DECISIONS[content]]}), thread(user_id="ana"))
     assert messages[-1].text == "As you say."
-    assert [item.content for item in ana.items()] == ([content] if content else [])
+    assert [item.content for item in ana.items.list()] == ([content] if content else [])
     [text] = kept(ana)
     assert text.startswith("user: I have a van.\nassistant: [calls memory_insert ")
     assert text.endswith("\nassistant: As you say.")
-    assert (kept(memory), memory.items()) == ([], [])
+    assert (kept(memory), memory.items.list()) == ([], [])
 
 
 def test_a_turn_that_failed_is_memorized_with_the_next_one(memory: Memory) -> None:
@@ -480,11 +480,11 @@ async def test_two_users_of_one_agent_never_see_each_other(memory: Memory, how: 
     agent = create_agent(model, middleware=[MemoryMiddleware(memory)], context_schema=User)
     await asyncio.gather(*(run(agent, how, f"{name} speaks.", context=User(name)) for name in ("ana", "bob")))
     await run(agent, how, "nobody speaks.")
-    for name, own in (("ana", memory.of("ana")), ("bob", memory.of("bob")), ("nobody", memory)):
+    for name, own in (("ana", memory.for_namespace("ana")), ("bob", memory.for_namespace("bob")), ("nobody", memory)):
         [text] = kept(own)
         assert text.startswith(f"user: {name} speaks.")
         assert "applied" in text
-        assert f"{name} has a boat." in [item.content for item in own.items()]
+        assert f"{name} has a boat." in [item.content for item in own.items.list()]
     await run(agent, how, "ana speaks of the boat of bob.", context=User("ana"))
     told = [shown(model, at) for at in (-1, -2)]
     assert all("ana speaks" in text and "bob has" not in text and "bob speaks" not in text for text in told)
@@ -498,7 +498,7 @@ def test_the_user_is_found_in_the_context_or_the_config(memory: Memory, context:
     agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory)])
     agent.invoke({"messages": "Hi"}, {"configurable": config}, context=context)
     owner = "7" if isinstance(context, dict) and context["user_id"] == 7 else "ana"
-    assert kept(memory.of(owner)) == ["user: Hi\nassistant: I heard 'Hi'."]
+    assert kept(memory.for_namespace(owner)) == ["user: Hi\nassistant: I heard 'Hi'."]
     assert kept(memory) == []
 
 
@@ -506,7 +506,7 @@ def test_a_namespace_is_what_the_function_says(memory: Memory) -> None:
     middleware = MemoryMiddleware(memory, namespace=lambda runtime: f"team {runtime.context['team']}")
     agent = create_agent(model_of(), middleware=[middleware])
     agent.invoke({"messages": "Hi"}, context={"team": 3})
-    assert len(kept(memory.of("team 3"))) == 1
+    assert len(kept(memory.for_namespace("team 3"))) == 1
     with pytest.raises(KeyError, match="team"):
         agent.invoke({"messages": "Hi"}, context={"group": 3})
 
@@ -533,7 +533,7 @@ async def test_a_recall_that_fails_is_told_and_the_agent_goes_on(
     def down(*_: Any, **__: Any) -> Any:
         raise ModelUnavailable("Nobody answers.")
 
-    memory.remember("The user is Ana.", "core")
+    memory.items.insert("The user is Ana.", "core")
     monkeypatch.setattr(memory, "research", down)
     monkeypatch.setattr(memory, "aresearch", down)
     model = model_of()
@@ -585,7 +585,9 @@ def test_turns_that_no_model_can_file_wait_in_the_journal(
 ) -> None:
     down: Any = [ModelUnavailable("Nobody answers.")] * 100
     thinker = ScriptedModel(lines=down)
-    with Memory.open(folder, memorizer_model=thinker, curate=False) as memory:
+    with Memory.open(
+        folder, model_options=ModelOptions(memorizer_model=thinker), memorize_options=MemorizeOptions(curate=False)
+    ) as memory:
         agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory, background=background)])
         for said in ("One.", "Two."):
             assert agent.invoke({"messages": said})["messages"][-1].text == f"I heard '{said}'."
@@ -608,7 +610,11 @@ def test_a_turn_is_durable_when_the_run_ends_and_filed_behind_its_back(folder: P
         assert go.wait(300)
         return {"memo": "Said."}
 
-    with Memory.open(folder, memorizer_model=ScriptedModel(lines=slowly), curate=False) as memory:
+    with Memory.open(
+        folder,
+        model_options=ModelOptions(memorizer_model=ScriptedModel(lines=slowly)),
+        memorize_options=MemorizeOptions(curate=False),
+    ) as memory:
         agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory)])
         for said in ("One.", "Two.", "Three."):
             agent.invoke({"messages": said})
@@ -625,13 +631,17 @@ def test_flush_and_close_wait_until_every_turn_is_filed(folder: Path, end: str) 
         time.sleep(0.2)
         return {"memo": "Said."}
 
-    memory = Memory.open(folder, memorizer_model=ScriptedModel(lines=slowly), curate=False)
+    memory = Memory.open(
+        folder,
+        model_options=ModelOptions(memorizer_model=ScriptedModel(lines=slowly)),
+        memorize_options=MemorizeOptions(curate=False),
+    )
     agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory)])
     agent.invoke({"messages": "One."})
     agent.invoke({"messages": "Two."}, context={"user_id": "ana"})
     getattr(memory, end)()
     with Memory.open(folder) as again:
-        told = [one.stats() for one in (again, again.of("ana"))]
+        told = [one.stats() for one in (again, again.for_namespace("ana"))]
     wait(memory)
     memory.close()
     assert [(counts["pages"], counts["waiting"]) for counts in told] == [(1, 0), (1, 0)]

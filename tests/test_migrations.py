@@ -61,21 +61,21 @@ def test_a_memory_of_each_schema_is_opened_researched_finished_and_exported(rele
         assert "I bought the mill in Viana for 84,000 euros." in memory.research("What did Ana buy?").context
         assert memory.recall("miller")[0].text.startswith("Ana works as a miller now.")
         assert [filed.session_id for filed in memory.resume()] == ["waits"]
-        assert memory.of("bob").recall("bees")[0].text == "Bob keeps bees above the village."
+        assert memory.for_namespace("bob").recall("bees")[0].text == "Bob keeps bees above the village."
         if version_of(released) > 1:
-            assert {item.content for item in memory.items()} >= {
+            assert {item.content for item in memory.items.list()} >= {
                 "Ana drinks her coffee with milk.",
                 "Ana moved to Viana.",
             }
-            assert [one.edit.content for one in memory.proposals()] == ["Ana is allergic to nuts."]
+            assert [one.edit.content for one in memory.admin.proposals()] == ["Ana is allergic to nuts."]
             assert memory.as_store().get(("prefs", "ui"), "theme").value == {"text": "dark", "size": 2}  # type: ignore[union-attr]
-        assert memory.remember("Ana bakes.").status == "applied"
+        assert memory.items.insert("Ana bakes.").status == "applied"
         file = io.BytesIO()
-        lines = memory.export_to(file).lines
+        lines = memory.transfer.export(file).lines
     assert (lines["session"], lines["page"]) == (3, 3)
     with Memory.open(tmp_path / "other", namespace="alice") as other:
         file.seek(0)
-        assert other.import_from(file).notes == []
+        assert other.transfer.import_(file).notes == []
 
 
 def test_the_memory_of_the_newest_schema_has_it_as_it_is_now(tmp_path: Path) -> None:

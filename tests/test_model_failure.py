@@ -16,6 +16,7 @@ from jitmem import (
     BatchIncomplete,
     MemorizeOptions,
     Memory,
+    ModelOptions,
     ModelRefused,
     ModelReplyError,
     ModelUnavailable,
@@ -226,7 +227,9 @@ def test_a_later_round_that_fails_leaves_what_the_earlier_ones_found(folder: Pat
     down = ConnectionError("nobody there")
     lines: dict[str, list[Any]] = {"plan": [plan, plan], "integrate": [known], "reflect": [more]}
     lines[step] = [*lines[step][:1], *[down] * 5]
-    with Memory.open(folder, model=ScriptedModel(lines=lines), timeout_s=TIMEOUT_S) as memory:
+    with Memory.open(
+        folder, model=ScriptedModel(lines=lines), model_options=ModelOptions(timeout_s=TIMEOUT_S)
+    ) as memory:
         result = memory.research(QUESTION, output="integration")
     assert result.context.startswith("- Ana bakes at Moinho. [1]")
     assert (result.stopped, [failure["step"] for failure in result.failures]) == ("failure", [step])
@@ -390,9 +393,13 @@ def test_when_nobody_is_there_to_be_asked_no_further_session_is_begun(server: Mo
 
 @pytest.fixture
 def embedding(server: ModelServer, folder: Path) -> Iterator[Memory]:
-    with Memory.open(folder, embeddings="openai:e", base_url=server.base_url, timeout_s=PATIENT_S) as memory:
+    with Memory.open(
+        folder, embeddings="openai:e", base_url=server.base_url, model_options=ModelOptions(timeout_s=PATIENT_S)
+    ) as memory:
         memory.memorize(NEWS)
-    with Memory.open(folder, embeddings="openai:e", base_url=server.base_url, timeout_s=TIMEOUT_S) as memory:
+    with Memory.open(
+        folder, embeddings="openai:e", base_url=server.base_url, model_options=ModelOptions(timeout_s=TIMEOUT_S)
+    ) as memory:
         yield memory
 
 

@@ -9,16 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from jitmem import Memory, StoreClosed, UnknownRecord
+from jitmem import MemorizeOptions, Memory, ModelOptions, StoreClosed, UnknownRecord
 from jitmem.testing import ScriptedModel
 
 
 def test_another_namespace_is_made_once_and_shares_the_models(folder: Path) -> None:
     model = ScriptedModel(lines={"memorize": [{"memo": "One."}, {"memo": "Two."}]})
-    with Memory.open(folder, namespace="ana", memorizer_model=model, curate=False) as ana:
-        ben = ana.of("ben")
-        assert ana.of("ben") is ben
-        assert ben.of("ana") is ana
+    with Memory.open(
+        folder,
+        namespace="ana",
+        model_options=ModelOptions(memorizer_model=model),
+        memorize_options=MemorizeOptions(curate=False),
+    ) as ana:
+        ben = ana.for_namespace("ben")
+        assert ana.for_namespace("ben") is ben
+        assert ben.for_namespace("ana") is ana
         assert (ana.namespace, ben.namespace) == ("ana", "ben")
         ana.memorize("Ana: I live in Porto.")
         ben.memorize("Ben: I live in Lisbon.")
@@ -26,22 +31,22 @@ def test_another_namespace_is_made_once_and_shares_the_models(folder: Path) -> N
 
 
 def test_they_never_see_each_other(memory: Memory) -> None:
-    other = memory.of("ben")
+    other = memory.for_namespace("ben")
     page_id = memory.memorize("Ana: I live in Porto.").page_ids[0]
-    item = memory.remember("Ana bakes bread.").item
+    item = memory.items.insert("Ana bakes bread.").item
     other.memorize("Ben: I live in Lisbon, where the trams are.")
     assert [hit.text for hit in other.recall("live Porto Lisbon")] == ["Ben: I live in Lisbon, where the trams are."]
     assert "I live in Porto" not in other.research("Who lives in Porto?").context
-    assert all("Ana" not in one.content for one in other.items())
+    assert all("Ana" not in one.content for one in other.items.list())
     assert item is not None
-    for look in (lambda: other.page(page_id), lambda: other.item(item.id), lambda: other.history(item.id)):
+    for look in (lambda: other.page(page_id), lambda: other.items.get(item.id), lambda: other.items.history(item.id)):
         with pytest.raises(UnknownRecord):
             look()
 
 
 def test_one_that_came_from_another_is_closed_with_it(folder: Path) -> None:
     with Memory.open(folder) as memory:
-        with memory.of("ben") as other:
+        with memory.for_namespace("ben") as other:
             other.memorize("Ben: I live in Lisbon.")
         assert other.stats()["pages"] == 1
     with pytest.raises(StoreClosed):
@@ -50,7 +55,7 @@ def test_one_that_came_from_another_is_closed_with_it(folder: Path) -> None:
 
 def test_many_threads_get_the_same_one(memory: Memory) -> None:
     found: list[Memory] = []
-    threads = [threading.Thread(target=lambda: found.append(memory.of("ben"))) for _ in range(16)]
+    threads = [threading.Thread(target=lambda: found.append(memory.for_namespace("ben"))) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -85,8 +90,8 @@ def shown(reader: Memory, page_id: str, item_id: str) -> list[bool]:
     tools = {tool.name: tool for tool in reader.tools()}
     ways: list[Callable[[], object]] = [
         lambda: reader.page(page_id),
-        lambda: reader.item(item_id),
-        lambda: reader.history(item_id),
+        lambda: reader.items.get(item_id),
+        lambda: reader.items.history(item_id),
         lambda: reader.recall("safe plum pudding", 50),
         lambda: reader.research("What opens the safe of Ana?", output="pages").context,
         lambda: reader.as_retriever().invoke("safe plum pudding"),
@@ -105,23 +110,23 @@ def alice(folder: Path) -> Iterator[Memory]:
     """`team/alice`, with a page, an item and a core paragraph; five others have each something of their own."""
     with Memory.open(folder, namespace="team/alice") as opened:
         opened.memorize(SECRET)
-        opened.remember("Ana likes figs.")
-        opened.edit("core", "The core says plum pudding.")
+        opened.items.insert("Ana likes figs.")
+        opened.items.update("core", "The core says plum pudding.")
         opened.flush()  # a reader makes no vectors of what is not its own
         for name in ("team", "team/al", "team/bob", "team/bob/desk", "team2", "bob"):
-            opened.of(name).memorize(f"Nothing but {name.replace('/', ' ')} was said here.")
+            opened.for_namespace(name).memorize(f"Nothing but {name.replace('/', ' ')} was said here.")
         yield opened
 
 
 def ids(alice: Memory) -> tuple[str, str]:
-    return alice.pages()[0].id, alice.items(kind="semantic")[0].id
+    return alice.pages()[0].id, alice.items.list(kind="semantic")[0].id
 
 
 def readers(alice: Memory) -> set[str]:
     """Who gets at everything of hers; nobody gets at a part of it."""
     found = set()
     for name in ("team", "team/al", "team/bob", "team/bob/desk", "team2", "bob", "team/", "team/alice/x", "teams/bob"):
-        seen = shown(alice.of(name), *ids(alice))
+        seen = shown(alice.for_namespace(name), *ids(alice))
         assert len(set(seen)) == 1, f"{name} {[int(way) for way in seen]}"
         found |= {name} if seen[0] else set()
     return found
@@ -148,26 +153,26 @@ def test_it_is_read_by_whom_it_is_shared_with_and_no_longer_once_that_is_taken_b
     alice: Memory, reader: str, who: set[str]
 ) -> None:
     """All indexes are open and warm when it is taken back: each has been asked."""
-    alice.share(reader)
-    assert (readers(alice), alice.shares()) == (who, [reader])
-    assert alice.unshare(reader)
-    assert (readers(alice), alice.shares()) == (set(), [])
+    alice.admin.share(reader)
+    assert (readers(alice), alice.admin.shares()) == (who, [reader])
+    assert alice.admin.unshare(reader)
+    assert (readers(alice), alice.admin.shares()) == (set(), [])
 
 
 def test_no_pattern_but_that_of_a_path_is_one(alice: Memory) -> None:
     assert readers(alice) == set()
     for reader in ("*", "tea*", "team/%", "team/_ob", "TEAM/BOB", "/*", "*/bob", "team*"):
-        alice.share(reader)
+        alice.admin.share(reader)
     assert readers(alice) == set()
 
 
 def test_a_reader_lists_keeps_and_exports_its_own_alone(alice: Memory, tmp_path: Path) -> None:
-    bob = alice.of("bob")
-    before = (bob.pages(), bob.items(), bob.stats())
-    alice.share("bob")
-    assert (bob.pages(), bob.items(), bob.stats()) == before
+    bob = alice.for_namespace("bob")
+    before = (bob.pages(), bob.items.list(), bob.stats())
+    alice.admin.share("bob")
+    assert (bob.pages(), bob.items.list(), bob.stats()) == before
     assert bob.as_store().search(()) == []
-    bob.export_to(tmp_path / "bob.jsonl")
+    bob.transfer.export(tmp_path / "bob.jsonl")
     assert "plum pudding" not in (tmp_path / "bob.jsonl").read_text(encoding="utf-8")
     with_core = ScriptedModel(lines=lambda messages: "I see.")
     agents = pytest.importorskip("langchain.agents", reason="the middleware needs langchain")
@@ -178,20 +183,28 @@ def test_a_reader_lists_keeps_and_exports_its_own_alone(alice: Memory, tmp_path:
 
 
 def test_a_reader_changes_nothing_of_what_is_shared_with_it(alice: Memory) -> None:
-    alice.share("bob")
-    bob, (page_id, item_id) = alice.of("bob"), ids(alice)
+    alice.admin.share("bob")
+    bob, (page_id, item_id) = alice.for_namespace("bob"), ids(alice)
     alice.tools(mode="propose")[-3].invoke({"kind": "semantic", "content": "Ana may like dates."})
-    [proposal], change = alice.proposals(), alice.item(item_id).change
-    before = (alice.pages(), alice.items(), alice.history(item_id), alice.proposals(), alice.shares())
-    assert [outcome.status for outcome in (bob.edit(item_id, "Mine."), bob.delete(item_id))] == ["unknown_id"] * 2
+    [proposal], change = alice.admin.proposals(), alice.items.get(item_id).change
+    before = (
+        alice.pages(),
+        alice.items.list(),
+        alice.items.history(item_id),
+        alice.admin.proposals(),
+        alice.admin.shares(),
+    )
+    assert [outcome.status for outcome in (bob.items.update(item_id, "Mine."), bob.items.delete(item_id))] == [
+        "unknown_id"
+    ] * 2
     for tool in bob.tools(["memory_update", "memory_delete"]):
         assert "unknown_id" in tool.invoke(
             {"kind": "semantic", "id": item_id} | ({"content": "Mine."} if "content" in tool.args else {})
         )
     refused: list[Callable[[], object]] = [
-        lambda: bob.undo(change),
-        lambda: bob.approve(proposal.number),
-        lambda: bob.reject(proposal.number),
+        lambda: bob.items.undo(change),
+        lambda: bob.admin.approve(proposal.number),
+        lambda: bob.admin.reject(proposal.number),
         lambda: bob.forget(page_id=page_id),
         lambda: bob.forget(item_id=item_id),
         lambda: bob.forget(session_id=alice.pages()[0].session_id),
@@ -201,13 +214,19 @@ def test_a_reader_changes_nothing_of_what_is_shared_with_it(alice: Memory) -> No
             change_it()
     bob.forget(query="pudding")
     bob.forget(query="figs")
-    assert not bob.unshare("bob")
-    assert (alice.pages(), alice.items(), alice.history(item_id), alice.proposals(), alice.shares()) == before
+    assert not bob.admin.unshare("bob")
+    assert (
+        alice.pages(),
+        alice.items.list(),
+        alice.items.history(item_id),
+        alice.admin.proposals(),
+        alice.admin.shares(),
+    ) == before
 
 
 def test_what_a_reader_passes_on_is_its_own_and_not_what_it_reads(alice: Memory) -> None:
-    alice.share("bob")
-    alice.of("bob").share("team2")
+    alice.admin.share("bob")
+    alice.for_namespace("bob").admin.share("team2")
     assert readers(alice) == {"bob"}
 
 
@@ -225,9 +244,9 @@ def test_another_process_that_has_it_open_reads_it_while_it_is_shared_and_not_af
     page_id, item_id = ids(alice)
     print(page_id, item_id, file=child.stdin, flush=True)
     assert asked() == "0"
-    alice.share("bob")
+    alice.admin.share("bob")
     assert asked() == "4"
-    alice.unshare("bob")
+    alice.admin.unshare("bob")
     assert asked() == "0"
 
 
@@ -242,7 +261,7 @@ def opens(look):
         return False
 with Memory.open(sys.argv[1], namespace="bob") as bob:
     for line in sys.stdin:
-        looks = [lambda: bob.page(page_id), lambda: bob.item(item_id), lambda: bob.recall("safe pudding"),
+        looks = [lambda: bob.page(page_id), lambda: bob.items.get(item_id), lambda: bob.recall("safe pudding"),
                  lambda: bob.research("What opens the safe of Ana?").context]
         print(sum(map(opens, looks)), flush=True)
 """

@@ -55,7 +55,7 @@ def test_every_file_of_a_memory_is_its_owners_alone(umask: str, tmp_path: Path) 
     with Memory.open(folder) as memory:
         assert modes(tmp_path) == {}
         memory.memorize("Ana bought the mill in Porto. Ana's brother is Rui.")
-        memory.remember("Ana bought a mill.")
+        memory.items.insert("Ana bought a mill.")
         assert modes(tmp_path) == {}
         assert memory.research("Where is the mill?").citations
         assert {"truth.sqlite3-wal", "truth.sqlite3-shm", "chroma.sqlite3", ".vectors.lock"} <= names(tmp_path)

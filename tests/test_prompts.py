@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage
 
-from jitmem import Memory, Session
+from jitmem import MemorizeOptions, Memory, Session
 from jitmem.nodes.answer import ANSWER
 from jitmem.nodes.curate import CurateQuestion, Curation
 from jitmem.nodes.integrate import CONCLUDE, INTEGRATE
@@ -50,8 +50,8 @@ def shown(folder: Path) -> dict[str, list[str]]:
     """Every prompt of two sessions filed and one question researched over two rounds, by step."""
     with Memory.open(folder) as memory:
         page_id = memory.memorize(NEWS).page_ids[0]
-        memory.remember("Ana worked at a bank.")
-        memory.edit("core", "Ana is the user's sister.")
+        memory.items.insert("Ana worked at a bank.")
+        memory.items.update("core", "Ana is the user's sister.")
     known = {"text": "Ana left the bank in May 2024.", "sources": [{"page_id": page_id, "quote": "I left the bank"}]}
     more = {
         "enough": False,
@@ -181,7 +181,7 @@ def test_prompts_stay_within_their_bounds_however_much_the_model_writes(
     folder: Path, long_winded: Callable[[list[BaseMessage]], dict[str, Any]]
 ) -> None:
     model = ScriptedModel(lines=long_winded)
-    with Memory.open(folder, model=model, curate=False) as memory:
+    with Memory.open(folder, model=model, memorize_options=MemorizeOptions(curate=False)) as memory:
         for day in range(1, 20):
             text = "\n".join(f"Ana: on day {day} she said a word about mill {n}." for n in range(day * 6))
             memory.memorize(Session(text=text, id=f"s{day}", time=f"2024-06-{day:02}"))

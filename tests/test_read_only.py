@@ -53,7 +53,7 @@ with Memory.open(folder) as memory:
     for line in sys.stdin:
         print(json.dumps({
             "pages": [page.text for page in memory.pages()],
-            "items": sorted(item.content for item in memory.items()),
+            "items": sorted(item.content for item in memory.items.list()),
             "recall": [hit.text for hit in memory.recall("Who repaired boat number 1?")],
             "research": memory.research("When did Ben repair boat number 1?").context,
             "store": [found.key for found in memory.as_store().search(("notes",), query="bees")],
@@ -63,9 +63,9 @@ with Memory.open(folder) as memory:
                 "memorize": refused(lambda: memory.memorize("Ben: I live in Braga.")),
                 "memorize_many": refused(lambda: memory.memorize_many(["Ben: I live in Braga."])),
                 "accept": refused(lambda: memory.accept("Ben: I live in Braga.")),
-                "remember": refused(lambda: memory.remember("Ben lives in Braga.")),
-                "edit": refused(lambda: memory.edit("core", "Ben.")),
-                "delete": refused(lambda: memory.delete("core")),
+                "remember": refused(lambda: memory.items.insert("Ben lives in Braga.")),
+                "edit": refused(lambda: memory.items.update("core", "Ben.")),
+                "delete": refused(lambda: memory.items.delete("core")),
                 "put": refused(lambda: memory.as_store().put(("a",), "b", {})),
             },
         }), flush=True)

@@ -148,6 +148,6 @@ def test_documents_become_sessions_with_what_their_metadata_says(memory: Memory)
 
 def test_what_a_retriever_gives_can_be_put_into_another_memory(harbour: Memory) -> None:
     documents = MemoryRetriever(memory=harbour, k=2).invoke("harbour cranes")
-    other = harbour.of("other")
+    other = harbour.for_namespace("other")
     other.memorize_many(as_sessions(documents))
     assert {page.text for page in other.pages()} == {document.page_content for document in documents}

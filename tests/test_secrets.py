@@ -23,7 +23,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
-from jitmem import Memory, Session
+from jitmem import Memory, ModelOptions, Session
 from jitmem.integrations.later import file_later, wait
 from jitmem.models import chat_model, checked_url, embedding_model
 from jitmem.nodes.llm.redaction import redact
@@ -185,7 +185,7 @@ def test_an_error_of_a_server_that_repeats_the_key_does_not(
 ) -> None:
     echo.reply = reply
     trace = Trace()
-    with Memory.open(tmp_path / "memory", timeout_s=0.8, **models) as memory:
+    with Memory.open(tmp_path / "memory", model_options=ModelOptions(timeout_s=0.8), **models) as memory:
         asks = [
             lambda: memory.memorizer.invoke({"session": "Ana bought the mill."}, {"callbacks": [trace]}),
             lambda: asyncio.run(memory.aresearch("What did Ana buy?")),
@@ -202,7 +202,7 @@ def test_an_error_of_a_server_that_repeats_the_key_does_not(
         memory.accept(session)
         file_later(memory, session)
         wait(memory)
-        assert leaked(repr(memory) + repr(memory._parts)) == []
+        assert leaked(repr(memory) + repr(memory._runtime)) == []
     assert trace.graphs
     assert leaked("".join(trace.graphs)) == []
     if isinstance(models["model"], str):  # a model of the caller's own speaks to tracers before jitmem hears of it
@@ -336,7 +336,7 @@ def test_a_pickle_that_somebody_planted_beside_the_vectors_is_not_executed(folde
         memory.memorize("Ben keeps bees.")
         memory.flush()
         assert memory.recall("bees")
-        assert memory._parts.archive.vectors.owner
+        assert memory._runtime.archive.vectors.owner
     assert not mark.exists()
     pickle.loads(pickle.dumps(Hostile(mark)))
     assert mark.exists(), "the pickle was a hostile one"
@@ -345,8 +345,8 @@ def test_a_pickle_that_somebody_planted_beside_the_vectors_is_not_executed(folde
 def test_neither_a_backup_nor_an_export_carries_the_folder_that_has_a_pickle(memory: Memory, tmp_path: Path) -> None:
     memory.memorize("Ana bought the mill.")
     memory.flush()
-    memory.backup(tmp_path / "copy")
+    memory.transfer.backup(tmp_path / "copy")
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["truth.sqlite3"]
-    memory.export_to(tmp_path / "all.jsonl", vectors=True)
+    memory.transfer.export(tmp_path / "all.jsonl", vectors=True)
     for line in (tmp_path / "all.jsonl").read_text(encoding="utf-8").splitlines():
         assert isinstance(json.loads(line), dict)

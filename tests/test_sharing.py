@@ -17,9 +17,9 @@ def team(folder: Path) -> Memory:
     """A folder with a team and two of its members."""
     with Memory.open(folder, namespace="team") as memory:
         memory.memorize(TEAM)
-        memory.remember("The bakery closes on Mondays.")
-        memory.of("team/ana").memorize(ANA)
-        memory.of("team/rui").memorize("Rui: I dream of mountains.")
+        memory.items.insert("The bakery closes on Mondays.")
+        memory.for_namespace("team/ana").memorize(ANA)
+        memory.for_namespace("team/rui").memorize("Rui: I dream of mountains.")
         yield memory
 
 
@@ -28,70 +28,71 @@ def found(memory: Memory, query: str) -> set[str]:
 
 
 def test_a_name_below_another_shares_nothing_by_itself(team: Memory) -> None:
-    assert found(team.of("team/ana"), "flour Viana Monday") == {ANA}
+    assert found(team.for_namespace("team/ana"), "flour Viana Monday") == {ANA}
     assert found(team, "spare key mill") == {TEAM}
 
 
 def test_what_is_shared_is_found_by_the_reader_beside_its_own(team: Memory) -> None:
-    ana = team.of("team/ana")
+    ana = team.for_namespace("team/ana")
     assert found(ana, "flour and the spare key") == {ANA}
-    team.share("team/ana")
+    team.admin.share("team/ana")
     assert found(ana, "flour and the spare key") == {ANA, TEAM}
     assert ana.research("Where does the team order flour?").citations
-    assert found(team.of("team/rui"), "flour") == set()
+    assert found(team.for_namespace("team/rui"), "flour") == set()
 
 
 def test_all_below_a_name_may_read_and_names_that_look_alike_may_not(team: Memory) -> None:
-    team.share("team/*")
+    team.admin.share("team/*")
     for name in ("team/ana", "team/rui/work"):
-        assert TEAM in found(team.of(name), "flour"), name
+        assert TEAM in found(team.for_namespace(name), "flour"), name
     for name in ("team2", "teams/ana", "other/team/ana", "TEAM/ana"):
-        assert found(team.of(name), "flour") == set(), name
+        assert found(team.for_namespace(name), "flour") == set(), name
 
 
 def test_the_ranking_of_a_reader_is_that_of_one_who_has_filed_it_all(team: Memory, tmp_path: Path) -> None:
-    team.share("team/ana")
+    team.admin.share("team/ana")
     with Memory.open(tmp_path / "alone") as alone:
         alone.memorize_many([TEAM, ANA])
         for query in ("flour", "the key of the mill", "Monday flowerpot"):
-            shared = [(hit.text, round(hit.score, 6)) for hit in team.of("team/ana").recall(query)]
+            shared = [(hit.text, round(hit.score, 6)) for hit in team.for_namespace("team/ana").recall(query)]
             assert shared == [(hit.text, round(hit.score, 6)) for hit in alone.recall(query)]
 
 
 def test_what_is_taken_back_is_gone_at_once(team: Memory) -> None:
-    ana = team.of("team/ana")
-    team.share("team/ana")
-    page, item = team.pages()[0].id, team.items()[0].id
-    assert (ana.page(page).namespace, ana.item(item).namespace) == ("team", "team")
-    assert team.unshare("team/ana") is True
-    assert team.unshare("team/ana") is False
+    ana = team.for_namespace("team/ana")
+    team.admin.share("team/ana")
+    page, item = team.pages()[0].id, team.items.list()[0].id
+    assert (ana.page(page).namespace, ana.items.get(item).namespace) == ("team", "team")
+    assert team.admin.unshare("team/ana") is True
+    assert team.admin.unshare("team/ana") is False
     assert found(ana, "flour") == {ANA}
     assert ana.tools(["memory_search"])[0].invoke({"query": "bakery Mondays"}).count("closes") == 0
-    for look in (lambda: ana.page(page), lambda: ana.item(item), lambda: ana.history(item)):
+    for look in (lambda: ana.page(page), lambda: ana.items.get(item), lambda: ana.items.history(item)):
         with pytest.raises(UnknownRecord):
             look()
 
 
 def test_a_reader_lists_and_edits_only_what_is_its_own(team: Memory) -> None:
-    ana = team.of("team/ana")
-    team.share("team/ana")
-    item = team.items()[0]
+    ana = team.for_namespace("team/ana")
+    team.admin.share("team/ana")
+    item = team.items.list()[0]
     assert [page.namespace for page in ana.pages()] == ["team/ana"]
-    assert (ana.items(), ana.stats()["pages"]) == ([], 1)
-    assert ana.edit(item.id, "The bakery never closes.").status == "unknown_id"
-    assert ana.delete(item.id).status == "unknown_id"
+    assert (ana.items.list(), ana.stats()["pages"]) == ([], 1)
+    assert ana.items.update(item.id, "The bakery never closes.").status == "unknown_id"
+    assert ana.items.delete(item.id).status == "unknown_id"
     with pytest.raises(UnknownRecord):
-        ana.undo(item.change)
-    assert team.items() == [item]
+        ana.items.undo(item.change)
+    assert team.items.list() == [item]
     assert ana.tools(["memory_search"])[0].invoke({"query": "bakery Mondays"}).count("closes") == 1
 
 
 def test_a_share_with_nobody_is_refused(team: Memory) -> None:
     for reader in ("team", "", "a\0b", "x" * 600):
         with pytest.raises(BadInput):
-            team.share(reader)
-    assert team.shares() == []
+            team.admin.share(reader)
+    assert team.admin.shares() == []
 
 
 def test_every_name_in_a_folder_is_listed(team: Memory, folder: Path) -> None:
-    assert Memory.namespaces(folder) == ["team", "team/ana", "team/rui"]
+    with Memory.open(folder) as memory:
+        assert memory.admin.namespaces() == ["team", "team/ana", "team/rui"]

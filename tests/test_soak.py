@@ -42,10 +42,10 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what
 def use(memory: Memory) -> list[Any]:
     """In every way that a memory is used; what it handed out."""
     memory.memorize(f"Ana: I bought the mill in Porto, lot {os.urandom(4).hex()}.")
-    other = memory.of("ben")
+    other = memory.for_namespace("ben")
     other.memorize("Ben keeps bees.")
-    memory.remember("Ana has a mill.")
-    assert memory.items()
+    memory.items.insert("Ana has a mill.")
+    assert memory.items.list()
     assert memory.recall("mill")
     assert asyncio.run(memory.arecall("mill"))
     assert memory.research("Where is the mill?").citations
@@ -66,7 +66,7 @@ def use(memory: Memory) -> list[Any]:
     with pytest.raises(UnknownRecord):
         memory.page("nowhere")
     memory.flush()
-    parts = memory._parts
+    parts = memory._runtime
     whole = [parts.database, parts.archive, parts.embedder, parts.item_index, parts.archive.vectors]
     return [memory, other, *tools, retriever, store, memory.researcher, memory.memorizer, *whole]
 

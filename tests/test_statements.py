@@ -50,7 +50,7 @@ def mill(counter: Counter, folder: Path) -> Iterator[Memory]:
     """A few sessions and items, and everything that was filed is in the indexes."""
     with Memory.open(folder) as memory:
         memory.memorize_many(list(read_sessions(SAMPLE))[:12])
-        memory.remember("The oven weighs 1,150 kilos.")
+        memory.items.insert("The oven weighs 1,150 kilos.")
         memory.flush()
         for question in ("How much does the oven weigh?", "Who is Salgueiro?"):
             memory.recall(question)
@@ -93,7 +93,7 @@ def test_a_session(mill: Memory, counter: Counter, words: int) -> None:
 
 
 def test_a_snapshot_of_what_has_not_changed(mill: Memory, counter: Counter) -> None:
-    archive = mill._parts.archive
+    archive = mill._runtime.archive
     archive.snapshot()
     with counter.at_most(1):
         snapshot = archive.snapshot()
@@ -103,7 +103,7 @@ def test_a_snapshot_of_what_has_not_changed(mill: Memory, counter: Counter) -> N
 
 def test_pages_of_a_batch(mill: Memory, counter: Counter) -> None:
     ids = [page.id for page in mill.pages()]
-    with Memory.open(mill._parts.database.path.parent) as cold:
-        snapshot = cold._parts.archive.snapshot()
+    with Memory.open(mill._runtime.database.path.parent) as cold:
+        snapshot = cold._runtime.archive.snapshot()
         with counter.at_most(1):
             assert list(snapshot.pages(ids)) == ids

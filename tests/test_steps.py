@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from model_server.step_replies import ANSWERS
 
-from jitmem import BadInput, Memory
+from jitmem import BadInput, Memory, ModelOptions
 from jitmem.learn.rollout_records import ROLES
 from jitmem.nodes.steps import STEPS, steps_of
 from jitmem.prompt_overrides import default_prompts
@@ -42,9 +42,9 @@ def test_prompts_records_and_the_model_server_know_the_steps_of_the_registry() -
 )
 def test_a_model_answers_the_steps_of_its_role(folder: Path, option: str, steps: tuple[str, ...]) -> None:
     with Memory.open(folder, **{option: ScriptedModel(lines={})}) as memory:
-        assert tuple(memory._parts.backends.by_step) == steps
+        assert tuple(memory._runtime.backends.by_step) == steps
 
 
 def test_a_step_that_is_not_in_the_registry_is_named_with_those_that_are(folder: Path) -> None:
     with pytest.raises(BadInput, match="no step 'dream'; there are memorize, curate, plan"):
-        Memory.open(folder, step_models={"dream": ScriptedModel(lines={})})
+        Memory.open(folder, model_options=ModelOptions(step_models={"dream": ScriptedModel(lines={})}))

@@ -27,7 +27,7 @@ from langgraph_sdk.client import SyncLangGraphClient as Client
 from langgraph_sdk.errors import NotFoundError
 from model_server import ModelServer
 
-from jitmem import Memory, ModelUnavailable
+from jitmem import Memory, ModelOptions, ModelUnavailable
 from jitmem.integrations.agent import AgentOptions, agent_with_memory
 from jitmem.testing import ScriptedModel
 
@@ -494,7 +494,7 @@ def test_a_session_that_was_filed_after_the_server_last_wrote_is_not_filed_again
     assert filed["duplicate"] is True
     assert [page.text for page in killed.memory.pages(session_id=filed["session_id"])] == ["Zoe lives in Oslo."]
     assert texts(killed.memory).count("Zoe lives in Oslo.") == 1
-    assert [item.content for item in killed.memory.items()].count("Zoe lives in Oslo.") == 1
+    assert [item.content for item in killed.memory.items.list()].count("Zoe lives in Oslo.") == 1
 
 
 @WITH_SERVER
@@ -582,7 +582,7 @@ def test_two_users_never_see_each_other_and_the_server_leaves_no_process(tmp_pat
         assert server.wait(300) == 0
         assert not is_there(server.pid)
     with Memory.open(tmp_path / "memory", create=False) as memory:
-        assert [memory.of(name).stats()["sessions"] for name in ("ana", "ben", "default")] == [2, 1, 0]
+        assert [memory.for_namespace(name).stats()["sessions"] for name in ("ana", "ben", "default")] == [2, 1, 0]
 
 
 # -- the agent without a server ------------------------------------------------------------------------------------------
@@ -639,7 +639,7 @@ def test_a_step_that_is_run_again_memorizes_the_turn_once(memory: Memory) -> Non
 
 def test_the_agent_streams_its_own_words_and_none_of_the_memorys(folder: Path) -> None:
     thinker = ScriptedModel(lines=lambda messages: {"needs": ["Zoe"], "queries": []})
-    with Memory.open(folder, researcher_model=thinker, on_model_failure="rules") as memory:
+    with Memory.open(folder, model_options=ModelOptions(researcher_model=thinker, on_model_failure="rules")) as memory:
         memory.memorize("Zoe lives in Oslo.")
         given = {"messages": [HumanMessage("Where does Zoe live?")]}
         agent = agent_with_memory(memory, ScriptedModel(lines=["In Oslo."]), AgentOptions(on_model_failure="rules"))

@@ -9,13 +9,14 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from injections.obeying import Obeying
 
-from jitmem import Memory, Session
+from jitmem import Memory, MemoryAdmin, MemoryItems, MemoryTransfer, Session
 from jitmem.integrations.agent import agent_with_memory
 from jitmem.testing import ScriptedModel
 
@@ -31,13 +32,13 @@ NAMES = [
 
 # Who opens the folder can do these with all of it: they are not a tenant's, and no tool or server has them.
 OPERATORS = {
-    "after_fork_in_child",
     "open",
-    "namespaces",
-    "of",
+    "for_namespace",
     "root",
     "close",
-    "backup",
+    "admin.namespaces",
+    "admin.doctor",
+    "transfer.backup",
     "tools",
     "middleware",
     "as_store",
@@ -70,20 +71,20 @@ def planted(alice: Memory) -> Held:
     session = Session(turns=turns, id="alices-session", time="8 May 2023", metadata=noted)
     [page_id] = alice.memorize(session).page_ids
     alice.accept(f"{MARK} waits in the journal.")
-    first = alice.remember(f"{MARK} likes plums.")
+    first = alice.items.insert(f"{MARK} likes plums.")
     assert first.item is not None
-    changed = alice.edit(first.item.id, f"{MARK} likes pears.")
-    alice.remember(f"{MARK} sailed.", "episodic", "2023-05-08")
-    alice.delete(alice.remember(f"{MARK} is deleted.").item.id)  # type: ignore[union-attr]
-    core = alice.edit("core", f"{MARK} is who this is about.")
+    changed = alice.items.update(first.item.id, f"{MARK} likes pears.")
+    alice.items.insert(f"{MARK} sailed.", "episodic", "2023-05-08")
+    alice.items.delete(alice.items.insert(f"{MARK} is deleted.").item.id)  # type: ignore[union-attr]
+    core = alice.items.update("core", f"{MARK} is who this is about.")
     [insert] = [tool for tool in alice.tools(mode="propose") if tool.name == "memory_insert"]
     insert.invoke({"kind": "semantic", "content": f"{MARK} proposes."})
     alice.as_store().put((MARK, "notes"), f"{MARK}-key", {"text": f"{MARK} entry"})
-    alice.retain(pages="90 days")
+    alice.admin.set_retention(pages="90 days")
     assert core.item is not None
     assert changed.change is not None
-    [proposal] = alice.proposals()
-    journal = alice._parts.archive.journal.waiting()[0].n
+    [proposal] = alice.admin.proposals()
+    journal = alice._runtime.archive.journal.waiting()[0].n
     return Held(page_id, "alices-session", first.item.id, core.item.id, changed.change, proposal.number, journal)
 
 
@@ -91,15 +92,15 @@ def state(memory: Memory) -> str:
     """Everything that a namespace holds."""
     own = [
         memory.pages(),
-        memory.items(),
-        memory.proposals(waiting=False),
+        memory.items.list(),
+        memory.admin.proposals(waiting=False),
         memory.stats(),
-        memory.shares(),
-        memory.retention(),
+        memory.admin.shares(),
+        memory.admin.retention(),
     ]
     store = memory.as_store()
-    histories = [memory.history(item.id) for item in memory.items()]
-    return repr([own, histories, store.search(()), memory._parts.archive.journal.waiting()])
+    histories = [memory.items.history(item.id) for item in memory.items.list()]
+    return repr([own, histories, store.search(()), memory._runtime.archive.journal.waiting()])
 
 
 # From whoever looks, and what Alice holds, to what is called; each with its awaited twin, where it has one.
@@ -118,31 +119,32 @@ CASES: dict[str, Callable[[Held], list[tuple[tuple[Any, ...], dict[str, Any]]]]]
     "pages": lambda held: [((), {}), ((), {"session_id": held.session_id}), ((), {"limit": -1, "offset": 0})],
     "page": lambda held: [((found,), {}) for found in held.ids],
     "stats": lambda held: [((), {})],
-    "items": lambda held: [((), {}), ((), {"kind": "core"})],
-    "item": lambda held: [((found,), {}) for found in held.ids],
-    "as_of": lambda held: [(("2099-01-01",), {})],
-    "history": lambda held: [((found,), {}) for found in held.ids],
-    "remember": lambda held: [(("Bob likes plums.",), {})],
-    "edit": lambda held: [((held.item_id, "Mine now."), {}), ((held.item_id,), {"time": "2020", "expected_version": 1}), (("core", "Bob."), {})],
-    "delete": lambda held: [((held.item_id,), {}), ((held.core_id,), {}), (("core",), {})],
-    "undo": lambda held: [((held.change + by,), {}) for by in (-1, 0, 1)],
-    "proposals": lambda held: [((), {}), ((), {"waiting": False})],
-    "approve": lambda held: [((held.proposal,), {})],
-    "reject": lambda held: [((held.proposal,), {})],
-    "share": lambda held: [(("somebody",), {})],
-    "unshare": lambda held: [(("somebody",), {}), ((ALICE,), {})],
-    "shares": lambda held: [((), {})],
-    "export_to": lambda held: [((io.BytesIO(),), {}), ((io.BytesIO(),), {"vectors": True})],
-    "import_from": lambda held: [((io.BytesIO(b"{}"),), {})],
+    "items.list": lambda held: [((), {}), ((), {"kind": "core"})],
+    "items.get": lambda held: [((found,), {}) for found in held.ids],
+    "items.as_of": lambda held: [(("2099-01-01",), {})],
+    "items.search": lambda held: [((QUESTION,), {}), ((MARK,), {"method": "keyword"})],
+    "items.history": lambda held: [((found,), {}) for found in held.ids],
+    "items.insert": lambda held: [(("Bob likes plums.",), {})],
+    "items.update": lambda held: [((held.item_id, "Mine now."), {}), ((held.item_id,), {"time": "2020", "expected_version": 1}), (("core", "Bob."), {})],
+    "items.delete": lambda held: [((held.item_id,), {}), ((held.core_id,), {}), (("core",), {})],
+    "items.undo": lambda held: [((held.change + by,), {}) for by in (-1, 0, 1)],
+    "admin.proposals": lambda held: [((), {}), ((), {"waiting": False})],
+    "admin.approve": lambda held: [((held.proposal,), {})],
+    "admin.reject": lambda held: [((held.proposal,), {})],
+    "admin.share": lambda held: [(("somebody",), {})],
+    "admin.unshare": lambda held: [(("somebody",), {}), ((ALICE,), {})],
+    "admin.shares": lambda held: [((), {})],
+    "transfer.export": lambda held: [((io.BytesIO(),), {}), ((io.BytesIO(),), {"vectors": True})],
+    "transfer.import_": lambda held: [((io.BytesIO(b"{}"),), {})],
     "forget": lambda held: [
         *(((), {"page_id": held.page_id, "preview": preview}) for preview in (True, False)),
         *(((), {key: value}) for key, value in {"session_id": held.session_id, "item_id": held.item_id, "query": "pears"}.items()),
         *(((), {"after": "1900", "preview": preview}) for preview in (True, False)),
         ((), {"everything": True, "preview": True}),
     ],
-    "sweep": lambda held: [((), {})],
-    "retain": lambda held: [((), {"pages": "1 day"})],
-    "retention": lambda held: [((), {})],
+    "admin.purge": lambda held: [((), {})],
+    "admin.set_retention": lambda held: [((), {"pages": "1 day"})],
+    "admin.retention": lambda held: [((), {})],
     "flush": lambda held: [((), {})],
 }  # fmt: skip
 READING = (
@@ -150,21 +152,26 @@ READING = (
     "research",
     "pages",
     "page",
-    "items",
-    "item",
-    "as_of",
-    "history",
+    "items.list",
+    "items.get",
+    "items.search",
+    "items.as_of",
+    "items.history",
     "stats",
-    "proposals",
-    "shares",
-    "retention",
+    "admin.proposals",
+    "admin.shares",
+    "admin.retention",
 )
 
 
 def verbs() -> set[str]:
-    """Every public name of a memory, without the twins that are awaited."""
-    names = {name for name in dir(Memory) if not name.startswith("_")}
-    return {name for name in names if not (name[0] == "a" and name[1:] in names)}
+    """Every public name of a memory and its sub-facades, without the twins that are awaited."""
+    found = set()
+    places = {"": Memory, "items.": MemoryItems, "admin.": MemoryAdmin, "transfer.": MemoryTransfer}
+    for place, kind in places.items():
+        names = {name for name in dir(kind) if not name.startswith("_")}
+        found |= {place + name for name in names if not (name[0] == "a" and name[1:] in names)}
+    return found - {"items", "admin", "transfer"}
 
 
 async def drained(stream: AsyncIterator[Any]) -> list[Any]:
@@ -188,13 +195,15 @@ def came_of(call: Callable[[], Any]) -> str:
 
 def told(memory: Memory, name: str, held: Held) -> Iterator[str]:
     """What comes of a verb and its twin, called with what Alice holds."""
-    if not callable(getattr(Memory, name, None)):
-        yield came_of(lambda: getattr(memory, name))
-    for form in (name, f"a{name}"):
-        if not hasattr(memory, form):
+    place, _, verb = name.rpartition(".")
+    target = attrgetter(place)(memory) if place else memory
+    if not callable(getattr(type(target), verb, None)):
+        yield came_of(lambda: getattr(target, verb))
+    for form in (verb, f"a{verb}"):
+        if not hasattr(target, form):
             continue
         for args, options in CASES[name](held):
-            yield came_of(lambda form=form, args=args, options=options: getattr(memory, form)(*args, **options))  # type: ignore[misc]
+            yield came_of(lambda form=form, args=args, options=options: getattr(target, form)(*args, **options))  # type: ignore[misc]
             yield from (one.getvalue().decode(errors="replace") for one in args if isinstance(one, io.BytesIO))
 
 
@@ -218,7 +227,7 @@ def test_no_verb_tells_anything_of_another_namespace(folder: Path, silent: pytes
     with Memory.open(folder, namespace=ALICE) as alice:
         held = planted(alice)
         before = state(alice)
-        bob = alice.of(name)
+        bob = alice.for_namespace(name)
         bob.memorize("Bob: I live in Porto.")
         silent.clear()
         for verb in CASES:
@@ -232,7 +241,12 @@ def test_alice_herself_is_told_it_by_every_verb_that_reads(folder: Path) -> None
     """Else the tests here could not fail."""
     with Memory.open(folder, namespace=ALICE) as alice:
         held = planted(alice)
-        for verb in (*(set(READING) - {"stats", "shares", "retention"}), "stream", "export_to", "forget"):
+        for verb in (
+            *(set(READING) - {"stats", "admin.shares", "admin.retention"}),
+            "stream",
+            "transfer.export",
+            "forget",
+        ):
             assert any(leaks(text) for text in told(alice, verb, held)), verb
 
 
@@ -240,13 +254,13 @@ def test_a_name_is_what_it_is_letter_by_letter(folder: Path) -> None:
     with Memory.open(folder, namespace=ALICE) as alice:
         held = planted(alice)
         for name in NAMES:
-            other = alice.of(name)
+            other = alice.for_namespace(name)
             assert other.namespace == name
             for verb in READING:
                 for text in told(other, verb, held):
                     assert leaks(text) == [], (name, verb)
             other.memorize(f"Only {name!r} says this.")
-        held_by = {name: [page.text for page in alice.of(name).pages()] for name in NAMES}
+        held_by = {name: [page.text for page in alice.for_namespace(name).pages()] for name in NAMES}
         assert held_by == {name: [f"Only {name!r} says this."] for name in NAMES}
 
 
@@ -256,7 +270,7 @@ def test_no_prompt_of_another_namespace_holds_anything_of_it(folder: Path) -> No
     model = Obeying(words=())
     with Memory.open(folder, namespace="team", model=model) as bob:
         bob.memorize("Bob: I have a boat, and live in a town.")
-        bob.edit("core", "Bob is a sailor.")
+        bob.items.update("core", "Bob is a sailor.")
         bob.memorize("Bob: The boat weighs nine tons.")
         for effort in ("fast", "deep"):
             bob.research("What does the boat weigh, and where does Ana live?", effort=effort, answer=True)  # type: ignore[arg-type]
@@ -269,7 +283,7 @@ def test_no_tool_agent_store_or_retriever_shows_anything_of_it(folder: Path, sil
     with Memory.open(folder, namespace=ALICE) as alice:
         held = planted(alice)
         before = state(alice)
-        bob = alice.of("team")
+        bob = alice.for_namespace("team")
         bob.memorize("Bob: I live in Porto.")
         silent.clear()
         said = []
@@ -317,7 +331,7 @@ async def test_no_mcp_client_is_shown_anything_of_it(folder: Path) -> None:
 
     with Memory.open(folder, namespace=ALICE) as alice:
         held = planted(alice)
-        served: Any = server(alice.of("team"))
+        served: Any = server(alice.for_namespace("team"))
         handler = served.get_request_handler("tools/call") if hasattr(served, "get_request_handler") else None
         if handler is None:
             pytest.skip("this mcp hands out no handlers; tests/test_mcp.py asks a real server")

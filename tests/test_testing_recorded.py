@@ -337,7 +337,7 @@ async def arun(folder: Path, model: BaseChatModel) -> dict[str, Any]:
 
 
 def outcome(memory: Memory, result: Any) -> dict[str, Any]:
-    ids = [*(page.id for page in memory.pages()), *(item.id for item in memory.items())]
+    ids = [*(page.id for page in memory.pages()), *(item.id for item in memory.items.list())]
     return {
         "memos": [page.memo for page in memory.pages()],
         "context": numbered(result.context),

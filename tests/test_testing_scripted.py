@@ -20,7 +20,7 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 from langgraph.graph import START, MessagesState, StateGraph
 from pydantic import BaseModel
 
-from jitmem import Memory, Session
+from jitmem import MemorizeOptions, Memory, ModelOptions, Session
 from jitmem.testing import ScriptedModel, ScriptEnded
 
 STORY = "Ana: I left the bank in May.\nBen: And now?\nAna: Now I bake bread at Moinho."
@@ -254,7 +254,9 @@ def test_every_line_is_said_once_however_many_threads_ask() -> None:
 
 def test_a_memory_asks_it_step_by_step(folder: Path) -> None:
     model = ScriptedModel(lines={"memorize": [Memo(memo="Ana left the bank.")]})
-    with Memory.open(folder, memorizer_model=model, curate=False) as memory:
+    with Memory.open(
+        folder, model_options=ModelOptions(memorizer_model=model), memorize_options=MemorizeOptions(curate=False)
+    ) as memory:
         memory.memorize(Session(text=STORY, id="news"))
         assert [page.memo for page in memory.pages()] == ["Ana left the bank."]
     assert model.left() == {}

@@ -282,7 +282,7 @@ _, status = os.waitpid(child, 0)
 assert status == 0, "the child failed"
 assert len(memory.recall("bank")) == 1, "the parent"
 memory.memorize("Cleo left.")
-assert memory._parts.archive.vectors.owner == (sys.argv[3] == "owner")
+assert memory._runtime.archive.vectors.owner == (sys.argv[3] == "owner")
 memory.close()
 """
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from contracts.vector_contract import Kept, VectorContract, agree, clustered, spread
 
-from jitmem import Memory
+from jitmem import MemorizeOptions, Memory
 from jitmem.stores.chroma import OwnedChroma
 from jitmem.stores.chroma_collection import NEWEST
 from jitmem.stores.chroma_folder import FOLDER
@@ -154,7 +154,7 @@ from jitmem import Memory
 with Memory.open(sys.argv[1]) as memory:
     for line in sys.stdin:
         best = memory.recall(line.strip(), k=1)
-        print(memory._parts.archive.vectors.owner, *(hit.text for hit in best), sep="|", flush=True)
+        print(memory._runtime.archive.vectors.owner, *(hit.text for hit in best), sep="|", flush=True)
 """
 
 
@@ -176,13 +176,13 @@ def test_a_second_process_searches_exactly_until_the_first_is_gone(folder: Path,
     assert asked("bank") == "True|Ben works at the bank."
     with Memory.open(folder) as third:
         assert third.recall("mill")[0].text == "Ana bought the mill."
-        assert not third._parts.archive.vectors.owner  # type: ignore[attr-defined]
+        assert not third._runtime.archive.vectors.owner  # type: ignore[attr-defined]
 
 
 def test_an_index_that_is_damaged_so_that_chroma_ends_the_process_ends_no_second_one(
     folder: Path, start: Start
 ) -> None:
-    with Memory.open(folder, curate=False) as memory:
+    with Memory.open(folder, memorize_options=MemorizeOptions(curate=False)) as memory:
         memory.memorize("\n".join(f"Ana: Boat {n}." for n in range(1100)))  # with so many, Chroma has written its graph
         assert memory.recall("boat 7")
     (links,) = (folder / FOLDER).glob("*/link_lists.bin")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import product
 
-from ...demo import sample_questions, sample_sessions
+from ...sample_history import sample_questions, sample_sessions
 from ...stores.records import Session
 from ..datasets.benchmark_records import DataSet, Question, Sample
 from ..datasets.data_sources import DataSource

@@ -30,9 +30,8 @@ class SharedMemory:
         silent: dict[str, Any] = {"step_models": {"memorize": ScriptedModel(lines=_empty_memo, model=_NO_MODEL)}}
         self.memory = Memory.open(
             context.folder / "memory",
-            curate=setup.curate,
-            memorize_options=MemorizeOptions(**size),
-            **({} if setup.memos else silent),
+            memorize_options=MemorizeOptions(**size, curate=setup.curate),
+            **{} if setup.memos else silent,
             **context.models.memory_arguments(),
         )
         self.session_of: dict[str, str] = {}
@@ -124,7 +123,7 @@ class MemoryOnly(JitmemSystem):
         memory, session_of = self.shared.memory, self.shared.session_of
         self._core = []
         notes = [Chunk(session_of[page.id], f"({page.header}) {page.memo}") for page in memory.pages()]
-        for item in memory.items():
+        for item in memory.items.list():
             origin = next((session_of[one] for one in item.page_ids if one in session_of), "")
             (self._core if item.kind == "core" else notes).append(Chunk(origin, item.content))
         self._ranking = BM25Ranking(notes)

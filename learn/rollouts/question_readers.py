@@ -73,7 +73,7 @@ def raise_failure(failures: Sequence[Mapping[str, Any]], *, all_of_them: bool) -
 def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) -> QuestionReader:
     core = [(item.id, item.content) for item in items if item.kind == "core"]
     ranked = BM25Ranking([Chunk(item.id, _item_line(item)) for item in items if item.kind != "core"])
-    backends = memory._parts.backends
+    backends = memory._runtime.backends
     answerer = backends.by_step.get("answer", backends.rules)
 
     def read(question: Question, graph_config: Mapping[str, Any]) -> Steps[tuple[str, str]]:
@@ -86,7 +86,7 @@ def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) 
             for mark in marks
         ]
         told = [{"text": one["quote"], "citations": [one]} for one in cited]
-        asked = AnswerQuestion(question.text, context, told, cited, memory._parts.archive.snapshot())
+        asked = AnswerQuestion(question.text, context, told, cited, memory._runtime.archive.snapshot())
 
         def ask_now(_: Any) -> Answer:
             return finish(answerer.ask(ANSWER, asked, UsageTracker()))

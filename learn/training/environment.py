@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...memory import Memory
+from ...nodes.options import MemorizeOptions
 from ...stores.errors import BadInput
 from ...tools.expose import ToolSpec
 from ...tools.memory_specs import memory_specs
@@ -91,11 +92,11 @@ class _NamespacePool:
             self._end()
             self._ids = set()
             folder = tempfile.TemporaryDirectory(prefix="jitmem-learn-")
-            self._memory = Memory.open(Path(folder.name) / "memory", curate=False)
+            self._memory = Memory.open(Path(folder.name) / "memory", memorize_options=MemorizeOptions(curate=False))
             self._end = weakref.finalize(self, _close, self._memory, folder)
         self._count += 1
         self._ids |= ids
-        return self._memory.of(f"turn-{self._count}")
+        return self._memory.for_namespace(f"turn-{self._count}")
 
 
 def _close(memory: Memory, folder: tempfile.TemporaryDirectory[str]) -> None:

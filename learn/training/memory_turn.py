@@ -35,7 +35,7 @@ class MemoryTurn:
 
     def call(self, name: str, arguments: Any) -> str:
         """Executed as the Memorizer would; a fault comes back as text that says what would be right."""
-        outcome = self._memory._parts.editor.call(name, arguments, cause="memorizer")
+        outcome = self._memory._runtime.editor.call(name, arguments, cause="memorizer")
         item = outcome.item.id if outcome.item else outcome.edit.id
         args = dict(arguments) if isinstance(arguments, Mapping) else {}
         self.calls.append(

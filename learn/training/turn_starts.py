@@ -108,7 +108,7 @@ def apply_calls(items: Iterable[Item], calls: Iterable[MemoryToolCall]) -> tuple
 def restore_items(memory: Memory, items: Sequence[Item]) -> None:
     """Import items into an empty namespace, under their own ids."""
     if items:
-        memory.import_from(BytesIO(_export_bytes(items)))
+        memory.transfer.import_(BytesIO(_export_bytes(items)))
 
 
 def _curate_turns(steps: Iterable[RecordedStep]) -> Iterator[tuple[RecordedStep, tuple[MemoryToolCall, ...]]]:

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .graphs.options import ResearchOptions
     from .memory import Memory
+    from .memory_admin import MemoryAdmin
+    from .memory_items import MemoryItems
+    from .memory_options import ItemOptions, ModelOptions
+    from .memory_transfer import MemoryTransfer
     from .nodes.llm.usage_tracker import Budget
     from .nodes.options import MemorizeOptions
     from .results import Estimate, Research
@@ -65,14 +69,19 @@ __all__ = [
     "Hit",
     "ImportConflict",
     "ImportReport",
+    "ItemOptions",
     "JitmemError",
     "KeptItem",
     "MemorizeOptions",
     "Memory",
+    "MemoryAdmin",
     "MemoryItem",
+    "MemoryItems",
     "MemoryNotFound",
+    "MemoryTransfer",
     "MissingPackage",
     "ModelError",
+    "ModelOptions",
     "ModelRefused",
     "ModelReplyError",
     "ModelUnavailable",
@@ -100,6 +109,10 @@ __all__ = [
 _HOME = {
     "Backup": "stores.backup",
     "Memory": "memory",
+    "MemoryAdmin": "memory_admin",
+    "MemoryItems": "memory_items",
+    "MemoryTransfer": "memory_transfer",
+    **dict.fromkeys(("ItemOptions", "ModelOptions"), "memory_options"),
     **dict.fromkeys(("ExportReport", "ImportReport"), "transfer.transfer_report"),
     "Budget": "nodes.llm.usage_tracker",
     **dict.fromkeys(("Estimate", "Research"), "results"),

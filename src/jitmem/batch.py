@@ -9,34 +9,50 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from .async_twin import async_twin
 from .nodes.accept import plain
-from .parts import Parts
+from .research_run import validate_count
+from .runtime import MemoryRuntime
 from .stores.errors import BadInput, BatchIncomplete, ModelError, ModelUnavailable, UnknownRecord
 from .stores.records import Filed, Session, Usage
 
 Progress = Callable[[int, int], None] | None
 
 
-def accept(parts: Parts, sessions: Iterable[Any]) -> list[int]:
-    """Their numbers in the journal. Every session is read before the first is kept: bad input changes nothing."""
+def accept(runtime: MemoryRuntime, sessions: Iterable[Any]) -> list[int]:
+    """Their numbers in the journal. Every session is parsed before the first is written: bad input changes nothing."""
     if isinstance(sessions, str | bytes | Session | Mapping) or not isinstance(sessions, Iterable):
         raise BadInput(f"Give a list of sessions, not {type(sessions).__name__}; memorize takes one session.")
     drafts = [plain(session) for session in sessions]
-    return [parts.archive.journal.accept(**draft).n for draft in drafts]
+    return [runtime.archive.journal.accept(**draft).n for draft in drafts]
 
 
-def run(parts: Parts, entries: Sequence[int], workers: int, progress: Progress) -> list[Filed]:
-    """In this thread with one worker, in several with more.
+def unfinished(runtime: MemoryRuntime) -> list[int]:
+    """The numbers of the sessions that are not filed, then of those that are filed and not curated."""
+    journal = runtime.archive.journal
+    uncurated = [n for n, _ in journal.uncurated()] if runtime.memorize_options.curate else []
+    return list(dict.fromkeys([*(entry.n for entry in journal.waiting()), *uncurated]))
 
-    A session that a model fails at waits in the journal while the others are filed; when a model cannot be reached,
-    no further one is begun. `BatchIncomplete` at the end names what is not filed. Any other error is raised at once.
+
+aaccept, aunfinished = async_twin(accept), async_twin(unfinished)
+
+
+def file_all(
+    runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress = None
+) -> list[Filed]:
+    """In several threads if a model is asked; without one, nothing waits and this thread is the fastest.
+
+    A session at which a model fails stays in the journal while the others are filed; when a model cannot be reached,
+    no further session is started. `BatchIncomplete` at the end names what is not filed. Any other error is raised at
+    once.
     """
+    workers = _workers(runtime, concurrency)
     batch = _Batch(len(entries), progress)
 
     def one(at: int) -> None:
         if not batch.stopped:
-            with batch.place(at):
-                batch.file(at, parts.memorizer.invoke({"journal": entries[at]}))
+            with batch.collect_errors(at):
+                batch.add(at, runtime.memorizer.invoke({"journal": entries[at]}))
 
     if workers == 1:
         for at in range(len(entries)):
@@ -53,16 +69,19 @@ def run(parts: Parts, entries: Sequence[int], workers: int, progress: Progress) 
     return batch.results()
 
 
-async def arun(parts: Parts, entries: Sequence[int], workers: int, progress: Progress) -> list[Filed]:
-    """The same, awaited; cancelled, it leaves what is not filed in the journal."""
+async def afile_all(
+    runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress = None
+) -> list[Filed]:
+    """`file_all`, awaited; cancelled, it leaves what is not filed in the journal."""
+    workers = _workers(runtime, concurrency)
     batch = _Batch(len(entries), progress)
     gate = asyncio.Semaphore(workers)
 
     async def one(at: int) -> None:
         async with gate:
             if not batch.stopped:
-                with batch.place(at):
-                    batch.file(at, await parts.memorizer.ainvoke({"journal": entries[at]}))
+                with batch.collect_errors(at):
+                    batch.add(at, await runtime.memorizer.ainvoke({"journal": entries[at]}))
 
     tasks = [asyncio.ensure_future(one(at)) for at in range(len(entries))]
     try:
@@ -76,7 +95,11 @@ async def arun(parts: Parts, entries: Sequence[int], workers: int, progress: Pro
     return batch.results()
 
 
-def filed(output: dict[str, Any]) -> Filed:
+def _workers(runtime: MemoryRuntime, concurrency: int) -> int:
+    return validate_count(concurrency) if runtime.waits_for_models else 1
+
+
+def to_filed(output: Mapping[str, Any]) -> Filed:
     """From the Memorizer's output."""
     return Filed(
         output["session_id"],
@@ -89,7 +112,7 @@ def filed(output: dict[str, Any]) -> Filed:
 
 
 class _Batch:
-    """What has become of each session so far."""
+    """The result of each session so far."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self.stopped = False
@@ -99,18 +122,17 @@ class _Batch:
         self._lock = threading.Lock()
         self._progress = progress
 
-    def file(self, at: int, output: dict[str, Any]) -> None:
-        """A session is filed: tell how many are."""
-        self._filed[at] = filed(output)
-        with self._lock:  # counts and tells in order, whichever thread is done
+    def add(self, at: int, output: Mapping[str, Any]) -> None:
+        """Note the result of a session, and report the progress."""
+        self._filed[at] = to_filed(output)
+        with self._lock:  # so that the counts are reported in order
             self._done += 1
             if self._progress is not None:
                 self._progress(self._done, len(self._filed))
 
     @contextmanager
-    def place(self, at: int) -> Iterator[None]:
-        """Where a `ModelError` is kept for the end: the session waits, and so do all that have not begun when nobody
-        is there to be asked."""
+    def collect_errors(self, at: int) -> Iterator[None]:
+        """Collect a `ModelError` for the end; when a model cannot be reached, no further session is started."""
         try:
             yield
         except UnknownRecord as error:  # forgotten since it was accepted

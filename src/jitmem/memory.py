@@ -1,169 +1,276 @@
-"""The facade: one namespace of one store, with its models, graphs and tools."""
+"""The face of the package: one namespace of one store, with its models, graphs and tools."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from .stores import forks
-from .stores.errors import BadInput
-from .verbs.ask import Researching
-from .verbs.edit import Editing
-from .verbs.forget import Forgetting
-from .verbs.keep import Keeping
-from .verbs.look import Looking
-from .verbs.move import Moving
-from .verbs.share import Sharing
+from .async_twin import async_twin
+from .research_run import ResearchChanges, ResearchRun, validate_count, validate_question
+from .stores.records import Filed, Hit, Page, Session
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
     from langchain_core.tools import BaseTool
+    from langgraph.graph.state import CompiledStateGraph
     from langgraph.store.base import TTLConfig
 
     from .graphs.options import ResearchOptions
     from .integrations.middleware import MemoryMiddleware
     from .integrations.retriever import MemoryRetriever
     from .integrations.store import MemoryStore
-    from .nodes.options import Effort, MemorizeOptions, OnModelFailure
-    from .parts import Parts
-    from .tools.editor import Guard, Mode
+    from .memory_admin import MemoryAdmin
+    from .memory_items import MemoryItems
+    from .memory_options import ItemOptions, ModelOptions
+    from .memory_transfer import MemoryTransfer
+    from .nodes.options import Effort, MemorizeOptions
+    from .results import Estimate, Research
+    from .runtime import MemoryRuntime
+    from .stores.deletion.receipt import Receipt
+    from .tools.editor import Mode
+
+    Graph = CompiledStateGraph[Any, Any, Any, Any]
+    SessionLike = Session | str | Sequence[BaseMessage]
+    Ids = str | Iterable[str]
+    Progress = Callable[[int, int], None] | None
 
 
-class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting):
+class Memory:
     """Open it with `Memory.open(…)`. Thread-safe; several processes may have the same memory open."""
 
-    def __init__(self, parts: Parts, root: Memory | None = None) -> None:
-        self._parts = parts
+    def __init__(self, runtime: MemoryRuntime, root: Memory | None = None) -> None:
+        self._runtime = runtime
         self._root = root
-        self._others: dict[str, Memory] = {}
-        self._lock = threading.Lock()
-        forks.renew(self)
-
-    def after_fork_in_child(self) -> None:
-        """Whoever had the lock is not here."""
-        self._lock = threading.Lock()
+        self._namespaces: dict[str, Memory] = {}
 
     @classmethod
     def open(
         cls,
         path: str | os.PathLike[str],
-        *,
         namespace: str = "default",
+        *,
         model: str | BaseChatModel | None = None,
-        memorizer_model: str | BaseChatModel | None = None,
-        researcher_model: str | BaseChatModel | None = None,
-        step_models: Mapping[str, str | BaseChatModel] | None = None,
         embeddings: str | Embeddings | None = None,
         base_url: str | None = None,
-        embeddings_base_url: str | None = None,
-        timeout_s: float = 120.0,
-        prompts: str | os.PathLike[str] | Mapping[str, str] | None = None,
-        on_model_failure: OnModelFailure = "raise",
         create: bool = True,
-        curate: bool | None = None,
-        kinds: Sequence[str] | None = None,
-        mode: Mode | None = None,
-        before_write: Guard | None = None,
-        core_tokens: int | None = None,
+        model_options: ModelOptions | None = None,
+        item_options: ItemOptions | None = None,
         memorize_options: MemorizeOptions | None = None,
         research_options: ResearchOptions | None = None,
     ) -> Self:
-        """The memory in the folder `path`, made if it is not there and `create` allows.
+        """The memory in the folder `path`; the folder is created if it does not exist and `create` allows it.
 
-        Without a `model` rules answer every step; without `embeddings` hashed n-grams are used: no key, no server,
-        no download. A model is a LangChain chat model or `"provider:name"`; `base_url` is where a model that is
-        given by its name is served (any server with OpenAI's API), `embeddings_base_url` the same for embeddings, if
-        it is another. The Memorizer and the Researcher may have a model of their own, and so may a step:
-        `step_models={"reflect": …}`, of memorize, plan, integrate, conclude, reflect and answer.
+        Without a `model` rules answer every step; without `embeddings` hashed n-grams are used: no key, no server, no
+        download. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
+        name are served (any server with OpenAI's API). `ModelOptions` has models of single steps, timeout, prompts and
+        what happens when a model fails; `ItemOptions` how memory items may be edited; `MemorizeOptions` and
+        `ResearchOptions` how sessions are filed and questions are researched.
 
-        `prompts` are words of your own for the models, by step, or a file of them, such as `jitmem learn prompts`
-        writes: see `jitmem.prompt_overrides`.
-
-        `curate=False` draws no memory items from sessions. `kinds` are those that may be edited (core, semantic,
-        episodic), `mode` is "write", "propose" (edits wait for `approve`) or "read_only"; `before_write` is asked
-        before each edit and gives "allow", "reject" or "quarantine", the latter two also with a reason:
-        `("reject", "why")`. The core paragraph holds at most `core_tokens` (512).
-
-        A model call ends within `timeout_s`, retries included. When a model fails for good, `on_model_failure` says
-        whether an error is raised or the rules answer. Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only
-        with `create=False`), `StoreReadOnly`, `MissingPackage`, `ModelUnavailable` (no key), `BadInput`.
+        Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only with `create=False`), `StoreReadOnly`,
+        `MissingPackage`, `ModelUnavailable` (no key), `BadInput`.
         """
         from .graphs.options import ResearchOptions
+        from .memory_options import ItemOptions, ModelOptions
         from .nodes.options import MemorizeOptions, changed
-        from .parts import EditRules, Models, Parts
+        from .runtime import MemoryRuntime
 
-        if not timeout_s > 0:
-            raise BadInput(f"timeout_s must be more than 0, not {timeout_s!r}.")
-        editing: dict[str, Any] = {
-            "kinds": kinds,
-            "mode": mode,
-            "before_write": before_write,
-            "core_tokens": core_tokens,
-        }
-        nothing_to_edit = mode == "read_only" or (kinds is not None and not list(kinds))
-        failing = {"on_model_failure": None if on_model_failure == "raise" else on_model_failure}
-        parts = Parts.open(
+        models, items = model_options or ModelOptions(), item_options or ItemOptions()
+        failing = {"on_model_failure": models.on_model_failure}
+        runtime = MemoryRuntime.open(
             Path(path),
-            namespace=namespace,
-            models=Models(
-                model=model,
-                memorizer_model=memorizer_model,
-                researcher_model=researcher_model,
-                step_models=step_models,
-                embeddings=embeddings,
-                base_url=base_url,
-                embeddings_base_url=embeddings_base_url,
-                timeout_s=timeout_s,
-                prompts=prompts,
-            ),
+            namespace,
+            embedder=models.embedder(embeddings, base_url),
+            step_models=models.models_by_step(model, base_url),
             create=create,
-            editing=EditRules(**{name: value for name, value in editing.items() if value is not None}),
+            reranker=models.reranker,
+            item_options=items,
             memorize_options=changed(
-                memorize_options or MemorizeOptions(), {**failing, "curate": False if nothing_to_edit else curate}
+                memorize_options or MemorizeOptions(), {**failing, "curate": None if items.can_edit else False}
             ),
             research_options=changed(research_options or ResearchOptions(), failing),
         )
-        return cls(parts)
-
-    @classmethod
-    def namespaces(cls, path: str | os.PathLike[str]) -> list[str]:
-        """The names of all namespaces in the folder `path`, in order; for whoever runs it, not for its users."""
-        from contextlib import closing
-
-        from .stores.connection import Database
-        from .stores.namespace import names
-
-        with closing(Database(Path(path), create=False)) as database:
-            return names(database)
+        return cls(runtime)
 
     @property
     def root(self) -> Memory:
-        """The memory that was opened, from which this one may have come by `of`."""
+        """The memory that was opened; `for_namespace` may have made this one from it."""
         return self._root or self
 
     @property
     def namespace(self) -> str:
-        """Whose memory this is, of those in the folder."""
-        return self._parts.archive.pages.namespace.name
+        """The name of this memory's namespace in the folder."""
+        return self._runtime.namespace.name
 
-    def of(self, namespace: str) -> Memory:
-        """The memory of another namespace in the same folder, with the same models and options; made once for each
-        name. It shares files and indexes with this one, and is closed with it."""
-        root = self._root or self
+    def for_namespace(self, namespace: str) -> Memory:
+        """The memory of another namespace in the same folder, with the same models and options; one object a name. It
+        shares files and indexes with this one, and is closed with it."""
+        root = self.root
         if namespace == root.namespace:
             return root
-        with root._lock:
-            if namespace not in root._others:
-                root._others[namespace] = type(self)(root._parts.of(namespace), root)
-            return root._others[namespace]
+        if found := root._namespaces.get(namespace):
+            return found
+        made = type(self)(root._runtime.for_namespace(namespace), root)
+        return root._namespaces.setdefault(namespace, made)  # atomic: threads that race get the same one
 
-    # -- handing out ---------------------------------------------------------------------------------------
+    @cached_property
+    def items(self) -> MemoryItems:
+        """List, search and edit memory items."""
+        from .memory_items import MemoryItems
+
+        return MemoryItems(self._runtime)
+
+    @cached_property
+    def admin(self) -> MemoryAdmin:
+        """Sharing, proposals, retention, namespaces, doctor."""
+        from .memory_admin import MemoryAdmin
+
+        return MemoryAdmin(self._runtime)
+
+    @cached_property
+    def transfer(self) -> MemoryTransfer:
+        """Export, import, backup."""
+        from .memory_transfer import MemoryTransfer
+
+        return MemoryTransfer(self._runtime)
+
+    # -- file sessions -------------------------------------------------------------------------------------
+
+    @property
+    def memorizer(self) -> Graph:
+        """The compiled graph: `{"session": …}` in; session_id, page_ids, duplicate, usage, failures and edits out."""
+        return self._runtime.memorizer
+
+    def memorize(self, session: SessionLike) -> Filed:
+        """File a session: a text, a `Session`, or a list of messages. The same session twice is filed once."""
+        from .batch import to_filed
+
+        return to_filed(self.memorizer.invoke({"session": session}))
+
+    async def amemorize(self, session: SessionLike) -> Filed:
+        """`memorize`, awaited."""
+        from .batch import to_filed
+
+        return to_filed(await self.memorizer.ainvoke({"session": session}))
+
+    def accept(self, session: SessionLike) -> str:
+        """Write a session into the journal, durable when this returns; `resume()` files it later.
+
+        Gives the id of the session. One that is there already stays as it is.
+        """
+        from .nodes.accept import plain
+
+        return self._runtime.archive.journal.accept(**plain(session)).session_id
+
+    def memorize_many(
+        self, sessions: Iterable[SessionLike], *, concurrency: int = 8, progress: Progress = None
+    ) -> list[Filed]:
+        """File sessions; results in the order given. `progress` gets the number of sessions done, and of all.
+
+        All are parsed before the first is written, and written to the journal before the first is filed: what is not
+        filed when the process dies is finished by the same call, or by `resume()`.
+        """
+        from .batch import accept, file_all
+
+        return file_all(self._runtime, accept(self._runtime, sessions), concurrency, progress)
+
+    async def amemorize_many(
+        self, sessions: Iterable[SessionLike], *, concurrency: int = 8, progress: Progress = None
+    ) -> list[Filed]:
+        """`memorize_many`, awaited."""
+        from .batch import aaccept, afile_all
+
+        return await afile_all(self._runtime, await aaccept(self._runtime, sessions), concurrency, progress)
+
+    def resume(self, *, concurrency: int = 8, progress: Progress = None) -> list[Filed]:
+        """File what was accepted and not filed, because a process died or a model failed; `[]` for nothing."""
+        from .batch import file_all, unfinished
+
+        return file_all(self._runtime, unfinished(self._runtime), concurrency, progress)
+
+    async def aresume(self, *, concurrency: int = 8, progress: Progress = None) -> list[Filed]:
+        """`resume`, awaited."""
+        from .batch import afile_all, aunfinished
+
+        return await afile_all(self._runtime, await aunfinished(self._runtime), concurrency, progress)
+
+    # -- ask -----------------------------------------------------------------------------------------------
+
+    @property
+    def researcher(self) -> Graph:
+        """The compiled graph: `{"question": …}` in, the fields of `Research` out."""
+        return self._runtime.researcher
+
+    def research(self, question: str, **options: Unpack[ResearchChanges]) -> Research:
+        """Plan, search, integrate and reflect until it is enough or `depth` rounds (3) are used.
+
+        `effort`: "recall" (one round without a model), "fast" (one call to plan, one to integrate and reflect), or
+        "deep" (a call for each; the default). `output`: "integration" (the statements alone), "snippets" (then the
+        best passages), or "pages" (then whole pages), up to `context_tokens` (2000), counted by
+        `count_tokens_approximately`. `pages`: from how many pages passages may come. `tools`: a subset of "keyword",
+        "vector", "page_id". `budget=Budget(calls=…, tokens=…, seconds=…)`: when it is used up, the best context so far
+        comes back. `answer=True`: a short answer from the context as well. `on_model_failure`: as in `ModelOptions`.
+
+        `BadInput` for an empty question or a bad option; `ModelError` when a model fails and nothing comes of it.
+        """
+        return ResearchRun(self._runtime, question, options).invoke()
+
+    async def aresearch(self, question: str, **options: Unpack[ResearchChanges]) -> Research:
+        """`research`, awaited."""
+        return await ResearchRun(self._runtime, question, options).ainvoke()
+
+    def stream(self, question: str, **options: Unpack[ResearchChanges]) -> Iterator[dict[str, Any]]:
+        """`research`, step by step: dicts whose "event" says what happened.
+
+        planned (request, needs, queries), found (tool, query, hits), integrated (statements), reflected (round,
+        enough, missing), retrying (step, why, pause_s), failed (step, error, message), answered (answer), and at the
+        end done, with the `Research` as "result".
+        """
+        return ResearchRun(self._runtime, question, options).stream()
+
+    def astream(self, question: str, **options: Unpack[ResearchChanges]) -> AsyncIterator[dict[str, Any]]:
+        """`stream`, awaited."""
+        return ResearchRun(self._runtime, question, options).astream()
+
+    def estimate(self, question: str, **options: Unpack[ResearchChanges]) -> Estimate:
+        """What `research` with these options may cost: model calls and tokens, least and most. No chat model is called;
+        an embedding model, where one is given, embeds the question."""
+        return ResearchRun(self._runtime, question, options).estimate()
+
+    def recall(self, query: str, k: int = 10) -> list[Hit]:
+        """The best passages by words and vectors, with no chat model; at most `k`, best first.
+
+        `ModelUnavailable` when the embedding model, where one is given, cannot be reached.
+        """
+        hits: list[Hit] = self._runtime.hybrid.search(validate_question(query), validate_count(k))
+        return hits
+
+    async def arecall(self, query: str, k: int = 10) -> list[Hit]:
+        """`recall`, awaited."""
+        hits: list[Hit] = await self._runtime.hybrid.asearch(validate_question(query), validate_count(k))
+        return hits
+
+    # -- read ----------------------------------------------------------------------------------------------
+
+    def pages(self, *, session_id: str | None = None, limit: int | None = None, offset: int = 0) -> list[Page]:
+        """The pages of this namespace, in the order their sessions came."""
+        return self._runtime.archive.pages.pages(session_id=session_id, limit=limit, offset=offset, own=True)
+
+    def page(self, page_id: str) -> Page:
+        """One page, of this namespace or of one that is shared with it; `UnknownRecord` for any other id."""
+        return self._runtime.archive.pages.page(page_id)
+
+    def stats(self) -> dict[str, int]:
+        """Counts of this namespace: sessions, waiting (accepted, not filed), pages, passages, characters."""
+        return self._runtime.archive.pages.counts()
+
+    # -- use in agents and graphs --------------------------------------------------------------------------
 
     def tools(
         self,
@@ -175,16 +282,16 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
         """LangChain tools over this memory, all or those that `include` names.
 
         search_pages, search_keyword, search_vector, search_page_id, read_page, research_memory, memory_search, and
-        memory_insert, memory_update, memory_delete. `kinds` and `mode` as for `open`: a model may be allowed less than
-        the memory's owner. A read-only memory has no tool that edits. What they hand out is marked, so that it is not
-        memorized again when it comes back in a transcript.
+        memory_insert, memory_update, memory_delete. `kinds` and `mode` as in `ItemOptions`: a model may be allowed less
+        than the memory's owner. A read-only memory has no tool that edits. Their results are marked, so that they are
+        not memorized again when they come back in a transcript.
         """
-        editor = self._parts.editor_of(kinds=kinds, mode=mode)
-        return self._parts.tools(editor, (self.research, self.aresearch), include)
+        editor = self._runtime.editor_for(kinds=kinds, mode=mode)
+        return self._runtime.tools(editor, (self.research, self.aresearch), include)
 
     def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> MemoryStore:
         """A LangGraph store over this memory: `graph.compile(store=memory.as_store())`. `fields` are what a query
-        searches, `ttl` as LangGraph has it; what a store cannot express is told in `jitmem.integrations.store`."""
+        searches, `ttl` as LangGraph has it; `jitmem.integrations.store` says what a store cannot express."""
         from .integrations.store import MemoryStore
 
         return MemoryStore(self, fields=fields, ttl=ttl)
@@ -201,14 +308,13 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
     ) -> MemoryMiddleware:
         """Memory for an agent: `create_agent(model, tools, middleware=[memory.middleware()])`.
 
-        Before each turn it finds what the turn needs, with so much `effort` (None: nothing but the core memory), and
-        shows it to the model for that call only; after the turn it memorizes what was said, in the `background`.
-        `tools` adds the memory tools, all that are usual or those that are named. `namespace` tells whose memory a
-        run uses; without it the run's `user_id`, or this memory's own. See `jitmem.integrations.middleware`.
+        Before each turn it finds what the turn needs, with this `effort` (None: nothing but the core memory), and shows
+        it to the model for that call only; after the turn it memorizes the conversation, in the `background`. `tools`
+        adds the memory tools: the usual ones, or those that are named. `namespace` chooses the namespace of a run;
+        without it, that is the run's `user_id`, or this memory's own. See `jitmem.integrations.middleware`.
         """
         from .integrations.middleware import MemoryMiddleware
 
-        chosen = {} if namespace is None else {"namespace": namespace}
         return MemoryMiddleware(
             self,
             effort=effort,
@@ -216,7 +322,7 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
             context_tokens=context_tokens,
             memorize=memorize,
             background=background,
-            **chosen,
+            **({} if namespace is None else {"namespace": namespace}),
         )
 
     def as_retriever(self, *, k: int = 10, effort: Effort | None = None) -> MemoryRetriever:
@@ -226,35 +332,67 @@ class Memory(Keeping, Researching, Looking, Editing, Sharing, Moving, Forgetting
 
         return MemoryRetriever(memory=self, k=k, effort=effort)
 
-    # -- ending --------------------------------------------------------------------------------------------
+    # -- forget and close ----------------------------------------------------------------------------------
+
+    def forget(
+        self,
+        *,
+        page_id: Ids | None = None,
+        session_id: Ids | None = None,
+        item_id: Ids | None = None,
+        after: str | datetime | None = None,
+        before: str | datetime | None = None,
+        query: str | None = None,
+        everything: bool = False,
+        preview: bool = False,
+    ) -> Receipt:
+        """Delete something from this namespace for good, with all that is derived from nothing else, and erase its bytes.
+
+        Say what in one way: ids of pages, sessions or items; sessions that happened from `after` on and `before` a
+        time (those without a time stay); everything in which each word of a `query` occurs; or `everything`, the
+        namespace with its name, entries, shares and rules. `preview=True` changes nothing and shows what would go.
+
+        The receipt counts what was deleted and says what a scan of every file of the memory found. It is "pending" where
+        another process still reads the old files: `admin.purge()` tries again. See docs/forgetting.md. `UnknownRecord`
+        for an id that this namespace does not hold, `BadInput` for no way of saying what, or several; then nothing is
+        changed.
+        """
+        from .deletion import forget_selected
+
+        selectors = {
+            "page_id": page_id,
+            "session_id": session_id,
+            "item_id": item_id,
+            "times": None if after is None and before is None else (after, before),
+            "query": query,
+            "everything": everything or None,
+        }
+        return forget_selected(self._runtime, selectors, preview=preview)
 
     def flush(self) -> None:
-        """Wait until what was handed over in the background is filed, and everything filed is in every index."""
+        """Wait until everything accepted in the background is filed, and everything filed is in every index."""
         from .integrations.later import wait
-        from .nodes.index import embed
-        from .nodes.llm.step import finish
 
         wait(self)
-        for embedded in (self._parts.archive, self._parts.item_index):
-            finish(embed(embedded, self._parts.embedder))
-            embedded.vectors.catch_up()
-
-    async def aflush(self) -> None:
-        """`flush`, awaited."""
-        await asyncio.to_thread(self.flush)
+        self._runtime.embed_all()
 
     def close(self) -> None:
-        """Let go of every file and lock; using the memory afterwards raises `StoreClosed`. One that came from `of` is
-        closed with the memory that it came from, and not before."""
+        """Close every file and release every lock; using the memory afterwards raises `StoreClosed`. A memory that
+        `for_namespace` made is closed with the one it was made from, and not before."""
         from .integrations.later import wait
 
         if self._root is None:
             wait(self)
-            self._parts.close()
+            self._runtime.close()
 
-    async def aclose(self) -> None:
-        """`close`, awaited."""
-        await asyncio.to_thread(self.close)
+    aaccept = async_twin(accept)
+    aestimate = async_twin(estimate)
+    apages = async_twin(pages)
+    apage = async_twin(page)
+    astats = async_twin(stats)
+    aforget = async_twin(forget)
+    aflush = async_twin(flush)
+    aclose = async_twin(close)
 
     def __enter__(self) -> Self:
         return self

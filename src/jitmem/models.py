@@ -31,7 +31,7 @@ _PACKAGES = {
     "nvidia": "langchain-nvidia-ai-endpoints",
 }
 
-_kept: WeakValueDictionary[tuple[object, ...], Any] = WeakValueDictionary()
+_cache: WeakValueDictionary[tuple[object, ...], Any] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -56,7 +56,7 @@ def chat_model(
         made = _openai("ChatOpenAI", name, address, timeout_s, **own)
     else:
         init = _langchain("langchain.chat_models", "init_chat_model", provider, model)
-        made = _other(init, {"model": name, "model_provider": provider}, checked_url(base_url), timeout_s)
+        made = _init_model(init, {"model": name, "model_provider": provider}, checked_url(base_url), timeout_s)
     return made
 
 
@@ -73,7 +73,7 @@ def embedding_model(
         made = _openai("OpenAIEmbeddings", name, _address(base_url), timeout_s, check_embedding_ctx_length=False)
     else:
         init = _langchain("langchain.embeddings", "init_embeddings", provider, embeddings)
-        made = _other(init, {"model": name, "provider": provider}, checked_url(base_url), timeout_s)
+        made = _init_model(init, {"model": name, "provider": provider}, checked_url(base_url), timeout_s)
     return made
 
 
@@ -99,7 +99,7 @@ def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: 
     if not key and not _is_openai(address):
         key = own["api_key"] = "none"  # a server of one's own needs none, but the package does
     with _lock:
-        made = _kept.get((kind, name, address, login, timeout_s, key))
+        made = _cache.get((kind, name, address, login, timeout_s, key))
         if made is None:
             if "http_socket_options" in make.model_fields:
                 own["http_socket_options"] = ()  # else it warns, needlessly, that proxies are not used
@@ -118,7 +118,7 @@ def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: 
                 raise ModelUnavailable(
                     f"No key for {name}: set OPENAI_API_KEY, or name the server that needs none (OPENAI_BASE_URL)."
                 ) from error
-            _kept[(kind, name, address, login, timeout_s, key)] = made
+            _cache[(kind, name, address, login, timeout_s, key)] = made
     return made
 
 
@@ -168,20 +168,20 @@ def checked_url(base_url: str | None, called: str = "base_url") -> str | None:
 # -- other providers -------------------------------------------------------------------------------------------
 
 
-def _other(init: Any, which: dict[str, Any], base_url: str | None, timeout_s: float) -> Any:
+def _init_model(init: Any, which: dict[str, Any], base_url: str | None, timeout_s: float) -> Any:
     """A model made by langchain, with our timeout and no retries of its own where its class knows the words."""
     arguments = {**which, "base_url": base_url} if base_url else which
     try:
         made = init(**arguments)
-        patience = _patience(type(made), timeout_s)
-        return init(**arguments, **patience) if patience else made
+        limits = _call_limits(type(made), timeout_s)
+        return init(**arguments, **limits) if limits else made
     except ImportError as error:
-        raise MissingPackage(f"{which['model']}: {_line(error)}") from error
+        raise MissingPackage(f"{which['model']}: {_one_line(error)}") from error
     except ValueError as error:
-        raise BadInput(f"{which['model']}: {_line(error)}") from error
+        raise BadInput(f"{which['model']}: {_one_line(error)}") from error
 
 
-def _patience(kind: Any, timeout_s: float) -> dict[str, Any]:
+def _call_limits(kind: Any, timeout_s: float) -> dict[str, Any]:
     fields = getattr(kind, "model_fields", {})
     known = {*fields, *(field.alias for field in fields.values())}
     wanted = {"timeout": timeout_s, "max_retries": 0, "client_kwargs": {"timeout": timeout_s}}  # the last is Ollama's
@@ -212,5 +212,5 @@ def _class(module: str, name: str) -> Any:
         ) from error
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -77,7 +77,7 @@ def _citations(plain: Iterable[Mapping[str, Any]]) -> tuple[Citation, ...]:
     return tuple(Citation(**citation) for citation in plain)
 
 
-def following(round_: Mapping[str, Any]) -> str:
+def next_request(round_: Mapping[str, Any]) -> str:
     """What a round of the trace asks next, with the names that it follows."""
     names = ", ".join(round_["names"])
     return f"{names}: {round_['next']}" if names else str(round_["next"])

@@ -13,6 +13,8 @@ from .models import TIMEOUT_S, checked_url, provider_and_name
 from .stores.errors import BadInput
 
 if TYPE_CHECKING:
+    from .graphs.options import ResearchOptions
+    from .memory import Memory
     from .nodes.options import Effort, OnModelFailure
 
 
@@ -45,7 +47,7 @@ def load_dotenv_file(folder: Path | None = None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Which memory, who thinks for it, and how; None where the environment is silent and `Memory` decides."""
+    """Which memory, which models, and how they are called; None where `Memory.open` has its own default."""
 
     memory: Path = Path("memory")
     namespace: str = "default"
@@ -76,6 +78,29 @@ class Settings:
             prompts=Path(prompts) if (prompts := _text("JITMEM_PROMPTS")) else None,
             on_model_failure=cast("OnModelFailure", _one_of("JITMEM_ON_MODEL_FAILURE", "raise", "rules")),
             effort=cast("Effort", _one_of("JITMEM_EFFORT", "deep", "fast", "recall")),
+        )
+
+    def open_memory(self, *, create: bool = True, research_options: ResearchOptions | None = None) -> Memory:
+        """The memory that is meant, with its models."""
+        from .memory import Memory
+        from .memory_options import ModelOptions
+
+        return Memory.open(
+            self.memory,
+            self.namespace,
+            model=self.model,
+            embeddings=self.embeddings,
+            base_url=self.base_url,
+            create=create,
+            model_options=ModelOptions(
+                memorizer_model=self.memorizer_model,
+                researcher_model=self.researcher_model,
+                embeddings_base_url=self.embeddings_base_url,
+                timeout_s=self.timeout_s,
+                prompts=self.prompts,
+                on_model_failure=self.on_model_failure,
+            ),
+            research_options=research_options,
         )
 
 

@@ -52,7 +52,7 @@ def memory() -> Memory:
     _folders.append(folder)
     opened.memorize("# Harbour\n\nAna works at the harbour office in Viana since 8 May 2023.")
     opened.memorize("Ben: I was born on 3 March 1990.\nAna: And I like plums.")
-    opened.remember("Ana has a boat.")
+    opened.items.insert("Ana has a boat.")
     opened.recall("Every index has its files now.")
     return opened
 
@@ -112,7 +112,7 @@ def edits(data: bytes) -> None:
     """A model's call of the editor, which never raises."""
     name = TOOL_NAMES[data[0] % len(TOOL_NAMES)] if data else ""
     try:
-        memory()._parts.editor.call(name, value_of(data[1:]))
+        memory()._runtime.editor.call(name, value_of(data[1:]))
     except JitmemError as error:
         raise AssertionError("a fault of an edit is an outcome") from error
 
@@ -130,8 +130,8 @@ def calls(data: bytes) -> None:
 def queries(data: bytes) -> None:
     """A query of every search."""
     text = text_of(data)
-    snapshot = memory()._parts.archive.snapshot()
-    for search in memory()._parts.searches:
+    snapshot = memory()._runtime.archive.snapshot()
+    for search in memory()._runtime.searches:
         assert len(search.search(snapshot, text, 5)) <= 5
     memory().recall(text, 3)
 
@@ -162,11 +162,11 @@ def ids(data: bytes) -> None:
 def namespaces(data: bytes) -> None:
     """The name of a namespace: it makes no file, and holds its own."""
     name = text_of(data)
-    folder = memory()._parts.archive.pages.namespace.database.path.parent
+    folder = memory()._runtime.archive.pages.namespace.database.path.parent
     before = {path.name for path in folder.parent.rglob("*") if not path.name.startswith("truth.sqlite3-")}
-    memory().share(name)
-    memory().unshare(name)
-    other = memory().of(name)
+    memory().admin.share(name)
+    memory().admin.unshare(name)
+    other = memory().for_namespace(name)
     memory()._others.pop(name, None)
     assert (other.namespace, other.recall("Ana harbour") == [] or name == "default") == (name, True)
     assert {path.name for path in folder.parent.rglob("*") if not path.name.startswith("truth.sqlite3-")} == before
@@ -188,11 +188,11 @@ def exports(data: bytes) -> None:
     """An export of ours with an end that fits it, or what another memory is said to have exported."""
     kind = data[0] % 5 if data else 0
     body = data[1:]
-    other = memory().of("imported")
+    other = memory().for_namespace("imported")
     if kind < 3:
-        other.import_from(io.BytesIO(body), from_format=("mem0", "langmem", "letta")[kind])
+        other.transfer.import_(io.BytesIO(body), from_format=("mem0", "langmem", "letta")[kind])
     else:
-        other.import_from(io.BytesIO(body if kind == 3 else body + _end_of(body)), all_namespaces=False)
+        other.transfer.import_(io.BytesIO(body if kind == 3 else body + _end_of(body)), all_namespaces=False)
 
 
 def _end_of(body: bytes) -> bytes:

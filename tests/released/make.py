@@ -12,7 +12,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from jitmem import Memory, Session
+from jitmem import ItemOptions, Memory, Session
 from jitmem.stores.connection import FILE_NAME, SCHEMA_VERSION
 
 TURNS = [
@@ -29,19 +29,19 @@ def fill(folder: Path) -> None:
     with Memory.open(folder, namespace="alice") as memory:
         memory.memorize(Session(id="walk", time="8 May 2023 13:56", metadata={"place": "Viana"}, turns=TURNS))
         memory.memorize(Session(id="diary", text=DIARY, time="2023-06-19"))
-        memory.of("bob").memorize("Bob keeps bees above the village.")
-        one = memory.remember("Ana drinks her coffee black.").item
-        memory.remember("Ana moved to Viana.", "episodic", "2023-05-08")
-        gone = memory.remember("Ana has a dog.").item
+        memory.for_namespace("bob").memorize("Bob keeps bees above the village.")
+        one = memory.items.insert("Ana drinks her coffee black.").item
+        memory.items.insert("Ana moved to Viana.", "episodic", "2023-05-08")
+        gone = memory.items.insert("Ana has a dog.").item
         assert one is not None
         assert gone is not None
-        memory.edit(one.id, "Ana drinks her coffee with milk.")
-        memory.delete(gone.id)
-        memory.edit("core", "Ana, a miller in Viana.")
+        memory.items.update(one.id, "Ana drinks her coffee with milk.")
+        memory.items.delete(gone.id)
+        memory.items.update("core", "Ana, a miller in Viana.")
         memory.as_store().put(("prefs", "ui"), "theme", {"text": "dark", "size": 2})
         memory.as_store().put(("prefs",), "old", {"text": "x"}, ttl=600000.0)
-        with Memory.open(folder, namespace="alice", mode="propose") as careful:
-            careful.remember("Ana is allergic to nuts.")
+        with Memory.open(folder, namespace="alice", item_options=ItemOptions(mode="propose")) as careful:
+            careful.items.insert("Ana is allergic to nuts.")
         memory.accept(Session(id="waits", turns=OVEN, time="2023-07-01"))
         memory.recall("mill")
         memory.flush()

@@ -14,12 +14,12 @@ def item_step(memory: Memory, n: int, at: int, item_id: str, change: int) -> Out
     """Step `at` of `plan.STEPS` on item `n`; id and newest change are those of the step before."""
     content = plan.item_versions(n)[at]
     if at == 0:
-        return memory.remember(str(content))
+        return memory.items.insert(str(content))
     if at == 1:
-        return memory.edit(item_id, content, expected_version=1)
+        return memory.items.update(item_id, content, expected_version=1)
     if at == 2:
-        return memory.delete(item_id)
-    return memory.undo(change)
+        return memory.items.delete(item_id)
+    return memory.items.undo(change)
 
 
 def propose(memory: Memory, n: int) -> Outcome:
@@ -38,12 +38,12 @@ def approved(n: int) -> bool:
 def decide(memory: Memory, n: int, number: int) -> None:
     """As `approved` has it."""
     if approved(n):
-        outcome = memory.approve(number)
+        outcome = memory.admin.approve(number)
         assert outcome.status == "applied", outcome
         assert outcome.item is not None
         assert outcome.item.content == plan.proposal_words(n)
     else:
-        assert memory.reject(number).decision == "rejected"
+        assert memory.admin.reject(number).decision == "rejected"
 
 
 def put_batch(memory: Memory, n: int) -> None:

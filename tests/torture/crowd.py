@@ -89,18 +89,18 @@ class Crowd:
         self._memory.memorize(first)
         self._memory.memorize_many(rest)
         for n in range(WITNESSES):
-            outcome = self._memory.remember(witness(thread, n))
+            outcome = self._memory.items.insert(witness(thread, n))
             assert outcome.status == "applied", outcome
         assert outcome.change is not None
-        assert self._memory.undo(outcome.change).status == "applied"
+        assert self._memory.items.undo(outcome.change).status == "applied"
         self._memory.as_store().put(NOTES, str(thread), {"by": thread})
 
     def _count(self, thread: int) -> None:
         for _ in range(COUNTS):
             while True:
-                now = self._memory.item(self._counter)
+                now = self._memory.items.get(self._counter)
                 content = words(stands_at(now.content) + 1)
-                outcome = self._memory.edit(now.id, content, expected_version=now.version)
+                outcome = self._memory.items.update(now.id, content, expected_version=now.version)
                 if outcome.status == "applied":
                     break
                 assert outcome.status == "rejected", outcome
@@ -117,18 +117,18 @@ class Crowd:
             memory.aresearch("Which boat did Ben repair?"),
             memory.arecall("harbour almanac"),
         )
-        told = await asyncio.gather(*(memory.aremember(witness(thread, n)) for n in range(WITNESSES)))
+        told = await asyncio.gather(*(memory.items.ainsert(witness(thread, n)) for n in range(WITNESSES)))
         assert [outcome.status for outcome in told] == ["applied"] * WITNESSES, told
         assert told[-1].change is not None
-        assert (await memory.aundo(told[-1].change)).status == "applied"
+        assert (await memory.items.aundo(told[-1].change)).status == "applied"
 
     async def _acount(self) -> None:
         for _ in range(COUNTS):
             status = ""
             while status != "applied":
-                now = await self._memory.aitem(self._counter)
+                now = await self._memory.items.aget(self._counter)
                 content = words(stands_at(now.content) + 1)
-                status = (await self._memory.aedit(now.id, content, expected_version=now.version)).status
+                status = (await self._memory.items.aupdate(now.id, content, expected_version=now.version)).status
                 assert status in ("applied", "rejected"), status
 
     def _read(self, _: int) -> None:
@@ -143,7 +143,7 @@ class Crowd:
                 self._whole(session_id, parts)
             for hit in self._memory.recall("boat number harbour"):
                 assert self._memory.page(hit.page_id).text[hit.start : hit.end] == hit.text
-            for item in self._memory.items():
+            for item in self._memory.items.list():
                 assert not item.deleted
             self._memory.research("Where does Ana live?", effort="recall")
             self.looks += 1

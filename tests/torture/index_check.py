@@ -39,12 +39,12 @@ def _words(memory: Memory, fresh: Memory) -> list[str]:
     told = []
     for query in _QUERIES:
         here, anew = (
-            [(hit.page_id, hit.start, hit.score) for hit in one._parts.archive.snapshot().keyword(query, _ALL)]
+            [(hit.page_id, hit.start, hit.score) for hit in one._runtime.archive.snapshot().keyword(query, _ALL)]
             for one in (memory, fresh)
         )
         if sorted(here) != sorted(anew):
             told.append(f"keyword {query!r}: {len(here)} hits, a fresh index gives {len(anew)}")
-        scores, scores_anew = (dict(one._parts.item_index.view().keyword(query, _ALL)) for one in (memory, fresh))
+        scores, scores_anew = (dict(one._runtime.item_index.view().keyword(query, _ALL)) for one in (memory, fresh))
         if scores.keys() != scores_anew.keys() or any(abs(scores[n] - scores_anew[n]) > 1e-9 for n in scores):
             told.append(f"items by words {query!r}: {scores}, a fresh index gives {scores_anew}")
     return told
@@ -52,7 +52,7 @@ def _words(memory: Memory, fresh: Memory) -> list[str]:
 
 def _vectors(memory: Memory) -> list[str]:
     """What Chroma holds, and what is found, against the vectors of the truth compared one by one."""
-    parts = memory._parts
+    parts = memory._runtime
     assert parts.database.path.name == FILE_NAME
     with closing(sqlite3.connect(parts.database.path)) as db:
         passages, items = (db.execute(query).fetchall() for query in (_PASSAGES, _ITEMS))
@@ -83,7 +83,7 @@ def _of(name: str, memory: Memory, index: Any, rows: list[tuple[int, bytes | Non
         if n in vectors and not np.allclose(held[n], vectors[n], atol=1e-6)
     ]
     for text in _QUERIES:
-        asked = np.array(memory._parts.embedder.embed_documents([text])[0], np.float32)
+        asked = np.array(memory._runtime.embedder.embed_documents([text])[0], np.float32)
         told += _compared(f"{name} {text!r}", dict(search(asked)), _exact(vectors, asked))
     return told
 
@@ -112,8 +112,8 @@ def _compared(what: str, found: dict[int, float], exact: dict[int, float]) -> li
 
 def _drawn(memory: Memory) -> list[str]:
     """From every page that is filed, memories were drawn, once."""
-    told = [f"uncurated: {left}" for left in memory._parts.archive.journal.uncurated()]
-    contents: list[Any] = [item.content for item in memory.items()]
+    told = [f"uncurated: {left}" for left in memory._runtime.archive.journal.uncurated()]
+    contents: list[Any] = [item.content for item in memory.items.list()]
     for n in {n for page in memory.pages() if (n := plan.number(page.session_id)) is not None}:
         if contents.count(plan.fact(n)) != 1:
             told.append(f"session {n}: its fact is there {contents.count(plan.fact(n))} times")

@@ -71,7 +71,7 @@ def _serve(folder: Path, number: int, pipe: Connection) -> None:
             try:
                 if what == "owner":
                     memory.recall("harbour almanac")
-                    answer: Any = memory._parts.archive.vectors.owner
+                    answer: Any = memory._runtime.archive.vectors.owner
                 else:
                     stop.set()
                     worker.join()
@@ -103,8 +103,8 @@ def _unfindable(folder: Path, memory: Memory) -> dict[str, int]:
         rows = db.execute("SELECT passage, vector FROM embedding").fetchall()
         passages = db.execute("SELECT count(*) FROM passage").fetchone()[0]
     vectors = {n: np.frombuffer(blob, "<f4") for n, blob in rows}
-    index: Any = memory._parts.archive.vectors
-    namespaces = memory._parts.archive.pages.numbers()
+    index: Any = memory._runtime.archive.vectors
+    namespaces = memory._runtime.archive.pages.numbers()
     collection = index._folder.vectors(index._embeddings)._collection
     lost = lost_by_chroma = 0
     for n, vector in vectors.items():

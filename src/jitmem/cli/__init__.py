@@ -10,7 +10,7 @@ def main() -> None:
     from ..settings import load_dotenv_file
     from ..stores.errors import BadInput
     from .app import app
-    from .where import BAD_INPUT, complain
+    from .errors import BAD_INPUT, complain
 
     try:
         load_dotenv_file()

@@ -5,27 +5,39 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer import Option
 
-from . import doctor, evals, forgetting, items, learn, looking, mcp, memorize, moving, research, sharing
+from . import deletion, demo, doctor, evals, items, learn, mcp, memorize, namespaces, pages, research, transfer
+from .settings import (
+    Debug,
+    DemoCommand,
+    EmbeddingCommand,
+    JitmemCommand,
+    JitmemGroup,
+    MemoryPath,
+    ModelCommand,
+    Namespace,
+)
 
 app = typer.Typer(
+    cls=JitmemGroup,
     help="Just-in-time memory for agents: it keeps every session word for word, and thinks when somebody asks.",
     epilog=(
+        "The options above may also stand after the command.\n\n"
         "\b\nTo start:\n"
         "  jitmem demo                                   a sample history and six questions\n"
         "  jitmem memorize notes/                        keep your own\n"
         '  jitmem research "Where does Ana work now?"    ask'
     ),
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # else typer reads [brackets] in help texts as markup
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(value: bool) -> None:
+    if value:
         from .. import __version__
 
         typer.echo(f"jitmem {__version__}")
@@ -34,50 +46,48 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def jitmem(
+    memory: MemoryPath = None,
+    namespace: Namespace = None,
+    debug: Debug = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool, Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Carries the options that come before a command."""
+    """The options of all commands."""
 
 
-app.command(epilog=memorize.EXAMPLES, short_help="Keep sessions from files, folders or standard input.")(
-    memorize.memorize
-)
-app.command(epilog=research.EXAMPLES, short_help="Answer a question with a small, cited context.")(research.research)
-app.command(epilog=looking.RECALL_EXAMPLES, short_help="Find passages, with no model call.")(looking.recall)
-app.command(epilog=looking.PAGES_EXAMPLES, short_help="List the pages, or read one.")(looking.pages)
-app.command(epilog=items.ITEMS_EXAMPLES, short_help="List what is held worth knowing.")(items.items)
-app.command(epilog=items.REMEMBER_EXAMPLES, short_help="Keep one thing worth knowing.")(items.remember)
-app.command(epilog=items.EDIT_EXAMPLES, short_help="Change an item, or the core paragraph.")(items.edit)
-app.command(epilog=items.DELETE_EXAMPLES, short_help="Take an item away.")(items.delete)
-app.command(epilog=items.HISTORY_EXAMPLES, short_help="Show every version of an item.")(items.history)
-app.command(epilog=items.UNDO_EXAMPLES, short_help="Take a change back.")(items.undo)
-app.command(epilog=items.PROPOSALS_EXAMPLES, short_help="List the edits that wait for a yes, or decide one.")(
-    items.proposals
-)
-app.command(epilog=sharing.NAMESPACES_EXAMPLES, short_help="List whose memories the folder holds.")(sharing.namespaces)
-app.command(epilog=sharing.SHARE_EXAMPLES, short_help="Let another namespace read this one.")(sharing.share)
-app.command("export", epilog=moving.EXPORT_EXAMPLES, short_help="Write all that is kept as lines of JSON.")(
-    moving.export
-)
-app.command("import", epilog=moving.IMPORT_EXAMPLES, short_help="Bring an export in, ours or another memory's.")(
-    moving.import_
-)
-app.command(epilog=moving.BACKUP_EXAMPLES, short_help="Copy the memory while others write it.")(moving.backup)
-app.command(epilog=forgetting.FORGET_EXAMPLES, short_help="Take something out for good, bytes and all.")(
-    forgetting.forget
-)
-app.command(epilog=forgetting.RETAIN_EXAMPLES, short_help="Say how long what is kept.")(forgetting.retain)
-app.command(epilog=forgetting.SWEEP_EXAMPLES, short_help="Erase what is too old, and finish what is pending.")(
-    forgetting.sweep
-)
-app.command(epilog=mcp.EXAMPLES, short_help="Serve the memory's tools to an MCP client.")(mcp.mcp)
-app.command(epilog=doctor.EXAMPLES, short_help="Examine the memory, mend what is derived, or salvage it.")(
-    doctor.doctor
-)
-app.command(epilog=looking.STATS_EXAMPLES, short_help="Count what is kept.")(looking.stats)
-app.command(epilog=looking.GRAPH_EXAMPLES, short_help="Draw the two graphs as Mermaid.")(looking.graph)
-app.command(epilog=looking.DEMO_EXAMPLES, short_help="A sample history and six questions.")(looking.demo)
+for function, summary, examples, kind in (
+    (memorize.memorize, "File sessions from files, folders or standard input.", memorize.EXAMPLES, ModelCommand),
+    (research.research, "Answer a question with a small, cited context.", research.EXAMPLES, ModelCommand),
+    (pages.recall, "Find passages, with no chat model.", pages.RECALL_EXAMPLES, EmbeddingCommand),
+    (pages.pages, "List the pages, or read one.", pages.PAGES_EXAMPLES, JitmemCommand),
+    (items.items, "List memory items.", items.ITEMS_EXAMPLES, JitmemCommand),
+    (items.insert, "Add a memory item.", items.INSERT_EXAMPLES, JitmemCommand),
+    (items.update, "Change an item, or the core paragraph.", items.UPDATE_EXAMPLES, JitmemCommand),
+    (items.delete, "Delete an item.", items.DELETE_EXAMPLES, JitmemCommand),
+    (items.history, "Show every version of an item.", items.HISTORY_EXAMPLES, JitmemCommand),
+    (items.undo, "Undo a change.", items.UNDO_EXAMPLES, JitmemCommand),
+    (
+        items.proposals,
+        "List the edits that wait for a decision, or decide one.",
+        items.PROPOSALS_EXAMPLES,
+        JitmemCommand,
+    ),
+    (namespaces.namespaces, "List the namespaces of the folder.", namespaces.NAMESPACES_EXAMPLES, JitmemCommand),
+    (namespaces.share, "Let another namespace read this one.", namespaces.SHARE_EXAMPLES, JitmemCommand),
+    (transfer.export, "Write everything as lines of JSON.", transfer.EXPORT_EXAMPLES, JitmemCommand),
+    (transfer.import_, "Read an export, ours or another memory's.", transfer.IMPORT_EXAMPLES, ModelCommand),
+    (transfer.backup, "Copy the memory while others write it.", transfer.BACKUP_EXAMPLES, JitmemCommand),
+    (deletion.forget, "Delete something for good, bytes and all.", deletion.FORGET_EXAMPLES, JitmemCommand),
+    (deletion.retention, "Set how long records are kept.", deletion.RETENTION_EXAMPLES, JitmemCommand),
+    (deletion.purge, "Erase what is too old, and finish what is pending.", deletion.PURGE_EXAMPLES, JitmemCommand),
+    (mcp.mcp, "Serve the memory's tools to an MCP client.", mcp.EXAMPLES, ModelCommand),
+    (doctor.doctor, "Check the memory, repair what is derived, or salvage it.", doctor.EXAMPLES, JitmemCommand),
+    (pages.stats, "Count what is kept.", pages.STATS_EXAMPLES, JitmemCommand),
+    (pages.graph, "Draw the two graphs as Mermaid.", pages.GRAPH_EXAMPLES, JitmemCommand),
+    (demo.demo, "A sample history and six questions.", demo.EXAMPLES, DemoCommand),
+):
+    name = function.__name__.removesuffix("_")
+    app.command(name, cls=kind, epilog=examples, short_help=summary)(function)
 app.add_typer(evals.app, name="eval", short_help="Measure a memory on public data.")
 app.add_typer(learn.app, name="learn", short_help="Record how models do the work, and learn from it.")

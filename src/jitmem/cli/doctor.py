@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
 from ..stores.integrity.findings import MOST_IDS
+from .errors import BAD_INPUT, FAILED, complain
 from .output import count, progress, say, say_json
-from .where import BAD_INPUT, FAILED, Where, complain, folder_command
+from .settings import Json, settings_of
 
 if TYPE_CHECKING:
     from ..doctor import Report, SalvageReport
@@ -29,23 +31,20 @@ Exit codes: 0 healthy, 1 something is damaged or needs somebody, 2 there is no m
 _STYLES = {"damage": "bold red", "attention": "yellow", "note": ""}
 
 
-@folder_command
 def doctor(
-    where: Where,
-    fix: Annotated[bool, typer.Option("--fix", help="Repair what is derived: indexes, marks, orphans, modes.")] = False,
-    salvage: Annotated[
-        Path | None, typer.Option(metavar="NEW_FOLDER", help="Copy what is readable into a new memory there.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    ctx: typer.Context,
+    fix: Annotated[bool, Option("--fix", help="Repair what is derived: indexes, marks, orphans, modes.")] = False,
+    salvage: Annotated[Path | None, Option(metavar="NEW_FOLDER", help="Salvage what is readable into it.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Examine everything in the folder, all namespaces. Without --fix nothing is written; the text of pages never is."""
     if fix and salvage is not None:
         raise BadInput("--fix repairs this memory, --salvage makes another; give one of them.")
     try:
         if salvage is not None:
-            _salvage(where.memory, salvage, as_json)
+            _salvage(settings_of(ctx).memory, salvage, as_json)
         else:
-            _examine(where.memory, fix, as_json)
+            _examine(settings_of(ctx).memory, fix, as_json)
     except (MemoryNotFound, NotOurStore) as error:
         complain(error)
         raise typer.Exit(BAD_INPUT) from None

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .output import count, say, say_json, say_rows
-from .output import watched as progress
+from .output import count, progress_bar, say, say_json, say_rows
 
 if TYPE_CHECKING:
     from ..evals.compare import Comparison, Difference
@@ -15,9 +14,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watched(dataset: str) -> Iterator[MetricProgress]:
+def answer_progress(dataset: str) -> Iterator[MetricProgress]:
     """A bar with the time left and the running score, on stderr if that is a terminal; gone when done."""
-    with progress(dataset, None) as advance:
+    with progress_bar(dataset, None) as advance:
 
         def tell(done: int, total: int, metric: str, mean: float | None) -> None:
             advance(done, "" if mean is None else f"  {metric} {100 * mean:.1f} %", total)

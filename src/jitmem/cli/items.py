@@ -1,4 +1,4 @@
-"""The commands for memory items: `items`, `remember`, `edit`, `delete`, `history`, `undo`, `proposals`."""
+"""The commands for memory items: `items`, `insert`, `update`, `delete`, `history`, `undo`, `proposals`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
+from typer import Argument, Option
 
 from ..stores.errors import BadInput, JitmemError, UnknownRecord
 from ..stores.records import Kind, MemoryItem, Outcome, Proposal
 from .output import count, say, say_json, say_rows
-from .where import Where, command
+from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -19,18 +20,18 @@ ITEMS_EXAMPLES = """\b
 Examples:
   jitmem items
   jitmem items --kind episodic --json
-  jitmem items --as-of "2025-03-01 18:00"     as they stood then
+  jitmem items --as-of "2025-03-01 18:00"     as they were then
 """
-REMEMBER_EXAMPLES = """\b
+INSERT_EXAMPLES = """\b
 Examples:
-  jitmem remember "Ana drinks her coffee black."
-  jitmem remember "Ana moved to Lisbon." --kind episodic --time "8 May 2024"
+  jitmem insert "Ana drinks her coffee black."
+  jitmem insert "Ana moved to Lisbon." --kind episodic --time "8 May 2024"
 """
-EDIT_EXAMPLES = """\b
+UPDATE_EXAMPLES = """\b
 Examples:
-  jitmem edit 0m7vt5h1tg5s "Ana drinks tea."
-  jitmem edit 0m7vt5h1tg5s --time "9 May 2024"
-  jitmem edit core "Ana, 34, lives in Lisbon with Rui."
+  jitmem update 0m7vt5h1tg5s "Ana drinks tea."
+  jitmem update 0m7vt5h1tg5s --time "9 May 2024"
+  jitmem update core "Ana, 34, lives in Lisbon with Rui."
 """
 DELETE_EXAMPLES = """\b
 Examples:
@@ -44,7 +45,7 @@ Examples:
 """
 UNDO_EXAMPLES = """\b
 Example:
-  jitmem undo 17     the change's number, as it was told, or as history shows it
+  jitmem undo 17     the number of the change, as insert, update, delete and history show it
 """
 PROPOSALS_EXAMPLES = """\b
 Examples:
@@ -54,26 +55,20 @@ Examples:
 """
 
 _KINDS = get_args(Kind)
-_Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-_Time = Annotated[str | None, typer.Option(metavar="WHEN", help="When the event was, or from when it holds.")]
-_Id = Annotated[str, typer.Argument(metavar="ID|core", help="The id of the item, or core.")]
+_Time = Annotated[str | None, Option(metavar="WHEN", help="When the event was, or from when it holds.")]
+_Id = Annotated[str, Argument(metavar="ID|core", help="The id of the item, or core.")]
 
 
-@command
 def items(
-    where: Where,
-    kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Only core, semantic or episodic; without it, all.")
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="TIME", help="As they stood then, by this computer's clock.")
-    ] = None,
-    as_json: _Json = False,
+    ctx: typer.Context,
+    kind: Annotated[str | None, Option(metavar="KIND", help="Only core, semantic or episodic.")] = None,
+    as_of: Annotated[str | None, Option("--as-of", metavar="TIME", help="As they were then, by our clock.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """List what is held worth knowing beside the pages, in the order it was made."""
+    """List the memory items beside the pages, in the order they were made."""
     only = None if kind is None else _kind(kind)
-    with where.look() as memory:
-        found = memory.items(kind=only) if as_of is None else memory.as_of(as_of, kind=only)
+    with open_memory(ctx) as memory:
+        found = memory.items.list(kind=only) if as_of is None else memory.items.as_of(as_of, kind=only)
     if as_json:
         say_json(found)
     elif found:
@@ -81,50 +76,42 @@ def items(
         say_rows(("item", "kind", "time", "pages", "content"), rows)
     else:
         then = f" at {as_of}" if as_of else ""
-        say(f"No {kind or 'memory'} item in namespace {where.namespace}{then}.")
+        say(f"No {kind or 'memory'} item in namespace {settings_of(ctx).namespace}{then}.")
 
 
-@command
-def remember(
-    where: Where,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What is to be remembered.")],
-    kind: Annotated[str, typer.Option(metavar="KIND", help="core, semantic or episodic.")] = "semantic",
+def insert(
+    ctx: typer.Context,
+    text: Annotated[str, Argument(metavar="TEXT", help="The content of the item.")],
+    kind: Annotated[str, Option(metavar="KIND", help="core, semantic or episodic.")] = "semantic",
     time: _Time = None,
 ) -> None:
-    """Keep one thing worth knowing. What is known already is not kept twice."""
-    from ..memory import Memory
-
+    """Add a memory item. What is known already is not added twice."""
     only = _kind(kind)
-    with Memory.open(where.memory, namespace=where.namespace) as memory:
-        _report("Remembered", memory.remember(text, kind=only, time=time))
+    with open_memory(ctx, create=True) as memory:
+        _report("Inserted", memory.items.insert(text, kind=only, time=time))
 
 
-@command
-def edit(
-    where: Where,
+def update(
+    ctx: typer.Context,
     item_id: _Id,
-    text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="The new text, whole; without it, the text stays.")
-    ] = None,
+    text: Annotated[str | None, Argument(metavar="TEXT", help="The new text; without it, the old one stays.")] = None,
     time: _Time = None,
 ) -> None:
-    """Change an item. What it said before stays in its history."""
-    with where.look() as memory:
-        _report("Changed", memory.edit(item_id, text, time))
+    """Change an item. Earlier versions stay in its history."""
+    with open_memory(ctx) as memory:
+        _report("Updated", memory.items.update(item_id, text, time))
 
 
-@command
-def delete(where: Where, item_id: _Id) -> None:
-    """Take an item away. Its history stays, and undo brings it back."""
-    with where.look() as memory:
-        _report("Deleted", memory.delete(item_id))
+def delete(ctx: typer.Context, item_id: _Id) -> None:
+    """Delete an item. Its history stays, and undo restores it."""
+    with open_memory(ctx) as memory:
+        _report("Deleted", memory.items.delete(item_id))
 
 
-@command
-def history(where: Where, item_id: _Id, as_json: _Json = False) -> None:
+def history(ctx: typer.Context, item_id: _Id, as_json: Json = False) -> None:
     """Show every version of an item, the oldest first: when, by whom, and what it said."""
-    with where.look() as memory:
-        versions = memory.history(_core_id(memory) if item_id == "core" else item_id)
+    with open_memory(ctx) as memory:
+        versions = memory.items.history(_core_id(memory) if item_id == "core" else item_id)
     if as_json:
         say_json(versions)
         return
@@ -141,47 +128,45 @@ def history(where: Where, item_id: _Id, as_json: _Json = False) -> None:
                 say(f"{name}: {value}")
 
 
-@command
 def undo(
-    where: Where,
-    change: Annotated[int, typer.Argument(metavar="CHANGE", min=1, help="The number of the change.")],
+    ctx: typer.Context,
+    change: Annotated[int, Argument(metavar="CHANGE", min=1, help="The number of the change.")],
 ) -> None:
-    """Put an item back to what it was before a change, and say what stands now."""
-    with where.look() as memory:
-        outcome = memory.undo(change)
-    item = _done(outcome)
+    """Restore an item to its state before a change, and show it."""
+    with open_memory(ctx) as memory:
+        outcome = memory.items.undo(change)
+    item = _edited_item(outcome)
     if outcome.status == "duplicate":
         say(f"Not undone: {outcome.reason}")
         return
     say(f"Undone: change {change}, by change {outcome.change}.")
-    say(f"{_name(item)} is gone." if item.deleted else f"{_name(item)} says: {_said(item)}")
+    say(f"{_name(item)} is gone." if item.deleted else f"{_name(item)} says: {_content_line(item)}")
 
 
-@command
 def proposals(
-    where: Where,
-    approve: Annotated[int | None, typer.Option(metavar="N", min=1, help="Say yes to this one.")] = None,
-    reject: Annotated[int | None, typer.Option(metavar="N", min=1, help="Say no to this one.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Also those that were decided.")] = False,
-    as_json: _Json = False,
+    ctx: typer.Context,
+    approve: Annotated[int | None, Option(metavar="N", min=1, help="Apply this one.")] = None,
+    reject: Annotated[int | None, Option(metavar="N", min=1, help="Reject this one.")] = None,
+    every: Annotated[bool, Option("--all", help="Also those that are decided.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """List the edits that wait for a yes, or decide one."""
+    """List the edits that wait for a decision, or decide one."""
     if approve is not None and reject is not None:
         raise BadInput("--approve and --reject are for one proposal each; give one of them.")
-    with where.look() as memory:
+    with open_memory(ctx) as memory:
         if approve is not None:
-            _report(f"Approved proposal {approve}", memory.approve(approve))
+            _report(f"Approved proposal {approve}", memory.admin.approve(approve))
             return
         if reject is not None:
-            say(f"Rejected proposal {memory.reject(reject).number}.")
+            say(f"Rejected proposal {memory.admin.reject(reject).number}.")
             return
-        found = memory.proposals(waiting=not every)
+        found = memory.admin.proposals(waiting=not every)
     if as_json:
         say_json(found)
     elif found:
         say_rows(("proposal", "made", "state", "edit", "why", "content"), [_row(one) for one in found])
     else:
-        say(f"No proposal{'' if every else ' waits'} in namespace {where.namespace}.")
+        say(f"No proposal{'' if every else ' waits'} in namespace {settings_of(ctx).namespace}.")
 
 
 # ----------------------------------------------------------------------------------------------------------
@@ -192,14 +177,14 @@ def _report(done: str, outcome: Outcome) -> None:
     if outcome.status == "proposed":
         say(f"Waits for a yes, as proposal {outcome.proposal}. {outcome.reason}")
         return
-    item = _done(outcome)
+    item = _edited_item(outcome)
     if outcome.status == "duplicate":
-        say(f"Known already: {_name(item)} says: {_said(item)}")
+        say(f"Known already: {_name(item)} says: {_content_line(item)}")
     else:
         say(f"{done}: {_name(item)} (change {outcome.change}).")
 
 
-def _done(outcome: Outcome) -> MemoryItem:
+def _edited_item(outcome: Outcome) -> MemoryItem:
     """The item of an edit that was carried out, or need not be; else the error that the outcome stands for."""
     if outcome.status == "unknown_id":
         raise UnknownRecord(outcome.reason)
@@ -217,9 +202,9 @@ def _kind(name: str) -> Any:
 
 
 def _core_id(memory: Memory) -> str:
-    found = memory.items(kind="core")
+    found = memory.items.list(kind="core")
     if not found:
-        raise UnknownRecord("There is no core memory here; write it with: jitmem edit core TEXT")
+        raise UnknownRecord("There is no core memory here; write it with: jitmem update core TEXT")
     return found[0].id
 
 
@@ -227,7 +212,7 @@ def _name(item: MemoryItem) -> str:
     return f"{item.kind} {item.id}"
 
 
-def _said(item: MemoryItem) -> str:
+def _content_line(item: MemoryItem) -> str:
     return " ".join(item.content.split())
 
 

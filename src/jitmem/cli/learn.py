@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from . import learn_advantages, learn_evaluate, learn_export, learn_grpo, learn_prompts
-from .learn_rollout import EXAMPLES, rollout
+from . import learn_advantages, learn_evaluate, learn_export, learn_grpo, learn_prompts, learn_rollout
+from .settings import BenchCommand, JitmemCommand
 
 app = typer.Typer(
     help="Record how models do the memory's work on tasks, and learn from what it earned.",
@@ -15,13 +15,12 @@ app = typer.Typer(
 )
 
 
-app.command(epilog=EXAMPLES, short_help="Run tasks many times, and record every step.")(rollout)
-app.command(epilog=learn_advantages.EXAMPLES, short_help="Compare each step with the others of its group.")(
-    learn_advantages.advantages
-)
-app.command(epilog=learn_prompts.EXAMPLES, short_help="Improve the prompts by rewards.")(learn_prompts.prompts)
-app.command(epilog=learn_export.EXAMPLES, short_help="Write rollouts as rows for another trainer.")(learn_export.export)
-app.command(epilog=learn_grpo.EXAMPLES, short_help="Train a model's weights by rewards.")(learn_grpo.grpo)
-app.command(epilog=learn_evaluate.EXAMPLES, short_help="Measure a trained model on longer tasks.")(
-    learn_evaluate.evaluate
-)
+for function, summary, examples, kind in (
+    (learn_rollout.rollout, "Run tasks many times, and record every step.", learn_rollout.EXAMPLES, BenchCommand),
+    (learn_advantages.advantages, "Compare each step with its group.", learn_advantages.EXAMPLES, JitmemCommand),
+    (learn_prompts.prompts, "Improve the prompts by rewards.", learn_prompts.EXAMPLES, BenchCommand),
+    (learn_export.export, "Write rollouts as rows for another trainer.", learn_export.EXAMPLES, JitmemCommand),
+    (learn_grpo.grpo, "Train a model's weights by rewards.", learn_grpo.EXAMPLES, JitmemCommand),
+    (learn_evaluate.evaluate, "Measure a trained model on longer tasks.", learn_evaluate.EXAMPLES, JitmemCommand),
+):
+    app.command(cls=kind, epilog=examples, short_help=summary)(function)

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
+from .errors import FAILED
 from .output import count, say, say_json, say_rows
-from .where import FAILED, Where, bare_command
+from .settings import Json
 
 if TYPE_CHECKING:
     from ..learn.advantages import Advantages
@@ -25,24 +27,19 @@ cannot be used.
 """
 
 
-@bare_command
 def advantages(
-    where: Where,
-    rollouts: Annotated[Path, typer.Argument(metavar="ROLLOUTS", help="A folder of rollouts, or a file of them.")],
-    by: Annotated[str, typer.Option(metavar="NAME", help="step, or trajectory: all that a role does for one end.")] = (
+    ctx: typer.Context,
+    rollouts: Annotated[Path, Argument(metavar="ROLLOUTS", help="A folder of rollouts, or a file of them.")],
+    by: Annotated[str, Option(metavar="NAME", help="step, or trajectory: all that a role does for one end.")] = (
         "step"
     ),
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where the lines go.  [default: advantages.jsonl, beside them]")
+        Path | None, Option(metavar="FILE", help="The lines.  [default: advantages.jsonl, beside them]")
     ] = None,
-    baseline: Annotated[
-        str, typer.Option(metavar="NAME", help="own: each role has its own; shared: one a task, for both.")
-    ] = "own",
-    std: Annotated[bool, typer.Option("--std/--no-std", help="Whether to divide by the standard deviation.")] = True,
-    rewards: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Reward anew, by default or mem-alpha; by rules, no model.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    baseline: Annotated[str, Option(metavar="NAME", help="own (one a role) or shared (one a task).")] = "own",
+    std: Annotated[bool, Option("--std/--no-std", help="Whether to divide by the standard deviation.")] = True,
+    rewards: Annotated[str | None, Option(metavar="NAME", help="Compute rewards again: default or mem-alpha.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Compare each step with the other runs' in the same place, and write its advantage (GRPO), role by role."""
     from ..learn.advantages import advantages as compared

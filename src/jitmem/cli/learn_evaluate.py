@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Option
 
-from .learn_options import BaseUrl, Json, Prompts, Reader, Tasks
-from .output import say, say_json, say_rows, watched
-from .where import FAILED, Where, bare_command
+from .errors import FAILED
+from .learn_options import BaseUrl, Prompts, Reader, Tasks
+from .output import progress_bar, say, say_json, say_rows
+from .settings import Json
 
 EXAMPLES = """\b
 Examples:
@@ -18,23 +20,22 @@ Examples:
 """
 
 
-@bare_command
 def evaluate(
-    where: Where,
-    model: Annotated[str, typer.Option(metavar="NAME", help="A folder that a training wrote, or a served model.")],
+    ctx: typer.Context,
+    model: Annotated[str, Option(metavar="NAME", help="A folder that a training wrote, or a served model.")],
     tasks: Tasks,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the card is made.")] = Path("bench-trained"),
+    out: Annotated[Path, Option(metavar="FOLDER", help="Where the card is made.")] = Path("bench-trained"),
     reader: Reader = None,
     base_url: BaseUrl = None,
     prompts: Prompts = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Tasks, at most.")] = None,
+    limit: Annotated[int | None, Option(metavar="N", min=1, help="Tasks, at most.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a trained model on tasks that may be many times longer, by what its items give to a reader."""
     from ..learn.tasks import load_tasks
     from ..learn.training.long_tasks import evaluate_long_tasks as evaluated
 
-    with watched("questions", None) as advance:
+    with progress_bar("questions", None) as advance:
         made = evaluated(
             load_tasks(tasks, limit=limit),
             model,

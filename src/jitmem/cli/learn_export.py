@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
-from .learn_options import Json
 from .output import say, say_json
-from .where import Where, bare_command
+from .settings import Json
 
 EXAMPLES = """\b
 Examples:
@@ -21,25 +21,18 @@ The forms of the rows stand in docs/training.md.
 """
 
 
-@bare_command
 def export(
-    where: Where,
-    rollouts: Annotated[Path, typer.Argument(metavar="ROLLOUTS", help="A folder of rollouts, or a file of them.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="A new file of JSON lines.")],
-    form: Annotated[str, typer.Option("--format", metavar="NAME", help="sft, kto or verl.")] = "sft",
-    best: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="sft: rollouts of a task, the best ones.")
-    ] = None,
-    least: Annotated[float | None, typer.Option(metavar="R", help="sft: a reward that they must reach.")] = None,
+    ctx: typer.Context,
+    rollouts: Annotated[Path, Argument(metavar="ROLLOUTS", help="A folder of rollouts, or a file of them.")],
+    out: Annotated[Path, Option(metavar="FILE", help="A new file of JSON lines.")],
+    form: Annotated[str, Option("--format", metavar="NAME", help="sft, kto or verl.")] = "sft",
+    best: Annotated[int | None, Option(metavar="N", min=1, help="sft: the best rollouts of a task.")] = None,
+    least: Annotated[float | None, Option(metavar="R", help="sft: a reward that they must reach.")] = None,
     threshold: Annotated[
-        float | None, typer.Option(metavar="R", help="kto: from which reward on; without it, above the task's mean.")
+        float | None, Option(metavar="R", help="kto: the least reward.  [default: the task's mean]")
     ] = None,
-    step: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Of this step alone, such as curate; may be given again.")
-    ] = None,
-    role: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="memorizer, researcher or reader; may be given again.")
-    ] = None,
+    step: Annotated[list[str] | None, Option(metavar="NAME", help="Only this step; may be repeated.")] = None,
+    role: Annotated[list[str] | None, Option(metavar="NAME", help="Only this role; may be repeated.")] = None,
     as_json: Json = False,
 ) -> None:
     """Write rollouts as rows for another trainer."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
-from .output import console, count, say, say_json, say_rows
-from .where import FAILED, Where, model_command
+from .errors import FAILED
+from .learn_options import Judge, Metric, Reader, SetConfig, rollout_config
+from .output import count, progress, say, say_json, say_rows
+from .settings import Json
 
 if TYPE_CHECKING:
     from ..learn.prompts import GainCheck, LearnedPrompts
-    from ..learn.prompts.run_cache import BudgetProgress
 
 EXAMPLES = """\b
 Examples:
@@ -30,69 +30,44 @@ and the old ones stay, 2 when something that was given cannot be used.
 """
 
 
-@model_command
 def prompts(
-    where: Where,
-    train: Annotated[str, typer.Option(metavar="SOURCE", help="Tasks to learn from: a file, DATASET:PATH, or toy:8.")],
-    val: Annotated[str, typer.Option(metavar="SOURCE", help="Other tasks, by which words are chosen and checked.")],
-    role: Annotated[str, typer.Option(metavar="NAME", help="memorizer, researcher or both.")],
-    budget: Annotated[int, typer.Option(metavar="N", min=1, help="Runs, at most.")],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where prompts, diff and report go.")] = Path("prompts"),
-    test: Annotated[str | None, typer.Option(metavar="SOURCE", help="Tasks that are only reported on.")] = None,
+    ctx: typer.Context,
+    train: Annotated[str, Option(metavar="SOURCE", help="Tasks to learn from: a file, DATASET:PATH, or toy:8.")],
+    val: Annotated[str, Option(metavar="SOURCE", help="Other tasks, by which words are chosen and checked.")],
+    role: Annotated[str, Option(metavar="NAME", help="memorizer, researcher or both.")],
+    budget: Annotated[int, Option(metavar="N", min=1, help="Runs, at most.")],
+    out: Annotated[Path, Option(metavar="FOLDER", help="Where prompts, diff and report go.")] = Path("prompts"),
+    test: Annotated[str | None, Option(metavar="SOURCE", help="Tasks that are only reported on.")] = None,
     reflection_model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who writes new words.  [default: that of --model]")
+        str | None, Option(metavar="NAME", help="Writes new prompts.  [default: --model]")
     ] = None,
-    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each task in the check.")] = 1,
-    patience: Annotated[int, typer.Option(metavar="N", min=1, help="Vain proposals in a row, at most.")] = 8,
-    reading: Annotated[str, typer.Option(metavar="NAME", help="research, or memory: from items alone.")] = "research",
-    reader: Annotated[str | None, typer.Option(metavar="NAME", help="A frozen model that answers.")] = None,
-    judge: Annotated[str | None, typer.Option(metavar="NAME", help="Who says whether an answer is right.")] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="f1 (default), judge, exact_match, …; may be given again.")
-    ] = None,
-    rewards: Annotated[str, typer.Option(metavar="NAME", help="default or mem-alpha.")] = "default",
-    effort: Annotated[str | None, typer.Option(metavar="NAME", help="fast or deep.")] = None,
-    depth: Annotated[int | None, typer.Option(metavar="N", min=1, help="Rounds, at most.")] = None,
-    temperature: Annotated[float | None, typer.Option(metavar="T", min=0, help="Of the models that think.")] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the search, and of each task's first run.")] = 0,
-    concurrency: Annotated[int, typer.Option(metavar="N", min=1, help="Runs at once.")] = 8,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    repeats: Annotated[int, Option(metavar="N", min=1, help="Runs of each task in the check.")] = 1,
+    patience: Annotated[int, Option(metavar="N", min=1, help="Vain proposals in a row, at most.")] = 8,
+    reader: Reader = None,
+    judge: Judge = None,
+    metric: Metric = None,
+    set_: SetConfig = None,
+    seed: Annotated[int, Option(metavar="N", help="Of the search, and of each task's first run.")] = 0,
+    concurrency: Annotated[int, Option(metavar="N", min=1, help="Runs at once.")] = 8,
+    as_json: Json = False,
 ) -> None:
     """Improve the prompts of the Memorizer, the Researcher or both, and keep only what proves better (gepa)."""
     from ..learn.prompts import improve_prompts
-    from ..learn.rollouts.rollout_config import RolloutConfig
     from ..learn.tasks import load_tasks
     from ..models import chat_model
     from ..stores.errors import BadInput
 
-    reflects = reflection_model or where.model or where.memorizer_model or where.researcher_model
+    config = rollout_config(ctx, set_ or [], reader=reader, judge=judge, metric=metric, seed=seed)
+    reflects = reflection_model or config.model or config.memorizer_model or config.researcher_model
     if reflects is None:
         raise BadInput("Learning prompts needs a model: name one with --model, such as openai:gpt-4.1-mini.")
-    given: dict[str, Any] = {"reading": reading, "effort": effort}
-    config = RolloutConfig(
-        model=where.model,
-        memorizer_model=where.memorizer_model,
-        researcher_model=where.researcher_model,
-        embeddings=where.embeddings,
-        prompts=where.prompts,
-        base_url=where.base_url,
-        timeout_s=where.timeout_s,
-        reader=reader,
-        judge=judge,
-        metrics=tuple(metric or ("f1",)),
-        rewards=rewards,
-        depth=depth,
-        temperature=temperature,
-        seed=seed,
-        **given,
-    )
     learner: Any = role
-    with _watched(budget) as tell:
+    with progress("runs", "") as tell:
         learned = improve_prompts(
             load_tasks(train),
             load_tasks(val),
             config,
-            chat_model(reflects, base_url=where.base_url, timeout_s=where.timeout_s),
+            chat_model(reflects, base_url=config.base_url, timeout_s=config.timeout_s),
             out,
             role=learner,
             budget=budget,
@@ -106,18 +81,6 @@ def prompts(
     _show(learned, out, as_json=as_json)
     if not learned.accepted:
         raise typer.Exit(FAILED)
-
-
-@contextmanager
-def _watched(budget: int) -> Iterator[BudgetProgress]:
-    """A bar of the runs, on stderr if that is a terminal; gone when done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    err = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("runs", total=budget)
-        yield lambda done, most: bar.update(task, completed=done, total=most)
 
 
 def _show(learned: LearnedPrompts, out: Path, *, as_json: bool) -> None:

@@ -8,8 +8,10 @@ import sys
 from typing import Annotated, NoReturn
 
 import typer
+from typer import Option
 
-from .where import INTERRUPTED, Where, command, complain
+from .errors import INTERRUPTED, complain
+from .settings import open_memory
 
 EXAMPLES = """\b
 Examples:
@@ -22,18 +24,17 @@ In a client's configuration:
 """
 
 
-@command
 def mcp(
-    where: Where,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Leave out the tools that edit.")] = False,
+    ctx: typer.Context,
+    read_only: Annotated[bool, Option("--read-only", help="Leave out the tools that edit.")] = False,
     http: Annotated[
-        int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Serve HTTP on this machine instead of stdio.")
+        int | None, Option(metavar="PORT", min=1, max=65535, help="Serve HTTP here instead of stdio.")
     ] = None,
 ) -> None:
     """Serve the memory's tools over MCP, until the client hangs up. A memory that is not there is made."""
     from ..integrations.mcp import serve_http, serve_stdio
 
-    with where.think(create=not read_only) as memory:
+    with open_memory(ctx, create=not read_only) as memory:
         if http is None:
             signal.signal(signal.SIGINT, _end)
             serve_stdio(memory, read_only=read_only)

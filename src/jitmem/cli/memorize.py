@@ -11,20 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from ..stores.errors import BadInput, JitmemError
 from ..stores.records import Filed, Session, Usage
-from .output import count, progress, say, spent
-from .where import BAD_INPUT, FAILED, Where, command, complain
+from .errors import BAD_INPUT, FAILED, complain
+from .output import count, progress, say, usage_text
+from .settings import open_memory, settings_of
 
 if TYPE_CHECKING:
     from ..memory import Memory
+    from ..settings import Settings
 
 EXAMPLES = """\b
 Examples:
   jitmem memorize notes/                              every .txt, .md, .json and .jsonl file below
   jitmem memorize chat.md --time "8 May 2023 13:56"   one session, and when it was
-  jitmem memorize log.jsonl --memory ./work           one session or message a line
+  jitmem --memory ./work memorize log.jsonl           one session or message a line
   pbpaste | jitmem memorize - --session standup       standard input
 
 The same session twice is kept once, and a run that was stopped is finished by the next one.
@@ -33,35 +36,29 @@ The same session twice is kept once, and a run that was stopped is finished by t
 
 @dataclass
 class _Run:
-    """What became of everything so far: `read` of `files`; `bad` counts what could not be taken."""
+    """The result so far: `read` of `files`, ids of `accepted` sessions; `bad` counts what could not be read."""
 
     files: int = 0
     read: int = 0
     bad: int = 0
     resumed: list[Filed] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
     filed: list[Filed] = field(default_factory=list)
-    repeated: int = 0
 
     def refuse(self, error: JitmemError) -> None:
-        """Say why, and go on."""
+        """Say why, and continue."""
         self.bad += 1
         complain(error)
 
 
-@command
 def memorize(
-    where: Where,
-    paths: Annotated[list[str], typer.Argument(metavar="FILE|DIR|-...", help="Files, folders, or - for stdin.")],
+    ctx: typer.Context,
+    paths: Annotated[list[str], Argument(metavar="FILE|DIR|-...", help="Files, folders, or - for stdin.")],
     format: Annotated[
-        str | None,
-        typer.Option(metavar="FORMAT", help="text, markdown, json or jsonl; without it, by the name or the content."),
+        str | None, Option(metavar="FORMAT", help="text, markdown, json or jsonl.  [default: as it looks]")
     ] = None,
-    time: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="When the session was; for one session only.")
-    ] = None,
-    session: Annotated[
-        str | None, typer.Option(metavar="ID", help="The id of the session; for one session only.")
-    ] = None,
+    time: Annotated[str | None, Option(metavar="WHEN", help="When the session was; for one only.")] = None,
+    session: Annotated[str | None, Option(metavar="ID", help="The id of the session; for one only.")] = None,
 ) -> None:
     """Keep sessions, word for word: each becomes a page, or several, with a short memo."""
     started = clock.perf_counter()
@@ -72,14 +69,14 @@ def memorize(
     first = next(sessions, None)
     if first is None:
         raise typer.Exit(BAD_INPUT)  # nothing to keep, and no memory is made
-    with where.think(create=True) as memory:
+    with open_memory(ctx, create=True) as memory:
         try:
             _keep(run, memory, chain([first], sessions))
         except (KeyboardInterrupt, Exception):
             if waiting := memory.stats()["waiting"]:
                 complain(f"{count(waiting, 'session')} kept but not filed yet; the same command again files the rest")
             raise
-    _report(run, where, clock.perf_counter() - started)
+    _report(run, settings_of(ctx), clock.perf_counter() - started)
     if run.bad:
         raise typer.Exit(FAILED)
 
@@ -138,30 +135,24 @@ def _the_one(sessions: list[tuple[str, Session]], time: str | None, id: str | No
 
 
 def _keep(run: _Run, memory: Memory, sessions: Iterator[tuple[str, Session]]) -> None:
-    """Finish what waits, put every session into the journal, then file: whatever happens, none is lost."""
-    from ..batch import accept
-    from ..batch import run as file
-
+    """Finish what waits, accept every session, then file them: whatever happens, none is lost."""
     with progress("Finishing what was left", "sessions") as tell:
         run.resumed = memory.resume(progress=tell)
-    entries: list[int] = []
     with progress("Reading", "files") as tell:
         for name, session in sessions:
             tell(run.read, run.files)
             try:
-                entries += accept(memory._parts, [session])
+                run.accepted.append(memory.accept(session))
             except BadInput as error:
                 run.refuse(BadInput(f"{name}: {error}"))
-    distinct = list(dict.fromkeys(entries))
-    run.repeated = len(entries) - len(distinct)
     with progress("Filing", "sessions") as tell:
-        run.filed = file(memory._parts, distinct, memory._workers(8), tell)
+        run.filed = memory.resume(progress=tell)
 
 
-def _report(run: _Run, where: Where, seconds: float) -> None:
+def _report(run: _Run, settings: Settings, seconds: float) -> None:
     finished = {one.session_id for one in run.resumed}
     new = [one for one in run.filed if not one.duplicate]
-    known = run.repeated + sum(one.duplicate and one.session_id not in finished for one in run.filed)
+    known = len(run.accepted) - len(new) - len(finished.intersection(run.accepted))
     pages = sum(len(one.page_ids) for one in [*run.resumed, *new])
     filed = f"Filed {count(len(new), 'session')}"
     if run.resumed:
@@ -171,9 +162,9 @@ def _report(run: _Run, where: Where, seconds: float) -> None:
         say(f"{count(known, 'session')} known already.")
     usage = Usage.of(step for one in [*run.resumed, *run.filed] for step in one.usage.steps)
     if usage.calls:
-        say(f"Models: {spent(usage)}.")
+        say(f"Models: {usage_text(usage)}.")
     if failed := sum(bool(one.failures) for one in [*run.resumed, *run.filed]):
         say(f"{count(failed, 'session')} in which a model failed and rules answered.")
     if run.bad:
         say(f"{count(run.bad, 'problem')}, named above; everything else is kept.")
-    say(f"Memory: {where.memory} (namespace {where.namespace})")
+    say(f"Memory: {settings.memory} (namespace {settings.namespace})")

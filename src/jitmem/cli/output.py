@@ -74,7 +74,7 @@ def citation_rows(memory: Memory, citations: Iterable[Citation]) -> list[tuple[s
     marks: dict[str, list[int]] = {}
     for number, citation in enumerate(citations, start=1):
         marks.setdefault(citation.record_id, []).append(number)
-    records = memory._parts.archive.snapshot().records(marks)
+    records = memory._runtime.archive.snapshot().records(marks)
     return [
         (_marks(marks[one.id]), one.id, show(one.time) or "-", one.session_id if isinstance(one, Page) else one.kind)
         for record_id in marks
@@ -98,7 +98,7 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def spent(usage: Usage) -> str:
+def usage_text(usage: Usage) -> str:
     """`3 calls, 5,120 tokens in and 310 out, 4.2 s of waiting`"""
     tokens = f"{usage.prompt_tokens:,} tokens in and {usage.completion_tokens:,} out"
     return f"{count(usage.calls, 'call')}, {tokens}, {usage.seconds:.1f} s of waiting"
@@ -106,27 +106,14 @@ def spent(usage: Usage) -> str:
 
 @contextmanager
 def progress(doing: str, things: str) -> Iterator[Tell]:
-    """A bar with counts and the time left, on stderr if that is a terminal; gone when done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(things))
-    err = console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(doing, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    """A bar for a count and its total."""
+    with progress_bar(doing, None, things) as advance:
+        yield lambda done, total: advance(done, "", total)
 
 
 @contextmanager
-def watched(what: str, total: int | None) -> Iterator[Callable[..., None]]:
-    """A bar with the time left, on stderr if that is a terminal; gone when done."""
+def progress_bar(doing: str, total: int | None, things: str = "") -> Iterator[Callable[..., None]]:
+    """A bar with counts and the time left, on stderr if that is a terminal; gone when done."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -137,11 +124,20 @@ def watched(what: str, total: int | None) -> Iterator[Callable[..., None]]:
     )
 
     err = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(things))
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, *times, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(doing, total=total)
 
-        def advance(done: int, told: str = "", of: int | None = total) -> None:
-            bar.update(task, completed=done, total=of, description=f"{what}{told}")
+        def advance(done: int, note: str = "", of: int | None = total) -> None:
+            bar.update(task, completed=done, total=of, description=f"{doing}{note}")
 
         yield advance
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return dict(value) if isinstance(value, Mapping) else str(value)

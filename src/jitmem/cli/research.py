@@ -7,10 +7,11 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
-from ..results import following
-from .output import citation_rows, console, count, say, say_json, say_rows, spent
-from .where import Where, command
+from ..results import next_request
+from .output import citation_rows, console, count, say, say_json, say_rows, usage_text
+from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -26,50 +27,33 @@ Examples:
 """
 
 
-@command
 def research(
-    where: Where,
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.")],
+    ctx: typer.Context,
+    question: Annotated[str, Argument(metavar="QUESTION", help="What you want to know.")],
     effort: Annotated[
-        str | None,
-        typer.Option(
-            envvar="JITMEM_EFFORT",
-            metavar="RUNG",
-            help="recall (no model call), fast (two a round), or deep (three a round).  [default: deep]",
-        ),
+        str | None, Option(metavar="NAME", help="recall, fast or deep.  [env: JITMEM_EFFORT; default: deep]")
     ] = None,
-    depth: Annotated[
-        int | None, typer.Option(metavar="N", help="Rounds of searching and reflecting, at most.  [default: 3]")
-    ] = None,
-    answer: Annotated[bool, typer.Option("--answer", help="Also give a short answer from the context.")] = False,
-    pages: Annotated[int | None, typer.Option(metavar="K", help="Pages that may speak; without it, no limit.")] = None,
+    depth: Annotated[int | None, Option(metavar="N", help="Rounds, at most.  [default: 3]")] = None,
+    answer: Annotated[bool, Option("--answer", help="Also give a short answer from the context.")] = False,
+    pages: Annotated[int | None, Option(metavar="K", help="Pages that may speak; without it, no limit.")] = None,
     context_tokens: Annotated[
-        int | None, typer.Option(metavar="N", help="The context is never longer than this.  [default: 2000]")
+        int | None, Option(metavar="N", help="Size of the context, at most.  [default: 2000]")
     ] = None,
     output: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORM", help="integration (statements), snippets (and passages), or pages.  [default: snippets]"
-        ),
+        str | None, Option(metavar="FORM", help="integration, snippets or pages.  [default: snippets]")
     ] = None,
-    tools: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Searches to use, of keyword,vector,page_id.  [default: all]")
-    ] = None,
-    max_calls: Annotated[
-        int | None, typer.Option(metavar="N", help="Stop before a model is called more often.")
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(metavar="N", help="Stop before models read and write more.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")] = None,
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Only say what it may cost; no chat model is asked.")
-    ] = False,
-    trace: Annotated[bool, typer.Option("--trace", help="Show what every round asked, found and missed.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    tools: Annotated[str | None, Option(metavar="NAMES", help="Of keyword,vector,page_id.  [default: all]")] = None,
+    max_calls: Annotated[int | None, Option(metavar="N", help="Model calls, at most.")] = None,
+    max_tokens: Annotated[int | None, Option(metavar="N", help="Tokens in and out, at most.")] = None,
+    max_seconds: Annotated[float | None, Option(metavar="S", help="Stop after this time.")] = None,
+    estimate: Annotated[bool, Option("--estimate", help="Only show the cost; no chat model is asked.")] = False,
+    trace: Annotated[bool, Option("--trace", help="Show what every round asked, found and missed.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Plan, search, integrate and reflect until it is enough; then show the context and where it stands."""
     limits = {"calls": max_calls, "tokens": max_tokens, "seconds": max_seconds}
     options: dict[str, Any] = {
-        "effort": effort,
+        "effort": effort or settings_of(ctx).effort,
         "depth": depth,
         "pages": pages,
         "context_tokens": context_tokens,
@@ -78,11 +62,11 @@ def research(
         "budget": limits if any(limit is not None for limit in limits.values()) else None,
         "answer": answer,
     }
-    with where.think() as memory:
+    with open_memory(ctx) as memory:
         if estimate:
             _show_estimate(memory.estimate(question, **options), as_json=as_json)
             return
-        result = _researched(memory, question, options)
+        result = _run_with_status(memory, question, options)
         if as_json:
             say_json(result.as_dict())
             return
@@ -92,7 +76,7 @@ def research(
         _show(memory, result)
 
 
-def _researched(memory: Memory, question: str, options: Mapping[str, Any]) -> Research:
+def _run_with_status(memory: Memory, question: str, options: Mapping[str, Any]) -> Research:
     """As `Memory.research`; on a terminal, stderr tells what is going on."""
     err = console(stderr=True)
     with err.status("Planning") if err.is_terminal else nullcontext() as status:
@@ -100,11 +84,11 @@ def _researched(memory: Memory, question: str, options: Mapping[str, Any]) -> Re
             if event["event"] == "done":
                 result: Research = event["result"]
             elif status is not None:
-                status.update(_news(event))
+                status.update(_status_text(event))
     return result
 
 
-def _news(event: Mapping[str, Any]) -> Any:
+def _status_text(event: Mapping[str, Any]) -> Any:
     from rich.text import Text  # text, as a question may hold what rich takes for markup
 
     match event["event"]:
@@ -161,7 +145,7 @@ def _show_round(number: int, one: Mapping[str, Any]) -> None:
     if one["missing"]:
         say(f"  missing    {', '.join(one['missing'])}")
     if one["next"]:
-        say(f"  next       {following(one)}")
+        say(f"  next       {next_request(one)}")
     say(f"  enough     {'yes' if one['enough'] else 'no'}\n")
 
 
@@ -180,4 +164,4 @@ def _show(memory: Memory, result: Research) -> None:
     for failure in result.failures:
         say(f"Failed: {failure['step']}: {failure['message']}", "yellow")
     if result.usage.calls:
-        say(f"Models: {spent(result.usage)}.")
+        say(f"Models: {usage_text(result.usage)}.")

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from ..stores.errors import BadInput
 from .output import count, progress, say, say_json
-from .where import Where, command
+from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
     from ..transfer.transfer_report import ExportReport, ImportReport
@@ -39,30 +40,24 @@ Examples:
 _ORDER = ("session", "page", "item", "version", "proposal", "entry", "share", "retention", "vectors", "probe")
 _PLURAL = {"entry": "entries", "retention": "retention rules", "vectors": "vectors"}
 _SINGLE = {"retention": "retention rule", "vectors": "vector"}
-_Json = Annotated[bool, typer.Option("--json", help="One JSON document that tells what was done.")]
 
 
-@command
 def export(
-    where: Where,
-    target: Annotated[
-        str, typer.Argument(metavar="[FILE]", help="A new file, for its owner alone; without it, standard output.")
-    ] = "-",
-    every: Annotated[bool, typer.Option("--all", help="Every namespace of the folder, not this one alone.")] = False,
-    vectors: Annotated[
-        bool, typer.Option("--vectors", help="Embeddings too, so that nobody pays for them again.")
-    ] = False,
-    as_json: _Json = False,
+    ctx: typer.Context,
+    target: Annotated[str, Argument(metavar="[FILE]", help="A new file.  [default: standard output]")] = "-",
+    every: Annotated[bool, Option("--all", help="Every namespace of the folder, not this one alone.")] = False,
+    vectors: Annotated[bool, Option("--vectors", help="Include the embeddings.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write everything that is kept as lines of JSON, from one moment, whoever writes meanwhile."""
     out = target == "-"
     if out and as_json:
         raise BadInput("--json tells of an export into a file; give its name.")
-    with where.look() as memory, progress("Exporting", "lines") as tell:
+    with open_memory(ctx) as memory, progress("Exporting", "lines") as tell:
         sink: Any = sys.stdout.buffer if out else Path(target)
-        done = memory.export_to(sink, all_namespaces=every, vectors=vectors, progress=tell)
+        done = memory.transfer.export(sink, all_namespaces=every, vectors=vectors, progress=tell)
     if as_json:
-        say_json({"file": target, **_exported(done)})
+        say_json({"file": target, **_export_summary(done)})
         return
     said = f"Exported {_counts(done.lines) or 'nothing'}: {done.bytes:,} bytes."
     if out:
@@ -72,43 +67,38 @@ def export(
         say(f"File: {target}")
 
 
-@command
 def import_(
-    where: Where,
-    source: Annotated[str, typer.Argument(metavar="FILE|-", help="What was exported, or - for standard input.")],
+    ctx: typer.Context,
+    source: Annotated[str, Argument(metavar="FILE|-", help="What was exported, or - for standard input.")],
     from_format: Annotated[
-        str | None,
-        typer.Option("--from", metavar="WHOM", help="Whose export it is, if another's: mem0, langmem, letta."),
+        str | None, Option("--from", metavar="WHOM", help="If it is another's: mem0, langmem or letta.")
     ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Each namespace of the file under its own name, not all in this one.")
-    ] = False,
-    as_json: _Json = False,
+    every: Annotated[bool, Option("--all", help="Each namespace under its own name.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Add an export to the memory. Nothing that is there is changed; a file in conflict with it is refused whole."""
     file: str | IO[bytes] = sys.stdin.buffer if source == "-" else source
     if isinstance(file, str) and not Path(file).is_file():
         raise BadInput(f"{file}: cannot be read; give a file that exists and may be read.")  # and no memory is made
     things = "bytes" if from_format is None else "memories and sessions"
-    with where.think(create=True) as memory, progress("Importing", things) as tell:
+    with open_memory(ctx, create=True) as memory, progress("Importing", things) as tell:
         options: dict[str, Any] = {"from_format": from_format, "all_namespaces": every, "progress": tell}
-        done = memory.import_from(file, **options)  # type: ignore[arg-type]
+        done = memory.transfer.import_(file, **options)  # type: ignore[arg-type]
     if as_json:
         say_json(done)
         return
     _report(done)
-    say(f"Memory: {where.memory}" + ("" if every else f" (namespace {where.namespace})"))
+    say(f"Memory: {settings_of(ctx).memory}" + ("" if every else f" (namespace {settings_of(ctx).namespace})"))
 
 
-@command
 def backup(
-    where: Where,
-    target: Annotated[str, typer.Argument(metavar="FOLDER", help="A new or an empty folder.")],
-    as_json: _Json = False,
+    ctx: typer.Context,
+    target: Annotated[str, Argument(metavar="FOLDER", help="A new or an empty folder.")],
+    as_json: Json = False,
 ) -> None:
     """Copy the whole folder, every namespace, while others write; the copy is checked before it gets its name."""
-    with where.look() as memory, progress("Copying", "steps"):
-        done = memory.backup(target)
+    with open_memory(ctx) as memory, progress("Copying", "steps"):
+        done = memory.transfer.backup(target)
     if as_json:
         say_json(done)
         return
@@ -119,7 +109,7 @@ def backup(
     say(f"Open it with: --memory {done.path}")
 
 
-def _exported(done: ExportReport) -> dict[str, Any]:
+def _export_summary(done: ExportReport) -> dict[str, Any]:
     return {"lines": dict(done.lines), "bytes": done.bytes, "sha256": done.sha256}
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,32 +12,28 @@ from .estimate import CallStatistics, EstimateBackend
 from .graphs.memorizer import memorizer
 from .graphs.options import ResearchOptions
 from .graphs.researcher import researcher
-from .models import chat_model, embedding_model
+from .memory_options import ItemOptions
 from .nodes.embedder import Embedder
-from .nodes.llm.ask import TIMEOUT_S, Backend, ModelBackend
+from .nodes.index import embed
+from .nodes.llm.ask import Backend, ModelBackend
+from .nodes.llm.step import finish
 from .nodes.options import MemorizeOptions
 from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
-from .nodes.steps import STEPS
-from .prompt_overrides import read_overrides
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
 from .stores.archive import Archive
 from .stores.chroma import OwnedChroma
 from .stores.chroma_folder import ChromaFolder
 from .stores.connection import Database
 from .stores.deletion.eraser import Eraser
-from .stores.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical, model_name
-from .stores.errors import BadInput
+from .stores.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.fusion import item_weights, weights
-from .stores.hashing import HashedEmbeddings
 from .stores.item_index import ItemIndex
 from .stores.items import Items
 from .stores.namespace import Namespace
 from .stores.proposals import Proposals
-from .stores.records import KINDS
-from .tools.editor import Editor, Guard, Mode, validate_kinds
+from .tools.editor import Editor, Mode, validate_kinds
 from .tools.items import ItemSearch
-from .tools.memory_specs import CORE_TOKENS
 from .tools.memory_tools import make_tools
 from .tools.recall_items import ItemRecall
 from .tools.search import Search
@@ -46,82 +41,23 @@ from .tools.searches import SEARCHES, HybridSearch
 
 if TYPE_CHECKING:
     from langchain_core.documents import BaseDocumentCompressor
-    from langchain_core.embeddings import Embeddings
-    from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
-_VECTORS = OwnedChroma  # the vector index: of an `EmbeddingStore` and the folder, a `VectorIndex`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Models:
-    """Who thinks, as `Memory.open` is told."""
-
-    model: str | BaseChatModel | None = None
-    memorizer_model: str | BaseChatModel | None = None
-    researcher_model: str | BaseChatModel | None = None
-    step_models: Mapping[str, str | BaseChatModel] | None = None
-    embeddings: str | Embeddings | None = None
-    base_url: str | None = field(default=None, repr=False)  # may hold a password
-    embeddings_base_url: str | None = field(default=None, repr=False)
-    timeout_s: float = TIMEOUT_S
-    prompts: str | os.PathLike[str] | Mapping[str, str] | None = None
-    reranker: BaseDocumentCompressor | None = None
-
-    def embedder(self) -> Embedder:
-        """Hashed n-grams where no model is named."""
-        url = self.embeddings_base_url or self.base_url
-        inner: Embeddings = HashedEmbeddings()
-        if self.embeddings is not None:
-            inner = embedding_model(self.embeddings, base_url=url, timeout_s=self.timeout_s)
-        return Embedder(inner, model_name(inner), self.timeout_s)
-
-    def by_step(self) -> dict[str, Backend]:
-        """A model for each step that has one: the step's own, else its graph's, else `model`."""
-        own = dict(self.step_models or {})
-        if unknown := sorted(own.keys() - set(STEPS)):
-            raise BadInput(f"step_models: there is no step {unknown[0]!r}; there are {', '.join(STEPS)}.")
-        if "integrate" in own:
-            own.setdefault("conclude", own["integrate"])
-        memorizer, researcher = self.memorizer_model or self.model, self.researcher_model or self.model
-        named = {name: memorizer if step.role == "memorizer" else researcher for name, step in STEPS.items()} | own
-        overrides = read_overrides(self.prompts)
-        return {name: self._backend(model, overrides) for name, model in named.items() if model is not None}
-
-    def _backend(self, model: str | BaseChatModel, overrides: Mapping[str, str]) -> ModelBackend:
-        return ModelBackend(
-            chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s), self.timeout_s, overrides
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditRules:
-    """How memory items may be edited, as `Memory.open` is told."""
-
-    kinds: Sequence[str] = KINDS
-    mode: Mode = "write"
-    before_write: Guard | None = None
-    core_tokens: int = CORE_TOKENS
-
-    def __post_init__(self) -> None:
-        validate_kinds(self.kinds)
-        if self.mode not in get_args(Mode):
-            raise BadInput(f"There is no mode {self.mode!r}; use {', '.join(get_args(Mode))}.")
+_VECTORS = OwnedChroma  # makes a `VectorIndex` of an `EmbeddingStore` and the Chroma folder
 
 
 @dataclass
-class Parts:
-    """Everything a `Memory` hands out or works with."""
+class MemoryRuntime:
+    """One namespace of an open store, with the models, searches and graphs over it."""
 
-    database: Database
     archive: Archive
     item_index: ItemIndex
     embedder: Embedder
     backends: Backends
-    editing: EditRules
+    item_options: ItemOptions
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
     eraser: Eraser
@@ -132,17 +68,17 @@ class Parts:
     def open(
         cls,
         folder: Path,
-        *,
         namespace: str,
-        models: Models,
+        *,
+        embedder: Embedder,
+        step_models: Mapping[str, Backend],
         create: bool,
-        editing: EditRules,
+        reranker: BaseDocumentCompressor | None,
+        item_options: ItemOptions,
         memorize_options: MemorizeOptions,
         research_options: ResearchOptions,
-    ) -> Parts:
+    ) -> MemoryRuntime:
         """See `Memory.open`."""
-        embedder = models.embedder()
-        by_step = models.by_step()
         database = Database(folder, create=create)
         chroma = ChromaFolder(folder)
         passages, items = (
@@ -158,23 +94,32 @@ class Parts:
             database.close()
             raise
         return cls(
-            database=database,
             archive=archive,
             item_index=ItemIndex(archive.items, items, _VECTORS(items, chroma)),
             embedder=embedder,
-            backends=Backends(by_step, RuleBackend()),
-            reranker=models.reranker,
-            editing=editing,
+            backends=Backends(step_models, RuleBackend()),
+            reranker=reranker,
+            item_options=item_options,
             memorize_options=memorize_options,
             research_options=research_options,
             eraser=eraser,
         )
 
-    def of(self, namespace: str) -> Parts:
-        """The same for another namespace of the same folder: database, vector indexes and models are shared."""
+    def for_namespace(self, namespace: str) -> MemoryRuntime:
+        """The same for another namespace of the folder: database, vector indexes and models are shared."""
         archive = Archive(Namespace(self.database, namespace), self.archive.embeddings, self.archive.vectors)
         index = ItemIndex(archive.items, self.item_index.embeddings, self.item_index.vectors)
         return replace(self, archive=archive, item_index=index)
+
+    @property
+    def namespace(self) -> Namespace:
+        """The namespace of the store that all of this reads and writes."""
+        return self.archive.pages.namespace
+
+    @property
+    def database(self) -> Database:
+        """The open store of the folder."""
+        return self.namespace.database
 
     @cached_property
     def items(self) -> Items:
@@ -183,17 +128,17 @@ class Parts:
 
     @cached_property
     def proposals(self) -> Proposals:
-        """The edits that wait."""
+        """The edits that wait for a decision."""
         return Proposals(self.items)
 
     @cached_property
     def editor(self) -> Editor:
-        """The door of every edit, as the memory was opened with."""
-        return self.editor_of()
+        """Every edit of an item goes through it."""
+        return self.editor_for()
 
-    def editor_of(self, kinds: Collection[str] | None = None, mode: Mode | None = None) -> Editor:
-        """The same with fewer kinds, or a stricter mode; never with more than the memory was opened with."""
-        own = self.editing
+    def editor_for(self, kinds: Collection[str] | None = None, mode: Mode | None = None) -> Editor:
+        """The editor with fewer kinds or a stricter mode than the memory was opened with; never with more."""
+        own = self.item_options
         wanted = own.kinds if kinds is None else validate_kinds(kinds)
         return Editor(
             self.items,
@@ -206,13 +151,13 @@ class Parts:
 
     @cached_property
     def weights(self) -> dict[str, float]:
-        """How much each search counts with these embeddings."""
+        """The weight of each search with these embeddings."""
         own = {search.name: search.weight for search in SEARCHES if search.weight is not None}
         return weights(lexical=self._lexical) | own
 
     @property
     def _lexical(self) -> bool:
-        """Whether the vectors are of letters, which add typo tolerance to the words and no meaning."""
+        """Whether the vectors are made of letters: they tolerate typing errors, and know no meaning."""
         return is_lexical(self.embedder.inner)
 
     @cached_property
@@ -222,7 +167,7 @@ class Parts:
 
     @cached_property
     def hybrid(self) -> RecallRunner:
-        """What `recall` runs."""
+        """The search behind `recall`."""
         searches = [search for search in self.searches if search.name in HybridSearch.searches]
         on_failure = self.research_options.on_model_failure
         return RecallRunner(searches, self.archive, self.embedder, self.weights, self.reranker, on_failure)
@@ -236,8 +181,8 @@ class Parts:
     def _item_search(self) -> ItemSearch:
         return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self._lexical))
 
-    def tools(self, editor: Editor | None, research: Any, include: Collection[str] | None) -> list[BaseTool]:
-        """Every tool over this memory, or those that are named."""
+    def tools(self, editor: Editor, research: Any, include: Collection[str] | None) -> list[BaseTool]:
+        """Every tool over this memory, or those that `include` names."""
         searches = [PageSearchRunner(search, self.archive, self.embedder) for search in self.searches]
         return make_tools(
             searches=(*searches, self.hybrid),
@@ -258,21 +203,25 @@ class Parts:
     @cached_property
     def researcher(self) -> Graph:
         """The Researcher over this memory."""
-        return self.researcher_of(self.backends)
+        return self._researcher(self.backends)
+
+    @cached_property
+    def nested_researcher(self) -> Graph:
+        """The Researcher for our own calls: its state stays out of the checkpoints of a graph that calls us."""
+        return self.researcher.copy(update={"checkpointer": False})
 
     @cached_property
     def estimator(self) -> Graph:
-        """The Researcher with no model called, for `estimate`."""
+        """The Researcher that renders each prompt and sends none."""
         rules = self.backends.rules
         models = {
             step: EstimateBackend(rules, model)
             for step, model in self.backends.by_step.items()
             if isinstance(model, ModelBackend)
         }
-        return self.researcher_of(Backends(models, rules))
+        return self._researcher(Backends(models, rules)).copy(update={"checkpointer": False})
 
-    def researcher_of(self, backends: Backends) -> Graph:
-        """The Researcher, its steps answered by somebody."""
+    def _researcher(self, backends: Backends) -> Graph:
         return researcher(
             self.archive,
             self.item_index,
@@ -286,12 +235,18 @@ class Parts:
         )
 
     @property
-    def waits_for_memos(self) -> bool:
-        """Whether filing waits for a model, so that working on several sessions at once pays."""
+    def waits_for_models(self) -> bool:
+        """Whether filing a session waits for a model, so that filing several at once pays."""
         return self.backends.has_model("memorize") or self.backends.has_model("curate")
 
+    def embed_all(self) -> None:
+        """Bring every index up to date."""
+        for index in (self.archive, self.item_index):
+            finish(embed(index, self.embedder))
+            index.vectors.catch_up()
+
     def close(self) -> None:
-        """Let go of every file and lock; what the vector index has not read, its next owner reads."""
+        """Close every file and release every lock; what the vector index has not read, its next owner reads."""
         self.archive.vectors.close()
         self.item_index.vectors.close()
         self.database.close()

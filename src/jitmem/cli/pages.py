@@ -1,4 +1,4 @@
-"""The commands that look at what is there: `recall`, `pages`, `stats`, `graph`; and `demo`."""
+"""The commands that look at what is there: `recall`, `pages`, `stats`, `graph`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from ..stores.errors import BadInput
 from .output import say, say_exactly, say_json, say_rows
-from .where import Where, command, sample_command
+from .settings import Json, open_memory, settings_of
 
 RECALL_EXAMPLES = """\b
 Examples:
@@ -31,26 +32,20 @@ Examples:
   jitmem graph > graphs.md                  both, as Markdown
   jitmem graph researcher > researcher.mmd
 """
-DEMO_EXAMPLES = """\b
-Example:
-  jitmem demo --memory /tmp/demo
-"""
 
-_Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 _GRAPHS = ("memorizer", "researcher")
 
 
-@command
 def recall(
-    where: Where,
-    query: Annotated[str, typer.Argument(metavar="WORDS", help="Words to look for.")],
-    k: Annotated[int, typer.Option("-k", metavar="N", help="Passages, at most.")] = 10,
-    as_json: _Json = False,
+    ctx: typer.Context,
+    query: Annotated[str, Argument(metavar="WORDS", help="Words to look for.")],
+    k: Annotated[int, Option("-k", metavar="N", help="Passages, at most.")] = 10,
+    as_json: Json = False,
 ) -> None:
     """Find the passages nearest to the words, best first. No model is called."""
     from ..stores.times import show
 
-    with where.search() as memory:
+    with open_memory(ctx) as memory:
         hits = memory.recall(query, k)
         if as_json:
             say_json(hits)
@@ -66,18 +61,15 @@ def recall(
             say("Nothing found.")
 
 
-@command
 def pages(
-    where: Where,
-    page_id: Annotated[
-        str | None, typer.Argument(metavar="PAGE_ID", help="The page to read; without it, all are listed.")
-    ] = None,
-    session: Annotated[str | None, typer.Option(metavar="ID", help="Only the pages of this session.")] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first N.")] = None,
-    as_json: _Json = False,
+    ctx: typer.Context,
+    page_id: Annotated[str | None, Argument(metavar="PAGE_ID", help="The page to read; without it, list all.")] = None,
+    session: Annotated[str | None, Option(metavar="ID", help="Only the pages of this session.")] = None,
+    limit: Annotated[int | None, Option(metavar="N", min=1, help="Only the first N.")] = None,
+    as_json: Json = False,
 ) -> None:
     """List the pages in the order they came, or read one: its header, its memo, and its text word for word."""
-    with where.look() as memory:
+    with open_memory(ctx) as memory:
         if page_id is not None:
             if session is not None or limit is not None:
                 raise BadInput("A page id stands alone; --session and --limit are for the list.")
@@ -101,28 +93,24 @@ def pages(
         ]
         say_rows(("page", "time", "session", "memo"), rows)
     else:
-        say(f"No page of session {session}." if session else f"No page in namespace {where.namespace}.")
+        say(f"No page of session {session}." if session else f"No page in namespace {settings_of(ctx).namespace}.")
 
 
-@command
-def stats(where: Where, as_json: _Json = False) -> None:
+def stats(ctx: typer.Context, as_json: Json = False) -> None:
     """Count what is kept: sessions, sessions waiting to be filed, pages, passages, characters."""
-    with where.look() as memory:
+    with open_memory(ctx) as memory:
         counts: dict[str, Any] = memory.stats()
     if as_json:
-        say_json({"memory": str(where.memory), "namespace": where.namespace, **counts})
+        say_json({"memory": str(settings_of(ctx).memory), "namespace": settings_of(ctx).namespace, **counts})
         return
-    say(f"{where.memory} (namespace {where.namespace})", "bold")
+    say(f"{settings_of(ctx).memory} (namespace {settings_of(ctx).namespace})", "bold")
     for name, number in counts.items():
         say(f"  {name:<10} {number:>12,}")
 
 
-@command
 def graph(
-    where: Where,
-    name: Annotated[
-        str | None, typer.Argument(metavar="memorizer|researcher", help="One of them; without it, both.")
-    ] = None,
+    ctx: typer.Context,
+    name: Annotated[str | None, Argument(metavar="memorizer|researcher", help="One of them.")] = None,
 ) -> None:
     """Draw the graphs as Mermaid. They are the same in every memory, so none is opened."""
     from tempfile import TemporaryDirectory
@@ -137,11 +125,3 @@ def graph(
         say_exactly(drawn[name])
         return
     say_exactly("\n".join(f"## {one}\n\n```mermaid\n{text.strip()}\n```\n" for one, text in drawn.items()))
-
-
-@sample_command
-def demo(where: Where) -> None:
-    """Keep a sample history of 32 sessions, then research six questions and show every step."""
-    from ..demo import demo as run
-
-    run(where.memory, **where.options())

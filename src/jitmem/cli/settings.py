@@ -1,0 +1,196 @@
+"""The settings as options: those of all commands, which stand once before them, and those of commands that ask a model.
+
+The value of each option that is given lies in `ctx.meta`; `settings_of(ctx)` puts them over the environment's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import typer
+from typer import Option
+from typer.core import TyperCommand, TyperGroup
+
+from ..stores.errors import BadInput
+from .errors import exit_code_of
+
+if TYPE_CHECKING:
+    from ..memory import Memory
+    from ..settings import Settings
+
+_GIVEN = "jitmem.cli.given"
+Json = Annotated[bool, Option("--json", help="One JSON document.")]
+
+
+def _store(ctx: typer.Context, option: typer.CallbackParam, value: Any) -> Any:
+    if value is not None and not ctx.resilient_parsing:
+        ctx.meta.setdefault(_GIVEN, {})[option.name] = value
+    return value
+
+
+def _setting(*names: str, **texts: Any) -> Any:
+    return Option(*names, callback=_store, expose_value=False, **texts)
+
+
+MemoryPath = Annotated[
+    Path | None,
+    _setting("--memory", envvar="JITMEM_MEMORY", metavar="PATH", help="The folder of the memory.  [default: memory]"),
+]
+Namespace = Annotated[
+    str | None,
+    _setting(
+        "--namespace",
+        envvar="JITMEM_NAMESPACE",
+        metavar="NAME",
+        help="Of several in the folder.  [default: default]",
+    ),
+]
+Debug = Annotated[bool | None, _setting("--debug", help="Show the traceback of an unexpected error.")]
+
+
+def _model_options(
+    model: Annotated[
+        str | None,
+        _setting(metavar="NAME", help="Such as openai:gpt-4.1-mini; without it, rules.  [env: JITMEM_MODEL]"),
+    ] = None,
+    embeddings: Annotated[
+        str | None, _setting(metavar="NAME", help="Without it, hashed n-grams.  [env: JITMEM_EMBEDDINGS]")
+    ] = None,
+    base_url: Annotated[
+        str | None, _setting(metavar="URL", help="Where the models are served.  [env: JITMEM_BASE_URL]")
+    ] = None,
+    timeout_s: Annotated[
+        float | None,
+        _setting("--timeout", metavar="S", help="Of a call, with retries.  [env: JITMEM_TIMEOUT; default: 120]"),
+    ] = None,
+    prompts: Annotated[
+        Path | None, _setting(metavar="FILE", help="Prompts of your own, by step.  [env: JITMEM_PROMPTS]")
+    ] = None,
+    on_model_failure: Annotated[
+        Literal["raise", "rules"] | None, _setting(help="Stop, or let rules answer.  [env: JITMEM_ON_MODEL_FAILURE]")
+    ] = None,
+) -> None:
+    """The options that a command class picks from, in this order."""
+
+
+_prototypes = typer.Typer()
+_prototypes.command()(_model_options)
+_MODEL_OPTIONS = {option.name: option for option in typer.main.get_command(_prototypes).params}
+
+
+class JitmemCommand(TyperCommand):
+    """A command with an exit code for every error, and the model options that its class names."""
+
+    settings: ClassVar[Sequence[str]] = ()
+
+    def __init__(self, *args: Any, params: Iterable[Any] = (), **options: Any) -> None:
+        super().__init__(*args, params=[*params, *(_MODEL_OPTIONS[name] for name in self.settings)], **options)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        super().format_options(ctx, formatter)
+        if ctx.parent is ctx.find_root():
+            formatter.write("\nAlso --memory PATH, --namespace NAME and --debug: see jitmem -h.\n")
+
+    def invoke(self, ctx: Any) -> Any:
+        code = exit_code_of(lambda: super(JitmemCommand, self).invoke(ctx), debug="debug" in ctx.meta.get(_GIVEN, {}))
+        if code:
+            raise typer.Exit(code)
+
+
+class ModelCommand(JitmemCommand):
+    """Asks models about a memory."""
+
+    settings = ("model", "embeddings", "base_url", "timeout_s", "prompts", "on_model_failure")
+
+
+class EmbeddingCommand(JitmemCommand):
+    """Asks an embedding model at most."""
+
+    settings = ("embeddings", "base_url", "timeout_s")
+
+
+class DemoCommand(JitmemCommand):
+    """Asks models as they are."""
+
+    settings = ("model", "embeddings", "base_url", "timeout_s")
+
+
+class BenchCommand(JitmemCommand):
+    """Asks models about memories that it makes itself."""
+
+    settings = ("model", "embeddings", "base_url", "timeout_s", "prompts")
+
+
+class JitmemGroup(TyperGroup):
+    """`jitmem recall WORDS --memory PATH` is `jitmem --memory PATH recall WORDS`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        shared, rest, words = list[str](), list[str](), iter(args)
+        for word in words:
+            if word == "--":
+                rest += [word, *words]
+            elif word in ("--memory", "--namespace"):
+                value = next(words, None)
+                if value is None and not ctx.resilient_parsing:
+                    raise typer.BadParameter(f"{word} needs a value.", ctx)
+                shared += [] if value is None else [word, value]
+            elif word == "--debug" or word.startswith(("--memory=", "--namespace=")):
+                shared.append(word)
+            else:
+                rest.append(word)
+        return super().parse_args(ctx, [*shared, *rest])
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    """The options that were given, over the environment, of which only commands that ask a model read more than the
+    memory and the namespace. `--model` counts for every step, whatever the environment has for single graphs."""
+    from ..settings import Settings
+
+    known = getattr(ctx.command, "settings", ())
+    made = Settings.from_environment() if known else Settings()
+    if "model" not in known:
+        made = replace(made, model=None, memorizer_model=None, researcher_model=None, prompts=None)
+    given = {name: value for name, value in ctx.meta.get(_GIVEN, {}).items() if name != "debug"}
+    if "model" in given:
+        given |= {"memorizer_model": None, "researcher_model": None}
+    return replace(made, **given)
+
+
+def open_memory(ctx: typer.Context, *, create: bool = False) -> Memory:
+    """The memory of the settings, with the models that the command asks."""
+    return settings_of(ctx).open_memory(create=create)
+
+
+def was_given(ctx: typer.Context, name: str) -> bool:
+    """Whether an option of all commands stands on the command line, not in the environment."""
+    source = ctx.find_root().get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def assignments(words: Sequence[str], option: str) -> dict[str, Any]:
+    """`length=32000` and the like: values are JSON where they can be read as that, else text."""
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            raise BadInput(f"{option} is NAME=VALUE, such as length=32000; got {word!r}.")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def fields_from(words: Sequence[str], kind: Callable[..., Any], option: str = "--set") -> Mapping[str, Any]:
+    """Assignments to fields of a dataclass, checked by name."""
+    found, fields = assignments(words, option), getattr(kind, "__dataclass_fields__", {})
+    if unknown := [name for name in found if name not in fields]:
+        raise BadInput(f"{option}: there is no {unknown[0]!r}; there are {', '.join(fields)}.")
+    for name, value in found.items():
+        if isinstance(fields[name].default, int | float) and not isinstance(value, int | float):
+            raise BadInput(f"{option} {name} is a number, such as {fields[name].default}; got {value!r}.")
+    return found

@@ -1,0 +1,131 @@
+"""Forget what is selected or older than its rule: delete the rows, erase the bytes, and write the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from .stores.deletion.receipt import OUT_OF_REACH, KeptItem, Receipt
+from .stores.errors import BadInput
+from .stores.times import clock, order_key, parse_time
+
+if TYPE_CHECKING:
+    from .runtime import MemoryRuntime
+    from .stores.deletion.selectors import Selector
+    from .stores.deletion_result import DeletionResult
+
+_SELECTORS = "page_id, session_id, item_id, after and/or before, query, or everything=True"
+
+
+def forget_selected(runtime: MemoryRuntime, selectors: Mapping[str, Any], *, preview: bool) -> Receipt:
+    """See `Memory.forget`; `selectors` has a value for each way of saying what, None where it is not used."""
+    from .stores.deletion.delete import delete
+    from .stores.deletion.delete import preview as preview_deletion
+
+    choice = _choice(selectors)
+    if preview:
+        return _preview_receipt(*preview_deletion(runtime.namespace, choice))
+    runtime.item_options.check_writable("forget")
+    gone, erasure = delete(runtime.namespace, choice)
+    return _receipt(runtime, [gone], [] if erasure is None else [erasure])
+
+
+def purge_expired(runtime: MemoryRuntime, *, all_namespaces: bool) -> Receipt:
+    """See `MemoryAdmin.purge`."""
+    from .stores.deletion.selectors import select_expired_by_namespace
+    from .stores.deletion_result import RETENTION
+    from .stores.row_deletion import delete_rows, record_erasure
+
+    runtime.item_options.check_writable("forget")
+    deleted, erasures = [], []
+    with runtime.database.write() as db:
+        own = runtime.namespace.number(db)
+        for number, expired in select_expired_by_namespace(db, own, everywhere=all_namespaces):
+            deleted.append(delete_rows(db, number, expired, RETENTION))
+            erasures.append(record_erasure(db, deleted[-1]))
+    return _receipt(runtime, deleted, [erasure for erasure in erasures if erasure is not None], earlier=True)
+
+
+def _receipt(
+    runtime: MemoryRuntime, deleted: Sequence[DeletionResult], erasures: Sequence[int], *, earlier: bool = False
+) -> Receipt:
+    """Erase the bytes of deleted rows. With `earlier` the receipt is also about erasures that were pending before."""
+    results = [one for one in runtime.eraser.finish() if earlier or one.number in erasures]
+    missing = set(erasures) - {one.number for one in results}  # another process may have run them
+    complete = all(map(runtime.eraser.is_complete, missing)) and not any(one.reasons for one in results)
+    counts: dict[str, int] = {}
+    for gone in deleted:
+        for what, count in gone.nonzero_counts().items():
+            counts[what] = counts.get(what, 0) + count
+    return Receipt(
+        status="erased" if complete else "pending",
+        at=datetime.now(UTC),
+        number=max(erasures, default=None),
+        counts=counts,
+        session_ids=tuple(one for gone in deleted for one in gone.session_ids),
+        page_ids=tuple(one for gone in deleted for one in gone.page_ids),
+        item_ids=tuple(one for gone in deleted for one in gone.item_ids),
+        kept=_kept_items(deleted),
+        reasons=tuple(dict.fromkeys(reason for one in results for reason in one.reasons)),
+        removed=tuple(dict.fromkeys(name for one in results for name in one.removed)),
+        note=f"{_timeless(deleted)}{OUT_OF_REACH}",
+    )
+
+
+def _choice(selectors: Mapping[str, Any]) -> Selector | None:
+    """What the one selector that is given selects; None for everything. `BadInput` for none or several."""
+    from .stores.analyzer import stems
+    from .stores.deletion import selectors as by
+
+    given = {name: value for name, value in selectors.items() if value is not None}
+    if len(given) != 1:
+        names = "nothing" if not given else " and ".join(given)
+        raise BadInput(f"Say in one way what is to be forgotten ({_SELECTORS}), not by {names}.")
+    ((name, value),) = given.items()
+    if name == "everything":
+        return None
+    if name == "times":
+        after, before = map(parse_time, value)
+        if after is not None and before is not None and not order_key(clock(after)) < order_key(clock(before)):
+            raise BadInput("after must be earlier than before.")
+        return by.times(after, before)
+    if name == "query":
+        words = stems(value) if isinstance(value, str) else []
+        if not words:
+            raise BadInput(f"{value!r:.60} has no word that is searched by; name what is to be forgotten.")
+        return by.words(words)
+    ids = [value] if isinstance(value, str) else list(value)
+    if not ids or not all(isinstance(one, str) and one for one in ids):
+        raise BadInput(f"{name} is an id, or a list of at least one.")
+    selector = {"page_id": by.pages, "session_id": by.sessions, "item_id": by.items}[name]
+    return selector(ids)
+
+
+def _preview_receipt(gone: DeletionResult, beginnings: Mapping[str, str]) -> Receipt:
+    return Receipt(
+        status="preview",
+        at=datetime.now(UTC),
+        counts=gone.nonzero_counts(),
+        session_ids=tuple(gone.session_ids),
+        page_ids=tuple(gone.page_ids),
+        item_ids=tuple(gone.item_ids),
+        kept=_kept_items([gone]),
+        beginnings=beginnings,
+        note=f"{_timeless([gone])}Nothing was changed.",
+    )
+
+
+def _timeless(deleted: Sequence[DeletionResult]) -> str:
+    count = sum(one.timeless for one in deleted)
+    return f"Sessions without a time are not meant, and stay: {count:,}. " if count else ""
+
+
+def _kept_items(deleted: Sequence[DeletionResult]) -> tuple[KeptItem, ...]:
+    """Without those that were deleted later in the same transaction."""
+    return tuple(
+        KeptItem(item_id, reason)
+        for gone in deleted
+        for item_id, reason in gone.kept.items()
+        if item_id not in gone.item_ids
+    )

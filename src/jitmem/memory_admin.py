@@ -1,0 +1,128 @@
+"""`memory.admin`: who may read, what waits for a decision, how long records are kept, and whether all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from types import EllipsisType
+from typing import TYPE_CHECKING
+
+from .async_twin import async_twin
+from .deletion import purge_expired
+from .stores.namespace import names
+from .stores.records import Outcome, Proposal
+
+if TYPE_CHECKING:
+    from .doctor import Report
+    from .runtime import MemoryRuntime
+    from .stores.deletion.receipt import Receipt
+    from .stores.deletion.retention import Age, Retention
+
+
+class MemoryAdmin:
+    """The administration of a memory: `memory.admin`. What concerns the whole folder is for its owner, not for the
+    users of its namespaces."""
+
+    def __init__(self, runtime: MemoryRuntime) -> None:
+        self._runtime = runtime
+
+    # -- the folder ----------------------------------------------------------------------------------------
+
+    def namespaces(self) -> list[str]:
+        """The names of all namespaces in the folder that hold something, in order."""
+        return names(self._runtime.database)
+
+    def doctor(self, *, fix: bool = False, progress: Callable[[int, int], None] | None = None) -> Report:
+        """Check every namespace of the folder. Without `fix` nothing is written; with it, what is derived is repaired:
+        indexes, marks, orphans, permissions. `progress` gets the number of checks done, and of all.
+
+        See `jitmem.doctor`, which also opens what is too damaged for `Memory.open`.
+        """
+        from .doctor import examine, repair
+
+        return (repair if fix else examine)(self._runtime.database.path.parent, progress=progress)
+
+    # -- sharing -------------------------------------------------------------------------------------------
+
+    def share(self, reader: str) -> None:
+        """Let another namespace of the folder read the pages and items of this one: its research, recall, `page` and
+        `items.get` find them; listing and editing stay with this one. `"team/*"` is every namespace whose name begins
+        with `team/`. A name alone shares nothing: `team/ana` and `team` do not see each other."""
+        self._runtime.namespace.share(reader)
+
+    def unshare(self, reader: str) -> bool:
+        """Take back what `share` gave, from the next read on; False if it was not shared so."""
+        return self._runtime.namespace.unshare(reader)
+
+    def shares(self) -> list[str]:
+        """The readers that `share` was called with, in order."""
+        return self._runtime.namespace.shares()
+
+    # -- proposals -----------------------------------------------------------------------------------------
+
+    def proposals(self, *, waiting: bool = True) -> list[Proposal]:
+        """The edits that wait for a decision, oldest first; with `waiting=False` the decided ones too."""
+        return self._runtime.proposals.proposals(waiting=waiting)
+
+    def approve(self, number: int) -> Outcome:
+        """Apply a proposal; one that was approved before gives its outcome again.
+
+        `UnknownRecord` for a number that is not here; `BadInput` for a rejected one, and in a read-only memory.
+        """
+        self._runtime.item_options.check_writable("decide on proposals")
+        return self._runtime.proposals.approve(number)
+
+    def reject(self, number: int) -> Proposal:
+        """Reject a proposal, once or again; errors as for `approve`, and `BadInput` for one that was approved."""
+        self._runtime.item_options.check_writable("decide on proposals")
+        return self._runtime.proposals.reject(number)
+
+    # -- retention -----------------------------------------------------------------------------------------
+
+    def set_retention(
+        self,
+        *,
+        pages: Age | EllipsisType | None = ...,
+        core: Age | EllipsisType | None = ...,
+        semantic: Age | EllipsisType | None = ...,
+        episodic: Age | EllipsisType | None = ...,
+    ) -> dict[str, timedelta]:
+        """Set how long pages, and items of each kind, are kept: `"90 days"`, a timedelta, or None for ever.
+
+        What is not named stays as it was; the result is the rules that hold now. What is older is hidden at once, here
+        and from every reader it is shared with, and erased by `purge`. The age of a page is that of its session in this
+        memory, the age of an item that of its newest version. Items may outlive the pages they come from.
+        """
+        from .stores.deletion.selectors import PAGE
+
+        ages = {PAGE: pages, "core": core, "semantic": semantic, "episodic": episodic}
+        self._runtime.item_options.check_writable("forget")
+        self._rules().set({kind: age for kind, age in ages.items() if not isinstance(age, EllipsisType)})
+        return self.retention()
+
+    def retention(self) -> dict[str, timedelta]:
+        """The rules of `set_retention`, by the names of its arguments; what is not in it is kept for ever."""
+        from .stores.deletion.selectors import PAGE
+
+        return {"pages" if kind == PAGE else kind: age for kind, age in self._rules().rules().items()}
+
+    def purge(self, *, all_namespaces: bool = False) -> Receipt:
+        """Erase what is older than its rule, here or in `all_namespaces` of the folder, and finish what is pending."""
+        return purge_expired(self._runtime, all_namespaces=all_namespaces)
+
+    def _rules(self) -> Retention:
+        from .stores.deletion.retention import Retention
+
+        return Retention(self._runtime.namespace)
+
+    anamespaces = async_twin(namespaces)
+    adoctor = async_twin(doctor)
+    ashare = async_twin(share)
+    aunshare = async_twin(unshare)
+    ashares = async_twin(shares)
+    aproposals = async_twin(proposals)
+    aapprove = async_twin(approve)
+    areject = async_twin(reject)
+    aset_retention = async_twin(set_retention)
+    aretention = async_twin(retention)
+    apurge = async_twin(purge)

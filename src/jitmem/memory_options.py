@@ -1,0 +1,115 @@
+"""The option objects of `Memory.open`, beside `MemorizeOptions` and `ResearchOptions`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, get_args
+
+from .models import TIMEOUT_S, chat_model, embedding_model
+from .stores.errors import BadInput
+from .stores.records import KINDS
+from .tools.editor import Guard, Mode, validate_kinds
+from .tools.memory_specs import CORE_TOKENS
+
+if TYPE_CHECKING:
+    from langchain_core.documents import BaseDocumentCompressor
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models import BaseChatModel
+
+    from .nodes.embedder import Embedder
+    from .nodes.llm.ask import Backend
+    from .nodes.options import OnModelFailure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """Which model answers which step, and how it is called.
+
+    The Memorizer and the Researcher may have a model of their own, and so may a step: `step_models={"reflect": …}`, of
+    memorize, curate, plan, integrate, conclude, reflect and answer. `embeddings_base_url` is where embeddings are
+    served, if not at `base_url`. A model call ends within `timeout_s`, retries included. `prompts` replaces prompts of
+    the package: a mapping by step, or a file such as `jitmem learn prompts` writes. `on_model_failure` says what
+    happens when a model fails for good: "raise" an error, or let the "rules" answer; None leaves it to
+    `MemorizeOptions` and `ResearchOptions`. `reranker`, a LangChain document compressor, reorders the best hits of a
+    round and of `recall`.
+    """
+
+    memorizer_model: str | BaseChatModel | None = None
+    researcher_model: str | BaseChatModel | None = None
+    step_models: Mapping[str, str | BaseChatModel] | None = None
+    embeddings_base_url: str | None = field(default=None, repr=False)  # may hold a password
+    timeout_s: float = TIMEOUT_S
+    prompts: str | os.PathLike[str] | Mapping[str, str] | None = None
+    on_model_failure: OnModelFailure | None = None
+    reranker: BaseDocumentCompressor | None = None
+
+    def __post_init__(self) -> None:
+        if not self.timeout_s > 0:
+            raise BadInput(f"timeout_s must be more than 0, not {self.timeout_s!r}.")
+
+    def embedder(self, embeddings: str | Embeddings | None, base_url: str | None) -> Embedder:
+        """Over the embeddings that are given; hashed n-grams for None."""
+        from .nodes.embedder import Embedder
+        from .stores.embeddings import model_name
+        from .stores.hashing import HashedEmbeddings
+
+        inner: Embeddings = HashedEmbeddings()
+        if embeddings is not None:
+            url = self.embeddings_base_url or base_url
+            inner = embedding_model(embeddings, base_url=url, timeout_s=self.timeout_s)
+        return Embedder(inner, model_name(inner), self.timeout_s)
+
+    def models_by_step(self, model: str | BaseChatModel | None, base_url: str | None) -> dict[str, Backend]:
+        """A model for each step that has one: the step's own, else its graph's, else `model`."""
+        from .nodes.llm.ask import ModelBackend
+        from .nodes.steps import STEPS
+        from .prompt_overrides import read_overrides
+
+        own = dict(self.step_models or {})
+        if unknown := sorted(own.keys() - set(STEPS)):
+            raise BadInput(f"step_models: there is no step {unknown[0]!r}; there are {', '.join(STEPS)}.")
+        if "integrate" in own:
+            own.setdefault("conclude", own["integrate"])
+        graph_models = {"memorizer": self.memorizer_model or model}
+        chosen = {
+            step: own.get(step, graph_models.get(spec.role, self.researcher_model or model))
+            for step, spec in STEPS.items()
+        }
+        prompts = read_overrides(self.prompts)
+        return {
+            step: ModelBackend(chat_model(one, base_url=base_url, timeout_s=self.timeout_s), self.timeout_s, prompts)
+            for step, one in chosen.items()
+            if one is not None
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemOptions:
+    """How memory items may be edited.
+
+    `kinds` are those that may be edited: of core, semantic and episodic. `mode` is "write", "propose" (edits wait for
+    `memory.admin.approve`) or "read_only". `before_write` is called with each `Edit` and gives "allow", "reject" or
+    "quarantine", the last two also with a reason: `("reject", "why")`. The core paragraph has at most `core_tokens`.
+    """
+
+    kinds: Sequence[str] = KINDS
+    mode: Mode = "write"
+    before_write: Guard | None = None
+    core_tokens: int = CORE_TOKENS
+
+    def __post_init__(self) -> None:
+        validate_kinds(self.kinds)
+        if self.mode not in get_args(Mode):
+            raise BadInput(f"There is no mode {self.mode!r}; use {', '.join(get_args(Mode))}.")
+
+    @property
+    def can_edit(self) -> bool:
+        """Whether any item may be written or proposed."""
+        return self.mode != "read_only" and bool(self.kinds)
+
+    def check_writable(self, action: str) -> None:
+        """`BadInput` in a read-only memory; `action` completes "… where it may be edited"."""
+        if self.mode == "read_only":
+            raise BadInput(f"This memory is read-only here; {action} where it may be edited.")

@@ -1,0 +1,100 @@
+"""One question put to the Researcher: check it, run the graph, and make a `Research` of its state."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from .stores.errors import BadInput
+
+if TYPE_CHECKING:
+    from .nodes.llm.usage_tracker import Budget
+    from .nodes.options import Effort, OnModelFailure, Output
+    from .results import Estimate, Research
+    from .runtime import MemoryRuntime
+
+_STREAM_MODES: list[Literal["custom", "values"]] = ["custom", "values"]
+
+
+class ResearchChanges(TypedDict, total=False):
+    """The options of one question; what is not given is as in the memory's `ResearchOptions`."""
+
+    effort: Effort | None
+    depth: int | None
+    output: Output | None
+    context_tokens: int | None
+    pages: int | None
+    tools: Sequence[str] | None
+    budget: Budget | None
+    answer: bool | None
+    on_model_failure: OnModelFailure | None
+
+
+class ResearchRun:
+    """A question with its options; `BadInput` for what cannot be asked."""
+
+    def __init__(self, runtime: MemoryRuntime, question: str, changes: Mapping[str, Any]) -> None:
+        from .nodes.options import changed
+
+        self._runtime = runtime
+        self._input = {"question": validate_question(question)}
+        self._options = changed(runtime.research_options, changes)
+
+    def invoke(self) -> Research:
+        """The result."""
+        return self._result(self._runtime.nested_researcher.invoke(self._input, context=self._options))
+
+    async def ainvoke(self) -> Research:
+        """`invoke`, awaited."""
+        return self._result(await self._runtime.nested_researcher.ainvoke(self._input, context=self._options))
+
+    def stream(self) -> Iterator[dict[str, Any]]:
+        """The events of the steps, then `done` with the result."""
+        graph, state = self._runtime.nested_researcher, dict[str, Any]()
+        events: Iterator[Any] = graph.stream(self._input, context=self._options, stream_mode=_STREAM_MODES)
+        for mode, value in events:
+            if mode == "custom":
+                yield value
+            else:
+                state = value
+        yield {"event": "done", "result": self._result(state)}
+
+    async def astream(self) -> AsyncIterator[dict[str, Any]]:
+        """`stream`, awaited."""
+        graph, state = self._runtime.nested_researcher, dict[str, Any]()
+        events: AsyncIterator[Any] = graph.astream(self._input, context=self._options, stream_mode=_STREAM_MODES)
+        async for mode, value in events:
+            if mode == "custom":
+                yield value
+            else:
+                state = value
+        yield {"event": "done", "result": self._result(state)}
+
+    def estimate(self) -> Estimate:
+        """What the result may cost, without a budget; no chat model is called."""
+        from .estimate import estimate
+
+        options = self._options.model_copy(update={"budget": None})
+        state = self._runtime.estimator.invoke(self._input, context=options)
+        return estimate(state["usage"], self._runtime.call_statistics)
+
+    def _result(self, state: Mapping[str, Any]) -> Research:
+        from .results import Research
+
+        result = Research.from_state(state, answered=self._options.answer)
+        self._runtime.call_statistics.add(result.usage.steps)
+        return result
+
+
+def validate_question(question: str) -> str:
+    """A question with something in it; else `BadInput`."""
+    if not isinstance(question, str) or not question.strip():
+        raise BadInput("A question needs at least one word.")
+    return question
+
+
+def validate_count(count: int) -> int:
+    """A count of 1 or more; else `BadInput`."""
+    if not isinstance(count, int) or count < 1:
+        raise BadInput(f"A count must be 1 or more, not {count!r:.60}.")
+    return count

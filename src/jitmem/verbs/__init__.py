@@ -1,1 +1,0 @@
-"""What a memory does, a room for each kind of verb; `Memory` is all of them."""
