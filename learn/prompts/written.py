@@ -18,7 +18,7 @@ PROMPTS, CANDIDATE, DIFF, REPORT = "prompts.md", "candidate.md", "prompts.diff",
 
 
 def write(folder: Path, learned: Learned, words: Words, **told: Any) -> None:
-    """`prompts.md` (for `Memory.open(prompts=…)`) where it was accepted. What was not stands in `candidate.md`, so that
+    """`prompts.md` (for `ModelOptions(prompts=…)`) where it was accepted. What was not stands in `candidate.md`, so that
     nobody takes it for what was learned. `words` are those of every step that are not the package's."""
     for name in (PROMPTS, CANDIDATE):
         (folder / name).unlink(missing_ok=True)
