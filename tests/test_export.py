@@ -466,10 +466,10 @@ def test_a_source_that_cannot_be_read_is_an_error_of_ours(memory: Memory, tmp_pa
 WRITES = """
 import os, sys
 from itertools import count
-from jitmem import Memory, Session
+from jitmem import MemorizeOptions, Memory, Session
 
 def write(name, parent):
-    with Memory.open(sys.argv[1], curate=False) as memory:
+    with Memory.open(sys.argv[1], memorize_options=MemorizeOptions(curate=False)) as memory:
         for n in count():
             turns = [("Ana", f"Session {n}, line {i}.") for i in range(40)]
             memory.memorize(Session(id=f"{name}-{n}", turns=turns))
