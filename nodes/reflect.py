@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
 from .ask import Task
-from .evidence import as_hit
+from .evidence import LOOKED_AT, as_hit
 from .known import QUESTION_TOKENS, known, needed, searched
 from .options import ResearchOptions, read
 from .prompt import clipped, posed
@@ -20,8 +20,6 @@ from .states import ResearcherState
 from .step import Steps
 from .turn import Answerers, in_research, over, turn
 from .with_snapshot import SnapshotBody
-
-_LOOKED_AT = 50  # passages from the top
 
 
 class Reflection(BaseModel):
@@ -106,7 +104,7 @@ def _reflected(
         question=state["question"],
         needs=state["plan"]["needs"],
         known=state["statements"],
-        evidence=[as_hit(hit) for hit in state["evidence"][:_LOOKED_AT]],
+        evidence=[as_hit(hit) for hit in state["evidence"][:LOOKED_AT]],
         asked=state["asked"],
         snapshot=snapshot,
     )

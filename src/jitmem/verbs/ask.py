@@ -67,7 +67,7 @@ class Researching(Opened):
     def stream(self, question: str, **options: Unpack[Asking]) -> Iterator[dict[str, Any]]:
         """`research`, step by step: dicts whose "event" tells what happened.
 
-        planned (request, needs, queries), found (tool, query, hits), integrated (statements), reflected (round,
+        planned (request, needs, queries), found (tool, query, hits), ranked (hits, new, reranked), integrated (statements), reflected (round,
         enough, missing), retrying (step, why, pause_s), failed (step, error, message), answered (answer), and at the
         end done, with the `Research` as "result".
         """
