@@ -1,4 +1,4 @@
-"""What jitmem itself costs, without a model: `python benchmarks/cpu.py [--sessions 1000] [--json]`."""
+"""What jitmem itself costs, without a model: `python benchmarks/cpu.py [--sessions 1000] [--vs CHECKOUT] [--json]`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from figures import Figure, percentile, report, timed
 from history import TURNS, History
 from rich.console import Console
 from rich.progress import Progress
+from side_by_side import beside
 
 from jitmem import Memory
 
@@ -30,9 +31,15 @@ errors = Console(stderr=True)
 
 def main(
     sessions: Annotated[int, typer.Option(min=2, help="Sessions of the longest history.")] = 1000,
+    vs: Annotated[
+        Path | None, typer.Option(help="Another checkout: measure both, in turns, and give the shares alone.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure CPU a session and a question, recall, import, and the indexes beside what they replace."""
+    if vs is not None:
+        report(list(beside(vs, sessions, QUESTIONS)), as_json=as_json, sessions=sessions)
+        return
     with Progress(console=errors, transient=True) as progress:
         task = progress.add_task("filing sessions", total=sessions)
         figures = list(_measured(sessions, lambda done: progress.update(task, completed=done)))

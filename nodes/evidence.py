@@ -12,6 +12,7 @@ from .llm.prompt import fence
 from .llm.usage_tracker import CHARS_PER_TOKEN
 
 EVIDENCE = 300  # passages carried from round to round
+LOOKED_AT = 50  # passages from the top that may become statements and leads
 READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them
 FIRST_TOKENS = 2200  # of new passages that the first round shows a model
 LATER_TOKENS = 900

@@ -13,7 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
 from .cite import as_values, cite_any
-from .evidence import FIRST_TOKENS, LATER_TOKENS, as_hit, fitting, place_of, shown
+from .evidence import FIRST_TOKENS, LATER_TOKENS, LOOKED_AT, as_hit, fitting, place_of, record_id, shown
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.step import Steps
@@ -54,7 +54,7 @@ class Conclusion(Reflection, Integration):
 
 @dataclass(frozen=True, slots=True)
 class IntegrateQuestion:
-    """`evidence` is all so far, best first; `fresh` what this round found and no round has read, as much as has room."""
+    """`evidence` is the top of all so far, best first; `fresh` what this round found and no round has read, as much as has room."""
 
     question: str
     request: str
@@ -106,7 +106,8 @@ def integrate(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
         options = read(runtime.context, defaults)
-        evidence, fresh = ([as_hit(hit) for hit in state[name]] for name in ("evidence", "fresh"))
+        evidence = [as_hit(hit) for hit in state["evidence"][:LOOKED_AT]]
+        fresh = [as_hit(hit) for hit in state["fresh"]]
         question = IntegrateQuestion(
             question=state["question"],
             request=state["plan"]["request"],
@@ -126,7 +127,7 @@ def integrate(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
             answer, changes = yield from run_step(backends, INTEGRATE, question, policy, runtime.stream_writer)
         statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0}
         if answer is not None:
-            statements, counts = checked(snapshot, answer, [hit.record_id for hit in evidence])
+            statements, counts = checked(snapshot, answer, [record_id(hit) for hit in state["evidence"]])
         texts = [statement["text"] for statement in statements]
         runtime.stream_writer({"event": "integrated", "statements": texts})
         concluded = isinstance(answer, Conclusion) and not changes.get("stop_reason")

@@ -29,8 +29,7 @@ def integration(material: Material) -> Sequence[Hit]:
 
 def snippets(material: Material) -> Sequence[Hit]:
     """The best passages."""
-    allowed = set(material.record_ids)
-    return [hit for hit in material.evidence if hit.record_id in allowed]
+    return material.evidence
 
 
 def pages(material: Material) -> Sequence[Hit]:

@@ -27,10 +27,11 @@ def present(defaults: ResearchOptions) -> SnapshotBody:
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> dict[str, Any]:
         options = read(runtime.context, defaults)
-        evidence = [as_hit(hit) for hit in state["evidence"]]
         cited = [record_id(citation) for statement in state["statements"] for citation in statement["citations"]]
-        ids = list(dict.fromkeys([*cited, *(hit.record_id for hit in evidence)]))[: options.pages]
+        ids = list(dict.fromkeys([*cited, *(record_id(hit) for hit in state["evidence"])]))[: options.pages]
         snapshot.records([*ids, *cited])
+        named = set(ids)
+        evidence = [as_hit(hit) for hit in state["evidence"] if record_id(hit) in named]
         context = Context(snapshot, options.context_tokens)
         context.add_statements(_of(ids, state["statements"]))
         context.add_remark(remark(state))

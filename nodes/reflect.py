@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
-from .evidence import as_hit
+from .evidence import LOOKED_AT, as_hit
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.step import Steps
@@ -20,8 +20,6 @@ from .prompt_sections import QUESTION_TOKENS, render_needs, render_searches, ren
 from .run_step import Backends, must_stop, research_policy, run_step
 from .states import ResearcherState
 from .with_snapshot import SnapshotBody
-
-_LOOKED_AT = 50  # passages from the top
 
 
 class Reflection(BaseModel):
@@ -111,7 +109,7 @@ def _reflected(
         question=state["question"],
         needs=state["plan"]["needs"],
         known=state["statements"],
-        evidence=[as_hit(hit) for hit in state["evidence"][:_LOOKED_AT]],
+        evidence=[as_hit(hit) for hit in state["evidence"][:LOOKED_AT]],
         asked=state["asked"],
         snapshot=snapshot,
     )

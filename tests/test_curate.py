@@ -300,7 +300,7 @@ def test_an_item_that_somebody_wrote_answers_a_question_and_is_cited(memory: Mem
     assert item is not None
     result = memory.research("Where does Ana live?", output="integration")
     assert (item.id, "Ana lives in Lisbon.") in [(cited.item_id, cited.quote) for cited in result.citations]
-    assert memory.page(item.id).text == item.content
+    assert memory.item(item.id).content == item.content
     assert set(result.page_ids) <= set(filed.page_ids)
     assert "semantic memory" in memory.research("Ana trams", output="snippets").context
 

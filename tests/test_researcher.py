@@ -149,9 +149,9 @@ async def test_the_graphs_run_alone_sync_async_and_streaming(memory: Memory) -> 
     steps = [name for update in memory.researcher.stream(question, stream_mode="updates") for name in update]
     assert steps[:2] == ["begin", "plan"]
     assert sorted(steps[2:6]) == ["search_items", "search_keyword", "search_page_id", "search_vector"]
-    assert steps[6:] == ["integrate", "reflect", "present"]
+    assert steps[6:] == ["rank", "integrate", "reflect", "present"]
     events = [event["event"] for event in memory.researcher.stream(question, stream_mode="custom")]
-    assert events == ["planned", "found", "found", "integrated", "reflected"]
+    assert events == ["planned", "found", "found", "ranked", "integrated", "reflected"]
 
 
 def test_the_researcher_is_a_node_of_another_graph_with_a_context_of_its_own(memory: Memory) -> None:

@@ -8,8 +8,6 @@ from ..reflect import ReflectQuestion
 from .integrate import integrate
 from .reflect import reflect
 
-_LOOKED_AT = 50  # passages from the top
-
 
 def conclude(snapshot: Snapshot, question: ConcludeQuestion) -> Conclusion:
     """The statements of `integrate`, and what `reflect` says of them."""
@@ -26,7 +24,7 @@ def conclude(snapshot: Snapshot, question: ConcludeQuestion) -> Conclusion:
                 }
                 for statement in integration.statements
             ],
-            evidence=question.evidence[:_LOOKED_AT],
+            evidence=question.evidence,
             asked=question.asked,
             snapshot=snapshot,
         ),
