@@ -244,7 +244,7 @@ def test_rules_answer_with_the_sentence_that_shares_most_with_the_question(memor
 
 # -- progress ----------------------------------------------------------------------------------------------
 
-EVENTS = ["planned", "found", "found", "integrated", "reflected", "answered", "done"]
+EVENTS = ["planned", "found", "found", "ranked", "integrated", "reflected", "answered", "done"]
 
 
 def test_a_stream_tells_each_step_and_ends_with_the_result(thinking: Memory) -> None:

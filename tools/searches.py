@@ -7,6 +7,9 @@ from .page_id import PageIdSearch
 from .search import Search
 from .vector import VectorSearch
 
+SEARCHES: tuple[type[Search], ...] = (KeywordSearch, VectorSearch, PageIdSearch)
+"""In the order in which they are shown and planned."""
+
 
 class HybridSearch:
     """Words and likeness at once, as one ranking: what `recall` runs."""
@@ -14,7 +17,3 @@ class HybridSearch:
     name = "pages"
     description = "Search the memory by words and by likeness at once. The best first try for most questions."
     searches = (KeywordSearch.name, VectorSearch.name)
-
-
-SEARCHES: tuple[type[Search], ...] = (KeywordSearch, VectorSearch, PageIdSearch)
-"""In the order in which they are shown and planned."""

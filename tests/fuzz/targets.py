@@ -16,7 +16,6 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from injections.obeying import unfenced
@@ -37,6 +36,7 @@ from jitmem.nodes.memorize import Memo
 from jitmem.nodes.plan import SearchPlan, chosen
 from jitmem.nodes.split import paged, passages, unmarked
 from jitmem.stores import recalled
+from jitmem.stores.records import Page
 from jitmem.stores.times import order_key, parse_time, show, spans
 
 FORMS: tuple[type[BaseModel], ...] = (Memo, SearchPlan, Integration, Conclusion, Answer, Curation)
@@ -218,8 +218,8 @@ def fences(data: bytes) -> None:
 def citations(data: bytes) -> None:
     """A page and a quote: what is cited stands there."""
     text, _, quote = text_of(data).partition("|")
-    archive: Any = SimpleNamespace(page=lambda page_id: SimpleNamespace(text=text))
-    found = cite(archive, "p", quote)
+    page = Page(id="p", session_id="s", text=text, header="", memo="", time=None, metadata={})
+    found = cite(page, quote)
     assert found is None or text[found.start : found.end] == found.quote != ""
     if found is None and re.search(r"\w", quote):
         assert quote not in text

@@ -65,7 +65,13 @@ def _vectors(memory: Memory) -> list[str]:
             passages,
             lambda v: parts.archive.vectors.search(v, _NEAREST, namespaces),
         ),
-        *_of("items", memory, parts.item_index.vectors, items, lambda v: parts.item_index.vector(v.tolist(), _NEAREST)),
+        *_of(
+            "items",
+            memory,
+            parts.item_index.vectors,
+            items,
+            lambda v: parts.item_index.view().vector(v.tolist(), _NEAREST),
+        ),
     ]
 
 
