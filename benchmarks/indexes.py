@@ -15,7 +15,7 @@ from rank_bm25 import BM25Plus
 
 from jitmem import Memory
 from jitmem.stores.analyzer import stems
-from jitmem.stores.bm25 import GrowingBM25
+from jitmem.stores.bm25 import IncrementalBM25
 from jitmem.stores.vectors import ExactVectors
 
 IMPORT_GOAL_S = 1.0
@@ -33,7 +33,7 @@ def measure_import(repeats: int = 5) -> list[Figure]:
 def measure_keyword(texts: Sequence[str], questions: Sequence[str]) -> list[Figure]:
     """The growing index beside `rank_bm25.BM25Plus` over the same documents: the ratios, and how far scores differ."""
     documents = [stems(text) for text in texts]
-    growing = GrowingBM25()
+    growing = IncrementalBM25()
     spent = time.process_time()
     for document in documents:
         growing.append(document)

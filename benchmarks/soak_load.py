@@ -14,7 +14,7 @@ from typing import TypeVar
 from history import History
 
 from jitmem import Memory, Session
-from jitmem.integrations.later import file_later
+from jitmem.integrations.later import file_in_background
 
 WORKERS, NAMESPACES = 4, ("ana", "ben")
 FIRST = 10  # sessions of each namespace, filed before the work begins
@@ -127,7 +127,7 @@ def _background(memory: Memory, work: WorkContext) -> None:
     """As the middleware files a turn."""
     session = work.session()
     memory.accept(session)
-    file_later(memory, session)
+    file_in_background(memory, session)
 
 
 def _tools(memory: Memory, work: WorkContext) -> None:

@@ -8,24 +8,24 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from ..nodes.accept import accept
-from ..nodes.curate import Editing, curate
+from ..nodes.curate import ItemEditing, curate
 from ..nodes.embedder import Embedder
 from ..nodes.file import file
 from ..nodes.index import index
-from ..nodes.llm.step import step
+from ..nodes.llm.step import make_node
 from ..nodes.memorize import memorize
 from ..nodes.options import MemorizeOptions
 from ..nodes.run_step import Backends
 from ..nodes.split import split
 from ..nodes.states import MemorizerInput, MemorizerOutput, MemorizerState
-from ..stores.archive import Archive
+from ..stores.archive import NamespaceStore
 from ..stores.item_index import ItemIndex
 
 
 def memorizer(
-    archive: Archive,
+    archive: NamespaceStore,
     item_index: ItemIndex,
-    editing: Editing,
+    editing: ItemEditing,
     embedder: Embedder,
     backends: Backends,
     options: MemorizeOptions,
@@ -39,10 +39,10 @@ def memorizer(
     )
     graph.add_node("accept", accept(archive))
     graph.add_node("split", split(archive, options))
-    graph.add_node("memorize", step("memorize", memorize(archive, backends, options)))
+    graph.add_node("memorize", make_node("memorize", memorize(archive, backends, options)))
     graph.add_node("file", file(archive, options))
-    graph.add_node("index", step("index", index(archive, embedder, options)))
-    graph.add_node("curate", step("curate", curate(archive, item_index, editing, backends, options)))
+    graph.add_node("index", make_node("index", index(archive, embedder, options)))
+    graph.add_node("curate", make_node("curate", curate(archive, item_index, editing, backends, options)))
     graph.add_edge(START, "accept")
     graph.add_conditional_edges("accept", _filed_before, ["split", "index", "curate"])
     graph.add_edge("split", "memorize")

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..nodes.options import ResearchOptions as AnyResearchOptions
-from ..nodes.options import named
+from ..nodes.options import BaseResearchOptions as AnyResearchOptions
+from ..nodes.options import one_of_names
 from ..tools.searches import SEARCHES
 
 TOOLS = tuple(search.name for search in SEARCHES)
-Tool = Annotated[str, *named("search", TOOLS)]
+Tool = Annotated[str, *one_of_names("search", TOOLS)]
 
 
 class ResearchOptions(AnyResearchOptions):

@@ -10,34 +10,34 @@ from langchain_core.documents import BaseDocumentCompressor
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from ..nodes.answer import answer, wanted
+from ..nodes.answer import answer, route_after_present
 from ..nodes.begin import begin
 from ..nodes.embedder import Embedder
 from ..nodes.index import embed_if_room
 from ..nodes.integrate import integrate
-from ..nodes.llm.step import step
-from ..nodes.options import ResearchOptions
+from ..nodes.llm.step import make_node
+from ..nodes.options import BaseResearchOptions
 from ..nodes.plan import plan
 from ..nodes.present import present
 from ..nodes.rank import rank
-from ..nodes.reflect import go_on, reflect
+from ..nodes.reflect import reflect, route_after_reflect
 from ..nodes.run_step import Backends
-from ..nodes.search import PageSearch, Search, search
+from ..nodes.search import NodeSearch, PageNodeSearch, search
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
 from ..nodes.with_snapshot import SnapshotBody, with_snapshot
-from ..stores.archive import Archive
+from ..stores.archive import NamespaceStore
 from ..stores.item_index import ItemIndex
 
 
 def researcher(
-    archive: Archive,
+    archive: NamespaceStore,
     item_index: ItemIndex,
-    tools: Sequence[PageSearch],
-    items: Search,
+    tools: Sequence[PageNodeSearch],
+    items: NodeSearch,
     embedder: Embedder,
     backends: Backends,
     weights: Mapping[str, float],
-    options: ResearchOptions,
+    options: BaseResearchOptions,
     reranker: BaseDocumentCompressor | None = None,
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """`{"question": …}` → the fields of `Research`; context: `ResearchOptions`.
@@ -50,7 +50,7 @@ def researcher(
     )
 
     def reading(name: str, body: SnapshotBody) -> None:
-        graph.add_node(name, step(name, with_snapshot(archive, body)))
+        graph.add_node(name, make_node(name, with_snapshot(archive, body)))
 
     graph.add_node("begin", begin)
     reading("plan", plan(backends, tools, options))
@@ -63,14 +63,14 @@ def researcher(
     searches = [(search(archive, tool, options, page_vectors), tool.name) for tool in tools]
     searches.append((search(archive, items, options, item_vectors, answers=("keyword", "vector")), items.name))
     for body, name in searches:
-        graph.add_node(f"search_{name}", step(f"search_{name}", body))
+        graph.add_node(f"search_{name}", make_node(f"search_{name}", body))
         graph.add_edge("plan", f"search_{name}")
         graph.add_edge(f"search_{name}", "rank")
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "plan")
     graph.add_edge("rank", "integrate")
     graph.add_edge("integrate", "reflect")
-    graph.add_conditional_edges("reflect", go_on, ["plan", "present"])
-    graph.add_conditional_edges("present", wanted(options), ["answer", END])
+    graph.add_conditional_edges("reflect", route_after_reflect, ["plan", "present"])
+    graph.add_conditional_edges("present", route_after_present(options), ["answer", END])
     graph.add_edge("answer", END)
     return graph.compile(name="researcher")

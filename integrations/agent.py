@@ -16,10 +16,10 @@ from pydantic import Field
 from typing_extensions import TypedDict  # of typing's, pydantic makes no schema before Python 3.12
 
 from ..graphs.options import ResearchOptions
-from ..nodes.llm.step import Body, Steps, Wait, step
+from ..nodes.llm.step import Computation, NodeBody, Wait, make_node
 from ..stores.errors import SessionConflict
-from ..stores.recalled import mark
-from .turns import Turn, asked, begin, session
+from ..stores.recalled import wrap_recalled
+from .turns import AgentTurn, last_human_text, session_of_turn, start_turn
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -56,7 +56,7 @@ class AgentOutput(AgentInput, total=False):
 class AgentState(AgentOutput, total=False):
     """`turn` is what is not memorized yet."""
 
-    turn: Turn | None
+    turn: AgentTurn | None
 
 
 def agent_with_memory(
@@ -69,9 +69,9 @@ def agent_with_memory(
     """
     options = defaults or AgentOptions()
     graph = StateGraph(AgentState, context_schema=AgentOptions, input_schema=AgentInput, output_schema=AgentOutput)
-    graph.add_node("recall", step("recall", _recall(memory, options)))
-    graph.add_node("answer", step("answer", _answer(memory, model)))
-    graph.add_node("memorize", step("memorize", _memorize(memory, options, reads_out=model is None)))
+    graph.add_node("recall", make_node("recall", _recall(memory, options)))
+    graph.add_node("answer", make_node("answer", _answer(memory, model)))
+    graph.add_node("memorize", make_node("memorize", _memorize(memory, options, reads_out=model is None)))
     graph.add_edge(START, "recall")
     graph.add_edge("recall", "answer")
     graph.add_edge("answer", "memorize")
@@ -79,10 +79,10 @@ def agent_with_memory(
     return graph.compile(name="agent")
 
 
-def _recall(memory: Memory, defaults: AgentOptions) -> Body:
-    def node(state: AgentState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
-        turn, recalled = begin(state["messages"], state.get("turn")), {}
-        if question := asked(state["messages"]):
+def _recall(memory: Memory, defaults: AgentOptions) -> NodeBody:
+    def node(state: AgentState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
+        turn, recalled = start_turn(state["messages"], state.get("turn")), {}
+        if question := last_human_text(state["messages"]):
             given, options = {"question": question}, _options(runtime, defaults)
             recalled = yield Wait(
                 partial(memory.researcher.invoke, given, context=options),
@@ -93,12 +93,12 @@ def _recall(memory: Memory, defaults: AgentOptions) -> Body:
     return node
 
 
-def _answer(memory: Memory, model: BaseChatModel | None) -> Body:
-    def node(state: AgentState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+def _answer(memory: Memory, model: BaseChatModel | None) -> NodeBody:
+    def node(state: AgentState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         recalled = state["recalled"]
         if model is None:
             return {"messages": [AIMessage(_read_out(memory, recalled))]}
-        system = SystemMessage(INSTRUCTIONS + mark(recalled.get("context") or "Nothing."))
+        system = SystemMessage(INSTRUCTIONS + wrap_recalled(recalled.get("context") or "Nothing."))
         shown = [system, *state["messages"]]
         reply = yield Wait(partial(model.invoke, shown), partial(model.ainvoke, shown))
         return {"messages": [reply]}
@@ -106,12 +106,12 @@ def _answer(memory: Memory, model: BaseChatModel | None) -> Body:
     return node
 
 
-def _memorize(memory: Memory, defaults: AgentOptions, *, reads_out: bool) -> Body:
+def _memorize(memory: Memory, defaults: AgentOptions, *, reads_out: bool) -> NodeBody:
     """An answer that only reads out the memory is not put into it again."""
 
-    def node(state: AgentState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: AgentState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         turn, messages = state.get("turn"), state["messages"]
-        said = session(messages[:-1] if reads_out else messages, turn, runtime) if turn else None
+        said = session_of_turn(messages[:-1] if reads_out else messages, turn, runtime) if turn else None
         if said is not None and _options(runtime, defaults).remember:
             with suppress(SessionConflict):  # somebody has changed messages of a turn that is memorized
                 yield Wait(partial(memory.memorize, said), partial(memory.amemorize, said))

@@ -16,7 +16,7 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def passes(value: Mapping[str, Any], conditions: Mapping[str, Any] | None) -> bool:
+def matches_filter(value: Mapping[str, Any], conditions: Mapping[str, Any] | None) -> bool:
     """Every condition holds: a field equals what is given, or stands to it as an operator says.
 
     Objects are compared by the fields that the condition names, lists element by element. `$gt` and its like compare
@@ -28,14 +28,14 @@ def passes(value: Mapping[str, Any], conditions: Mapping[str, Any] | None) -> bo
 def _holds(held: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
         if any(str(key).startswith("$") for key in wanted):
-            return all(_operated(held, key, operand) for key, operand in wanted.items())
-        return isinstance(held, dict) and passes(held, wanted)
+            return all(_apply_operator(held, key, operand) for key, operand in wanted.items())
+        return isinstance(held, dict) and matches_filter(held, wanted)
     if isinstance(wanted, list | tuple):
         return isinstance(held, list) and len(held) == len(wanted) and all(map(_holds, held, wanted))
     return bool(held == wanted)
 
 
-def _operated(held: Any, name: str, operand: Any) -> bool:
+def _apply_operator(held: Any, name: str, operand: Any) -> bool:
     if name == "$eq":
         return bool(held == operand)
     if name == "$ne":

@@ -31,7 +31,7 @@ if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
     os.register_at_fork(after_in_child=_forget)
 
 
-def file_later(memory: Memory, session: Session) -> None:
+def file_in_background(memory: Memory, session: Session) -> None:
     """File a session that `memory.accept` has put into the journal."""
     root = memory.root
     with _lock:

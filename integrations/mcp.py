@@ -51,7 +51,7 @@ def server(memory: Memory, *, read_only: bool = False) -> Server[Any]:
     from .. import __version__
 
     tools = {tool.name: tool for tool in memory.tools(mode="read_only" if read_only else None)}
-    listed = ListToolsResult(tools=[_described(tool) for tool in tools.values()])
+    listed = ListToolsResult(tools=[_describe_tool(tool) for tool in tools.values()])
 
     async def list_tools(_: Any, params: PaginatedRequestParams | None) -> ListToolsResult:
         return listed
@@ -59,8 +59,8 @@ def server(memory: Memory, *, read_only: bool = False) -> Server[Any]:
     async def call_tool(_: Any, params: CallToolRequestParams) -> CallToolResult:
         tool = tools.get(params.name)
         if tool is None:
-            return _told(f"There is no tool {params.name!r}; there are {', '.join(tools)}.", failed=True)
-        return await _called(tool, params.arguments or {})
+            return _text_result(f"There is no tool {params.name!r}; there are {', '.join(tools)}.", failed=True)
+        return await _call_tool(tool, params.arguments or {})
 
     return Server(
         "jitmem",
@@ -88,7 +88,7 @@ def serve_http(memory: Memory, port: int, *, read_only: bool = False) -> None:
     uvicorn.run(app, host=_HOST, port=port, log_level="warning")
 
 
-def _described(tool: BaseTool) -> Tool:
+def _describe_tool(tool: BaseTool) -> Tool:
     function = convert_to_openai_tool(tool)["function"]
     edits = tool.name in TOOL_NAMES
     return Tool(
@@ -101,18 +101,18 @@ def _described(tool: BaseTool) -> Tool:
     )
 
 
-async def _called(tool: BaseTool, arguments: dict[str, Any]) -> CallToolResult:
+async def _call_tool(tool: BaseTool, arguments: dict[str, Any]) -> CallToolResult:
     call = {"name": tool.name, "args": arguments, "id": tool.name, "type": "tool_call"}
     try:
         message: ToolMessage = await tool.ainvoke(call)
     except JitmemError as error:
-        return _told(str(error), failed=True)
+        return _text_result(str(error), failed=True)
     except Exception as error:
         _log.exception("%s failed", tool.name)
-        return _told(f"{type(error).__name__}: {error}", failed=True)
+        return _text_result(f"{type(error).__name__}: {error}", failed=True)
     refused = isinstance(message.artifact, Outcome) and not message.artifact.ok
-    return _told(message.text, failed=refused or message.status == "error")
+    return _text_result(message.text, failed=refused or message.status == "error")
 
 
-def _told(text: str, *, failed: bool) -> CallToolResult:
+def _text_result(text: str, *, failed: bool) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=text)], is_error=failed)

@@ -25,13 +25,13 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
 from ..graphs.options import ResearchOptions
-from ..nodes.llm.step import Steps, Wait, afinish, finish
-from ..nodes.options import Effort, changed
+from ..nodes.llm.step import Computation, Wait, run_async, run_sync
+from ..nodes.options import Effort, with_changes
 from ..stores.errors import JitmemError, MissingPackage, SessionConflict
-from ..stores.recalled import mark
+from ..stores.recalled import wrap_recalled
 from ..tools.memory_tools import USUAL
-from .later import file_later
-from .turns import Turn, asked, begin, session
+from .later import file_in_background
+from .turns import AgentTurn, last_human_text, session_of_turn, start_turn
 
 try:
     from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest
@@ -60,7 +60,7 @@ class MemoryState(AgentState[Any]):
     """What the middleware keeps in the agent's state; neither in its input nor in its output."""
 
     recalled_memory: NotRequired[Annotated[str, PrivateStateAttr]]
-    memory_turn: NotRequired[Annotated[Turn | None, PrivateStateAttr]]
+    memory_turn: NotRequired[Annotated[AgentTurn | None, PrivateStateAttr]]
 
 
 def user_of(runtime: Any) -> str | None:
@@ -95,9 +95,9 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
         `BadInput` for an option that cannot be.
         """
         super().__init__()
-        changed(ResearchOptions(), {"effort": effort, "context_tokens": context_tokens})
+        with_changes(ResearchOptions(), {"effort": effort, "context_tokens": context_tokens})
         self.memory = memory
-        self.tools = _chosen(memory, tools)
+        self.tools = _select_tools(memory, tools)
         self._effort = effort
         self._context_tokens = context_tokens
         self._memorize = memorize
@@ -108,59 +108,59 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
 
     def before_agent(self, state: MemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """Recall what the turn needs."""
-        return finish(self._recalled(state, runtime))
+        return run_sync(self._recall(state, runtime))
 
     async def abefore_agent(self, state: MemoryState, runtime: Runtime[Any]) -> dict[str, Any]:
         """`before_agent`, awaited."""
-        return await afinish(self._recalled(state, runtime))
+        return await run_async(self._recall(state, runtime))
 
-    def _recalled(self, state: MemoryState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def _recall(self, state: MemoryState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         found: list[str] = []
         name = self._namespace(runtime)
-        with _going_on("recall", runtime):
+        with _continue_on_error("recall", runtime):
             memory = self._of(name)
             found += [item.content for item in memory.items.list(kind="core")]
-            question = asked(state["messages"])[-_LONGEST:]
+            question = last_human_text(state["messages"])[-_LONGEST:]
             if self._effort and question:
                 options: Any = {"effort": self._effort, "context_tokens": self._context_tokens}
-                result = yield _alone(
+                result = yield _outside_graph(
                     partial(memory.research, question, **options), partial(memory.aresearch, question, **options)
                 )
                 found += [result.context] if result.page_ids else []
-        turn = begin(state["messages"], state.get("memory_turn")) if self._memorize else None
-        return {"recalled_memory": mark("\n\n".join(found)) if found else "", "memory_turn": turn}
+        turn = start_turn(state["messages"], state.get("memory_turn")) if self._memorize else None
+        return {"recalled_memory": wrap_recalled("\n\n".join(found)) if found else "", "memory_turn": turn}
 
     # -- for each call of the model ------------------------------------------------------------------------
 
     def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], T]) -> T:
         """Show it to the model."""
-        return handler(_informed(request))
+        return handler(_with_recall(request))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[T]]
     ) -> T:
         """`wrap_model_call`, awaited."""
-        return await handler(_informed(request))
+        return await handler(_with_recall(request))
 
     # -- for each call of a tool ---------------------------------------------------------------------------
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
         """A tool of the memory goes to the memory of the run's user; when it fails, the model is told so."""
         try:
-            return handler(self._bound(request))
+            return handler(self._bind_tool(request))
         except Exception as error:
-            return self._told(request, error)
+            return self._error_message(request, error)
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
     ) -> Any:
         """`wrap_tool_call`, awaited."""
         try:
-            return await handler(self._bound(request))
+            return await handler(self._bind_tool(request))
         except Exception as error:
-            return self._told(request, error)
+            return self._error_message(request, error)
 
-    def _bound(self, request: ToolCallRequest) -> ToolCallRequest:
+    def _bind_tool(self, request: ToolCallRequest) -> ToolCallRequest:
         if not self._is_ours(request):
             return request
         memory = self._of(self._namespace(request.runtime))
@@ -168,7 +168,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
             return request
         return request.override(tool=memory.tools([request.tool_call["name"]])[0])
 
-    def _told(self, request: ToolCallRequest, error: Exception) -> ToolMessage:
+    def _error_message(self, request: ToolCallRequest, error: Exception) -> ToolMessage:
         if isinstance(error, GraphBubbleUp) or not self._is_ours(request):
             raise error
         name = request.tool_call["name"]
@@ -183,20 +183,20 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
 
     def after_agent(self, state: MemoryState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Memorize what was said."""
-        return finish(self._memorized(state, runtime))
+        return run_sync(self._memorize_turn(state, runtime))
 
     async def aafter_agent(self, state: MemoryState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """`after_agent`, awaited."""
-        return await afinish(self._memorized(state, runtime))
+        return await run_async(self._memorize_turn(state, runtime))
 
-    def _memorized(self, state: MemoryState, runtime: Runtime[Any]) -> Steps[dict[str, Any] | None]:
+    def _memorize_turn(self, state: MemoryState, runtime: Runtime[Any]) -> Computation[dict[str, Any] | None]:
         turn = state.get("memory_turn")
-        said = session(state["messages"], turn, runtime) if turn else None
+        said = session_of_turn(state["messages"], turn, runtime) if turn else None
         if said is None:
             return None
         update: dict[str, Any] | None = None
         name = self._namespace(runtime)
-        with _going_on("memorize", runtime):
+        with _continue_on_error("memorize", runtime):
             memory = self._of(name)
             try:
                 memory.accept(said)
@@ -204,9 +204,9 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
                 return {"memory_turn": None}
             update = {"memory_turn": None}  # else the turn is part of the next one
             if self._background:
-                file_later(memory, said)
+                file_in_background(memory, said)
             else:
-                yield _alone(partial(memory.memorize, said), partial(memory.amemorize, said))
+                yield _outside_graph(partial(memory.memorize, said), partial(memory.amemorize, said))
         return update
 
     # ------------------------------------------------------------------------------------------------------
@@ -215,13 +215,13 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
         return self.memory if name is None else self.memory.for_namespace(name)
 
 
-def _chosen(memory: Memory, tools: bool | Sequence[str]) -> list[Any]:
+def _select_tools(memory: Memory, tools: bool | Sequence[str]) -> list[Any]:
     if isinstance(tools, bool):
         return [tool for tool in memory.tools() if tool.name in USUAL] if tools else []
     return memory.tools(tools)
 
 
-def _informed(request: ModelRequest[Any]) -> ModelRequest[Any]:
+def _with_recall(request: ModelRequest[Any]) -> ModelRequest[Any]:
     """With what was recalled at the end of the system message, where it leaves the cache of a long prompt intact."""
     state: Any = request.state
     if not (recalled := state.get("recalled_memory")):
@@ -238,7 +238,7 @@ def _informed(request: ModelRequest[Any]) -> ModelRequest[Any]:
 
 
 @contextmanager
-def _going_on(step: str, runtime: Runtime[Any]) -> Iterator[None]:
+def _continue_on_error(step: str, runtime: Runtime[Any]) -> Iterator[None]:
     """Whatever happens, the agent goes on, and somebody is told."""
     try:
         yield
@@ -248,13 +248,16 @@ def _going_on(step: str, runtime: Runtime[Any]) -> Iterator[None]:
         runtime.stream_writer({"event": "failed", "step": step, "error": type(error).__name__, "message": str(error)})
 
 
-def _alone(now: Callable[[], T], later: Callable[[], Any]) -> Wait[T]:
+def _outside_graph(now: Callable[[], T], later: Callable[[], Any]) -> Wait[T]:
     """Run apart from the agent's graph: as a part of it, the memory's own model calls would be streamed as the agent's
     words, and its steps be kept in the agent's checkpoints."""
-    return Wait(lambda: _apart().run(now), lambda: asyncio.get_running_loop().create_task(later(), context=_apart()))
+    return Wait(
+        lambda: _without_run_context().run(now),
+        lambda: asyncio.get_running_loop().create_task(later(), context=_without_run_context()),
+    )
 
 
-def _apart() -> Context:
+def _without_run_context() -> Context:
     context = copy_context()
     context.run(var_child_runnable_config.set, None)
     return context

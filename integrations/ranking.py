@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..nodes.embedder import Embedder
-from ..nodes.llm.step import Steps, Wait
+from ..nodes.llm.step import Computation, Wait
 from ..stores.analyzer import stems
-from ..stores.bm25 import GrowingBM25
-from ..stores.embeddings import PROBE, EmbeddingStore
-from ..stores.entries import Entries, Indexed, Path
+from ..stores.bm25 import IncrementalBM25
+from ..stores.embeddings import FINGERPRINT_TEXT, EmbeddingStore
+from ..stores.entries import Entries, Path, SearchableText
 from ..stores.errors import ModelError, ModelReplyError, StoreFull
-from ..stores.layout import to_one
+from ..stores.layout import divide_by_best
 
 _BATCH = 128  # texts embedded in one request
 _LOOK_S = 0.02  # how often a waiting thread looks whether another one has embedded
 
 
-class Ranking:
+class EntryRanking:
     """Searches entries; what has no vector yet is embedded by the first search that looks there."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Ranking:
         self._embedder = embedder
         self._weights = weights
 
-    def ranked(self, prefix: Path, query: str) -> Steps[list[tuple[int, float]]]:
+    def rank_prefix(self, prefix: Path, query: str) -> Computation[list[tuple[int, float]]]:
         """As `rank`, of the entries under a prefix. `ModelError` when the embedding model fails."""
         texts = self._texts(prefix)
         if not texts:
@@ -44,64 +44,64 @@ class Ranking:
             try:
                 yield from self._embed(prefix)
             except StoreFull as error:
-                embedder.note_full(error)
+                embedder.report_full(error)
             texts = self._texts(prefix)
         if not _fit(texts, vector):  # another model answers under the name of the one whose vectors are on file
-            changed = self._embeddings.changed(len(vector), self._generation())
+            changed = self._embeddings.model_changed(len(vector), self._generation())
             if self._embeddings.database.read_only:
                 raise changed
-            self._embeddings.renew()
+            self._embeddings.start_generation()
             yield from self._embed(prefix)
             texts = self._texts(prefix)
             if not _fit(texts, vector):
                 raise ModelReplyError(f"{embedder.name} gives vectors of now this, now that dimension.")
-        return rank(texts, query, vector, self._weights)
+        return rank_texts(texts, query, vector, self._weights)
 
-    def _texts(self, prefix: Path) -> list[Indexed]:
-        return self._entries.indexed(prefix, self._generation())
+    def _texts(self, prefix: Path) -> list[SearchableText]:
+        return self._entries.searchable_texts(prefix, self._generation())
 
     def _generation(self) -> int:
         return self._embeddings.newest()[0]
 
-    def _embed(self, prefix: Path) -> Steps[None]:
+    def _embed(self, prefix: Path) -> Computation[None]:
         """One thread of a process does it at a time, and each batch is kept when it is paid: nothing is paid twice."""
         if self._embeddings.database.read_only:
             return
         began = time.monotonic()
         more = True
         while more:
-            while not self._embedder.turn.acquire(blocking=False):
+            while not self._embedder.lock.acquire(blocking=False):
                 yield Wait(lambda: time.sleep(_LOOK_S), lambda: asyncio.sleep(_LOOK_S))
             try:
-                self._embedder.check(began)
+                self._embedder.raise_failure_since(began)
                 more = yield from self._embed_batch(prefix)
             except ModelError as error:
-                self._embedder.note(error)
+                self._embedder.report_failure(error)
                 raise
             finally:
-                self._embedder.turn.release()
+                self._embedder.lock.release()
 
-    def _embed_batch(self, prefix: Path) -> Steps[bool]:
+    def _embed_batch(self, prefix: Path) -> Computation[bool]:
         """Whether there was something to embed."""
         store, embedder, generation = self._embeddings, self._embedder, self._generation()
         missing = self._entries.missing(prefix, generation, _BATCH)
         if not missing:
             return False
-        probing = store.wants_probe()
-        texts = [text for _, text in missing] + [PROBE] * probing
+        probing = store.needs_fingerprint()
+        texts = [text for _, text in missing] + [FINGERPRINT_TEXT] * probing
         vectors: list[list[float]] = yield Wait(
             lambda: embedder.embed_documents(texts), lambda: embedder.aembed_documents(texts)
         )
-        if probing and len(vectors) == len(texts) and not store.recognises(vectors.pop()):
-            store.renew()
+        if probing and len(vectors) == len(texts) and not store.matches_fingerprint(vectors.pop()):
+            store.start_generation()
         elif not self._entries.keep(generation, [n for n, _ in missing], vectors):
-            store.changed(len(vectors[0]), generation)
-            store.renew()
+            store.model_changed(len(vectors[0]), generation)
+            store.start_generation()
         return True
 
 
-def rank(
-    texts: Sequence[Indexed], query: str, vector: Sequence[float], weights: Mapping[str, float]
+def rank_texts(
+    texts: Sequence[SearchableText], query: str, vector: Sequence[float], weights: Mapping[str, float]
 ) -> list[tuple[int, float]]:
     """`(entry, score)` of every entry with a text, best first, ties in the order given; scores lie in [0, 1].
 
@@ -113,26 +113,28 @@ def rank(
     numbers = list(dict.fromkeys(text.entry for text in texts))
     place = {n: at for at, n in enumerate(numbers)}
     owners = np.array([place[text.entry] for text in texts], np.int64)
-    scores = weights["keyword"] * to_one(_words(texts, owners, query)) + weights["vector"] * _likeness(
+    scores = weights["keyword"] * divide_by_best(_words(texts, owners, query)) + weights["vector"] * _likeness(
         texts, owners, np.array(vector, np.float32)
     )
     return [(numbers[at], float(scores[at])) for at in np.argsort(-scores, kind="stable")]
 
 
-def _words(texts: Sequence[Indexed], owners: NDArray[np.int64], query: str) -> NDArray[np.float64]:
+def _words(texts: Sequence[SearchableText], owners: NDArray[np.int64], query: str) -> NDArray[np.float64]:
     terms = stems(query)
     asked = set(terms)
     documents: list[list[str]] = [[] for _ in range(owners[-1] + 1)]
     for owner, text in zip(owners, texts, strict=True):
         # What was not asked for counts by its number alone; one name for all of it makes the index small.
         documents[owner].extend(stem if stem in asked else "" for stem in text.stems.split())
-    index = GrowingBM25()
+    index = IncrementalBM25()
     for document in documents:
         index.append(document)
     return index.get_scores(terms)
 
 
-def _likeness(texts: Sequence[Indexed], owners: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float64]:
+def _likeness(
+    texts: Sequence[SearchableText], owners: NDArray[np.int64], query: NDArray[np.float32]
+) -> NDArray[np.float64]:
     """(entries,) from 0 for the least like, or for one without a vector, to 1 for the most."""
     embedded = [at for at, text in enumerate(texts) if text.vector is not None]
     scores = np.zeros(owners[-1] + 1)
@@ -146,5 +148,5 @@ def _likeness(texts: Sequence[Indexed], owners: NDArray[np.int64], query: NDArra
     return scores
 
 
-def _fit(texts: Sequence[Indexed], vector: Sequence[float]) -> bool:
+def _fit(texts: Sequence[SearchableText], vector: Sequence[float]) -> bool:
     return all(text.vector is None or len(text.vector) == 4 * len(vector) for text in texts)

@@ -17,7 +17,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
-from ..nodes.llm.step import Steps, Wait, afinish, finish
+from ..nodes.llm.step import Computation, Wait, run_async, run_sync
 from ..nodes.options import Effort
 from ..stores.records import Citation, Hit, MemoryItem, Page, Session
 
@@ -42,7 +42,7 @@ class MemoryRetriever(BaseRetriever):
         k: int | None = None,
         effort: Effort | None = None,
     ) -> list[Document]:
-        return finish(self._found(query, k or self.k, effort or self.effort))
+        return run_sync(self._find(query, k or self.k, effort or self.effort))
 
     async def _aget_relevant_documents(
         self,
@@ -52,9 +52,9 @@ class MemoryRetriever(BaseRetriever):
         k: int | None = None,
         effort: Effort | None = None,
     ) -> list[Document]:
-        return await afinish(self._found(query, k or self.k, effort or self.effort))
+        return await run_async(self._find(query, k or self.k, effort or self.effort))
 
-    def _found(self, query: str, k: int, effort: Effort | None) -> Steps[list[Document]]:
+    def _find(self, query: str, k: int, effort: Effort | None) -> Computation[list[Document]]:
         memory = self.memory
         passages: Sequence[Hit | Citation]
         if effort:

@@ -45,11 +45,11 @@ from langgraph.store.base import (
     TTLConfig,
 )
 
-from ..nodes.llm.step import Steps, afinish, finish
-from ..stores.entries import Entries, Entry, Path, Put
+from ..nodes.llm.step import Computation, run_async, run_sync
+from ..stores.entries import Entries, Entry, EntryWrite, Path
 from ..stores.errors import BadInput, StoreFull
-from .filters import passes
-from .ranking import Ranking
+from .filters import matches_filter
+from .ranking import EntryRanking
 from .values import clean, is_storable, plain, texts
 
 if TYPE_CHECKING:
@@ -72,23 +72,23 @@ class MemoryStore(BaseStore):
         self.ttl_config = ttl
         self._fields = list(fields)
         self._entries = Entries(parts.archive.pages.namespace, parts.embedder.name)
-        self._ranking = Ranking(self._entries, parts.archive.embeddings, parts.embedder, parts.weights)
+        self._ranking = EntryRanking(self._entries, parts.archive.embeddings, parts.embedder, parts.weights)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Gets, searches and listings see the state before the puts of the same batch; of two puts of a key the last
         counts. If one operation is bad, none is carried out."""
-        return finish(self._carried_out(list(ops)))
+        return run_sync(self._carried_out(list(ops)))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """`batch`, awaited."""
-        return await afinish(self._carried_out(list(ops)))
+        return await run_async(self._carried_out(list(ops)))
 
-    def _carried_out(self, ops: Sequence[Op]) -> Steps[list[Result]]:
-        puts: dict[tuple[Path, str], Put] = {}
+    def _carried_out(self, ops: Sequence[Op]) -> Computation[list[Result]]:
+        puts: dict[tuple[Path, str], EntryWrite] = {}
         for op in ops:
             _check(op)
             if isinstance(op, PutOp):
-                puts[tuple(op.namespace), op.key] = self._put(op)
+                puts[tuple(op.namespace), op.key] = self._apply_put(op)
         results: list[Result] = []
         accessed: list[Entry] = []
         for op in ops:
@@ -97,11 +97,11 @@ class MemoryStore(BaseStore):
                 accessed += [entry] if entry and op.refresh_ttl else []
                 results.append(_item(entry) if entry else None)
             elif isinstance(op, SearchOp):
-                found = yield from self._found(op)
+                found = yield from self._search(op)
                 accessed += [entry for entry, _ in found] if op.refresh_ttl else []
                 results.append([_search_item(entry, score) for entry, score in found])
             elif isinstance(op, ListNamespacesOp):
-                results.append(_listed(self._entries.paths(), op))
+                results.append(_list_paths(self._entries.paths(), op))
             else:
                 results.append(None)
         lasting = [entry.n for entry in accessed if entry.ttl is not None]
@@ -112,24 +112,24 @@ class MemoryStore(BaseStore):
                 self._entries.apply([], lasting)
         return results
 
-    def _put(self, op: PutOp) -> Put:
+    def _apply_put(self, op: PutOp) -> EntryWrite:
         if op.value is None:
-            return Put(path=tuple(op.namespace), key=op.key, value=None)
+            return EntryWrite(path=tuple(op.namespace), key=op.key, value=None)
         value = plain(op.value)
         fields = self._fields if op.index is None else op.index or []
         searched = texts(value, fields)
-        return Put(path=tuple(op.namespace), key=op.key, value=value, texts=searched, ttl=op.ttl)
+        return EntryWrite(path=tuple(op.namespace), key=op.key, value=value, texts=searched, ttl=op.ttl)
 
-    def _found(self, op: SearchOp) -> Steps[list[tuple[Entry, float | None]]]:
+    def _search(self, op: SearchOp) -> Computation[list[tuple[Entry, float | None]]]:
         prefix, end = tuple(op.namespace_prefix), min(op.offset + op.limit, sys.maxsize)
         if op.query:
-            ranked = yield from self._ranking.ranked(prefix, clean(op.query))
+            ranked = yield from self._ranking.rank_prefix(prefix, clean(op.query))
             best = self._best(ranked, end)
-            passing = (found for found in best if passes(found[0].value, op.filter))
+            passing = (found for found in best if matches_filter(found[0].value, op.filter))
             return list(islice(passing, op.offset, end))
         if not op.filter:
             return [(entry, None) for entry in self._entries.under(prefix, limit=op.limit, offset=op.offset)]
-        entries = (entry for entry in self._entries.under(prefix) if passes(entry.value, op.filter))
+        entries = (entry for entry in self._entries.under(prefix) if matches_filter(entry.value, op.filter))
         return [(entry, None) for entry in islice(entries, op.offset, end)]
 
     def _best(self, ranked: Sequence[tuple[int, float]], wanted: int) -> Iterator[tuple[Entry, float | None]]:
@@ -137,7 +137,7 @@ class MemoryStore(BaseStore):
         chunk = max(wanted, _CHUNK)
         for start in range(0, len(ranked), chunk):
             scores = dict(ranked[start : start + chunk])
-            for entry in self._entries.numbered(list(scores)):
+            for entry in self._entries.by_numbers(list(scores)):
                 yield entry, scores[entry.n]
 
 
@@ -166,7 +166,7 @@ def _check(op: Op) -> None:
             raise BadInput(f'index is None, False, or a list of paths such as ["text"], not {op.index!r:.60}.')
 
 
-def _listed(paths: Iterable[Path], op: ListNamespacesOp) -> list[Path]:
+def _list_paths(paths: Iterable[Path], op: ListNamespacesOp) -> list[Path]:
     for condition in op.match_conditions or ():
         paths = filter(partial(_matches, condition), paths)
     return sorted({path[: op.max_depth] for path in paths})[op.offset : op.offset + op.limit]

@@ -30,7 +30,7 @@ from .agent import AgentOptions, agent_with_memory
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 
 
-class Whose(BaseModel):
+class NamespaceFields(BaseModel):
     """What the server asks beside the tunables of a graph."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,31 +45,31 @@ class Whose(BaseModel):
     )
 
 
-class MemorizerPanel(MemorizeOptions, Whose):
+class MemorizerPanel(MemorizeOptions, NamespaceFields):
     """How a session is filed, and whose it is."""
 
 
-class ResearcherPanel(ResearchOptions, Whose):
+class ResearcherPanel(ResearchOptions, NamespaceFields):
     """How a question is researched, and in whose memory."""
 
 
-class AgentPanel(AgentOptions, Whose):
+class AgentPanel(AgentOptions, NamespaceFields):
     """How a turn is recalled and kept, and in whose memory."""
 
 
 async def memorizer(runtime: ServerRuntime[dict[str, Any]]) -> Graph:
     """The Memorizer over the memory that the run is for."""
-    return await asyncio.to_thread(_served, runtime, MemorizerPanel, lambda memory, _: memory.memorizer)
+    return await asyncio.to_thread(_memory_graph, runtime, MemorizerPanel, lambda memory, _: memory.memorizer)
 
 
 async def researcher(runtime: ServerRuntime[dict[str, Any]]) -> Graph:
     """The Researcher over the memory that the run is for."""
-    return await asyncio.to_thread(_served, runtime, ResearcherPanel, lambda memory, _: memory.researcher)
+    return await asyncio.to_thread(_memory_graph, runtime, ResearcherPanel, lambda memory, _: memory.researcher)
 
 
 async def agent(runtime: ServerRuntime[dict[str, Any]]) -> Graph:
     """The chat agent over the memory that the run is for."""
-    return await asyncio.to_thread(_served, runtime, AgentPanel, _agent)
+    return await asyncio.to_thread(_memory_graph, runtime, AgentPanel, _agent)
 
 
 # The server calls the three above in its event loop, where nothing may block; what follows runs in a thread.
@@ -78,7 +78,7 @@ _lock = threading.Lock()
 _memories: dict[Settings, Memory] = {}  # one, and another for each model that a context names
 
 
-def _served(
+def _memory_graph(
     runtime: ServerRuntime[dict[str, Any]], panel: type[BaseModel], graph: Callable[[Memory, Settings], Graph]
 ) -> Graph:
     running = runtime.execution_runtime

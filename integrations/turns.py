@@ -16,7 +16,7 @@ from ..stores import recalled
 from ..stores.records import Session
 
 
-class Turn(TypedDict):
+class AgentTurn(TypedDict):
     """A turn that is not memorized yet, as it stands in the agent's state.
 
     `after` is the id of the last message before it ("" for none), `at` when it began, in ISO form. `heard` is what
@@ -28,7 +28,7 @@ class Turn(TypedDict):
     heard: list[BaseMessage]
 
 
-def begin(messages: Sequence[BaseMessage], left: Turn | None) -> Turn:
+def start_turn(messages: Sequence[BaseMessage], left: AgentTurn | None) -> AgentTurn:
     """The turn that begins with these messages: with what came in since an AI or a tool spoke last.
 
     A turn that was `left` without being memorized, as the agent failed or was interrupted for good, is part of it.
@@ -38,23 +38,23 @@ def begin(messages: Sequence[BaseMessage], left: Turn | None) -> Turn:
     heard = list(messages[start:])
     if left is not None:
         before = [message for message in left["heard"] if message.id not in {one.id for one in heard}]
-        return Turn(after=left["after"], at=left["at"], heard=[*before, *heard])
+        return AgentTurn(after=left["after"], at=left["at"], heard=[*before, *heard])
     after = messages[start - 1].id or "" if start else ""
     # To the microsecond: two sessions of the same text and time are one to the journal.
-    return Turn(after=after, at=datetime.now().astimezone().isoformat(timespec="microseconds"), heard=heard)
+    return AgentTurn(after=after, at=datetime.now().astimezone().isoformat(timespec="microseconds"), heard=heard)
 
 
-def asked(messages: Sequence[BaseMessage]) -> str:
+def last_human_text(messages: Sequence[BaseMessage]) -> str:
     """The text of the last thing that a person said; "" for none."""
-    return next((message.text for message in reversed(messages) if _is_a_persons(message)), "").strip()
+    return next((message.text for message in reversed(messages) if _is_human(message)), "").strip()
 
 
-def session(messages: Sequence[BaseMessage], turn: Turn, runtime: Runtime[Any]) -> Session | None:
+def session_of_turn(messages: Sequence[BaseMessage], turn: AgentTurn, runtime: Runtime[Any]) -> Session | None:
     """What was said in the turn, of all `messages` of the agent; None for nothing.
 
     What tools recalled from memory is left out. The id is made from the ids of the run's thread and of the messages.
     """
-    said = _said(messages, turn)
+    said = _turn_messages(messages, turn)
     if not said:
         return None
     thread_id = runtime.execution_info.thread_id if runtime.execution_info else None
@@ -67,23 +67,23 @@ def session(messages: Sequence[BaseMessage], turn: Turn, runtime: Runtime[Any]) 
     )
 
 
-def _said(messages: Sequence[BaseMessage], turn: Turn) -> list[BaseMessage]:
+def _turn_messages(messages: Sequence[BaseMessage], turn: AgentTurn) -> list[BaseMessage]:
     ids = [message.id for message in messages]
     # A message that is gone was summarized, and all before it: what is left was said after it.
     start = ids.index(turn["after"]) + 1 if turn["after"] in ids else 0
     gone = [message for message in turn["heard"] if message.id not in ids]
-    return [message for message in [*gone, *messages[start:]] if _is_said(message)]
+    return [message for message in [*gone, *messages[start:]] if _is_spoken(message)]
 
 
-def _is_said(message: BaseMessage) -> bool:
+def _is_spoken(message: BaseMessage) -> bool:
     if isinstance(message, HumanMessage):
-        return _is_a_persons(message)
+        return _is_human(message)
     if isinstance(message, AIMessage):
         return bool(message.content or message.tool_calls)
     return not isinstance(message, SystemMessage | RemoveMessage)
 
 
-def _is_a_persons(message: BaseMessage) -> bool:
+def _is_human(message: BaseMessage) -> bool:
     """LangChain's summaries come as human messages, and bear a note."""
     summary = message.additional_kwargs.get("lc_source") == "summarization"
     said = message.content.strip() if isinstance(message.content, str) else message.content
@@ -95,11 +95,11 @@ def _without_recalled(message: BaseMessage) -> BaseMessage:
         return message
     content = message.content
     if isinstance(content, str):
-        return message.model_copy(update={"content": recalled.without(content)})
+        return message.model_copy(update={"content": recalled.without_recalled(content)})
     blocks = [
-        {**block, "text": recalled.without(block["text"])}
+        {**block, "text": recalled.without_recalled(block["text"])}
         if isinstance(block, dict) and isinstance(block.get("text"), str)
-        else recalled.without(block)
+        else recalled.without_recalled(block)
         if isinstance(block, str)
         else block
         for block in content

@@ -12,7 +12,7 @@ from ..evals.datasets.haystack import made_up_words, random_sentences
 from ..nodes.llm.usage_tracker import CHARS_PER_TOKEN
 from ..stores.errors import BadInput
 from ..stores.records import Session
-from ..stores.times import show
+from ..stores.times import format_time
 
 PEOPLE = "Ana Bruno Clara David Elena Felix Greta Hugo Ines Jonas Karin Luis Maria Nils Olga Paul Rosa Simon Tara Viktor".split()
 _CITIES = "Lisbon Oslo Vienna Porto Turin Ghent Malmo Krakow Zadar Basel Cork Leeds Nantes Bergen Riga Graz".split()
@@ -110,7 +110,9 @@ def _make_facts(chance: random.Random, names: Sequence[str], times: Sequence[dat
         session = at * len(times) // count
         if slot == EVENT:
             deed = deeds[who].pop()
-            day = show(datetime.combine(times[session] - timedelta(days=chance.randrange(1, 7)), datetime.min.time()))
+            day = format_time(
+                datetime.combine(times[session] - timedelta(days=chance.randrange(1, 7)), datetime.min.time())
+            )
             yield _Fact(who, slot, session, f"On {day} I {_DEEDS[deed]}.", f"When did {who} {deed}?", day)
         else:
             question, ways = _SLOTS[slot]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..evals.datasets.benchmark_records import Sample
 from ..memory import Memory
-from ..nodes.accept import plain
+from ..nodes.accept import normalize_session
 from ..nodes.llm.usage_tracker import CHARS_PER_TOKEN
 from .rollout_records import Item, SessionText
 
@@ -31,7 +31,7 @@ def source_tokens(sources: Iterable[SessionText]) -> int:
 
 def task_tokens(task: Sample) -> int:
     """Of a task's sessions, as they would be stored; without a memory."""
-    return sum(_count_tokens(plain(session)["text"]) for session in task.sessions)
+    return sum(_count_tokens(normalize_session(session)["text"]) for session in task.sessions)
 
 
 def _count_tokens(text: str) -> int:

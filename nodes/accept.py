@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
 from langgraph.types import Overwrite
 
-from ..stores.archive import Archive
+from ..stores.archive import NamespaceStore
 from ..stores.errors import BadInput
 from ..stores.records import Session
 from ..stores.times import parse_time
@@ -24,7 +24,7 @@ _LONGEST_SPEAKER = 120  # characters of it that are kept beside each passage; wh
 SessionLike = Session | str | Mapping[str, Any] | Sequence[Any]
 
 
-def accept(archive: Archive) -> Callable[..., dict[str, Any]]:
+def accept(archive: NamespaceStore) -> Callable[..., dict[str, Any]]:
     """The node: `session` in any form, or the number of one that waits in the `journal` → its entry there."""
 
     def node(state: MemorizerState) -> dict[str, Any]:
@@ -33,7 +33,9 @@ def accept(archive: Archive) -> Callable[..., dict[str, Any]]:
         if session is None and number is None:
             raise BadInput("Give the Memorizer a session, or the journal's number of one that waits.")
         accepted = (
-            archive.journal.accept(**plain(session)) if session is not None else archive.journal.entry(int(number or 0))
+            archive.journal.accept(**normalize_session(session))
+            if session is not None
+            else archive.journal.entry(int(number or 0))
         )
         return {
             "session": None,
@@ -50,7 +52,7 @@ def accept(archive: Archive) -> Callable[..., dict[str, Any]]:
     return node
 
 
-def plain(session: SessionLike) -> dict[str, Any]:
+def normalize_session(session: SessionLike) -> dict[str, Any]:
     """What `Journal.accept` takes: `text`, `turns` as `(start, end, speaker)` spans of it, and the rest.
 
     Accepts a `Session`, a text, a list of LangChain messages (or of what LangChain reads as messages), or a dict
@@ -59,7 +61,7 @@ def plain(session: SessionLike) -> dict[str, Any]:
     """
     whole = _as_session(session)
     text, turns = _text_and_turns(whole)
-    text, replaced = _clean(text)
+    text, replaced = _clean_text(text)
     if not text.strip():
         raise BadInput("The session is empty: it has no character but white space. Nothing was filed.")
     time = parse_time(whole.time)
@@ -69,18 +71,18 @@ def plain(session: SessionLike) -> dict[str, Any]:
     return {
         "text": text,
         "turns": turns,
-        "session_id": None if whole.id is None else _id(str(whole.id)),
+        "session_id": None if whole.id is None else _session_id(str(whole.id)),
         "time": time,
         "metadata": metadata,
     }
 
 
-def _id(given: str) -> str:
+def _session_id(given: str) -> str:
     if not given.strip():
         raise BadInput("A session id must not be empty; leave it out to have one made from the content.")
     if len(given) > _LONGEST_ID:
         raise BadInput(f"A session id has at most {_LONGEST_ID} characters; this one has {len(given)}: {given[:60]!r}…")
-    return _clean(given)[0]
+    return _clean_text(given)[0]
 
 
 def _as_session(session: SessionLike) -> Session:
@@ -111,45 +113,47 @@ def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:
         if not isinstance(session.text, str):
             raise BadInput(f"Session.text must be a str, not {type(session.text).__name__}.")
         return session.text, []
-    pairs = _spoken(_listed(session.messages, "messages")) if session.turns is None else _pairs(session.turns)
+    pairs = (
+        _message_turns(_as_list(session.messages, "messages")) if session.turns is None else _turn_pairs(session.turns)
+    )
     lines, turns, at = [], [], 0
     for speaker, words in pairs:
         line = f"{speaker}: {words}"
-        turns.append((at, at + len(line), _clean(speaker[:_LONGEST_SPEAKER])[0]))
+        turns.append((at, at + len(line), _clean_text(speaker[:_LONGEST_SPEAKER])[0]))
         lines.append(line)
         at += len(line) + 1
     return "\n".join(lines), turns
 
 
-def _pairs(turns: Any) -> list[tuple[str, str]]:
+def _turn_pairs(turns: Any) -> list[tuple[str, str]]:
     pairs = []
-    for number, turn in enumerate(_listed(turns, "turns"), start=1):
+    for number, turn in enumerate(_as_list(turns, "turns"), start=1):
         if not isinstance(turn, list | tuple) or len(turn) != 2 or not all(isinstance(part, str) for part in turn):
             raise BadInput(f"Turn {number} must be a (speaker, text) pair of two strings, not {turn!r:.80}.")
         pairs.append((turn[0], turn[1]))
     return pairs
 
 
-def _listed(value: Any, name: str) -> Sequence[Any]:
+def _as_list(value: Any, name: str) -> Sequence[Any]:
     """Neither a text nor a dict: their letters and keys would be taken for what was said."""
     if isinstance(value, str | bytes | bytearray) or not isinstance(value, Sequence):
         raise BadInput(f"Session.{name} must be a list, not {type(value).__name__}.")
     return value
 
 
-def _spoken(messages: Sequence[Any]) -> list[tuple[str, str]]:
+def _message_turns(messages: Sequence[Any]) -> list[tuple[str, str]]:
     try:
         converted = convert_to_messages(messages)
     except (ValueError, TypeError, NotImplementedError, KeyError) as error:
         raise BadInput(f"Not a list of chat messages: {str(error).splitlines()[0][:120]}") from error
-    return [(_speaker(message), _words(message)) for message in converted]
+    return [(_speaker(message), _message_text(message)) for message in converted]
 
 
 def _speaker(message: BaseMessage) -> str:
     return message.name or _SPEAKERS.get(message.type, message.type)
 
 
-def _words(message: BaseMessage) -> str:
+def _message_text(message: BaseMessage) -> str:
     """What a message says; a block that is no text, and a tool call, stand as a short note in brackets."""
     parts = []
     blocks = [message.content] if isinstance(message.content, str) else message.content
@@ -168,22 +172,24 @@ def _words(message: BaseMessage) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _clean(text: str) -> tuple[str, int]:
+def _clean_text(text: str) -> tuple[str, int]:
     """The one rule at the door, the same for every engine, and of the same length, so that spans still fit."""
     return _UNSTORABLE.subn("\ufffd", text)
 
 
-def _all_clean(value: Any) -> Any:
+def _clean_values(value: Any) -> Any:
     if isinstance(value, str):
-        return _clean(value)[0]
+        return _clean_text(value)[0]
     if isinstance(value, list):
-        return [_all_clean(item) for item in value]
-    return {_clean(key)[0]: _all_clean(item) for key, item in value.items()} if isinstance(value, dict) else value
+        return [_clean_values(item) for item in value]
+    return (
+        {_clean_text(key)[0]: _clean_values(item) for key, item in value.items()} if isinstance(value, dict) else value
+    )
 
 
 def _json_object(metadata: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        cleaned: dict[str, Any] = _all_clean(json.loads(json.dumps(dict(metadata), allow_nan=False)))
+        cleaned: dict[str, Any] = _clean_values(json.loads(json.dumps(dict(metadata), allow_nan=False)))
     except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(f"Session.metadata must be JSON: {error}.") from error
     return cleaned

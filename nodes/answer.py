@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 from ..stores.snapshot import Snapshot
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_question
-from .llm.step import Steps
+from .llm.step import Computation
 from .llm.usage_tracker import CHARS_PER_TOKEN
-from .options import ResearchOptions, read
+from .options import BaseResearchOptions, options_in
 from .prompt_sections import QUESTION_TOKENS
 from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
@@ -50,11 +50,11 @@ class Answer(BaseModel):
 ANSWER = StepSpec("answer", AnswerQuestion, Answer)
 
 
-def answer(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
+def answer(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
     """The node: context → answer; marks that the context does not have are left out."""
 
-    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
-        options = read(runtime.context, defaults)
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
+        options = options_in(runtime.context, defaults)
         citations = state["citations"]
         question = AnswerQuestion(state["question"], state["context"], state["statements"], citations, snapshot)
         policy = research_policy(state, options, required=False)
@@ -69,10 +69,10 @@ def answer(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
     return node
 
 
-def wanted(defaults: ResearchOptions) -> Any:
+def route_after_present(defaults: BaseResearchOptions) -> Any:
     """The edge after present: an answer where one is asked for, or the end."""
 
     def edge(state: ResearcherState) -> str:
-        return "answer" if read(get_runtime().context, defaults).answer else "__end__"
+        return "answer" if options_in(get_runtime().context, defaults).answer else "__end__"
 
     return edge

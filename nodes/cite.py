@@ -23,23 +23,23 @@ def cite(record: Page | MemoryItem, quote: str, start: int | None = None) -> Cit
     """
     text = record.text
     if start is not None and start >= 0 and re.search(r"\w", quote) and text[start : start + len(quote)] == quote:
-        return cited(record, start, start + len(quote))
+        return citation_of(record, start, start + len(quote))
     quote = quote.strip().strip('“”"…').strip()
     if not re.search(r"\w", quote):
         return None
     at = text.find(quote)
     if at >= 0:
-        return cited(record, at, at + len(quote))
-    loose, sought = _loose(text), _loose(quote)
+        return citation_of(record, at, at + len(quote))
+    loose, sought = _normalize_quote(text), _normalize_quote(quote)
     at = loose.find(sought)
     if at < 0:
         return None
     before, inside = (len(part.replace(" ", "")) for part in (loose[:at], sought))
     place = [match.start() for match in islice(re.finditer(r"\S", text), before, before + inside)]
-    return cited(record, place[0], place[-1] + 1)
+    return citation_of(record, place[0], place[-1] + 1)
 
 
-def cited(record: Page | MemoryItem, start: int, end: int) -> Citation:
+def citation_of(record: Page | MemoryItem, start: int, end: int) -> Citation:
     """A span of a page, or of the content of an item."""
     quote = record.text[start:end]
     if isinstance(record, Page):
@@ -47,7 +47,7 @@ def cited(record: Page | MemoryItem, start: int, end: int) -> Citation:
     return Citation(None, start, end, quote, record.id)
 
 
-def cite_any(
+def cite_retrieved(
     snapshot: Snapshot, page_id: str, quote: str, start: int | None, retrieved: Sequence[str]
 ) -> Citation | None:
     """The citation on the page that is named, if it was retrieved; else on the only retrieved page that has the
@@ -73,7 +73,7 @@ def as_values(citation: Citation) -> dict[str, Any]:
     }
 
 
-def _loose(text: str) -> str:
+def _normalize_quote(text: str) -> str:
     """Without case, runs of white space and styles of quote marks. Character by character otherwise, so that places can
     be counted: in a pattern of all this, what repeats itself would be compared with itself from every place on."""
     lower = text.lower() if text.isascii() else "".join(map(_lower, text))

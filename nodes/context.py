@@ -9,14 +9,14 @@ from typing import Any
 
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.snapshot import Snapshot
-from ..stores.times import order_key, show
-from .cite import cited
+from ..stores.times import format_time, order_key
+from .cite import citation_of
 
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
 _MARK = len(" [99]")  # what a citation mark is reckoned at; the last check is exact
 
 
-def room(tokens: int) -> int:
+def char_budget(tokens: int) -> int:
     """How many characters `count_tokens_approximately` counts as so many tokens of one message: it takes a token
     for 4 characters, of the role's name as well, and 3 for the message."""
     return max(0, 4 * (tokens - 3) - len("user"))
@@ -27,7 +27,7 @@ class Context:
 
     def __init__(self, snapshot: Snapshot, tokens: int) -> None:
         self._record = snapshot.record
-        self._room = room(tokens)
+        self._room = char_budget(tokens)
         self._used = 0
         self._statements: list[tuple[str, list[Citation]]] = []
         self._remark = ""
@@ -41,7 +41,7 @@ class Context:
             citations = [Citation(**citation) for citation in statement["citations"]]
             text = str(statement["text"])
             if [citation.quote for citation in citations] == [text]:  # the passage itself: its time is not in it
-                when = show(self._record(citations[0].record_id).time)
+                when = format_time(self._record(citations[0].record_id).time)
                 text = f"({when}) {text}" if when else text
                 self._said.add((citations[0].record_id, citations[0].start, citations[0].end))
             cost = len(text) + len("- \n") + _MARK * len(citations)
@@ -69,18 +69,18 @@ class Context:
                 break
             if not self._statements and not self._spans:
                 page = self._record(hit.record_id)
-                left = self._room - self._used - len(_head(page)) - _MARK - 3
+                left = self._room - self._used - len(_page_heading(page)) - _MARK - 3
                 cut = page.text.rfind(" ", hit.start, hit.start + max(0, left))
                 if cut > hit.start:  # better the beginning of the best passage than nothing
                     self._add(hit.record_id, hit.start, cut)
 
     def text(self) -> tuple[str, list[Citation]]:
         """The context, and the citations that its marks [1], [2], … number."""
-        text, citations = self._written()
+        text, citations = self._render()
         while len(text) > self._room and self._added:
             page_id, start, end = self._added.pop()
             self._spans[page_id].remove((start, end))
-            text, citations = self._written()
+            text, citations = self._render()
         return text[: self._room] if not citations else text, citations
 
     def _add(self, page_id: str, start: int, end: int) -> bool:
@@ -100,10 +100,10 @@ class Context:
         if not spans:
             return 0
         page = self._record(page_id)
-        body = sum(end - start + _MARK + 1 for start, end in _joined(page.text, spans))
-        return len(_head(page)) + 2 + body
+        body = sum(end - start + _MARK + 1 for start, end in _join_spans(page.text, spans))
+        return len(_page_heading(page)) + 2 + body
 
-    def _written(self) -> tuple[str, list[Citation]]:
+    def _render(self) -> tuple[str, list[Citation]]:
         citations: list[Citation] = []
         marks: dict[Citation, int] = {}
 
@@ -117,27 +117,27 @@ class Context:
         blocks = [part for part in (said, self._remark) if part]
         pages = [self._record(page_id) for page_id, spans in self._spans.items() if spans]
         for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
-            lines = [_head(page)]
-            for start, end in _joined(page.text, self._spans[page.id]):
+            lines = [_page_heading(page)]
+            for start, end in _join_spans(page.text, self._spans[page.id]):
                 quote = page.text[start:end]
-                lines.append(quote + mark(cited(page, start, end)))
+                lines.append(quote + mark(citation_of(page, start, end)))
             blocks.append("\n".join(lines))
         return "\n\n".join(blocks), citations
 
 
 @lru_cache(maxsize=4096)
-def _titled(page_id: str, time: datetime | None) -> str:
-    return f"# {' '.join(part for part in (page_id, show(time)) if part)}"
+def _page_title(page_id: str, time: datetime | None) -> str:
+    return f"# {' '.join(part for part in (page_id, format_time(time)) if part)}"
 
 
-def _head(page: Page | MemoryItem) -> str:
+def _page_heading(page: Page | MemoryItem) -> str:
     """The line above a page's passages: its id, by which it can be opened, and when it was."""
     if isinstance(page, MemoryItem):
         return f"# {page.id} {page.header}"  # it says so
-    return _titled(page.id, page.time)
+    return _page_title(page.id, page.time)
 
 
-def _joined(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _join_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """In page order, spans with nothing but white space between them as one."""
     joined: list[tuple[int, int]] = []
     for start, end in sorted(spans):

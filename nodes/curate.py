@@ -12,17 +12,17 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
-from ..stores.archive import Archive
+from ..stores.archive import NamespaceStore
 from ..stores.item_index import ItemIndex
-from ..stores.recalled import without
+from ..stores.recalled import without_recalled
 from ..stores.records import MemoryItem, Outcome, Page
 from ..stores.snapshot import Snapshot
-from ..stores.times import show
+from ..stores.times import format_time
 from .disk_full import disk_full_hint
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_list
-from .llm.step import Body, Steps
-from .options import MemorizeOptions, read
+from .llm.step import Computation, NodeBody
+from .options import MemorizeOptions, options_in
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
 
@@ -34,7 +34,7 @@ _FILED = "The session is filed; no memories are drawn from it until resume(), or
 _MOST_CALLS = 50
 
 
-class Editing(Protocol):
+class ItemEditing(Protocol):
     """What changes items, as this step needs it. `schemas` are its tools, in OpenAI's form."""
 
     @property
@@ -82,12 +82,12 @@ class CurateQuestion:
         """For `llm/prompts/curate.md`. The page is always shown whole."""
         return {
             "core": fence(clip(self.core, share * CORE_SHOWN)) if self.core else "There is none yet.",
-            "items": fence_list(map(line, self.items), share * _ITEMS_TOKENS, "There are none yet."),
+            "items": fence_list(map(describe_item, self.items), share * _ITEMS_TOKENS, "There are none yet."),
             "page": fence(f"{self.page.header}\n\n{self.text}"),
         }
 
 
-def line(item: MemoryItem) -> str:
+def describe_item(item: MemoryItem) -> str:
     """`[0m7w…] episodic (8 May 2023): …`"""
     return f"[{item.id}] {item.kind}{_when(item.time)}: {' '.join(item.content.split())}"
 
@@ -96,25 +96,25 @@ CURATE = StepSpec("curate", CurateQuestion, Curation)
 
 
 def curate(
-    archive: Archive,
+    archive: NamespaceStore,
     item_index: ItemIndex,
-    editing: Editing,
+    editing: ItemEditing,
     backends: Backends,
     defaults: MemorizeOptions,
-) -> Body:
+) -> NodeBody:
     """The node: filed pages → edits of items, all of a page's in one transaction with the note that it is done.
 
     A model that fails never costs the session, which is filed: it is named in `failures`, and `resume()` tries again.
     """
     spec = replace(CURATE, tools=tuple(editing.schemas))
 
-    def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
-        on_failure = read(runtime.context, defaults).on_model_failure
+    def node(state: MemorizerState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
+        on_failure = options_in(runtime.context, defaults).on_model_failure
         usage: list[dict[str, Any]] = []
         failures: list[dict[str, Any]] = []
         edits: list[dict[str, Any]] = []
         stop_reason = ""
-        pages = archive.pages.uncurated(state["journal"])
+        pages = archive.pages.uncurated_pages(state["journal"])
         thinks = backends.has_model(spec.name)
         questions: dict[str, CurateQuestion] = {}
         done: list[str] = []  # nothing is worth keeping of these: noted with the next edits, or at the end
@@ -125,7 +125,7 @@ def curate(
                     [(call.name, call.args) for call in calls],
                     page_ids=tuple(page_ids[-1:]),
                     cause="memorizer",
-                    then=partial(archive.journal.curated_in, page_ids=page_ids),
+                    then=partial(archive.journal.mark_curated, page_ids=page_ids),
                 )
 
         for at, page in enumerate(pages):
@@ -158,7 +158,7 @@ def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page])
     """By page, for those that are still there: the core paragraph, the namespace's own items that share words with the
     page, and the newest."""
     view = item_index.view(snapshot)
-    texts = {page.id: without(page.text) for page in pages if snapshot.has(page.id)}
+    texts = {page.id: without_recalled(page.text) for page in pages if snapshot.has(page.id)}
     related = {
         page_id: [number for number, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)] for page_id, text in texts.items()
     }
@@ -190,4 +190,4 @@ def _plain(page_id: str, call: Call, outcome: Outcome) -> dict[str, Any]:
 
 
 def _when(time: datetime | None) -> str:
-    return f" ({show(time)})" if time else ""
+    return f" ({format_time(time)})" if time else ""

@@ -18,7 +18,7 @@ FIRST_TOKENS = 2200  # of new passages that the first round shows a model
 LATER_TOKENS = 900
 
 
-def as_hit(values: Mapping[str, Any]) -> Hit:
+def hit_from_state(values: Mapping[str, Any]) -> Hit:
     """A hit from the plain values of a state."""
     return Hit(
         values["page_id"],
@@ -32,7 +32,7 @@ def as_hit(values: Mapping[str, Any]) -> Hit:
     )
 
 
-def as_plain(hit: Hit) -> dict[str, Any]:
+def hit_to_state(hit: Hit) -> dict[str, Any]:
     """The plain values of a hit, for a state; `dataclasses.asdict` copies deeply and takes ten times as long."""
     return {
         "page_id": hit.page_id,
@@ -56,7 +56,7 @@ def record_id(values: Mapping[str, Any]) -> str:
     return str(values["page_id"] or values["item_id"])
 
 
-def fitting(snapshot: Snapshot, hits: Sequence[Hit], tokens: float) -> list[Hit]:
+def take_fitting(snapshot: Snapshot, hits: Sequence[Hit], tokens: float) -> list[Hit]:
     """The first of the hits that can be shown within a budget, each page's id and header counted once."""
     room = int(tokens * CHARS_PER_TOKEN)
     snapshot.records(hit.record_id for hit in hits[:EVIDENCE])
@@ -71,7 +71,7 @@ def fitting(snapshot: Snapshot, hits: Sequence[Hit], tokens: float) -> list[Hit]
     return kept
 
 
-def shown(snapshot: Snapshot, hits: Sequence[Hit]) -> str:
+def render_passages(snapshot: Snapshot, hits: Sequence[Hit]) -> str:
     """Passages page by page in the order of time, each page under its id and header."""
     by_page: dict[str, list[Hit]] = {}
     for hit in hits:

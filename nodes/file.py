@@ -9,17 +9,17 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from ..stores.analyzer import stems
-from ..stores.archive import Archive
+from ..stores.archive import NamespaceStore
 from ..stores.errors import UnknownRecord
-from ..stores.journal import Accepted, PageDraft, PassageDraft
+from ..stores.journal import JournalEntry, PageDraft, PassageDraft
 from .disk_full import disk_full_hint
-from .options import MemorizeOptions, read
+from .options import MemorizeOptions, options_in
 from .states import MemorizerState
 
 _WAITS = "The session waits in the journal; resume(), or the same call, files it when there is room."
 
 
-def file(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str, Any]]:
+def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., dict[str, Any]]:
     """The node: drafts → pages with ids. A session that another process filed meanwhile is a duplicate; of one that
     was forgotten meanwhile nothing is kept, which `failures` says."""
 
@@ -27,9 +27,9 @@ def file(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str,
         drafts = [_draft(page) for page in state["pages"]]
         try:
             time = datetime.fromisoformat(state["time"]) if state["time"] else None
-            accepted = Accepted(state["journal"], state["session_id"], time, {})
+            accepted = JournalEntry(state["journal"], state["session_id"], time, {})
             with disk_full_hint(archive.embeddings.database.path, _WAITS):
-                filed = archive.journal.file(accepted, drafts, curate=read(runtime.context, defaults).curate)
+                filed = archive.journal.file(accepted, drafts, curate=options_in(runtime.context, defaults).curate)
         except UnknownRecord:
             told = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
             failure = {"step": "file", "error": "UnknownRecord", "message": told}

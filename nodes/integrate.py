@@ -12,12 +12,21 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
-from .cite import as_values, cite_any
-from .evidence import FIRST_TOKENS, LATER_TOKENS, LOOKED_AT, as_hit, fitting, place_of, record_id, shown
+from .cite import as_values, cite_retrieved
+from .evidence import (
+    FIRST_TOKENS,
+    LATER_TOKENS,
+    LOOKED_AT,
+    hit_from_state,
+    place_of,
+    record_id,
+    render_passages,
+    take_fitting,
+)
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
-from .llm.step import Steps
-from .options import ResearchOptions, read
+from .llm.step import Computation
+from .options import BaseResearchOptions, options_in
 from .prompt_sections import QUESTION_TOKENS, render_request, render_searches, render_statements
 from .reflect import Reflection
 from .run_step import Backends, research_policy, run_step
@@ -70,12 +79,12 @@ class IntegrateQuestion:
             "question": fence_question(clip(self.question, QUESTION_TOKENS)),
             "request": render_request(self.question, self.request),
             "known": render_statements(self.known, share, sources=True),
-            "evidence": shown(self.snapshot, self.readable(share)),
+            "evidence": render_passages(self.snapshot, self.readable(share)),
         }
 
     def readable(self, share: float) -> list[Hit]:
         """The first of the fresh passages, as many as a prompt has room for."""
-        return fitting(self.snapshot, self.fresh, share * (FIRST_TOKENS if self.first else LATER_TOKENS))
+        return take_fitting(self.snapshot, self.fresh, share * (FIRST_TOKENS if self.first else LATER_TOKENS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +107,16 @@ INTEGRATE = StepSpec("integrate", IntegrateQuestion, Integration)
 CONCLUDE = StepSpec("conclude", ConcludeQuestion, Conclusion)
 
 
-def integrate(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
+def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
     """The node: evidence → statements whose quotes were found on their pages.
 
     With effort "fast", and in the last round, after which nothing can be asked for, a model reflects in the same call.
     """
 
-    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
-        options = read(runtime.context, defaults)
-        evidence = [as_hit(hit) for hit in state["evidence"][:LOOKED_AT]]
-        fresh = [as_hit(hit) for hit in state["fresh"]]
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
+        options = options_in(runtime.context, defaults)
+        evidence = [hit_from_state(hit) for hit in state["evidence"][:LOOKED_AT]]
+        fresh = [hit_from_state(hit) for hit in state["fresh"]]
         question = IntegrateQuestion(
             question=state["question"],
             request=state["plan"]["request"],
@@ -127,7 +136,7 @@ def integrate(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
             answer, changes = yield from run_step(backends, INTEGRATE, question, policy, runtime.stream_writer)
         statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0}
         if answer is not None:
-            statements, counts = checked(snapshot, answer, [record_id(hit) for hit in state["evidence"]])
+            statements, counts = verify_statements(snapshot, answer, [record_id(hit) for hit in state["evidence"]])
         texts = [statement["text"] for statement in statements]
         runtime.stream_writer({"event": "integrated", "statements": texts})
         concluded = isinstance(answer, Conclusion) and not changes.get("stop_reason")
@@ -148,7 +157,7 @@ def integrate(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
     return node
 
 
-def checked(
+def verify_statements(
     snapshot: Snapshot, integration: Integration, page_ids: Sequence[str]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The statements that stand on a retrieved page, with their citations. Counted are sources whose page was
@@ -159,7 +168,7 @@ def checked(
     for statement in integration.statements[:_MOST_STATEMENTS]:
         citations = []
         for source in statement.sources[:_MOST_SOURCES]:
-            citation = cite_any(snapshot, source.page_id, source.quote, source.start, retrieved)
+            citation = cite_retrieved(snapshot, source.page_id, source.quote, source.start, retrieved)
             if citation is None:
                 counts["dropped"] += 1
             else:

@@ -10,15 +10,15 @@ from typing import Any
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
-from ..stores.archive import Archive
-from ..stores.recalled import without
+from ..stores.archive import NamespaceStore
+from ..stores.recalled import without_recalled
 from ..stores.snapshot import Snapshot
-from ..stores.times import show_iso
+from ..stores.times import format_iso_time
 from .llm.ask import StepSpec
 from .llm.prompt import fence
-from .llm.step import Body, Steps
+from .llm.step import Computation, NodeBody
 from .llm.usage_tracker import CHARS_PER_TOKEN
-from .options import MemorizeOptions, read
+from .options import MemorizeOptions, options_in
 from .outline import OUTLINE_TOKENS, outline
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
@@ -57,19 +57,19 @@ class Memo(BaseModel):
 MEMORIZE = StepSpec("memorize", MemorizeQuestion, Memo)
 
 
-def memorize(archive: Archive, backends: Backends, defaults: MemorizeOptions) -> Body:
+def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOptions) -> NodeBody:
     """The node: drafts of pages → the same with header and memo."""
 
-    def node(state: MemorizerState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: MemorizerState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         snapshot = archive.snapshot()
-        on_failure = read(runtime.context, defaults).on_model_failure
+        on_failure = options_in(runtime.context, defaults).on_model_failure
         pages: list[dict[str, Any]] = []
         usage: list[dict[str, Any]] = []
         failures: list[dict[str, Any]] = []
         stop_reason = ""
         for number, page in enumerate(state["pages"], start=1):
             header = header_of(state, page, number)
-            text = without(page["text"])
+            text = without_recalled(page["text"])
             question = MemorizeQuestion(header, text, partial(outline, snapshot, text), snapshot, number)
             policy = StepPolicy(on_failure, required=True, stop_reason=stop_reason)
             memo, changes = yield from run_step(backends, MEMORIZE, question, policy, runtime.stream_writer)
@@ -89,7 +89,7 @@ def header_of(state: MemorizerState, page: Mapping[str, Any], number: int) -> st
     count = len(state["pages"])
     speakers = list(dict.fromkeys(speaker for _, _, speaker in page["passages"] if speaker))
     parts = [
-        show_iso(state["time"]),
+        format_iso_time(state["time"]),
         page["title"],
         state["session_id"],
         ", ".join(speakers[:6]),

@@ -13,7 +13,7 @@ from .llm.usage_tracker import Budget
 from .outputs import OUTPUTS
 
 
-def named(kind: str, names: Collection[str]) -> tuple[AfterValidator, WithJsonSchema]:
+def one_of_names(kind: str, names: Collection[str]) -> tuple[AfterValidator, WithJsonSchema]:
     """What makes a text one of some names, for a field's `Annotated`: as a literal type of them would."""
 
     def known(name: str) -> str:
@@ -25,13 +25,13 @@ def named(kind: str, names: Collection[str]) -> tuple[AfterValidator, WithJsonSc
     return AfterValidator(known), WithJsonSchema({"type": "string", "enum": list(names)})
 
 
-Output = Annotated[str, *named("output", OUTPUTS)]
+Output = Annotated[str, *one_of_names("output", OUTPUTS)]
 Effort = Literal["recall", "fast", "deep"]
 OnModelFailure = Literal["raise", "rules"]
 _ON_FAILURE = "When a model fails for good: raise an error, or let the rules answer the step."
 
 
-class ResearchOptions(BaseModel):
+class BaseResearchOptions(BaseModel):
     """How a question is researched; `graphs.options` knows which searches there are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,7 +74,7 @@ class MemorizeOptions(BaseModel):
 Options = TypeVar("Options", bound=BaseModel)
 
 
-def changed(options: Options, changes: Mapping[str, Any]) -> Options:
+def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
     """The options with some of them changed; `BadInput` names the one that is wrong and what would be right."""
     given = {name: value for name, value in changes.items() if value is not None}
     try:
@@ -85,14 +85,14 @@ def changed(options: Options, changes: Mapping[str, Any]) -> Options:
         raise BadInput(f"{name}: {first['msg']}; got {first.get('input')!r}.") from error
 
 
-def read(context: Any, defaults: Options) -> Options:
+def options_in(context: Any, defaults: Options) -> Options:
     """The options of this run. A graph inside another gets its host's context, whatever that is: of a mapping, the
     fields that we know are taken; an object that is not ours is none of our business."""
     if isinstance(context, type(defaults)):
         return context
     if isinstance(context, BaseModel) and isinstance(defaults, type(context)):  # options of ours, but not all of them
-        return changed(defaults, context.model_dump())
+        return with_changes(defaults, context.model_dump())
     if isinstance(context, Mapping):
         known = {name: context[name] for name in type(defaults).model_fields if name in context}
-        return changed(defaults, known)
+        return with_changes(defaults, known)
     return defaults

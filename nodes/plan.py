@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, WithJsonSchema, create_model
 from ..stores.snapshot import Snapshot
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
-from .llm.step import Steps
-from .options import ResearchOptions, read
+from .llm.step import Computation
+from .options import BaseResearchOptions, options_in
 from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
 from .prompt_sections import QUESTION_TOKENS, render_request, render_statements
 from .run_step import Backends, research_policy, run_step
@@ -29,7 +29,7 @@ _ALSO_CALLED = {"bm25": "keyword", "lexical": "keyword", "semantic": "vector", "
 _ALSO_CALLED |= {"page": "page_id", "pages": "page_id", "page_ids": "page_id", "keywords": "keyword"}
 
 
-class Asked(Protocol):
+class PlannedSearch(Protocol):
     """A search as far as a plan needs it. `asked` is what a query is; the rest is what rules ask of it."""
 
     @property
@@ -64,7 +64,7 @@ class PlanQuestion:
     question: str
     request: str
     names: Sequence[str]
-    searches: Sequence[Asked]
+    searches: Sequence[PlannedSearch]
     known: Sequence[Mapping[str, Any]]
     outline: Callable[[float], str]
     first: bool
@@ -86,7 +86,7 @@ class PlanQuestion:
 PLAN = StepSpec("plan", PlanQuestion, SearchPlan)
 
 
-def planning(searches: Sequence[Asked]) -> StepSpec[PlanQuestion, SearchPlan]:
+def plan_spec(searches: Sequence[PlannedSearch]) -> StepSpec[PlanQuestion, SearchPlan]:
     """`PLAN` in a form of its own, which names the searches that there are and tells what to ask each."""
     names = [search.name for search in searches]
     asked = "; ".join(f"{search.name}: {search.asked}" for search in searches) + "."
@@ -98,14 +98,14 @@ def planning(searches: Sequence[Asked]) -> StepSpec[PlanQuestion, SearchPlan]:
     return replace(PLAN, answer=plan)
 
 
-def plan(backends: Backends, searches: Sequence[Asked], defaults: ResearchOptions) -> SnapshotBody:
+def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseResearchOptions) -> SnapshotBody:
     """The node: request → plan. Queries of tools that are off, of tools that do not exist, without a text, and those
     asked before are left out."""
-    spec = planning(searches)
+    spec = plan_spec(searches)
     named = {search.name: search for search in searches}
 
-    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
-        options = read(runtime.context, defaults)
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
+        options = options_in(runtime.context, defaults)
         request = state["request"]
         question = PlanQuestion(
             question=state["question"],
@@ -120,7 +120,7 @@ def plan(backends: Backends, searches: Sequence[Asked], defaults: ResearchOption
         policy = research_policy(state, options, required=question.first)
         answer, changes = yield from run_step(backends, spec, question, policy, runtime.stream_writer)
         asked = list(state["asked"])
-        queries, dropped = chosen(answer, options.tools, asked) if answer else ([], 0)
+        queries, dropped = runnable_queries(answer, options.tools, asked) if answer else ([], 0)
         made = {"request": request, "needs": answer.needs if answer else [], "queries": queries, "dropped": dropped}
         runtime.stream_writer({"event": "planned", **made})
         asked += [_key(query["tool"], query["text"]) for query in queries]
@@ -129,7 +129,7 @@ def plan(backends: Backends, searches: Sequence[Asked], defaults: ResearchOption
     return node
 
 
-def chosen(plan: SearchPlan, tools: Sequence[str], asked: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
+def runnable_queries(plan: SearchPlan, tools: Sequence[str], asked: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
     """The queries to run, and how many were dropped because they cannot be run."""
     queries: list[dict[str, Any]] = []
     seen, dropped = set(asked), 0

@@ -10,8 +10,8 @@ from langgraph.runtime import Runtime
 from ..stores.snapshot import Snapshot
 from .cite import as_values
 from .context import Context
-from .evidence import as_hit, record_id
-from .options import ResearchOptions, read
+from .evidence import hit_from_state, record_id
+from .options import BaseResearchOptions, options_in
 from .outputs import OUTPUTS, Material
 from .states import ResearcherState
 from .with_snapshot import SnapshotBody
@@ -22,16 +22,16 @@ _ENDED = {
 }
 
 
-def present(defaults: ResearchOptions) -> SnapshotBody:
+def present(defaults: BaseResearchOptions) -> SnapshotBody:
     """The node: statements and evidence → context, citations, and page ids, the cited ones first."""
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> dict[str, Any]:
-        options = read(runtime.context, defaults)
+        options = options_in(runtime.context, defaults)
         cited = [record_id(citation) for statement in state["statements"] for citation in statement["citations"]]
         ids = list(dict.fromkeys([*cited, *(record_id(hit) for hit in state["evidence"])]))[: options.pages]
         snapshot.records([*ids, *cited])
         named = set(ids)
-        evidence = [as_hit(hit) for hit in state["evidence"] if record_id(hit) in named]
+        evidence = [hit_from_state(hit) for hit in state["evidence"] if record_id(hit) in named]
         context = Context(snapshot, options.context_tokens)
         context.add_statements(_of(ids, state["statements"]))
         context.add_remark(remark(state))

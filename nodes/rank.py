@@ -13,17 +13,17 @@ from ..stores.errors import ModelError, ModelUnavailable
 from ..stores.fusion import ITEMS, merge, rank_for
 from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
-from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, as_hit, as_plain, fitting, place_of
-from .llm.step import Steps
+from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, hit_from_state, hit_to_state, place_of, take_fitting
+from .llm.step import Computation
 from .llm.usage_tracker import UsageTracker
-from .options import ResearchOptions, read
+from .options import BaseResearchOptions, options_in
 from .rerank import TIMEOUT_S, rerank
 from .states import ResearcherState
 from .with_snapshot import SnapshotBody
 
 
 def rank(
-    weight: Mapping[str, float], defaults: ResearchOptions, reranker: BaseDocumentCompressor | None = None
+    weight: Mapping[str, float], defaults: BaseResearchOptions, reranker: BaseDocumentCompressor | None = None
 ) -> SnapshotBody:
     """The node: hits of every search → the evidence, and what of it is new to this round.
 
@@ -31,11 +31,11 @@ def rank(
     `failures` names it.
     """
 
-    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
-        options = read(runtime.context, defaults)
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
+        options = options_in(runtime.context, defaults)
         _check_searches(state)
-        before = [as_hit(hit) for hit in state["evidence"]]
-        ranked = _ranked(snapshot, weight, state, before)
+        before = [hit_from_state(hit) for hit in state["evidence"]]
+        ranked = _rank_round(snapshot, weight, state, before)
         failures: list[dict[str, Any]] = []
         if reranker is not None and ranked:
             left_s = UsageTracker(options.budget, started=state["started"]).remaining_s()
@@ -60,8 +60,10 @@ def rank(
         )
         return {
             "searches": Overwrite([]),
-            "evidence": [as_plain(hit) for hit in evidence],
-            "fresh": [as_plain(hit) for hit in fitting(snapshot, unread, FIRST_TOKENS if first else LATER_TOKENS)],
+            "evidence": [hit_to_state(hit) for hit in evidence],
+            "fresh": [
+                hit_to_state(hit) for hit in take_fitting(snapshot, unread, FIRST_TOKENS if first else LATER_TOKENS)
+            ],
             "round": trace,
             "failures": failures,
         }
@@ -69,7 +71,7 @@ def rank(
     return node
 
 
-def _ranked(
+def _rank_round(
     snapshot: Snapshot, weight: Mapping[str, float], state: ResearcherState, before: Sequence[Hit]
 ) -> list[Hit]:
     """This round's hits as one ranking, without what an earlier round has read, unless its page was asked for."""
@@ -77,7 +79,7 @@ def _ranked(
     found: dict[int, list[Hit]] = {}
     items: list[Hit] = []
     for search in state["searches"]:
-        hits = [as_hit(hit) for hit in search["hits"]]
+        hits = [hit_from_state(hit) for hit in search["hits"]]
         competing = [hit for hit in hits if "page_id" in hit.scores or (hit.record_id, hit.start) not in known]
         if search["tool"] == ITEMS:
             items += competing

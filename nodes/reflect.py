@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 
 from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
-from .evidence import LOOKED_AT, as_hit
+from .evidence import LOOKED_AT, hit_from_state
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
-from .llm.step import Steps
-from .options import ResearchOptions, read
+from .llm.step import Computation
+from .options import BaseResearchOptions, options_in
 from .prompt_sections import QUESTION_TOKENS, render_needs, render_searches, render_statements
 from .run_step import Backends, must_stop, research_policy, run_step
 from .states import ResearcherState
@@ -60,12 +60,12 @@ def ask_another_round(answer: Reflection, request: str) -> Reflection:
     return answer.model_copy(update={"enough": False, "missing": [], "request": request})
 
 
-def reflect(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
+def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
     """The node: statements → enough or not, and the next request; `stopped` is set when this was the last round."""
 
-    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Steps[dict[str, Any]]:
-        options = read(runtime.context, defaults)
-        answer, changes = yield from _reflected(backends, state, options, runtime, snapshot)
+    def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
+        options = options_in(runtime.context, defaults)
+        answer, changes = yield from _answer_reflect(backends, state, options, runtime, snapshot)
         stop_reason = changes.get("stop_reason") or state["stop_reason"]
         number = len(state["rounds"]) + 1
         enough = answer.enough and bool(state["statements"])
@@ -94,13 +94,13 @@ def reflect(backends: Backends, defaults: ResearchOptions) -> SnapshotBody:
     return node
 
 
-def _reflected(
+def _answer_reflect(
     backends: Backends,
     state: ResearcherState,
-    options: ResearchOptions,
+    options: BaseResearchOptions,
     runtime: Runtime[Any],
     snapshot: Snapshot,
-) -> Steps[tuple[Reflection, dict[str, Any]]]:
+) -> Computation[tuple[Reflection, dict[str, Any]]]:
     """What integrate has concluded already, or what is answered now; without an answer nothing is enough, and what
     was missing is missing still."""
     if state["reflection"] is not None:
@@ -109,7 +109,7 @@ def _reflected(
         question=state["question"],
         needs=state["plan"]["needs"],
         known=state["statements"],
-        evidence=[as_hit(hit) for hit in state["evidence"][:LOOKED_AT]],
+        evidence=[hit_from_state(hit) for hit in state["evidence"][:LOOKED_AT]],
         asked=state["asked"],
         snapshot=snapshot,
     )
@@ -118,6 +118,6 @@ def _reflected(
     return answer or Reflection(enough=False, missing=state.get("unmet") or []), changes
 
 
-def go_on(state: ResearcherState) -> str:
+def route_after_reflect(state: ResearcherState) -> str:
     """The edge after reflect: another round, or present."""
     return "present" if state["stopped"] else "plan"

@@ -10,14 +10,16 @@ from ..stores.errors import ModelReplyError
 from ..stores.records import Hit
 from .llm.provider_errors import ProviderFailure
 from .llm.retry import with_retries
-from .llm.step import Steps, Wait
+from .llm.step import Computation, Wait
 
 RERANKED = 50  # hits from the top; the others keep their order behind them
 TIMEOUT_S = 60.0
 _AT = "jitmem_hit"  # in a document's metadata: which hit it is
 
 
-def rerank(reranker: BaseDocumentCompressor, question: str, hits: Sequence[Hit], timeout_s: float) -> Steps[list[Hit]]:
+def rerank(
+    reranker: BaseDocumentCompressor, question: str, hits: Sequence[Hit], timeout_s: float
+) -> Computation[list[Hit]]:
     """The same hits, those that the reranker gave back first, in its order, then the others as they were.
 
     Nothing is dropped, though a reranker may give back only a few, and texts stay as they are on file. The scores stay
@@ -48,10 +50,10 @@ def rerank(reranker: BaseDocumentCompressor, question: str, hits: Sequence[Hit],
         score = document.metadata.get("relevance_score")
         relevance.setdefault(at, None if score is None else float(score))
     order = [*relevance, *(at for at in range(len(first)) if at not in relevance)]
-    ranked = [_moved(first[at], hits[place].score, relevance.get(at)) for place, at in enumerate(order)]
+    ranked = [_with_score(first[at], hits[place].score, relevance.get(at)) for place, at in enumerate(order)]
     return [*ranked, *hits[RERANKED:]]
 
 
-def _moved(hit: Hit, score: float, relevance: float | None) -> Hit:
+def _with_score(hit: Hit, score: float, relevance: float | None) -> Hit:
     scores = hit.scores if relevance is None else {**hit.scores, "rerank": relevance}
     return Hit(hit.page_id, hit.start, hit.end, hit.text, score, scores, hit.speaker, hit.item_id)

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..stores.errors import ModelError, ModelUnavailable
 from .llm.ask import A, Backend, Q, StepSpec
-from .llm.step import Steps
+from .llm.step import Computation
 from .llm.usage_tracker import Budget, BudgetExceeded, Emit, UsageTracker
-from .options import OnModelFailure, ResearchOptions
+from .options import BaseResearchOptions, OnModelFailure
 from .states import ResearcherState
 
 BUDGET, FAILURE = "budget", "failure"
@@ -44,7 +44,7 @@ class StepPolicy:
     started: float | None = None
 
 
-def research_policy(state: ResearcherState, options: ResearchOptions, *, required: bool) -> StepPolicy:
+def research_policy(state: ResearcherState, options: BaseResearchOptions, *, required: bool) -> StepPolicy:
     """The policy of a step of the Researcher."""
     return StepPolicy(
         on_failure=options.on_model_failure,
@@ -57,14 +57,14 @@ def research_policy(state: ResearcherState, options: ResearchOptions, *, require
     )
 
 
-def must_stop(stop_reason: str, options: ResearchOptions) -> bool:
+def must_stop(stop_reason: str, options: BaseResearchOptions) -> bool:
     """Whether the run ends with what it has: no model may be asked, and rules may not go on alone."""
     return stop_reason == BUDGET or (stop_reason == FAILURE and options.on_model_failure == "raise")
 
 
 def run_step(
     backends: Backends, step: StepSpec[Q, A], question: Q, policy: StepPolicy, emit: Emit
-) -> Steps[tuple[A | None, dict[str, Any]]]:
+) -> Computation[tuple[A | None, dict[str, Any]]]:
     """The answer, and the changes of the state: `usage`, and after a failure `failures` and `stop_reason`.
 
     A failure is raised when the answer is required, unless rules are to answer then. When the budget is used up, rules

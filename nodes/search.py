@@ -8,24 +8,24 @@ from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
-from ..stores.archive import Archive
+from ..stores.archive import NamespaceStore
 from ..stores.embeddings import ModelChanged
 from ..stores.errors import ModelError
 from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
-from .evidence import as_plain
+from .evidence import hit_to_state
 from .llm.retry import with_timeout
-from .llm.step import Body, Steps, Wait
+from .llm.step import Computation, NodeBody, Wait
 from .llm.usage_tracker import UsageTracker
-from .options import ResearchOptions, read
-from .plan import Asked
+from .options import BaseResearchOptions, options_in
+from .plan import PlannedSearch
 from .states import ResearcherState
 
 _LEAST_S = 0.5  # a search without a provider takes milliseconds, and may always be made
 _LEAST = 20  # passages of one query; several queries share the number that a search may return
 
 
-class Search(Protocol):
+class NodeSearch(Protocol):
     """A search tool as this step needs it. `name` is what plans and hits call it; `embeds`: it reads vectors, and those
     that are missing are made first."""
 
@@ -40,17 +40,17 @@ class Search(Protocol):
     async def asearch(self, snapshot: Snapshot, query: str, k: int) -> Sequence[Hit]: ...
 
 
-class PageSearch(Search, Asked, Protocol):
+class PageNodeSearch(NodeSearch, PlannedSearch, Protocol):
     """A search of the pages."""
 
 
 def search(
-    archive: Archive,
-    tool: Search,
-    defaults: ResearchOptions,
-    prepare: Callable[[bool], Steps[None]],
+    archive: NamespaceStore,
+    tool: NodeSearch,
+    defaults: BaseResearchOptions,
+    prepare: Callable[[bool], Computation[None]],
     answers: Sequence[str] = (),
-) -> Body:
+) -> NodeBody:
     """The node: the plan's queries for this tool → for each its place in the plan and what it found, all in one
     snapshot.
 
@@ -59,18 +59,18 @@ def search(
     `failures`.
     """
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: ResearcherState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         planned = enumerate(state["plan"]["queries"])
         texts = {query["text"]: n for n, query in planned if query["tool"] in (answers or (tool.name,))}
         queries = [(n, text) for text, n in texts.items()]
         if not queries:
             return {}
-        options = read(runtime.context, defaults)
+        options = options_in(runtime.context, defaults)
         k = max(_LEAST, options.k // len(queries))
         left = UsageTracker(options.budget, started=state["started"]).remaining_s()
         searches: list[dict[str, Any]] = []
 
-        def run_queries(changed: bool) -> Steps[None]:
+        def run_queries(changed: bool) -> Computation[None]:
             if tool.embeds:
                 yield from prepare(changed)
             snapshot = archive.snapshot()
@@ -81,7 +81,7 @@ def search(
                 found = yield searching if left is None else with_timeout(searching, max(_LEAST_S, left))
                 if found or not answers:
                     runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
-                searches.append({"tool": tool.name, "query": number, "hits": [as_plain(hit) for hit in found]})
+                searches.append({"tool": tool.name, "query": number, "hits": [hit_to_state(hit) for hit in found]})
 
         try:
             try:

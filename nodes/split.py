@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from langgraph.runtime import Runtime
 
 from ..stores import recalled
-from ..stores.archive import Archive
-from .options import MemorizeOptions, read
+from ..stores.archive import NamespaceStore
+from .options import MemorizeOptions, options_in
 from .states import MemorizerState
 
 CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
@@ -33,17 +33,17 @@ class Span(NamedTuple):
     speaker: str | None
 
 
-def split(archive: Archive, defaults: MemorizeOptions) -> Callable[..., dict[str, Any]]:
+def split(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., dict[str, Any]]:
     """The node: the session in the journal → drafts of its pages, with passages and titles."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
         entry = archive.journal.entry(state["journal"])
         if entry.page_ids:  # filed by another process since it was accepted
             return {"pages": []}
-        size = read(runtime.context, defaults).page_tokens * CHARS_PER_TOKEN
+        size = options_in(runtime.context, defaults).page_tokens * CHARS_PER_TOKEN
         title = str(entry.metadata.get("title") or ("" if entry.turns else heading(entry.text)))[:LONGEST_TITLE]
-        spoken = unmarked(entry.text, passages(entry.text, entry.turns), entry.turns)
-        pages = paged(entry.text, spoken, size)
+        spoken = without_recalled(entry.text, passages(entry.text, entry.turns), entry.turns)
+        pages = pack_pages(entry.text, spoken, size)
         return {
             "pages": [
                 {"text": entry.text[start:end], "title": title, "passages": [list(span) for span in inside]}
@@ -60,44 +60,44 @@ def passages(text: str, turns: Sequence[tuple[int, int, str]] = ()) -> list[Span
     With `turns` a turn is a passage. A text whose lines mostly begin with `Name: ` is read as turns too; other
     text gives sentences packed to about 60 tokens. A turn of more than 120 tokens is packed like prose.
     """
-    blocks = [Span(*turn) for turn in turns] or _spoken(text)
+    blocks = [Span(*turn) for turn in turns] or _transcript_turns(text)
     found: list[Span] = []
     for block in blocks or [Span(0, len(text), None)]:
-        block = _trimmed(text, block)
+        block = _trim(text, block)
         if block.start == block.end:
             continue
         short = block.end - block.start <= LONGEST_PASSAGE * CHARS_PER_TOKEN
         if short and blocks:
             found.append(block)
         else:
-            found.extend(_packed(text, block))
+            found.extend(_pack_sentences(text, block))
     return found
 
 
-def unmarked(text: str, spans: Sequence[Span], turns: Sequence[tuple[int, int, str]] = ()) -> list[Span]:
+def without_recalled(text: str, spans: Sequence[Span], turns: Sequence[tuple[int, int, str]] = ()) -> list[Span]:
     """The passages without what was recalled from memory: that stays on its page when it comes back in a transcript,
     and is no passage that could be found and cited as if somebody had said it. A mark that is not closed ends with its
     turn: nobody takes away what others say after."""
     stretches = [(start, end) for start, end, _ in turns] or [(0, len(text))]
-    marked = [(at + start, at + end) for at, to in stretches for start, end in recalled.spans(text[at:to])]
+    marked = [(at + start, at + end) for at, to in stretches for start, end in recalled.recalled_spans(text[at:to])]
     if not marked:
         return list(spans)
     kept: list[Span] = []
     for span in spans:
         start = span.start
         for first, last in [*marked, (span.end, span.end)]:
-            part = _trimmed(text, Span(start, max(start, min(first, span.end)), span.speaker))
+            part = _trim(text, Span(start, max(start, min(first, span.end)), span.speaker))
             if part.start < part.end:
                 kept.append(part)
             start = min(span.end, max(start, last))
     return kept
 
 
-def paged(text: str, spans: Sequence[Span], size: int) -> list[tuple[int, int, list[Span]]]:
+def pack_pages(text: str, spans: Sequence[Span], size: int) -> list[tuple[int, int, list[Span]]]:
     """`(start, end, passages)` of each page, passages counted from the page's start; the pages join to the text."""
     pages: list[tuple[int, int, list[Span]]] = []
     start, inside = 0, list[Span]()
-    for span in _bounded(text, spans, size):
+    for span in _cut_long_spans(text, spans, size):
         if inside and span.end - start > size:
             pages.append((start, span.start, inside))
             start, inside = span.start, []
@@ -115,7 +115,7 @@ def heading(text: str) -> str:
     return line if len(line) <= 81 and line[-1:] not in set(".!?:,;") else ""
 
 
-def _spoken(text: str) -> list[Span]:
+def _transcript_turns(text: str) -> list[Span]:
     """The turns of a transcript, a continuation line belonging to the turn before; none for other text."""
     lines = [(line.start(), _SPEAKER.match(line.group())) for line in _LINE.finditer(text) if line.group().strip()]
     starts = [(start, match["speaker"]) for start, match in lines if match]
@@ -125,7 +125,7 @@ def _spoken(text: str) -> list[Span]:
     return [Span(start, end, speaker) for (start, speaker), end in zip(starts, ends, strict=True)]
 
 
-def _packed(text: str, block: Span) -> Iterator[Span]:
+def _pack_sentences(text: str, block: Span) -> Iterator[Span]:
     """Sentences of a block, packed to `PASSAGE_TOKENS`; a short piece is never left alone at a paragraph's end."""
     aim, least = PASSAGE_TOKENS * CHARS_PER_TOKEN, PASSAGE_TOKENS * CHARS_PER_TOKEN // 4
     start, end = block.start, block.start
@@ -133,11 +133,11 @@ def _packed(text: str, block: Span) -> Iterator[Span]:
         grown = piece_end - start
         full = end - start >= least and (grown > aim or paragraph)
         if end > start and (full or piece_start - end > aim):
-            yield _trimmed(text, Span(start, end, block.speaker))
+            yield _trim(text, Span(start, end, block.speaker))
             start = piece_start
         end = piece_end
     if end > start:
-        yield _trimmed(text, Span(start, end, block.speaker))
+        yield _trim(text, Span(start, end, block.speaker))
 
 
 def _pieces(text: str, block: Span) -> Iterator[tuple[int, int, bool]]:
@@ -161,20 +161,20 @@ def _pieces(text: str, block: Span) -> Iterator[tuple[int, int, bool]]:
                 start, fresh = end, False
 
 
-def _bounded(text: str, spans: Sequence[Span], size: int) -> Iterator[Span]:
+def _cut_long_spans(text: str, spans: Sequence[Span], size: int) -> Iterator[Span]:
     """The spans, those longer than a page cut to its size."""
     for span in spans:
         start = span.start
         while span.end - start > size:
             cut = text.rfind(" ", start + size // 2, start + size) + 1 or start + size
             if text[start:cut].strip():
-                yield _trimmed(text, Span(start, cut, span.speaker))
+                yield _trim(text, Span(start, cut, span.speaker))
             start = cut
         if text[start : span.end].strip():
-            yield _trimmed(text, Span(start, span.end, span.speaker))
+            yield _trim(text, Span(start, span.end, span.speaker))
 
 
-def _trimmed(text: str, span: Span) -> Span:
+def _trim(text: str, span: Span) -> Span:
     """Without white space at its ends."""
     inner = text[span.start : span.end]
     start = span.start + len(inner) - len(inner.lstrip())

@@ -7,20 +7,20 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ..stores.archive import Archive
+from ..stores.archive import NamespaceStore
 from ..stores.errors import RecordGone
 from ..stores.snapshot import Snapshot
 from .evidence import record_id
-from .llm.step import Body, Steps
+from .llm.step import Computation, NodeBody
 from .states import ResearcherState
 
-SnapshotBody = Callable[[ResearcherState, Runtime[Any], Snapshot], Steps[dict[str, Any]] | dict[str, Any]]
+SnapshotBody = Callable[[ResearcherState, Runtime[Any], Snapshot], Computation[dict[str, Any]] | dict[str, Any]]
 
 
-def with_snapshot(archive: Archive, body: SnapshotBody) -> Body:
+def with_snapshot(archive: NamespaceStore, body: SnapshotBody) -> NodeBody:
     """The step over one snapshot, taken when it begins; begun again over a new one where a record is gone by then."""
 
-    def node(state: ResearcherState, runtime: Runtime[Any]) -> Steps[dict[str, Any]]:
+    def node(state: ResearcherState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         while True:
             try:
                 result = body(state, runtime, archive.snapshot())

@@ -23,7 +23,7 @@ from .vectors import VectorIndex
 _CHANGES = 500  # read from the log at once
 
 
-class Archive:
+class NamespaceStore:
     """Thread-safe. Two archives of one namespace, in one process or several, see each other's pages."""
 
     def __init__(self, namespace: Namespace, embeddings: EmbeddingStore, vectors: VectorIndex) -> None:
@@ -34,7 +34,7 @@ class Archive:
         self.embeddings = embeddings
         self.vectors = vectors
         self.after_fork_in_child()
-        forks.renew(self)
+        forks.call_in_child(self)
 
     def after_fork_in_child(self) -> None:
         """As if nothing had been read yet: another thread may have been reading."""
@@ -60,7 +60,7 @@ class Archive:
         try:
             return self.pages.page(record_id)
         except UnknownRecord:
-            item = self.items.found(record_id)
+            item = self.items.find(record_id)
             if item is None:
                 raise
             return item

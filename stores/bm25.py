@@ -23,7 +23,7 @@ Posting = tuple[NDArray[np.uint32], NDArray[np.uint32]]
 """Documents in rising order, and how often each has the term."""
 
 
-class GrowingBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no types
+class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no types
     """Scores equal those of a fresh `BM25Plus(corpus, k1=k1, b=b, delta=0)` over the same documents.
 
     Documents are only appended, by one thread at a time; a `view` may be read by any thread meanwhile.
@@ -95,7 +95,7 @@ class GrowingBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no types
 class BM25View(NamedTuple):
     """The first `documents` documents of an index, with `words` terms in all: it answers as if there were no others."""
 
-    index: GrowingBM25
+    index: IncrementalBM25
     documents: int
     words: int
 

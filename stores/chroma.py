@@ -45,11 +45,11 @@ class OwnedChroma:
     @property
     def owner(self) -> bool:
         """Whether this process owns the folder now."""
-        return self._folder.owned
+        return self._folder.is_owner
 
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """From Chroma where we own it, from the exact scan where another process does."""
-        found = self._tried(lambda owned: owned.search(vector, k, namespaces))
+        found = self._try_chroma(lambda owned: owned.search(vector, k, namespaces))
         return self._exact.search(vector, k, namespaces) if found is None else found
 
     def catch_up(self, *, at_least: int = 1) -> None:
@@ -58,9 +58,9 @@ class OwnedChroma:
         if at_least > 1 and kept - self._kept_before < at_least:
             return
         self._kept_before = kept
-        self._tried(lambda owned: owned.catch_up(at_least=at_least))
+        self._try_chroma(lambda owned: owned.catch_up(at_least=at_least))
 
-    def _tried(self, what: Callable[[ChromaVectors], T]) -> T | None:
+    def _try_chroma(self, what: Callable[[ChromaVectors], T]) -> T | None:
         """What Chroma answers; None where it is not ours, or fails."""
         try:
             while owned := self._folder.vectors(self._embeddings):
@@ -72,7 +72,7 @@ class OwnedChroma:
             if not self._failed:
                 _log.warning("Chroma cannot work, so vectors are compared one by one until it can: %s", error)
             self._failed = True
-            self._folder.rest()
+            self._folder.back_off()
         return None
 
     def close(self) -> None:

@@ -69,8 +69,8 @@ class ChromaVectors:
                 return []
             for dimension in (self._dimension, *(scan.dimension for scan in newest)):
                 if dimension not in (None, len(vector)):
-                    raise self._embeddings.changed(len(vector), generation)
-            found = dict(self._fed(vector, k, self._only(namespaces) if state.others else None))
+                    raise self._embeddings.model_changed(len(vector), generation)
+            found = dict(self._search_fed(vector, k, self._only(namespaces) if state.others else None))
             for scan in newest:
                 found |= dict(scan.search(vector, k))
         return sorted(found.items(), key=lambda pair: -pair[1])[:k]
@@ -82,7 +82,7 @@ class ChromaVectors:
             scan = self._scans[namespace] = Scan(max(0, self._read - NEWEST))
         return scan
 
-    def _fed(self, vector: NDArray[np.float32], k: int, where: dict[str, Any] | None) -> list[tuple[int, float]]:
+    def _search_fed(self, vector: NDArray[np.float32], k: int, where: dict[str, Any] | None) -> list[tuple[int, float]]:
         if not self._count:
             return []
         found = self._collection.query(

@@ -32,7 +32,7 @@ REST_S = 60.0
 """For which Chroma is left alone when it has failed; after each further failure twice as long."""
 
 
-def _shared() -> Any:
+def _open_systems() -> Any:
     """Where Chroma keeps what is open, by folder; None where it was never imported."""
     return getattr(sys.modules.get("chromadb.api.shared_system_client"), "SharedSystemClient", None)
 
@@ -40,14 +40,14 @@ def _shared() -> Any:
 def _note_threads() -> None:
     """In a child: whether its parent had started Chroma, its own or somebody else's."""
     global _inherited_threads
-    shared = _shared()
+    shared = _open_systems()
     inherited = list(shared._identifier_to_system.values()) if shared else []
     _inherited_threads |= _started or bool(inherited)
     for system in inherited:
-        _never_drop(system)
+        _keep_alive(system)
 
 
-def _never_drop(of_chroma: object) -> None:
+def _keep_alive(of_chroma: object) -> None:
     """Not even when the process ends. Whoever drops a Chroma in a child waits for ever for threads that did not cross
     the fork; whoever drops one that has failed does so now and then (1.5.9, on a full disk), and holds up every thread
     of the process meanwhile."""
@@ -75,14 +75,14 @@ class ChromaFolder:
         self._lock_path = folder / f".{FOLDER}.lock"
         self._client: Any = None
         self._begin()
-        forks.renew(self)
+        forks.call_in_child(self)
 
     def after_fork_in_child(self) -> None:
         """The parent's lock stays the parent's, and its client can neither work nor be closed here."""
         self._begin()
 
     @property
-    def owned(self) -> bool:
+    def is_owner(self) -> bool:
         """Whether this process owns the folder now."""
         return self._client is not None
 
@@ -102,7 +102,7 @@ class ChromaFolder:
                 self._opened[embeddings] = self._open(embeddings)
             return self._opened.get(embeddings)
 
-    def rest(self) -> None:
+    def back_off(self) -> None:
         """Let go of Chroma, which has failed, and leave it alone for a while: after some failures it would answer no
         more, not even by an error. It is then opened anew.
 
@@ -123,10 +123,10 @@ class ChromaFolder:
                 shutil.rmtree(self._folder, ignore_errors=True)
             self._file_lock.release()
 
-    def renew(self, database: Database) -> str | None:
+    def discard_if_stale(self, database: Database) -> str | None:
         """Take the folder away if it was begun before the newest erasure; who owns it where another one does."""
         with self._lock:
-            if not self._folder.exists() or self._begun() == newest_erasure(database):
+            if not self._folder.exists() or self._start_erasure() == newest_erasure(database):
                 return None
             if self._file_lock.is_locked:
                 self._drop()
@@ -135,7 +135,7 @@ class ChromaFolder:
                 with self._file_lock.acquire(timeout=0):
                     self._drop()
             except Timeout:
-                owner = self._said().get("process")
+                owner = self._read_marker().get("process")
                 who = "another memory in this process" if owner == os.getpid() else f"process {owner}"
                 return f"The vector index is open in {who}; its next search, flush or close makes it anew."
         return None
@@ -153,15 +153,15 @@ class ChromaFolder:
             self._client.close()
         self._client = None
         # Chroma keeps what failed, to start or later, and would hand it out again: it waits for ever in a later call.
-        if self._file_lock.is_locked and (shared := _shared()):
-            _never_drop(shared._identifier_to_system.pop(str(self._folder), None))
+        if self._file_lock.is_locked and (shared := _open_systems()):
+            _keep_alive(shared._identifier_to_system.pop(str(self._folder), None))
             shared._identifier_to_refcount.pop(str(self._folder), None)
 
-    def _begun(self) -> int:
+    def _start_erasure(self) -> int:
         """The newest erasure when the folder was begun; 0 for none."""
-        return int(self._said().get("erasure", 0))
+        return int(self._read_marker().get("erasure", 0))
 
-    def _said(self) -> dict[str, int]:
+    def _read_marker(self) -> dict[str, int]:
         try:
             return dict(json.loads((self._folder / OPENED).read_text(encoding="ascii")))
         except (OSError, ValueError, TypeError):
@@ -194,7 +194,7 @@ class ChromaFolder:
             from chromadb.config import Settings
 
             self._erasure = erasure = newest_erasure(embeddings.database)
-            if self._folder.exists() and (self._begun() != erasure or (self._folder / TRIAL).exists()):
+            if self._folder.exists() and (self._start_erasure() != erasure or (self._folder / TRIAL).exists()):
                 shutil.rmtree(self._folder)
             make_folder(self._folder)
             # Before the first vector is read: one that is erased later than this is noticed.

@@ -27,7 +27,7 @@ from .errors import (
 )
 from .permissions import make_folder
 from .read_back import DOCTOR
-from .reading import is_current, opened, read_whole, reader
+from .reading import is_current, open_connection, read_whole, reader
 
 FILE_NAME = "truth.sqlite3"
 APPLICATION_ID = 0x6A69746D  # "jitm"
@@ -54,7 +54,7 @@ class Database:
         self._working = 0
         self._own = threading.local()  # connections that the thread has borrowed
         self._forking = False
-        forks.pause(self)
+        forks.pause_for_fork(self)
         try:
             self._check()
         except BaseException:
@@ -109,9 +109,9 @@ class Database:
         if self._closed:
             raise StoreClosed("This memory was closed; open it again with Memory.open(…).")
         with self._resting:
-            self._resting.wait_for(lambda: not self._forking or self._borrowed())
+            self._resting.wait_for(lambda: not self._forking or self._borrow_count())
             self._working += 1
-            self._own.count = self._borrowed() + 1
+            self._own.count = self._borrow_count() + 1
         try:
             with suppress(Empty):
                 while not is_current(idle := self._idle.get_nowait()):
@@ -119,7 +119,7 @@ class Database:
                 return idle
             return self._connect()
         except BaseException:
-            self._rest()
+            self._release()
             raise
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
@@ -127,22 +127,22 @@ class Database:
             connection.close()
         else:
             self._idle.put(connection)
-        self._rest()
+        self._release()
 
-    def _rest(self) -> None:
+    def _release(self) -> None:
         with self._resting:
             self._working -= 1
-            self._own.count = self._borrowed() - 1
+            self._own.count = self._borrow_count() - 1
             self._resting.notify_all()
 
-    def _borrowed(self) -> int:
+    def _borrow_count(self) -> int:
         return getattr(self._own, "count", 0)
 
     def before_fork(self) -> None:
         """Wait for those at work, close every connection, and let nobody open one."""
         self._resting.acquire()
         self._forking = True
-        self._resting.wait_for(lambda: self._working <= self._borrowed(), _FORK_S)
+        self._resting.wait_for(lambda: self._working <= self._borrow_count(), _FORK_S)
         self._close_idle()
 
     def after_fork_in_parent(self) -> None:
@@ -155,13 +155,13 @@ class Database:
         """Go on: of those who were at work or waiting, only the thread that forked is here."""
         self._forking = False
         self._idle = LifoQueue()
-        self._working = self._borrowed()
+        self._working = self._borrow_count()
         self._resting = threading.Condition()
 
     def _connect(self) -> sqlite3.Connection:
         if self.read_only:
             return reader(self.path)
-        connection = opened(self.path, "mode=rw")
+        connection = open_connection(self.path, "mode=rw")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL lost data in 4 of 12 power cuts, FULL in none
         connection.execute("PRAGMA secure_delete = ON")

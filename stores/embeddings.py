@@ -17,9 +17,11 @@ from .connection import Database
 from .errors import ModelReplyError, StoreDamaged
 from .read_back import DOCTOR, read_back
 from .row_deletion import ERASED_VECTORS
-from .times import show_iso
+from .times import format_iso_time
 
-PROBE = "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."
+FINGERPRINT_TEXT = (
+    "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."
+)
 """Embedded now and then, so that a model which was changed behind its name is noticed."""
 
 _ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
@@ -44,7 +46,7 @@ class VectorState(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class EmbeddingTable:
     """What is embedded: the passages of pages, or the versions of memory items, each in a table of its own.
 
     How far a namespace is embedded is counted in what `missing` and `waiting` count in: page numbers, change numbers.
@@ -99,7 +101,7 @@ _MISSING_ITEMS = """
 """
 
 
-PASSAGES = Subject(
+PASSAGES = EmbeddingTable(
     name="passages",
     table="embedding",
     key="passage",
@@ -111,7 +113,7 @@ PASSAGES = Subject(
     missing=_MISSING_PASSAGES,
     waiting="SELECT 1 FROM page WHERE namespace = space AND seq > after",
 )
-ITEMS = Subject(
+ITEMS = EmbeddingTable(
     name="items",
     table="item_embedding",
     key="version",
@@ -155,7 +157,9 @@ class EmbeddingStore:
     dimensions with those of a word would decide by the day of filing which text is found.
     """
 
-    def __init__(self, database: Database, model: str, subject: Subject = PASSAGES, *, lexical: bool = False) -> None:
+    def __init__(
+        self, database: Database, model: str, subject: EmbeddingTable = PASSAGES, *, lexical: bool = False
+    ) -> None:
         self.database = database
         self.model = model
         self.subject = subject
@@ -180,7 +184,7 @@ class EmbeddingStore:
                 " (SELECT n FROM mark WHERE name = :erased),"
                 " EXISTS (SELECT 1 FROM namespace WHERE id NOT IN (SELECT value FROM json_each(:namespaces)))"
                 f" FROM ({_LABEL})",
-                {**self._named(), "erased": ERASED_VECTORS, "namespaces": json.dumps(list(namespaces))},
+                {**self._sql_values(), "erased": ERASED_VECTORS, "namespaces": json.dumps(list(namespaces))},
             ).fetchone()
         return VectorState(generation, last or 0, erased or 0, bool(others))
 
@@ -191,25 +195,25 @@ class EmbeddingStore:
     def dimension(self) -> int | None:
         """Of the vectors on file; None where there are none."""
         with self.database.read() as db:
-            return self._filed(db)[1]
+            return self._filed_state(db)[1]
 
-    def wants_probe(self, namespace: Space | None = None) -> bool:
+    def needs_fingerprint(self, namespace: Space | None = None) -> bool:
         """Whether this object has not yet seen the vector of `PROBE` in this generation; with a namespace, in the one
         for which `missing` has given out texts."""
         if namespace is not None:
             return self._probed != self._given_out[namespace][0]
         with self.database.read() as db:
-            return self._probed != self._filed(db)[0]
+            return self._probed != self._filed_state(db)[0]
 
-    def recognises(self, probe: Sequence[float]) -> bool:
+    def matches_fingerprint(self, probe: Sequence[float]) -> bool:
         """Whether the model that gave this vector for `PROBE` is the one whose vectors are on file.
 
         The first probe of a generation is filed, and recognised if its dimension is that of the vectors.
         """
-        vector = self._checked([0], [probe])[0]
+        vector = self._validate_vectors([0], [probe])[0]
         with self.database.write() as db:
             db.execute(_PROBES)
-            generation, dimension = self._filed(db)
+            generation, dimension = self._filed_state(db)
             known = dimension in (None, len(vector))
             row = db.execute("SELECT vector FROM probe WHERE model = ?", (self._label(generation),)).fetchone()
             if row is None and known:
@@ -222,12 +226,12 @@ class EmbeddingStore:
                 self._doubted = generation
         return known
 
-    def changed(self, dimension: int, generation: int) -> ModelChanged:
+    def model_changed(self, dimension: int, generation: int) -> ModelChanged:
         """To be raised by an index that was asked for a vector of another dimension than those it holds."""
         self._doubted = generation
         return ModelChanged(f"{self.model} gave a vector of {dimension} dimensions, those on file have others.")
 
-    def renew(self) -> None:
+    def start_generation(self) -> None:
         """Begin a new generation: the model's vectors and how far they go are deleted, to be embedded anew.
 
         Nothing happens if the generation that was found not to fit is gone already. `ModelReplyError` if the one
@@ -235,9 +239,9 @@ class EmbeddingStore:
         """
         with self.database.write() as db:
             if self._doubted in (None, self._generation(db)):
-                self._renew(db)
+                self._start_generation(db)
 
-    def _renew(self, db: sqlite3.Connection) -> None:
+    def _start_generation(self, db: sqlite3.Connection) -> None:
         generation = self._generation(db)
         if self._renewed == generation:
             self._renewed = None
@@ -264,17 +268,17 @@ class EmbeddingStore:
         """What the vectors of a generation are filed under."""
         return f"{self.model} #{generation}" if generation else self.model
 
-    def _filed(self, db: sqlite3.Connection) -> tuple[int, int | None]:
+    def _filed_state(self, db: sqlite3.Connection) -> tuple[int, int | None]:
         """The generation, and the dimension of its vectors, None where there are none."""
         lengths = ", ".join(
             f"(SELECT length(vector) FROM {subject.table} WHERE model = label LIMIT 1)" for subject in SUBJECTS
         )
         generation, length = db.execute(
-            f"SELECT generation, coalesce({lengths}) FROM ({_LABEL})", self._named()
+            f"SELECT generation, coalesce({lengths}) FROM ({_LABEL})", self._sql_values()
         ).fetchone()
         return generation, None if length is None else length // 4
 
-    def _named(self) -> dict[str, Any]:
+    def _sql_values(self) -> dict[str, Any]:
         """The values of `_LABEL`."""
         return {"model": self.model, "generation": f"generation:{self.model}"}
 
@@ -309,7 +313,7 @@ class EmbeddingStore:
         what its speaker says."""
         if self._lexical:
             return "" if speaker else title or ""
-        return " · ".join(part for part in (show_iso(time), title) if part)
+        return " · ".join(part for part in (format_iso_time(time), title) if part)
 
     def waiting(self, namespace: Space) -> bool:
         """Whether a page, or a change of an item, of the namespace has been embedded by nobody yet."""
@@ -328,7 +332,7 @@ class EmbeddingStore:
         """`_STATE` of a namespace, and its values."""
         space = ":space" if isinstance(namespace, int) else "(SELECT id FROM namespace WHERE name = :space)"
         looked_in, looked = self._looked.get(namespace, (-1, 0))
-        named = {**self._named(), "space": namespace, "progress": self.subject.progress}
+        named = {**self._sql_values(), "space": namespace, "progress": self.subject.progress}
         return _STATE.format(label=_LABEL, space=space), {**named, "looked_in": looked_in, "looked": looked}
 
     def keep(self, namespace: Space, reached: int, numbers: Sequence[int], vectors: Sequence[Sequence[float]]) -> bool:
@@ -339,15 +343,15 @@ class EmbeddingStore:
         `ModelReplyError` for a wrong number of vectors, ragged dimensions, or values that are not finite; nothing
         is written then.
         """
-        matrix = self._checked(numbers, vectors)
+        matrix = self._validate_vectors(numbers, vectors)
         statement, named = self._state_of(namespace)
         with self.database.write() as db:
-            generation, dimension = self._filed(db)
+            generation, dimension = self._filed_state(db)
             given_out, more = self._given_out.get(namespace, (generation, True))
             if generation != given_out:
                 return True
             if len(numbers) and dimension not in (None, matrix.shape[1]):
-                self._renew(db)
+                self._start_generation(db)
                 return True
             if len(numbers):
                 self.kept += len(numbers)
@@ -414,7 +418,7 @@ class EmbeddingStore:
         if not len(matrix):
             return []
         if matrix.shape[1] != len(vector):
-            raise self.changed(len(vector), generation)
+            raise self.model_changed(len(vector), generation)
         lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
         cosines = np.divide(matrix @ vector, lengths, where=lengths > 0, out=np.zeros(len(matrix), np.float32))
         return [(number, float(cosine)) for (number, _), cosine in zip(found, cosines, strict=True)]
@@ -441,7 +445,7 @@ class EmbeddingStore:
             (name, n),
         )
 
-    def _checked(self, seqs: Sequence[int], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    def _validate_vectors(self, seqs: Sequence[int], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
         if len(vectors) != len(seqs):
             raise ModelReplyError(f"{self.model} gave {len(vectors)} vectors for {len(seqs)} texts.")
         try:

@@ -40,7 +40,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Put:
+class EntryWrite:
     """A value to be kept, or with None the entry to be deleted. `texts` are what of it is searched."""
 
     path: Path
@@ -51,7 +51,7 @@ class Put:
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
+class SearchableText:
     """A text of an entry as a search reads it; `vector` is float32, None while the text is not embedded."""
 
     entry: int
@@ -74,13 +74,13 @@ class Entries:
 
     def get(self, path: Path, key: str) -> Entry | None:
         """None where it is not."""
-        found = self._read(f"{_ENTRY} WHERE {_LIVE} AND labels = ? AND key = ?", _labels(path), key)
+        found = self._select(f"{_ENTRY} WHERE {_LIVE} AND labels = ? AND key = ?", _labels(path), key)
         return _entry(found[0]) if found else None
 
     def under(self, prefix: Path, *, limit: int | None = None, offset: int = 0) -> Iterator[Entry]:
         """Every entry whose path begins with the labels of `prefix`, from one committed state."""
         condition, values = _under(prefix)
-        rows = self._read(
+        rows = self._select(
             f"{_ENTRY} WHERE {_LIVE}{condition} {_ORDER} LIMIT ? OFFSET ?",
             *values,
             -1 if limit is None else limit,
@@ -88,21 +88,21 @@ class Entries:
         )
         return map(_entry, rows)
 
-    def numbered(self, numbers: Sequence[int]) -> list[Entry]:
+    def by_numbers(self, numbers: Sequence[int]) -> list[Entry]:
         """Entries by their number, in the order asked for; those that are gone are left out."""
-        rows = self._read(f"{_ENTRY} WHERE {_LIVE} AND entry.n IN (SELECT value FROM json_each(?))", _list(numbers))
+        rows = self._select(f"{_ENTRY} WHERE {_LIVE} AND entry.n IN (SELECT value FROM json_each(?))", _list(numbers))
         found = {row[0]: row for row in rows}
         return [_entry(found[n]) for n in numbers if n in found]
 
     def paths(self) -> list[Path]:
         """Every path with an entry, in the order of their first use."""
-        rows = self._read(f"SELECT DISTINCT entry_path.n, labels {_FROM} WHERE {_LIVE} ORDER BY entry_path.n")
+        rows = self._select(f"SELECT DISTINCT entry_path.n, labels {_FROM} WHERE {_LIVE} ORDER BY entry_path.n")
         with read_back("A path of the store"):
             return [tuple(json.loads(labels)) for _, labels in rows]
 
     # -- writing -------------------------------------------------------------------------------------------
 
-    def apply(self, puts: Sequence[Put], refreshed: Iterable[int] = ()) -> None:
+    def apply(self, puts: Sequence[EntryWrite], refreshed: Iterable[int] = ()) -> None:
         """All of it in one transaction: entries that were read live on, the expired go, and the values are put."""
         now = time.time()
         with self.namespace.database.write() as db:
@@ -113,7 +113,11 @@ class Entries:
             )
             left = self._sweep(db, namespace, now)
             for put in puts:
-                left.add(self._delete(db, namespace, put) if put.value is None else self._put(db, namespace, put, now))
+                left.add(
+                    self._delete(db, namespace, put)
+                    if put.value is None
+                    else self._write_entry(db, namespace, put, now)
+                )
             db.executemany(
                 "DELETE FROM entry_path WHERE n = ? AND NOT EXISTS (SELECT 1 FROM entry WHERE path = entry_path.n)",
                 [(path,) for path in left],
@@ -130,7 +134,7 @@ class Entries:
             _log(db, namespace, n, "expire")
         return {path for _, path in expired}
 
-    def _put(self, db: sqlite3.Connection, namespace: int, put: Put, now: float) -> int:
+    def _write_entry(self, db: sqlite3.Connection, namespace: int, put: EntryWrite, now: float) -> int:
         key = (namespace, _labels(put.path))
         db.execute("INSERT INTO entry_path (namespace, labels) VALUES (?, ?) ON CONFLICT DO NOTHING", key)
         path = self._path(db, *key)
@@ -159,7 +163,7 @@ class Entries:
                 [(*row, " ".join(stems(row[1]))) for row in wanted],
             )
 
-    def _delete(self, db: sqlite3.Connection, namespace: int, put: Put) -> int:
+    def _delete(self, db: sqlite3.Connection, namespace: int, put: EntryWrite) -> int:
         """The path that it was deleted from; 0 for one that is not there."""
         path = self._path(db, namespace, _labels(put.path))
         row = db.execute("DELETE FROM entry WHERE path = ? AND key = ? RETURNING n", (path, put.key)).fetchone()
@@ -174,10 +178,10 @@ class Entries:
 
     # -- searching -----------------------------------------------------------------------------------------
 
-    def indexed(self, prefix: Path, generation: int) -> list[Indexed]:
+    def searchable_texts(self, prefix: Path, generation: int) -> list[SearchableText]:
         """The searchable texts under a prefix, in the order of their entries."""
         condition, values = _under(prefix)
-        rows = self._read(
+        rows = self._select(
             "SELECT entry.n, CASE WHEN analyzer = ? THEN stems END, CASE WHEN analyzer = ? THEN '' ELSE entry_text.text END, vector"
             f" {_FROM} JOIN entry_text ON entry_text.entry = entry.n"
             " LEFT JOIN entry_embedding ON entry_embedding.model = ? AND entry_embedding.text = entry_text.n"
@@ -185,12 +189,12 @@ class Entries:
             *values,
             before=(ANALYZER, ANALYZER, self._label(generation)),
         )
-        return [Indexed(n, " ".join(stems(text)) if kept is None else kept, v) for n, kept, text, v in rows]
+        return [SearchableText(n, " ".join(stems(text)) if kept is None else kept, v) for n, kept, text, v in rows]
 
     def missing(self, prefix: Path, generation: int, limit: int) -> list[tuple[int, str]]:
         """Texts under a prefix that are still to be embedded, each with its number; at most `limit`."""
         condition, values = _under(prefix)
-        return self._read(
+        return self._select(
             f"SELECT entry_text.n, entry_text.text {_FROM} JOIN entry_text ON entry_text.entry = entry.n WHERE NOT EXISTS"
             " (SELECT 1 FROM entry_embedding WHERE entry_embedding.model = ? AND entry_embedding.text = entry_text.n)"
             f" AND {_LIVE}{condition} LIMIT ?",
@@ -234,7 +238,7 @@ class Entries:
     def _label(self, generation: int) -> str:
         return f"{self.model} #{generation}" if generation else self.model
 
-    def _read(self, query: str, *values: object, before: Sequence[object] = ()) -> list[Any]:
+    def _select(self, query: str, *values: object, before: Sequence[object] = ()) -> list[Any]:
         """The rows of a query, where `_LIVE` has its values after those of `before`."""
         with self.namespace.database.read() as db:
             namespace = self.namespace.number(db)

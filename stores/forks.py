@@ -9,13 +9,13 @@ from typing import Protocol
 from weakref import WeakSet
 
 
-class Forking(Protocol):
+class ResetInChild(Protocol):
     """Made anew in a child. Nobody else is at work there: of the parent's threads only the one that forked goes on."""
 
     def after_fork_in_child(self) -> None: ...
 
 
-class Pausing(Forking, Protocol):
+class PausedForFork(ResetInChild, Protocol):
     """Must be at rest while the process forks."""
 
     def before_fork(self) -> None: ...
@@ -23,19 +23,19 @@ class Pausing(Forking, Protocol):
     def after_fork_in_parent(self) -> None: ...
 
 
-_forking: WeakSet[Forking] = WeakSet()
-_pausing: WeakSet[Pausing] = WeakSet()
+_forking: WeakSet[ResetInChild] = WeakSet()
+_pausing: WeakSet[PausedForFork] = WeakSet()
 _lock = threading.Lock()
-_paused: list[Pausing] = []
+_paused: list[PausedForFork] = []
 
 
-def renew(one: Forking) -> None:
+def call_in_child(one: ResetInChild) -> None:
     """As long as it is there."""
     with _lock:
         _forking.add(one)
 
 
-def pause(one: Pausing) -> None:
+def pause_for_fork(one: PausedForFork) -> None:
     """As long as it is there."""
     with _lock:
         _pausing.add(one)
@@ -58,7 +58,7 @@ def _after_in_child() -> None:
     _each(lambda one: one.after_fork_in_child(), _paused)
 
 
-def _each(what: Callable[[Pausing], None], paused: list[Pausing]) -> None:
+def _each(what: Callable[[PausedForFork], None], paused: list[PausedForFork]) -> None:
     for one in paused:
         what(one)
     paused.clear()

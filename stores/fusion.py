@@ -77,11 +77,11 @@ def rank(
         for hit in found:
             place = _place(hit)
             known = hits.get(place)
-            hits[place] = hit if known is None else _scored(known, known.score, _highest(known.scores, hit.scores))
+            hits[place] = hit if known is None else _with_scores(known, known.score, _highest(known.scores, hit.scores))
     for place, hit in hits.items():
         prior = SPEAKER_PRIOR if speaker is not None and hit.speaker == speaker else 0.0
-        hits[place] = _scored(hit, sums[place] + prior, hit.scores)
-    return _sorted(hits.values())
+        hits[place] = _with_scores(hit, sums[place] + prior, hit.scores)
+    return _best_first(hits.values())
 
 
 def rank_for(
@@ -92,7 +92,7 @@ def rank_for(
     weight: Mapping[str, float],
 ) -> list[Hit]:
     """`rank` with the speaker whom the question names, and by how many of the words of the queries are unknown."""
-    return rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown(queries))
+    return rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
 
 
 def merge(before: Sequence[Hit], later: Sequence[Hit]) -> list[Hit]:
@@ -105,11 +105,11 @@ def merge(before: Sequence[Hit], later: Sequence[Hit]) -> list[Hit]:
         place, score = _place(hit), LATER_ROUND * hit.score
         known = hits.get(place)
         if known is None:
-            hits[place] = _scored(hit, score, hit.scores)
+            hits[place] = _with_scores(hit, score, hit.scores)
         else:
             total = known.score + score if "page_id" in hit.scores else max(known.score, score)
-            hits[place] = _scored(known, total, _highest(known.scores, hit.scores))
-    return _sorted(hits.values())
+            hits[place] = _with_scores(known, total, _highest(known.scores, hit.scores))
+    return _best_first(hits.values())
 
 
 Place = tuple[str, int, int]
@@ -119,12 +119,12 @@ def _place(hit: Hit) -> Place:
     return hit.page_id or hit.item_id or "", hit.start, hit.end
 
 
-def _scored(hit: Hit, score: float, scores: Mapping[str, float]) -> Hit:
+def _with_scores(hit: Hit, score: float, scores: Mapping[str, float]) -> Hit:
     """`dataclasses.replace` takes three times as long."""
     return Hit(hit.page_id, hit.start, hit.end, hit.text, score, scores, hit.speaker, hit.item_id)
 
 
-def _sorted(hits: Iterable[Hit]) -> list[Hit]:
+def _best_first(hits: Iterable[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: (-hit.score, hit.record_id, hit.start))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from .deletion_result import DeletionResult, Selection
-from .sketch import sketch
+from .sketch import dedup_key
 
 _OTHER_SOURCES = "It has other source pages too. Check whether it repeats what was forgotten."
 _EARLIER_VERSION = "Its newest version was forgotten; the version before is current again."
@@ -66,7 +66,7 @@ def _make_newest(
 ) -> bool:
     """Make an earlier version the newest under an unused number; False if another item has the same content."""
     kind = db.execute("SELECT kind FROM item WHERE seq = ?", (item,)).fetchone()[0]
-    key = None if content is None else sketch(kind, content, datetime.fromisoformat(time) if time else None)
+    key = None if content is None else dedup_key(kind, content, datetime.fromisoformat(time) if time else None)
     same = "SELECT 1 FROM item WHERE namespace = ? AND kind = ? AND sketch = ? AND seq != ?"
     if key is not None and db.execute(same, (result.namespace, kind, key, item)).fetchone():
         return False

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from . import forks
 from .analyzer import stems
-from .bm25 import GrowingBM25
+from .bm25 import IncrementalBM25
 from .columns import Column
 from .embeddings import EmbeddingStore
 from .items import Items
-from .layout import best
+from .layout import top_k
 from .pages import NOTHING_READ, Extent, Pages
 from .records import KINDS
 from .snapshot import Snapshot
-from .times import show_iso
+from .times import format_iso_time
 from .vectors import VectorIndex
 
 ENTRY = "entry"  # what a BaseStore client stored; found by those who ask for this kind
@@ -36,7 +36,7 @@ _FEW = 1000  # vectors: so many are compared one by one sooner than an index is 
 _MOST = 4000  # neighbours to ask an index for, before all vectors that are wanted are compared
 
 
-class LivingBM25(GrowingBM25):
+class GroupedBM25(IncrementalBM25):
     """Documents are in groups and can be taken out. Scores for some groups equal those of a fresh
     `BM25Plus(…, k1=1.2, b=0.3, delta=0)` over the documents of these groups alone that are not taken out."""
 
@@ -58,19 +58,19 @@ class LivingBM25(GrowingBM25):
         self._count(position, self._group_of[position], -1)
         self._group_of[position] = 0
 
-    def view_groups(self) -> LivingView:
+    def view_groups(self) -> GroupedView:
         """What is here now, whatever is put in and taken out later."""
-        return LivingView(self, np.array(self._group_of, dtype=np.uint8), tuple(self._sizes), tuple(self._words))
+        return GroupedView(self, np.array(self._group_of, dtype=np.uint8), tuple(self._sizes), tuple(self._words))
 
     def _count(self, position: int, group: int, sign: int) -> None:
         self._sizes[group] += sign
         self._words[group] += sign * int(self.doc_len.head(position + 1)[position])
 
 
-class LivingView(NamedTuple):
+class GroupedView(NamedTuple):
     """An index as it was at one moment. `group_of`: (documents,) the group of each, 0 for one that was taken out."""
 
-    index: LivingBM25
+    index: GroupedBM25
     group_of: NDArray[np.uint8]
     sizes: tuple[int, ...]
     words: tuple[int, ...]
@@ -117,7 +117,7 @@ class ItemIndex:
         self.vectors = vectors
         self._pages = Pages(items.namespace)
         self.after_fork_in_child()
-        forks.renew(self)
+        forks.call_in_child(self)
 
     def after_fork_in_child(self) -> None:
         """As if nothing had been read yet: another thread may have been reading."""
@@ -138,8 +138,8 @@ class ItemIndex:
             gone = (extent.namespaces, extent.erased) != (known.namespaces, known.erased)
             overdue = self._due is not None and clock.time() >= self._due
             versions = self._versions
-            if versions is None or gone or overdue or versions.worn():
-                versions, self._view = self._standing(extent), None
+            if versions is None or gone or overdue or versions.needs_rebuild():
+                versions, self._view = self._load_current(extent), None
             while versions.read < newest:
                 rows = self.items.changed_versions(extent.namespaces, versions.read, extent.last, _CHANGES)
                 for n, seq, kind, stemmed, time, deleted in rows:
@@ -157,7 +157,7 @@ class ItemIndex:
                 )
             return self._view
 
-    def _standing(self, extent: Extent) -> _Versions:
+    def _load_current(self, extent: Extent) -> _Versions:
         """From what stands now, so that the past costs nothing."""
         versions = self._versions = _Versions()
         # What comes between the two is read once more as a change, which does no harm.
@@ -174,7 +174,7 @@ class ItemView:
 
     index: ItemIndex
     namespaces: Sequence[int]
-    words: LivingView
+    words: GroupedView
     numbers: NDArray[np.int64]
     _positions: Mapping[int, int]
 
@@ -185,7 +185,7 @@ class ItemView:
     def keyword(self, text: str, k: int, kind: str | None = None) -> Found:
         """Versions that share words with the text, at most `k`, scored by BM25 among those of the kind (all but
         entries without one); ties go to the older."""
-        return best(self.numbers, self.words.scores(stems(text), _groups(kind)), k)
+        return top_k(self.numbers, self.words.scores(stems(text), _groups(kind)), k)
 
     def vector(self, vector: Sequence[float], k: int, kind: str | None = None, enough: int | None = None) -> Found:
         """Versions near a query vector, at most `k`, scored by cosine, which is above 0.
@@ -204,21 +204,21 @@ class ItemView:
                 return found[:k]
             ask *= 4
         # An approximate index that gives too little may have lost some: of vectors that are much alike, HNSW does.
-        return self._compared(query, k, groups) if query.any() else []
+        return self._scan_vectors(query, k, groups) if query.any() else []
 
     def _group(self, number: int) -> int:
         """Of a version that stands; 0 for one that does not, or is not of this namespace."""
         position = self._positions.get(number, len(self.numbers))
         return int(self.words.group_of[position]) if position < len(self.numbers) else 0
 
-    def _compared(self, query: NDArray[np.float32], k: int, groups: Sequence[int]) -> Found:
+    def _scan_vectors(self, query: NDArray[np.float32], k: int, groups: Sequence[int]) -> Found:
         """`vector` without an index: exact, and as slow as there are many."""
         numbers: list[int] = self.numbers[self.words.within(groups)].tolist()
         pairs: Found = []
         for start in range(0, len(numbers), _CHANGES):
             pairs += self.index.embeddings.cosines(numbers[start : start + _CHANGES], query)
         pairs.sort()
-        return best(np.array([n for n, _ in pairs], np.int64), np.array([cosine for _, cosine in pairs]), k)
+        return top_k(np.array([n for n, _ in pairs], np.int64), np.array([cosine for _, cosine in pairs]), k)
 
 
 class _Versions:
@@ -226,7 +226,7 @@ class _Versions:
 
     def __init__(self) -> None:
         self.read = 0
-        self.words = LivingBM25()
+        self.words = GroupedBM25()
         self.positions: dict[int, int] = {}
         """The number of a version to its position, of dead ones too."""
         self._numbers = Column(np.int64)
@@ -249,7 +249,7 @@ class _Versions:
         """(versions,) in the order they were made."""
         return self._numbers.head(len(self._numbers))
 
-    def worn(self) -> bool:
+    def needs_rebuild(self) -> bool:
         """Whether more is dead than alive, and so much that it counts."""
         return len(self._numbers) > max(2 * len(self._newest), _FEW)
 
@@ -265,4 +265,4 @@ def _terms(stemmed: str, time: str | None) -> list[str]:
 @lru_cache(maxsize=4096)
 def _date(time: str) -> tuple[str, ...]:
     """The words of a date, so that `May 2023` finds what happened then."""
-    return tuple(stems(show_iso(time)))
+    return tuple(stems(format_iso_time(time)))

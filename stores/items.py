@@ -17,7 +17,7 @@ from .namespace import Namespace, one_of
 from .read_back import read_back
 from .records import Edit, MemoryItem, Outcome
 from .row_deletion import delete_rows, record_erasure
-from .sketch import sketch
+from .sketch import dedup_key
 
 _ITEM = """
     SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
@@ -43,12 +43,12 @@ class Items:
 
     def item(self, item_id: str) -> MemoryItem:
         """As it stands; `UnknownRecord` for an id that this namespace does not hold, or that was deleted."""
-        found = self.found(item_id)
+        found = self.find(item_id)
         if found is None:
             raise UnknownRecord(f"No item {item_id!r} in this namespace.")
         return found
 
-    def found(self, item_id: str) -> MemoryItem | None:
+    def find(self, item_id: str) -> MemoryItem | None:
         """The same, None where it is not."""
         return self.by_ids([item_id]).get(item_id)
 
@@ -251,7 +251,9 @@ class Items:
             before = self._before(db, current.id, row[1])
             if before is None or before.deleted:
                 return self._write(db, namespace, edit, current, None)
-            taken = self._held(db, namespace, before.kind, sketch(before.kind, before.content, before.time))
+            taken = self._current_holder(
+                db, namespace, before.kind, dedup_key(before.kind, before.content, before.time)
+            )
             if taken is not None and taken.id != current.id:
                 return Outcome("duplicate", edit, f"Item {taken.id} says that already.", taken)
             restored = replace(edit, content=before.content, time=before.time, page_ids=before.page_ids)
@@ -261,8 +263,8 @@ class Items:
 
     def _insert(self, db: sqlite3.Connection, namespace: int, edit: Edit) -> Outcome:
         content = edit.content or ""
-        mark = sketch(edit.kind, content, edit.time)
-        known = self._held(db, namespace, edit.kind, mark)
+        mark = dedup_key(edit.kind, content, edit.time)
+        known = self._current_holder(db, namespace, edit.kind, mark)
         if known is not None and edit.kind == "core":
             return Outcome("rejected", edit, "There is a core memory already; update it.", known)
         if known is not None:
@@ -284,7 +286,7 @@ class Items:
         )
         if (whole.content, whole.time) == (current.content, current.time):
             return Outcome("duplicate", edit, f"Item {current.id} says that already.", current)
-        known = self._held(db, namespace, edit.kind, sketch(edit.kind, whole.content or "", whole.time))
+        known = self._current_holder(db, namespace, edit.kind, dedup_key(edit.kind, whole.content or "", whole.time))
         if known is not None and known.id != current.id:
             return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
         return self._write(db, namespace, whole, current, whole.content)
@@ -293,7 +295,7 @@ class Items:
         self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
     ) -> Outcome:
         """A new version of an item that is there; `content=None` takes it away."""
-        mark = None if content is None else sketch(edit.kind, content, edit.time)
+        mark = None if content is None else dedup_key(edit.kind, content, edit.time)
         seq = db.execute("SELECT seq FROM item WHERE id = ?", (current.id,)).fetchone()[0]
         db.execute("UPDATE item SET sketch = ? WHERE seq = ?", (mark, seq))
         kept = edit if content is not None else replace(edit, time=current.time, page_ids=current.page_ids)
@@ -325,7 +327,7 @@ class Items:
     def _target(self, db: sqlite3.Connection, edit: Edit) -> MemoryItem | None:
         """The item that an edit means: by its id, or the core paragraph, which needs none."""
         if edit.kind == "core" and edit.id is None:
-            return self._holder(db, self.namespace.number(db), "core", sketch("core", "", None))
+            return self._holder(db, self.namespace.number(db), "core", dedup_key("core", "", None))
         return self._current(db, edit.id or "", one_of([self.namespace.number(db)]))
 
     def _current(self, db: sqlite3.Connection, item_id: str, readable: str) -> MemoryItem | None:
@@ -343,7 +345,7 @@ class Items:
         ).fetchone()
         return _item(row) if row else None
 
-    def _held(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
+    def _current_holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
         """`_holder`, before something is written: one that has expired is deleted first, as it would
         conflict."""
         row = db.execute(

@@ -17,13 +17,13 @@ from .ids import new_id
 from .namespace import Namespace
 from .read_back import read_back
 from .row_deletion import delete_rows, record_erasure
-from .times import clock, order_key
+from .times import local_clock, order_key
 
 _PAGES_AT_ONCE = 1000  # SQLite takes some 32,000 values in one statement
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class JournalEntry:
     """A session in the journal. `page_ids` is empty until it is filed; `text` and `turns` are empty after."""
 
     n: int
@@ -71,14 +71,14 @@ class Journal:
         turns: Sequence[tuple[int, int, str]],
         time: datetime | None,
         metadata: Mapping[str, Any],
-    ) -> Accepted:
+    ) -> JournalEntry:
         """Put a session into the journal, durable when this returns; one that is there already comes back.
 
         Known by its id or by its content (text and time). `SessionConflict` for a known id with other content.
         """
         stamp = time.isoformat() if time else None
         content = hashlib.sha256(f"{stamp}\0{text}".encode()).hexdigest()
-        known, hidden = self._known(session_id, content)
+        known, hidden = self._find_session(session_id, content)
         if known is not None:
             return known
         named = session_id or f"s-{content[:12]}"
@@ -94,26 +94,26 @@ class Journal:
                 row = self._insert(db, values)
         if row is not None:
             plain = json.loads(payload)["turns"]
-            return Accepted(row[0], named, time, json.loads(json.dumps(dict(metadata))), text, _turns(plain))
-        known, _ = self._known(session_id, content)
+            return JournalEntry(row[0], named, time, json.loads(json.dumps(dict(metadata))), text, _turns(plain))
+        known, _ = self._find_session(session_id, content)
         if known is None:
             raise SessionConflict(f"The id {named} made for this session is taken; give it one of its own.")
         return known
 
-    def entry(self, n: int) -> Accepted:
+    def entry(self, n: int) -> JournalEntry:
         """A session of this namespace by its place in the journal."""
-        for entry, _, standing in self._accepted("session.n = :n", {"n": n}):
+        for entry, _, standing in self._load_entries("session.n = :n", {"n": n}):
             if standing:
                 return entry
         raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
 
-    def waiting(self) -> list[Accepted]:
+    def waiting(self) -> list[JournalEntry]:
         """Sessions that were accepted and not yet filed, oldest first."""
-        return [entry for entry, _, standing in self._accepted("filed_at IS NULL", {}) if standing]
+        return [entry for entry, _, standing in self._load_entries("filed_at IS NULL", {}) if standing]
 
     def file(
-        self, accepted: Accepted, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
-    ) -> Accepted:
+        self, accepted: JournalEntry, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
+    ) -> JournalEntry:
         """Pages, memos, passages, change log and journal in one transaction; what is filed already stays.
 
         With `curate` it is noted that memories are still to be drawn from the pages. `UnknownRecord` for a session
@@ -132,7 +132,7 @@ class Journal:
             rows = db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (accepted.n,))
             return replace(accepted, text="", turns=[], page_ids=tuple(page_id for (page_id,) in rows))
 
-    def uncurated(self) -> list[tuple[int, str]]:
+    def uncurated_pages(self) -> list[tuple[int, str]]:
         """`(number of the session, page id)` of the pages from which memories are still to be drawn, oldest first."""
         with self.namespace.database.read() as db:
             return db.execute(
@@ -142,18 +142,18 @@ class Journal:
                 (self.namespace.name,),
             ).fetchall()
 
-    def curated_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> None:
+    def mark_curated(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> None:
         """Memories were drawn from the pages; in the transaction that writes them."""
         db.execute(
             "DELETE FROM uncurated WHERE page IN (SELECT seq FROM page WHERE id IN (SELECT value FROM json_each(?)))",
             (json.dumps(list(page_ids)),),
         )
 
-    def _known(self, session_id: str | None, content: str) -> tuple[Accepted | None, set[int]]:
+    def _find_session(self, session_id: str | None, content: str) -> tuple[JournalEntry | None, set[int]]:
         """One with this id, or else with this content; and the numbers of those that are hidden by their age, and would
         stand in the way of a session that comes again."""
         named = session_id or f"s-{content[:12]}"
-        found = self._accepted("(session.id = :id OR content = :content)", {"id": named, "content": content})
+        found = self._load_entries("(session.id = :id OR content = :content)", {"id": named, "content": content})
         hidden = {row.n for row, _, standing in found if not standing}
         known = [(entry, said) for entry, said, standing in found if standing]
         for entry, said in known:
@@ -177,7 +177,7 @@ class Journal:
         ).fetchone()
         return row
 
-    def _accepted(self, condition: str, values: Mapping[str, Any]) -> list[tuple[Accepted, str, bool]]:
+    def _load_entries(self, condition: str, values: Mapping[str, Any]) -> list[tuple[JournalEntry, str, bool]]:
         """Sessions of this namespace, oldest first, each with the hash of its content, and whether it may be read: what
         is hidden by its age may not."""
         with self.namespace.database.read() as db:
@@ -196,11 +196,11 @@ class Journal:
 
 
 @read_back("A session in the journal")
-def _entry(rows: Sequence[Any]) -> tuple[Accepted, str, bool]:
+def _entry(rows: Sequence[Any]) -> tuple[JournalEntry, str, bool]:
     """From its rows, one a page."""
     n, session_id, time, metadata, payload, content, _, standing = rows[0]
     kept: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
-    accepted = Accepted(
+    accepted = JournalEntry(
         n=n,
         session_id=session_id,
         time=_time(time),
@@ -213,11 +213,17 @@ def _entry(rows: Sequence[Any]) -> tuple[Accepted, str, bool]:
 
 
 def _insert_pages(
-    db: sqlite3.Connection, namespace: int, accepted: Accepted, pages: Sequence[PageDraft], *, cause: str, curate: bool
+    db: sqlite3.Connection,
+    namespace: int,
+    accepted: JournalEntry,
+    pages: Sequence[PageDraft],
+    *,
+    cause: str,
+    curate: bool,
 ) -> tuple[str, ...]:
     """Each kind of row in one statement, in page order; the ids of the pages."""
     ids = [new_id() for _ in pages]
-    time_key = order_key(clock(accepted.time)) if accepted.time else None
+    time_key = order_key(local_clock(accepted.time)) if accepted.time else None
     seqs: list[int] = []
     for first in range(0, len(pages), _PAGES_AT_ONCE):
         some = pages[first : first + _PAGES_AT_ONCE]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .bm25 import BM25View, GrowingBM25
+from .bm25 import BM25View, IncrementalBM25
 from .columns import Column
-from .layout import Layout, LayoutView, best, to_one
+from .layout import LayoutView, WindowMap, divide_by_best, top_k
 
 PAGE_WEIGHT = 0.5  # against 1 for the passage and 1 for its best window
 
@@ -29,10 +29,10 @@ class KeywordIndex:
     """Grows page by page, searchable at once. One thread appends at a time; any thread may read a `view` meanwhile."""
 
     def __init__(self) -> None:
-        self._layout = Layout()
-        self._passages = GrowingBM25(b=0.3)
-        self._windows = GrowingBM25()
-        self._pages = GrowingBM25()
+        self._layout = WindowMap()
+        self._passages = IncrementalBM25(b=0.3)
+        self._windows = IncrementalBM25()
+        self._pages = IncrementalBM25()
         self._page_seqs = Column(np.int64)
 
     def append(self, page: IndexedPage) -> None:
@@ -74,16 +74,16 @@ class KeywordView:
         """
         if not len(self.layout) or not terms:
             return []
-        scores = to_one(self.passages.get_scores(terms))
-        scores = scores + self.layout.best_window(to_one(self.windows.get_scores(terms)))
-        scores += PAGE_WEIGHT * self.layout.of_page(to_one(self.pages.get_scores(terms)))
-        return best(self.layout.seqs, scores, k)
+        scores = divide_by_best(self.passages.get_scores(terms))
+        scores = scores + self.layout.best_window(divide_by_best(self.windows.get_scores(terms)))
+        scores += PAGE_WEIGHT * self.layout.of_page(divide_by_best(self.pages.get_scores(terms)))
+        return top_k(self.layout.seqs, scores, k)
 
     def search_pages(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
         """`(page seq, BM25 of the whole page)`, best first, at most `k`, never a score of 0."""
         if not len(self.page_seqs) or not terms:
             return []
-        return best(self.page_seqs, self.pages.get_scores(terms), k)
+        return top_k(self.page_seqs, self.pages.get_scores(terms), k)
 
 
 def _flat(lists: Sequence[Sequence[str]]) -> list[str]:

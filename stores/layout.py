@@ -13,7 +13,7 @@ from .columns import Column
 WINDOW, STRIDE = 5, 3  # passages; evidence often answers a question that stands in the turn before
 
 
-class Layout:
+class WindowMap:
     """Positions count from 0 in the order of filing: of passages, of windows, of pages. It only grows."""
 
     def __init__(self) -> None:
@@ -88,19 +88,19 @@ class LayoutView:
         return sums
 
 
-def to_one(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def divide_by_best(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Divided by the highest, so that 1 is the best; the lowest possible score is 0 by itself."""
     highest = scores.max(initial=0.0)
     return scores / highest if highest > 0 else scores
 
 
-def stretched(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+def scale_cosines(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
     """Min-max over what was found, with a little left for the last: a cosine has no natural zero."""
     low, high = cosines.min(), cosines.max()
     return np.full(len(cosines), 1.0) if high == low else 0.02 + 0.98 * (cosines - low) / (high - low)
 
 
-def best(ids: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:
+def top_k(ids: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:
     """The `k` highest scores above 0 with their ids, best first; ties go to the lower position."""
     candidates = np.flatnonzero(scores > 0)
     if 0 < k < len(candidates):

@@ -31,7 +31,7 @@ _ALIKE = {  # letters of our marks to those that look like them and have no norm
 }
 
 
-def defused(text: str, *names: str, brackets: str = "‹›") -> str:
+def escape_delimiters(text: str, *names: str, brackets: str = "‹›") -> str:
     """The text with other `brackets` around every mark of these names, beginning or end.
 
     A mark counts in any case and with attributes, with look-alikes for its letters and brackets, with spaces and what
@@ -40,7 +40,7 @@ def defused(text: str, *names: str, brackets: str = "‹›") -> str:
     text = text.replace(_TAG_LESS, brackets[0])
     for name in names:
         letters = [character for character in name if character.isalpha()]
-        text = _pattern(len(letters)).sub(partial(_changed, letters, brackets), text)
+        text = _pattern(len(letters)).sub(partial(_replace_brackets, letters, brackets), text)
     return text
 
 
@@ -57,7 +57,7 @@ def _pattern(letters: int) -> re.Pattern[str]:
     )
 
 
-def _changed(letters: list[str], brackets: str, found: re.Match[str]) -> str:
+def _replace_brackets(letters: list[str], brackets: str, found: re.Match[str]) -> str:
     if not _reads(found["name"], letters):
         return found[0]
     begun = f"{brackets[0]}{found['before']}{found['name']}"

@@ -31,7 +31,7 @@ def upgrade(db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, targ
     try:
         version = _version(db)
         if version < target:
-            copy = _copied(reader, path, version)  # nobody writes meanwhile: the lock is ours
+            copy = _copy_truth(reader, path, version)  # nobody writes meanwhile: the lock is ours
             for step in range(version + 1, target + 1):
                 _take(db, step, newest=step == target)
         db.execute("COMMIT")
@@ -74,7 +74,7 @@ def _schema(version: int, *, newest: bool) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _copied(reader: sqlite3.Connection, path: Path, version: int) -> Path:
+def _copy_truth(reader: sqlite3.Connection, path: Path, version: int) -> Path:
     """The truth as it is, beside it and for its owner alone; one that an attempt before this has left is replaced."""
     copy = path.with_name(f"{path.name}.v{version}-copy")
     draft = path.with_name(f".{copy.name}.part")

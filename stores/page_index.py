@@ -10,7 +10,7 @@ from .caches import Cache
 from .keyword import IndexedPage, KeywordIndex
 from .pages import PageRow
 from .records import MemoryItem, Page, Passage
-from .times import show
+from .times import format_time
 
 
 class PageIndex:
@@ -42,7 +42,7 @@ class PageIndex:
 
     def append(self, row: PageRow, text: str) -> None:
         """Add a page. Its text is used where an older analyzer made the stems on file."""
-        context = stems(" ".join(part for part in (show(row.time), row.title) if part))
+        context = stems(" ".join(part for part in (format_time(row.time), row.title) if part))
         position = len(self.page_ids)
         current = row.analyzer == ANALYZER
         passages: list[tuple[int, Sequence[str]]] = []

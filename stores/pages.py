@@ -154,7 +154,7 @@ class Pages:
         pages = [_page(row) for row in rows]
         return pages[::-1] if newest is not None else pages
 
-    def standing(self, page_ids: Iterable[str]) -> tuple[str, ...]:
+    def readable_ids(self, page_ids: Iterable[str]) -> tuple[str, ...]:
         """Those of some ids that are of pages which may be read, in the order given."""
         wanted = list(page_ids)
         with self.namespace.database.read() as db:
@@ -175,7 +175,7 @@ class Pages:
             ).fetchall()
         return {row[0]: _page(row) for row in rows}
 
-    def uncurated(self, session: int) -> list[Page]:
+    def uncurated_pages(self, session: int) -> list[Page]:
         """The pages of a session of this namespace, by its number, from which memories are still to be drawn."""
         with self.namespace.database.read() as db:
             rows = db.execute(

@@ -40,7 +40,7 @@ class Proposals:
         ).fetchone()
         if known:
             return Outcome("proposed", edit, reason, proposal=known[0])
-        tried = self._tried(db, edit)
+        tried = self._try_apply(db, edit)
         core_may_come = tried.status == "unknown_id" and edit.id is None
         if tried.status != "applied" and not core_may_come:
             return tried
@@ -62,7 +62,7 @@ class Proposals:
     def approve(self, number: int) -> Outcome:
         """Apply a proposal, in the transaction that decides it. An edit that cannot be applied any more is rejected."""
         with self._namespace.database.write() as db:
-            proposal, decided_at = self._filed(db, number)
+            proposal, decided_at = self._load(db, number)
             if proposal.decision is not None:
                 outcome = self._approved_before(db, proposal, decided_at)
             else:
@@ -74,14 +74,14 @@ class Proposals:
     def reject(self, number: int) -> Proposal:
         """Turn a proposal down."""
         with self._namespace.database.write() as db:
-            proposal, _ = self._filed(db, number)
+            proposal, _ = self._load(db, number)
             if proposal.decision == "approved":
-                raise _decided(proposal)
+                raise _refuse_decided(proposal)
             if proposal.decision is None:
                 self._decide(db, number, "rejected")
         return replace(proposal, decision="rejected")
 
-    def _filed(self, db: sqlite3.Connection, number: int) -> tuple[Proposal, str]:
+    def _load(self, db: sqlite3.Connection, number: int) -> tuple[Proposal, str]:
         """With the time of its decision, empty while it waits."""
         row = db.execute(f"{_PROPOSAL} WHERE namespace = ? AND n = ?", (self._namespace.number(db), number)).fetchone()
         proposal = _proposal(row) if row else None
@@ -93,12 +93,12 @@ class Proposals:
         """What `approve` gave; `BadInput` where it was turned down, or nothing is left to tell it by."""
         if proposal.decision == "approved" and (outcome := self._items.applied_in(db, proposal.edit, decided_at)):
             return outcome
-        outcome = self._tried(db, proposal.edit)
+        outcome = self._try_apply(db, proposal.edit)
         if outcome.status == "duplicate" if proposal.decision == "approved" else not outcome.ok:
             return outcome
-        raise _decided(proposal)
+        raise _refuse_decided(proposal)
 
-    def _tried(self, db: sqlite3.Connection, edit: Edit) -> Outcome:
+    def _try_apply(self, db: sqlite3.Connection, edit: Edit) -> Outcome:
         """What applying an edit would give; nothing is written."""
         db.execute("SAVEPOINT tried")
         outcome = self._items.apply_in(db, edit)
@@ -113,7 +113,7 @@ class Proposals:
         db.execute("UPDATE proposal SET decision = ?, decided_at = ? WHERE n = ?", (decision, at.isoformat(), number))
 
 
-def _decided(proposal: Proposal) -> BadInput:
+def _refuse_decided(proposal: Proposal) -> BadInput:
     return BadInput(f"Proposal {proposal.number} was {proposal.decision} already.")
 
 

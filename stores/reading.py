@@ -45,7 +45,9 @@ class Immutable(sqlite3.Connection):
     file: _Stamp
 
 
-def opened(path: Path, options: str, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+def open_connection(
+    path: Path, options: str, factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
     """A connection for any thread, in which no transaction begins by itself; `options` as SQLite's URIs have them."""
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?{options}",  # as_uri() quotes '?', '#' and '%' in folder names
@@ -64,11 +66,11 @@ def reader(path: Path) -> sqlite3.Connection:
     while True:
         file = _stamp(path)
         if _stamp(_log(path)) is None:
-            still = opened(path, "mode=ro&immutable=1", Immutable)
+            still = open_connection(path, "mode=ro&immutable=1", Immutable)
             assert isinstance(still, Immutable)
             still.path, still.file = path, file
             return still
-        connection = opened(path, "mode=ro", Reader)
+        connection = open_connection(path, "mode=ro", Reader)
         assert isinstance(connection, Reader)
         try:
             connection.hold()

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 
-from .marks import defused
+from .marks import escape_delimiters
 
 RECALLED_OPEN = "<recalled-memory>"
 RECALLED_CLOSE = "</recalled-memory>"
 _MARK = re.compile(r"<\s*(/?)\s*recalled-memory\s*>", re.I)  # models that repeat a mark do not always do so exactly
 
 
-def mark(text: str) -> str:
+def wrap_recalled(text: str) -> str:
     """The text between the marks, on lines of its own if it has several. Marks inside it become `[recalled-memory]`."""
-    inside = defused(text, "recalled-memory", brackets="[]")
+    inside = escape_delimiters(text, "recalled-memory", brackets="[]")
     around = "\n" if "\n" in inside else ""
     return f"{RECALLED_OPEN}{around}{inside}{around}{RECALLED_CLOSE}"
 
 
-def spans(text: str) -> list[tuple[int, int]]:
+def recalled_spans(text: str) -> list[tuple[int, int]]:
     """Every marked stretch as `(start, end)`, marks included, in order and apart; one that is not closed ends with the
     text."""
     found: list[tuple[int, int]] = []
@@ -34,10 +34,10 @@ def spans(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def without(text: str) -> str:
+def without_recalled(text: str) -> str:
     """The text with a short note in place of every marked stretch."""
     kept, at = [], 0
-    for start, end in spans(text):
+    for start, end in recalled_spans(text):
         kept += [text[at:start], "[recalled from memory]"]
         at = end
     return "".join(kept) + text[at:]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from .times import show
+from .times import format_time
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -141,7 +141,7 @@ class MemoryItem:
     @property
     def header(self) -> str:
         """When it was and what it is, as the header of a page says it."""
-        return " · ".join(part for part in (show(self.time), f"{self.kind} memory") if part)
+        return " · ".join(part for part in (format_time(self.time), f"{self.kind} memory") if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from .analyzer import words
 _WEIGHTLESS = frozenset("a an the just very really quite so also too now currently already indeed please s".split())
 
 
-def sketch(kind: str, content: str, time: datetime | None) -> str:
+def dedup_key(kind: str, content: str, time: datetime | None) -> str:
     """Equal for two contents of a kind that say the same; an event also needs the same time.
 
     Word order, tense, numbers, names and negations all count, so what differs in one of them is never taken for a

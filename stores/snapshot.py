@@ -13,7 +13,7 @@ from .analyzer import stems
 from .caches import Cache
 from .errors import RecordGone
 from .items import Items
-from .layout import best, stretched, to_one
+from .layout import divide_by_best, scale_cosines, top_k
 from .page_index import PageIndex
 from .pages import Extent, Pages
 from .records import Hit, MemoryItem, Page, Passage
@@ -64,11 +64,11 @@ class Snapshot:
             return []
         positions = np.array([at for at, _ in laid], np.int64)
         scores = np.zeros(len(layout))
-        scores[positions] = stretched(np.array([cosine for _, cosine in laid]))
-        windows = to_one(layout.window_sums(positions, scores[positions]))
+        scores[positions] = scale_cosines(np.array([cosine for _, cosine in laid]))
+        windows = divide_by_best(layout.window_sums(positions, scores[positions]))
         own = scores > 0
         scores[own] += layout.best_window(windows)[own]
-        return self._hits(best(layout.seqs, scores, k), VECTOR)
+        return self._hits(top_k(layout.seqs, scores, k), VECTOR)
 
     def pages_like(self, text: str, k: int) -> list[Page]:
         """Whole pages that share words with the text, best first."""
@@ -83,7 +83,7 @@ class Snapshot:
         passages = self._keyword.passages
         return passages.frequency(term), passages.documents
 
-    def unknown(self, text: str) -> float:
+    def unknown_share(self, text: str) -> float:
         """How much of a text stands in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
         word never met being that of one met once."""
         weighed = []
@@ -130,7 +130,7 @@ class Snapshot:
         """Whether any page may have a title."""
         return bool(self._index.titles)
 
-    def titled(self, key: str) -> list[str]:
+    def page_ids_by_title(self, key: str) -> list[str]:
         """The pages with a title, by `title_key` of it."""
         return [self._index.page_ids[at] for at in list(self._index.titles.get(key, ())) if at < self._count]
 
@@ -206,7 +206,7 @@ class Snapshot:
     def passages(self, page: Page, search: str, score: float) -> list[Hit]:
         """Every passage of a page as hits of one score, in page order."""
         places = self._index.passages[page.id][1] if self.has(page.id) else []
-        return [_hit(place, page, search, score) for place in places]
+        return [_make_hit(place, page, search, score) for place in places]
 
     def has(self, page_id: str) -> bool:
         """Whether there is such a page."""
@@ -216,9 +216,11 @@ class Snapshot:
     def _hits(self, found: Sequence[tuple[int, float]], search: str) -> list[Hit]:
         placed = [(self._index.places[seq], score) for seq, score in found]
         pages = self.pages([place.page_id for place, _ in placed])
-        return [_hit(place, pages[place.page_id], search, score) for place, score in placed if place.page_id in pages]
+        return [
+            _make_hit(place, pages[place.page_id], search, score) for place, score in placed if place.page_id in pages
+        ]
 
 
-def _hit(place: Passage, page: Page, search: str, score: float) -> Hit:
+def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
     text = page.text[place.start : place.end]
     return Hit(page.id, place.start, place.end, text, score, {search: score}, place.speaker)

@@ -39,7 +39,7 @@ def parse_time(value: str | datetime | date | None) -> datetime | None:
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)
     try:
-        time = value if isinstance(value, datetime) else _read(value)
+        time = value if isinstance(value, datetime) else _parse(value)
         order_key(time)  # asks for the offset: dateutil makes zones of any, datetime takes those of less than a day
         return time
     except (ValueError, ArithmeticError, TypeError, RecursionError) as error:
@@ -48,7 +48,7 @@ def parse_time(value: str | datetime | date | None) -> datetime | None:
         ) from error
 
 
-def _read(text: str) -> datetime:
+def _parse(text: str) -> datetime:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise ValueError("no text, or a long one")
     time, other = (dateutil_parser.parse(text, default=datetime(year, 1, 1)) for year in (1, 2))
@@ -57,7 +57,7 @@ def _read(text: str) -> datetime:
     return time
 
 
-def clock(time: datetime) -> datetime:
+def local_clock(time: datetime) -> datetime:
     """The same moment without a zone, as its own clock read it: what spans are compared with."""
     return time.replace(tzinfo=None)
 
@@ -70,7 +70,7 @@ def order_key(time: datetime | None) -> float:
     return (aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
 
 
-def show(time: datetime | None) -> str:
+def format_time(time: datetime | None) -> str:
     """`8 May 2023 13:56`; midnight sharp is taken for a date without a time."""
     if time is None:
         return ""
@@ -78,9 +78,9 @@ def show(time: datetime | None) -> str:
     return day if (time.hour, time.minute) == (0, 0) else f"{day} {time:%H:%M}"
 
 
-def show_iso(stamp: str | None) -> str:
+def format_iso_time(stamp: str | None) -> str:
     """`show` for a time as the truth keeps it; `""` for none."""
-    return show(datetime.fromisoformat(stamp)) if stamp else ""
+    return format_time(datetime.fromisoformat(stamp)) if stamp else ""
 
 
 def spans(text: str) -> list[Span]:

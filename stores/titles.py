@@ -23,7 +23,7 @@ def titles(snapshot: Snapshot, text: str) -> list[str]:
         if text[spots[at][1]].isupper() or text[spots[at][1]].isdigit():
             for length in range(min(8, len(spots) - at), 0, -1):
                 key = title_key(" ".join(word for word, _ in spots[at : at + length]))
-                if key not in STOP_WORDS and snapshot.titled(key):
+                if key not in STOP_WORDS and snapshot.page_ids_by_title(key):
                     end = spots[at + length - 1]
                     found.setdefault(text[spots[at][1] : end[1] + len(end[0])])
                     step = length

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import forks
 from .embeddings import EmbeddingStore
-from .layout import best
+from .layout import top_k
 
 BATCH = 1000  # rows read from the truth at once
 
@@ -42,7 +42,7 @@ class ExactVectors:
         self._lock = threading.Lock()
         self._read = (0, 0)  # generation, erasure
         self._parts: dict[int, Scan] = {}
-        forks.renew(self)
+        forks.call_in_child(self)
 
     def after_fork_in_child(self) -> None:
         """Begin anew: another thread may have been reading."""
@@ -61,7 +61,7 @@ class ExactVectors:
                 scan = self._parts.setdefault(namespace, Scan())
                 scan.catch_up(self._embeddings, generation, last, namespace)
                 if scan.dimension not in (None, len(vector)):
-                    raise self._embeddings.changed(len(vector), generation)
+                    raise self._embeddings.model_changed(len(vector), generation)
                 found += scan.search(vector, k)
         return found if len(namespaces) == 1 else sorted(found, key=lambda pair: -pair[1])[:k]
 
@@ -116,4 +116,4 @@ class Scan:
             return []
         # Not `@`: BLAS would share so little work among threads, which then spin, and cost twice the whole question's CPU.
         cosines = np.einsum("ij,j->i", self._matrix[: self._count], vector / length)
-        return best(self._seqs[: self._count], cosines.astype(np.float64), k)
+        return top_k(self._seqs[: self._count], cosines.astype(np.float64), k)

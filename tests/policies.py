@@ -16,7 +16,7 @@ from jitmem.evals.metrics.text_metrics import substring_exact_match
 from jitmem.evals.systems.bm25_ranking import BM25Ranking
 from jitmem.evals.systems.chunks import Chunk
 from jitmem.learn.rollout_records import Item, MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText
-from jitmem.stores.times import show
+from jitmem.stores.times import format_time
 from jitmem.testing import ScriptedModel
 
 Edits = list[tuple[str, dict[str, Any]]]
@@ -67,7 +67,7 @@ def ran(sample: Sample, policy: Policy, folder: Path) -> Rollout:
             )
             text = "".join(memory.page(page_id).text for page_id in filed.page_ids)
             page = memory.page(filed.page_ids[0])
-            sources.append(SessionText(filed.session_id, text, filed.page_ids, show(page.time)))
+            sources.append(SessionText(filed.session_id, text, filed.page_ids, format_time(page.time)))
             steps.append(RecordedStep(f"curate/{at}", "memorizer", "curate", filed.session_id, (), calls=calls))
         items = memory.items.list()
     return Rollout(
@@ -76,7 +76,7 @@ def ran(sample: Sample, policy: Policy, folder: Path) -> Rollout:
         seed=0,
         steps=tuple(steps),
         answers=tuple(_answered(question, items) for question in sample.questions),
-        items=tuple(Item(item.id, item.kind, item.content, show(item.time)) for item in items),
+        items=tuple(Item(item.id, item.kind, item.content, format_time(item.time)) for item in items),
         sources=tuple(sources),
         memory_tokens=sum(context_tokens(item.content) for item in items),
         source_tokens=sum(context_tokens(source.text) for source in sources),
@@ -85,7 +85,7 @@ def ran(sample: Sample, policy: Policy, folder: Path) -> Rollout:
 
 def _answered(question: Question, items: list[Any]) -> ScoredAnswer:
     core = [item.content for item in items if item.kind == "core"]
-    others = [Chunk(item.id, f"{show(item.time)} {item.content}") for item in items if item.kind != "core"]
+    others = [Chunk(item.id, f"{format_time(item.time)} {item.content}") for item in items if item.kind != "core"]
     context = "\n".join([*core, *(one.text for one in BM25Ranking(others).best(question.text, 20))])
     everything = "\n".join([*core, *(one.text for one in others)])
     right = substring_exact_match(context, question.answers)

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
 
-from jitmem.stores.bm25 import GrowingBM25
+from jitmem.stores.bm25 import IncrementalBM25
 
 WORDS = st.sampled_from("boat car red blue plane sea the a".split()) | st.text(min_size=1, max_size=3)
 DOCUMENTS = st.lists(st.lists(WORDS, max_size=12), min_size=1, max_size=12)
@@ -17,8 +17,8 @@ QUERIES = st.lists(WORDS, max_size=6)
 PARAMETERS = st.sampled_from([(1.2, 0.75), (1.2, 0.3), (1.5, 0.75), (0.9, 0.0), (2.0, 0.9)])
 
 
-def grown(documents: list[list[str]], k1: float = 1.2, b: float = 0.75) -> GrowingBM25:
-    index = GrowingBM25(k1, b)
+def grown(documents: list[list[str]], k1: float = 1.2, b: float = 0.75) -> IncrementalBM25:
+    index = IncrementalBM25(k1, b)
     assert [index.append(document) for document in documents] == list(range(len(documents)))
     return index
 
@@ -65,8 +65,8 @@ def test_a_word_in_every_document_scores_above_0() -> None:
 
 
 def test_an_empty_index_gives_no_scores() -> None:
-    assert GrowingBM25().get_scores(["boat"]).tolist() == []
-    assert GrowingBM25().avgdl == 0.0
+    assert IncrementalBM25().get_scores(["boat"]).tolist() == []
+    assert IncrementalBM25().avgdl == 0.0
 
 
 @given(documents=DOCUMENTS, query=QUERIES)

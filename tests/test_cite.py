@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jitmem import Citation, Memory
-from jitmem.nodes.cite import cite, cite_any
+from jitmem.nodes.cite import cite, cite_retrieved
 from jitmem.stores.errors import RecordGone
 from jitmem.stores.snapshot import Snapshot
 from jitmem.testing import ScriptedModel
@@ -98,7 +98,7 @@ def test_a_start_does_not_make_a_quote_of_what_has_no_word(snapshot: Snapshot, p
 
 def test_a_page_that_does_not_exist_is_an_error(snapshot: Snapshot) -> None:
     with pytest.raises(RecordGone, match="'0ma67nb4gmt8'"):
-        cite_any(snapshot, "0ma67nb4gmt8", "Ana", None, ["0ma67nb4gmt8"])
+        cite_retrieved(snapshot, "0ma67nb4gmt8", "Ana", None, ["0ma67nb4gmt8"])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 from model_server import ModelServer
 
 from jitmem import ItemOptions, MemorizeOptions, Memory, ModelOptions, ModelUnavailable, Session
-from jitmem.stores.recalled import mark
+from jitmem.stores.recalled import wrap_recalled
 from jitmem.testing import ScriptedModel
 
 MEMO = {"memo": "Ana moved."}
@@ -277,7 +277,7 @@ def test_the_same_session_twice_makes_no_memory_twice(memory: Memory) -> None:
 
 
 def test_recalled_text_that_comes_back_is_kept_on_its_page_and_not_memorized_again(memory: Memory) -> None:
-    text = f"Ben: What do you know?\nTool: {mark('Ana: I live in Porto.')}\nBen: Thanks, that is all."
+    text = f"Ben: What do you know?\nTool: {wrap_recalled('Ana: I live in Porto.')}\nBen: Thanks, that is all."
     memory.memorize(text)
     assert [page.text for page in memory.pages()] == [text]
     assert memory.items.list() == []
@@ -286,7 +286,7 @@ def test_recalled_text_that_comes_back_is_kept_on_its_page_and_not_memorized_aga
 
 
 def test_a_session_of_nothing_but_recalled_text_is_a_page_without_passages(memory: Memory) -> None:
-    memory.memorize(mark("Ana: I live in Porto."))
+    memory.memorize(wrap_recalled("Ana: I live in Porto."))
     assert memory.stats()["pages"] == 1
     assert memory.research("Where does Ana live?").stopped == "no_evidence"
 

@@ -16,7 +16,7 @@ from jitmem import Memory
 from jitmem.stores.chroma import OwnedChroma
 from jitmem.stores.chroma_folder import FOLDER
 from jitmem.stores.connection import FILE_NAME, Database
-from jitmem.stores.embeddings import PROBE, EmbeddingStore, ModelChanged
+from jitmem.stores.embeddings import FINGERPRINT_TEXT, EmbeddingStore, ModelChanged
 from jitmem.stores.errors import ModelReplyError
 from jitmem.stores.vectors import ExactVectors, VectorIndex
 
@@ -103,7 +103,7 @@ def test_a_query_of_another_dimension_tells_that_the_model_changed(kept: Kept, o
     for _ in range(2):
         with pytest.raises(ModelChanged, match=r"^test gave a vector of 3 dimensions, those on file have others\.$"):
             index.search(np.ones(3, np.float32), 5, [kept.number()])
-    kept.store.renew()
+    kept.store.start_generation()
     assert index.search(np.ones(3, np.float32), 5, [kept.number()]) == []
     made = embed(kept.store, kept.number())
     agree(index.search(np.array([1, 0, 0], np.float32), 9, [kept.number()]), [(seq, 1.0) for seq in made])
@@ -135,34 +135,34 @@ def test_a_model_may_change_again_after_everything_was_embedded(kept: Kept) -> N
 
 def test_the_first_probe_is_filed_and_the_model_is_known_by_it(kept: Kept, other: EmbeddingStore) -> None:
     probe, another = spread(2, 1)
-    assert (PROBE.strip(), kept.store.wants_probe()) == (PROBE, True)
-    assert kept.store.recognises(probe.tolist())
-    assert not kept.store.wants_probe()
-    assert other.wants_probe()
+    assert (FINGERPRINT_TEXT.strip(), kept.store.needs_fingerprint()) == (FINGERPRINT_TEXT, True)
+    assert kept.store.matches_fingerprint(probe.tolist())
+    assert not kept.store.needs_fingerprint()
+    assert other.needs_fingerprint()
     rounded = (probe * 7 + 0.01).tolist()  # as another build of the same model may give it
-    assert other.recognises(rounded)
-    assert not other.recognises(another.tolist())
-    assert not other.recognises(probe.tolist()[:-1])
-    assert kept.store.recognises(probe.tolist())
+    assert other.matches_fingerprint(rounded)
+    assert not other.matches_fingerprint(another.tolist())
+    assert not other.matches_fingerprint(probe.tolist()[:-1])
+    assert kept.store.matches_fingerprint(probe.tolist())
 
 
 def test_a_probe_of_another_dimension_than_the_vectors_is_not_filed(kept: Kept) -> None:
     kept.keep(spread(3, 1))
-    assert not kept.store.recognises([1.0, 0.0])
-    assert kept.store.recognises(spread(1, 1)[0].tolist())
+    assert not kept.store.matches_fingerprint([1.0, 0.0])
+    assert kept.store.matches_fingerprint(spread(1, 1)[0].tolist())
 
 
 def test_a_changed_model_of_the_same_dimension_is_embedded_anew(kept: Kept, open_index: Open) -> None:
     probe, another = spread(2, 1)
-    kept.store.recognises(probe.tolist())
+    kept.store.matches_fingerprint(probe.tolist())
     kept.keep(np.stack([spread(1, 2)[0], probe]))
     index = open_index(kept.store)
     agree(index.search(probe, 1, [kept.number()]), kept.exact(probe, 1))
-    assert not kept.store.recognises(another.tolist())
-    kept.store.renew()
+    assert not kept.store.matches_fingerprint(another.tolist())
+    kept.store.start_generation()
     assert index.search(probe, 5, [kept.number()]) == []
-    assert kept.store.wants_probe()
-    assert kept.store.recognises(another.tolist())
+    assert kept.store.needs_fingerprint()
+    assert kept.store.matches_fingerprint(another.tolist())
     made = embed(kept.store, kept.number(), DIM)
     agree(index.search(np.eye(DIM, dtype=np.float32)[0], 9, [kept.number()]), [(seq, 1.0) for seq in made])
 
@@ -171,11 +171,11 @@ def test_other_models_keep_their_vectors(kept: Kept) -> None:
     other = EmbeddingStore(kept.database, "test #1")  # its name is like a second generation of "test"
     kept.keep(spread(3, 1))
     embed(other, kept.number(), 2)
-    other.recognises([1.0, 0.0])
-    kept.store.renew()
+    other.matches_fingerprint([1.0, 0.0])
+    kept.store.start_generation()
     assert filed(kept) == {"test #1": 3}
     assert not other.waiting(kept.number())
-    assert not other.recognises([0.0, 1.0])
+    assert not other.matches_fingerprint([0.0, 1.0])
 
 
 # -- several at once ---------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_another_process_sees_the_new_generation_at_its_next_step(
     theirs = open_index(other)
     query = spread(1, 1)[0]
     agree(theirs.search(query, 2, [kept.number()]), kept.exact(query, 2))
-    kept.store.renew()
+    kept.store.start_generation()
     made = embed(kept.store, kept.number())
     assert not other.waiting(kept.number())
     agree(theirs.search(np.array([1, 0, 0], np.float32), 9, [kept.number()]), [(seq, 1.0) for seq in made])
@@ -196,22 +196,22 @@ def test_another_process_sees_the_new_generation_at_its_next_step(
 
 def test_who_comes_second_with_the_same_finding_throws_nothing_away(kept: Kept, other: EmbeddingStore) -> None:
     probe, another = spread(2, 1)
-    kept.store.recognises(probe.tolist())
+    kept.store.matches_fingerprint(probe.tolist())
     kept.keep(spread(5, 1))
-    assert not other.recognises(another.tolist())
-    assert not kept.store.recognises(another.tolist())
-    kept.store.renew()
+    assert not other.matches_fingerprint(another.tolist())
+    assert not kept.store.matches_fingerprint(another.tolist())
+    kept.store.start_generation()
     embed(kept.store, kept.number(), DIM)
-    other.renew()
+    other.start_generation()
     assert sum(filed(kept).values()) == 5
 
 
 def test_a_batch_that_was_given_out_before_is_forgotten(kept: Kept, other: EmbeddingStore) -> None:
     kept.keep(spread(2, 1))
     kept.keep(spread(2, 2))
-    kept.store.renew()
+    kept.store.start_generation()
     last_page, texts = kept.store.missing(kept.number(), 1)
-    other.renew()
+    other.start_generation()
     kept.store.keep(kept.number(), last_page, [seq for seq, _ in texts], [[1.0, 0.0, 0.0]] * 2)
     assert filed(kept) == {}
     assert len(embed(other, kept.number(), 2)) == 4
@@ -245,9 +245,9 @@ def test_a_reply_that_is_no_vectors_changes_nothing(kept: Kept, vectors: Any, co
 @pytest.mark.parametrize("probe", [[], [1.0, float("nan")], [[1.0], [2.0]]])
 def test_a_probe_that_is_no_vector_is_not_filed(kept: Kept, probe: Any) -> None:
     with pytest.raises(ModelReplyError):
-        kept.store.recognises(probe)
-    assert kept.store.wants_probe()
-    assert kept.store.recognises([1.0, 0.0])
+        kept.store.matches_fingerprint(probe)
+    assert kept.store.needs_fingerprint()
+    assert kept.store.matches_fingerprint([1.0, 0.0])
 
 
 # -- where it is kept --------------------------------------------------------------------------------------
@@ -257,11 +257,11 @@ def test_a_memory_without_the_table_of_probes_gets_it(kept: Kept) -> None:
     kept.keep(spread(2, 1))
     with closing(sqlite3.connect(kept.folder / FILE_NAME)) as db:
         db.execute("DROP TABLE probe")
-    assert kept.store.wants_probe()
-    assert kept.store.recognises(spread(1, 1)[0].tolist())
+    assert kept.store.needs_fingerprint()
+    assert kept.store.matches_fingerprint(spread(1, 1)[0].tolist())
     with closing(sqlite3.connect(kept.folder / FILE_NAME)) as db:
         db.execute("DROP TABLE probe")
-    kept.store.renew()
+    kept.store.start_generation()
     assert filed(kept) == {}
 
 
@@ -275,7 +275,7 @@ def test_the_collection_of_the_former_generation_is_deleted(kept: Kept, open_mea
         index.catch_up()
         if store is second or not open_meanwhile:
             index.close()
-    kept.store.renew()
+    kept.store.start_generation()
     embed(kept.store, kept.number(), 4)
     if not open_meanwhile:
         index = OwnedChroma(kept.store, kept.folder)

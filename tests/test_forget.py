@@ -295,10 +295,10 @@ def test_a_preview_says_what_goes_and_changes_nothing(memory: Memory) -> None:
 
 
 def test_a_query_means_every_word_in_titles_memos_dates_speakers_and_recalled_text_too(memory: Memory) -> None:
-    from jitmem.stores.recalled import mark
+    from jitmem.stores.recalled import wrap_recalled
 
     memory.memorize_many(DAYS)
-    recalled = memory.memorize(f"Ana: so it said {mark('The harbour freezes.')} and that was all.").page_ids[0]
+    recalled = memory.memorize(f"Ana: so it said {wrap_recalled('The harbour freezes.')} and that was all.").page_ids[0]
     assert memory.forget(query="harbour freezing", preview=True).page_ids == (recalled,)
     assert len(memory.forget(query="rui may 2024", preview=True).page_ids) == 5
     assert memory.forget(query="bread Viana", preview=True).page_ids == ()

@@ -312,7 +312,7 @@ def test_after_each_failure_chroma_is_left_alone_for_twice_as_long(folder: Path)
     chroma = ChromaFolder(folder)
     rested = []
     for _ in range(4):
-        chroma.rest()
+        chroma.back_off()
         rested.append(round((chroma._rests_until - time.monotonic()) / REST_S))
     assert rested == [1, 2, 4, 8]
 

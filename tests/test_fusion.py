@@ -119,5 +119,9 @@ def test_the_more_of_a_query_is_unknown_the_more_the_letters_count(unknown: floa
 def test_a_word_that_stands_nowhere_is_unknown_by_its_weight(memory: Memory) -> None:
     memory.memorize("Ana: The bread is in the oven.")
     snapshot = memory._runtime.archive.snapshot()
-    assert (snapshot.unknown("bread"), snapshot.unknown("braed"), snapshot.unknown("the")) == (0.0, 1.0, 0.0)
-    assert 0 < snapshot.unknown("braed oven") < 1
+    assert (snapshot.unknown_share("bread"), snapshot.unknown_share("braed"), snapshot.unknown_share("the")) == (
+        0.0,
+        1.0,
+        0.0,
+    )
+    assert 0 < snapshot.unknown_share("braed oven") < 1

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
 from jitmem.formats import parse_sessions
-from jitmem.integrations.filters import passes
-from jitmem.nodes.accept import plain
+from jitmem.integrations.filters import matches_filter
+from jitmem.nodes.accept import normalize_session
 from jitmem.nodes.curate import Curation
 from jitmem.nodes.llm.prompt import fence
 from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
@@ -108,7 +108,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "json file": lambda text: parse_sessions(text.encode(), name="a.json"),
     "jsonl file": lambda text: parse_sessions(text.encode(), name="a.jsonl"),
     "markdown file": lambda text: parse_sessions(text.encode(), name="a.md"),
-    "session": lambda text: passages(plain(text)["text"]),
+    "session": lambda text: passages(normalize_session(text)["text"]),
     "heading": heading,
     "time": parse_time,
     "times": spans,
@@ -118,8 +118,8 @@ READERS: dict[str, Callable[[str], Any]] = {
         memory()._runtime.searches[2].search(memory()._runtime.archive.snapshot(), f"title: {text}x", 5)
     ),
     "fence": fence,
-    "recalled": lambda text: recalled.without(recalled.mark(text)),
-    "filter": lambda text: passes({"a": text}, {"a": {"$gt": text}}),
+    "recalled": lambda text: recalled.without_recalled(recalled.wrap_recalled(text)),
+    "filter": lambda text: matches_filter({"a": text}, {"a": {"$gt": text}}),
 }
 PUMPED = [
     "{",

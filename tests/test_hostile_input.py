@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from jitmem import BadInput, Memory, Session, UnknownRecord
 from jitmem.cli.app import app
-from jitmem.integrations.filters import passes
+from jitmem.integrations.filters import matches_filter
 from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from jitmem.nodes.plan import SearchPlan
 from jitmem.stores.times import parse_time
@@ -112,7 +112,7 @@ def test_a_number_beyond_64_bits_is_refused_by_name(memory: Memory) -> None:
             verb(2**70)
     with pytest.raises(BadInput):
         memory.pages(limit=2**70)
-    assert not passes({"a": 10**400}, {"a": {"$gt": 1.5}})
+    assert not matches_filter({"a": 10**400}, {"a": {"$gt": 1.5}})
 
 
 @pytest.mark.parametrize(

@@ -185,10 +185,10 @@ def test_a_fence_holds_alone(attack: Attack) -> None:
     text = f"{attack.title}\n{attack.speaker}\n{attack.session}\n{attack.text}"
     assert unfenced(prompt.fence(text)).strip() == ""
     assert unfenced(prompt.fence_question(text)).strip() == ""
-    assert unfenced(recalled.mark(text)).strip() == ""
+    assert unfenced(recalled.wrap_recalled(text)).strip() == ""
 
 
 def test_a_page_of_code_is_shown_as_it_is() -> None:
     code = "if a < b and history > 0:\n  <div class='history'>the historian</div> &lt;b&gt; <History2> x</p>"
-    assert marks.defused(code, "history") == code
-    assert re.search("‹/history›", marks.defused("</history>", "history"))
+    assert marks.escape_delimiters(code, "history") == code
+    assert re.search("‹/history›", marks.escape_delimiters("</history>", "history"))

@@ -34,7 +34,7 @@ from jitmem.stores.journal import Journal, PageDraft, PassageDraft
 from jitmem.stores.namespace import Namespace
 from jitmem.stores.pages import Pages
 from jitmem.stores.records import KINDS, Edit, MemoryItem
-from jitmem.stores.times import show
+from jitmem.stores.times import format_time
 from jitmem.stores.vectors import ExactVectors
 from jitmem.tools.items import METHODS, ItemHit, ItemSearch
 
@@ -414,7 +414,7 @@ def test_a_changed_embedding_model_is_noticed_and_everything_embedded_anew(kept:
     with pytest.raises(ModelChanged, match="model gave a vector of 64 dimensions"):
         kept.tool.search("mill")
     assert kept.found("mill", method="keyword") == ["Ana bought the mill."]
-    kept.store.renew()
+    kept.store.start_generation()
     assert kept.found("mill", method="vector")[0] == "Ana bought the mill."
     assert kept.model.documents == 2
 
@@ -574,7 +574,7 @@ def agree(index: ItemIndex, query: str, kind: str | None = None) -> None:
     standing = index.items.items(kind=kind)
     expected = {}
     if standing:
-        documents = [[*stems(show(item.time)), *stems(item.content)] for item in standing]
+        documents = [[*stems(format_time(item.time)), *stems(item.content)] for item in standing]
         scores = BM25Plus(documents, k1=1.2, b=0.3, delta=0).get_scores(stems(query))
         expected = {item.change: float(score) for item, score in zip(standing, scores, strict=True) if score > 0}
     found = index.view().keyword(query, 1000, kind)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from jitmem import BadInput, ItemOptions, Memory, UnknownRecord
 from jitmem.stores.records import Edit, MemoryItem, Outcome
-from jitmem.stores.sketch import sketch
+from jitmem.stores.sketch import dedup_key
 
 
 def contents(items: list[MemoryItem]) -> list[str]:
@@ -497,7 +497,7 @@ def test_whatever_is_done_no_two_items_say_the_same_and_the_log_replays_to_the_s
                 changes.append(outcome.change)
                 ids += [outcome.item.id] if outcome.item and outcome.item.id not in ids else []
         items = memory.items.list()
-        assert len({sketch("semantic", item.content, None) for item in items}) == len(items)
+        assert len({dedup_key("semantic", item.content, None) for item in items}) == len(items)
         standing = [memory.items.history(item_id)[-1] for item_id in ids]
         assert sorted(contents([one for one in standing if not one.deleted])) == sorted(contents(items))
         for item_id in ids:

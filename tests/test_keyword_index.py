@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jitmem.stores.keyword import KeywordIndex
-from jitmem.stores.layout import STRIDE, WINDOW, Layout, best, to_one
+from jitmem.stores.layout import STRIDE, WINDOW, WindowMap, divide_by_best, top_k
 
 PAGES = st.lists(st.integers(0, 20), min_size=1, max_size=6)  # how many passages each page has
 
@@ -20,9 +20,9 @@ class TestKeywordIndex(KeywordContract):
         return KeywordIndex()
 
 
-def laid_out(sizes: list[int]) -> tuple[Layout, list[list[int]]]:
+def laid_out(sizes: list[int]) -> tuple[WindowMap, list[list[int]]]:
     """The layout of pages of these sizes, and the windows as positions of passages."""
-    layout, windows, at = Layout(), [], 0
+    layout, windows, at = WindowMap(), [], 0
     for size in sizes:
         slices = layout.append(range(at, at + size))
         windows += [list(range(at + start, at + end)) for start, end in slices]
@@ -75,10 +75,10 @@ def test_a_passage_has_the_score_of_its_page(sizes: list[int]) -> None:
 def test_the_best_are_the_highest_above_0_and_ties_go_to_the_older(scores: list[float], k: int) -> None:
     order = sorted((at for at, score in enumerate(scores) if score > 0), key=lambda at: (-scores[at], at))
     ids = np.arange(len(scores), dtype=np.int64) + 100
-    assert best(ids, np.array(scores, float), k) == [(at + 100, scores[at]) for at in order[:k]]
+    assert top_k(ids, np.array(scores, float), k) == [(at + 100, scores[at]) for at in order[:k]]
 
 
 def test_scores_are_divided_by_the_highest_and_zeros_stay() -> None:
-    assert to_one(np.array([1.0, 4.0, 0.0])).tolist() == [0.25, 1.0, 0.0]
-    assert to_one(np.zeros(2)).tolist() == [0.0, 0.0]
-    assert to_one(np.zeros(0)).tolist() == []
+    assert divide_by_best(np.array([1.0, 4.0, 0.0])).tolist() == [0.25, 1.0, 0.0]
+    assert divide_by_best(np.zeros(2)).tolist() == [0.0, 0.0]
+    assert divide_by_best(np.zeros(0)).tolist() == []

@@ -451,7 +451,7 @@ def test_nobody_is_asked_about_a_call_that_changed_nothing() -> None:
     model = ScriptedModel(lines=[VALID])
     turn = (call("insert", "duplicate", content="Ana lives in Porto."), call("insert", content="Ana lives in Porto."))
     assert add_rewards(run(turn, answers=(right(0),)), judge=ModelContentJudge(model)).rewards["r4"] == 0.5
-    assert model.left() == {}
+    assert model.remaining() == {}
 
 
 def test_nothing_in_a_session_or_an_edit_speaks_to_the_judge() -> None:

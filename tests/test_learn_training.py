@@ -30,7 +30,7 @@ from jitmem.learn.training.long_tasks import evaluate_long_tasks
 from jitmem.learn.training.teacher import correct_calls, teacher_model
 from jitmem.learn.training.turn_pool import TurnPool, rollout_turns
 from jitmem.learn.training.turn_starts import TurnStart, apply_calls, restore_items, turn_starts
-from jitmem.nodes.curate import line
+from jitmem.nodes.curate import describe_item
 from jitmem.stores.errors import BadInput, MissingPackage
 from jitmem.stores.records import Session
 from jitmem.tools.memory_specs import TOOL_NAMES, memory_specs
@@ -84,7 +84,7 @@ def test_items_are_restored_under_their_own_ids(turns: tuple[TurnStart, ...], fo
     with Memory.open(folder) as memory:
         restore_items(memory, turns[-1].items)
         shown = {text.removeprefix("- ") for text in turns[-1].request.splitlines() if text.startswith("- [")}
-        assert {line(item) for item in memory.items.list()} == shown
+        assert {describe_item(item) for item in memory.items.list()} == shown
 
 
 def test_a_memory_after_calls_is_what_a_memory_after_the_same_calls_holds(folder: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from jitmem import Memory
-from jitmem.stores.recalled import spans
+from jitmem.stores.recalled import recalled_spans
 from jitmem.tools.memory_tools import TOOLS
 
 pytest.importorskip("mcp_types", reason="the MCP server needs mcp 2")
@@ -81,7 +81,7 @@ async def test_every_tool_is_called(connect: Connect, folder: Path) -> None:
     async with connect() as session:
         for name in ("search_pages", "search_keyword", "search_vector"):
             text, failed = await called(session, name, query="harbour office", k=3)
-            assert (spans(text), failed) == ([(0, len(text))], False)
+            assert (recalled_spans(text), failed) == ([(0, len(text))], False)
             assert f"[{page_id} 0-{len(ANA)}] {ANA}" in text
         for name, arguments in {
             "search_page_id": {"query": page_id},

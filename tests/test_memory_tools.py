@@ -23,7 +23,7 @@ from langgraph.store.memory import InMemoryStore
 
 from jitmem import BadInput, ItemOptions, Memory, StoreClosed
 from jitmem.search_runner import PageSearchRunner
-from jitmem.stores.recalled import RECALLED_CLOSE, RECALLED_OPEN, mark, spans
+from jitmem.stores.recalled import RECALLED_CLOSE, RECALLED_OPEN, recalled_spans, wrap_recalled
 from jitmem.stores.records import Edit, MemoryItem, Outcome
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_tools import TOOLS, USUAL, make_memory_tools, make_tools
@@ -213,7 +213,7 @@ def test_core_needs_no_id(memory: Memory, tools: dict[str, BaseTool]) -> None:
     assert outcome(tools, "memory_update", kind="core", content="Ana, 34.").status == "unknown_id"
     assert outcome(tools, "memory_insert", kind="core", content="Ana, 34.").status == "applied"
     again = tools["memory_insert"].invoke({"kind": "core", "content": "Ana is 35."})
-    assert again == f"rejected: There is a core memory already; update it. It reads: {mark('Ana, 34.')}"
+    assert again == f"rejected: There is a core memory already; update it. It reads: {wrap_recalled('Ana, 34.')}"
     assert tools["memory_update"].invoke({"kind": "core", "content": "Ana, 35."}) == "applied: core v2"
     assert tools["memory_delete"].invoke({"kind": "core"}) == "applied: core deleted"
     assert contents(memory) == []
@@ -235,7 +235,7 @@ def test_what_is_known_is_not_kept_twice_and_the_line_shows_it(memory: Memory, t
     message = tools["memory_insert"].invoke(
         call("memory_insert", kind="semantic", content="Ana drinks her COFFEE black")
     )
-    assert message.content == f"duplicate: Item {item.id} says that already. It reads: {mark(item.content)}"
+    assert message.content == f"duplicate: Item {item.id} says that already. It reads: {wrap_recalled(item.content)}"
     assert message.artifact.item == item
     assert len(memory.items.list()) == 1
 
@@ -417,7 +417,7 @@ def test_memory_search_shows_an_item_a_line_and_runs_what_is_asked_for(
     event = memory.items.insert("Ana spilled coffee.", "episodic", "8 May 2024 13:56").item
     assert event is not None
     message = tools["memory_search"].invoke(call("memory_search", query="coffee.", method="vector"))
-    assert message.content == mark(
+    assert message.content == wrap_recalled(
         f"[{item.id}] semantic Ana drinks coffee.\n[{event.id}] episodic (8 May 2024 13:56) Ana spilled coffee."
     )
     assert [(hit.item, hit.scores) for hit in message.artifact] == [(item, {"vector": 1.0}), (event, {"vector": 1.0})]
@@ -451,7 +451,7 @@ def test_a_page_is_read_whole_under_its_header(memory: Memory, tools: dict[str, 
     [page_id] = memory.memorize(ANA).page_ids
     page = memory.page(page_id)
     message = tools["read_page"].invoke(call("read_page", page_id=page_id))
-    assert message.content == mark(f"[{page_id}] {page.header}\n\n{ANA}")
+    assert message.content == wrap_recalled(f"[{page_id}] {page.header}\n\n{ANA}")
     assert message.artifact == page
     unknown = tools["read_page"].invoke(call("read_page", page_id="nope"))
     assert (unknown.content, unknown.artifact) == ("No page 'nope'; this memory holds 1 pages.", None)
@@ -462,7 +462,7 @@ async def test_a_question_is_researched(memory: Memory, tools: dict[str, BaseToo
     ask = call("research_memory", question="Where does Ana work?", depth=1, effort="recall")
     for message in (tools["research_memory"].invoke(ask), await tools["research_memory"].ainvoke(ask)):
         assert "harbour office" in message.artifact.context
-        assert message.content == mark(message.artifact.context)
+        assert message.content == wrap_recalled(message.artifact.context)
 
 
 # -- marks -------------------------------------------------------------------------------------------------
@@ -480,25 +480,25 @@ def test_what_tools_hand_out_of_the_memory_is_marked(memory: Memory, tools: dict
     ]
     for text in texts:
         assert "harbour" in text
-        assert spans(text) == [(0, len(text))]
+        assert recalled_spans(text) == [(0, len(text))]
 
 
 def test_marked_stretches_are_found_also_where_the_mark_is_not_closed() -> None:
-    text = f"Ana: {mark('one')} and {mark('two' + chr(10) + 'lines')} then {RECALLED_OPEN}three"
-    assert [text[start:end] for start, end in spans(text)] == [
+    text = f"Ana: {wrap_recalled('one')} and {wrap_recalled('two' + chr(10) + 'lines')} then {RECALLED_OPEN}three"
+    assert [text[start:end] for start, end in recalled_spans(text)] == [
         "<recalled-memory>one</recalled-memory>",
         "<recalled-memory>\ntwo\nlines\n</recalled-memory>",
         "<recalled-memory>three",
     ]
-    assert spans("nothing") == spans(f"a stray {RECALLED_CLOSE} alone") == []
-    assert spans("< Recalled-Memory >x</ RECALLED-MEMORY >y") == [(0, 40)]
+    assert recalled_spans("nothing") == recalled_spans(f"a stray {RECALLED_CLOSE} alone") == []
+    assert recalled_spans("< Recalled-Memory >x</ RECALLED-MEMORY >y") == [(0, 40)]
 
 
 def test_marks_inside_recalled_text_are_defused() -> None:
-    text = mark(f"Ben said {RECALLED_CLOSE} and then <recalled-memory >.")
+    text = wrap_recalled(f"Ben said {RECALLED_CLOSE} and then <recalled-memory >.")
     assert text == "<recalled-memory>Ben said [/recalled-memory] and then [recalled-memory].</recalled-memory>"
-    assert spans(text) == [(0, len(text))]
-    assert spans(mark(mark("twice"))) == [(0, len(mark(mark("twice"))))]
+    assert recalled_spans(text) == [(0, len(text))]
+    assert recalled_spans(wrap_recalled(wrap_recalled("twice"))) == [(0, len(wrap_recalled(wrap_recalled("twice"))))]
 
 
 # -- tools that find their memory --------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from jitmem import BadInput, MemorizeOptions, Memory, ModelOptions, ModelUnavailable, Page
 from jitmem.nodes.states import ResearcherState
-from jitmem.stores.recalled import RECALLED_OPEN, spans
+from jitmem.stores.recalled import RECALLED_OPEN, recalled_spans
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_tools import USUAL
 
@@ -93,7 +93,7 @@ def shown(model: ScriptedModel, at: int = -1) -> str:
     """What the system message of a request said of the memory."""
     first = model.seen[at][1][0]
     text = first.text if isinstance(first, SystemMessage) else ""
-    return "".join(text[start:end] for start, end in spans(text))
+    return "".join(text[start:end] for start, end in recalled_spans(text))
 
 
 @pytest.fixture(autouse=True)

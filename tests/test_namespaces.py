@@ -27,7 +27,7 @@ def test_another_namespace_is_made_once_and_shares_the_models(folder: Path) -> N
         assert (ana.namespace, ben.namespace) == ("ana", "ben")
         ana.memorize("Ana: I live in Porto.")
         ben.memorize("Ben: I live in Lisbon.")
-    assert model.left() == {}
+    assert model.remaining() == {}
 
 
 def test_they_never_see_each_other(memory: Memory) -> None:

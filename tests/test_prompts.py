@@ -76,7 +76,7 @@ def shown(folder: Path) -> dict[str, list[str]]:
     with Memory.open(folder, model=model) as memory:
         memory.memorize(LATER)
         memory.research(QUESTION, depth=2, answer=True, output="integration")
-    assert model.left() == {}
+    assert model.remaining() == {}
     by_step: dict[str, list[str]] = {}
     for step, messages in model.seen:
         by_step.setdefault(step, []).append(written(messages))

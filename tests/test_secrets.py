@@ -24,7 +24,7 @@ from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 from jitmem import Memory, ModelOptions, Session
-from jitmem.integrations.later import file_later, wait
+from jitmem.integrations.later import file_in_background, wait
 from jitmem.models import chat_model, checked_url, embedding_model
 from jitmem.nodes.llm.redaction import redact
 from jitmem.settings import Settings
@@ -200,7 +200,7 @@ def test_an_error_of_a_server_that_repeats_the_key_does_not(
         assert leaked(repr(result)) == []
         session = Session(text="Ben keeps bees.")
         memory.accept(session)
-        file_later(memory, session)
+        file_in_background(memory, session)
         wait(memory)
         assert leaked(repr(memory) + repr(memory._runtime)) == []
     assert trace.graphs

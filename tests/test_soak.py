@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from jitmem import Memory, Session, UnknownRecord
-from jitmem.integrations.later import file_later
+from jitmem.integrations.later import file_in_background
 from jitmem.testing import ScriptedModel
 
 SOAK = Path(__file__).parents[1] / "benchmarks" / "soak.py"
@@ -62,7 +62,7 @@ def use(memory: Memory) -> list[Any]:
     assert store.search(("notes",), query="bread")
     session = Session(text="Ana: I sold the mill.")
     memory.accept(session)
-    file_later(memory, session)
+    file_in_background(memory, session)
     with pytest.raises(UnknownRecord):
         memory.page("nowhere")
     memory.flush()

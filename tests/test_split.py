@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jitmem.nodes.split import CHARS_PER_TOKEN, LONGEST_PASSAGE, PASSAGE_TOKENS, Span, heading, paged, passages
+from jitmem.nodes.split import CHARS_PER_TOKEN, LONGEST_PASSAGE, PASSAGE_TOKENS, Span, heading, pack_pages, passages
 
 SENTENCE = "Ana signed the papers at the notary in Porto and went home. "  # 60 characters
 LONGEST = LONGEST_PASSAGE * CHARS_PER_TOKEN
@@ -144,7 +144,7 @@ def only_white_space_between(text: str, spans: list[Span]) -> None:
 
 @given(text=TEXTS, size=SIZES)
 def test_pages_join_to_the_text_and_hold_their_passages(text: str, size: int) -> None:
-    pages = paged(text, passages(text), size)
+    pages = pack_pages(text, passages(text), size)
     assert [start for start, _, _ in pages] == [0, *(end for _, end, _ in pages[:-1])]
     assert pages[-1][1] == len(text)
     for start, end, spans in pages:
@@ -153,18 +153,18 @@ def test_pages_join_to_the_text_and_hold_their_passages(text: str, size: int) ->
 
 @given(text=TEXTS, size=SIZES)
 def test_the_words_of_a_page_are_never_longer_than_its_size(text: str, size: int) -> None:
-    for _, _, spans in paged(text, passages(text), size):
+    for _, _, spans in pack_pages(text, passages(text), size):
         assert not spans or spans[-1].end - spans[0].start <= size
 
 
 def test_a_session_of_the_size_is_one_page() -> None:
     text = "x" * 64
-    assert paged(text, passages(text), 64) == [(0, 64, [Span(0, 64, None)])]
+    assert pack_pages(text, passages(text), 64) == [(0, 64, [Span(0, 64, None)])]
 
 
 def test_a_longer_session_is_cut_between_passages() -> None:
     text, spans = turns(*[("Ana", f"Sentence number {number}.") for number in range(10, 16)])
-    pages = paged(text, passages(text, spans), 64)
+    pages = pack_pages(text, passages(text, spans), 64)
     assert [text[start:end] for start, end, _ in pages] == [
         "Ana: Sentence number 10.\nAna: Sentence number 11.\n",
         "Ana: Sentence number 12.\nAna: Sentence number 13.\n",
@@ -216,7 +216,7 @@ TEXTS_OF_SIZE: dict[str, Callable[[int], str]] = {
 def test_a_long_text_of_one_kind_loses_nothing_but_white_space(text: Callable[[int], str], size: int) -> None:
     whole = text(5000)
     only_white_space_between(whole, passages(whole))
-    pages = paged(whole, passages(whole), size)
+    pages = pack_pages(whole, passages(whole), size)
     assert "".join(whole[start:end] for start, end, _ in pages) == whole
     for start, end, spans in pages:
         only_white_space_between(whole[start:end], spans)
@@ -226,7 +226,7 @@ def test_a_long_text_of_one_kind_loses_nothing_but_white_space(text: Callable[[i
 def test_a_text_is_cut_in_a_time_that_grows_with_its_length(text: Callable[[int], str]) -> None:
     def work(size: int) -> None:
         whole = text(size)
-        paged(whole, passages(whole), 8192)
+        pack_pages(whole, passages(whole), 8192)
 
     # Small enough that even a quadratic cut ends while one waits.
     assert taken(work, 20_000) < 40 * max(taken(work, 2_000), 0.001)

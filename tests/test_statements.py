@@ -24,7 +24,7 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.statements: list[str] = []
-        opened: Callable[..., sqlite3.Connection] = connection.opened
+        opened: Callable[..., sqlite3.Connection] = connection.open_connection
 
         def traced(*args: Any, **more: Any) -> sqlite3.Connection:
             made = opened(*args, **more)
@@ -98,7 +98,7 @@ def test_a_snapshot_of_what_has_not_changed(mill: Memory, counter: Counter) -> N
     with counter.at_most(1):
         snapshot = archive.snapshot()
         snapshot.keyword("oven", 0)
-        assert snapshot.unknown("oven weighs kilos Salgueiro") < 1
+        assert snapshot.unknown_share("oven weighs kilos Salgueiro") < 1
 
 
 def test_pages_of_a_batch(mill: Memory, counter: Counter) -> None:

@@ -145,11 +145,11 @@ def test_the_same_request_gets_its_replies_in_their_order_and_no_more(path: Path
         model.invoke(text, step("plan"))
     replayed = ReplayedModel(path=path)
     assert [replayed.invoke("same").content, replayed.invoke("same").content] == ["One.", "Two."]
-    assert replayed.left() == {"plan": 1}
+    assert replayed.remaining() == {"plan": 1}
     with pytest.raises(NotRecorded, match=r"'plan' asked once more what .* has 2 time\(s\)"):
         replayed.invoke("same", step("plan"))
     assert replayed.invoke("other").content == "Other."
-    assert replayed.left() == {}
+    assert replayed.remaining() == {}
 
 
 def test_a_request_that_is_not_recorded_names_the_step_and_the_difference(path: Path) -> None:
@@ -353,7 +353,7 @@ def test_a_whole_run_comes_out_the_same_in_a_fresh_folder(tmp_path: Path, path: 
     assert {line["step"] for line in told(path)} >= {"memorize", "plan", "integrate", "reflect"}
     model = ReplayedModel(path=path)
     assert run(tmp_path / "second", model) == recorded
-    assert model.left() == {}
+    assert model.remaining() == {}
 
 
 async def test_an_async_run_comes_out_the_same_as_the_sync_one_that_was_recorded(tmp_path: Path, path: Path) -> None:

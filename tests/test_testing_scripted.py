@@ -135,7 +135,7 @@ def test_a_node_of_a_graph_is_a_step() -> None:
 def test_a_function_sees_the_messages_and_replies() -> None:
     model = ScriptedModel(lines=lambda messages: f"You said {messages[-1].text}.")
     assert model.invoke("yes").content == "You said yes."
-    assert model.left() == {}
+    assert model.remaining() == {}
 
 
 @pytest.mark.parametrize("reply", [{"memo": "Café"}, Memo(memo="Café")], ids=["dict", "pydantic model"])
@@ -160,8 +160,8 @@ def test_a_script_that_has_ended_names_the_step_and_the_last_message() -> None:
 def test_what_is_left_is_told_by_step() -> None:
     model = ScriptedModel(lines={"plan": ["P1", "P2"], "reflect": ["R"]})
     model.invoke("?", step("reflect"))
-    assert model.left() == {"plan": ["P1", "P2"]}
-    assert ScriptedModel(lines=["A"]).left() == {"any step": ["A"]}
+    assert model.remaining() == {"plan": ["P1", "P2"]}
+    assert ScriptedModel(lines=["A"]).remaining() == {"any step": ["A"]}
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ async def test_a_graph_that_streams_messages_still_tells_the_step() -> None:
     assert len(said) > 1
     again = [part async for part, _ in graph.compile().astream({"messages": [("user", "Hi")]}, stream_mode="messages")]
     assert "".join(str(part.content) for part in again) == "Words enough for two pieces."
-    assert model.left() == {}
+    assert model.remaining() == {}
 
 
 def test_every_line_is_said_once_however_many_threads_ask() -> None:
@@ -249,7 +249,7 @@ def test_every_line_is_said_once_however_many_threads_ask() -> None:
     with ThreadPoolExecutor(16) as pool:
         said = list(pool.map(lambda _: model.invoke("?").content, range(200)))
     assert sorted(said, key=str) == sorted(map(str, range(200)))
-    assert (len(model.seen), model.left()) == (200, {})
+    assert (len(model.seen), model.remaining()) == (200, {})
 
 
 def test_a_memory_asks_it_step_by_step(folder: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_memory_asks_it_step_by_step(folder: Path) -> None:
     ) as memory:
         memory.memorize(Session(text=STORY, id="news"))
         assert [page.memo for page in memory.pages()] == ["Ana left the bank."]
-    assert model.left() == {}
+    assert model.remaining() == {}
 
 
 def test_importing_the_folder_loads_nothing_heavy() -> None:

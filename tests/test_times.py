@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jitmem import BadInput
-from jitmem.stores.times import BEGINNING, END, clock, order_key, parse_time, show, show_iso, spans
+from jitmem.stores.times import BEGINNING, END, format_iso_time, format_time, local_clock, order_key, parse_time, spans
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_any_day_in_any_form_is_that_day(day: date, form: str) -> None:
     ],
 )
 def test_a_time_as_it_is_shown(time: datetime | None, shown: str) -> None:
-    assert show(time) == shown
-    assert show_iso(time.isoformat() if time else None) == shown
+    assert format_time(time) == shown
+    assert format_iso_time(time.isoformat() if time else None) == shown
 
 
 def test_order_is_by_the_moment_and_no_time_comes_last() -> None:
@@ -135,4 +135,4 @@ def test_order_is_by_the_moment_and_no_time_comes_last() -> None:
 
 
 def test_the_clock_of_a_time_is_what_its_own_zone_read() -> None:
-    assert clock(datetime(2023, 5, 8, 23, tzinfo=timezone(timedelta(hours=9)))) == datetime(2023, 5, 8, 23)
+    assert local_clock(datetime(2023, 5, 8, 23, tzinfo=timezone(timedelta(hours=9)))) == datetime(2023, 5, 8, 23)

@@ -9,7 +9,7 @@ from langchain_core.tools import BaseTool, ToolException
 from pydantic import BaseModel, Field
 
 from ..stores.errors import BadInput
-from ..stores.recalled import mark
+from ..stores.recalled import wrap_recalled
 from .expose import NOTHING, ToolResult, ToolSpec, expose
 
 Effort = Literal["recall", "fast", "deep"]
@@ -50,18 +50,18 @@ def ask_tool(researchers: Researchers) -> BaseTool:
 
     def run(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
         try:
-            return _told(research(question, depth=depth, effort=effort))
+            return _render_research(research(question, depth=depth, effort=effort))
         except BadInput as error:
             raise ToolException(str(error)) from error
 
     async def arun(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
         try:
-            return _told(await aresearch(question, depth=depth, effort=effort))
+            return _render_research(await aresearch(question, depth=depth, effort=effort))
         except BadInput as error:
             raise ToolException(str(error)) from error
 
     return expose(ASK, run, arun)
 
 
-def _told(result: Any) -> ToolResult:
-    return mark(result.context) if result.context else NOTHING, result
+def _render_research(result: Any) -> ToolResult:
+    return wrap_recalled(result.context) if result.context else NOTHING, result

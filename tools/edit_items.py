@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.tools import BaseTool
 
-from ..stores.recalled import mark
+from ..stores.recalled import wrap_recalled
 from ..stores.records import Outcome
 from .editor import Editor
 from .expose import ToolResult, ToolSpec, UnvalidatedTool, expose
@@ -35,7 +35,7 @@ def describe_outcome(outcome: Outcome) -> str:
     text = " ".join(item.content.split())
     # A rejected core paragraph has to be rewritten from the current one; other items only need to be recognized.
     short = text if item.kind == "core" or len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"
-    return f"{outcome.status}: {outcome.reason} It reads: {mark(short)}"
+    return f"{outcome.status}: {outcome.reason} It reads: {wrap_recalled(short)}"
 
 
 def _edit_tool(spec: ToolSpec, editor: Editor) -> BaseTool:

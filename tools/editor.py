@@ -226,7 +226,7 @@ class Editor:
         """The item that a rejected edit meant, so that the next attempt can be right."""
         if edit.kind == "core":
             return self.items.core()
-        return self.items.found(edit.id) if edit.id else None
+        return self.items.find(edit.id) if edit.id else None
 
 
 def validate_kinds(kinds: Collection[str]) -> tuple[Kind, ...]:

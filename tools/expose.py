@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, Field
 
-from ..stores.recalled import mark
+from ..stores.recalled import wrap_recalled
 from ..stores.records import Hit
 
 ToolResult = tuple[str, Any]
@@ -79,7 +79,7 @@ class NamedTool(Protocol):
     description: str
 
 
-class PageSearch(NamedTool, Protocol):
+class RunnableSearch(NamedTool, Protocol):
     """A search of the pages."""
 
     def search(self, query: str, k: int) -> Sequence[Hit]: ...
@@ -92,7 +92,7 @@ def search_spec(search: NamedTool | type[NamedTool]) -> ToolSpec:
     return ToolSpec(f"search_{search.name}", search.description, SearchInput)
 
 
-def as_tool(search: PageSearch) -> BaseTool:
+def as_tool(search: RunnableSearch) -> BaseTool:
     """A tool named `search_<name>`, sync and async."""
 
     def run(query: str, k: int = 10) -> ToolResult:
@@ -106,7 +106,7 @@ def as_tool(search: PageSearch) -> BaseTool:
 
 def _render_hits(hits: Sequence[Hit]) -> ToolResult:
     lines = [f"[{hit.record_id} {hit.start}-{hit.end}] {hit.text}" for hit in hits]
-    return mark("\n".join(lines)) if lines else NOTHING, list(hits)
+    return wrap_recalled("\n".join(lines)) if lines else NOTHING, list(hits)
 
 
 def _explain_validation(error: Any) -> str:

@@ -9,9 +9,9 @@ from langchain_core.tools import BaseTool, ToolException
 from pydantic import BaseModel, Field
 
 from ..stores.errors import BadInput
-from ..stores.recalled import mark
+from ..stores.recalled import wrap_recalled
 from ..stores.records import Kind, MemoryItem
-from ..stores.times import show
+from ..stores.times import format_time
 from .expose import NOTHING, ToolResult, ToolSpec, expose
 
 Method = Literal["hybrid", "keyword", "vector"]
@@ -24,7 +24,7 @@ class FoundItem(Protocol):
     def item(self) -> MemoryItem: ...
 
 
-class ItemSearch(Protocol):
+class ItemFinder(Protocol):
     """A search of the items: best first, at most `k`, by the method that is asked for."""
 
     def search(
@@ -56,7 +56,7 @@ FIND = ToolSpec(
 )
 
 
-def find_tool(items: ItemSearch) -> BaseTool:
+def find_tool(items: ItemFinder) -> BaseTool:
     """`memory_search` over a search of items."""
 
     def run(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
@@ -75,10 +75,10 @@ def find_tool(items: ItemSearch) -> BaseTool:
 
 
 def _render_hits(hits: Sequence[FoundItem]) -> ToolResult:
-    return mark("\n".join(item_line(hit.item) for hit in hits)) if hits else NOTHING, list(hits)
+    return wrap_recalled("\n".join(item_line(hit.item) for hit in hits)) if hits else NOTHING, list(hits)
 
 
 def item_line(item: MemoryItem) -> str:
     """`[0m7w…] episodic (8 May 2024 13:56) Ana moved to Lisbon.`"""
-    time = f" ({show(item.time)})" if item.time else ""
+    time = f" ({format_time(item.time)})" if item.time else ""
     return f"[{item.id}] {item.kind}{time} {' '.join(item.content.split())}"

@@ -13,7 +13,7 @@ from ..stores.errors import BadInput
 from ..stores.fusion import fuse
 from ..stores.item_index import ENTRY, Found, ItemIndex, ItemView
 from ..stores.items import Items
-from ..stores.layout import stretched
+from ..stores.layout import scale_cosines
 from ..stores.records import KINDS, MemoryItem
 
 HYBRID, KEYWORD, VECTOR = METHODS = ("hybrid", "keyword", "vector")
@@ -56,7 +56,7 @@ class ItemSearch:
         """
         _check(kind, method, k)
         vector = None if method == KEYWORD else self._embeddings.embed_query(query)
-        return self._found(query, vector, kind, method, k, view)
+        return self._find(query, vector, kind, method, k, view)
 
     async def asearch(
         self, query: str, *, kind: str | None = None, method: str = HYBRID, k: int = 10, view: ItemView | None = None
@@ -64,9 +64,9 @@ class ItemSearch:
         """`search`, the embedding awaited."""
         _check(kind, method, k)
         vector = None if method == KEYWORD else await self._embeddings.aembed_query(query)
-        return await asyncio.to_thread(self._found, query, vector, kind, method, k, view)
+        return await asyncio.to_thread(self._find, query, vector, kind, method, k, view)
 
-    def _found(
+    def _find(
         self, query: str, vector: list[float] | None, kind: str | None, method: str, k: int, view: ItemView | None
     ) -> list[ItemHit]:
         view = view or self._index.view()
@@ -75,7 +75,7 @@ class ItemSearch:
         if vector is not None:
             found[VECTOR] = view.vector(vector, count, kind, enough=k)
         if method == HYBRID:
-            fused = fuse([(KEYWORD, found[KEYWORD]), (VECTOR, _stretched(found[VECTOR]))], self._weights)
+            fused = fuse([(KEYWORD, found[KEYWORD]), (VECTOR, _scale_cosines(found[VECTOR]))], self._weights)
             ranking = sorted(fused.items(), key=lambda pair: (-pair[1], pair[0]))
         else:
             ranking = found[method]
@@ -94,12 +94,12 @@ class ItemSearch:
         return hits
 
 
-def _stretched(pairs: Found) -> Found:
+def _scale_cosines(pairs: Found) -> Found:
     """Min-max, with a little left for the last."""
     if not pairs:
         return []
     numbers, cosines = zip(*pairs, strict=True)
-    return list(zip(numbers, stretched(np.array(cosines)).tolist(), strict=True))
+    return list(zip(numbers, scale_cosines(np.array(cosines)).tolist(), strict=True))
 
 
 def _check(kind: str | None, method: str, k: int) -> None:

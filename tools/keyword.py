@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
-from .search import Search
+from .search import SearchTool
 
 
-class KeywordSearch(Search):
+class KeywordSearch(SearchTool):
     """Finds passages that share words with the query, rare words counting more."""
 
     name = "keyword"

@@ -14,8 +14,8 @@ from ..stores.records import MemoryItem, Page
 from .ask_memory import ASK, Researchers, ask_tool
 from .edit_items import edit_tools
 from .editor import Editor
-from .expose import NamedTool, PageSearch, ToolResult, ToolSpec, UnvalidatedTool, as_tool, expose, search_spec
-from .find_items import FIND, ItemSearch, find_tool
+from .expose import NamedTool, RunnableSearch, ToolResult, ToolSpec, UnvalidatedTool, as_tool, expose, search_spec
+from .find_items import FIND, ItemFinder, find_tool
 from .memory_specs import memory_specs
 from .read_pages import READ, read_tool
 from .searches import SEARCHES, HybridSearch
@@ -30,10 +30,10 @@ USUAL = tuple(name for name in TOOLS if name not in [search_spec(search).name fo
 
 def make_tools(
     *,
-    searches: Iterable[PageSearch] = (),
+    searches: Iterable[RunnableSearch] = (),
     record: Callable[[str], Page | MemoryItem] | None = None,
     research: Researchers | None = None,
-    items: ItemSearch | None = None,
+    items: ItemFinder | None = None,
     editor: Editor | None = None,
     include: Collection[str] | None = None,
 ) -> list[BaseTool]:
@@ -46,7 +46,7 @@ def make_tools(
     made += [ask_tool(research)] if research else []
     made += [find_tool(items)] if items else []
     made += edit_tools(editor) if editor else []
-    return [tool for tool in made if tool.name in _named(include, [tool.name for tool in made])]
+    return [tool for tool in made if tool.name in _validate_names(include, [tool.name for tool in made])]
 
 
 class HasTools(Protocol):
@@ -61,11 +61,11 @@ def make_memory_tools(include: Collection[str] | None = None) -> list[BaseTool]:
     That is the run's context, if it is a memory, or its `memory` (a key or an attribute); else the `memory` of the
     store that the graph was compiled with. The model has no say in it. `include`: names of `TOOLS`; without it `USUAL`.
     """
-    chosen = _named(USUAL if include is None else include, TOOLS)
+    chosen = _validate_names(USUAL if include is None else include, TOOLS)
     return [_finding(spec) for name, spec in _SPECS.items() if name in chosen]
 
 
-def _named(include: Collection[str] | None, there: Collection[str]) -> Collection[str]:
+def _validate_names(include: Collection[str] | None, there: Collection[str]) -> Collection[str]:
     chosen = there if include is None else [include] if isinstance(include, str) else include
     if unknown := [name for name in chosen if name not in there]:
         raise BadInput(f"There is no tool {unknown[0]!r} here; there are {', '.join(there)}.")
@@ -74,10 +74,10 @@ def _named(include: Collection[str] | None, there: Collection[str]) -> Collectio
 
 def _finding(spec: ToolSpec) -> BaseTool:
     def run(given: Any) -> ToolResult:
-        return _answered(_tool_of_the_run(spec.name).invoke(_call(spec, given)))
+        return _tool_result(_tool_of_the_run(spec.name).invoke(_call(spec, given)))
 
     async def arun(given: Any) -> ToolResult:
-        return _answered(await _tool_of_the_run(spec.name).ainvoke(_call(spec, given)))
+        return _tool_result(await _tool_of_the_run(spec.name).ainvoke(_call(spec, given)))
 
     return expose(spec, run, arun, UnvalidatedTool)
 
@@ -88,7 +88,7 @@ def _call(spec: ToolSpec, given: Any) -> ToolCall:
     return ToolCall(name=spec.name, args=arguments, id=spec.name, type="tool_call")
 
 
-def _answered(message: ToolMessage) -> ToolResult:
+def _tool_result(message: ToolMessage) -> ToolResult:
     if message.status == "error":
         raise ToolException(message.text)
     return message.text, message.artifact

@@ -11,7 +11,7 @@ from ..stores.records import Hit, Page
 from ..stores.snapshot import Snapshot
 from ..stores.times import spans
 from ..stores.titles import titles
-from .search import Search
+from .search import SearchTool
 
 _ID = r"[0-9a-hjkmnp-tv-z]{12}"
 _RANGE = re.compile(rf"\b({_ID})\s*(?:\.\.|–|-|to)\s*({_ID})\b")
@@ -23,7 +23,7 @@ _MOST_PAGES = 50
 _OF_A_TIME = 0.4
 
 
-class PageIdSearch(Search):
+class PageIdSearch(SearchTool):
     """Opens pages that are known by something else than their words."""
 
     name = "page_id"
@@ -43,7 +43,7 @@ class PageIdSearch(Search):
         """
         hits: list[Hit] = []
         score = _OF_A_TIME if spans(query) and not _FIELD.match(query) else 1.0
-        for page in _meant(snapshot, query):
+        for page in _pages_of_query(snapshot, query):
             hits += snapshot.passages(page, self.name, score)
             if len(hits) >= k:
                 break
@@ -61,14 +61,14 @@ class PageIdSearch(Search):
         return [f"title: {title}" for name in names for title in titles(snapshot, name)]
 
 
-def _meant(snapshot: Snapshot, query: str) -> list[Page]:
+def _pages_of_query(snapshot: Snapshot, query: str) -> list[Page]:
     """The pages that a query means, at most 50; unknown ids are passed over."""
     if field := _FIELD.match(query):
         name, value = field[1].lower(), field[2].rstrip()
         if name == "session":
             return snapshot.find_pages(session_id=value, limit=_MOST_PAGES)
         if name == "title":
-            return _open(snapshot, snapshot.titled(title_key(value)))
+            return _open(snapshot, snapshot.page_ids_by_title(title_key(value)))
         return snapshot.find_pages(newest=min(int(value[:9]), _MOST_PAGES)) if value.isdecimal() else []
     if ids := _RANGE.search(query):
         return snapshot.find_pages(first_id=ids[1], last_id=ids[2], limit=_MOST_PAGES)

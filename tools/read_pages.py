@@ -9,7 +9,7 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel, Field
 
 from ..stores.errors import UnknownRecord
-from ..stores.recalled import mark
+from ..stores.recalled import wrap_recalled
 from ..stores.records import MemoryItem, Page
 from .expose import ToolResult, ToolSpec, expose
 
@@ -35,7 +35,7 @@ def read_tool(record: Callable[[str], Page | MemoryItem]) -> BaseTool:
             found = record(page_id.strip())
         except UnknownRecord as unknown:
             return str(unknown), None
-        return mark(f"[{found.id}] {found.header}\n\n{found.text}"), found
+        return wrap_recalled(f"[{found.id}] {found.header}\n\n{found.text}"), found
 
     async def arun(page_id: str) -> ToolResult:
         return await asyncio.to_thread(run, page_id)

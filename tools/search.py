@@ -12,7 +12,7 @@ from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
 
 
-class Search(ABC):
+class SearchTool(ABC):
     """A search tells all that is to be known of it; `tools/searches.py` lists them, and names none elsewhere.
 
     `description` is for agents, who call it as a tool. `asked` is for who plans: what a query is, in a few words.

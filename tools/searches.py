@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from .keyword import KeywordSearch
 from .page_id import PageIdSearch
-from .search import Search
+from .search import SearchTool
 from .vector import VectorSearch
 
-SEARCHES: tuple[type[Search], ...] = (KeywordSearch, VectorSearch, PageIdSearch)
+SEARCHES: tuple[type[SearchTool], ...] = (KeywordSearch, VectorSearch, PageIdSearch)
 """In the order in which they are shown and planned."""
 
 

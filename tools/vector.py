@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from ..stores.records import Hit
 from ..stores.snapshot import Snapshot
-from .search import Search
+from .search import SearchTool
 
 
-class VectorSearch(Search):
+class VectorSearch(SearchTool):
     """Finds passages whose embedding is near the query's."""
 
     name = "vector"

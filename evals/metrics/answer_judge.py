@@ -13,7 +13,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from ...nodes.llm.ask import TIMEOUT_S, name_of
-from ...nodes.llm.step import Steps, finish
+from ...nodes.llm.step import Computation, run_sync
 from ...stores.errors import ModelError
 from .model_requests import PromptFile, request_verdict
 
@@ -50,9 +50,11 @@ class AnswerJudge:
         self, question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False, note: str = ""
     ) -> Judgement:
         """One request, one repair. A `ModelError` becomes `Judgement(None, error=…)`. `note` is a `rubric`."""
-        return finish(self._judge(render_judge_prompt(question, answers, prediction, all_needed=all_needed, note=note)))
+        return run_sync(
+            self._judge(render_judge_prompt(question, answers, prediction, all_needed=all_needed, note=note))
+        )
 
-    def _judge(self, messages: tuple[SystemMessage, HumanMessage]) -> Steps[Judgement]:
+    def _judge(self, messages: tuple[SystemMessage, HumanMessage]) -> Computation[Judgement]:
         try:
             verdict = yield from request_verdict(self._model, messages, AnswerVerdict, self._timeout_s)
         except ModelError as error:

@@ -19,9 +19,9 @@ from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.redaction import redact
 from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from ...nodes.llm.retry import with_retries
-from ...nodes.llm.step import Steps, Wait
+from ...nodes.llm.step import Computation, Wait
 from ...stores.errors import ModelReplyError
-from ...stores.marks import defused
+from ...stores.marks import escape_delimiters
 
 VerdictT = TypeVar("VerdictT", bound=BaseModel)
 MAX_REPLIES = 2
@@ -57,13 +57,13 @@ class PromptFile:
 
     def fence(self, tag: str, text: str) -> str:
         """Text between tags that it cannot close."""
-        return f"<{tag}>\n{defused(text, *self.tags)}\n</{tag}>"
+        return f"<{tag}>\n{escape_delimiters(text, *self.tags)}\n</{tag}>"
 
     def _split(self) -> list[str]:
         return _PARTS.split(self.text)
 
 
-def request_reply(model: BaseChatModel, messages: list[BaseMessage], timeout_s: float) -> Steps[AIMessage]:
+def request_reply(model: BaseChatModel, messages: list[BaseMessage], timeout_s: float) -> Computation[AIMessage]:
     """One reply, with retries; a `ModelError` when it stays broken."""
     waiting = Wait(lambda: model.invoke(messages), lambda: model.ainvoke(messages))
     try:
@@ -75,7 +75,7 @@ def request_reply(model: BaseChatModel, messages: list[BaseMessage], timeout_s: 
 
 def request_verdict(
     model: BaseChatModel, prompt: tuple[BaseMessage, ...], answer: type[VerdictT], timeout_s: float
-) -> Steps[VerdictT]:
+) -> Computation[VerdictT]:
     """A reply of this form; an unreadable one is sent back once with what is wrong. `ModelReplyError` after that."""
     messages = list(prompt)
     problem = ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ...stores.records import Session
-from ...stores.times import parse_time, show
+from ...stores.times import format_time, parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def session_lines(session: Session) -> list[str]:
 
 def session_title(session: Session) -> str:
     """`# 8 May 2023 13:56, title`; "" for a session without both."""
-    parts = [show(parse_time(session.time)), str(session.metadata.get("title") or "")]
+    parts = [format_time(parse_time(session.time)), str(session.metadata.get("title") or "")]
     title = ", ".join(part for part in parts if part)
     return f"# {title}" if title else ""
 

@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel
 
 from ...nodes.llm.ask import name_of
 from ...nodes.llm.prompt import fence, fence_question
-from ...nodes.llm.step import finish
+from ...nodes.llm.step import run_sync
 from ...nodes.llm.usage_tracker import UsageTracker, count_tokens
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question
@@ -41,7 +41,7 @@ class ContextReader:
         }
         messages = list(READER_PROMPT.messages(values))
         meter = UsageTracker()
-        reply = finish(request_reply(self._model, [*messages], self._timeout_s))
+        reply = run_sync(request_reply(self._model, [*messages], self._timeout_s))
         seconds = time.perf_counter() - started
         meter.add("read", name_of(self._model), seconds, count_tokens(messages), reply)
         text = _THOUGHT.sub("", str(reply.text))

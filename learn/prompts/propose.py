@@ -14,9 +14,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from ...evals.jsonl_log import JsonlLog, read_log
 from ...evals.metrics.model_requests import MAX_REPLIES, PromptFile, request_reply
 from ...nodes.llm.ask import TIMEOUT_S
-from ...nodes.llm.step import finish
+from ...nodes.llm.step import run_sync
 from ...nodes.steps import STEPS
-from ...stores.marks import defused
+from ...stores.marks import escape_delimiters
 from .feedback import FeedbackCase
 
 MAX_CHARS = 4000
@@ -47,7 +47,7 @@ class Proposer:
             found = _extract_prompt(reply)
             fault = _find_fault(found)
             if not fault:
-                return defused(found, "history", "question")
+                return escape_delimiters(found, "history", "question")
             messages = [*messages, AIMessage(reply or "(nothing)"), HumanMessage(fault)]
         return now
 
@@ -58,7 +58,7 @@ class Proposer:
         self._times[key] += 1
         self.requests += 1
         if (key, nth) not in self._kept:
-            reply = str(finish(request_reply(self._model, messages, self._timeout_s)).text)
+            reply = str(run_sync(request_reply(self._model, messages, self._timeout_s)).text)
             with JsonlLog(self._file) as lines:
                 lines.append({"asked": key, "nth": nth, "reply": reply})
             self._kept[key, nth] = reply

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from ...evals.metrics.model_requests import PromptFile, request_verdict
 from ...nodes.llm.ask import TIMEOUT_S, name_of
-from ...nodes.llm.step import finish
+from ...nodes.llm.step import run_sync
 from ...nodes.llm.usage_tracker import CHARS_PER_TOKEN
 from ...stores.analyzer import stems
 from ...stores.errors import ModelError
@@ -44,7 +44,7 @@ class ModelContentJudge:
         if not has_effect(case.call):
             return None, "it changed nothing"
         try:
-            verdict = finish(
+            verdict = run_sync(
                 request_verdict(self._model, render_content_messages(case), ContentVerdict, self._timeout_s)
             )
         except ModelError as error:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from ...nodes.rules.reading import names
 from ...stores.analyzer import stems
 from ...stores.errors import BadInput
-from ...stores.times import clock, parse_time, spans
+from ...stores.times import local_clock, parse_time, spans
 from .judge_cases import JudgeCase
 
 ITEM_CHARS, CORE_CHARS = 300, 600
@@ -144,7 +144,7 @@ def _is_dated(date: str, case: JudgeCase, known: set[str]) -> bool:
     if session_time is None:
         return not case.source.time  # the session's time is unknown: the date may be right
     first, last = spans(date)[0]
-    return first - _NEAR <= clock(session_time) <= last + _NEAR
+    return first - _NEAR <= local_clock(session_time) <= last + _NEAR
 
 
 def _stems(texts: Iterable[str]) -> set[str]:

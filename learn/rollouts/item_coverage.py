@@ -9,7 +9,7 @@ from ...evals.datasets.benchmark_records import Question
 from ...evals.metrics.text_metrics import normalize_answer
 from ...evals.scores import ADVERSARIAL
 from ...stores.analyzer import stems
-from ...stores.times import show_iso
+from ...stores.times import format_iso_time
 from ..rollout_records import Item
 
 
@@ -49,7 +49,7 @@ def _states_answer(question: Question, answer: str, items: Sequence[Item], texts
 
 
 def _dated_content(item: Item) -> str:
-    return f"{item.content} ({show_iso(item.time)})" if item.time else item.content
+    return f"{item.content} ({format_iso_time(item.time)})" if item.time else item.content
 
 
 @lru_cache(maxsize=20_000)

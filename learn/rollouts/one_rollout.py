@@ -12,9 +12,9 @@ from typing import Any
 from ...evals.datasets.benchmark_records import Sample
 from ...evals.systems.chunks import session_name
 from ...memory import Memory
-from ...nodes.llm.step import Steps, Wait, afinish, finish
+from ...nodes.llm.step import Computation, Wait, run_async, run_sync
 from ...stores.errors import ModelError
-from ...stores.times import show
+from ...stores.times import format_time
 from ..capture import ABOUT, ROLLOUT, Recorder
 from ..rewards import PRESETS, add_rewards
 from ..rollout_records import Item, MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText, step_key
@@ -34,15 +34,15 @@ def run_rollout(sample: Sample, n: int, config: RolloutConfig, *, folder: Path |
     When a model cannot be reached, or a session cannot be filed, the run ends: `error` says why, and there are no
     rewards. A question without a readable reply has an `error` of its own.
     """
-    return finish(_run(sample, n, config, folder))
+    return run_sync(_run(sample, n, config, folder))
 
 
 async def arun_rollout(sample: Sample, n: int, config: RolloutConfig, *, folder: Path | None = None) -> Rollout:
     """`run_rollout`, awaited."""
-    return await afinish(_run(sample, n, config, folder))
+    return await run_async(_run(sample, n, config, folder))
 
 
-def _run(sample: Sample, n: int, config: RolloutConfig, folder: Path | None) -> Steps[Rollout]:
+def _run(sample: Sample, n: int, config: RolloutConfig, folder: Path | None) -> Computation[Rollout]:
     started = time.perf_counter()
     seed = config.seed + n
     with (
@@ -85,7 +85,7 @@ class _RolloutRun:
         self.answers: list[ScoredAnswer] = []
         self._sample, self._config, self._memory = sample, config, memory
 
-    def file_sessions(self) -> Steps[None]:
+    def file_sessions(self) -> Computation[None]:
         """In their order, since the items of one depend on those before."""
         graph: Any = self._memory.memorizer
         for at, session in enumerate(self._sample.sessions):
@@ -97,11 +97,11 @@ class _RolloutRun:
             )
             self.filed[about] = out
             pages = [self._memory.page(page_id) for page_id in out["page_ids"]]
-            when = show(pages[0].time) if pages else ""
+            when = format_time(pages[0].time) if pages else ""
             self.sources.append(SessionText(about, "".join(page.text for page in pages), tuple(out["page_ids"]), when))
             raise_failure(out["failures"], all_of_them=False)
 
-    def answer_questions(self) -> Steps[None]:
+    def answer_questions(self) -> Computation[None]:
         self.items = current_items(self._memory)
         read = question_reader(self._memory, self.items, self._config)
         for question in self._sample.questions:

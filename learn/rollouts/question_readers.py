@@ -15,7 +15,7 @@ from ...evals.systems.setups import CONTEXT_TOKENS, pack_context
 from ...evals.systems.setups import SystemAnswer as Read
 from ...memory import Memory
 from ...nodes.answer import ANSWER, Answer, AnswerQuestion
-from ...nodes.llm.step import Steps, Wait, afinish, finish
+from ...nodes.llm.step import Computation, Wait, run_async, run_sync
 from ...nodes.llm.usage_tracker import UsageTracker
 from ...stores.errors import ModelRefused, ModelReplyError, ModelUnavailable
 from ..rewards.reward_input import OWN_FAULTS
@@ -25,7 +25,7 @@ from .rollout_config import RolloutConfig
 ITEMS = 20
 """The most items in a context, as in Mem-α."""
 
-QuestionReader = Callable[[Question, Mapping[str, Any]], Steps[tuple[str, str]]]
+QuestionReader = Callable[[Question, Mapping[str, Any]], Computation[tuple[str, str]]]
 """From a question and LangChain's config to `(context, answer)`; else a `ModelError`."""
 
 
@@ -36,7 +36,7 @@ def question_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig
         return found
     reader = ContextReader(config.chat_model(config.reader), config.timeout_s)
 
-    def read(question: Question, graph_config: Mapping[str, Any]) -> Steps[tuple[str, str]]:
+    def read(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
         context, _ = yield from found(question, graph_config)
         return context, reader.read(question, Read(context)).text or ""
 
@@ -46,7 +46,7 @@ def question_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig
 def _research_reader(memory: Memory, config: RolloutConfig) -> QuestionReader:
     context = config.research_options()
 
-    def read(question: Question, graph_config: Mapping[str, Any]) -> Steps[tuple[str, str]]:
+    def read(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
         graph: Any = memory.researcher
         given = {"question": question.text}
         out = yield Wait(
@@ -76,7 +76,7 @@ def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) 
     backends = memory._runtime.backends
     answerer = backends.by_step.get("answer", backends.rules)
 
-    def read(question: Question, graph_config: Mapping[str, Any]) -> Steps[tuple[str, str]]:
+    def read(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
         best = [(chunk.source, chunk.text) for chunk in ranked.best(question.text, ITEMS)]
         context, marks = pack_context([*core, *best], config.context_tokens or CONTEXT_TOKENS)
         if config.reader is not None:
@@ -89,10 +89,10 @@ def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) 
         asked = AnswerQuestion(question.text, context, told, cited, memory._runtime.archive.snapshot())
 
         def ask_now(_: Any) -> Answer:
-            return finish(answerer.ask(ANSWER, asked, UsageTracker()))
+            return run_sync(answerer.ask(ANSWER, asked, UsageTracker()))
 
         async def ask_async(_: Any) -> Answer:
-            return await afinish(answerer.ask(ANSWER, asked, UsageTracker()))
+            return await run_async(answerer.ask(ANSWER, asked, UsageTracker()))
 
         # Within a runnable, the model's requests have the config's callbacks and metadata.
         runnable: Any = RunnableLambda(ask_now, afunc=ask_async, name="answer")

@@ -11,7 +11,7 @@ from ...evals.metrics.answer_judge import AnswerJudge
 from ...evals.scores import score_answer
 from ...evals.systems.setups import SystemAnswer as Read
 from ...memory import Memory
-from ...nodes.llm.step import Steps, finish
+from ...nodes.llm.step import Computation, run_sync
 from ...stores.errors import ModelError
 from ..rewards.reward_input import OWN_FAULTS
 from ..rollout_records import Item, ScoredAnswer, SessionText
@@ -35,7 +35,7 @@ def answer_from_items(
     by = replace(config or RolloutConfig(), reading="memory")
     items = current_items(memory)
     read = question_reader(memory, items, by)
-    return tuple(finish(score_question(question, items, read, by, {})) for question in questions)
+    return tuple(run_sync(score_question(question, items, read, by, {})) for question in questions)
 
 
 def score_question(
@@ -44,7 +44,7 @@ def score_question(
     read: QuestionReader,
     config: RolloutConfig,
     graph_config: Mapping[str, Any],
-) -> Steps[ScoredAnswer]:
+) -> Computation[ScoredAnswer]:
     """One question, with LangChain's config. An unreadable reply, or a judge without a verdict, becomes its `error`,
     and it has no scores; an unreachable model raises."""
     coverage = item_coverage(question, items)

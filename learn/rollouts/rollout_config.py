@@ -11,7 +11,7 @@ from ...evals.scores import METRICS
 from ...evals.systems.eval_models import model_label
 from ...graphs.options import ResearchOptions
 from ...models import TIMEOUT_S, chat_model
-from ...nodes.options import Effort, MemorizeOptions, changed
+from ...nodes.options import Effort, MemorizeOptions, with_changes
 from ...prompt_overrides import read_overrides
 from ...stores.errors import BadInput
 from ..rewards import PRESETS
@@ -70,7 +70,7 @@ class RolloutConfig:
             raise BadInput(f"There are no rewards {self.rewards!r}; there are: {', '.join(PRESETS)}.")
         if unknown := [metric for metric in self.metrics if metric not in METRICS]:
             raise BadInput(f"There is no metric {unknown[0]!r}; there are: {', '.join(METRICS)}.")
-        changed(MemorizeOptions(), {"page_tokens": self.page_tokens})
+        with_changes(MemorizeOptions(), {"page_tokens": self.page_tokens})
         self.research_options()
         if "judge" in self.metrics and self.judge is None:
             raise BadInput("The metric 'judge' needs a judge; name a model for it.")
@@ -87,12 +87,12 @@ class RolloutConfig:
         given = {name: self._sampling_model(getattr(self, name), seed) for name in _MODELS[:3]}
         steps = {step: self._sampling_model(model, seed) for step, model in (self.step_models or {}).items()}
         kept = {"step_models": steps, "embeddings": self.embeddings, "base_url": self.base_url, "prompts": self.prompts}
-        options = changed(MemorizeOptions(), {"page_tokens": self.page_tokens})
+        options = with_changes(MemorizeOptions(), {"page_tokens": self.page_tokens})
         return {**given, **kept, "timeout_s": self.timeout_s, "memorize_options": options}
 
     def research_options(self) -> ResearchOptions:
         given = {"effort": self.effort, "depth": self.depth, "context_tokens": self.context_tokens}
-        return changed(ResearchOptions(), {**given, "answer": self.reader is None})
+        return with_changes(ResearchOptions(), {**given, "answer": self.reader is None})
 
     def chat_model(self, model: Model) -> BaseChatModel:
         return chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s)

@@ -21,7 +21,7 @@ from .provider_errors import ProviderFailure, RetryAction
 from .redaction import redact, redact_secrets_of
 from .reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from .retry import with_retries
-from .step import Steps, Wait
+from .step import Computation, Wait
 from .structured_output import OutputFormat, bind_form, describe_tools, supported_formats, truncated_reply
 from .usage_tracker import BudgetExceeded, UsageTracker, count_tokens
 
@@ -50,7 +50,7 @@ class StepSpec(Generic[Q, A]):
 class Backend(Protocol):
     """Answers a step: a model, rules, or an estimate."""
 
-    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Steps[A]:
+    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
         """The answer, or a `ModelError`, or `BudgetExceeded`. The cost goes to the tracker, also after a failure."""
 
 
@@ -70,7 +70,7 @@ class ModelBackend:
         self._formats = list(supported_formats(model))
         self._runnables: dict[tuple[OutputFormat, type[BaseModel]], Runnable[Any, AIMessage]] = {}
 
-    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Steps[A]:
+    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
         """`ModelReplyError` when no reply can be read: the first, its repair, and one in each other format."""
         formats = [output for output in self._formats if not (step.tools and output == "json_schema")]
         remaining = [formats[0], *formats]
@@ -106,7 +106,7 @@ class ModelBackend:
         question: Q,
         replies: Sequence[BaseMessage],
         tracker: UsageTracker,
-    ) -> Steps[AIMessage]:
+    ) -> Computation[AIMessage]:
         """The reply to the prompt, which shows less history after each failure for want of room."""
         override = self.overrides.get(step.name)
         form = describe_tools(step.tools, output) if step.tools else None
@@ -129,7 +129,7 @@ class ModelBackend:
         step: StepSpec[Q, A],
         tracker: UsageTracker,
         part: int | None,
-    ) -> Steps[AIMessage]:
+    ) -> Computation[AIMessage]:
         size = count_tokens(messages)
         tracker.check_budget(size)
         remaining_s = tracker.remaining_s()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from ...stores.marks import defused
+from ...stores.marks import escape_delimiters
 from ...stores.snapshot import Snapshot
 from .usage_tracker import CHARS_PER_TOKEN
 
@@ -48,23 +48,23 @@ def render_prompt(
     if places != set(values):
         raise KeyError(f"Prompt {name!r} has the places {sorted(places)}, its question gives {sorted(values)}.")
     if override is not None:
-        system = f"{defused(override.strip(), _HISTORY, _QUESTION)}\n\n{_split(system)[1]}"
+        system = f"{escape_delimiters(override.strip(), _HISTORY, _QUESTION)}\n\n{_split_system(system)[1]}"
     return f"{system}\n\n{form or _form(answer)}", _PLACE.sub(lambda m: values[m[1]], task)
 
 
 def default_prompt(name: str) -> str:
     """A step's system prompt without the last paragraph, which says what is data: the part that may be overridden."""
-    return _split(_template(name)[0])[0]
+    return _split_system(_template(name)[0])[0]
 
 
 def fence(text: str) -> str:
     """Text from the history between delimiters that it cannot contain: whatever it says, it is data."""
-    return _between(_HISTORY, defused(text, _HISTORY))
+    return _between(_HISTORY, escape_delimiters(text, _HISTORY))
 
 
 def fence_question(question: str) -> str:
     """A question between delimiters of its own: it may quote what somebody else wrote."""
-    return _between(_QUESTION, defused(question, _QUESTION, _HISTORY))
+    return _between(_QUESTION, escape_delimiters(question, _QUESTION, _HISTORY))
 
 
 def fence_list(lines: Iterable[str], tokens: float, empty: str) -> str:
@@ -89,7 +89,7 @@ def clip(text: str, tokens: float) -> str:
     return f"{text[: room * 2 // 3].rstrip()} […] {text[-(room // 3) :].lstrip()}"
 
 
-def _split(system: str) -> tuple[str, str]:
+def _split_system(system: str) -> tuple[str, str]:
     said, _, on_data = system.rpartition("\n\n")
     return said, on_data
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from .provider_errors import ProviderFailure, RetryAction, classify_error
 from .redaction import redact_error
-from .step import Steps, Wait
+from .step import Computation, Wait
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def with_retries(
     on_retry: Callable[[str, float, float], None] = lambda reason, pause_s, took_s: None,
     *,
     secrets_of: object = None,
-) -> Steps[T]:
+) -> Computation[T]:
     """The result of `wait`, tried up to `ATTEMPTS` times. Everything, pauses included, ends after `timeout_s`, of which
     the first attempt may take a part.
 

@@ -22,13 +22,13 @@ class Wait(Generic[T]):
     later: Callable[[], Awaitable[T]]
 
 
-Steps = Generator[Wait[Any], Any, T]
+Computation = Generator[Wait[Any], Any, T]
 """A computation that yields `Wait`s and returns a `T`; compose with `yield from`."""
 
-Body = Callable[[Any, Runtime[Any]], Steps[dict[str, Any]]]
+NodeBody = Callable[[Any, Runtime[Any]], Computation[dict[str, Any]]]
 
 
-def finish(steps: Steps[T]) -> T:
+def run_sync(steps: Computation[T]) -> T:
     """Run to the end in this thread."""
     result: Any = None
     failure: Exception | None = None
@@ -43,7 +43,7 @@ def finish(steps: Steps[T]) -> T:
             failure = error
 
 
-async def afinish(steps: Steps[T]) -> T:
+async def run_async(steps: Computation[T]) -> T:
     """Run to the end without ever blocking the event loop: local work runs in a thread, waits are awaited."""
     result: Any = None
     failure: Exception | None = None
@@ -58,14 +58,14 @@ async def afinish(steps: Steps[T]) -> T:
             failure = error
 
 
-def step(name: str, body: Body) -> Runnable[Any, Any]:
+def make_node(name: str, body: NodeBody) -> Runnable[Any, Any]:
     """A graph node from `body(state, runtime)`, for `invoke` and `ainvoke` alike."""
 
     def now(state: Any) -> dict[str, Any]:
-        return finish(body(state, get_runtime()))
+        return run_sync(body(state, get_runtime()))
 
     async def later(state: Any) -> dict[str, Any]:
-        return await afinish(body(state, get_runtime()))
+        return await run_async(body(state, get_runtime()))
 
     return _Node(now, afunc=later, name=name)
 
@@ -79,7 +79,7 @@ class _Node(RunnableLambda[Any, Any]):
         return []
 
 
-def _advance(steps: Steps[Any], result: Any, failure: Exception | None) -> tuple[bool, Any]:
+def _advance(steps: Computation[Any], result: Any, failure: Exception | None) -> tuple[bool, Any]:
     """One stretch of local work: `(True, return value)` or `(False, what it waits for)`."""
     try:
         return False, steps.throw(failure) if failure is not None else steps.send(result)

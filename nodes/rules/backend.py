@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from ..llm.ask import A, Q, StepSpec
-from ..llm.step import Steps
+from ..llm.step import Computation
 from ..llm.usage_tracker import UsageTracker
 from ..steps import STEPS
 
@@ -13,7 +13,7 @@ from ..steps import STEPS
 class RuleBackend:
     """Answers from the words alone: no model, no network, the same answer every time."""
 
-    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Steps[A]:
+    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
         """Never waits, costs nothing."""
         yield from ()
         return cast("A", STEPS[step.name].rules(question.snapshot, question))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ...stores.records import MemoryItem
 from ...stores.snapshot import Snapshot
-from ...stores.times import clock, spans
+from ...stores.times import local_clock, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
 
 _MOST = 6  # of a kind, from one page
@@ -50,7 +50,7 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     for speaker, sentence in _sentences(question.text):
         slot = _slot(sentence)
         content = f"{speaker}: {sentence}"
-        when = _dated(sentence)
+        when = _single_date(sentence)
         if slot is not None:
             old = _holder(question.items, speaker, slot)
             if _is_older(question.page.time, old):
@@ -87,7 +87,7 @@ def _slot(sentence: str) -> str | None:
     return next((slot for slot, pattern in _SLOTS.items() if re.search(pattern, sentence)), None)
 
 
-def _dated(sentence: str) -> datetime | None:
+def _single_date(sentence: str) -> datetime | None:
     """The beginning of the one day or month that the sentence names; None for none, and for several."""
     found = spans(sentence)
     if len(found) != 1 or not _MONTH.search(sentence):
@@ -105,7 +105,7 @@ def _holder(items: Sequence[MemoryItem], speaker: str, slot: str) -> MemoryItem 
 
 def _is_older(time: datetime | None, old: MemoryItem | None) -> bool:
     """Whether what is known is of a later session than the page: sessions need not come in order."""
-    return old is not None and old.time is not None and time is not None and clock(time) < clock(old.time)
+    return old is not None and old.time is not None and time is not None and local_clock(time) < local_clock(old.time)
 
 
 def _lines(core: str) -> dict[tuple[str, str], str]:

@@ -41,7 +41,7 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     for hit in hits[:_LOOKED_AT]:
         if hit.score < _WEAK * hits[0].score:
             break
-        own = {stem for stem in stems(_seen(snapshot, hit)) if stem in wanted}
+        own = {stem for stem in stems(_visible_text(snapshot, hit)) if stem in wanted}
         fresh = own - covered
         if not chosen or fresh or (len(chosen) < 3 and hit.score >= _NEAR_BEST * hits[0].score):
             chosen.append(hit)
@@ -60,6 +60,6 @@ def weight(snapshot: Snapshot, stem: str) -> float:
     return math.log((total + 1) / max(1, documents))
 
 
-def _seen(snapshot: Snapshot, hit: Hit) -> str:
+def _visible_text(snapshot: Snapshot, hit: Hit) -> str:
     """What a reader of the passage sees: its words under its page's header."""
     return f"{snapshot.record(hit.record_id).header} {hit.text}"

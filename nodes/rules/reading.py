@@ -86,7 +86,7 @@ def rarity(snapshot: Snapshot, name: str, share: float = 0.05) -> float:
     return math.log((total + 1) / rarest) / math.log(total + 1)
 
 
-def covered(wanted: Iterable[str], texts: Iterable[str]) -> set[str]:
+def covered_stems(wanted: Iterable[str], texts: Iterable[str]) -> set[str]:
     """Which of the stems occur in the texts."""
     here = {stem for text in texts for stem in stems(text)}
     return {stem for stem in wanted if stem in here}

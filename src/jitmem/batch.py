@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .async_twin import async_twin
-from .nodes.accept import plain
+from .nodes.accept import normalize_session
 from .research_run import validate_count
 from .runtime import MemoryRuntime
 from .stores.errors import BadInput, BatchIncomplete, ModelError, ModelUnavailable, UnknownRecord
@@ -23,18 +23,18 @@ def accept(runtime: MemoryRuntime, sessions: Iterable[Any]) -> list[int]:
     """Their numbers in the journal. Every session is parsed before the first is written: bad input changes nothing."""
     if isinstance(sessions, str | bytes | Session | Mapping) or not isinstance(sessions, Iterable):
         raise BadInput(f"Give a list of sessions, not {type(sessions).__name__}; memorize takes one session.")
-    drafts = [plain(session) for session in sessions]
+    drafts = [normalize_session(session) for session in sessions]
     return [runtime.archive.journal.accept(**draft).n for draft in drafts]
 
 
-def unfinished(runtime: MemoryRuntime) -> list[int]:
+def unfinished_sessions(runtime: MemoryRuntime) -> list[int]:
     """The numbers of the sessions that are not filed, then of those that are filed and not curated."""
     journal = runtime.archive.journal
-    uncurated = [n for n, _ in journal.uncurated()] if runtime.memorize_options.curate else []
+    uncurated = [n for n, _ in journal.uncurated_pages()] if runtime.memorize_options.curate else []
     return list(dict.fromkeys([*(entry.n for entry in journal.waiting()), *uncurated]))
 
 
-aaccept, aunfinished = async_twin(accept), async_twin(unfinished)
+aaccept, aunfinished_sessions = async_twin(accept), async_twin(unfinished_sessions)
 
 
 def file_all(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .stores.deletion.receipt import OUT_OF_REACH, KeptItem, Receipt
 from .stores.errors import BadInput
-from .stores.times import clock, order_key, parse_time
+from .stores.times import local_clock, order_key, parse_time
 
 if TYPE_CHECKING:
     from .runtime import MemoryRuntime
@@ -87,7 +87,11 @@ def _choice(selectors: Mapping[str, Any]) -> Selector | None:
         return None
     if name == "times":
         after, before = map(parse_time, value)
-        if after is not None and before is not None and not order_key(clock(after)) < order_key(clock(before)):
+        if (
+            after is not None
+            and before is not None
+            and not order_key(local_clock(after)) < order_key(local_clock(before))
+        ):
             raise BadInput("after must be earlier than before.")
         return by.times(after, before)
     if name == "query":

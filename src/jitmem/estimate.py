@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from .nodes.llm.ask import A, Backend, ModelBackend, Q, StepSpec
 from .nodes.llm.prompt import render_prompt
-from .nodes.llm.step import Steps
+from .nodes.llm.step import Computation
 from .nodes.llm.usage_tracker import UsageTracker, count_tokens
 from .nodes.steps import STEPS
 from .results import Estimate
@@ -41,7 +41,7 @@ class EstimateBackend:
         self._rules = rules
         self._model = model
 
-    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Steps[A]:
+    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
         """Sends nothing; records a call with an empty reply."""
         override = self._model.overrides.get(step.name)
         system, human = render_prompt(step.name, question.prompt_values(1.0), step.answer, override=override)

@@ -78,7 +78,7 @@ class Memory:
         """
         from .graphs.options import ResearchOptions
         from .memory_options import ItemOptions, ModelOptions
-        from .nodes.options import MemorizeOptions, changed
+        from .nodes.options import MemorizeOptions, with_changes
         from .runtime import MemoryRuntime
 
         models, items = model_options or ModelOptions(), item_options or ItemOptions()
@@ -91,10 +91,10 @@ class Memory:
             create=create,
             reranker=models.reranker,
             item_options=items,
-            memorize_options=changed(
+            memorize_options=with_changes(
                 memorize_options or MemorizeOptions(), {**failing, "curate": None if items.can_edit else False}
             ),
-            research_options=changed(research_options or ResearchOptions(), failing),
+            research_options=with_changes(research_options or ResearchOptions(), failing),
         )
         return cls(runtime)
 
@@ -164,9 +164,9 @@ class Memory:
 
         Gives the id of the session. One that is there already stays as it is.
         """
-        from .nodes.accept import plain
+        from .nodes.accept import normalize_session
 
-        return self._runtime.archive.journal.accept(**plain(session)).session_id
+        return self._runtime.archive.journal.accept(**normalize_session(session)).session_id
 
     def memorize_many(
         self, sessions: Iterable[SessionLike], *, concurrency: int = 8, progress: Progress = None
@@ -190,15 +190,15 @@ class Memory:
 
     def resume(self, *, concurrency: int = 8, progress: Progress = None) -> list[Filed]:
         """File what was accepted and not filed, because a process died or a model failed; `[]` for nothing."""
-        from .batch import file_all, unfinished
+        from .batch import file_all, unfinished_sessions
 
-        return file_all(self._runtime, unfinished(self._runtime), concurrency, progress)
+        return file_all(self._runtime, unfinished_sessions(self._runtime), concurrency, progress)
 
     async def aresume(self, *, concurrency: int = 8, progress: Progress = None) -> list[Filed]:
         """`resume`, awaited."""
-        from .batch import afile_all, aunfinished
+        from .batch import afile_all, aunfinished_sessions
 
-        return await afile_all(self._runtime, await aunfinished(self._runtime), concurrency, progress)
+        return await afile_all(self._runtime, await aunfinished_sessions(self._runtime), concurrency, progress)
 
     # -- ask -----------------------------------------------------------------------------------------------
 

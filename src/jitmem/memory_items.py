@@ -95,7 +95,7 @@ class MemoryItems:
         return self._runtime.editor.undo(change)
 
     def _find(self, item_id: str) -> MemoryItem | None:
-        return self._runtime.items.core() if item_id == "core" else self._runtime.items.found(item_id)
+        return self._runtime.items.core() if item_id == "core" else self._runtime.items.find(item_id)
 
     async def asearch(
         self,

@@ -34,11 +34,11 @@ class ResearchRun:
     """A question with its options; `BadInput` for what cannot be asked."""
 
     def __init__(self, runtime: MemoryRuntime, question: str, changes: Mapping[str, Any]) -> None:
-        from .nodes.options import changed
+        from .nodes.options import with_changes
 
         self._runtime = runtime
         self._input = {"question": validate_question(question)}
-        self._options = changed(runtime.research_options, changes)
+        self._options = with_changes(runtime.research_options, changes)
 
     def invoke(self) -> Research:
         """The result."""

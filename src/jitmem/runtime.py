@@ -16,12 +16,12 @@ from .memory_options import ItemOptions
 from .nodes.embedder import Embedder
 from .nodes.index import embed
 from .nodes.llm.ask import Backend, ModelBackend
-from .nodes.llm.step import finish
+from .nodes.llm.step import run_sync
 from .nodes.options import MemorizeOptions
 from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
-from .stores.archive import Archive
+from .stores.archive import NamespaceStore
 from .stores.chroma import OwnedChroma
 from .stores.chroma_folder import ChromaFolder
 from .stores.connection import Database
@@ -36,7 +36,7 @@ from .tools.editor import Editor, Mode, validate_kinds
 from .tools.items import ItemSearch
 from .tools.memory_tools import make_tools
 from .tools.recall_items import ItemRecall
-from .tools.search import Search
+from .tools.search import SearchTool
 from .tools.searches import SEARCHES, HybridSearch
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _VECTORS = OwnedChroma  # makes a `VectorIndex` of an `EmbeddingStore` and the C
 class MemoryRuntime:
     """One namespace of an open store, with the models, searches and graphs over it."""
 
-    archive: Archive
+    archive: NamespaceStore
     item_index: ItemIndex
     embedder: Embedder
     backends: Backends
@@ -86,7 +86,7 @@ class MemoryRuntime:
             for subject in (PASSAGES, ITEMS)
         )
         try:
-            archive = Archive(Namespace(database, namespace), passages, _VECTORS(passages, chroma))
+            archive = NamespaceStore(Namespace(database, namespace), passages, _VECTORS(passages, chroma))
             eraser = Eraser(database, chroma)
             if not database.read_only:
                 eraser.recover()
@@ -107,7 +107,7 @@ class MemoryRuntime:
 
     def for_namespace(self, namespace: str) -> MemoryRuntime:
         """The same for another namespace of the folder: database, vector indexes and models are shared."""
-        archive = Archive(Namespace(self.database, namespace), self.archive.embeddings, self.archive.vectors)
+        archive = NamespaceStore(Namespace(self.database, namespace), self.archive.embeddings, self.archive.vectors)
         index = ItemIndex(archive.items, self.item_index.embeddings, self.item_index.vectors)
         return replace(self, archive=archive, item_index=index)
 
@@ -161,7 +161,7 @@ class MemoryRuntime:
         return is_lexical(self.embedder.inner)
 
     @cached_property
-    def searches(self) -> tuple[Search, ...]:
+    def searches(self) -> tuple[SearchTool, ...]:
         """The searches of the Researcher."""
         return tuple(search(self.embedder) for search in SEARCHES)
 
@@ -242,7 +242,7 @@ class MemoryRuntime:
     def embed_all(self) -> None:
         """Bring every index up to date."""
         for index in (self.archive, self.item_index):
-            finish(embed(index, self.embedder))
+            run_sync(embed(index, self.embedder))
             index.vectors.catch_up()
 
     def close(self) -> None:

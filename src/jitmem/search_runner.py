@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from langchain_core.documents import BaseDocumentCompressor
 
 from .nodes.embedder import Embedder
-from .nodes.index import Embedded, embed_if_room
-from .nodes.llm.step import Steps, Wait, afinish, finish
+from .nodes.index import Embeddable, embed_if_room
+from .nodes.llm.step import Computation, Wait, run_async, run_sync
 from .nodes.options import OnModelFailure
 from .nodes.rerank import TIMEOUT_S, rerank
-from .nodes.search import Search
-from .stores.archive import Archive
+from .nodes.search import NodeSearch
+from .stores.archive import NamespaceStore
 from .stores.embeddings import ModelChanged
 from .stores.errors import ModelError
 from .stores.fusion import rank_for
@@ -23,7 +23,7 @@ from .stores.item_index import ItemIndex
 from .stores.records import Hit
 from .stores.snapshot import Snapshot
 from .tools.items import KEYWORD, ItemHit, ItemSearch
-from .tools.search import Search as PageSearch
+from .tools.search import SearchTool as PageSearch
 from .tools.searches import HybridSearch
 
 T = TypeVar("T")
@@ -34,29 +34,29 @@ _log = logging.getLogger("jitmem")
 class PageSearchRunner:
     """One search of the pages."""
 
-    def __init__(self, search: PageSearch, archive: Archive, embedder: Embedder) -> None:
+    def __init__(self, search: PageSearch, archive: NamespaceStore, embedder: Embedder) -> None:
         self.name = search.name
         self.description = search.description
-        self._searches: Sequence[Search] = [search]
+        self._searches: Sequence[NodeSearch] = [search]
         self._archive = archive
         self._embedder = embedder
 
     def search(self, query: str, k: int) -> list[Hit]:
         """Best first, at most `k`; `ModelError` when the embedding model fails."""
-        return finish(self._run(query, k))
+        return run_sync(self._run(query, k))
 
     async def asearch(self, query: str, k: int) -> list[Hit]:
         """`search`, awaited."""
-        return await afinish(self._run(query, k))
+        return await run_async(self._run(query, k))
 
-    def _run(self, query: str, k: int) -> Steps[list[Hit]]:
-        _, [(_, hits)] = yield from self._found(query, k)
+    def _run(self, query: str, k: int) -> Computation[list[Hit]]:
+        _, [(_, hits)] = yield from self._search_snapshot(query, k)
         return list(hits)
 
-    def _found(self, query: str, k: int) -> Steps[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
+    def _search_snapshot(self, query: str, k: int) -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
         """What each search finds in one snapshot, by its name."""
 
-        def look() -> Steps[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
+        def look() -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
             snapshot = self._archive.snapshot()
             found = []
             for search in self._searches:
@@ -67,7 +67,7 @@ class PageSearchRunner:
             return snapshot, found
 
         embeds = any(search.embeds for search in self._searches)
-        return (yield from _embedded(self._archive, self._embedder, look) if embeds else look())
+        return (yield from _embed_and_search(self._archive, self._embedder, look) if embeds else look())
 
 
 class RecallRunner(PageSearchRunner):
@@ -77,7 +77,7 @@ class RecallRunner(PageSearchRunner):
     def __init__(
         self,
         searches: Sequence[PageSearch],
-        archive: Archive,
+        archive: NamespaceStore,
         embedder: Embedder,
         weights: Mapping[str, float],
         reranker: BaseDocumentCompressor | None = None,
@@ -90,8 +90,8 @@ class RecallRunner(PageSearchRunner):
         self._reranker = reranker
         self._on_failure = on_failure
 
-    def _run(self, query: str, k: int) -> Steps[list[Hit]]:
-        snapshot, found = yield from self._found(query, max(k, _CANDIDATES))
+    def _run(self, query: str, k: int) -> Computation[list[Hit]]:
+        snapshot, found = yield from self._search_snapshot(query, max(k, _CANDIDATES))
         ranked = rank_for(snapshot, query, query, found, self._weights)
         if self._reranker is not None and ranked:
             try:
@@ -113,24 +113,24 @@ class ItemSearchRunner:
 
     def search(self, query: str, **options: Any) -> list[ItemHit]:
         """As `ItemSearch.search`; `ModelError` when the embedding model fails."""
-        return finish(self._run(query, **options))
+        return run_sync(self._run(query, **options))
 
     async def asearch(self, query: str, **options: Any) -> list[ItemHit]:
         """`search`, awaited."""
-        return await afinish(self._run(query, **options))
+        return await run_async(self._run(query, **options))
 
-    def _run(self, query: str, **options: Any) -> Steps[list[ItemHit]]:
-        def look() -> Steps[list[ItemHit]]:
+    def _run(self, query: str, **options: Any) -> Computation[list[ItemHit]]:
+        def look() -> Computation[list[ItemHit]]:
             found: list[ItemHit] = yield Wait(
                 partial(self._search.search, query, **options), partial(self._search.asearch, query, **options)
             )
             return found
 
         words_only = options.get("method") == KEYWORD
-        return (yield from look() if words_only else _embedded(self._index, self._embedder, look))
+        return (yield from look() if words_only else _embed_and_search(self._index, self._embedder, look))
 
 
-def _embedded(embedded: Embedded, embedder: Embedder, look: Callable[[], Steps[T]]) -> Steps[T]:
+def _embed_and_search(embedded: Embeddable, embedder: Embedder, look: Callable[[], Computation[T]]) -> Computation[T]:
     """With every vector there is; all are made again where the model turns out to be another."""
     yield from embed_if_room(embedded, embedder)
     try:

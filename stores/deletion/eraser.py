@@ -23,7 +23,7 @@ _ROUNDS = 3  # of erasing what others delete meanwhile
 class VectorFiles(Protocol):
     """The files of a vector index."""
 
-    def renew(self, database: Database) -> str | None:
+    def discard_if_stale(self, database: Database) -> str | None:
         """Delete files older than the newest erasure of vectors; if that is impossible, return the reason."""
 
 
@@ -84,7 +84,7 @@ class Eraser:
 
     def _erase(self, waiting: list[tuple[int, bool]]) -> list[ErasureResult]:
         reason = self._vacuum()
-        vectors_reason = self._vectors.renew(self._database)
+        vectors_reason = self._vectors.discard_if_stale(self._database)
         removed = self._remove_copies()
         results = []
         for number, vectors in waiting:

@@ -12,7 +12,7 @@ from ..analyzer import ANALYZER, stems
 from ..deletion_result import Selection
 from ..errors import UnknownRecord
 from ..records import KINDS
-from ..times import clock, order_key, show_iso
+from ..times import format_iso_time, local_clock, order_key
 
 PAGE = "page"
 RETENTION_KINDS = (PAGE, *KINDS)
@@ -44,12 +44,12 @@ def items(ids: Iterable[str]) -> Selector:
 
 def times(after: datetime | None, before: datetime | None) -> Selector:
     """Sessions that happened from `after` on and before `before`, by their own clocks."""
-    first = order_key(clock(after)) if after else float("-inf")
-    last = order_key(clock(before)) if before else float("inf")
+    first = order_key(local_clock(after)) if after else float("-inf")
+    last = order_key(local_clock(before)) if before else float("inf")
 
     def select(db: sqlite3.Connection, namespace: int) -> Selection:
         rows = db.execute("SELECT n, time FROM session WHERE namespace = ?", (namespace,)).fetchall()
-        keys = [(n, order_key(clock(datetime.fromisoformat(time)))) for n, time in rows if time is not None]
+        keys = [(n, order_key(local_clock(datetime.fromisoformat(time)))) for n, time in rows if time is not None]
         return Selection(sessions={n for n, key in keys if first <= key < last}, timeless=len(rows) - len(keys))
 
     return select
@@ -81,7 +81,7 @@ def words(query: Sequence[str]) -> Selector:
             " WHERE namespace = ? AND content IS NOT NULL",
             (namespace,),
         ):
-            if wanted <= {*stems(content), *stems(show_iso(time))}:
+            if wanted <= {*stems(content), *stems(format_iso_time(time))}:
                 selection.versions.add(n)
         for n, edit in db.execute("SELECT n, edit FROM proposal WHERE namespace = ?", (namespace,)):
             if wanted <= set(stems(json.loads(edit).get("content") or "")):
@@ -117,8 +117,8 @@ def select_expired(db: sqlite3.Connection, namespace: int) -> Selection:
 def _stems_of_page(
     db: sqlite3.Connection, seq: int, text: str, title: str, memo: str, time: str | None, analyzer: str
 ) -> set[str]:
-    found = {*stems(title), *stems(memo), *stems(show_iso(time))}
-    if analyzer != ANALYZER or recalled.spans(text):  # recalled text is in no passage
+    found = {*stems(title), *stems(memo), *stems(format_iso_time(time))}
+    if analyzer != ANALYZER or recalled.recalled_spans(text):  # recalled text is in no passage
         return found.union(stems(text))
     for passage_stems, speaker in db.execute("SELECT stems, speaker FROM passage WHERE page = ?", (seq,)):
         found.update(passage_stems.split())

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
 from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
 from ..permissions import FOLDER_MODE, files_open_to_others
-from ..reading import opened
+from ..reading import open_connection
 from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
 from .repairs import DERIVED
 from .row_schema import row_schemas
@@ -57,7 +57,7 @@ def open_read_only(folder: Path) -> ReadOnlyTruth:
         raise StoreDamaged(f"The header of {path} is damaged: SQLite does not know it, or not as a memory.")
     wal = path.with_name(path.name + "-wal")
     mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"  # immutable: no file is created beside it
-    db = opened(path, f"mode={mode}")
+    db = open_connection(path, f"mode={mode}")
     db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..chroma_folder import FOLDER, OPENED
-from ..embeddings import SUBJECTS, Subject
+from ..embeddings import SUBJECTS, EmbeddingTable
 from ..permissions import restrict_permissions
 from ..row_deletion import ERASED_VECTORS
 from .findings import FIX, Finding, ReadOnlyTruth, many, some
@@ -104,7 +104,7 @@ def client(folder: Path) -> Iterator[Any]:
 
 
 def _collections(look: ReadOnlyTruth, folder: Path) -> Iterator[Finding]:
-    searchable: dict[str, tuple[Subject, dict[int, bytes]]] = {}
+    searchable: dict[str, tuple[EmbeddingTable, dict[int, bytes]]] = {}
     with client(folder) as opened:
         there = {one.name: one for one in opened.list_collections()}
         for model, generation in models(look.db).items():
@@ -140,7 +140,9 @@ def _count_unfound(folder: Path, name: str, vectors: dict[int, bytes]) -> int:
     return len(left)
 
 
-def _drift(look: ReadOnlyTruth, subject: Subject, of: str, collection: Any) -> tuple[list[Finding], dict[int, bytes]]:
+def _drift(
+    look: ReadOnlyTruth, subject: EmbeddingTable, of: str, collection: Any
+) -> tuple[list[Finding], dict[int, bytes]]:
     """Findings about missing and superfluous vectors; and the vectors that a search should find."""
     table, key = subject.table, subject.key
     read = int((collection.metadata or {}).get("read", 0))

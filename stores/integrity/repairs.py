@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ..analyzer import ANALYZER, stems
-from ..embeddings import ITEMS, PASSAGES, Subject
-from ..sketch import sketch
+from ..embeddings import ITEMS, PASSAGES, EmbeddingTable
+from ..sketch import dedup_key
 
 Repair = Callable[[sqlite3.Connection], int]
 
@@ -59,7 +59,7 @@ def wrong_sketches(db: sqlite3.Connection) -> Iterator[tuple[int, str, str | Non
         "SELECT seq, id, namespace, kind, sketch, content, time FROM item JOIN item_version"
         " ON item_version.item = item.seq AND item_version.version = item.version ORDER BY seq"
     ).fetchall():
-        right = None if content is None else sketch(kind, content, datetime.fromisoformat(time) if time else None)
+        right = None if content is None else dedup_key(kind, content, datetime.fromisoformat(time) if time else None)
         if right != kept:
             # Without the index, which may be what is damaged.
             taken = db.execute(
@@ -225,6 +225,6 @@ def lower_marks(db: sqlite3.Connection) -> int:
     return len(ahead)
 
 
-def progress_mark(subject: Subject, namespace: int, of: str) -> str:
+def progress_mark(subject: EmbeddingTable, namespace: int, of: str) -> str:
     """The name of the mark that says how far a namespace is embedded."""
     return f"{subject.progress}:{namespace}:{of}"

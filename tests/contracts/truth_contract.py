@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from jitmem.stores.errors import SessionConflict, UnknownRecord
-from jitmem.stores.journal import Accepted, Journal, PageDraft, PassageDraft
+from jitmem.stores.journal import Journal, JournalEntry, PageDraft, PassageDraft
 from jitmem.stores.pages import Pages
 from jitmem.stores.records import Page
 
@@ -23,7 +23,7 @@ class Truth(NamedTuple):
     pages: Pages
 
 
-def accept(truth: Truth, text: str, **given: object) -> Accepted:
+def accept(truth: Truth, text: str, **given: object) -> JournalEntry:
     values: dict[str, object] = {"session_id": None, "turns": [], "time": None, "metadata": {}, **given}
     return truth.journal.accept(text=text, **values)  # type: ignore[arg-type]
 
@@ -32,7 +32,7 @@ def draft(text: str) -> PageDraft:
     return PageDraft(text, f"header of {text}", f"memo of {text}", "", [PassageDraft(0, len(text), None, text.split())])
 
 
-def file(truth: Truth, *texts: str, **given: object) -> Accepted:
+def file(truth: Truth, *texts: str, **given: object) -> JournalEntry:
     """Accept a session of these pages and file it."""
     return truth.journal.file(accept(truth, "".join(texts), **given), [draft(text) for text in texts])
 
@@ -69,7 +69,7 @@ class TruthContract:
         accepted = accept(
             truth, "Ana: a\r\nBen: \ufeffb", session_id="s1", turns=turns, time=time, metadata={"k": ["ü", None, 1.5]}
         )
-        expected = Accepted(accepted.n, "s1", time, {"k": ["ü", None, 1.5]}, "Ana: a\r\nBen: \ufeffb", turns, ())
+        expected = JournalEntry(accepted.n, "s1", time, {"k": ["ü", None, 1.5]}, "Ana: a\r\nBen: \ufeffb", turns, ())
         assert accepted == expected
         assert truth.journal.entry(accepted.n) == expected
         assert truth.journal.waiting() == [expected]
@@ -83,7 +83,9 @@ class TruthContract:
     def test_filing_ends_the_waiting_and_gives_the_pages_their_ids(self, truth: Truth) -> None:
         filed = file(truth, "one ", "two", session_id="s1", metadata={"k": 1})
         assert truth.journal.waiting() == []
-        assert truth.journal.entry(filed.n) == filed == Accepted(filed.n, "s1", None, {"k": 1}, "", [], filed.page_ids)
+        assert (
+            truth.journal.entry(filed.n) == filed == JournalEntry(filed.n, "s1", None, {"k": 1}, "", [], filed.page_ids)
+        )
         assert truth.pages.pages() == [
             Page(
                 id=page_id,

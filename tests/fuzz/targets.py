@@ -24,8 +24,8 @@ from pydantic import BaseModel
 
 from jitmem import BadInput, JitmemError, Memory
 from jitmem.formats import FORMATS, parse_sessions
-from jitmem.integrations.filters import passes
-from jitmem.nodes.accept import plain
+from jitmem.integrations.filters import matches_filter
+from jitmem.nodes.accept import normalize_session
 from jitmem.nodes.answer import Answer
 from jitmem.nodes.cite import cite
 from jitmem.nodes.curate import Curation
@@ -33,11 +33,11 @@ from jitmem.nodes.integrate import Conclusion, Integration
 from jitmem.nodes.llm.prompt import fence, fence_list, fence_question
 from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from jitmem.nodes.memorize import Memo
-from jitmem.nodes.plan import SearchPlan, chosen
-from jitmem.nodes.split import paged, passages, unmarked
+from jitmem.nodes.plan import SearchPlan, runnable_queries
+from jitmem.nodes.split import pack_pages, passages, without_recalled
 from jitmem.stores import recalled
 from jitmem.stores.records import Page
-from jitmem.stores.times import order_key, parse_time, show, spans
+from jitmem.stores.times import format_time, order_key, parse_time, spans
 
 FORMS: tuple[type[BaseModel], ...] = (Memo, SearchPlan, Integration, Conclusion, Answer, Curation)
 _folders: list[tempfile.TemporaryDirectory[str]] = []
@@ -81,16 +81,16 @@ def session_files(data: bytes) -> None:
     """A file of every format, read, accepted and split: its text comes out whole."""
     kind = None if not data or data[0] % 5 == 4 else FORMATS[data[0] % 5]
     for session in parse_sessions(data[1:], name="notes", format=kind):
-        draft = plain(session)
+        draft = normalize_session(session)
         text = draft["text"]
-        spoken = unmarked(text, passages(text, draft["turns"]))
-        assert "".join(text[start:end] for start, end, _ in paged(text, spoken, 400)) == text
+        spoken = without_recalled(text, passages(text, draft["turns"]))
+        assert "".join(text[start:end] for start, end, _ in pack_pages(text, spoken, 400)) == text
         json.dumps(draft["metadata"]).encode()
 
 
 def sessions(data: bytes) -> None:
     """What a caller may hand in as a session."""
-    plain(value_of(data))
+    normalize_session(value_of(data))
 
 
 def replies(data: bytes) -> None:
@@ -102,7 +102,7 @@ def replies(data: bytes) -> None:
             with suppress(UnreadableReply):
                 answer = parse_reply(reply, form)
                 if isinstance(answer, SearchPlan):
-                    chosen(answer, ("keyword", "vector", "page_id"), [])
+                    runnable_queries(answer, ("keyword", "vector", "page_id"), [])
         for method in ("function", "prompt"):
             with suppress(UnreadableReply):
                 parse_tool_calls(reply, Curation, method)
@@ -143,7 +143,7 @@ def times(data: bytes) -> None:
     time = parse_time(text)
     assert time is not None
     assert datetime.fromisoformat(time.isoformat()) == time
-    order_key(time), show(time)
+    order_key(time), format_time(time)
 
 
 def ids(data: bytes) -> None:
@@ -177,7 +177,7 @@ def filters(data: bytes) -> None:
     value = value_of(data)
     held, wanted = value if isinstance(value, list) and len(value) == 2 else ({"a": value}, value)
     if isinstance(held, dict) and isinstance(wanted, dict):
-        assert passes(held, wanted) in (True, False)
+        assert matches_filter(held, wanted) in (True, False)
         store = memory().as_store()
         with suppress(BadInput):
             store.put(("fuzz",), "key", held)
@@ -210,9 +210,9 @@ def _end_of(body: bytes) -> bytes:
 def fences(data: bytes) -> None:
     """Any text between the marks of a prompt: whoever reads it finds nothing outside."""
     text = text_of(data)
-    for fenced in (fence(text), fence_question(text), fence_list([text], 500, "None."), recalled.mark(text)):
+    for fenced in (fence(text), fence_question(text), fence_list([text], 500, "None."), recalled.wrap_recalled(text)):
         assert unfenced(fenced).strip() == ""
-    assert recalled.without(recalled.mark(text)) == "[recalled from memory]"
+    assert recalled.without_recalled(recalled.wrap_recalled(text)) == "[recalled from memory]"
 
 
 def citations(data: bytes) -> None:

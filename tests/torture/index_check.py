@@ -118,7 +118,7 @@ def _compared(what: str, found: dict[int, float], exact: dict[int, float]) -> li
 
 def _drawn(memory: Memory) -> list[str]:
     """From every page that is filed, memories were drawn, once."""
-    told = [f"uncurated: {left}" for left in memory._runtime.archive.journal.uncurated()]
+    told = [f"uncurated: {left}" for left in memory._runtime.archive.journal.uncurated_pages()]
     contents: list[Any] = [item.content for item in memory.items.list()]
     for n in {n for page in memory.pages() if (n := plan.number(page.session_id)) is not None}:
         if contents.count(plan.fact(n)) != 1:

@@ -112,7 +112,7 @@ def run(
         limit=limit,
         seed=seed,
         preset=preset,
-        varied=_varied(vary or []),
+        varied=_setup_variations(vary or []),
         ablations=_words(ablation),
         loading=assignments(option or [], "--option"),
         models=models,
@@ -200,7 +200,7 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _varied(given: Sequence[str]) -> dict[str, list[Any]]:
+def _setup_variations(given: Sequence[str]) -> dict[str, list[Any]]:
     """`depth=1,2,3` and the like; of `tools`, each one given is a set to compare."""
     found: dict[str, list[Any]] = {}
     for one in given:

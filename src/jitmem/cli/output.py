@@ -69,14 +69,19 @@ def columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
 def citation_rows(memory: Memory, citations: Iterable[Citation]) -> list[tuple[str, str, str, str]]:
     """For each cited page or item: its marks in the context, its id, its time, its session."""
     from ..stores.records import Page
-    from ..stores.times import show
+    from ..stores.times import format_time
 
     marks: dict[str, list[int]] = {}
     for number, citation in enumerate(citations, start=1):
         marks.setdefault(citation.record_id, []).append(number)
     records = memory._runtime.archive.snapshot().records(marks)
     return [
-        (_marks(marks[one.id]), one.id, show(one.time) or "-", one.session_id if isinstance(one, Page) else one.kind)
+        (
+            _marks(marks[one.id]),
+            one.id,
+            format_time(one.time) or "-",
+            one.session_id if isinstance(one, Page) else one.kind,
+        )
         for record_id in marks
         if (one := records.get(record_id)) is not None
     ]

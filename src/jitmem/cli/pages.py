@@ -43,7 +43,7 @@ def recall(
     as_json: Json = False,
 ) -> None:
     """Find the passages nearest to the words, best first. No model is called."""
-    from ..stores.times import show
+    from ..stores.times import format_time
 
     with open_memory(ctx) as memory:
         hits = memory.recall(query, k)
@@ -53,7 +53,7 @@ def recall(
         for hit in hits:
             page = memory.page(hit.record_id)
             say(
-                f"{hit.score:.2f}  {'  '.join(part for part in (page.id, show(page.time), page.session_id) if part)}",
+                f"{hit.score:.2f}  {'  '.join(part for part in (page.id, format_time(page.time), page.session_id) if part)}",
                 "bold",
             )
             say(f"{hit.text.strip()}\n")

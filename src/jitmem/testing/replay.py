@@ -47,7 +47,7 @@ class ReplayedModel(InstantModel):
         """The name of the model that was asked; several, where several recorded to the file."""
         return ", ".join(dict.fromkeys(one.model for some in self._by_key.values() for one in some)) or "replayed"
 
-    def left(self) -> dict[str, int]:
+    def remaining(self) -> dict[str, int]:
         """How many recorded replies were not asked for yet, by step; `{}` for none."""
         with self._lock:
             return dict(Counter(str(one.step) for key, some in self._by_key.items() for one in some[self._used[key] :]))

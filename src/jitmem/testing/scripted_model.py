@@ -61,7 +61,7 @@ class ScriptedModel(InstantModel):
             return {str(step): _as_list(replies, f"lines[{step!r}]") for step, replies in lines.items()}
         return _as_list(lines, "lines")
 
-    def left(self) -> dict[str, list[Reply]]:
+    def remaining(self) -> dict[str, list[Reply]]:
         """The lines that were not said yet, by step; `{}` for none, and for a function."""
         with self._lock:
             by_step = {ANY_STEP: self.lines} if isinstance(self.lines, list) else self.lines
@@ -103,7 +103,7 @@ class ScriptedModel(InstantModel):
             if not lines:
                 left = isinstance(self.lines, dict) and [step for step in sorted(self.lines) if self.lines[step]]
                 other = "" if left is False else f" Lines are left for: {', '.join(left) or 'no step'}."
-                last = _cut(f"{messages[-1].type}: {messages[-1].text}") if messages else "no message"
+                last = _truncate(f"{messages[-1].type}: {messages[-1].text}") if messages else "no message"
                 raise ScriptEnded(
                     f"The model was asked once too often for {step!r}: request {len(self.seen)}.{other}"
                     f" The last message was {last!r}."
@@ -126,7 +126,7 @@ def _as_message(reply: Reply, tool: str | None, call_id: str) -> AIMessage:
     if not isinstance(reply, BaseModel | Mapping):
         raise BadInput(
             f"A scripted reply is a str, a dict, a pydantic model, an AIMessage or an exception,"
-            f" not a {type(reply).__name__}: {_cut(repr(reply))}"
+            f" not a {type(reply).__name__}: {_truncate(repr(reply))}"
         )
     values = reply.model_dump(mode="json") if isinstance(reply, BaseModel) else dict(reply)
     if tool is None:
@@ -146,5 +146,5 @@ def _required_tool(tools: Any, choice: Any, reply: Reply) -> str | None:
     return type(reply).__name__ if type(reply).__name__ in names else str(names[0])
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"

@@ -16,8 +16,8 @@ from itertools import groupby
 from typing import Any, NoReturn
 
 from ..stores.analyzer import stems
-from ..stores.sketch import sketch
-from ..stores.times import clock, order_key
+from ..stores.sketch import dedup_key
+from ..stores.times import local_clock, order_key
 from . import export_schema as schema
 
 _TABLES = """
@@ -148,7 +148,7 @@ class ExportStaging:
             self._refuse(f"another page of the session {line.session!r:.80} is of another number of parts")
         values = line.model_dump(exclude={"type", "passages"}) | {"session": session}
         values["sha256"] = hashlib.sha256(line.text.encode()).hexdigest()
-        values["time_key"] = order_key(clock(datetime.fromisoformat(time))) if time else None
+        values["time_key"] = order_key(local_clock(datetime.fromisoformat(time))) if time else None
         self._insert("page", space=self.space, **values)
         self._db.executemany(
             "INSERT INTO staged.passage VALUES (?, ?, ?, ?, ?)",
@@ -170,7 +170,7 @@ class ExportStaging:
         values = line.model_dump(exclude={"type"}) | {"item": item, "pages": json.dumps(line.pages)}
         self._insert("version", **values, stems=_stems(line.content or ""))
         time = datetime.fromisoformat(line.time) if line.time else None
-        mark = None if line.content is None else sketch(kind, line.content, time)
+        mark = None if line.content is None else dedup_key(kind, line.content, time)
         self._db.execute("UPDATE staged.item SET newest = ?, sketch = ? WHERE n = ?", (line.version, mark, item))
 
     def _add_proposal(self, line: schema.ProposalLine) -> None:

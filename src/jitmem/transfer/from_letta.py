@@ -126,7 +126,7 @@ def _turns(found: ForeignExport, message: Mapping[str, Any], where: str) -> Iter
         texts = [_unwrap(found, text)]
     else:
         role = "assistant"
-        texts = [_sent(found, call, where) for call in _values(message, "tool_calls", where)]
+        texts = [_add_sent_message(found, call, where) for call in _values(message, "tool_calls", where)]
         if text and any(texts):  # beside a message that is sent, the text is what the agent thinks
             found.skipped["inner thoughts of agents"] += 1
         else:
@@ -155,7 +155,7 @@ def _unwrap(found: ForeignExport, text: str) -> str:
     return ""
 
 
-def _sent(found: ForeignExport, call: object, where: str) -> str:
+def _add_sent_message(found: ForeignExport, call: object, where: str) -> str:
     """What the tool `send_message` says to a person; other calls are skipped and counted."""
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(function, dict):

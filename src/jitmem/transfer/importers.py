@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import Any, BinaryIO
 
-from ..stores.archive import Archive
+from ..stores.archive import NamespaceStore
 from ..stores.errors import BadInput
 from ..stores.records import Filed, Session
 from ..tools.editor import Editor
@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None] | None
 class ImportTarget:
     """What an importer needs of the memory that it writes to."""
 
-    archive: Archive
+    archive: NamespaceStore
     editor: Editor
     core_tokens: int
     file_records: Callable[[Session], Filed]
@@ -59,7 +59,7 @@ def import_foreign(
     total = len(found.memories) + len(found.sessions)
     imported, kinds = _imported_pages(target.archive), Counter[str]()
     count = 0
-    for session, memories in _grouped(source, found.memories):
+    for session, memories in _group_by_page(source, found.memories):
         page_ids = _file(target.file_records(session), report)
         for page_id, own in _by_page(target.archive, page_ids, memories):
             if page_id in imported:
@@ -79,7 +79,7 @@ def import_foreign(
     return report
 
 
-def _grouped(source: str, memories: Sequence[ForeignMemory]) -> Iterator[tuple[Session, Sequence[ForeignMemory]]]:
+def _group_by_page(source: str, memories: Sequence[ForeignMemory]) -> Iterator[tuple[Session, Sequence[ForeignMemory]]]:
     """The memories of a group and a day as one session, the same for the same file; its metadata has their records."""
 
     def group_and_day(one: ForeignMemory) -> tuple[str, str]:
@@ -109,7 +109,7 @@ def _file(filed: Filed, report: ImportReport) -> Sequence[str]:
 
 
 def _by_page(
-    archive: Archive, page_ids: Sequence[str], memories: Sequence[ForeignMemory]
+    archive: NamespaceStore, page_ids: Sequence[str], memories: Sequence[ForeignMemory]
 ) -> Iterator[tuple[str, list[ForeignMemory]]]:
     """The memories that begin on each page of their session."""
     texts = [archive.pages.page(page_id).text for page_id in page_ids]
@@ -157,7 +157,7 @@ def _calls(target: ImportTarget, one: ForeignMemory) -> Iterator[tuple[str, dict
         rest = rest[cut:].lstrip()
 
 
-def _imported_pages(archive: Archive) -> set[str]:
+def _imported_pages(archive: NamespaceStore) -> set[str]:
     """The pages whose items an import has written or proposed, whatever became of them since."""
     namespace = archive.items.namespace
     with namespace.database.read() as db:

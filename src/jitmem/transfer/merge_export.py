@@ -199,7 +199,7 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str) -> ImportRe
         for statement in _ADD:
             rows, table = db.execute(statement, values).rowcount, statement.split()[2].removeprefix("main.")
             if statement.startswith("INSERT") and table in _COUNTED:
-                report.add(table, rows, _staged(db, table, values) - rows)
+                report.add(table, rows, _stage_row(db, table, values) - rows)
         _add_versions(db, values, report)
         for type in _RULES:
             _add_rules(db, type, values, empty, report)
@@ -270,10 +270,10 @@ def _add_rules(db: sqlite3.Connection, type: str, values: dict[str, Any], empty:
             change = (values["target"], type, values["target"], op, CAUSE, values["at"])
             db.execute(f"{_CHANGE} VALUES (?, ?, ?, ?, ?, ?)", change)
             added += 1
-    report.add(type, added, _staged(db, type, values) - len(rows))
+    report.add(type, added, _stage_row(db, type, values) - len(rows))
 
 
-def _staged(db: sqlite3.Connection, type: str, values: dict[str, Any]) -> int:
+def _stage_row(db: sqlite3.Connection, type: str, values: dict[str, Any]) -> int:
     return int(_one(db, f"SELECT count(*) FROM staged.{type} WHERE space = :space", values))
 
 
