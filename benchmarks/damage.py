@@ -15,7 +15,7 @@ from pathlib import Path
 
 from jitmem import Memory, Session
 from jitmem.doctor import examine, salvage
-from jitmem.stores.connection import FILE_NAME
+from jitmem.stores.truth.database import FILE_NAME
 
 WORDS = "river mill flour van key lorry Porto Viana market price sack maize bread harbour letter wind boat".split()
 VECTORS = ("embedding", "item_embedding", "entry_embedding")

@@ -22,18 +22,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from jitmem.stores.analyzer import stems
-from jitmem.stores.chroma import OwnedChroma
-from jitmem.stores.chroma_folder import ChromaFolder
-from jitmem.stores.connection import Database
-from jitmem.stores.embeddings import ITEMS, EmbeddingStore, model_name
-from jitmem.stores.fusion import weights
-from jitmem.stores.hashing import HashedEmbeddings
-from jitmem.stores.item_index import ItemIndex
-from jitmem.stores.items import Items
-from jitmem.stores.namespace import Namespace
+from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.index.chroma_folder import ChromaFolder
+from jitmem.stores.index.chroma_index import OwnedChroma
+from jitmem.stores.index.fusion import weights
+from jitmem.stores.index.item_index import ItemIndex
+from jitmem.stores.index.vector_index import ExactVectors, VectorIndex
 from jitmem.stores.records import Edit
-from jitmem.stores.vectors import ExactVectors, VectorIndex
-from jitmem.tools.items import METHODS, ItemSearch
+from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.embeddings import ITEMS, EmbeddingStore, model_name
+from jitmem.stores.truth.items import Items
+from jitmem.stores.truth.namespace import Namespace
+from jitmem.tools.item_search import METHODS, ItemSearch
 
 COMMITS = 2.0  # times the machine's own durable commit: an insert may cost no more
 FLAT = 1.5  # times what it cost at the first stop

@@ -14,7 +14,7 @@ from typing import TypeVar
 from history import History
 
 from jitmem import Memory, Session
-from jitmem.integrations.later import file_in_background
+from jitmem.integrations.background_filing import file_in_background
 
 WORKERS, NAMESPACES = 4, ("ana", "ben")
 FIRST = 10  # sessions of each namespace, filed before the work begins

@@ -12,14 +12,14 @@ from ..nodes.curate import ItemEditing, curate
 from ..nodes.embedder import Embedder
 from ..nodes.file import file
 from ..nodes.index import index
-from ..nodes.llm.step import make_node
+from ..nodes.llm.sync_async import make_node
 from ..nodes.memorize import memorize
 from ..nodes.options import MemorizeOptions
 from ..nodes.run_step import Backends
 from ..nodes.split import split
 from ..nodes.states import MemorizerInput, MemorizerOutput, MemorizerState
-from ..stores.archive import NamespaceStore
-from ..stores.item_index import ItemIndex
+from ..stores.index.item_index import ItemIndex
+from ..stores.index.namespace_store import NamespaceStore
 
 
 def memorizer(

@@ -15,7 +15,7 @@ from ..nodes.begin import begin
 from ..nodes.embedder import Embedder
 from ..nodes.index import embed_if_room
 from ..nodes.integrate import integrate
-from ..nodes.llm.step import make_node
+from ..nodes.llm.sync_async import make_node
 from ..nodes.options import BaseResearchOptions
 from ..nodes.plan import plan
 from ..nodes.present import present
@@ -25,8 +25,8 @@ from ..nodes.run_step import Backends
 from ..nodes.search import NodeSearch, PageNodeSearch, search
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
 from ..nodes.with_snapshot import SnapshotBody, with_snapshot
-from ..stores.archive import NamespaceStore
-from ..stores.item_index import ItemIndex
+from ..stores.index.item_index import ItemIndex
+from ..stores.index.namespace_store import NamespaceStore
 
 
 def researcher(

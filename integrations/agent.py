@@ -15,11 +15,11 @@ from langgraph.runtime import Runtime
 from pydantic import Field
 from typing_extensions import TypedDict  # of typing's, pydantic makes no schema before Python 3.12
 
-from ..graphs.options import ResearchOptions
-from ..nodes.llm.step import Computation, NodeBody, Wait, make_node
+from ..graphs.research_options import ResearchOptions
+from ..nodes.llm.sync_async import Computation, NodeBody, Wait, make_node
 from ..stores.errors import SessionConflict
-from ..stores.recalled import wrap_recalled
-from .turns import AgentTurn, last_human_text, session_of_turn, start_turn
+from ..stores.recall_markers import wrap_recalled
+from .agent_turns import AgentTurn, last_human_text, session_of_turn, start_turn
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

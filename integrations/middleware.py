@@ -24,14 +24,14 @@ from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 
-from ..graphs.options import ResearchOptions
-from ..nodes.llm.step import Computation, Wait, run_async, run_sync
+from ..graphs.research_options import ResearchOptions
+from ..nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from ..nodes.options import Effort, with_changes
 from ..stores.errors import JitmemError, MissingPackage, SessionConflict
-from ..stores.recalled import wrap_recalled
+from ..stores.recall_markers import wrap_recalled
 from ..tools.memory_tools import USUAL
-from .later import file_in_background
-from .turns import AgentTurn, last_human_text, session_of_turn, start_turn
+from .agent_turns import AgentTurn, last_human_text, session_of_turn, start_turn
+from .background_filing import file_in_background
 
 try:
     from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest

@@ -17,7 +17,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
-from ..nodes.llm.step import Computation, Wait, run_async, run_sync
+from ..nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from ..nodes.options import Effort
 from ..stores.records import Citation, Hit, MemoryItem, Page, Session
 

@@ -19,7 +19,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_sdk.runtime import ServerRuntime
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from ..graphs.options import ResearchOptions
+from ..graphs.research_options import ResearchOptions
 from ..memory import Memory
 from ..models import chat_model
 from ..nodes.options import MemorizeOptions

@@ -10,8 +10,8 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
 from langgraph.types import Overwrite
 
-from ..stores.archive import NamespaceStore
 from ..stores.errors import BadInput
+from ..stores.index.namespace_store import NamespaceStore
 from ..stores.records import Session
 from ..stores.times import parse_time
 from .states import MemorizerState

@@ -9,10 +9,10 @@ from typing import Any
 from langgraph.runtime import Runtime, get_runtime
 from pydantic import BaseModel, Field
 
-from ..stores.snapshot import Snapshot
+from ..stores.index.snapshot import Snapshot
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_question
-from .llm.step import Computation
+from .llm.sync_async import Computation
 from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import BaseResearchOptions, options_in
 from .prompt_sections import QUESTION_TOKENS

@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
-from ..stores.snapshot import Snapshot
 from ..stores.times import format_time, order_key
-from .cite import citation_of
+from .citations import citation_of
 
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
 _MARK = len(" [99]")  # what a citation mark is reckoned at; the last check is exact

@@ -12,16 +12,16 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
-from ..stores.archive import NamespaceStore
-from ..stores.item_index import ItemIndex
-from ..stores.recalled import without_recalled
+from ..stores.index.item_index import ItemIndex
+from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import Snapshot
+from ..stores.recall_markers import without_recalled
 from ..stores.records import MemoryItem, Outcome, Page
-from ..stores.snapshot import Snapshot
 from ..stores.times import format_time
 from .disk_full import disk_full_hint
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_list
-from .llm.step import Computation, NodeBody
+from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from langchain_core.embeddings import Embeddings
 
-from ..stores import forks
-from ..stores.embeddings import is_lexical
+from ..stores import fork_hooks
 from ..stores.errors import ModelError, ModelReplyError, StoreFull
+from ..stores.truth.embeddings import is_lexical
 from .llm.ask import TIMEOUT_S
 from .llm.provider_errors import ProviderFailure
 from .llm.retry import with_retries
-from .llm.step import Computation, Wait, run_async, run_sync
+from .llm.sync_async import Computation, Wait, run_async, run_sync
 
 T = TypeVar("T")
 _FULL_S = 60.0
@@ -39,7 +39,7 @@ class Embedder(Embeddings):
         self._full_at: float | None = None
         self._timeout_s = timeout_s
         self._local = is_lexical(inner)
-        forks.call_in_child(self)
+        fork_hooks.call_in_child(self)
 
     def after_fork_in_child(self) -> None:
         """Whoever had the turn is not here."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from ..stores.snapshot import Snapshot
 from ..stores.times import order_key
 from .llm.prompt import fence
 from .llm.usage_tracker import CHARS_PER_TOKEN

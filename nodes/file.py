@@ -9,9 +9,9 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from ..stores.analyzer import stems
-from ..stores.archive import NamespaceStore
 from ..stores.errors import UnknownRecord
-from ..stores.journal import JournalEntry, PageDraft, PassageDraft
+from ..stores.index.namespace_store import NamespaceStore
+from ..stores.truth.journal import JournalEntry, PageDraft, PassageDraft
 from .disk_full import disk_full_hint
 from .options import MemorizeOptions, options_in
 from .states import MemorizerState

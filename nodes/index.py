@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
-from ..stores.archive import NamespaceStore
-from ..stores.embeddings import FINGERPRINT_TEXT, EmbeddingStore
 from ..stores.errors import ModelError, StoreFull
-from ..stores.namespace import Namespace
+from ..stores.index.namespace_store import NamespaceStore
+from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore
+from ..stores.truth.namespace import Namespace
 from .disk_full import disk_full_hint
 from .embedder import Embedder
-from .llm.step import Computation, NodeBody, Wait
+from .llm.sync_async import Computation, NodeBody, Wait
 from .options import MemorizeOptions, options_in
 from .states import MemorizerState
 

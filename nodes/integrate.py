@@ -10,9 +10,9 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from ..stores.snapshot import Snapshot
-from .cite import as_values, cite_retrieved
+from .citations import as_values, cite_retrieved
 from .evidence import (
     FIRST_TOKENS,
     LATER_TOKENS,
@@ -25,7 +25,7 @@ from .evidence import (
 )
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
-from .llm.step import Computation
+from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .prompt_sections import QUESTION_TOKENS, render_request, render_searches, render_statements
 from .reflect import Reflection

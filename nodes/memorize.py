@@ -10,13 +10,13 @@ from typing import Any
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
-from ..stores.archive import NamespaceStore
-from ..stores.recalled import without_recalled
-from ..stores.snapshot import Snapshot
+from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import Snapshot
+from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
 from .llm.ask import StepSpec
 from .llm.prompt import fence
-from .llm.step import Computation, NodeBody
+from .llm.sync_async import Computation, NodeBody
 from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import MemorizeOptions, options_in
 from .outline import OUTLINE_TOKENS, outline

@@ -32,7 +32,7 @@ _ON_FAILURE = "When a model fails for good: raise an error, or let the rules ans
 
 
 class BaseResearchOptions(BaseModel):
-    """How a question is researched; `graphs.options` knows which searches there are."""
+    """How a question is researched; `graphs.research_options` knows which searches there are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

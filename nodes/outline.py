@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..stores.index.snapshot import Snapshot
 from ..stores.records import Page
-from ..stores.snapshot import Snapshot
 from .llm.prompt import clip, fence
 from .llm.usage_tracker import CHARS_PER_TOKEN
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit, Page
-from ..stores.snapshot import Snapshot
 
 PAGES = 5  # that are shown whole where no number is given
 

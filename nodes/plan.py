@@ -12,10 +12,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
-from ..stores.snapshot import Snapshot
+from ..stores.index.snapshot import Snapshot
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
-from .llm.step import Computation
+from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
 from .prompt_sections import QUESTION_TOKENS, render_request, render_statements

@@ -7,8 +7,8 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ..stores.snapshot import Snapshot
-from .cite import as_values
+from ..stores.index.snapshot import Snapshot
+from .citations import as_values
 from .context import Context
 from .evidence import hit_from_state, record_id
 from .options import BaseResearchOptions, options_in

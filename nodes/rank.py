@@ -10,11 +10,11 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from ..stores.errors import ModelError, ModelUnavailable
-from ..stores.fusion import ITEMS, merge, rank_for
+from ..stores.index.fusion import ITEMS, merge, rank_for
+from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from ..stores.snapshot import Snapshot
 from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, hit_from_state, hit_to_state, place_of, take_fitting
-from .llm.step import Computation
+from .llm.sync_async import Computation
 from .llm.usage_tracker import UsageTracker
 from .options import BaseResearchOptions, options_in
 from .rerank import TIMEOUT_S, rerank

@@ -9,12 +9,12 @@ from typing import Any
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
+from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from ..stores.snapshot import Snapshot
 from .evidence import LOOKED_AT, hit_from_state
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
-from .llm.step import Computation
+from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .prompt_sections import QUESTION_TOKENS, render_needs, render_searches, render_statements
 from .run_step import Backends, must_stop, research_policy, run_step

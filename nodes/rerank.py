@@ -10,7 +10,7 @@ from ..stores.errors import ModelReplyError
 from ..stores.records import Hit
 from .llm.provider_errors import ProviderFailure
 from .llm.retry import with_retries
-from .llm.step import Computation, Wait
+from .llm.sync_async import Computation, Wait
 
 RERANKED = 50  # hits from the top; the others keep their order behind them
 TIMEOUT_S = 60.0

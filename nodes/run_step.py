@@ -8,7 +8,7 @@ from typing import Any
 
 from ..stores.errors import ModelError, ModelUnavailable
 from .llm.ask import A, Backend, Q, StepSpec
-from .llm.step import Computation
+from .llm.sync_async import Computation
 from .llm.usage_tracker import Budget, BudgetExceeded, Emit, UsageTracker
 from .options import BaseResearchOptions, OnModelFailure
 from .states import ResearcherState

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
-from ..stores.archive import NamespaceStore
-from ..stores.embeddings import ModelChanged
 from ..stores.errors import ModelError
+from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from ..stores.snapshot import Snapshot
+from ..stores.truth.embeddings import ModelChanged
 from .evidence import hit_to_state
 from .llm.retry import with_timeout
-from .llm.step import Computation, NodeBody, Wait
+from .llm.sync_async import Computation, NodeBody, Wait
 from .llm.usage_tracker import UsageTracker
 from .options import BaseResearchOptions, options_in
 from .plan import PlannedSearch

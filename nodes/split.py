@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
 
-from ..stores import recalled
-from ..stores.archive import NamespaceStore
+from ..stores import recall_markers
+from ..stores.index.namespace_store import NamespaceStore
 from .options import MemorizeOptions, options_in
 from .states import MemorizerState
 
@@ -79,7 +79,9 @@ def without_recalled(text: str, spans: Sequence[Span], turns: Sequence[tuple[int
     and is no passage that could be found and cited as if somebody had said it. A mark that is not closed ends with its
     turn: nobody takes away what others say after."""
     stretches = [(start, end) for start, end, _ in turns] or [(0, len(text))]
-    marked = [(at + start, at + end) for at, to in stretches for start, end in recalled.recalled_spans(text[at:to])]
+    marked = [
+        (at + start, at + end) for at, to in stretches for start, end in recall_markers.recalled_spans(text[at:to])
+    ]
     if not marked:
         return list(spans)
     kept: list[Span] = []

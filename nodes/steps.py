@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ..stores.snapshot import Snapshot
+from ..stores.index.snapshot import Snapshot
 from .answer import ANSWER
 from .curate import CURATE
 from .integrate import CONCLUDE, INTEGRATE

@@ -7,11 +7,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ..stores.archive import NamespaceStore
 from ..stores.errors import RecordGone
-from ..stores.snapshot import Snapshot
+from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import Snapshot
 from .evidence import record_id
-from .llm.step import Computation, NodeBody
+from .llm.sync_async import Computation, NodeBody
 from .states import ResearcherState
 
 SnapshotBody = Callable[[ResearcherState, Runtime[Any], Snapshot], Computation[dict[str, Any]] | dict[str, Any]]

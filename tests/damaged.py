@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from jitmem import ItemOptions, Memory, Session
-from jitmem.stores.connection import FILE_NAME
+from jitmem.stores.truth.database import FILE_NAME
 
 WORDS = "river mill flour van key lorry Porto Viana market price sack maize bread harbour letter wind".split()
 NAMESPACES = ("default", "team/ana")

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from jitmem import Memory, NotOurStore, Session, StoreDamaged, StoreFull
 from jitmem.cli.app import app
-from jitmem.stores.connection import FILE_NAME
+from jitmem.stores.truth.database import FILE_NAME
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

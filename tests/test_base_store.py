@@ -33,10 +33,10 @@ from langgraph.store.base import (
 from langgraph.store.memory import InMemoryStore
 
 from jitmem import BadInput, Memory
-from jitmem.integrations.store import MemoryStore
-from jitmem.stores import entries
+from jitmem.integrations.base_store import MemoryStore
 from jitmem.stores.errors import ModelReplyError, StoreClosed, StoreReadOnly
-from jitmem.stores.hashing import HashedEmbeddings
+from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.truth import entries
 
 USER = ("users", "ana")
 
@@ -458,7 +458,7 @@ def test_two_processes_share_what_they_put(folder: Path, start: Callable[..., Ch
     script = """
 import sys
 from jitmem import Memory
-from jitmem.integrations.store import MemoryStore
+from jitmem.integrations.base_store import MemoryStore
 with Memory.open(sys.argv[1]) as memory:
     store = MemoryStore(memory)
     for n in range(50):
@@ -746,7 +746,7 @@ def test_a_model_that_gives_no_vectors_is_an_error(
     model, store = counting
     store.put(USER, "1", {"text": "river"})
     store.put(USER, "2", {"text": "stone"})
-    monkeypatch.setattr(store.memory._runtime.archive.embeddings, "wants_probe", lambda: False)
+    monkeypatch.setattr(store.memory._runtime.archive.embeddings, "needs_fingerprint", lambda: False)
     with monkeypatch.context() as broken:
         broken.setattr(model, "embed_documents", lambda texts: vectors)
         with pytest.raises(ModelReplyError):

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
 
-from jitmem.stores.bm25 import IncrementalBM25
+from jitmem.stores.index.bm25 import IncrementalBM25
 
 WORDS = st.sampled_from("boat car red blue plane sea the a".split()) | st.text(min_size=1, max_size=3)
 DOCUMENTS = st.lists(st.lists(WORDS, max_size=12), min_size=1, max_size=12)

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jitmem import Citation, Memory
-from jitmem.nodes.cite import cite, cite_retrieved
+from jitmem.nodes.citations import cite, cite_retrieved
 from jitmem.stores.errors import RecordGone
-from jitmem.stores.snapshot import Snapshot
+from jitmem.stores.index.snapshot import Snapshot
 from jitmem.testing import ScriptedModel
 
 TEXT = "Ana said: “It's  a\r\nfine\tmill.” Then she left. Then she left."

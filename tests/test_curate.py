@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 from model_server import ModelServer
 
 from jitmem import ItemOptions, MemorizeOptions, Memory, ModelOptions, ModelUnavailable, Session
-from jitmem.stores.recalled import wrap_recalled
+from jitmem.stores.recall_markers import wrap_recalled
 from jitmem.testing import ScriptedModel
 
 MEMO = {"memo": "Ana moved."}

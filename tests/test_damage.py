@@ -19,8 +19,8 @@ from damaged import NAMESPACES, copy, fill, flips, page_texts, tables, without_v
 
 from jitmem import BadInput, JitmemError, Memory, MemoryNotFound, NotOurStore, Session, StoreDamaged, StoreFull
 from jitmem.doctor import examine, salvage
-from jitmem.stores.connection import FILE_NAME
 from jitmem.stores.integrity.raw_file import RawFile
+from jitmem.stores.truth.database import FILE_NAME
 
 FLIPS = int(os.environ.get("JITMEM_FLIPS", "30"))
 

@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 from jitmem import ItemOptions, Memory, MemoryNotFound, NotOurStore, Session
 from jitmem.cli.app import app
 from jitmem.doctor import Report, examine, repair
-from jitmem.stores.connection import FILE_NAME
 from jitmem.stores.integrity.check_indexes import client
 from jitmem.stores.integrity.check_sensitive import iban, kinds_in, luhn
+from jitmem.stores.truth.database import FILE_NAME
 
 Edit = Callable[..., None]
 

@@ -21,7 +21,7 @@ from torture.truth_check import check_truth
 from torture.writer import OPTIONS
 
 from jitmem import Memory
-from jitmem.stores.connection import FILE_NAME
+from jitmem.stores.truth.database import FILE_NAME
 
 ROUNDS = 100
 CUTS = 12

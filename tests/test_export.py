@@ -25,9 +25,9 @@ from typer.testing import CliRunner
 
 from jitmem import BadInput, ImportConflict, ItemOptions, JitmemError, Memory, Session, StoreFull
 from jitmem.cli.app import app
-from jitmem.stores.connection import FILE_NAME
-from jitmem.stores.hashing import HashedEmbeddings
-from jitmem.stores.journal import PageDraft, PassageDraft
+from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.truth.database import FILE_NAME
+from jitmem.stores.truth.journal import PageDraft, PassageDraft
 from jitmem.transfer import export_schema
 from jitmem.transfer.export_staging import staging_tables
 from jitmem.transfer.read_export import read_export

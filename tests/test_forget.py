@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from jitmem import BadInput, ItemOptions, Memory, ModelOptions, Receipt, Session, SessionConflict, UnknownRecord
 from jitmem.cli.app import app
-from jitmem.stores.hashing import HashedEmbeddings
+from jitmem.stores.hashed_embeddings import HashedEmbeddings
 from jitmem.testing import ScriptedModel
 
 DAYS = [
@@ -295,7 +295,7 @@ def test_a_preview_says_what_goes_and_changes_nothing(memory: Memory) -> None:
 
 
 def test_a_query_means_every_word_in_titles_memos_dates_speakers_and_recalled_text_too(memory: Memory) -> None:
-    from jitmem.stores.recalled import wrap_recalled
+    from jitmem.stores.recall_markers import wrap_recalled
 
     memory.memorize_many(DAYS)
     recalled = memory.memorize(f"Ana: so it said {wrap_recalled('The harbour freezes.')} and that was all.").page_ids[0]

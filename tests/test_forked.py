@@ -201,7 +201,7 @@ def test_a_process_may_fork_while_its_threads_are_at_work(run: Run, folder: Path
 
 
 LATER = """
-from jitmem.integrations.later import file_later
+from jitmem.integrations.background_filing import file_later
 from jitmem import ItemOptions, Session
 memory = Memory.open(folder, item_options=ItemOptions(before_write=lambda edit: time.sleep(0.01) or "allow"))
 memory.memorize("Of the parent.")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jitmem import Hit, Memory
-from jitmem.stores.fusion import LATER_QUERY, SPEAKER_PRIOR, named_speaker, rank, weights
+from jitmem.stores.index.fusion import LATER_QUERY, SPEAKER_PRIOR, named_speaker, rank, weights
 
 HALVES = {"keyword": 0.5, "vector": 0.5, "page_id": 0.25}
 

@@ -20,17 +20,17 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
 from jitmem.formats import parse_sessions
-from jitmem.integrations.filters import matches_filter
+from jitmem.integrations.entry_filters import matches_filter
 from jitmem.nodes.accept import normalize_session
 from jitmem.nodes.curate import Curation
 from jitmem.nodes.llm.prompt import fence
 from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from jitmem.nodes.plan import SearchPlan
 from jitmem.nodes.split import heading, passages
-from jitmem.stores import recalled
+from jitmem.stores import recall_markers
 from jitmem.stores.analyzer import words
 from jitmem.stores.errors import JitmemError
-from jitmem.stores.page_index import title_key
+from jitmem.stores.index.page_index import title_key
 from jitmem.stores.times import parse_time, spans
 
 SLOW = {
@@ -118,7 +118,7 @@ READERS: dict[str, Callable[[str], Any]] = {
         memory()._runtime.searches[2].search(memory()._runtime.archive.snapshot(), f"title: {text}x", 5)
     ),
     "fence": fence,
-    "recalled": lambda text: recalled.without_recalled(recalled.wrap_recalled(text)),
+    "recalled": lambda text: recall_markers.without_recalled(recall_markers.wrap_recalled(text)),
     "filter": lambda text: matches_filter({"a": text}, {"a": {"$gt": text}}),
 }
 PUMPED = [

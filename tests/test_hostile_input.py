@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from jitmem import BadInput, Memory, Session, UnknownRecord
 from jitmem.cli.app import app
-from jitmem.integrations.filters import matches_filter
+from jitmem.integrations.entry_filters import matches_filter
 from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from jitmem.nodes.plan import SearchPlan
 from jitmem.stores.times import parse_time

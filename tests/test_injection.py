@@ -12,7 +12,7 @@ from injections.obeying import FORGED, Obeying, unfenced
 
 from jitmem import ItemOptions, Memory, Research
 from jitmem.nodes.llm import prompt
-from jitmem.stores import marks, recalled
+from jitmem.stores import delimiters, recall_markers
 
 pytest.importorskip("langchain.agents", reason="the middleware needs langchain")
 
@@ -131,8 +131,8 @@ def test_without_a_model_no_rule_takes_an_order(memory: Memory) -> None:
 @pytest.fixture
 def without_fences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompt, "_between", lambda mark, text: text)
-    monkeypatch.setattr(recalled, "RECALLED_OPEN", "")
-    monkeypatch.setattr(recalled, "RECALLED_CLOSE", "")
+    monkeypatch.setattr(recall_markers, "RECALLED_OPEN", "")
+    monkeypatch.setattr(recall_markers, "RECALLED_CLOSE", "")
 
 
 @pytest.mark.usefixtures("without_fences")
@@ -145,7 +145,7 @@ def test_with_the_fences_left_out_the_model_obeys_every_page(folder: Path) -> No
 
 
 def test_where_marks_are_not_defused_pages_close_the_fence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompt, "defused", lambda text, *names: text)
+    monkeypatch.setattr(prompt, "escape_delimiters", lambda text, *names: text)
     model = obeying()
     with Memory.open(folder, model=model) as memory:
         filed(memory)
@@ -185,10 +185,10 @@ def test_a_fence_holds_alone(attack: Attack) -> None:
     text = f"{attack.title}\n{attack.speaker}\n{attack.session}\n{attack.text}"
     assert unfenced(prompt.fence(text)).strip() == ""
     assert unfenced(prompt.fence_question(text)).strip() == ""
-    assert unfenced(recalled.wrap_recalled(text)).strip() == ""
+    assert unfenced(recall_markers.wrap_recalled(text)).strip() == ""
 
 
 def test_a_page_of_code_is_shown_as_it_is() -> None:
     code = "if a < b and history > 0:\n  <div class='history'>the historian</div> &lt;b&gt; <History2> x</p>"
-    assert marks.escape_delimiters(code, "history") == code
-    assert re.search("‹/history›", marks.escape_delimiters("</history>", "history"))
+    assert delimiters.escape_delimiters(code, "history") == code
+    assert re.search("‹/history›", delimiters.escape_delimiters("</history>", "history"))

@@ -19,24 +19,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
 
-from jitmem.stores import item_index
 from jitmem.stores.analyzer import stems
-from jitmem.stores.chroma import OwnedChroma
-from jitmem.stores.chroma_folder import ChromaFolder
-from jitmem.stores.connection import Database
-from jitmem.stores.embeddings import ITEMS, EmbeddingStore, ModelChanged
 from jitmem.stores.errors import BadInput, StoreClosed
-from jitmem.stores.fusion import item_weights
-from jitmem.stores.hashing import HashedEmbeddings
-from jitmem.stores.item_index import ItemIndex
-from jitmem.stores.items import Items
-from jitmem.stores.journal import Journal, PageDraft, PassageDraft
-from jitmem.stores.namespace import Namespace
-from jitmem.stores.pages import Pages
+from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.index import item_index
+from jitmem.stores.index.chroma_folder import ChromaFolder
+from jitmem.stores.index.chroma_index import OwnedChroma
+from jitmem.stores.index.fusion import item_weights
+from jitmem.stores.index.item_index import ItemIndex
+from jitmem.stores.index.vector_index import ExactVectors
 from jitmem.stores.records import KINDS, Edit, MemoryItem
 from jitmem.stores.times import format_time
-from jitmem.stores.vectors import ExactVectors
-from jitmem.tools.items import METHODS, ItemHit, ItemSearch
+from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.embeddings import ITEMS, EmbeddingStore, ModelChanged
+from jitmem.stores.truth.items import Items
+from jitmem.stores.truth.journal import Journal, PageDraft, PassageDraft
+from jitmem.stores.truth.namespace import Namespace
+from jitmem.stores.truth.pages import Pages
+from jitmem.tools.item_search import METHODS, ItemHit, ItemSearch
 
 MAY = datetime(2023, 5, 8, 13, 56)
 Child = Any
@@ -216,9 +216,9 @@ def test_the_words_of_the_date_find_what_happened_then(kept: Kept) -> None:
 EDITOR = """
 import sys
 from pathlib import Path
-from jitmem.stores.connection import Database
-from jitmem.stores.items import Items
-from jitmem.stores.namespace import Namespace
+from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.items import Items
+from jitmem.stores.truth.namespace import Namespace
 from jitmem.stores.records import Edit
 items = Items(Namespace(Database(Path(sys.argv[1]), create=False), "ana"))
 for line in sys.stdin:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from jitmem import BadInput, ItemOptions, Memory, UnknownRecord
 from jitmem.stores.records import Edit, MemoryItem, Outcome
-from jitmem.stores.sketch import dedup_key
+from jitmem.stores.truth.dedup_key import dedup_key
 
 
 def contents(items: list[MemoryItem]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from jitmem import Memory
-from jitmem.stores.recalled import recalled_spans
+from jitmem.stores.recall_markers import recalled_spans
 from jitmem.tools.memory_tools import TOOLS
 
 pytest.importorskip("mcp_types", reason="the MCP server needs mcp 2")

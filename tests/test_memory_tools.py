@@ -23,7 +23,7 @@ from langgraph.store.memory import InMemoryStore
 
 from jitmem import BadInput, ItemOptions, Memory, StoreClosed
 from jitmem.search_runner import PageSearchRunner
-from jitmem.stores.recalled import RECALLED_CLOSE, RECALLED_OPEN, recalled_spans, wrap_recalled
+from jitmem.stores.recall_markers import RECALLED_CLOSE, RECALLED_OPEN, recalled_spans, wrap_recalled
 from jitmem.stores.records import Edit, MemoryItem, Outcome
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_tools import TOOLS, USUAL, make_memory_tools, make_tools

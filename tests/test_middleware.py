@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from jitmem import BadInput, MemorizeOptions, Memory, ModelOptions, ModelUnavailable, Page
 from jitmem.nodes.states import ResearcherState
-from jitmem.stores.recalled import RECALLED_OPEN, recalled_spans
+from jitmem.stores.recall_markers import RECALLED_OPEN, recalled_spans
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_tools import USUAL
 
@@ -36,7 +36,7 @@ from langchain.agents.middleware import (
 )
 from langchain.agents.structured_output import ToolStrategy
 
-from jitmem.integrations.later import wait
+from jitmem.integrations.background_filing import wait
 from jitmem.integrations.middleware import MemoryMiddleware
 
 ANA = "Ana: Since Monday I work at the harbour office in Viana."

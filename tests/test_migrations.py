@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from jitmem import Memory, StoreFull, StoreIsNewer
-from jitmem.stores.connection import FILE_NAME, SCHEMA_VERSION
-from jitmem.stores.migrations import CHANGES, copies
+from jitmem.stores.truth.database import FILE_NAME, SCHEMA_VERSION
+from jitmem.stores.truth.migrations import CHANGES, copies
 
 RELEASED = sorted((Path(__file__).parent / "released").glob("schema-*.sqlite3.gz"))
 OLD = [file for file in RELEASED if f"-{SCHEMA_VERSION}." not in file.name]
@@ -152,8 +152,8 @@ def test_an_upgrade_that_fails_leaves_the_old_memory_and_no_copy(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from jitmem.stores.connection import Database
-from jitmem.stores.migrations import CHANGES
+from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.migrations import CHANGES
 def dies(db):
     db.execute("CREATE TABLE half (a)")
     db.execute("INSERT INTO half WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000) SELECT i FROM n")
@@ -230,7 +230,7 @@ def test_a_full_disk_leaves_the_old_memory_and_it_is_upgraded_once_there_is_room
 OPENS = """
 import sys
 from pathlib import Path
-from jitmem.stores.connection import Database
+from jitmem.stores.truth.database import Database
 print("ready", flush=True)
 sys.stdin.readline()
 with Database(Path(sys.argv[1]), create=False).read() as db:

@@ -19,7 +19,7 @@ import pytest
 from torture import plan
 
 from jitmem import Memory
-from jitmem.stores.connection import FILE_NAME
+from jitmem.stores.truth.database import FILE_NAME
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
 Child = subprocess.Popen[str]
@@ -229,7 +229,7 @@ def test_a_reader_waits_while_a_writer_makes_the_index_of_the_log_anew(kept: Pat
 HALFWAY = """
 import os, sys
 from pathlib import Path
-from jitmem.stores.connection import Database
+from jitmem.stores.truth.database import Database
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid(65534)

@@ -24,7 +24,7 @@ from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 from jitmem import Memory, ModelOptions, Session
-from jitmem.integrations.later import file_in_background, wait
+from jitmem.integrations.background_filing import file_in_background, wait
 from jitmem.models import chat_model, checked_url, embedding_model
 from jitmem.nodes.llm.redaction import redact
 from jitmem.settings import Settings

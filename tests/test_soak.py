@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from jitmem import Memory, Session, UnknownRecord
-from jitmem.integrations.later import file_in_background
+from jitmem.integrations.background_filing import file_in_background
 from jitmem.testing import ScriptedModel
 
 SOAK = Path(__file__).parents[1] / "benchmarks" / "soak.py"

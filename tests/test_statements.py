@@ -13,7 +13,7 @@ import pytest
 import jitmem
 from jitmem import Memory, Session
 from jitmem.formats import read_sessions
-from jitmem.stores import connection
+from jitmem.stores.truth import database
 
 SAMPLE = Path(jitmem.__file__).parent / "sample" / "sessions"
 RECALL, ROUND, SESSION = 8, 25, 30
@@ -24,14 +24,14 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.statements: list[str] = []
-        opened: Callable[..., sqlite3.Connection] = connection.open_connection
+        opened: Callable[..., sqlite3.Connection] = database.open_connection
 
         def traced(*args: Any, **more: Any) -> sqlite3.Connection:
             made = opened(*args, **more)
             made.set_trace_callback(self.statements.append)
             return made
 
-        monkeypatch.setattr(connection, "opened", traced)
+        monkeypatch.setattr(database, "open_connection", traced)
 
     @contextmanager
     def at_most(self, most: int) -> Iterator[None]:

@@ -29,10 +29,10 @@ from jitmem import (
     StoreFull,
     StoreIsNewer,
 )
-from jitmem.stores.connection import FILE_NAME, Database
-from jitmem.stores.journal import Journal
-from jitmem.stores.namespace import Namespace
-from jitmem.stores.pages import Pages
+from jitmem.stores.truth.database import FILE_NAME, Database
+from jitmem.stores.truth.journal import Journal
+from jitmem.stores.truth.namespace import Namespace
+from jitmem.stores.truth.pages import Pages
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -230,9 +230,9 @@ def at_once(children: list[subprocess.Popen[str]]) -> list[list[tuple[list[str],
 
 FILES_OWN = """
 import sys
-from jitmem.stores.connection import Database
-from jitmem.stores.journal import Journal, PageDraft
-from jitmem.stores.namespace import Namespace
+from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.journal import Journal, PageDraft
+from jitmem.stores.truth.namespace import Namespace
 from pathlib import Path
 journal = Journal(Namespace(Database(Path(sys.argv[1]), create=True), "default"))
 print("ready", flush=True)

@@ -8,7 +8,7 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from jitmem import Memory
-from jitmem.stores.recalled import RECALLED_OPEN
+from jitmem.stores.recall_markers import RECALLED_OPEN
 from jitmem.testing import ScriptedModel
 
 agents = pytest.importorskip("langchain.agents", reason="needs jitmem[agents]")

@@ -12,10 +12,10 @@ import pytest
 from contracts.vector_contract import Kept, VectorContract, agree, clustered, spread
 
 from jitmem import MemorizeOptions, Memory
-from jitmem.stores.chroma import OwnedChroma
-from jitmem.stores.chroma_collection import NEWEST
-from jitmem.stores.chroma_folder import FOLDER
-from jitmem.stores.vectors import ExactVectors, VectorIndex
+from jitmem.stores.index.chroma_collection import NEWEST
+from jitmem.stores.index.chroma_folder import FOLDER
+from jitmem.stores.index.chroma_index import OwnedChroma
+from jitmem.stores.index.vector_index import ExactVectors, VectorIndex
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

@@ -9,7 +9,7 @@ from langchain_core.tools import BaseTool, ToolException
 from pydantic import BaseModel, Field
 
 from ..stores.errors import BadInput
-from ..stores.recalled import wrap_recalled
+from ..stores.recall_markers import wrap_recalled
 from .expose import NOTHING, ToolResult, ToolSpec, expose
 
 Effort = Literal["recall", "fast", "deep"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.tools import BaseTool
 
-from ..stores.recalled import wrap_recalled
+from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Outcome
 from .editor import Editor
 from .expose import ToolResult, ToolSpec, UnvalidatedTool, expose

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..stores.errors import BadInput
-from ..stores.items import Items
-from ..stores.proposals import Proposals
 from ..stores.records import KINDS, Edit, Kind, Outcome
 from ..stores.times import parse_time
+from ..stores.truth.items import Items
+from ..stores.truth.proposals import Proposals
 from .expose import ToolSpec
 from .memory_specs import ARGUMENTS, CHARS_PER_TOKEN, CONTENT_TOKENS, CORE_TOKENS, memory_specs
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, Field
 
-from ..stores.recalled import wrap_recalled
+from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Hit
 
 ToolResult = tuple[str, Any]

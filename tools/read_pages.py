@@ -9,7 +9,7 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel, Field
 
 from ..stores.errors import UnknownRecord
-from ..stores.recalled import wrap_recalled
+from ..stores.recall_markers import wrap_recalled
 from ..stores.records import MemoryItem, Page
 from .expose import ToolResult, ToolSpec, expose
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .keyword import KeywordSearch
-from .page_id import PageIdSearch
-from .search import SearchTool
-from .vector import VectorSearch
+from .keyword_search import KeywordSearch
+from .page_id_search import PageIdSearch
+from .search_tool import SearchTool
+from .vector_search import VectorSearch
 
 SEARCHES: tuple[type[SearchTool], ...] = (KeywordSearch, VectorSearch, PageIdSearch)
 """In the order in which they are shown and planned."""

@@ -13,7 +13,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from ...nodes.llm.ask import TIMEOUT_S, name_of
-from ...nodes.llm.step import Computation, run_sync
+from ...nodes.llm.sync_async import Computation, run_sync
 from ...stores.errors import ModelError
 from .model_requests import PromptFile, request_verdict
 

@@ -19,9 +19,9 @@ from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.redaction import redact
 from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from ...nodes.llm.retry import with_retries
-from ...nodes.llm.step import Computation, Wait
+from ...nodes.llm.sync_async import Computation, Wait
+from ...stores.delimiters import escape_delimiters
 from ...stores.errors import ModelReplyError
-from ...stores.marks import escape_delimiters
 
 VerdictT = TypeVar("VerdictT", bound=BaseModel)
 MAX_REPLIES = 2

@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel
 
 from ...nodes.llm.ask import name_of
 from ...nodes.llm.prompt import fence, fence_question
-from ...nodes.llm.step import run_sync
+from ...nodes.llm.sync_async import run_sync
 from ...nodes.llm.usage_tracker import UsageTracker, count_tokens
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question

@@ -14,9 +14,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from ...evals.jsonl_log import JsonlLog, read_log
 from ...evals.metrics.model_requests import MAX_REPLIES, PromptFile, request_reply
 from ...nodes.llm.ask import TIMEOUT_S
-from ...nodes.llm.step import run_sync
+from ...nodes.llm.sync_async import run_sync
 from ...nodes.steps import STEPS
-from ...stores.marks import escape_delimiters
+from ...stores.delimiters import escape_delimiters
 from .feedback import FeedbackCase
 
 MAX_CHARS = 4000

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 
-from ...nodes.rules.reading import names
+from ...nodes.rules.question_terms import names
 from ...stores.analyzer import stems
 from ...stores.errors import BadInput
 from ...stores.times import local_clock, parse_time, spans

@@ -12,7 +12,7 @@ from typing import Any
 from ...evals.datasets.benchmark_records import Sample
 from ...evals.systems.chunks import session_name
 from ...memory import Memory
-from ...nodes.llm.step import Computation, Wait, run_async, run_sync
+from ...nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from ...stores.errors import ModelError
 from ...stores.times import format_time
 from ..capture import ABOUT, ROLLOUT, Recorder

@@ -15,7 +15,7 @@ from ...evals.systems.setups import CONTEXT_TOKENS, pack_context
 from ...evals.systems.setups import SystemAnswer as Read
 from ...memory import Memory
 from ...nodes.answer import ANSWER, Answer, AnswerQuestion
-from ...nodes.llm.step import Computation, Wait, run_async, run_sync
+from ...nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from ...nodes.llm.usage_tracker import UsageTracker
 from ...stores.errors import ModelRefused, ModelReplyError, ModelUnavailable
 from ..rewards.reward_input import OWN_FAULTS

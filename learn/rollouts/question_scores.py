@@ -11,7 +11,7 @@ from ...evals.metrics.answer_judge import AnswerJudge
 from ...evals.scores import score_answer
 from ...evals.systems.setups import SystemAnswer as Read
 from ...memory import Memory
-from ...nodes.llm.step import Computation, run_sync
+from ...nodes.llm.sync_async import Computation, run_sync
 from ...stores.errors import ModelError
 from ..rewards.reward_input import OWN_FAULTS
 from ..rollout_records import Item, ScoredAnswer, SessionText

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...evals.scores import METRICS
 from ...evals.systems.eval_models import model_label
-from ...graphs.options import ResearchOptions
+from ...graphs.research_options import ResearchOptions
 from ...models import TIMEOUT_S, chat_model
 from ...nodes.options import Effort, MemorizeOptions, with_changes
 from ...prompt_overrides import read_overrides

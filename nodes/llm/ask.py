@@ -21,8 +21,8 @@ from .provider_errors import ProviderFailure, RetryAction
 from .redaction import redact, redact_secrets_of
 from .reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from .retry import with_retries
-from .step import Computation, Wait
 from .structured_output import OutputFormat, bind_form, describe_tools, supported_formats, truncated_reply
+from .sync_async import Computation, Wait
 from .usage_tracker import BudgetExceeded, UsageTracker, count_tokens
 
 Q = TypeVar("Q", bound=StepQuestion)

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from ...stores.marks import escape_delimiters
-from ...stores.snapshot import Snapshot
+from ...stores.delimiters import escape_delimiters
+from ...stores.index.snapshot import Snapshot
 from .usage_tracker import CHARS_PER_TOKEN
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from .provider_errors import ProviderFailure, RetryAction, classify_error
 from .redaction import redact_error
-from .step import Computation, Wait
+from .sync_async import Computation, Wait
 
 T = TypeVar("T")
 

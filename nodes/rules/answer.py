@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...stores.analyzer import stems
-from ...stores.snapshot import Snapshot
+from ...stores.index.snapshot import Snapshot
 from ..answer import Answer, AnswerQuestion
 from ..evidence import record_id
 from .integrate import weight
-from .reading import terms
+from .question_terms import terms
 
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
 

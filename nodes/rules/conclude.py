@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...stores.snapshot import Snapshot
+from ...stores.index.snapshot import Snapshot
 from ..integrate import ConcludeQuestion, Conclusion
 from ..reflect import ReflectQuestion
 from .integrate import integrate

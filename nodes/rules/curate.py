@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from ...stores.index.snapshot import Snapshot
 from ...stores.records import MemoryItem
-from ...stores.snapshot import Snapshot
 from ...stores.times import local_clock, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from ...stores.analyzer import stems
+from ...stores.index.snapshot import Snapshot
 from ...stores.records import Hit
-from ...stores.snapshot import Snapshot
 from ..integrate import IntegrateQuestion, Integration, Source, Statement
-from .reading import terms
+from .question_terms import terms
 
 _LOOKED_AT = 12  # passages from the top of the ranking
 _MOST = 5  # statements

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 
 from ...stores.analyzer import stems
-from ...stores.snapshot import Snapshot
+from ...stores.index.snapshot import Snapshot
 from ..memorize import Memo, MemorizeQuestion
 
 MEMO_CHARS = 240

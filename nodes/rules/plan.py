@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ...stores.snapshot import Snapshot
+from ...stores.index.snapshot import Snapshot
 from ..plan import PlanQuestion, Query, SearchPlan
-from .reading import terms
+from .question_terms import terms
 
 _LONGEST = 2000  # characters of a query; the words of a longer request are found by its beginning
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...stores.analyzer import stems, words
-from ...stores.snapshot import Snapshot
-from ...stores.titles import titles
+from ...stores.index.snapshot import Snapshot
+from ...stores.index.titles import titles
 from ..evidence import record_id
 from ..reflect import Reflection, ReflectQuestion
 from .integrate import weight
-from .reading import names, rarity, terms
+from .question_terms import names, rarity, terms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .graphs.options import ResearchOptions
+    from .graphs.research_options import ResearchOptions
     from .memory import Memory
     from .memory_admin import MemoryAdmin
     from .memory_items import MemoryItems
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .nodes.llm.usage_tracker import Budget
     from .nodes.options import MemorizeOptions
     from .results import Estimate, Research
-    from .stores.backup import Backup
     from .stores.deletion.receipt import KeptItem, Receipt
     from .stores.errors import (
         BadInput,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
         Session,
         Usage,
     )
+    from .stores.truth.backup import Backup
     from .tools.memory_tools import make_memory_tools
     from .transfer.transfer_report import ExportReport, ImportReport
 
@@ -107,7 +107,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Backup": "stores.backup",
+    "Backup": "stores.truth.backup",
     "Memory": "memory",
     "MemoryAdmin": "memory_admin",
     "MemoryItems": "memory_items",
@@ -117,7 +117,7 @@ _HOME = {
     "Budget": "nodes.llm.usage_tracker",
     **dict.fromkeys(("Estimate", "Research"), "results"),
     "MemorizeOptions": "nodes.options",
-    "ResearchOptions": "graphs.options",
+    "ResearchOptions": "graphs.research_options",
     **dict.fromkeys(("KeptItem", "Receipt"), "stores.deletion.receipt"),
     **dict.fromkeys(
         (

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .stores.connection import FILE_NAME
 from .stores.errors import JitmemError, StoreDamaged
 from .stores.integrity.findings import SALVAGE, SEVERITIES, Finding, SalvageReport, many, some
+from .stores.truth.database import FILE_NAME
 
 if TYPE_CHECKING:
     from .stores.integrity.findings import ReadOnlyTruth

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from .nodes.llm.ask import A, Backend, ModelBackend, Q, StepSpec
 from .nodes.llm.prompt import render_prompt
-from .nodes.llm.step import Computation
+from .nodes.llm.sync_async import Computation
 from .nodes.llm.usage_tracker import UsageTracker, count_tokens
 from .nodes.steps import STEPS
 from .results import Estimate

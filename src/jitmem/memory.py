@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
     from langgraph.store.base import TTLConfig
 
-    from .graphs.options import ResearchOptions
+    from .graphs.research_options import ResearchOptions
+    from .integrations.base_store import MemoryStore
     from .integrations.middleware import MemoryMiddleware
     from .integrations.retriever import MemoryRetriever
-    from .integrations.store import MemoryStore
     from .memory_admin import MemoryAdmin
     from .memory_items import MemoryItems
     from .memory_options import ItemOptions, ModelOptions
@@ -76,7 +76,7 @@ class Memory:
         Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only with `create=False`), `StoreReadOnly`,
         `MissingPackage`, `ModelUnavailable` (no key), `BadInput`.
         """
-        from .graphs.options import ResearchOptions
+        from .graphs.research_options import ResearchOptions
         from .memory_options import ItemOptions, ModelOptions
         from .nodes.options import MemorizeOptions, with_changes
         from .runtime import MemoryRuntime
@@ -291,8 +291,8 @@ class Memory:
 
     def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> MemoryStore:
         """A LangGraph store over this memory: `graph.compile(store=memory.as_store())`. `fields` are what a query
-        searches, `ttl` as LangGraph has it; `jitmem.integrations.store` says what a store cannot express."""
-        from .integrations.store import MemoryStore
+        searches, `ttl` as LangGraph has it; `jitmem.integrations.base_store` says what a store cannot express."""
+        from .integrations.base_store import MemoryStore
 
         return MemoryStore(self, fields=fields, ttl=ttl)
 
@@ -371,7 +371,7 @@ class Memory:
 
     def flush(self) -> None:
         """Wait until everything accepted in the background is filed, and everything filed is in every index."""
-        from .integrations.later import wait
+        from .integrations.background_filing import wait
 
         wait(self)
         self._runtime.embed_all()
@@ -379,7 +379,7 @@ class Memory:
     def close(self) -> None:
         """Close every file and release every lock; using the memory afterwards raises `StoreClosed`. A memory that
         `for_namespace` made is closed with the one it was made from, and not before."""
-        from .integrations.later import wait
+        from .integrations.background_filing import wait
 
         if self._root is None:
             wait(self)

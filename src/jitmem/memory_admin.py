@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from .async_twin import async_twin
 from .deletion import purge_expired
-from .stores.namespace import names
 from .stores.records import Outcome, Proposal
+from .stores.truth.namespace import names
 
 if TYPE_CHECKING:
     from .doctor import Report

@@ -13,7 +13,7 @@ from .stores.times import parse_time
 
 if TYPE_CHECKING:
     from .runtime import MemoryRuntime
-    from .tools.items import ItemHit
+    from .tools.item_search import ItemHit
 
 
 class MemoryItems:

@@ -52,8 +52,8 @@ class ModelOptions:
     def embedder(self, embeddings: str | Embeddings | None, base_url: str | None) -> Embedder:
         """Over the embeddings that are given; hashed n-grams for None."""
         from .nodes.embedder import Embedder
-        from .stores.embeddings import model_name
-        from .stores.hashing import HashedEmbeddings
+        from .stores.hashed_embeddings import HashedEmbeddings
+        from .stores.truth.embeddings import model_name
 
         inner: Embeddings = HashedEmbeddings()
         if embeddings is not None:

@@ -13,7 +13,7 @@ from .stores.errors import BadInput, JitmemError, StoreFull, StoreReadOnly
 
 if TYPE_CHECKING:
     from .runtime import MemoryRuntime
-    from .stores.backup import Backup
+    from .stores.truth.backup import Backup
     from .transfer.importers import ImportTarget
     from .transfer.transfer_report import ExportReport, ImportReport
 
@@ -92,7 +92,7 @@ class MemoryTransfer:
         It is one committed state, whatever is written meanwhile, and checked before it gets its name. Indexes are not
         copied; they are rebuilt when the copy is opened. `NotOurStore` if there is something at `target` already.
         """
-        from .stores.backup import backup
+        from .stores.truth.backup import backup
 
         return backup(self._runtime.database, Path(target))
 

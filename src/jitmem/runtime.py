@@ -10,33 +10,33 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from .estimate import CallStatistics, EstimateBackend
 from .graphs.memorizer import memorizer
-from .graphs.options import ResearchOptions
+from .graphs.research_options import ResearchOptions
 from .graphs.researcher import researcher
 from .memory_options import ItemOptions
 from .nodes.embedder import Embedder
 from .nodes.index import embed
 from .nodes.llm.ask import Backend, ModelBackend
-from .nodes.llm.step import run_sync
+from .nodes.llm.sync_async import run_sync
 from .nodes.options import MemorizeOptions
 from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
-from .stores.archive import NamespaceStore
-from .stores.chroma import OwnedChroma
-from .stores.chroma_folder import ChromaFolder
-from .stores.connection import Database
 from .stores.deletion.eraser import Eraser
-from .stores.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
-from .stores.fusion import item_weights, weights
-from .stores.item_index import ItemIndex
-from .stores.items import Items
-from .stores.namespace import Namespace
-from .stores.proposals import Proposals
+from .stores.index.chroma_folder import ChromaFolder
+from .stores.index.chroma_index import OwnedChroma
+from .stores.index.fusion import item_weights, weights
+from .stores.index.item_index import ItemIndex
+from .stores.index.namespace_store import NamespaceStore
+from .stores.truth.database import Database
+from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
+from .stores.truth.items import Items
+from .stores.truth.namespace import Namespace
+from .stores.truth.proposals import Proposals
 from .tools.editor import Editor, Mode, validate_kinds
-from .tools.items import ItemSearch
+from .tools.item_recall import ItemRecall
+from .tools.item_search import ItemSearch
 from .tools.memory_tools import make_tools
-from .tools.recall_items import ItemRecall
-from .tools.search import SearchTool
+from .tools.search_tool import SearchTool
 from .tools.searches import SEARCHES, HybridSearch
 
 if TYPE_CHECKING:

@@ -11,19 +11,19 @@ from langchain_core.documents import BaseDocumentCompressor
 
 from .nodes.embedder import Embedder
 from .nodes.index import Embeddable, embed_if_room
-from .nodes.llm.step import Computation, Wait, run_async, run_sync
+from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import OnModelFailure
 from .nodes.rerank import TIMEOUT_S, rerank
 from .nodes.search import NodeSearch
-from .stores.archive import NamespaceStore
-from .stores.embeddings import ModelChanged
 from .stores.errors import ModelError
-from .stores.fusion import rank_for
-from .stores.item_index import ItemIndex
+from .stores.index.fusion import rank_for
+from .stores.index.item_index import ItemIndex
+from .stores.index.namespace_store import NamespaceStore
+from .stores.index.snapshot import Snapshot
 from .stores.records import Hit
-from .stores.snapshot import Snapshot
-from .tools.items import KEYWORD, ItemHit, ItemSearch
-from .tools.search import SearchTool as PageSearch
+from .stores.truth.embeddings import ModelChanged
+from .tools.item_search import KEYWORD, ItemHit, ItemSearch
+from .tools.search_tool import SearchTool as PageSearch
 from .tools.searches import HybridSearch
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from .models import TIMEOUT_S, checked_url, provider_and_name
 from .stores.errors import BadInput
 
 if TYPE_CHECKING:
-    from .graphs.options import ResearchOptions
+    from .graphs.research_options import ResearchOptions
     from .memory import Memory
     from .nodes.options import Effort, OnModelFailure
 

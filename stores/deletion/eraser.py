@@ -12,8 +12,8 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from ..connection import FILE_NAME, Database
-from ..migrations import copies
+from ..truth.database import FILE_NAME, Database
+from ..truth.migrations import copies
 
 _LOCK = ".erase.lock"
 _TURN_S, _VACUUM_S, _READERS_S = 60.0, 10.0, 2.0  # how long to wait for another eraser, for writers, for readers

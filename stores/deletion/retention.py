@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from ..errors import BadInput
-from ..namespace import Namespace
+from ..truth.namespace import Namespace
 from .selectors import RETENTION_KINDS
 
 Age = timedelta | str

@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from .. import recalled
+from .. import recall_markers
 from ..analyzer import ANALYZER, stems
-from ..deletion_result import Selection
 from ..errors import UnknownRecord
 from ..records import KINDS
 from ..times import format_iso_time, local_clock, order_key
+from ..truth.deletion_result import Selection
 
 PAGE = "page"
 RETENTION_KINDS = (PAGE, *KINDS)
@@ -118,7 +118,7 @@ def _stems_of_page(
     db: sqlite3.Connection, seq: int, text: str, title: str, memo: str, time: str | None, analyzer: str
 ) -> set[str]:
     found = {*stems(title), *stems(memo), *stems(format_iso_time(time))}
-    if analyzer != ANALYZER or recalled.recalled_spans(text):  # recalled text is in no passage
+    if analyzer != ANALYZER or recall_markers.recalled_spans(text):  # recalled text is in no passage
         return found.union(stems(text))
     for passage_stems, speaker in db.execute("SELECT stems, speaker FROM passage WHERE page = ?", (seq,)):
         found.update(passage_stems.split())

@@ -13,10 +13,10 @@ from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
-from ..connection import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
 from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
 from ..permissions import FOLDER_MODE, files_open_to_others
-from ..reading import open_connection
+from ..truth.database import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
+from ..truth.read_only import open_connection
 from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
 from .repairs import DERIVED
 from .row_schema import row_schemas

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..chroma_folder import FOLDER, OPENED
-from ..embeddings import SUBJECTS, EmbeddingTable
+from ..index.chroma_folder import FOLDER, OPENED
 from ..permissions import restrict_permissions
-from ..row_deletion import ERASED_VECTORS
+from ..truth.embeddings import SUBJECTS, EmbeddingTable
+from ..truth.row_deletion import ERASED_VECTORS
 from .findings import FIX, Finding, ReadOnlyTruth, many, some
 from .fix import try_lock
 from .repairs import VECTOR_TABLES, bad_vectors, former_vectors, label, marks_ahead, models

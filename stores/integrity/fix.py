@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 
-from ..chroma_folder import FOLDER, ChromaFolder
-from ..connection import Database
-from ..embeddings import SUBJECTS, EmbeddingStore
 from ..errors import StoreDamaged
-from ..migrations import REPAIR_FOLDER
+from ..index.chroma_folder import FOLDER, ChromaFolder
 from ..permissions import FOLDER_MODE, files_open_to_others, restrict_permissions
+from ..truth.database import Database
+from ..truth.embeddings import SUBJECTS, EmbeddingStore
+from ..truth.migrations import REPAIR_FOLDER
 from .repairs import (
     Repair,
     complete_log,

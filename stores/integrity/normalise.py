@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from ..embeddings import SUBJECTS
+from ..truth.embeddings import SUBJECTS
 from .findings import SalvageReport
 from .normalise_items import drop_unreadable, normalise_entries, normalise_items, normalise_namespaces, parse_json
 from .normalise_passages import CutPassages, normalise_passages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from .. import recalled
+from .. import recall_markers
 from ..analyzer import stems
 from .findings import SalvageReport
 
@@ -48,7 +48,7 @@ def uncovered_stretches(
     With `drop`, passages that do not fit are deleted first.
     """
     pages = db.execute("SELECT seq, text FROM page WHERE session = ? ORDER BY part", (session,)).fetchall()
-    recalled_spans = recalled.recalled_spans("".join(text for _, text in pages))
+    recalled_spans = recall_markers.recalled_spans("".join(text for _, text in pages))
     found, offset = [], 0
     for page, text in pages:
         covered = [(start - offset, end - offset) for start, end in recalled_spans]

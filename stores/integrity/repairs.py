@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ..analyzer import ANALYZER, stems
-from ..embeddings import ITEMS, PASSAGES, EmbeddingTable
-from ..sketch import dedup_key
+from ..truth.dedup_key import dedup_key
+from ..truth.embeddings import ITEMS, PASSAGES, EmbeddingTable
 
 Repair = Callable[[sqlite3.Connection], int]
 

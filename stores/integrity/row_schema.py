@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..connection import schema
+from ..truth.database import schema
 
 Value = int | float | str | bytes | None
 """What SQLite stores in a column."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from ..connection import APPLICATION_ID, FILE_NAME, Database, schema
 from ..errors import BadInput, JitmemError, MemoryNotFound, NotOurStore
+from ..truth.database import APPLICATION_ID, FILE_NAME, Database, schema
 from .findings import SalvageReport
 from .normalise import normalise
 from .normalise_passages import CutPassages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jitmem.stores.keyword import IndexedPage, KeywordIndex
+from jitmem.stores.index.keyword_index import IndexedPage, KeywordIndex
 
 
 def page(seq: int, *passages: str, context: str = "") -> IndexedPage:

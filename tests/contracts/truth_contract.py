@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from jitmem.stores.errors import SessionConflict, UnknownRecord
-from jitmem.stores.journal import Journal, JournalEntry, PageDraft, PassageDraft
-from jitmem.stores.pages import Pages
 from jitmem.stores.records import Page
+from jitmem.stores.truth.journal import Journal, JournalEntry, PageDraft, PassageDraft
+from jitmem.stores.truth.pages import Pages
 
 
 class Truth(NamedTuple):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from jitmem.stores.connection import Database
-from jitmem.stores.embeddings import EmbeddingStore
-from jitmem.stores.journal import Journal, PageDraft, PassageDraft
-from jitmem.stores.namespace import Namespace
-from jitmem.stores.vectors import VectorIndex
+from jitmem.stores.index.vector_index import VectorIndex
+from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.embeddings import EmbeddingStore
+from jitmem.stores.truth.journal import Journal, PageDraft, PassageDraft
+from jitmem.stores.truth.namespace import Namespace
 
 DIM = 32
 Vectors = NDArray[np.float32]

@@ -24,10 +24,10 @@ from pydantic import BaseModel
 
 from jitmem import BadInput, JitmemError, Memory
 from jitmem.formats import FORMATS, parse_sessions
-from jitmem.integrations.filters import matches_filter
+from jitmem.integrations.entry_filters import matches_filter
 from jitmem.nodes.accept import normalize_session
 from jitmem.nodes.answer import Answer
-from jitmem.nodes.cite import cite
+from jitmem.nodes.citations import cite
 from jitmem.nodes.curate import Curation
 from jitmem.nodes.integrate import Conclusion, Integration
 from jitmem.nodes.llm.prompt import fence, fence_list, fence_question
@@ -35,7 +35,7 @@ from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_t
 from jitmem.nodes.memorize import Memo
 from jitmem.nodes.plan import SearchPlan, runnable_queries
 from jitmem.nodes.split import pack_pages, passages, without_recalled
-from jitmem.stores import recalled
+from jitmem.stores import recall_markers
 from jitmem.stores.records import Page
 from jitmem.stores.times import format_time, order_key, parse_time, spans
 
@@ -210,9 +210,14 @@ def _end_of(body: bytes) -> bytes:
 def fences(data: bytes) -> None:
     """Any text between the marks of a prompt: whoever reads it finds nothing outside."""
     text = text_of(data)
-    for fenced in (fence(text), fence_question(text), fence_list([text], 500, "None."), recalled.wrap_recalled(text)):
+    for fenced in (
+        fence(text),
+        fence_question(text),
+        fence_list([text], 500, "None."),
+        recall_markers.wrap_recalled(text),
+    ):
         assert unfenced(fenced).strip() == ""
-    assert recalled.without_recalled(recalled.wrap_recalled(text)) == "[recalled from memory]"
+    assert recall_markers.without_recalled(recall_markers.wrap_recalled(text)) == "[recalled from memory]"
 
 
 def citations(data: bytes) -> None:

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from jitmem import ItemOptions, Memory, Session
-from jitmem.stores.connection import FILE_NAME, SCHEMA_VERSION
+from jitmem.stores.truth.database import FILE_NAME, SCHEMA_VERSION
 
 TURNS = [
     ("Ana", "I bought the mill in Viana for 84,000 euros."),

@@ -20,8 +20,8 @@ from typing import Any
 import jitmem.batch
 import jitmem.graphs.memorizer
 import jitmem.graphs.researcher
-import jitmem.integrations.store
-import jitmem.stores.chroma  # everything once, for all processes
+import jitmem.integrations.base_store
+import jitmem.stores.index.chroma_index
 from jitmem import Memory, Page
 
 from . import plan

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jitmem import Memory
-from jitmem.stores.connection import FILE_NAME
+from jitmem.stores.truth.database import FILE_NAME
 
 from . import plan
 

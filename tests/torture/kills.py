@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from jitmem.stores.connection import FILE_NAME
+from jitmem.stores.truth.database import FILE_NAME
 
 from .ledger import Ledger, WriterFailed
 from .truth_check import Findings

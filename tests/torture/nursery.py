@@ -19,10 +19,10 @@ import chromadb.config
 
 import jitmem.batch
 import jitmem.graphs.memorizer
-import jitmem.integrations.store
-import jitmem.stores.chroma
+import jitmem.integrations.base_store
+import jitmem.stores.index.chroma_index
 from jitmem import Memory
-from jitmem.stores.connection import Database
+from jitmem.stores.truth.database import Database
 
 from .index_check import check_indexes
 from .ledger import Ledger

@@ -22,9 +22,9 @@ import numpy as np
 
 import jitmem.batch
 import jitmem.graphs.memorizer
-import jitmem.stores.chroma  # everything once, for all processes
+import jitmem.stores.index.chroma_index
 from jitmem import Memory
-from jitmem.stores.connection import FILE_NAME
+from jitmem.stores.truth.database import FILE_NAME
 
 from . import plan
 from .writer import OPTIONS

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableBinding
 
-from ..stores.embeddings import model_name
+from ..stores.truth.embeddings import model_name
 from .recording_file import VERSION, append, prepare
 from .requests import Request, reply_to_dict, request_to_dict
 from .stepped_model import (

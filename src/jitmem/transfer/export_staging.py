@@ -16,8 +16,8 @@ from itertools import groupby
 from typing import Any, NoReturn
 
 from ..stores.analyzer import stems
-from ..stores.sketch import dedup_key
 from ..stores.times import local_clock, order_key
+from ..stores.truth.dedup_key import dedup_key
 from . import export_schema as schema
 
 _TABLES = """

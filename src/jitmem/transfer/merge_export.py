@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 from ..stores.analyzer import ANALYZER
-from ..stores.connection import Database
 from ..stores.errors import BadInput, ImportConflict, StoreFull, StoreReadOnly
+from ..stores.truth.database import Database
 from .export_staging import staging_tables
 from .merge_vectors import merge_vectors
 from .read_export import read_export

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from ..stores.connection import Database
 from ..stores.errors import BadInput
-from ..stores.namespace import Namespace
+from ..stores.truth.database import Database
+from ..stores.truth.namespace import Namespace
 from .export_schema import FORMAT, LONGEST_LINE, VERSION
 from .merge_vectors import generation
 from .transfer_report import ExportReport

@@ -1,0 +1,141 @@
+"""The one place where hits are fused: min-max per search, weighted sum, a nudge for the speaker, merged over rounds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from ..records import Hit
+from .snapshot import Snapshot
+
+K = TypeVar("K", bound=Hashable)
+
+SPEAKER_PRIOR = 0.3  # on a sum whose best is about 1; swapped-speaker questions forbid a filter
+LATER_QUERY = 0.9  # a planner lists its surest query first
+LATER_ROUND = 0.8  # what a later round's score counts, against the first's 1
+PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
+ITEM = 0.6  # for a memory item, beside the passages: it says in short what they say at length
+ITEMS = "items"  # the search of memory items
+_SHARING = ("keyword", "vector")  # the scale; every other search adds to a score, and takes nothing from it
+
+UNKNOWN = "unknown"
+
+
+def weights(lexical: bool) -> dict[str, float]:
+    """How much each search counts. Vectors of letters have no meaning: they count where the words of a query are
+    unknown, as misspelt ones are, and hardly else. `unknown` is what goes from words to vectors if all are."""
+    shares = (0.95, 0.05, 0.3) if lexical else (0.7, 0.3, 0.0)
+    return dict(zip(("keyword", "vector", UNKNOWN), shares, strict=True)) | {"page_id": PAGE_ID, ITEMS: ITEM}
+
+
+def item_weights(lexical: bool) -> dict[str, float]:
+    """The same for memory items, which are short, so that every letter of them counts for more."""
+    return {"keyword": 0.75, "vector": 0.25} if lexical else {"keyword": 0.5, "vector": 0.5}
+
+
+def fuse(searches: Iterable[tuple[str, Sequence[tuple[K, float]]]], weight: Mapping[str, float]) -> dict[K, float]:
+    """Scores on one scale, about 1 at the top, in the order in which they were met.
+
+    `searches` are `(search, [(what it found, score)])`, a search once for each of its queries. A search's scores are
+    divided by its best (their minimum is 0, that of what it did not return), but for page_id, whose scores are on that
+    scale by themselves; of several queries of one search everything keeps its best. Then they are added by weight.
+    """
+    by_search: dict[str, dict[K, float]] = {}
+    queries: dict[str, int] = {}
+    for search, found in searches:
+        discount = LATER_QUERY ** queries.get(search, 0)
+        queries[search] = queries.get(search, 0) + 1
+        best = 1.0 if search == "page_id" else max((score for _, score in found), default=0.0)
+        scores = by_search.setdefault(search, {})
+        for key, score in found:
+            scores[key] = max(scores.get(key, 0.0), discount * score / best)
+    total = sum(weight[search] for search in by_search if search in _SHARING) or 1.0
+    sums: dict[K, float] = {}
+    for search, scores in by_search.items():
+        for key, score in scores.items():
+            sums[key] = sums.get(key, 0.0) + weight[search] * score / total
+    return sums
+
+
+def rank(
+    searches: Sequence[tuple[str, Sequence[Hit]]],
+    weight: Mapping[str, float],
+    speaker: str | None = None,
+    unknown: float = 0.0,
+) -> list[Hit]:
+    """One ranking of what the searches found, best first, each with the scores of all that found it.
+
+    `unknown`, from 0 to 1, is how much of the queries stands nowhere (`Snapshot.unknown`).
+    """
+    passed = unknown * weight.get(UNKNOWN, 0.0)
+    if passed:
+        weight = {**weight, "keyword": weight["keyword"] - passed, "vector": weight["vector"] + passed}
+    sums = fuse([(search, [(_place(hit), hit.score) for hit in found]) for search, found in searches], weight)
+    hits: dict[Place, Hit] = {}
+    for _, found in searches:
+        for hit in found:
+            place = _place(hit)
+            known = hits.get(place)
+            hits[place] = hit if known is None else _with_scores(known, known.score, _highest(known.scores, hit.scores))
+    for place, hit in hits.items():
+        prior = SPEAKER_PRIOR if speaker is not None and hit.speaker == speaker else 0.0
+        hits[place] = _with_scores(hit, sums[place] + prior, hit.scores)
+    return _best_first(hits.values())
+
+
+def rank_for(
+    snapshot: Snapshot,
+    question: str,
+    queries: str,
+    searches: Sequence[tuple[str, Sequence[Hit]]],
+    weight: Mapping[str, float],
+) -> list[Hit]:
+    """`rank` with the speaker whom the question names, and by how many of the words of the queries are unknown."""
+    return rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
+
+
+def merge(before: Sequence[Hit], later: Sequence[Hit]) -> list[Hit]:
+    """One ranking over rounds, best first. What a later round finds counts a little less than what the first one found.
+    What both found keeps its better score, or the sum when the later round asked for its very page."""
+    if not before:
+        return list(later)
+    hits = {_place(hit): hit for hit in before}
+    for hit in later:
+        place, score = _place(hit), LATER_ROUND * hit.score
+        known = hits.get(place)
+        if known is None:
+            hits[place] = _with_scores(hit, score, hit.scores)
+        else:
+            total = known.score + score if "page_id" in hit.scores else max(known.score, score)
+            hits[place] = _with_scores(known, total, _highest(known.scores, hit.scores))
+    return _best_first(hits.values())
+
+
+Place = tuple[str, int, int]
+
+
+def _place(hit: Hit) -> Place:
+    return hit.page_id or hit.item_id or "", hit.start, hit.end
+
+
+def _with_scores(hit: Hit, score: float, scores: Mapping[str, float]) -> Hit:
+    """`dataclasses.replace` takes three times as long."""
+    return Hit(hit.page_id, hit.start, hit.end, hit.text, score, scores, hit.speaker, hit.item_id)
+
+
+def _best_first(hits: Iterable[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (-hit.score, hit.record_id, hit.start))
+
+
+def _highest(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    return {
+        search: max(one.get(search, 0.0), other.get(search, 0.0)) for search in [*one, *(other.keys() - one.keys())]
+    }
+
+
+def named_speaker(speakers: Collection[str], text: str) -> str | None:
+    """The one speaker whom a text names; None for none or several. "Ana" is not named by "Ana María"."""
+    named = [name for name in speakers if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+    named = [name for name in named if not any(name != other and name in other for other in named)]
+    return named[0] if len(named) == 1 else None

@@ -1,0 +1,226 @@
+"""One consistent view of what a namespace may read, as of one change number: taken once by a step and handed down."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..analyzer import stems
+from ..errors import RecordGone
+from ..records import Hit, MemoryItem, Page, Passage
+from ..truth.items import Items
+from ..truth.pages import Extent, Pages
+from .cache import Cache
+from .page_index import PageIndex
+from .vector_index import VectorIndex
+from .windows import divide_by_best, scale_cosines, top_k
+
+KEYWORD, VECTOR = "keyword", "vector"
+
+
+class Snapshot:
+    """Never refreshed. What is filed later is not in it; a record that is erased later raises `RecordGone` when it is
+    first read. Each method is one statement at most, whatever the number of words or ids."""
+
+    def __init__(self, index: PageIndex, extent: Extent, pages: Pages, items: Items, vectors: VectorIndex) -> None:
+        self.extent = extent
+        self.change = index.read
+        """The newest change that it covers."""
+        self.newest_item = index.newest_item
+        """The newest change of an item."""
+        self._index = index
+        self._known_items: Cache[MemoryItem] = Cache() if extent.items_expire else index.items
+        self._source = pages
+        self._items = items
+        self._vectors = vectors
+        self._keyword = index.keyword.view()
+        self._count = len(self._keyword.page_seqs)
+        self._records: dict[str, Page | MemoryItem] = {}
+
+    # -- searching -----------------------------------------------------------------------------------------
+
+    def keyword(self, text: str, k: int) -> list[Hit]:
+        """Passages that share words with the text, best first; scores as `KeywordView.search` gives them."""
+        return self._hits(self._keyword.search(stems(text), k), KEYWORD)
+
+    def vector(self, vector: Sequence[float], k: int) -> list[Hit]:
+        """Passages near a query vector, best first: cosine scaled to (0, 1] plus that of the best window.
+
+        A window's share is the mean over its passages, as the mean of their vectors would have it.
+        """
+        query, ask, last = np.array(vector, np.float32), k, False
+        layout = self._keyword.layout
+        while not last:
+            near = self._vectors.search(query, ask, self.extent.namespaces)
+            laid = [(at, cosine) for seq, cosine in near if (at := layout.position(seq)) is not None][:k]
+            # What is not in this snapshot takes no place of what is.
+            last = len(laid) == min(k, len(near)) or len(near) < ask
+            ask *= 4
+        if not laid:
+            return []
+        positions = np.array([at for at, _ in laid], np.int64)
+        scores = np.zeros(len(layout))
+        scores[positions] = scale_cosines(np.array([cosine for _, cosine in laid]))
+        windows = divide_by_best(layout.window_sums(positions, scores[positions]))
+        own = scores > 0
+        scores[own] += layout.best_window(windows)[own]
+        return self._hits(top_k(layout.seqs, scores, k), VECTOR)
+
+    def pages_like(self, text: str, k: int) -> list[Page]:
+        """Whole pages that share words with the text, best first."""
+        ids = [self._index.by_seq[seq] for seq, _ in self._keyword.search_pages(stems(text), k)]
+        found = self.pages(ids)
+        return [found[page_id] for page_id in ids if page_id in found]
+
+    # -- words ---------------------------------------------------------------------------------------------
+
+    def frequency(self, term: str) -> tuple[int, int]:
+        """In how many passages a stem occurs, and of how many."""
+        passages = self._keyword.passages
+        return passages.frequency(term), passages.documents
+
+    def unknown_share(self, text: str) -> float:
+        """How much of a text stands in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
+        word never met being that of one met once."""
+        weighed = []
+        for term in set(stems(text)):
+            documents, total = self.frequency(term)
+            weighed.append((math.log((total + 1) / max(1, documents)), documents == 0))
+        whole = sum(weight for weight, _ in weighed)
+        return sum(weight for weight, absent in weighed if absent) / whole if whole else 0.0
+
+    def stems(self, ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """By id, the distinct stems of a page or an item with its header. `RecordGone` for one that is gone."""
+        found: dict[str, frozenset[str]] = {}
+        missing = []
+        for record_id in dict.fromkeys(ids):
+            known = self._index.stems.get(record_id) if self.has(record_id) else None
+            if known is None:
+                missing.append(record_id)
+            else:
+                found[record_id] = known
+        filed = self._source.stems(kept) if (kept := [one for one in missing if self.has(one)]) else {}
+        self.records(missing)
+        for record_id in missing:
+            record = self.record(record_id)
+            own = filed.get(record_id)
+            found[record_id] = frozenset(stems(record.header)).union(stems(record.text) if own is None else own)
+            if self.has(record_id):
+                self._index.stems.put(record_id, found[record_id])
+        return found
+
+    # -- names ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def speakers(self) -> frozenset[str]:
+        """Everybody who speaks in a page, as they are written there."""
+        return frozenset(name for name, at in list(self._index.speakers.items()) if at < self._count)
+
+    @cached_property
+    def speaker_stems(self) -> frozenset[str]:
+        """The stems of their names."""
+        return frozenset(stem for speaker in self.speakers for stem in stems(speaker))
+
+    @property
+    def has_titles(self) -> bool:
+        """Whether any page may have a title."""
+        return bool(self._index.titles)
+
+    def page_ids_by_title(self, key: str) -> list[str]:
+        """The pages with a title, by `title_key` of it."""
+        return [self._index.page_ids[at] for at in list(self._index.titles.get(key, ())) if at < self._count]
+
+    # -- records -------------------------------------------------------------------------------------------
+
+    def page(self, page_id: str) -> Page:
+        """`RecordGone` for an id that is of no page here."""
+        found = self.pages([page_id])
+        if page_id not in found:
+            raise RecordGone(f"Page {page_id!r} is not in this memory, or not any more.")
+        return found[page_id]
+
+    def pages(self, page_ids: Iterable[str]) -> dict[str, Page]:
+        """Those of some ids that are of pages here, by id."""
+        found: dict[str, Page] = {}
+        missing = []
+        for page_id in dict.fromkeys(page_ids):
+            if self.has(page_id):
+                page = self._records.get(page_id) or self._index.pages.get(page_id)
+                if isinstance(page, Page):
+                    found[page_id] = self._records[page_id] = page
+                else:
+                    missing.append(page_id)
+        if missing:
+            for page_id, page in self._source.by_ids(missing).items():
+                found[page_id] = self._records[page_id] = page
+                self._index.pages.put(page_id, page)
+        return found
+
+    def record(self, record_id: str) -> Page | MemoryItem:
+        """A page, or an item as it stands; `RecordGone` for an id that is neither here."""
+        known = self._records.get(record_id) or self.records([record_id]).get(record_id)
+        if known is None:
+            raise RecordGone(f"{record_id!r} is no page and no item of this memory, or not any more.")
+        return known
+
+    def records(self, ids: Iterable[str]) -> dict[str, Page | MemoryItem]:
+        """Those of some ids that are of pages and items here, by id."""
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, Page | MemoryItem] = {**self.pages(wanted)}
+        others = []
+        for record_id in wanted:
+            if record_id not in found and not self.has(record_id):
+                known = self._records.get(record_id) or self._known_items.get(record_id)
+                if known is not None:
+                    found[record_id] = self._records[record_id] = known
+                else:
+                    others.append(record_id)
+        if others:
+            for item_id, item in self._items.by_ids(others).items():
+                found[item_id] = self._records[item_id] = item
+                self._known_items.put(item_id, item)
+        return found
+
+    def origins(self, ids: Iterable[str]) -> list[str]:
+        """The pages behind some ids that may be cited: themselves, or those that an item comes from and that may still
+        be read; each once, in order."""
+        found = self.records(ids)
+        named: dict[str, None] = {}
+        for record in found.values():
+            named |= dict.fromkeys([record.id] if isinstance(record, Page) else filter(self.has, record.page_ids))
+        return list(named)
+
+    def find_pages(self, **conditions: Any) -> list[Page]:
+        """As `Pages.pages`, without pages that were filed since."""
+        found = self._source.pages(namespaces=self.extent.namespaces, **conditions)
+        return [page for page in found if self.has(page.id)]
+
+    def core(self) -> MemoryItem | None:
+        """The core paragraph; None while there is none."""
+        return self._items.core()
+
+    def passages(self, page: Page, search: str, score: float) -> list[Hit]:
+        """Every passage of a page as hits of one score, in page order."""
+        places = self._index.passages[page.id][1] if self.has(page.id) else []
+        return [_make_hit(place, page, search, score) for place in places]
+
+    def has(self, page_id: str) -> bool:
+        """Whether there is such a page."""
+        known = self._index.passages.get(page_id)
+        return known is not None and known[0] < self._count
+
+    def _hits(self, found: Sequence[tuple[int, float]], search: str) -> list[Hit]:
+        placed = [(self._index.places[seq], score) for seq, score in found]
+        pages = self.pages([place.page_id for place, _ in placed])
+        return [
+            _make_hit(place, pages[place.page_id], search, score) for place, score in placed if place.page_id in pages
+        ]
+
+
+def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
+    text = page.text[place.start : place.end]
+    return Hit(page.id, place.start, place.end, text, score, {search: score}, place.speaker)

@@ -1,0 +1,32 @@
+"""Which titles of known pages a text names."""
+
+from __future__ import annotations
+
+import re
+
+from ..analyzer import STOP_WORDS
+from .page_index import title_key
+from .snapshot import Snapshot
+
+_WORD = re.compile(r"[\w'’]+")
+
+
+def titles(snapshot: Snapshot, text: str) -> list[str]:
+    """The titles of known pages that the text names, as they stand in it, the longest at each place, in order."""
+    if not snapshot.has_titles:
+        return []
+    spots = [(m.group(), m.start()) for m in _WORD.finditer(text)]
+    found: dict[str, None] = {}
+    at = 0
+    while at < len(spots):
+        step = 1
+        if text[spots[at][1]].isupper() or text[spots[at][1]].isdigit():
+            for length in range(min(8, len(spots) - at), 0, -1):
+                key = title_key(" ".join(word for word, _ in spots[at : at + length]))
+                if key not in STOP_WORDS and snapshot.page_ids_by_title(key):
+                    end = spots[at + length - 1]
+                    found.setdefault(text[spots[at][1] : end[1] + len(end[0])])
+                    step = length
+                    break
+        at += step
+    return list(found)

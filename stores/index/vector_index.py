@@ -1,0 +1,119 @@
+"""Vector search over the embeddings of the truth: the protocol, and the exact scan that needs no files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import fork_hooks
+from ..truth.embeddings import EmbeddingStore
+from .windows import top_k
+
+BATCH = 1000  # rows read from the truth at once
+
+
+class VectorIndex(Protocol):
+    """A derived index over an `EmbeddingStore`: it reads what is new by itself, and may be deleted at any time."""
+
+    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
+        """`(number, cosine)` of these namespaces, best first, at most `k`; up to date with the truth.
+
+        The number is that of a passage or of a version of an item, as the store's subject is.
+
+        `ModelChanged` for a vector of another dimension than those it holds.
+        """
+
+    def catch_up(self, *, at_least: int = 1) -> None:
+        """Read what is new, if it is that many vectors or more."""
+
+    def close(self) -> None:
+        """Let go of files and locks."""
+
+
+class ExactVectors:
+    """Scans every vector of the namespace: exact, in memory, no owner needed. The oracle of the other indexes."""
+
+    def __init__(self, embeddings: EmbeddingStore) -> None:
+        self._embeddings = embeddings
+        self._lock = threading.Lock()
+        self._read = (0, 0)  # generation, erasure
+        self._parts: dict[int, Scan] = {}
+        fork_hooks.call_in_child(self)
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: another thread may have been reading."""
+        self._lock = threading.Lock()
+        self._parts.clear()
+
+    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
+        """`(number, cosine)`, best first; a vector of zeros is like nothing and never found."""
+        with self._lock:
+            generation, last, erased, _ = self._embeddings.state()
+            if (generation, erased) != self._read:
+                self._read = (generation, erased)
+                self._parts.clear()
+            found: list[tuple[int, float]] = []
+            for namespace in namespaces:
+                scan = self._parts.setdefault(namespace, Scan())
+                scan.catch_up(self._embeddings, generation, last, namespace)
+                if scan.dimension not in (None, len(vector)):
+                    raise self._embeddings.model_changed(len(vector), generation)
+                found += scan.search(vector, k)
+        return found if len(namespaces) == 1 else sorted(found, key=lambda pair: -pair[1])[:k]
+
+    def catch_up(self, *, at_least: int = 1) -> None:
+        """Nothing to do: a search reads what is new."""
+
+    def close(self) -> None:
+        """Forget what was read."""
+        self._parts.clear()
+
+
+class Scan:
+    """Vectors of one namespace: a matrix that doubles when it is full, so that adding stays cheap."""
+
+    def __init__(self, after: int = 0) -> None:
+        self.after = self._read = after
+        self._count = 0
+        self._seqs = np.zeros(0, np.int64)
+        self._matrix = np.zeros((0, 0), np.float32)
+
+    @property
+    def dimension(self) -> int | None:
+        """Of the vectors; None while there are none."""
+        return self._matrix.shape[1] if self._count else None
+
+    def catch_up(self, embeddings: EmbeddingStore, generation: int, last: int, namespace: int) -> None:
+        """Read what was kept up to `last`."""
+        while self._read < last:
+            numbers, seqs, _, matrix = embeddings.rows(generation, self._read, BATCH, namespace)
+            if len(numbers):
+                self._append(seqs, matrix)
+            self._read = int(numbers[-1]) if len(numbers) else last
+
+    def _append(self, seqs: NDArray[np.int64], matrix: NDArray[np.float32]) -> None:
+        end = self._count + len(seqs)
+        if end > len(self._seqs):
+            room = max(end, 2 * len(self._seqs))
+            self._seqs = np.concatenate([self._seqs[: self._count], np.zeros(room - self._count, np.int64)])
+            grown = np.zeros((room, matrix.shape[1]), np.float32)
+            if self._count:  # at first the matrix has no columns
+                grown[: self._count] = self._matrix[: self._count]
+            self._matrix = grown
+        lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+        self._matrix[self._count : end] = np.divide(matrix, lengths, where=lengths > 0, out=np.zeros_like(matrix))
+        self._seqs[self._count : end] = seqs
+        self._count = end
+
+    def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
+        """`(number, cosine)`, best first, at most `k`."""
+        length = float(np.linalg.norm(vector))
+        if not self._count or not length:
+            return []
+        # Not `@`: BLAS would share so little work among threads, which then spin, and cost twice the whole question's CPU.
+        cosines = np.einsum("ij,j->i", self._matrix[: self._count], vector / length)
+        return top_k(self._seqs[: self._count], cosines.astype(np.float64), k)

@@ -1,0 +1,1 @@
+"""The source of truth: one SQLite file with sessions, pages, items, journal and change log."""

@@ -1,0 +1,281 @@
+"""The SQLite file itself: opening, checking that it is ours, pooled connections, transactions, named errors."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from importlib import resources
+from pathlib import Path
+from queue import Empty, LifoQueue
+
+from .. import fork_hooks
+from ..errors import (
+    BadInput,
+    JitmemError,
+    MemoryNotFound,
+    NotOurStore,
+    StoreClosed,
+    StoreDamaged,
+    StoreFull,
+    StoreIsNewer,
+    StoreReadOnly,
+)
+from ..permissions import make_folder
+from .read_back import DOCTOR
+from .read_only import is_current, open_connection, read_whole, reader
+
+FILE_NAME = "truth.sqlite3"
+APPLICATION_ID = 0x6A69746D  # "jitm"
+SCHEMA_VERSION = 3
+_LOG_INDEX = 1 << 16  # bytes; it grows by 32 KB
+_FORK_S = 10.0  # that a fork waits for connections at work
+_DAMAGE = ("malformed", "disk i/o", "no such table", "no such column", "unsupported file format")
+
+
+class Database:
+    """One truth file. Connections are pooled: as many as ever worked at once, none shared by two threads.
+
+    While the process forks none is open. A child would believe that it holds the locks of its parent's, and when the
+    parent closed its last one, the log would be deleted under the child: what that writes from then on would be lost.
+    """
+
+    def __init__(self, folder: Path, *, create: bool) -> None:
+        self.path = folder / FILE_NAME
+        _prepare(folder, self.path, create=create)
+        self.read_only = not (os.access(self.path, os.W_OK) and os.access(folder, os.W_OK))
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._closed = False
+        self._resting = threading.Condition()
+        self._working = 0
+        self._own = threading.local()  # connections that the thread has borrowed
+        self._forking = False
+        fork_hooks.pause_for_fork(self)
+        try:
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one or more SELECTs, each of which sees a committed state."""
+        with _named_errors(self.path):
+            connection = self._borrow()
+            try:
+                with read_whole(connection):
+                    yield connection
+            finally:
+                self._give_back(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that holds the write lock from its first statement; rolled back whole on any error."""
+        with self.read() as connection, self.writing(connection):
+            yield connection
+
+    @contextmanager
+    def writing(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """`write` on a connection that `read` has given."""
+        if self.read_only:
+            raise StoreReadOnly(f"{self.path} cannot be written by this user; reading works.")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._refuse_newer(connection)
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite has rolled back by itself when the disk was full
+                connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close every idle connection; one at work is closed when it is given back."""
+        self._closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+    def _borrow(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StoreClosed("This memory was closed; open it again with Memory.open(…).")
+        with self._resting:
+            self._resting.wait_for(lambda: not self._forking or self._borrow_count())
+            self._working += 1
+            self._own.count = self._borrow_count() + 1
+        try:
+            with suppress(Empty):
+                while not is_current(idle := self._idle.get_nowait()):
+                    idle.close()
+                return idle
+            return self._connect()
+        except BaseException:
+            self._release()
+            raise
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.put(connection)
+        self._release()
+
+    def _release(self) -> None:
+        with self._resting:
+            self._working -= 1
+            self._own.count = self._borrow_count() - 1
+            self._resting.notify_all()
+
+    def _borrow_count(self) -> int:
+        return getattr(self._own, "count", 0)
+
+    def before_fork(self) -> None:
+        """Wait for those at work, close every connection, and let nobody open one."""
+        self._resting.acquire()
+        self._forking = True
+        self._resting.wait_for(lambda: self._working <= self._borrow_count(), _FORK_S)
+        self._close_idle()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._forking = False
+        self._resting.notify_all()
+        self._resting.release()
+
+    def after_fork_in_child(self) -> None:
+        """Go on: of those who were at work or waiting, only the thread that forked is here."""
+        self._forking = False
+        self._idle = LifoQueue()
+        self._working = self._borrow_count()
+        self._resting = threading.Condition()
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.read_only:
+            return reader(self.path)
+        connection = open_connection(self.path, "mode=rw")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")  # NORMAL lost data in 4 of 12 power cuts, FULL in none
+        connection.execute("PRAGMA secure_delete = ON")
+        return connection
+
+    def _check(self) -> None:
+        with self.read() as connection:
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            if application != APPLICATION_ID:
+                raise NotOurStore(f"{self.path} is a SQLite file of another program; choose another folder.")
+            version = self._refuse_newer(connection)
+        if version < SCHEMA_VERSION:
+            self._upgrade()
+
+    def _refuse_newer(self, connection: sqlite3.Connection) -> int:
+        """The schema's version, asked before every write as well: a newer jitmem may have upgraded it meanwhile."""
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version > SCHEMA_VERSION:
+            raise StoreIsNewer(
+                f"{self.path} was written by a newer jitmem (schema {version}, this one knows {SCHEMA_VERSION});"
+                " upgrade jitmem to open it."
+            )
+        return version
+
+    def _upgrade(self) -> None:
+        """Bring it to today's schema, with a copy of before beside it; what is there stays as it is."""
+        from .migrations import upgrade
+
+        if self.read_only:
+            raise StoreReadOnly(f"{self.path} is of an older jitmem; open it once as a user who can write it.")
+        with self.read() as connection, self.read() as reader:
+            upgrade(connection, reader, self.path, SCHEMA_VERSION)
+
+
+def _prepare(folder: Path, file: Path, *, create: bool) -> None:
+    """Make folder and file where there are none and `create` allows; refuse whatever is not ours."""
+    if folder.exists() and not folder.is_dir():
+        raise NotOurStore(f"{folder} is a file; a memory is a folder: choose another path.")
+    if file.exists():
+        if file.stat().st_size == 0:
+            raise NotOurStore(f"{file} is empty (0 bytes), not a memory; remove it or restore it from a backup.")
+        return
+    if not create:
+        raise MemoryNotFound(f"There is no memory at {folder}; make one with: jitmem memorize FILE --memory {folder}")
+    if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        if file.exists():  # another process has just made it
+            return
+        raise NotOurStore(f"{folder} holds other files and no memory; choose an empty or a new folder.")
+    try:
+        make_folder(folder)
+        _create(file)
+    except PermissionError as error:
+        raise StoreReadOnly(f"No permission to make a memory at {folder}; choose a folder you can write.") from error
+    except OSError as error:
+        raise JitmemError(f"Cannot make a memory at {folder}: {error.strerror or error}.") from error
+
+
+def _create(file: Path) -> None:
+    """Under another name first, then linked, so that no process ever meets a half-made truth."""
+    draft = file.with_name(f".{file.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        with _named_errors(file), closing(sqlite3.connect(draft)) as connection:
+            connection.executescript(schema())
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("PRAGMA journal_mode = WAL")
+        with suppress(FileExistsError):  # another process was faster; theirs is as good
+            os.link(draft, file)
+    finally:
+        draft.unlink()
+
+
+def schema() -> str:
+    """Every table and index, each made only where there is none; no `;` within a statement or comment."""
+    return resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """SQLite's errors under the name of who can act."""
+    try:
+        yield
+    except UnicodeDecodeError:  # of the very message in which SQLite names the damage
+        raise StoreDamaged(f"{path} is damaged (its schema is no text). {DOCTOR}") from None
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise BadInput(
+            f"No text with half a surrogate pair, and no number beyond 64 bits, is kept here: {error}."
+        ) from error
+    except sqlite3.Error as error:
+        text = str(error).lower()
+        # First, and not shown: the message holds the text itself, and with it any word that is looked for below.
+        if "could not decode" in text:
+            raise StoreDamaged(f"{path} is damaged (a text in it is no text). {DOCTOR}") from None
+        if "binding parameter" in text or "datatype mismatch" in text:
+            raise BadInput(f"An id is a text, a limit and an offset are whole numbers: {error}.") from error
+        if "full" in text or ("disk i/o" in text and _has_no_room(path)):
+            raise StoreFull(
+                f"The disk of {path} is full; nothing was changed. Free some space and try again."
+            ) from error
+        if "readonly" in text or "unable to open" in text:
+            raise StoreReadOnly(f"{path} cannot be opened for writing: {error}.") from error
+        if "not a database" in text:
+            raise NotOurStore(
+                f"{path} is not a jitmem memory; it was not touched. Choose another folder; if it was one, {DOCTOR}"
+            ) from error
+        # Every constraint is looked at before a row is written: one that fails all the same was hidden by a damaged index.
+        if isinstance(error, sqlite3.IntegrityError) or any(sign in text for sign in _DAMAGE):
+            raise StoreDamaged(f"{path} is damaged ({error}). {DOCTOR}") from error
+        raise
+
+
+def _has_no_room(path: Path) -> bool:
+    """SQLite calls it an I/O error when the index of its log, which a reader needs too, does not fit on the disk."""
+    with suppress(OSError):
+        return shutil.disk_usage(path.parent).free < _LOG_INDEX
+    return False

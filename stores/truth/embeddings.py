@@ -1,0 +1,478 @@
+"""Embeddings in the truth: what is still to be embedded, and the vectors that were paid for."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from ..errors import ModelReplyError, StoreDamaged
+from ..times import format_iso_time
+from .database import Database
+from .read_back import DOCTOR, read_back
+from .row_deletion import ERASED_VECTORS
+
+FINGERPRINT_TEXT = (
+    "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."
+)
+"""Embedded now and then, so that a model which was changed behind its name is noticed."""
+
+_ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
+_PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
+
+Missing = tuple[int, list[tuple[int, str]]]
+"""How far these go, and `(number, text to embed)` of each."""
+Space = int | str
+"""A namespace: its number, or its name."""
+Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+
+class VectorState(NamedTuple):
+    """`others`: whether the truth holds namespaces beside those that were named."""
+
+    generation: int
+    last: int
+    """The number of the newest vector of the generation; 0 for none."""
+    erased: int
+    """The newest erasure that took vectors: an index that read before it may hold some that are gone."""
+    others: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingTable:
+    """What is embedded: the passages of pages, or the versions of memory items, each in a table of its own.
+
+    How far a namespace is embedded is counted in what `missing` and `waiting` count in: page numbers, change numbers.
+    """
+
+    name: str
+    table: str
+    key: str
+    """The column with the number of what was embedded."""
+    embedded: tuple[str, str]
+    """The table of what is embedded, and its number there."""
+    owner: str
+    """The joins that lead from there to the namespace, which is `owner.namespace`, and leave out what was replaced.
+    Cross joins: SQLite keeps their order, and would else begin at the namespace."""
+    progress: str
+    batch: int
+    """How many pages or versions are embedded in one request."""
+    feed: int
+    """How many new vectors Chroma is fed with at once; until there are so many, a search compares them one by one."""
+    missing: str
+    """The statement that gives the next pages, or versions of items: rows of `(number of a page or a change, number of
+    what is embedded, time, title, speaker, text)`, of the namespace `:space` after `state.after`, at most `:limit`."""
+    waiting: str
+    """The condition that a namespace, `space`, has anything after `after`."""
+
+
+# What the vectors of the generation are filed under.
+_LABEL = """
+    SELECT generation, :model || CASE generation WHEN 0 THEN '' ELSE ' #' || generation END AS label
+    FROM (SELECT coalesce((SELECT n FROM mark WHERE name = :generation), 0) AS generation)
+"""
+# How far a namespace is embedded.
+_STATE = """
+    WITH label AS ({label}),
+    state AS (SELECT {space} AS space, generation, max(
+                  coalesce((SELECT n FROM mark WHERE name = :progress || ':' || {space} || ':' || label), 0),
+                  CASE generation WHEN :looked_in THEN :looked ELSE 0 END) AS after
+              FROM label)
+"""
+_MISSING_PASSAGES = """
+    SELECT page.seq, passage.seq, session.time, title, speaker, substr(text, start + 1, "end" - start)
+    FROM (SELECT page.* FROM page, state WHERE namespace = state.space AND seq > state.after
+          ORDER BY seq LIMIT :limit) AS page
+    JOIN session ON session.n = page.session LEFT JOIN passage ON passage.page = page.seq
+    ORDER BY page.seq, passage.seq
+"""
+_MISSING_ITEMS = """
+    SELECT item_version.n, item_version.n, time, '', NULL, content FROM state
+    CROSS JOIN change ON change.namespace = state.space AND change.kind = 'item' AND change.n > state.after
+    CROSS JOIN item_version ON item_version.n = change.n CROSS JOIN item ON item.seq = item_version.item
+    WHERE content IS NOT NULL AND item_version.version = item.version ORDER BY change.n LIMIT :limit
+"""
+
+
+PASSAGES = EmbeddingTable(
+    name="passages",
+    table="embedding",
+    key="passage",
+    embedded=("passage", "seq"),
+    owner="CROSS JOIN passage ON passage.seq = embedding.passage CROSS JOIN page AS owner ON owner.seq = passage.page",
+    progress="embedded",
+    batch=32,
+    feed=1,
+    missing=_MISSING_PASSAGES,
+    waiting="SELECT 1 FROM page WHERE namespace = space AND seq > after",
+)
+ITEMS = EmbeddingTable(
+    name="items",
+    table="item_embedding",
+    key="version",
+    embedded=("item_version", "n"),
+    owner="CROSS JOIN change AS owner ON owner.n = item_embedding.version CROSS JOIN item ON item.seq = owner.ref"
+    " CROSS JOIN item_version ON item_version.n = owner.n AND item_version.version = item.version",
+    progress="embedded items",
+    batch=256,
+    feed=256,  # single ones cost 50 ms each at 100,000, and versions that look alike lose each other in HNSW's graph
+    missing=_MISSING_ITEMS,
+    waiting="SELECT 1 FROM change WHERE namespace = space AND kind = 'item' AND n > after",
+)
+SUBJECTS = (PASSAGES, ITEMS)
+
+
+def is_lexical(embeddings: Embeddings) -> bool:
+    """Whether the vectors compare letters, not meaning."""
+    return bool(getattr(embeddings, "lexical", False))
+
+
+def model_name(embeddings: Embeddings) -> str:
+    """What the vectors of an embedding model are filed under: its class and its model's name, and whether dates are
+    left out of what it embeds."""
+    own = getattr(embeddings, "model", None) or getattr(embeddings, "model_name", None) or ""
+    name = f"{type(embeddings).__name__}:{own}"
+    return f"{name} without dates" if is_lexical(embeddings) else name
+
+
+class ModelChanged(ModelReplyError):
+    """The embedding model gives other vectors than those on file: `EmbeddingStore.renew()`, embed, and ask again."""
+
+
+class EmbeddingStore:
+    """The vectors that one embedding model gave for one subject, of all namespaces. Vectors of two models never meet.
+
+    A model may change behind its name. Its vectors are filed under a generation; `renew` begins the next one, and
+    those of the former are gone, of every subject. The generation is kept in the truth, and other processes and the
+    stores of other subjects see it at their next step.
+
+    A text is embedded under its header. For `lexical` embeddings that has no date: the letters of a date that share
+    dimensions with those of a word would decide by the day of filing which text is found.
+    """
+
+    def __init__(
+        self, database: Database, model: str, subject: EmbeddingTable = PASSAGES, *, lexical: bool = False
+    ) -> None:
+        self.database = database
+        self.model = model
+        self.subject = subject
+        self._lexical = lexical
+        self._looked: dict[Space, tuple[int, int]] = {}  # by namespace: in a generation, how far nothing is missing
+        self._given_out: dict[
+            Space, tuple[int, bool]
+        ] = {}  # by namespace: a batch's generation, whether more may follow
+        self.kept = 0
+        """How many vectors this object has written."""
+        self._probed: int | None = None  # the generation in which this object has seen the probe
+        self._doubted: int | None = None  # the generation that does not fit the model
+        self._renewed: int | None = None  # the generation that this object began and has not completed
+
+    # -- generations ---------------------------------------------------------------------------------------
+
+    def state(self, namespaces: Sequence[int] = ()) -> VectorState:
+        """Where the vectors stand now, in one statement."""
+        with self.database.read() as db:
+            generation, last, erased, others = db.execute(
+                f"SELECT generation, (SELECT max(n) FROM {self.subject.table} WHERE model = label),"
+                " (SELECT n FROM mark WHERE name = :erased),"
+                " EXISTS (SELECT 1 FROM namespace WHERE id NOT IN (SELECT value FROM json_each(:namespaces)))"
+                f" FROM ({_LABEL})",
+                {**self._sql_values(), "erased": ERASED_VECTORS, "namespaces": json.dumps(list(namespaces))},
+            ).fetchone()
+        return VectorState(generation, last or 0, erased or 0, bool(others))
+
+    def newest(self) -> tuple[int, int]:
+        """The generation, and the number of its newest vector; 0 for none."""
+        return self.state()[:2]
+
+    def dimension(self) -> int | None:
+        """Of the vectors on file; None where there are none."""
+        with self.database.read() as db:
+            return self._filed_state(db)[1]
+
+    def needs_fingerprint(self, namespace: Space | None = None) -> bool:
+        """Whether this object has not yet seen the vector of `PROBE` in this generation; with a namespace, in the one
+        for which `missing` has given out texts."""
+        if namespace is not None:
+            return self._probed != self._given_out[namespace][0]
+        with self.database.read() as db:
+            return self._probed != self._filed_state(db)[0]
+
+    def matches_fingerprint(self, probe: Sequence[float]) -> bool:
+        """Whether the model that gave this vector for `PROBE` is the one whose vectors are on file.
+
+        The first probe of a generation is filed, and recognised if its dimension is that of the vectors.
+        """
+        vector = self._validate_vectors([0], [probe])[0]
+        with self.database.write() as db:
+            db.execute(_PROBES)
+            generation, dimension = self._filed_state(db)
+            known = dimension in (None, len(vector))
+            row = db.execute("SELECT vector FROM probe WHERE model = ?", (self._label(generation),)).fetchone()
+            if row is None and known:
+                db.execute("INSERT INTO probe VALUES (?, ?)", (self._label(generation), vector.tobytes()))
+            elif row is not None:
+                known = known and _alike(vector, np.frombuffer(row[0], "<f4"))
+            if known:
+                self._probed = generation
+            else:
+                self._doubted = generation
+        return known
+
+    def model_changed(self, dimension: int, generation: int) -> ModelChanged:
+        """To be raised by an index that was asked for a vector of another dimension than those it holds."""
+        self._doubted = generation
+        return ModelChanged(f"{self.model} gave a vector of {dimension} dimensions, those on file have others.")
+
+    def start_generation(self) -> None:
+        """Begin a new generation: the model's vectors and how far they go are deleted, to be embedded anew.
+
+        Nothing happens if the generation that was found not to fit is gone already. `ModelReplyError` if the one
+        that this object began was not even completed: the model gives now these vectors, now those.
+        """
+        with self.database.write() as db:
+            if self._doubted in (None, self._generation(db)):
+                self._start_generation(db)
+
+    def _start_generation(self, db: sqlite3.Connection) -> None:
+        generation = self._generation(db)
+        if self._renewed == generation:
+            self._renewed = None
+            raise ModelReplyError(
+                f"{self.model} changes while its vectors are being made; see that one model answers under this name."
+            )
+        label = self._label(generation)
+        db.execute(_PROBES)
+        db.execute("DELETE FROM probe WHERE model = ?", (label,))
+        spaces = [row[0] for row in db.execute("SELECT id FROM namespace")]
+        for subject in SUBJECTS:
+            db.execute(f"DELETE FROM {subject.table} WHERE model = ?", (label,))
+            marks = [(f"{subject.progress}:{n}:{label}",) for n in spaces]
+            db.executemany("DELETE FROM mark WHERE name = ?", marks)
+        # By the clock, so that a truth restored from a backup does not give a number out a second time.
+        following = max(generation + 1, int(time.time()))
+        self._advance(db, f"generation:{self.model}", following)
+        self._renewed, self._doubted = following, None
+
+    def _generation(self, db: sqlite3.Connection) -> int:
+        return self._mark(db, f"generation:{self.model}")
+
+    def _label(self, generation: int) -> str:
+        """What the vectors of a generation are filed under."""
+        return f"{self.model} #{generation}" if generation else self.model
+
+    def _filed_state(self, db: sqlite3.Connection) -> tuple[int, int | None]:
+        """The generation, and the dimension of its vectors, None where there are none."""
+        lengths = ", ".join(
+            f"(SELECT length(vector) FROM {subject.table} WHERE model = label LIMIT 1)" for subject in SUBJECTS
+        )
+        generation, length = db.execute(
+            f"SELECT generation, coalesce({lengths}) FROM ({_LABEL})", self._sql_values()
+        ).fetchone()
+        return generation, None if length is None else length // 4
+
+    def _sql_values(self) -> dict[str, Any]:
+        """The values of `_LABEL`."""
+        return {"model": self.model, "generation": f"generation:{self.model}"}
+
+    # -- embedding what is filed ---------------------------------------------------------------------------
+
+    def missing(self, namespace: Space, limit: int) -> Missing:
+        """The next pages, or versions of items, without vectors, at most so many: how far they go, and their texts."""
+        statement, named = self._state_of(namespace)
+        with self.database.read() as db:
+            rows = db.execute(
+                f"{statement} SELECT state.generation, state.after,"
+                " (SELECT max(n) FROM change WHERE namespace = state.space), found.*"
+                f" FROM state LEFT JOIN ({self.subject.missing}) AS found",
+                {**named, "limit": limit},
+            ).fetchall()
+        generation, after, last, *_ = rows[0]
+        found = sorted(row[3:] for row in rows if row[3] is not None)
+        self._given_out[namespace] = (generation, len({row[0] for row in found}) >= limit)
+        reached = max((row[0] for row in found), default=after)
+        if self.subject is ITEMS and len(found) < limit:
+            reached = max(reached, last or 0)  # past the changes of pages
+        texts = [
+            (number, f"[{header}] {text}" if (header := self._header(stamp, title, speaker)) else text)
+            for _, number, stamp, title, speaker, text in found
+            if number is not None
+        ]
+        return reached, texts
+
+    def _header(self, time: str | None, title: str | None, speaker: str | None) -> str:
+        """What a text is embedded under: date and title, as the keyword index reads it. Lexical embeddings have no sense
+        of a date, which would be noise by its letters; of conversations they leave out the title, too: a turn is about
+        what its speaker says."""
+        if self._lexical:
+            return "" if speaker else title or ""
+        return " · ".join(part for part in (format_iso_time(time), title) if part)
+
+    def waiting(self, namespace: Space) -> bool:
+        """Whether a page, or a change of an item, of the namespace has been embedded by nobody yet."""
+        statement, named = self._state_of(namespace)
+        with self.database.read() as db:
+            row = db.execute(
+                f"{statement} SELECT state.generation, EXISTS ({self.subject.waiting}),"
+                " (SELECT max(n) FROM change WHERE namespace = state.space) FROM state",
+                named,
+            ).fetchone()
+        if self.subject is ITEMS and not row[1]:  # the changes of pages need not be passed over again
+            self._looked[namespace] = (row[0], row[2] or 0)
+        return bool(row[1])
+
+    def _state_of(self, namespace: Space) -> tuple[str, dict[str, Any]]:
+        """`_STATE` of a namespace, and its values."""
+        space = ":space" if isinstance(namespace, int) else "(SELECT id FROM namespace WHERE name = :space)"
+        looked_in, looked = self._looked.get(namespace, (-1, 0))
+        named = {**self._sql_values(), "space": namespace, "progress": self.subject.progress}
+        return _STATE.format(label=_LABEL, space=space), {**named, "looked_in": looked_in, "looked": looked}
+
+    def keep(self, namespace: Space, reached: int, numbers: Sequence[int], vectors: Sequence[Sequence[float]]) -> bool:
+        """Write the vectors of what `missing` gave, and how far that goes, in one transaction; whether more may be missing.
+
+        A batch of another dimension than the vectors on file begins a new generation, and is itself forgotten, as
+        is one that was given out before such a beginning: `missing` then starts from the beginning.
+        `ModelReplyError` for a wrong number of vectors, ragged dimensions, or values that are not finite; nothing
+        is written then.
+        """
+        matrix = self._validate_vectors(numbers, vectors)
+        statement, named = self._state_of(namespace)
+        with self.database.write() as db:
+            generation, dimension = self._filed_state(db)
+            given_out, more = self._given_out.get(namespace, (generation, True))
+            if generation != given_out:
+                return True
+            if len(numbers) and dimension not in (None, matrix.shape[1]):
+                self._start_generation(db)
+                return True
+            if len(numbers):
+                self.kept += len(numbers)
+                table, key = self.subject.table, self.subject.key
+                owner, number_of = self.subject.embedded
+                db.execute(  # what was forgotten since its text was given out stays so
+                    f"INSERT INTO {table} (model, {key}, vector)"
+                    f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
+                    f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
+                    " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
+                    (self._label(generation), matrix.tobytes(), 4 * matrix.shape[1], json.dumps(list(numbers))),
+                )
+            db.execute(
+                f"{statement} INSERT INTO mark (name, n)"
+                " SELECT :progress || ':' || space || ':' || label, :reached FROM state, label WHERE space IS NOT NULL"
+                " ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
+                {**named, "reached": reached},
+            )
+            if (
+                self._renewed == generation
+                and not db.execute(f"{statement} SELECT EXISTS ({self.subject.waiting}) FROM state", named).fetchone()[
+                    0
+                ]
+            ):
+                self._renewed = None
+        return more
+
+    # -- read by the indexes -------------------------------------------------------------------------------
+
+    def rows(self, generation: int, after: int, limit: int, namespace: int | None = None) -> Rows:
+        """Vectors in the order they were kept: `n`, number of what was embedded, namespace, (rows, dim) float32.
+
+        None of a generation that is gone, and none of what was replaced meanwhile.
+        """
+        table = self.subject.table
+        condition, values = ("", []) if namespace is None else (" AND owner.namespace = ?", [namespace])
+        with self.database.read() as db:
+            found = db.execute(
+                f"SELECT {table}.n, {table}.{self.subject.key}, owner.namespace, vector FROM {table} {self.subject.owner}"
+                f" WHERE model = ? AND {table}.n > ?{condition} ORDER BY {table}.n LIMIT ?",
+                (self._label(generation), after, *values, limit),
+            ).fetchall()
+        numbers, seqs, spaces, blobs = zip(*found, strict=True) if found else ((), (), (), ())
+        if len(set(seqs)) != len(seqs):
+            raise StoreDamaged(
+                f"Two vectors are filed for one of the {self.subject.name}: the truth is damaged. {DOCTOR}"
+            )
+        return np.array(numbers, np.int64), np.array(seqs, np.int64), np.array(spaces, np.int64), _matrix(blobs)
+
+    def cosines(self, numbers: Sequence[int], vector: NDArray[np.float32]) -> list[tuple[int, float]]:
+        """`(number, cosine)` of those of these that are embedded, in any order; at most some 30,000 at once.
+
+        `ModelChanged` for a vector of another dimension.
+        """
+        key = self.subject.key
+        with self.database.read() as db:
+            generation = self._generation(db)
+            found = db.execute(
+                f"SELECT {key}, vector FROM {self.subject.table} WHERE model = ?"
+                f" AND {key} IN ({','.join('?' * len(numbers))})",
+                (self._label(generation), *numbers),
+            ).fetchall()
+        matrix = _matrix([blob for _, blob in found])
+        if not len(matrix):
+            return []
+        if matrix.shape[1] != len(vector):
+            raise self.model_changed(len(vector), generation)
+        lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
+        cosines = np.divide(matrix @ vector, lengths, where=lengths > 0, out=np.zeros(len(matrix), np.float32))
+        return [(number, float(cosine)) for (number, _), cosine in zip(found, cosines, strict=True)]
+
+    def mark(self, name: str) -> int:
+        """How far a derived index has read these vectors; 0 for one that has not begun."""
+        with self.database.read() as db:
+            return self._mark(db, name)
+
+    def advance(self, name: str, n: int) -> None:
+        """Remember how far a derived index has read, after it has applied what it read."""
+        with self.database.write() as db:
+            self._advance(db, name, n)
+
+    @staticmethod
+    def _mark(db: sqlite3.Connection, name: str) -> int:
+        row = db.execute("SELECT n FROM mark WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    @staticmethod
+    def _advance(db: sqlite3.Connection, name: str, n: int) -> None:
+        db.execute(
+            "INSERT INTO mark (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
+            (name, n),
+        )
+
+    def _validate_vectors(self, seqs: Sequence[int], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+        if len(vectors) != len(seqs):
+            raise ModelReplyError(f"{self.model} gave {len(vectors)} vectors for {len(seqs)} texts.")
+        try:
+            matrix = np.array(vectors, dtype="<f4")
+        except (ValueError, TypeError) as error:
+            raise ModelReplyError(f"{self.model} gave vectors of different lengths in one reply.") from error
+        if not len(seqs):
+            return matrix.reshape(0, 0)
+        if matrix.ndim != 2 or not matrix.shape[1]:
+            raise ModelReplyError(f"{self.model} gave something that is no list of numbers for a text.")
+        if not np.isfinite(matrix).all():
+            raise ModelReplyError(f"{self.model} gave a vector with NaN or infinity; nothing of the batch was kept.")
+        return matrix
+
+
+@read_back("A vector")
+def _matrix(blobs: Sequence[bytes]) -> NDArray[np.float32]:
+    if not blobs:
+        return np.zeros((0, 0), "<f4")
+    matrix = np.array([np.frombuffer(blob, "<f4") for blob in blobs])
+    if not np.isfinite(matrix).all():
+        raise ValueError("not finite")
+    return matrix
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    if len(one) != len(other):
+        return False
+    lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return float(one.astype(np.float64) @ other) >= _ALIKE * lengths

@@ -1,0 +1,394 @@
+"""The memory items of one namespace: edited in one transaction each, every version kept, duplicates caught there."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ..analyzer import stems
+from ..errors import UnknownRecord
+from ..ids import new_id
+from ..records import Edit, MemoryItem, Outcome
+from .dedup_key import dedup_key
+from .deletion_result import RETENTION, Selection
+from .namespace import Namespace, one_of
+from .read_back import read_back
+from .row_deletion import delete_rows, record_erasure
+
+_ITEM = """
+    SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
+           change.n, change.cause, change.at,
+           coalesce((SELECT first.at FROM item_version AS oldest JOIN change AS first ON first.n = oldest.n
+            WHERE oldest.item = item.seq ORDER BY oldest.version LIMIT 1), change.at), namespace.name
+    FROM standing_item AS item JOIN item_version ON item_version.item = item.seq
+    JOIN change ON change.n = item_version.n JOIN namespace ON namespace.id = item.namespace
+"""
+
+
+class Items:
+    """Every method is one transaction; thread- and process-safe. Who may edit what is not decided here.
+
+    What is shared with the namespace is found by its id and by `by_change`; listed and edited is what is its own.
+    """
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self._readable, self._named = namespace.readable_sql()
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def item(self, item_id: str) -> MemoryItem:
+        """As it stands; `UnknownRecord` for an id that this namespace does not hold, or that was deleted."""
+        found = self.find(item_id)
+        if found is None:
+            raise UnknownRecord(f"No item {item_id!r} in this namespace.")
+        return found
+
+    def find(self, item_id: str) -> MemoryItem | None:
+        """The same, None where it is not."""
+        return self.by_ids([item_id]).get(item_id)
+
+    def beside_core(self, numbers: Sequence[int], newest: int) -> list[MemoryItem]:
+        """Of this namespace alone: the core paragraph, the items of some versions, and the last so many to be made of
+        the other kinds; the newest first."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"""WITH own AS (SELECT seq, kind FROM standing_item
+                    WHERE namespace = (SELECT id FROM namespace WHERE name = ?) AND sketch IS NOT NULL)
+                {_ITEM} WHERE item_version.version = item.version AND item.seq IN (
+                    SELECT seq FROM own WHERE kind = 'core'
+                    UNION SELECT seq FROM item_version CROSS JOIN own ON own.seq = item_version.item
+                        WHERE n IN (SELECT value FROM json_each(?))
+                    UNION SELECT seq FROM (SELECT seq FROM own WHERE kind != 'entry' ORDER BY seq DESC LIMIT ?)
+                ) ORDER BY item.seq DESC""",
+                (self.namespace.name, json.dumps(list(numbers)), newest),
+            ).fetchall()
+        return [_item(row) for row in rows]
+
+    def by_ids(self, ids: Iterable[str]) -> dict[str, MemoryItem]:
+        """Those of some ids that are of items which stand, by id."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
+                " AND item_version.version = item.version AND item.id IN (SELECT value FROM json_each(:ids))",
+                {**self._named, "ids": json.dumps(list(ids))},
+            ).fetchall()
+        return {row[0]: _item(row) for row in rows}
+
+    def core(self) -> MemoryItem | None:
+        """The core paragraph; None while there is none."""
+        found = self.items(kind="core", limit=1)
+        return found[0] if found else None
+
+    def items(
+        self, *, kind: str | None = None, newest: int | None = None, limit: int | None = None, offset: int = 0
+    ) -> list[MemoryItem]:
+        """As they stand, oldest first; with `newest` the last so many to be made, the newest first."""
+        of_kind, values = _of_kind(kind)
+        down, count = ("DESC", newest) if newest is not None else ("", -1 if limit is None else limit)
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"{_ITEM} WHERE item.namespace = ? AND item.sketch IS NOT NULL AND item_version.version = item.version"
+                f"{of_kind} ORDER BY item.seq {down} LIMIT ? OFFSET ?",
+                (self.namespace.number(db), *values, count, offset),
+            ).fetchall()
+        return [_item(row) for row in rows]
+
+    def by_change(self, numbers: Iterable[int]) -> dict[int, MemoryItem]:
+        """Versions by their number, of this namespace and still standing: what is stale or deleted is left out."""
+        with (
+            self.namespace.database.read() as db
+        ):  # the plus keeps SQLite from walking the whole namespace by its index
+            rows = db.execute(
+                f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
+                " AND item_version.version = item.version AND item_version.n IN (SELECT value FROM json_each(:numbers))",
+                {**self._named, "numbers": json.dumps(list(numbers))},
+            ).fetchall()
+        return {row[6]: _item(row) for row in rows}
+
+    def newest_versions(self, namespaces: Sequence[int]) -> list[tuple[int, int, str, str, str | None]]:
+        """`(number of the version, item, kind, stems, time)` of the items that stand, in the order of the versions."""
+        with self.namespace.database.read() as db:
+            return db.execute(
+                "SELECT item_version.n, item.seq, kind, stems, time FROM standing_item AS item"
+                " JOIN item_version ON item_version.item = item.seq AND item_version.version = item.version"
+                f" WHERE namespace {one_of(namespaces)} AND sketch IS NOT NULL ORDER BY item_version.n"
+            ).fetchall()
+
+    def changed_versions(self, namespaces: Sequence[int], after: int, last: int, limit: int) -> list[Any]:
+        """`(change, item, kind, stems, time, deleted)` of the next changes after a number, up to `last`; those of pages
+        have no item, and neither has a version that was erased."""
+        with self.namespace.database.read() as db:
+            return db.execute(
+                "SELECT change.n, item.seq, item.kind, stems, time, content IS NULL FROM change"
+                " LEFT JOIN item_version ON change.kind = 'item' AND item_version.n = change.n"
+                " LEFT JOIN item ON item.seq = item_version.item"
+                f" WHERE change.namespace {one_of(namespaces)} AND change.n > ? AND change.n <= ?"
+                " ORDER BY change.n LIMIT ?",
+                (after, last, limit),
+            ).fetchall()
+
+    def history(self, item_id: str) -> list[MemoryItem]:
+        """Every version, the oldest first, deletions too; `UnknownRecord` for an id that was never here."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"{_ITEM} WHERE item.namespace {one_of(self.namespace.readable(db))} AND item.id = ?"
+                " ORDER BY item_version.version",
+                (item_id,),
+            ).fetchall()
+        if not rows:
+            raise UnknownRecord(f"No item {item_id!r} in this namespace.")
+        return [_item(row) for row in rows]
+
+    def as_of(self, time: datetime, *, kind: str | None = None) -> list[MemoryItem]:
+        """The items as they stood at a time of this memory's own clock (not of the events), oldest first."""
+        of_kind, values = _of_kind(kind)
+        stamp = (time if time.tzinfo else time.astimezone()).astimezone(UTC).isoformat()
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"{_ITEM} WHERE item.namespace = ?{of_kind} AND item_version.n = ("
+                "   SELECT max(v.n) FROM item_version AS v JOIN change AS c ON c.n = v.n"
+                "   WHERE v.item = item.seq AND c.at <= ?) ORDER BY item.seq",
+                (self.namespace.number(db), *values, stamp),
+            ).fetchall()
+        return [item for item in map(_item, rows) if not item.deleted]
+
+    def counts(self) -> dict[str, int]:
+        """How many items of each kind there are."""
+        with self.namespace.database.read() as db:
+            return dict(
+                db.execute(
+                    "SELECT kind, count(*) FROM standing_item WHERE namespace = ? AND sketch IS NOT NULL GROUP BY kind",
+                    (self.namespace.number(db),),
+                ).fetchall()
+            )
+
+    def next_expiry(self) -> float | None:
+        """When the next item that may be read is hidden by its age, in seconds since 1970; None where no rule says
+        so."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                "SELECT age_s, (SELECT min(made.at) FROM standing_item AS item"
+                " CROSS JOIN item_version AS newest ON newest.item = item.seq AND newest.version = item.version"
+                " CROSS JOIN change AS made ON made.n = newest.n"
+                " WHERE item.namespace = retention.namespace AND item.kind = retention.kind)"
+                f" FROM retention WHERE namespace IN ({self._readable}) AND kind != 'page'",
+                self._named,
+            ).fetchall()
+        return min((datetime.fromisoformat(at).timestamp() + age for age, at in rows if at), default=None)
+
+    # -- editing -------------------------------------------------------------------------------------------
+
+    def apply(self, edit: Edit) -> Outcome:
+        """In one transaction, durable when this returns. The edit is taken as it is: limits are its caller's."""
+        with self.namespace.database.write() as db:
+            return self.apply_in(db, edit)
+
+    def apply_in(self, db: sqlite3.Connection, edit: Edit) -> Outcome:
+        """The same within a write transaction that is open."""
+        namespace = self.namespace.enter(db)
+        if edit.op == "insert":
+            return self._insert(db, namespace, edit)
+        current = self._target(db, edit)
+        if current is None or current.deleted:
+            held = "There is no core memory yet; insert it." if edit.id is None else f"No item {edit.id!r} is here."
+            return Outcome("unknown_id", edit, held)
+        if edit.kind != current.kind:
+            return Outcome("rejected", edit, f"Item {current.id} is {current.kind}, not {edit.kind}.", current)
+        if edit.expected_version not in (None, current.version):
+            told = f"Item {current.id} was changed meanwhile: it is at version {current.version}."
+            return Outcome("rejected", edit, told, current)
+        if edit.op == "delete":
+            return self._write(db, namespace, edit, current, None)
+        return self._update(db, namespace, edit, current)
+
+    def applied_in(self, db: sqlite3.Connection, edit: Edit, at: str) -> Outcome | None:
+        """What `apply_in` gave for an edit whose change was written at a time (UTC, ISO); None where none is here."""
+        row = db.execute(
+            f"{_ITEM} WHERE item.namespace = ?1 AND item_version.n ="
+            " (SELECT n FROM change WHERE namespace = ?1 AND kind = 'item' AND op = ?2 AND cause = ?3 AND at = ?4)",
+            (self.namespace.number(db), edit.op, edit.cause, at),
+        ).fetchone()
+        if row is None:
+            return None
+        item = _item(row)
+        whole = replace(edit, time=item.time, page_ids=item.page_ids)
+        if edit.op == "update":
+            whole = replace(whole, id=item.id, content=item.content)
+        return Outcome("applied", whole, "", item, item.change)
+
+    def forgotten_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> str | None:
+        """The first of some pages that is not there any more, within a transaction; None where all are."""
+        for page_id in page_ids:
+            if not db.execute("SELECT 1 FROM standing_page WHERE id = ?", (page_id,)).fetchone():
+                return page_id
+        return None
+
+    def undo(self, change: int, *, cause: str = "person") -> Outcome:
+        """Put an item back to what it was before a change, as a change of its own.
+
+        `UnknownRecord` for a number that is no change of an item here; rejected when the item was changed since.
+        """
+        with self.namespace.database.write() as db:
+            namespace = self.namespace.enter(db)
+            row = db.execute(
+                "SELECT item.id, item_version.version FROM item_version"
+                " JOIN standing_item AS item ON item.seq = item_version.item WHERE item_version.n = ? AND item.namespace = ?",
+                (change, namespace),
+            ).fetchone()
+            if row is None:
+                raise UnknownRecord(f"No change {change} of an item in this namespace.")
+            current = self._current(db, row[0], one_of([namespace]))
+            assert current is not None, "a change has an item"
+            edit = Edit(op="undo", kind=current.kind, id=current.id, cause=cause)
+            if current.change != change:
+                told = f"Item {current.id} was changed since, by change {current.change}; undo that one first."
+                return Outcome("rejected", edit, told, current)
+            before = self._before(db, current.id, row[1])
+            if before is None or before.deleted:
+                return self._write(db, namespace, edit, current, None)
+            taken = self._current_holder(
+                db, namespace, before.kind, dedup_key(before.kind, before.content, before.time)
+            )
+            if taken is not None and taken.id != current.id:
+                return Outcome("duplicate", edit, f"Item {taken.id} says that already.", taken)
+            restored = replace(edit, content=before.content, time=before.time, page_ids=before.page_ids)
+            return self._write(db, namespace, restored, current, before.content)
+
+    # ------------------------------------------------------------------------------------------------------
+
+    def _insert(self, db: sqlite3.Connection, namespace: int, edit: Edit) -> Outcome:
+        content = edit.content or ""
+        mark = dedup_key(edit.kind, content, edit.time)
+        known = self._current_holder(db, namespace, edit.kind, mark)
+        if known is not None and edit.kind == "core":
+            return Outcome("rejected", edit, "There is a core memory already; update it.", known)
+        if known is not None:
+            return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
+        seq = db.execute(
+            "INSERT INTO item (id, namespace, kind, sketch, version) VALUES (?, ?, ?, ?, 0)",
+            (new_id(), namespace, edit.kind, mark),
+        ).lastrowid
+        assert seq is not None, "an insert has a row"
+        return self._record(db, namespace, edit, seq, 1, content)
+
+    def _update(self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem) -> Outcome:
+        whole = replace(
+            edit,
+            id=current.id,
+            content=current.content if edit.content is None else edit.content,
+            time=edit.time or current.time,
+            page_ids=tuple(dict.fromkeys([*current.page_ids, *edit.page_ids])),
+        )
+        if (whole.content, whole.time) == (current.content, current.time):
+            return Outcome("duplicate", edit, f"Item {current.id} says that already.", current)
+        known = self._current_holder(db, namespace, edit.kind, dedup_key(edit.kind, whole.content or "", whole.time))
+        if known is not None and known.id != current.id:
+            return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
+        return self._write(db, namespace, whole, current, whole.content)
+
+    def _write(
+        self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
+    ) -> Outcome:
+        """A new version of an item that is there; `content=None` takes it away."""
+        mark = None if content is None else dedup_key(edit.kind, content, edit.time)
+        seq = db.execute("SELECT seq FROM item WHERE id = ?", (current.id,)).fetchone()[0]
+        db.execute("UPDATE item SET sketch = ? WHERE seq = ?", (mark, seq))
+        kept = edit if content is not None else replace(edit, time=current.time, page_ids=current.page_ids)
+        return self._record(db, namespace, kept, seq, current.version + 1, content)
+
+    def _record(
+        self, db: sqlite3.Connection, namespace: int, edit: Edit, seq: int, version: int, content: str | None
+    ) -> Outcome:
+        n = db.execute(
+            "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, 'item', ?, ?, ?, ?)",
+            (namespace, seq, edit.op, edit.cause, datetime.now(UTC).isoformat()),
+        ).lastrowid
+        db.execute(
+            "INSERT INTO item_version (n, item, version, content, time, pages, stems) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                n,
+                seq,
+                version,
+                content,
+                edit.time.isoformat() if edit.time else None,
+                json.dumps(list(edit.page_ids)),
+                " ".join(stems(content or "")),
+            ),
+        )
+        db.execute("UPDATE item SET version = ? WHERE seq = ?", (version, seq))
+        row = db.execute(f"{_ITEM} WHERE item_version.n = ?", (n,)).fetchone()
+        return Outcome("applied", edit, "", _item(row), n)
+
+    def _target(self, db: sqlite3.Connection, edit: Edit) -> MemoryItem | None:
+        """The item that an edit means: by its id, or the core paragraph, which needs none."""
+        if edit.kind == "core" and edit.id is None:
+            return self._holder(db, self.namespace.number(db), "core", dedup_key("core", "", None))
+        return self._current(db, edit.id or "", one_of([self.namespace.number(db)]))
+
+    def _current(self, db: sqlite3.Connection, item_id: str, readable: str) -> MemoryItem | None:
+        row = db.execute(
+            f"{_ITEM} WHERE item.namespace {readable} AND item.id = ? AND item_version.version = item.version",
+            (item_id,),
+        ).fetchone()
+        return _item(row) if row else None
+
+    def _before(self, db: sqlite3.Connection, item_id: str, version: int) -> MemoryItem | None:
+        """The last version before one that was not forgotten; None where there is none."""
+        row = db.execute(
+            f"{_ITEM} WHERE item.id = ? AND item_version.version < ? ORDER BY item_version.version DESC LIMIT 1",
+            (item_id, version),
+        ).fetchone()
+        return _item(row) if row else None
+
+    def _current_holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
+        """`_holder`, before something is written: one that has expired is deleted first, as it would
+        conflict."""
+        row = db.execute(
+            "SELECT seq, EXISTS (SELECT 1 FROM standing_item WHERE standing_item.seq = item.seq) FROM item"
+            " WHERE namespace = ? AND kind = ? AND sketch = ?",
+            (namespace, kind, mark),
+        ).fetchone()
+        if row is None:
+            return None
+        if row[1]:
+            return self._holder(db, namespace, kind, mark)
+        selection = Selection(items={row[0]}, derived=False)
+        record_erasure(db, delete_rows(db, namespace, selection, RETENTION), tried=True)
+        return None
+
+    def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
+        """The live item with a sketch."""
+        row = db.execute(
+            f"{_ITEM} WHERE item.namespace = ? AND item.kind = ? AND item.sketch = ?"
+            " AND item_version.version = item.version",
+            (namespace, kind, mark),
+        ).fetchone()
+        return _item(row) if row else None
+
+
+def _of_kind(kind: str | None) -> tuple[str, Sequence[str]]:
+    return (" AND item.kind != 'entry'", ()) if kind is None else (" AND item.kind = ?", (kind,))
+
+
+@read_back("A memory item")
+def _item(row: Any) -> MemoryItem:
+    item_id, kind, content, time, pages, version, change, cause, at, created, namespace = row
+    return MemoryItem(
+        id=item_id,
+        kind=kind,
+        content=content or "",
+        time=datetime.fromisoformat(time) if time else None,
+        page_ids=tuple(json.loads(pages)),
+        version=version,
+        change=change,
+        cause=cause,
+        created_at=datetime.fromisoformat(created),
+        changed_at=datetime.fromisoformat(at),
+        deleted=content is None,
+        namespace=namespace,
+    )

@@ -1,0 +1,278 @@
+"""The ingestion journal: a session is accepted, thought about without any lock, and filed in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ..analyzer import ANALYZER
+from ..errors import SessionConflict, UnknownRecord
+from ..ids import new_id
+from ..times import local_clock, order_key
+from .deletion_result import RETENTION, Selection
+from .namespace import Namespace
+from .read_back import read_back
+from .row_deletion import delete_rows, record_erasure
+
+_PAGES_AT_ONCE = 1000  # SQLite takes some 32,000 values in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A session in the journal. `page_ids` is empty until it is filed; `text` and `turns` are empty after."""
+
+    n: int
+    session_id: str
+    time: datetime | None
+    metadata: Mapping[str, Any]
+    text: str = ""
+    turns: Sequence[tuple[int, int, str]] = ()
+    page_ids: tuple[str, ...] = ()
+    fresh: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PassageDraft:
+    """A passage before it has a place: a span of its page, its speaker and its stems."""
+
+    start: int
+    end: int
+    speaker: str | None
+    stems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PageDraft:
+    """A page before it is filed."""
+
+    text: str
+    header: str
+    memo: str
+    title: str
+    passages: Sequence[PassageDraft]
+
+
+class Journal:
+    """The sessions of one namespace. Every method is one transaction; thread- and process-safe."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+
+    def accept(
+        self,
+        *,
+        session_id: str | None,
+        text: str,
+        turns: Sequence[tuple[int, int, str]],
+        time: datetime | None,
+        metadata: Mapping[str, Any],
+    ) -> JournalEntry:
+        """Put a session into the journal, durable when this returns; one that is there already comes back.
+
+        Known by its id or by its content (text and time). `SessionConflict` for a known id with other content.
+        """
+        stamp = time.isoformat() if time else None
+        content = hashlib.sha256(f"{stamp}\0{text}".encode()).hexdigest()
+        known, hidden = self._find_session(session_id, content)
+        if known is not None:
+            return known
+        named = session_id or f"s-{content[:12]}"
+        payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
+        with self.namespace.database.write() as db:
+            if hidden:
+                expired = Selection(sessions=hidden, derived=False)
+                record_erasure(db, delete_rows(db, self.namespace.enter(db), expired, RETENTION), tried=True)
+            values = (named, content, stamp, json.dumps(dict(metadata), ensure_ascii=False), payload, _now())
+            row = self._insert(db, values)
+            if row is None and not self.namespace.number(db):
+                self.namespace.enter(db)
+                row = self._insert(db, values)
+        if row is not None:
+            plain = json.loads(payload)["turns"]
+            return JournalEntry(row[0], named, time, json.loads(json.dumps(dict(metadata))), text, _turns(plain))
+        known, _ = self._find_session(session_id, content)
+        if known is None:
+            raise SessionConflict(f"The id {named} made for this session is taken; give it one of its own.")
+        return known
+
+    def entry(self, n: int) -> JournalEntry:
+        """A session of this namespace by its place in the journal."""
+        for entry, _, standing in self._load_entries("session.n = :n", {"n": n}):
+            if standing:
+                return entry
+        raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
+
+    def waiting(self) -> list[JournalEntry]:
+        """Sessions that were accepted and not yet filed, oldest first."""
+        return [entry for entry, _, standing in self._load_entries("filed_at IS NULL", {}) if standing]
+
+    def file(
+        self, accepted: JournalEntry, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
+    ) -> JournalEntry:
+        """Pages, memos, passages, change log and journal in one transaction; what is filed already stays.
+
+        With `curate` it is noted that memories are still to be drawn from the pages. `UnknownRecord` for a session
+        that was forgotten since it was accepted.
+        """
+        with self.namespace.database.write() as db:
+            row = db.execute(
+                "UPDATE session SET filed_at = ?, payload = NULL WHERE n = ? AND filed_at IS NULL RETURNING namespace",
+                (_now(), accepted.n),
+            ).fetchone()
+            if row is not None:
+                ids = _insert_pages(db, row[0], accepted, pages, cause=cause, curate=curate)
+                return replace(accepted, text="", turns=[], page_ids=ids, fresh=True)
+            if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
+                raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
+            rows = db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (accepted.n,))
+            return replace(accepted, text="", turns=[], page_ids=tuple(page_id for (page_id,) in rows))
+
+    def uncurated_pages(self) -> list[tuple[int, str]]:
+        """`(number of the session, page id)` of the pages from which memories are still to be drawn, oldest first."""
+        with self.namespace.database.read() as db:
+            return db.execute(
+                "SELECT page.session, page.id FROM uncurated JOIN standing_page AS page ON page.seq = uncurated.page"
+                " WHERE page.namespace = (SELECT id FROM namespace WHERE name = ?)"
+                " ORDER BY page.session, page.part",
+                (self.namespace.name,),
+            ).fetchall()
+
+    def mark_curated(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> None:
+        """Memories were drawn from the pages; in the transaction that writes them."""
+        db.execute(
+            "DELETE FROM uncurated WHERE page IN (SELECT seq FROM page WHERE id IN (SELECT value FROM json_each(?)))",
+            (json.dumps(list(page_ids)),),
+        )
+
+    def _find_session(self, session_id: str | None, content: str) -> tuple[JournalEntry | None, set[int]]:
+        """One with this id, or else with this content; and the numbers of those that are hidden by their age, and would
+        stand in the way of a session that comes again."""
+        named = session_id or f"s-{content[:12]}"
+        found = self._load_entries("(session.id = :id OR content = :content)", {"id": named, "content": content})
+        hidden = {row.n for row, _, standing in found if not standing}
+        known = [(entry, said) for entry, said, standing in found if standing]
+        for entry, said in known:
+            if entry.session_id == session_id:
+                if said != content:
+                    raise SessionConflict(
+                        f"Session {session_id!r} is already in memory with other content; give the new one another"
+                        " id. Nothing was changed."
+                    )
+                return entry, hidden
+        same = [entry for entry, said in known if said == content]
+        return (same[0] if same else None), hidden
+
+    def _insert(self, db: sqlite3.Connection, values: tuple[Any, ...]) -> tuple[int] | None:
+        """The number of the new session; None where there is one already, or no namespace."""
+        row: tuple[int] | None = db.execute(
+            "INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at)"
+            " SELECT space.id, ?, ?, ?, ?, ?, ? FROM namespace AS space WHERE name = ?"
+            " ON CONFLICT DO NOTHING RETURNING n",
+            (*values, self.namespace.name),
+        ).fetchone()
+        return row
+
+    def _load_entries(self, condition: str, values: Mapping[str, Any]) -> list[tuple[JournalEntry, str, bool]]:
+        """Sessions of this namespace, oldest first, each with the hash of its content, and whether it may be read: what
+        is hidden by its age may not."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                "SELECT session.n, session.id, time, metadata, payload, content, page.id,"
+                " EXISTS (SELECT 1 FROM standing_session AS standing WHERE standing.n = session.n)"
+                " FROM session LEFT JOIN page ON page.session = session.n"
+                f" WHERE session.namespace = (SELECT id FROM namespace WHERE name = :name) AND {condition}"
+                " ORDER BY session.n, page.part",
+                {"name": self.namespace.name, **values},
+            ).fetchall()
+        found: dict[int, list[Any]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(row)
+        return [_entry(rows) for rows in found.values()]
+
+
+@read_back("A session in the journal")
+def _entry(rows: Sequence[Any]) -> tuple[JournalEntry, str, bool]:
+    """From its rows, one a page."""
+    n, session_id, time, metadata, payload, content, _, standing = rows[0]
+    kept: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
+    accepted = JournalEntry(
+        n=n,
+        session_id=session_id,
+        time=_time(time),
+        metadata=json.loads(metadata),
+        text=kept["text"],
+        turns=_turns(kept["turns"]),
+        page_ids=tuple(row[6] for row in rows if row[6] is not None),
+    )
+    return accepted, content, bool(standing)
+
+
+def _insert_pages(
+    db: sqlite3.Connection,
+    namespace: int,
+    accepted: JournalEntry,
+    pages: Sequence[PageDraft],
+    *,
+    cause: str,
+    curate: bool,
+) -> tuple[str, ...]:
+    """Each kind of row in one statement, in page order; the ids of the pages."""
+    ids = [new_id() for _ in pages]
+    time_key = order_key(local_clock(accepted.time)) if accepted.time else None
+    seqs: list[int] = []
+    for first in range(0, len(pages), _PAGES_AT_ONCE):
+        some = pages[first : first + _PAGES_AT_ONCE]
+        values: list[Any] = []
+        for part, page in enumerate(some, start=first + 1):
+            digest = hashlib.sha256(page.text.encode()).hexdigest()
+            values += (ids[part - 1], namespace, accepted.n, part, len(pages), page.text, digest)
+            values += (page.header, page.memo, page.title, time_key, ANALYZER)
+        row = f"({', '.join('?' * 12)})"
+        seqs += [
+            seq
+            for (seq,) in db.execute(
+                "INSERT INTO page (id, namespace, session, part, parts, text, sha256, header, memo, title, time_key,"
+                f" analyzer) VALUES {', '.join([row] * len(some))} RETURNING seq",
+                values,
+            ).fetchall()
+        ]
+    numbers = sorted(seqs)
+    passages = [
+        (seq, p.start, p.end, p.speaker, " ".join(p.stems))
+        for seq, page in zip(numbers, pages, strict=True)
+        for p in page.passages
+    ]
+    db.execute(
+        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {_columns(5)} FROM json_each(?) ORDER BY key',
+        (json.dumps(passages, ensure_ascii=False),),
+    )
+    db.execute(
+        "INSERT INTO change (namespace, kind, ref, op, cause, at)"
+        " SELECT ?, 'page', value, 'put', ?, ? FROM json_each(?) ORDER BY key",
+        (namespace, cause, _now(), json.dumps(numbers)),
+    )
+    if curate:
+        db.execute("INSERT INTO uncurated (page) SELECT value FROM json_each(?)", (json.dumps(numbers),))
+    return tuple(ids)
+
+
+def _columns(count: int) -> str:
+    """The values of a list in JSON, as columns."""
+    return ", ".join(f"json_extract(value, '$[{at}]')" for at in range(count))
+
+
+def _turns(plain: Sequence[Sequence[Any]]) -> list[tuple[int, int, str]]:
+    return [(start, end, speaker) for start, end, speaker in plain]
+
+
+def _time(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,121 @@
+"""A namespace is a column: its name becomes a number here, and never a folder or a collection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ..errors import BadInput
+from .database import Database
+
+_LONGEST = 512  # characters
+_BELOW = "/*"
+
+
+class Namespace:
+    """One namespace of a database; it exists from its first write on.
+
+    Names may be paths, such as `team/ana`. That alone shares nothing: who reads what is said by `share`.
+    """
+
+    def __init__(self, database: Database, name: str) -> None:
+        _check(name)
+        self.database = database
+        self.name = name
+
+    def number(self, db: sqlite3.Connection) -> int:
+        """Its number; 0, which no row bears, while it is empty."""
+        row = db.execute("SELECT id FROM namespace WHERE name = ?", (self.name,)).fetchone()
+        return row[0] if row else 0
+
+    def readable(self, db: sqlite3.Connection) -> tuple[int, ...]:
+        """The numbers of all that it may read: its own, then those that are shared with it."""
+        own = self.number(db)
+        named = [self.name, *(above + _BELOW for above in _above(self.name))]
+        shared = db.execute(
+            f"SELECT DISTINCT namespace FROM share WHERE reader IN ({','.join('?' * len(named))}) ORDER BY namespace",
+            named,
+        ).fetchall()
+        return (own, *(number for (number,) in shared if number != own))
+
+    def readable_sql(self) -> tuple[str, dict[str, str]]:
+        """A subquery for the numbers of all that it may read, and the values of its names: for one statement that
+        needs no other before it."""
+        named = {f"above_{n}": above + _BELOW for n, above in enumerate(_above(self.name))}
+        readers = ", ".join([":name", *(f":{key}" for key in named)])
+        return (
+            "SELECT id FROM namespace WHERE name = :name"
+            f" UNION SELECT namespace FROM share WHERE reader IN ({readers})",
+            {"name": self.name, **named},
+        )
+
+    def enter(self, db: sqlite3.Connection) -> int:
+        """Its number, made if need be; inside a write transaction only."""
+        return self.number(db) or int(
+            db.execute("INSERT INTO namespace (name) VALUES (?) RETURNING id", (self.name,)).fetchone()[0]
+        )
+
+    # -- sharing -------------------------------------------------------------------------------------------
+
+    def share(self, reader: str) -> None:
+        """Let another namespace read this one, or with `/*` at the end of a name all that lie below it."""
+        _check(reader)
+        if reader == self.name:
+            raise BadInput(
+                f"A namespace reads itself; share {self.name!r} with another, such as {self.name + _BELOW!r}."
+            )
+        with self.database.write() as db:
+            own = self.enter(db)
+            if db.execute("INSERT INTO share VALUES (?, ?) ON CONFLICT DO NOTHING", (own, reader)).rowcount:
+                _log(db, own, "share")
+
+    def unshare(self, reader: str) -> bool:
+        """Take it back; False where nothing was shared so."""
+        with self.database.write() as db:
+            own = self.number(db)
+            found = db.execute("DELETE FROM share WHERE namespace = ? AND reader = ?", (own, reader)).rowcount > 0
+            if found:
+                _log(db, own, "unshare")
+        return found
+
+    def shares(self) -> list[str]:
+        """With whom this namespace is shared, by name."""
+        with self.database.read() as db:
+            rows = db.execute("SELECT reader FROM share WHERE namespace = ? ORDER BY reader", (self.number(db),))
+            return [reader for (reader,) in rows.fetchall()]
+
+
+def names(database: Database) -> list[str]:
+    """Every namespace of a database that was ever written, in the order of their names."""
+    with database.read() as db:
+        return [name for (name,) in db.execute("SELECT name FROM namespace ORDER BY name")]
+
+
+def one_of(numbers: Sequence[int]) -> str:
+    """The condition that a column is one of these; with one of them SQLite can keep the order of an index."""
+    return f"= {numbers[0]:d}" if len(numbers) == 1 else f"IN ({','.join(f'{number:d}' for number in numbers)})"
+
+
+def _above(name: str) -> list[str]:
+    """`a/b/c` to `a` and `a/b`."""
+    return [name[:at] for at, character in enumerate(name) if character == "/"]
+
+
+def _check(name: str) -> None:
+    if (
+        not isinstance(name, str)
+        or not name.strip()
+        or len(name) > _LONGEST
+        or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in name)
+    ):
+        raise BadInput(
+            f"A namespace is any name of 1 to {_LONGEST} characters without NUL and lone surrogates; got {name!r:.60}."
+        )
+
+
+def _log(db: sqlite3.Connection, namespace: int, op: str) -> None:
+    db.execute(
+        "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, 'share', ?, ?, 'person', ?)",
+        (namespace, namespace, op, datetime.now(UTC).isoformat()),
+    )

@@ -1,0 +1,288 @@
+"""The pages of one namespace, and the change log that the indexes read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ..analyzer import ANALYZER
+from ..errors import UnknownRecord
+from ..records import Page
+from ..times import Span, order_key
+from .namespace import Namespace, one_of
+from .read_back import read_back, verify_text
+
+_PAGE = """
+    SELECT page.id, session.id, page.text, page.header, page.memo, session.time, session.metadata,
+           page.part, page.parts, namespace.name, page.sha256
+    FROM standing_page AS page JOIN session ON session.n = page.session JOIN namespace ON namespace.id = page.namespace
+"""
+
+# One by one, so that each number is found at the end of an index. A row for each rule where several hide pages.
+_EXTENT = """
+    SELECT space.id,
+           (SELECT max(n) FROM change INDEXED BY change_namespace WHERE namespace = space.id),
+           (SELECT max(n) FROM change INDEXED BY change_erased
+            WHERE namespace = space.id AND op IN ('forget', 'retain')),
+           space.name = :name,
+           EXISTS (SELECT 1 FROM retention WHERE namespace = space.id AND kind != 'page'), age_s,
+           (SELECT accepted_at FROM session WHERE namespace = space.id
+            AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
+            ORDER BY accepted_at LIMIT 1)
+    FROM namespace AS space LEFT JOIN retention ON retention.namespace = space.id AND retention.kind = 'page'
+    WHERE space.id IN ({readable})
+"""
+_CHANGED = """
+    SELECT log.n, log.kind, page.seq, page.id, title, session.time, analyzer,
+           passage.seq, start, "end", speaker, stems
+    FROM (SELECT n, kind, ref FROM change WHERE namespace IN ({readable}) AND n > :after
+          AND (:last IS NULL OR n <= :last) ORDER BY n LIMIT :limit) AS log
+    LEFT JOIN standing_page AS page ON log.kind = 'page' AND page.seq = log.ref
+    LEFT JOIN session ON session.n = page.session
+    LEFT JOIN passage ON passage.page = page.seq
+    ORDER BY log.n, passage.seq
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """A page as the indexes read it."""
+
+    seq: int
+    id: str
+    title: str
+    time: datetime | None
+    analyzer: str
+    passages: list[tuple[int, int, int, str | None, str]] = field(default_factory=list)
+    """`(seq, start, end, speaker, stems)` in page order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What an index over a namespace must have read to be up to date."""
+
+    namespace: int
+    """Its own number; 0 while it is empty."""
+    namespaces: tuple[int, ...]
+    """That may be read, its own first."""
+    last: int
+    """The newest change in them."""
+    erased: int
+    """The newest change by which something is gone or hidden."""
+    due: float | None
+    """When the next page is hidden by its age, in seconds since 1970; None where no rule says so."""
+    items_expire: bool
+    """Whether a rule hides items by their age."""
+
+
+class Changed(NamedTuple):
+    """What was read of the change log."""
+
+    mark: int
+    pages: list[PageRow]
+    """Those that were put and still stand, oldest first."""
+    newest_item: int
+    """The newest change of an item; 0 for none."""
+
+
+NOTHING_READ = Extent(0, (), 0, 0, None, False)
+
+
+class Pages:
+    """Reading only, each method from one committed state; thread- and process-safe.
+
+    What is shared with the namespace is read as its own, but where `own` is asked for.
+    """
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self._readable, self._named = namespace.readable_sql()
+
+    def page(self, page_id: str) -> Page:
+        """`UnknownRecord` for an id that this namespace does not hold."""
+        with self.namespace.database.read() as db:
+            readable = one_of(self.namespace.readable(db))
+            row = db.execute(f"{_PAGE} WHERE page.namespace {readable} AND page.id = ?", (page_id,)).fetchone()
+            if row is None:
+                count = db.execute(f"SELECT count(*) FROM standing_page WHERE namespace {readable}").fetchone()[0]
+                raise UnknownRecord(f"No page {page_id!r}; this memory holds {count} pages.")
+        return _page(row)
+
+    def pages(
+        self,
+        *,
+        session_id: str | None = None,
+        within: Span | None = None,
+        first_id: str | None = None,
+        last_id: str | None = None,
+        newest: int | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        own: bool = False,
+        namespaces: Sequence[int] | None = None,
+    ) -> list[Page]:
+        """In the order their sessions were accepted. `within` leaves out pages without a time; `newest` keeps
+        the last so many; ids bound a range, both ends included. `namespaces` are the numbers of those to read, where
+        they are known."""
+        conditions: list[str] = []
+        values: list[str | float] = []
+        if session_id is not None:
+            conditions.append("session.id = ?")
+            values.append(session_id)
+        if within is not None:
+            conditions.append("page.time_key >= ? AND page.time_key < ?")
+            values.extend(order_key(bound) for bound in within)
+        if first_id is not None:
+            conditions.append("page.id >= ?")
+            values.append(first_id)
+        if last_id is not None:
+            conditions.append("page.id <= ?")
+            values.append(last_id)
+        down = "DESC" if newest is not None else ""
+        count = newest if newest is not None else -1 if limit is None else limit
+        with self.namespace.database.read() as db:
+            readable = namespaces or ([self.namespace.number(db)] if own else self.namespace.readable(db))
+            conditions.insert(0, f"page.namespace {one_of(readable)}")
+            rows = db.execute(
+                f"{_PAGE} WHERE {' AND '.join(conditions)} ORDER BY page.session {down}, page.part {down}"
+                " LIMIT ? OFFSET ?",
+                (*values, count, offset),
+            ).fetchall()
+        pages = [_page(row) for row in rows]
+        return pages[::-1] if newest is not None else pages
+
+    def readable_ids(self, page_ids: Iterable[str]) -> tuple[str, ...]:
+        """Those of some ids that are of pages which may be read, in the order given."""
+        wanted = list(page_ids)
+        with self.namespace.database.read() as db:
+            readable = one_of(self.namespace.readable(db))
+            rows = db.execute(
+                f"SELECT id FROM standing_page WHERE +namespace {readable} AND id IN (SELECT value FROM json_each(?))",
+                (json.dumps(wanted),),
+            ).fetchall()
+        here = {page_id for (page_id,) in rows}
+        return tuple(page_id for page_id in wanted if page_id in here)
+
+    def by_ids(self, page_ids: Iterable[str]) -> dict[str, Page]:
+        """Those of some ids that are of pages which may be read, by id."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"{_PAGE} WHERE +page.namespace IN ({self._readable}) AND page.id IN (SELECT value FROM json_each(:ids))",
+                {**self._named, "ids": json.dumps(list(page_ids))},
+            ).fetchall()
+        return {row[0]: _page(row) for row in rows}
+
+    def uncurated_pages(self, session: int) -> list[Page]:
+        """The pages of a session of this namespace, by its number, from which memories are still to be drawn."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                f"{_PAGE} WHERE page.session = ? AND namespace.name = ?"
+                " AND page.seq IN (SELECT page FROM uncurated) ORDER BY page.part",
+                (session, self.namespace.name),
+            ).fetchall()
+        return [_page(row) for row in rows]
+
+    def stems(self, page_ids: Iterable[str]) -> dict[str, list[str]]:
+        """By id, the stems of the passages as they were filed; not of pages whose stems an older analyzer made."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                "SELECT page.id, stems FROM standing_page AS page CROSS JOIN passage ON passage.page = page.seq"
+                " WHERE page.id IN (SELECT value FROM json_each(:ids)) AND analyzer = :analyzer"
+                f" AND +page.namespace IN ({self._readable})",
+                {**self._named, "ids": json.dumps(list(page_ids)), "analyzer": ANALYZER},
+            ).fetchall()
+        found: dict[str, list[str]] = {}
+        for page_id, stems in rows:
+            found.setdefault(page_id, []).extend(stems.split())
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Sessions, waiting sessions, pages, passages and characters of this namespace alone."""
+        with self.namespace.database.read() as db:
+            namespace = self.namespace.number(db)
+            sessions, waiting = db.execute(
+                "SELECT count(*), count(*) - count(filed_at) FROM standing_session WHERE namespace = ?", (namespace,)
+            ).fetchone()
+            pages, characters = db.execute(
+                "SELECT count(*), coalesce(sum(length(text)), 0) FROM standing_page WHERE namespace = ?", (namespace,)
+            ).fetchone()
+            passages = db.execute(
+                "SELECT count(*) FROM standing_page AS page JOIN passage ON passage.page = page.seq WHERE namespace = ?",
+                (namespace,),
+            ).fetchone()[0]
+        return {
+            "sessions": sessions,
+            "waiting": waiting,
+            "pages": pages,
+            "passages": passages,
+            "characters": characters,
+        }
+
+    def extent(self) -> Extent:
+        """What there is to read, in one statement."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(_EXTENT.format(readable=self._readable), self._named).fetchall()
+        own = next((row[0] for row in rows if row[3]), 0)
+        others = sorted(row[0] for row in rows if not row[3])
+        due = [
+            datetime.fromisoformat(oldest).timestamp() + age for *_, age, oldest in rows if age is not None and oldest
+        ]
+        return Extent(
+            namespace=own,
+            namespaces=(own, *others),
+            last=max((row[1] or 0 for row in rows), default=0),
+            erased=max((row[2] or 0 for row in rows), default=0),
+            due=min(due, default=None),
+            items_expire=any(row[4] for row in rows),
+        )
+
+    def changed_pages(self, after: int, limit: int, last: int | None = None) -> Changed:
+        """The next changes after a mark, up to `last`."""
+        with self.namespace.database.read() as db:
+            rows = db.execute(
+                _CHANGED.format(readable=self._readable),
+                {**self._named, "after": after, "limit": limit, "last": last},
+            ).fetchall()
+        pages: dict[int, PageRow] = {}
+        for _, _, seq, page_id, title, time, analyzer, *passage in rows:
+            if seq is not None:
+                page = pages.get(seq) or pages.setdefault(seq, PageRow(seq, page_id, title, _time(time), analyzer))
+                if passage[0] is not None:
+                    page.passages.append(tuple(passage))
+        newest_item = max((n for n, kind, *_ in rows if kind == "item"), default=0)
+        return Changed(rows[-1][0] if rows else after, list(pages.values()), newest_item)
+
+    def number(self) -> int:
+        """The namespace as a number, which is all that a derived index learns of it; 0 while it is empty."""
+        with self.namespace.database.read() as db:
+            return self.namespace.number(db)
+
+    def numbers(self) -> tuple[int, ...]:
+        """All that may be read, as numbers."""
+        with self.namespace.database.read() as db:
+            return self.namespace.readable(db)
+
+
+@read_back("A page")
+def _page(row: Any) -> Page:
+    page_id, session_id, text, header, memo, time, metadata, part, parts, namespace, digest = row
+    return Page(
+        id=page_id,
+        session_id=session_id,
+        text=verify_text(page_id, text, digest),
+        header=header,
+        memo=memo,
+        time=_time(time),
+        metadata=json.loads(metadata),
+        part=part,
+        parts=parts,
+        namespace=namespace,
+    )
+
+
+@read_back("The time of a session")
+def _time(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None

@@ -1,0 +1,126 @@
+"""Edits that wait for somebody's yes, and what became of them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import BadInput, UnknownRecord
+from ..records import Edit, MemoryItem, Outcome, Proposal
+from .items import Items
+from .read_back import read_back
+
+_PROPOSAL = "SELECT n, edit, reason, at, decision, decided_at FROM proposal"
+
+
+class Proposals:
+    """Of one namespace. Thread- and process-safe. Each call may be repeated by whoever did not hear its answer: of two
+    who decide alike both are given the same, of two who decide otherwise one is told that it is decided."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._namespace = items.namespace
+
+    def propose(self, edit: Edit, reason: str) -> Outcome:
+        """File an edit; nothing is changed by it yet. One that waits already, alike in everything, is not filed twice:
+        its number is given. One that could not be applied as things stand, since it was approved already or is about
+        what is gone or changed, is not filed: the outcome is what `approve` would give."""
+        with self._namespace.database.write() as db:
+            return self.propose_in(db, edit, reason)
+
+    def propose_in(self, db: sqlite3.Connection, edit: Edit, reason: str) -> Outcome:
+        """The same within a write transaction that is open."""
+        plain = json.dumps({**asdict(edit), "time": edit.time.isoformat() if edit.time else None})
+        namespace = self._namespace.enter(db)
+        known = db.execute(
+            "SELECT n FROM proposal WHERE namespace = ? AND edit = ? AND decision IS NULL", (namespace, plain)
+        ).fetchone()
+        if known:
+            return Outcome("proposed", edit, reason, proposal=known[0])
+        tried = self._try_apply(db, edit)
+        core_may_come = tried.status == "unknown_id" and edit.id is None
+        if tried.status != "applied" and not core_may_come:
+            return tried
+        number = db.execute(
+            "INSERT INTO proposal (namespace, edit, cause, reason, at) VALUES (?, ?, ?, ?, ?)",
+            (namespace, plain, edit.cause, reason, datetime.now(UTC).isoformat()),
+        ).lastrowid
+        return Outcome("proposed", edit, reason, proposal=number)
+
+    def proposals(self, *, waiting: bool = True) -> list[Proposal]:
+        """Oldest first; all that ever were with `waiting=False`. None that comes from a page which is not there any more."""
+        condition = " AND decision IS NULL" if waiting else ""
+        with self._namespace.database.read() as db:
+            number = self._namespace.number(db)
+            rows = db.execute(f"{_PROPOSAL} WHERE namespace = ?{condition} ORDER BY n", (number,)).fetchall()
+            filed = [_proposal(row) for row in rows]
+            return [one for one in filed if self._items.forgotten_in(db, one.edit.page_ids) is None]
+
+    def approve(self, number: int) -> Outcome:
+        """Apply a proposal, in the transaction that decides it. An edit that cannot be applied any more is rejected."""
+        with self._namespace.database.write() as db:
+            proposal, decided_at = self._load(db, number)
+            if proposal.decision is not None:
+                outcome = self._approved_before(db, proposal, decided_at)
+            else:
+                outcome = self._items.apply_in(db, proposal.edit)
+                change = outcome.item if outcome.status == "applied" else None
+                self._decide(db, number, "approved" if outcome.ok else "rejected", change)
+        return replace(outcome, proposal=number)
+
+    def reject(self, number: int) -> Proposal:
+        """Turn a proposal down."""
+        with self._namespace.database.write() as db:
+            proposal, _ = self._load(db, number)
+            if proposal.decision == "approved":
+                raise _refuse_decided(proposal)
+            if proposal.decision is None:
+                self._decide(db, number, "rejected")
+        return replace(proposal, decision="rejected")
+
+    def _load(self, db: sqlite3.Connection, number: int) -> tuple[Proposal, str]:
+        """With the time of its decision, empty while it waits."""
+        row = db.execute(f"{_PROPOSAL} WHERE namespace = ? AND n = ?", (self._namespace.number(db), number)).fetchone()
+        proposal = _proposal(row) if row else None
+        if proposal is None or self._items.forgotten_in(db, proposal.edit.page_ids):
+            raise UnknownRecord(f"No proposal {number} in this namespace.")
+        return proposal, row[-1] or ""
+
+    def _approved_before(self, db: sqlite3.Connection, proposal: Proposal, decided_at: str) -> Outcome:
+        """What `approve` gave; `BadInput` where it was turned down, or nothing is left to tell it by."""
+        if proposal.decision == "approved" and (outcome := self._items.applied_in(db, proposal.edit, decided_at)):
+            return outcome
+        outcome = self._try_apply(db, proposal.edit)
+        if outcome.status == "duplicate" if proposal.decision == "approved" else not outcome.ok:
+            return outcome
+        raise _refuse_decided(proposal)
+
+    def _try_apply(self, db: sqlite3.Connection, edit: Edit) -> Outcome:
+        """What applying an edit would give; nothing is written."""
+        db.execute("SAVEPOINT tried")
+        outcome = self._items.apply_in(db, edit)
+        db.execute("ROLLBACK TO tried")
+        db.execute("RELEASE tried")
+        return outcome
+
+    @staticmethod
+    def _decide(db: sqlite3.Connection, number: int, decision: str, applied: MemoryItem | None = None) -> None:
+        """At the time of the change that comes of it, by which that is found again."""
+        at = applied.changed_at if applied else datetime.now(UTC)
+        db.execute("UPDATE proposal SET decision = ?, decided_at = ? WHERE n = ?", (decision, at.isoformat(), number))
+
+
+def _refuse_decided(proposal: Proposal) -> BadInput:
+    return BadInput(f"Proposal {proposal.number} was {proposal.decision} already.")
+
+
+@read_back("A proposal")
+def _proposal(row: Any) -> Proposal:
+    number, edit, reason, at, decision, _ = row
+    plain = json.loads(edit)
+    time = datetime.fromisoformat(plain["time"]) if plain["time"] else None
+    whole = Edit(**{**plain, "time": time, "page_ids": tuple(plain["page_ids"])})
+    return Proposal(number, whole, reason, datetime.fromisoformat(at), decision)

@@ -1,0 +1,142 @@
+"""Connections of a user who may read a truth and not write it, nor make beside it what SQLite needs to read with others.
+
+A log that is there, and its index, are read as everybody reads them. Where there is no log nobody writes, and SQLite is
+told so (`immutable`). Whether that is still so SQLite does not notice then: it is looked at here.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import StoreReadOnly
+
+_BUSY_S = 60.0
+_PATIENCE_S, _PAUSE_S = 1.0, 0.01
+_NOT_YET = sqlite3.SQLITE_READONLY
+"""Of a query: a writer makes the index of the log anew, or was killed then. Whoever opens it afterwards may read."""
+_Stamp = tuple[int, int, int] | None
+"""Inode, bytes and time of the last change (ns); None where there is no file, or no byte in it."""
+
+
+class Reader(sqlite3.Connection):
+    """To a truth whose log is read with it."""
+
+    _held: sqlite3.Cursor
+
+    def hold(self) -> None:
+        """Read what is there now, and nothing newer, in whatever is asked until `let_go`: a query that is not at its
+        end keeps SQLite there."""
+        self._held = self.execute("SELECT 1 FROM sqlite_master")
+
+    def let_go(self) -> None:
+        """See `hold`."""
+        self._held.close()
+
+
+class Immutable(sqlite3.Connection):
+    """To a truth without a log, as it was when this was opened."""
+
+    path: Path
+    file: _Stamp
+
+
+def open_connection(
+    path: Path, options: str, factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
+    """A connection for any thread, in which no transaction begins by itself; `options` as SQLite's URIs have them."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{options}",  # as_uri() quotes '?', '#' and '%' in folder names
+        uri=True,
+        timeout=_BUSY_S,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=factory,
+    )
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """To be read within `read_whole`. `StoreReadOnly` for a log that cannot be read, since its index is missing or
+    closed to this user."""
+    began = time.monotonic()
+    while True:
+        file = _stamp(path)
+        if _stamp(_log(path)) is None:
+            still = open_connection(path, "mode=ro&immutable=1", Immutable)
+            assert isinstance(still, Immutable)
+            still.path, still.file = path, file
+            return still
+        connection = open_connection(path, "mode=ro", Reader)
+        assert isinstance(connection, Reader)
+        try:
+            connection.hold()
+            return connection
+        except sqlite3.Error as error:
+            connection.close()
+            waited_s = time.monotonic() - began
+            # Log and index come and go with the last writer.
+            if _code(error) == sqlite3.SQLITE_CANTOPEN and waited_s > _PATIENCE_S:
+                raise StoreReadOnly(
+                    f"What was written last to {path} is in {_log(path).name}, which this user cannot read without"
+                    f" {path.name}-shm; let this user read both, or open the memory once as a user who can write it."
+                ) from error
+            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, _NOT_YET) or waited_s > _BUSY_S:
+                raise
+        time.sleep(_PAUSE_S)
+
+
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether it sees what is there now, and may be read within `read_whole`."""
+    if isinstance(connection, Immutable):
+        return connection.file == _stamp(connection.path) and _stamp(_log(connection.path)) is None
+    if isinstance(connection, Reader):
+        try:
+            connection.hold()
+        except sqlite3.OperationalError as error:
+            if _code(error) != _NOT_YET:
+                raise
+            return False
+    return True
+
+
+@contextmanager
+def read_whole(connection: sqlite3.Connection) -> Iterator[None]:
+    """`StoreReadOnly` if what was read may be of two states, since the file was written meanwhile: it may look damaged."""
+    try:
+        yield
+    except Exception as error:
+        _refuse_torn(connection, error)
+        raise
+    else:
+        _refuse_torn(connection, None)
+    finally:
+        if isinstance(connection, Reader):
+            connection.let_go()
+
+
+def _refuse_torn(connection: sqlite3.Connection, cause: Exception | None) -> None:
+    if isinstance(connection, Immutable) and connection.file != _stamp(connection.path):
+        raise StoreReadOnly(
+            f"{connection.path} was written while it was read by this user, who cannot write it; read it again."
+        ) from cause
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Without what tells its kinds apart; 0 where Python found the fault, and not SQLite."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _stamp(path: Path) -> _Stamp:
+    with suppress(OSError):
+        seen = os.stat(path)
+        return (seen.st_ino, seen.st_size, seen.st_mtime_ns) if seen.st_size else None
+    return None
