@@ -24,7 +24,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.store.base import GetOp, PutOp, SearchOp
 
-from jitmem import Memory, Session
+from jitmem import Memory, MemoryAdmin, MemoryItems, MemoryTransfer, Session
 from jitmem.integrations.agent import agent_with_memory
 from jitmem.stores.hashed_embeddings import HashedEmbeddings
 from jitmem.testing import ScriptedModel
@@ -193,38 +193,45 @@ VERBS: dict[str, Callable[[Memory, Ids, Path], Awaitable[Any] | AsyncIterator[An
     "arecall": lambda memory, ids, out: memory.arecall(QUESTION),
     "apages": lambda memory, ids, out: memory.apages(),
     "apage": lambda memory, ids, out: memory.apage(ids.page),
-    "aitems": lambda memory, ids, out: memory.items.alist(),
-    "aitem": lambda memory, ids, out: memory.items.aget(ids.item),
-    "aas_of": lambda memory, ids, out: memory.items.aas_of("2099-01-01"),
-    "ahistory": lambda memory, ids, out: memory.items.ahistory(ids.item),
-    "aremember": lambda memory, ids, out: memory.items.ainsert("Ben has a boat."),
-    "aedit": lambda memory, ids, out: memory.items.aupdate(ids.item, "Ana works at the ferry."),
-    "adelete": lambda memory, ids, out: memory.items.adelete(ids.item),
-    "aundo": lambda memory, ids, out: memory.items.aundo(ids.change),
-    "aproposals": lambda memory, ids, out: memory.admin.aproposals(),
-    "aapprove": lambda memory, ids, out: memory.admin.aapprove(ids.proposals[0]),
-    "areject": lambda memory, ids, out: memory.admin.areject(ids.proposals[1]),
-    "ashare": lambda memory, ids, out: memory.admin.ashare("team/*"),
-    "aunshare": lambda memory, ids, out: memory.admin.aunshare("team/*"),
-    "ashares": lambda memory, ids, out: memory.admin.ashares(),
-    "aexport_to": lambda memory, ids, out: memory.transfer.aexport(out / "export.jsonl"),
-    "aimport_from": lambda memory, ids, out: memory.transfer.aimport_(ids.export),
-    "abackup": lambda memory, ids, out: memory.transfer.abackup(out / "backup"),
+    "astats": lambda memory, ids, out: memory.astats(),
+    "items.alist": lambda memory, ids, out: memory.items.alist(),
+    "items.asearch": lambda memory, ids, out: memory.items.asearch("harbour"),
+    "items.aget": lambda memory, ids, out: memory.items.aget(ids.item),
+    "items.aas_of": lambda memory, ids, out: memory.items.aas_of("2099-01-01"),
+    "items.ahistory": lambda memory, ids, out: memory.items.ahistory(ids.item),
+    "items.ainsert": lambda memory, ids, out: memory.items.ainsert("Ben has a boat."),
+    "items.aupdate": lambda memory, ids, out: memory.items.aupdate(ids.item, "Ana works at the ferry."),
+    "items.adelete": lambda memory, ids, out: memory.items.adelete(ids.item),
+    "items.aundo": lambda memory, ids, out: memory.items.aundo(ids.change),
+    "admin.anamespaces": lambda memory, ids, out: memory.admin.anamespaces(),
+    "admin.adoctor": lambda memory, ids, out: memory.admin.adoctor(),
+    "admin.aproposals": lambda memory, ids, out: memory.admin.aproposals(),
+    "admin.aapprove": lambda memory, ids, out: memory.admin.aapprove(ids.proposals[0]),
+    "admin.areject": lambda memory, ids, out: memory.admin.areject(ids.proposals[1]),
+    "admin.ashare": lambda memory, ids, out: memory.admin.ashare("team/*"),
+    "admin.aunshare": lambda memory, ids, out: memory.admin.aunshare("team/*"),
+    "admin.ashares": lambda memory, ids, out: memory.admin.ashares(),
+    "transfer.aexport": lambda memory, ids, out: memory.transfer.aexport(out / "export.jsonl"),
+    "transfer.aimport_": lambda memory, ids, out: memory.transfer.aimport_(ids.export),
+    "transfer.abackup": lambda memory, ids, out: memory.transfer.abackup(out / "backup"),
     "aforget": lambda memory, ids, out: memory.aforget(page_id=ids.page),
-    "asweep": lambda memory, ids, out: memory.admin.apurge(),
-    "aretain": lambda memory, ids, out: memory.admin.aset_retention(pages="90 days"),
-    "aretention": lambda memory, ids, out: memory.admin.aretention(),
+    "admin.apurge": lambda memory, ids, out: memory.admin.apurge(),
+    "admin.aset_retention": lambda memory, ids, out: memory.admin.aset_retention(pages="90 days"),
+    "admin.aretention": lambda memory, ids, out: memory.admin.aretention(),
     "aflush": lambda memory, ids, out: memory.aflush(),
     "aclose": lambda memory, ids, out: memory.aclose(),
 }
 
 
 def test_every_verb_that_is_awaited_has_a_case() -> None:
-    def is_awaited(name: str) -> bool:
-        verb = getattr(Memory, name)
-        return inspect.iscoroutinefunction(verb) or inspect.isasyncgenfunction(verb)
-
-    assert {name for name in dir(Memory) if name[0] != "_" and is_awaited(name)} == set(VERBS)
+    facades = {"": Memory, "items.": MemoryItems, "admin.": MemoryAdmin, "transfer.": MemoryTransfer}
+    twins = {
+        f"{place}a{verb}"
+        for place, facade in facades.items()
+        for verb in dir(facade)
+        if verb[0] != "_" and hasattr(facade, f"a{verb}")
+    }
+    assert twins == set(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
