@@ -47,8 +47,9 @@ def asked(memory: Memory, attack: Attack) -> list[Research]:
 def check_citations(memory: Memory, result: Research) -> None:
     """Every citation is the page's own words, of a page that there is."""
     for citation in [*result.citations, *result.answer_citations]:
-        assert memory.page(citation.page_id).text[citation.start : citation.end] == citation.quote
-        assert citation.page_id != FORGED
+        record = memory._parts.archive.record(citation.record_id)
+        assert record.text[citation.start : citation.end] == citation.quote
+        assert citation.record_id != FORGED
 
 
 def agent_of(memory: Memory, model: Obeying) -> Callable[[str], str]:
