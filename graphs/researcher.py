@@ -17,7 +17,7 @@ from ..nodes.index import embed_if_room
 from ..nodes.integrate import integrate
 from ..nodes.llm.sync_async import make_node
 from ..nodes.options import BaseResearchOptions
-from ..nodes.plan import plan
+from ..nodes.plan import ITEM_QUERIES, plan, route_after_plan
 from ..nodes.present import present
 from ..nodes.rank import rank
 from ..nodes.reflect import reflect, route_after_reflect
@@ -61,11 +61,13 @@ def researcher(
     reading("answer", answer(backends, options))
     page_vectors, item_vectors = (partial(embed_if_room, what, embedder) for what in (archive, item_index))
     searches = [(search(archive, tool, options, page_vectors), tool.name) for tool in tools]
-    searches.append((search(archive, items, options, item_vectors, answers=("keyword", "vector")), items.name))
+    searches.append((search(archive, items, options, item_vectors, answers=ITEM_QUERIES), items.name))
     for body, name in searches:
         graph.add_node(f"search_{name}", make_node(f"search_{name}", body))
-        graph.add_edge("plan", f"search_{name}")
         graph.add_edge(f"search_{name}", "rank")
+    graph.add_conditional_edges(
+        "plan", route_after_plan(items.name), [*(f"search_{name}" for _, name in searches), "rank"]
+    )
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "plan")
     graph.add_edge("rank", "integrate")

@@ -23,6 +23,8 @@ from .run_step import Backends, research_policy, run_step
 from .states import ResearcherState
 from .with_snapshot import SnapshotBody
 
+ITEM_QUERIES = ("keyword", "vector")
+"""The searches whose queries memory items answer, too."""
 _MOST_QUERIES = 16
 _LONGEST_QUERY = 2000  # characters
 _ALSO_CALLED = {"bm25": "keyword", "lexical": "keyword", "semantic": "vector", "embedding": "vector", "id": "page_id"}
@@ -127,6 +129,18 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         return {"plan": made, "asked": asked, "searches": Overwrite([]), **changes}
 
     return node
+
+
+def route_after_plan(items: str) -> Callable[[ResearcherState], list[str]]:
+    """The edge after plan: each search that has a query, side by side; `items` answers those of words and vectors, too."""
+
+    def edge(state: ResearcherState) -> list[str]:
+        names = list(dict.fromkeys(query["tool"] for query in state["plan"]["queries"]))
+        if not set(ITEM_QUERIES).isdisjoint(names):
+            names.append(items)
+        return [f"search_{name}" for name in names] or ["rank"]
+
+    return edge
 
 
 def runnable_queries(plan: SearchPlan, tools: Sequence[str], asked: Sequence[str]) -> tuple[list[dict[str, Any]], int]:

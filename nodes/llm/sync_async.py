@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.runtime import Runtime, get_runtime
 
 T = TypeVar("T")
@@ -58,25 +57,24 @@ async def run_async(steps: Computation[T]) -> T:
             failure = error
 
 
-def make_node(name: str, body: NodeBody) -> Runnable[Any, Any]:
+def make_node(name: str, body: NodeBody) -> Runnable[Any, dict[str, Any]]:
     """A graph node from `body(state, runtime)`, for `invoke` and `ainvoke` alike."""
-
-    def now(state: Any) -> dict[str, Any]:
-        return run_sync(body(state, get_runtime()))
-
-    async def later(state: Any) -> dict[str, Any]:
-        return await run_async(body(state, get_runtime()))
-
-    return _Node(now, afunc=later, name=name)
+    return _Node(name, body)
 
 
-class _Node(RunnableLambda[Any, Any]):
-    """One that is not searched for other runnables: langchain-core keeps each function that it has searched, with all
-    that this holds, in a cache of 256, and a memory that was closed would stay in memory."""
+class _Node(Runnable[Any, dict[str, Any]]):
+    """Not a `RunnableLambda`: that inspects its function's signature and configures callbacks again at each call, though
+    LangGraph has done so, and langchain-core keeps what it inspected, a closed memory included, in a cache of 256."""
 
-    @cached_property
-    def deps(self) -> list[Runnable[Any, Any]]:
-        return []
+    def __init__(self, name: str, body: NodeBody) -> None:
+        self.name = name
+        self._body = body
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        return run_sync(self._body(input, get_runtime()))
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        return await run_async(self._body(input, get_runtime()))
 
 
 def _advance(steps: Computation[Any], result: Any, failure: Exception | None) -> tuple[bool, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +20,9 @@ from .chroma_folder import ChromaFolder
 from .vector_index import ExactVectors
 
 T = TypeVar("T")
+MIN_VECTORS = int(os.environ.get("JITMEM_CHROMA_MIN_VECTORS", "20000"))
+"""With fewer vectors the exact scan answers: at 10,000 vectors of 384 dimensions it takes a fifth of Chroma's CPU, finds
+every neighbour, and filing feeds no graph (benchmarks/indexes.py)."""
 _log = logging.getLogger("jitmem")
 
 
@@ -29,7 +33,7 @@ def _errors() -> tuple[type[Exception], ...]:
 
 
 class OwnedChroma:
-    """The vectors of one store: from Chroma where this process owns the folder, else from an exact scan.
+    """The vectors of one store: from Chroma where there are many and this process owns the folder, else from an exact scan.
 
     Where Chroma fails, as on a full disk, the exact scan answers as well for a minute, and the log says so: once, until
     it works again. Indexes of several stores over one folder share a `ChromaFolder`; when one is closed, all let go.
@@ -41,6 +45,7 @@ class OwnedChroma:
         self._exact = ExactVectors(embeddings)
         self._failed = False
         self._kept_before = 0
+        self._many = MIN_VECTORS <= 0
 
     @property
     def owner(self) -> bool:
@@ -48,7 +53,11 @@ class OwnedChroma:
         return self._folder.is_owner
 
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
-        """From Chroma where we own it, from the exact scan where another process does."""
+        """From Chroma where there are many vectors and we own it, else from the exact scan."""
+        if not self._many:
+            hits = self._exact.search(vector, k, namespaces)
+            self._many = self._exact.newest >= MIN_VECTORS
+            return hits
         found = self._try_chroma(lambda owned: owned.search(vector, k, namespaces))
         return self._exact.search(vector, k, namespaces) if found is None else found
 
@@ -58,7 +67,9 @@ class OwnedChroma:
         if at_least > 1 and kept - self._kept_before < at_least:
             return
         self._kept_before = kept
-        self._try_chroma(lambda owned: owned.catch_up(at_least=at_least))
+        self._many = self._many or self._embeddings.newest()[1] >= MIN_VECTORS
+        if self._many:
+            self._try_chroma(lambda owned: owned.catch_up(at_least=at_least))
 
     def _try_chroma(self, what: Callable[[ChromaVectors], T]) -> T | None:
         """What Chroma answers; None where it is not ours, or fails."""

@@ -71,17 +71,19 @@ def rank(
     passed = unknown * weight.get(UNKNOWN, 0.0)
     if passed:
         weight = {**weight, "keyword": weight["keyword"] - passed, "vector": weight["vector"] + passed}
-    sums = fuse([(search, [(_place(hit), hit.score) for hit in found]) for search, found in searches], weight)
+    placed = [(search, [(_place(hit), hit) for hit in found]) for search, found in searches]
+    sums = fuse([(search, [(place, hit.score) for place, hit in found]) for search, found in placed], weight)
     hits: dict[Place, Hit] = {}
-    for _, found in searches:
-        for hit in found:
-            place = _place(hit)
-            known = hits.get(place)
-            hits[place] = hit if known is None else _with_scores(known, known.score, _highest(known.scores, hit.scores))
+    scores: dict[Place, Mapping[str, float]] = {}
+    for _, found in placed:
+        for place, hit in found:
+            if hits.setdefault(place, hit) is not hit:
+                scores[place] = _highest(scores.get(place) or hits[place].scores, hit.scores)
+    ranked = []
     for place, hit in hits.items():
         prior = SPEAKER_PRIOR if speaker is not None and hit.speaker == speaker else 0.0
-        hits[place] = _with_scores(hit, sums[place] + prior, hit.scores)
-    return _best_first(hits.values())
+        ranked.append(_with_scores(hit, sums[place] + prior, scores.get(place) or hit.scores))
+    return _best_first(ranked)
 
 
 def rank_for(
@@ -125,13 +127,14 @@ def _with_scores(hit: Hit, score: float, scores: Mapping[str, float]) -> Hit:
 
 
 def _best_first(hits: Iterable[Hit]) -> list[Hit]:
-    return sorted(hits, key=lambda hit: (-hit.score, hit.record_id, hit.start))
+    return sorted(hits, key=lambda hit: (-hit.score, hit.page_id or hit.item_id or "", hit.start))
 
 
 def _highest(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    return {
-        search: max(one.get(search, 0.0), other.get(search, 0.0)) for search in [*one, *(other.keys() - one.keys())]
-    }
+    scores = dict(one)
+    for search, score in other.items():
+        scores[search] = max(scores.get(search, 0.0), score)
+    return scores
 
 
 def named_speaker(speakers: Collection[str], text: str) -> str | None:

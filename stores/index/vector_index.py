@@ -42,6 +42,8 @@ class ExactVectors:
         self._lock = threading.Lock()
         self._read = (0, 0)  # generation, erasure
         self._parts: dict[int, Scan] = {}
+        self.newest = 0
+        """The number of the newest vector at the last search; vectors are counted from 1."""
         fork_hooks.call_in_child(self)
 
     def after_fork_in_child(self) -> None:
@@ -53,6 +55,7 @@ class ExactVectors:
         """`(number, cosine)`, best first; a vector of zeros is like nothing and never found."""
         with self._lock:
             generation, last, erased, _ = self._embeddings.state()
+            self.newest = last
             if (generation, erased) != self._read:
                 self._read = (generation, erased)
                 self._parts.clear()
