@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,10 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+os.environ.setdefault(
+    "JITMEM_CHROMA_MIN_VECTORS", "0"
+)  # Chroma works from the first vector on, here and in child processes
 
 from jitmem import Memory
 

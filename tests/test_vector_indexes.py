@@ -12,6 +12,7 @@ import pytest
 from contracts.vector_contract import Kept, VectorContract, agree, clustered, spread
 
 from jitmem import MemorizeOptions, Memory
+from jitmem.stores.index import chroma_index
 from jitmem.stores.index.chroma_collection import NEWEST
 from jitmem.stores.index.chroma_folder import FOLDER
 from jitmem.stores.index.chroma_index import OwnedChroma
@@ -36,6 +37,33 @@ class TestOwnedChroma(VectorContract):
     @pytest.fixture
     def open_index(self) -> Callable[[Kept], VectorIndex]:
         return owned
+
+    def test_with_few_vectors_the_exact_scan_answers_and_chroma_is_not_opened(
+        self, kept: Kept, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(chroma_index, "MIN_VECTORS", 301)
+        kept.keep(clustered(300, 1))
+        index, query = owned(kept), clustered(1, 1)[0]
+        index.catch_up()
+        agree(index.search(query, 10, [kept.number()]), kept.exact(query, 10))
+        assert not (kept.folder / FOLDER).exists()
+        kept.keep(clustered(300, 2))
+        agree(index.search(query, 10, [kept.number()]), kept.exact(query, 10))
+        agree(index.search(query, 10, [kept.number()]), kept.exact(query, 10))
+        assert (kept.folder / FOLDER).exists()
+        assert index.owner
+        index.close()
+
+    def test_a_process_that_only_files_feeds_chroma_once_there_are_many_vectors(
+        self, kept: Kept, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(chroma_index, "MIN_VECTORS", 500)
+        index = owned(kept)
+        for seed in (1, 2):
+            kept.keep(clustered(300, seed))
+            index.catch_up()
+            assert (kept.folder / FOLDER).exists() == (seed == 2)
+        index.close()
 
     def test_who_comes_second_searches_exactly_and_finds_the_same(self, kept: Kept) -> None:
         kept.keep(clustered(300, 1))
