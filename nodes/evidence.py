@@ -48,7 +48,7 @@ def hit_to_state(hit: Hit) -> dict[str, Any]:
 
 def place_of(hit: Hit) -> str:
     """Where a hit begins, as one text."""
-    return f"{hit.record_id}:{hit.start}"
+    return f"{hit.page_id or hit.item_id}:{hit.start}"
 
 
 def record_id(values: Mapping[str, Any]) -> str:
@@ -59,7 +59,7 @@ def record_id(values: Mapping[str, Any]) -> str:
 def take_fitting(snapshot: Snapshot, hits: Sequence[Hit], tokens: float) -> list[Hit]:
     """The first of the hits that can be shown within a budget, each page's id and header counted once."""
     room = int(tokens * CHARS_PER_TOKEN)
-    snapshot.records(hit.record_id for hit in hits[:EVIDENCE])
+    snapshot.records({hit.record_id for hit in hits[:EVIDENCE]})
     pages: set[str] = set()
     kept: list[Hit] = []
     for hit in hits:

@@ -79,11 +79,12 @@ def rank(
         for place, hit in found:
             if hits.setdefault(place, hit) is not hit:
                 scores[place] = _highest(scores.get(place) or hits[place].scores, hit.scores)
-    ranked = []
-    for place, hit in hits.items():
-        prior = SPEAKER_PRIOR if speaker is not None and hit.speaker == speaker else 0.0
-        ranked.append(_with_scores(hit, sums[place] + prior, scores.get(place) or hit.scores))
-    return _best_first(ranked)
+    if speaker is not None:
+        for place, hit in hits.items():
+            if hit.speaker == speaker:
+                sums[place] += SPEAKER_PRIOR
+    order = sorted(hits, key=lambda place: (-sums[place], place))
+    return [_with_scores(hits[place], sums[place], scores.get(place) or hits[place].scores) for place in order]
 
 
 def rank_for(
