@@ -464,7 +464,7 @@ def test_the_command_shows_first_asks_and_tells_what_went(folder: Path) -> None:
         memory.memorize_many(DAYS)
     dry = jitmem(folder, "forget", "--query", "safe", "--dry-run")
     assert dry.exit_code == 0
-    assert "Would go: " in dry.stdout
+    assert "Would be deleted: " in dry.stdout
     assert "The code of the safe" in dry.stdout
     unasked = jitmem(folder, "forget", "--query", "safe")
     assert (unasked.exit_code, "--yes" in unasked.stderr) == (2, True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from jitmem.formats import FORMATS, parse_sessions, read_sessions, session_files
+from jitmem.formats import FORMATS, parse_sessions, read_bytes, session_files
 from jitmem.stores.errors import BadInput
 from jitmem.stores.records import Session
 
@@ -26,6 +26,12 @@ NOT_TEXT_REMEDY = "save it as UTF-8, or as UTF-16 with a byte order mark"
 def parse(content: str | bytes, name: str, format: str | None = None) -> list[Session]:
     data = content.encode() if isinstance(content, str) else content
     return parse_sessions(data, name=name, format=format)
+
+
+def read_sessions(path: Path) -> list[Session]:
+    folder = path if path.is_dir() else path.parent
+    files = [(file, file.relative_to(folder).as_posix()) for file in session_files(path)]
+    return [one for file, name in files for one in parse_sessions(read_bytes(file), name=name)]
 
 
 def parse_json(value: object, name: str = "notes.json") -> list[Session]:
@@ -550,11 +556,6 @@ def test_one_bad_file_refuses_the_folder(tmp_path: Path) -> None:
         read_sessions(write(tmp_path, a_txt="A", sub__b_txt=" "))
 
 
-def test_two_files_that_would_share_an_id_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"^a\.md and a\.txt: two different sessions have the id 'a'; "):
-        read_sessions(write(tmp_path, a_md="A", a_txt="B"))
-
-
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as refused:
         read_sessions(tmp_path / "none.txt")
@@ -575,26 +576,6 @@ def test_a_relative_path_reads_the_same(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     assert read_sessions(Path(".")) == [Session(text="A", id="sub/a")]
     assert read_sessions(Path("sub/a.txt")) == [Session(text="A", id="a")]
-
-
-def test_id_and_time_of_one_session_can_be_given(tmp_path: Path) -> None:
-    write(tmp_path, a_md="---\nid: x\ntime: May\nmood: good\n---\nText")
-    assert read_sessions(tmp_path / "a.md", session="y", time="June") == [
-        Session(text="Text", id="y", time="June", metadata={"mood": "good"})
-    ]
-    assert read_sessions(tmp_path, time="June") == [
-        Session(text="Text", id="x", time="June", metadata={"mood": "good"})
-    ]
-
-
-@pytest.mark.parametrize("given", [{"session": "x"}, {"time": "May"}])
-def test_id_and_time_of_several_sessions_cannot_be_given_at_once(tmp_path: Path, given: dict[str, str]) -> None:
-    with pytest.raises(BadInput) as refused:
-        read_sessions(write(tmp_path, a_txt="A", b_txt="B"), **given)
-    assert str(refused.value) == (
-        f"{tmp_path}: holds 2 sessions, and one id or time cannot be that of all; "
-        "write ids and times in the file, or give a file of one session"
-    )
 
 
 def test_a_file_name_that_is_not_unicode_gives_an_id_that_is() -> None:

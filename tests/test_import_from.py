@@ -63,8 +63,8 @@ def test_mem0_lists_pages_of_the_platform_and_graphs_are_read_and_told(memory: M
     assert done.new["item"] == 1
     told = "\n".join(done.notes)
     assert "import the others, too" in told
-    assert "1 memories have an expiration_date" in told
-    assert "Left out: 1 empty memories." in told
+    assert "1 memories would expire" in told
+    assert "Left out: 1 memories without text." in told
     graph = brought(memory, "mem0", {"results": [], "relations": [{"source": "ana"}]})
     assert graph.notes == ["Left out: 1 relations of the graph."]
     lines = "\n".join(json.dumps({"id": str(n), "memory": f"Ana owns {n} sacks."}) for n in range(3))
@@ -98,7 +98,7 @@ def test_a_store_dump_of_any_values_and_forms_is_read(memory: Memory) -> None:
     item = {"namespace": ["a", "b"], "key": "k", "value": {"theme": "dark", "sizes": [1, 2]}}
     done = brought(memory, "langmem", {"items": [{**item, "expires_at": "2030-01-01", "score": 0.5}]})
     assert said(memory) == [("semantic", "theme: dark; sizes: 1, 2")]
-    assert "1 items would expire" in "\n".join(done.notes)
+    assert "1 memories would expire" in "\n".join(done.notes)
     assert brought(memory, "langmem", item).known["item"] == 1
     row = io.StringIO()
     writer = csv.DictWriter(row, ["prefix", "key", "value"])
@@ -213,7 +213,7 @@ def test_the_rules_of_the_memory_for_edits_hold(folder: Path) -> None:
     with Memory.open(folder, item_options=ItemOptions(before_write=guard)) as memory:
         done = memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0")
         assert COFFEE not in [content for _, content in said(memory)]
-        assert [note for note in done.notes if "became no item: no coffee here" in note]
+        assert [note for note in done.notes if "did not become an item: no coffee here" in note]
         assert memory.recall("coffee")[0].text == f"mem0: {COFFEE}"
     with Memory.open(folder, namespace="careful", item_options=ItemOptions(mode="propose")) as memory:
         assert memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0").new["proposal"] == 4

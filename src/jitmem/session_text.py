@@ -1,4 +1,4 @@
-"""Make a session from text or Markdown, word for word."""
+"""Create a session from text or Markdown, word for word."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY = re.compile(r"\w[\w .-]*")
 
 
 def decode_text(data: bytes, name: str) -> str:
-    """The text without its byte order mark and otherwise untouched; `name` stands in messages."""
+    """Decode a text, without its byte order mark and otherwise unchanged; `name` is for messages."""
     bom, encoding = next(known for known in _ENCODINGS if data.startswith(known[0]))
     remedy = "save it as UTF-8, or as UTF-16 with a byte order mark"
     try:
@@ -35,7 +35,7 @@ def decode_text(data: bytes, name: str) -> str:
 
 
 def session_of_markdown(text: str, name: str) -> Session:
-    """What stands below the front matter; the block gives id and time, and its other keys are metadata."""
+    """The text below the front matter, which gives id, time, and metadata by its other keys."""
     fields, body = _front_matter(text)
     if not body.strip():
         raise BadInput(f"{name}: nothing but front matter; a session needs some text below it")

@@ -1,7 +1,6 @@
-"""Stage the lines of an export beside the truth, so that all of it is checked before any is written.
+"""Stage the lines of an export in temporary tables, so that the whole file is validated before the truth is written.
 
-The staging tables are in a temporary database of SQLite, attached to one connection: a file without a name, deleted
-when it is detached or the process ends.
+The tables are in an unnamed SQLite database, attached to one connection and deleted when it is detached.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ CREATE TABLE staged.note (line, text);
 
 @contextmanager
 def staging_tables(db: sqlite3.Connection) -> Iterator[None]:
-    """The tables `staged.…` on this connection, for as long as the block lasts."""
+    """The tables `staged.…` on this connection, within the block."""
     db.execute("ATTACH DATABASE '' AS staged")
     try:
         for statement in _TABLES.split(";"):
@@ -60,7 +59,7 @@ def staging_tables(db: sqlite3.Connection) -> Iterator[None]:
 
 
 class ExportStaging:
-    """Adds line by line; `refuse` raises the error that names the line. `space` is the line of the namespace, or 0."""
+    """Adds line by line; `refuse` raises an error with the line number. `space` is the line of the namespace, or 0."""
 
     def __init__(self, db: sqlite3.Connection, refuse: Callable[[str], NoReturn]) -> None:
         self._db = db
@@ -69,19 +68,19 @@ class ExportStaging:
         self.space = 0
 
     def add(self, number: int, line: schema.Line) -> None:
-        """One line; a second of the same is refused."""
+        """Add a line; a duplicate is refused."""
         self._number = number
         try:
-            getattr(self, f"_add_{line.type}")(line)
+            getattr(self, f"_add_{line.type}", self._add_columns)(line)
         except sqlite3.IntegrityError:
             self._refuse(f"{_label(line)} comes a second time")
 
     def namespaces(self) -> list[str]:
-        """Their names, in the order of the file."""
+        """The names in file order."""
         return [name for (name,) in self._db.execute("SELECT name FROM staged.space ORDER BY n")]
 
     def finish(self) -> None:
-        """Check what only the whole file shows."""
+        """Validate what depends on several lines."""
         self._identify_filed_sessions()
         without = "FROM staged.item WHERE newest IS NULL"
         text = "'item ' || id || ' was left out, since no version of it follows.'"
@@ -95,7 +94,7 @@ class ExportStaging:
             self._refuse(f"the items {twice[0]} and {twice[1]} say the same")
 
     def _identify_filed_sessions(self) -> None:
-        """A filed session is identified by the sha256 of its time and its pages, whatever its line says of it."""
+        """Set the content of each filed session to the sha256 of its time and its pages: pages may have been forgotten."""
         rows = self._db.execute(
             "SELECT session.n, session.id, content, session.time, page.text FROM staged.session"
             " LEFT JOIN staged.page ON page.session = session.n WHERE filed_at IS NOT NULL ORDER BY session.n, part"
@@ -107,7 +106,7 @@ class ExportStaging:
                 checksum.update((text or "").encode())
             if checksum.hexdigest() != content:
                 wrong.append((n, session_id, checksum.hexdigest()))
-        for n, session_id, right in wrong:  # first a content of its own, so that no wrong one is in the way
+        for n, session_id, right in wrong:  # first a unique content, against collisions
             own = hashlib.sha256(f"{right}\0{session_id}".encode()).hexdigest()
             self._db.execute("UPDATE staged.session SET content = ? WHERE n = ?", (own, n))
         for n, session_id, right in wrong:
@@ -122,6 +121,9 @@ class ExportStaging:
     def _one(self, query: str, *values: object) -> Any:
         row = self._db.execute(query, values).fetchone()
         return row[0] if row else None
+
+    def _add_columns(self, line: schema.Line) -> None:
+        self._insert(line.type, space=self.space, **line.model_dump(exclude={"type"}))
 
     def _add_namespace(self, line: schema.NamespaceLine) -> None:
         if not line.name.strip():
@@ -155,9 +157,6 @@ class ExportStaging:
             [(self._number, start, end, who, _stems(line.text[start:end])) for start, end, who in line.passages],
         )
 
-    def _add_item(self, line: schema.ItemLine) -> None:
-        self._insert("item", space=self.space, id=line.id, kind=line.kind)
-
     def _add_version(self, line: schema.VersionLine) -> None:
         row = self._db.execute(
             "SELECT n, coalesce(newest, 0), kind FROM staged.item WHERE space = ? AND id = ?", (self.space, line.item)
@@ -190,12 +189,6 @@ class ExportStaging:
             [(self._number, text, _stems(text)) for text in line.texts],
         )
 
-    def _add_share(self, line: schema.ShareLine) -> None:
-        self._insert("share", space=self.space, reader=line.reader)
-
-    def _add_retention(self, line: schema.RetentionLine) -> None:
-        self._insert("retention", space=self.space, kind=line.kind, age_s=line.age_s)
-
     def _add_probe(self, line: schema.ProbeLine) -> None:
         known = self._one("SELECT vector FROM staged.probe WHERE model = ?", line.model)
         if known is None:
@@ -204,7 +197,7 @@ class ExportStaging:
             self._refuse(f"another probe of {line.model!r:.80} came before")
 
     def _add_vectors(self, line: schema.VectorsLine) -> None:
-        """The line is of what came before it in the file, with one vector for each of its texts."""
+        """The owner precedes the line in the file, and has one text for each vector."""
         owner: dict[str, Any] = {}
         if line.page is not None:
             table, query, keys = "page", "id = ?", [line.page]
@@ -225,7 +218,7 @@ class ExportStaging:
 
 
 def _label(line: schema.Line) -> str:
-    """What a line is of, for messages."""
+    """The type and the key of a line, for messages."""
     keys = ("id", "name", "item", "page", "key", "reader", "kind")
     return f"{line.type} {next((value for key in keys if (value := getattr(line, key, None))), '')!r:.80}"
 
@@ -235,5 +228,5 @@ def _stems(text: str) -> str:
 
 
 def _compact(value: object) -> str:
-    """As entries are stored: the text of a path begins with the text of its prefix."""
+    """JSON in the form that entries are stored in."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

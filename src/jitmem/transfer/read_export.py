@@ -1,4 +1,4 @@
-"""Read an export line by line into staging tables: its first line, every form, its checksum, its end."""
+"""Read and validate an export line by line into the staging tables."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _Model = TypeVar("_Model", bound=StrictModel)
 def read_export(
     db: sqlite3.Connection, source: BinaryIO, name: str, progress: Callable[[int], None] | None = None
 ) -> list[str]:
-    """Every line into the tables; the names of the namespaces in the file. `n` of a row is the number of its line.
+    """Stage every line, and return the names of the namespaces in the file. `n` of a row is its line number.
 
-    `BadInput` with the number of the line for whatever breaks the format, and for a file that was cut or changed.
+    `BadInput` with the line number for a violation of the format, and for a file that was truncated or changed.
     `progress` gets the bytes read.
     """
     db.execute("BEGIN")
