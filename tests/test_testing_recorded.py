@@ -341,7 +341,7 @@ def outcome(memory: Memory, result: Any) -> dict[str, Any]:
     return {
         "memos": [page.memo for page in memory.pages()],
         "context": numbered(result.context),
-        "citations": [(ids.index(cited.page_id), cited.start, cited.quote) for cited in result.citations],
+        "citations": [(ids.index(cited.record_id), cited.start, cited.quote) for cited in result.citations],
         "rounds": numbered(json.dumps(result.rounds)),
         "tokens": (result.usage.calls, result.usage.prompt_tokens, result.usage.completion_tokens),
     }

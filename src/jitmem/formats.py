@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from .session_json import sessions_of_json, sessions_of_jsonl
-from .session_text import decode_text, session_of_markdown
 from .stores.errors import BadInput
 from .stores.records import Session
 
@@ -23,6 +24,14 @@ _FORMAT_OF = {
     ".json": "json",
     ".jsonl": "jsonl",
 }
+_ENCODINGS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"", "utf-8"),
+)
+
+_KEY = re.compile(r"\w[\w .-]*")
 
 
 def session_files(path: Path) -> list[Path]:
@@ -61,7 +70,7 @@ def parse_sessions(data: bytes, *, name: str, format: str | None = None) -> list
     # A file name may hold bytes that are not Unicode; neither a message nor an id can.
     name = name.encode("utf-8", "backslashreplace").decode()
     shown = "standard input" if name == "-" else name
-    text = decode_text(data, shown)
+    text = _decode_text(data, shown)
     if not text.strip():
         raise BadInput(f"{shown}: is empty; a session needs some text")
     path = PurePosixPath(name)
@@ -71,11 +80,68 @@ def parse_sessions(data: bytes, *, name: str, format: str | None = None) -> list
         case "jsonl":
             sessions = sessions_of_jsonl(text, shown)
         case "markdown":
-            sessions = [session_of_markdown(text, shown)]
+            sessions = [_session_of_markdown(text, shown)]
         case _:
             sessions = [Session(text=text)]
     stem = None if name == "-" else name.removesuffix(path.suffix)
     return _require_distinct_ids(_with_ids(sessions, stem), shown)
+
+
+def _decode_text(data: bytes, name: str) -> str:
+    """Decode a text, without its byte order mark and otherwise unchanged; `name` is for messages."""
+    bom, encoding = next(known for known in _ENCODINGS if data.startswith(known[0]))
+    remedy = "save it as UTF-8, or as UTF-16 with a byte order mark"
+    try:
+        text = data[len(bom) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        at = len(bom) + error.start
+        raise BadInput(
+            f"{name}: not text (the byte 0x{data[at]:02x} at offset {at} is not {encoding.upper()}); {remedy}"
+        ) from error
+    if "\0" in text:
+        raise BadInput(f"{name}: not text (a NUL after {text.index(chr(0))} characters); {remedy}")
+    return text
+
+
+def _session_of_markdown(text: str, name: str) -> Session:
+    """The text below the front matter, which gives id, time, and metadata by its other keys."""
+    fields, body = _front_matter(text)
+    if not body.strip():
+        raise BadInput(f"{name}: nothing but front matter; a session needs some text below it")
+    session_id = fields.pop("id", "") or None
+    time = None
+    for key in ("time", "date", "timestamp"):
+        time = time or fields.pop(key, "") or None
+    return Session(text=body, id=session_id, time=time, metadata=fields)
+
+
+def _front_matter(text: str) -> tuple[dict[str, str], str]:
+    """The `key: value` lines between a first and a second `---`, and the text below them.
+
+    `({}, text)` unless every line between is such a pair and no key comes twice: then the first `---` is
+    a rule, and what follows it may be a conversation.
+    """
+    if not text.startswith("---"):
+        return {}, text
+    fields: dict[str, str] = {}
+    lines = text.split("\n")
+    if lines[0].rstrip() != "---":
+        return {}, text
+    for number, line in enumerate(lines[1:], start=2):
+        if line.rstrip() == "---":
+            return (fields, "\n".join(lines[number:])) if fields else ({}, text)
+        key, _, value = line.partition(":")
+        if ":" not in line or not _KEY.fullmatch(key) or value[:1].strip() or key.strip() in fields:
+            break
+        fields[key.strip()] = _unquote(value.strip())
+    return {}, text
+
+
+def _unquote(value: str) -> str:
+    quote = value[:1]
+    if quote in ("'", '"') and value.count(quote) == 2 and value.endswith(quote):
+        return value[1:-1]
+    return value
 
 
 def _with_ids(sessions: list[Session], stem: str | None) -> list[Session]:

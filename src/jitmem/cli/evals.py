@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from ..stores.errors import BadInput
 from .errors import FAILED
 from .output import count, progress_bar, say, say_json, say_rows
-from .settings import STYLE, Json, assignments, settings_of, split_help
+from .settings import STYLE, Json, assignments, model_settings, split_help
 
 if TYPE_CHECKING:
     from ..evals.compare import Comparison, Difference
@@ -81,19 +81,7 @@ def run(
     from ..evals.prices import Prices
     from ..evals.systems import EvalModels
 
-    settings = settings_of(ctx)
-    models = EvalModels(
-        model=settings.model,
-        memorizer_model=settings.memorizer_model,
-        researcher_model=settings.researcher_model,
-        embeddings=settings.embeddings,
-        reader=reader,
-        judge=judge,
-        base_url=settings.base_url,
-        timeout_s=settings.timeout_s,
-        prompts=settings.prompts,
-    )
-    wanted = EvalRequest(
+    request = EvalRequest(
         dataset=dataset,
         data=data,
         folder=out,
@@ -103,13 +91,13 @@ def run(
         varied=_setup_variations(vary or []),
         ablations=_words(ablation),
         loading=assignments(option or [], "--option"),
-        models=models,
+        models=EvalModels(reader=reader, judge=judge, **model_settings(ctx)),
         concurrency=concurrency,
         prices=Prices.parse(price or [], max_cost),
         plots=plots,
     )
     with _answer_progress(dataset) as tell:
-        done = evaluate(wanted, tell)
+        done = evaluate(request, tell)
     _show(done, as_json=as_json)
     if done.outcome.failed:
         raise typer.Exit(FAILED)
@@ -199,21 +187,21 @@ def _setup_variations(given: Sequence[str]) -> dict[str, list[Any]]:
         if name == "tools":
             found.setdefault(name, []).append(tuple(words))
         elif name in _NUMBERS:
-            found[name] = [_number(name, word) for word in words]
+            found[name] = [_parse_number(name, word) for word in words]
         elif name in _SWITCHES:
-            found[name] = [_switch(name, word) for word in words]
+            found[name] = [_parse_switch(name, word) for word in words]
         else:
             found[name] = list(words)
     return {name: values for name, values in found.items() if values}
 
 
-def _number(name: str, word: str) -> int:
+def _parse_number(name: str, word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise BadInput(f"--vary {name} takes numbers of 1 or more separated by commas, as {name}=1,3; got {word!r}.")
     return int(word)
 
 
-def _switch(name: str, word: str) -> bool:
+def _parse_switch(name: str, word: str) -> bool:
     if word not in ("on", "off"):
         raise BadInput(f"--vary {name} takes on, off, or on,off; got {word!r}.")
     return word == "on"

@@ -13,7 +13,7 @@ from typer import Argument, Option
 from ..stores.errors import BadInput
 from .errors import FAILED
 from .output import count, progress_bar, say, say_json, say_rows
-from .settings import Json, fields_from, settings_of
+from .settings import Json, fields_from, model_settings
 
 if TYPE_CHECKING:
     from ..learn.advantages import Advantages
@@ -44,12 +44,8 @@ def rollout_config(
     """The configuration of runs, with the models of the settings; `changes` are the values of --set."""
     from ..learn.rollouts.rollout_config import RolloutConfig
 
-    settings = settings_of(ctx)
-    models = ("model", "memorizer_model", "researcher_model", "embeddings", "prompts", "base_url", "timeout_s")
-    chosen = {name: getattr(settings, name) for name in models}
-    return RolloutConfig(
-        **{**chosen, **options, "metrics": tuple(metric or ("f1",)), **fields_from(changes, RolloutConfig)}
-    )
+    options |= {"metrics": tuple(metric or ("f1",)), **fields_from(changes, RolloutConfig)}
+    return RolloutConfig(**{**model_settings(ctx), **options})
 
 
 def rollout(

@@ -259,17 +259,4 @@ class EndLine(Line):
     sha256: Sha
 
 
-LINES: dict[str, type[Line]] = {
-    "namespace": NamespaceLine,
-    "session": SessionLine,
-    "page": PageLine,
-    "item": ItemLine,
-    "version": VersionLine,
-    "proposal": ProposalLine,
-    "entry": EntryLine,
-    "share": ShareLine,
-    "retention": RetentionLine,
-    "probe": ProbeLine,
-    "vectors": VectorsLine,
-    "end": EndLine,
-}
+LINES = {kind.__name__.removesuffix("Line").lower(): kind for kind in Line.__subclasses__()}
