@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from jitmem import Memory, ModelOptions, __version__
 from jitmem.cli.app import app
+from jitmem.cli.research import _status_text
 from jitmem.sample_history import sample_questions, sample_sessions
 
 Run = Callable[..., Result]
@@ -398,6 +399,13 @@ def leaf_commands(command: Any, name: str = "jitmem") -> dict[str, Any]:
         for word, found in below.items()
         for one, leaf in (leaf_commands(found, f"{name} {word}") or {f"{name} {word}": found}).items()
     }
+
+
+def test_every_event_of_a_research_has_a_status_line(tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "memory") as memory:
+        memory.memorize("Ana: I bake bread.")
+        events = [one for one in memory.stream("What does Ana bake?") if one["event"] != "done"]
+    assert "1 new passage; integrating" in [str(_status_text(one)) for one in events]
 
 
 def test_a_command_has_only_the_options_that_it_uses() -> None:

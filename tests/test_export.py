@@ -474,7 +474,7 @@ def write(name, parent):
             turns = [("Ana", f"Session {n}, line {i}.") for i in range(40)]
             memory.memorize(Session(id=f"{name}-{n}", turns=turns))
             item = memory.items.insert(f"{name} knows the number {n}.").item
-            memory.edit(item.id, f"{name} knows the number {n}, and more.")
+            memory.items.update(item.id, f"{name} knows the number {n}, and more.")
             os.write(1, f"{name}\\n".encode())
             if os.getppid() != parent:
                 os._exit(0)
@@ -615,12 +615,12 @@ def changed(row: dict[str, Any], **values: Any) -> dict[str, Any]:
 
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "was cut"),
-    "another format": (b'{"format": "other"}\n', "is no export of jitmem"),
-    "no header": (b'{"type": "session"}\n', "is no export of jitmem"),
+    "another format": (b'{"format": "other"}\n', "is not an export of jitmem"),
+    "no header": (b'{"type": "session"}\n', "is not an export of jitmem"),
     "a newer version": (json.dumps(changed(HEAD, version=2)).encode() + b"\n", "newer jitmem .format 2, this one reads 1"),
-    "no object": (b"[1]\n", "line 1: is no JSON object"),
+    "no object": (b"[1]\n", "line 1: is not a JSON object"),
     "no JSON": (b"{nope}\n", "line 1: not valid JSON"),
-    "no UTF-8": (b'{"format": "\xff"}\n', "line 1: is no UTF-8"),
+    "no UTF-8": (b'{"format": "\xff"}\n', "line 1: is not UTF-8"),
     "cut at a line": (of(GOOD_SESSION, GOOD_PAGE).rpartition(b'{"type": "end"')[0], "after line 4.*was cut"),
     "cut in a line": (of(GOOD_SESSION, GOOD_PAGE)[:-40], "line 5: ends in its middle"),
     "a changed byte": (of(GOOD_SESSION, GOOD_PAGE).replace(b'"memo": ""', b'"memo": "x"'), "line 5: the file was cut or changed"),
@@ -688,7 +688,7 @@ def test_nothing_of_a_file_that_is_refused_comes_in(memory: Memory, what: str) -
     data, said = HOSTILE[what]
     with pytest.raises(BadInput, match=rf"(?s)^the file.*{said}.*Nothing was imported"):
         imported(memory, data)
-    assert Memory.namespaces(memory._runtime.database.path.parent) == []
+    assert memory.admin.namespaces() == []
 
 
 def test_the_good_lines_of_these_tests_come_in(memory: Memory) -> None:
@@ -791,7 +791,7 @@ def test_the_commands_export_and_import_by_files_and_pipes(
     ("arguments", "said"),
     [
         (["import", "missing.jsonl"], "cannot be read"),
-        (["import", "bad.jsonl"], "is no export of jitmem"),
+        (["import", "bad.jsonl"], "is not an export of jitmem"),
         (["import", "bad.jsonl", "--from", "zep"], "no importer for 'zep'"),
         (["export", "--json"], "give its name"),
     ],

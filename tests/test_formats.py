@@ -240,7 +240,7 @@ def test_any_turns_come_back_through_jsonl(sessions: list[list[tuple[str, str]]]
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (3, f"a number is no session; {JSON_IS}"),
+        (3, f"a number is not a session; {JSON_IS}"),
         ([], f"holds no session; {JSON_IS}"),
         ({"sessions": []}, '"sessions" is an empty list; it must be a list that is not empty'),
         ({"sessions": "a"}, '"sessions" is a string; it must be a list that is not empty'),
@@ -272,9 +272,9 @@ def test_a_bad_session_object_is_refused_with_the_key_at_fault(value: object, wh
     [
         (["Ana"], "a list of 1"),
         (["Ana", "b", "c"], "a list of 3"),
-        ([None, "b"], "the speaker is no string"),
-        (["Ana", 3], "the text is no string"),
-        ({"speaker": "Ana", "txt": "b"}, "the text is no string"),
+        ([None, "b"], "the speaker is not a string"),
+        (["Ana", 3], "the text is not a string"),
+        ({"speaker": "Ana", "txt": "b"}, "the text is not a string"),
         ("Ana: b", "a string"),
         (None, "null"),
     ],
@@ -293,9 +293,9 @@ def test_one_bad_line_refuses_the_whole_file_and_is_named() -> None:
 
 def test_a_session_of_a_list_is_named_by_its_number() -> None:
     assert refusal_of_json({"sessions": [{"text": "a"}, 5]}) == (
-        f"notes.json, session 2: a number is no session; {SESSION_IS}"
+        f"notes.json, session 2: a number is not a session; {SESSION_IS}"
     )
-    assert refusal_of_json(["a"]) == f"notes.json, item 1: a string is no session; {SESSION_IS}"
+    assert refusal_of_json(["a"]) == f"notes.json, item 1: a string is not a session; {SESSION_IS}"
 
 
 def test_a_message_among_sessions_is_refused() -> None:
@@ -372,7 +372,7 @@ def test_a_tool_call_without_content_is_a_message() -> None:
 @pytest.mark.parametrize(
     ("message", "why"),
     [
-        ("hi", f"a string is no message; {MESSAGE_IS}"),
+        ("hi", f"a string is not a message; {MESSAGE_IS}"),
         ({"role": 3, "content": "a"}, f'"role" is a number; {MESSAGE_IS}'),
         ({"content": "a"}, f'"role" is null; {MESSAGE_IS}'),
         ({"role": "user"}, f'there is no "content"; {MESSAGE_IS}'),
@@ -382,16 +382,16 @@ def test_a_tool_call_without_content_is_a_message() -> None:
         ),
         (
             {"role": "bot", "content": "a"},
-            "no chat message (Unexpected message type: 'bot'. Use one of 'human', 'user', 'ai', 'assistant', "
+            "not a chat message (Unexpected message type: 'bot'. Use one of 'human', 'user', 'ai', 'assistant', "
             f"'function', 'tool', 'system', or 'developer'.); {MESSAGE_IS}",
         ),
         (
             {"role": "tool", "content": "42"},
-            f"no chat message (no key 'tool_call_id'); {MESSAGE_IS}",
+            f"not a chat message (no key 'tool_call_id'); {MESSAGE_IS}",
         ),
         (
             {"role": "user", "content": [1]},
-            f"no chat message (content.str: Input should be a valid string); {MESSAGE_IS}",
+            f"not a chat message (content.str: Input should be a valid string); {MESSAGE_IS}",
         ),
     ],
 )
@@ -448,7 +448,7 @@ def test_a_broken_line_is_refused_with_line_and_column() -> None:
 
 
 def test_a_line_that_is_no_object_is_refused() -> None:
-    assert refusal('{"text": "a"}\n["b"]', "a.jsonl") == f"a.jsonl, line 2: a list is no session; {LINE_IS}"
+    assert refusal('{"text": "a"}\n["b"]', "a.jsonl") == f"a.jsonl, line 2: a list is not a session; {LINE_IS}"
 
 
 def test_a_whole_surrogate_pair_is_its_character() -> None:
@@ -458,7 +458,7 @@ def test_a_whole_surrogate_pair_is_its_character() -> None:
 def test_half_a_character_in_the_arguments_of_a_tool_call_is_refused() -> None:
     call = {"id": "c1", "function": {"name": "f", "arguments": '{"x": "\\ud800"}'}}
     assert refusal_of_json([{"role": "ai", "content": "", "tool_calls": [call]}]).startswith(
-        "notes.json, item 1: no chat message ("
+        "notes.json, item 1: not a chat message ("
     )
 
 

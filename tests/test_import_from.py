@@ -247,7 +247,7 @@ def test_many_memories_are_filed_by_whose_and_when_they_are(memory: Memory) -> N
 
 BAD: dict[str, tuple[str, object, str]] = {
     "no JSON": ("mem0", b"nope", "line 1: not valid JSON"),
-    "no list": ("mem0", {"results": 7}, "is no export of mem0"),
+    "no list": ("mem0", {"results": 7}, "is not an export of mem0"),
     "no object": ("mem0", [7], "memory 1: must be an object"),
     "no text": ("mem0", [{"id": "1", "memory": 7}], 'memory 1: "memory" must be a text'),
     "no time": ("mem0", [{"memory": "x", "created_at": "soon"}], 'memory 1: "created_at": .*is not a time'),
@@ -257,10 +257,10 @@ BAD: dict[str, tuple[str, object, str]] = {
     "no UTF-8": ("mem0", b"\xff\xfe", "no UTF-8"),
     "no namespace": ("langmem", [{"key": "k", "value": {}}], 'item 1: "namespace" must be a list'),
     "no value": ("langmem", [{"namespace": ["a"], "key": "k", "value": 7}], 'item 1: "value" must be an object'),
-    "a value that is no JSON": ("langmem", [{"namespace": ["a"], "key": "k", "value": "{"}], "item 1, value.*not valid JSON"),
-    "another table": ("langmem", b"a,b\n1,2\n", "is no dump of a LangGraph store"),
+    "a value that is not JSON": ("langmem", [{"namespace": ["a"], "key": "k", "value": "{"}], "item 1, value.*not valid JSON"),
+    "another table": ("langmem", b"a,b\n1,2\n", "is not a dump of a LangGraph store"),
     "a ragged table": ("langmem", b"prefix,key,value\na,b\n", "line 2: has another number of cells"),
-    "no agent file": ("letta", {"name": "x"}, "is no agent file"),
+    "no agent file": ("letta", {"name": "x"}, "is not an agent file"),
     "no block": ("letta", {"agents": [], "blocks": [{"id": "b", "value": 7}]}, 'block 1: "value" must be a text'),
     "ids that are no list": ("letta", {"agents": [{"block_ids": 7}]}, 'agent 1: "block_ids" must be a list'),
     "an unknown role": ("letta", {"agents": [{"messages": [{"role": "ghost", "content": "x"}]}]}, "message 1: there is no role 'ghost'"),

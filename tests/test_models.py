@@ -148,7 +148,9 @@ def test_a_wrong_address_is_refused_with_a_right_one(make: Callable[..., Any], w
         with pytest.raises((BadInput, MissingPackage)) as refused:
             make(f"{provider}:small", base_url=wrong)
         if provider == "openai":
-            assert str(refused.value) == f"base_url {wrong!r} is no address of a server; write one such as {right!r}."
+            assert (
+                str(refused.value) == f"base_url {wrong!r} is not the address of a server; write one such as {right!r}."
+            )
 
 
 def test_a_wrong_address_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

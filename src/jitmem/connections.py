@@ -35,7 +35,7 @@ class Connections(DefaultHttpxClient):
         self._lock = threading.Lock()
         self._login = login
         self._inner: dict[int, DefaultHttpxClient] = {}  # by process
-        weakref.finalize(self, _close_those_of_this_process, self._inner)
+        weakref.finalize(self, _close_client_of_process, self._inner)
 
     def secrets(self) -> list[str]:
         """Values to redact from errors."""
@@ -46,17 +46,17 @@ class Connections(DefaultHttpxClient):
         with self._lock:
             client = self._inner.get(os.getpid())
             if client is None:
-                client = self._inner[os.getpid()] = DefaultHttpxClient(**_ours(self._login))
+                client = self._inner[os.getpid()] = DefaultHttpxClient(**_client_options(self._login))
         response = client.send(request, **options)
         if options.get("stream") and response.is_success:
             return response
         response.read()
-        return _discreet(response, self._login)
+        return _redact_response(response, self._login)
 
     def close(self) -> None:
         """Close every connection; the next call opens new ones."""
         with self._lock:
-            _close_those_of_this_process(self._inner)
+            _close_client_of_process(self._inner)
 
 
 class AsyncConnections(DefaultAsyncHttpxClient):
@@ -82,7 +82,7 @@ class AsyncConnections(DefaultAsyncHttpxClient):
         if options.get("stream") and response.is_success:
             return response
         await response.aread()
-        return _discreet(response, self._login)
+        return _redact_response(response, self._login)
 
     async def aclose(self) -> None:
         """Close the connections of this loop; the next call opens new ones."""
@@ -98,7 +98,7 @@ class AsyncConnections(DefaultAsyncHttpxClient):
                 del self._inner[ended]
             if loop in self._inner:
                 return self._inner[loop][0]
-            client = DefaultAsyncHttpxClient(**_ours(self._login))
+            client = DefaultAsyncHttpxClient(**_client_options(self._login))
             closing = _close_at_the_end(client)
             self._inner[loop] = client, closing
         await anext(closing)
@@ -108,7 +108,7 @@ class AsyncConnections(DefaultAsyncHttpxClient):
 _ByLoop = dict[asyncio.AbstractEventLoop, tuple[DefaultAsyncHttpxClient, AsyncGenerator[None, None]]]
 
 
-def _close_those_of_this_process(inner: dict[int, DefaultHttpxClient]) -> None:
+def _close_client_of_process(inner: dict[int, DefaultHttpxClient]) -> None:
     client = inner.pop(os.getpid(), None)
     if client is not None:
         client.close()
@@ -128,21 +128,21 @@ async def _close_at_the_end(client: DefaultAsyncHttpxClient) -> AsyncGenerator[N
         await client.aclose()
 
 
-def _ours(login: Login) -> dict[str, Any]:
+def _client_options(login: Login) -> dict[str, Any]:
     """`OPENAI_PROXY` is read here: langchain-openai refuses it when clients are passed in."""
     return {"verify": _certificates(), "proxy": os.environ.get("OPENAI_PROXY") or None, "auth": login}
 
 
-def _discreet(response: Any, login: Login) -> Any:
+def _redact_response(response: Any, login: Login) -> Any:
     """The response; if an error of the server repeats the key or password, one with these redacted.
 
     Redaction happens here because the client passes its error to every callback and trace.
     """
-    content = said = response.content
+    content = original = response.content
     _, _, sent = response.request.headers.get("authorization", "").partition(" ")
     for secret in (secret for secret in (sent, *_secrets(login)) if len(secret) >= MIN_SECRET_CHARS):
         content = content.replace(secret.encode(), b"***")
-    if content == said or (response.is_success and _is_answer(said)):
+    if content == original or (response.is_success and _is_answer(original)):
         return response
     plain = ("content-encoding", "content-length", "transfer-encoding")
     headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in plain]
@@ -152,10 +152,10 @@ def _discreet(response: Any, login: Login) -> Any:
 def _is_answer(content: bytes) -> bool:
     """Whether it is a reply of the protocol: its text is the model's and is not redacted."""
     try:
-        told = json.loads(content)
+        body = json.loads(content)
     except ValueError:
         return False
-    return isinstance(told, dict) and any(isinstance(told.get(name), list) for name in ("choices", "data", "output"))
+    return isinstance(body, dict) and any(isinstance(body.get(name), list) for name in ("choices", "data", "output"))
 
 
 def _secrets(login: Login) -> list[str]:

@@ -56,7 +56,7 @@ def chat_model(
         made = _openai("ChatOpenAI", name, address, timeout_s, **own)
     else:
         init = _langchain("langchain.chat_models", "init_chat_model", provider, model)
-        made = _init_model(init, {"model": name, "model_provider": provider}, checked_url(base_url), timeout_s)
+        made = _init_model(init, {"model": name, "model_provider": provider}, validate_url(base_url), timeout_s)
     return made
 
 
@@ -73,7 +73,7 @@ def embedding_model(
         made = _openai("OpenAIEmbeddings", name, _address(base_url), timeout_s, check_embedding_ctx_length=False)
     else:
         init = _langchain("langchain.embeddings", "init_embeddings", provider, embeddings)
-        made = _init_model(init, {"model": name, "provider": provider}, checked_url(base_url), timeout_s)
+        made = _init_model(init, {"model": name, "provider": provider}, validate_url(base_url), timeout_s)
     return made
 
 
@@ -81,7 +81,7 @@ def provider_and_name(name: object, example: str) -> tuple[str, str]:
     """`"openai", "gpt-4.1-mini"`; `BadInput` with the example if it is not `provider:name`."""
     provider, colon, model = name.partition(":") if isinstance(name, str) else ("", "", "")
     if not (provider and colon and model):
-        raise BadInput(f"{name!r} is no model; write provider and name, such as {example!r}.")
+        raise BadInput(f"{name!r} is not a model; write provider and name, such as {example!r}.")
     return provider, model
 
 
@@ -125,11 +125,11 @@ def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: 
 def _address(base_url: str | None) -> str | None:
     """Where to send requests, in the order of langchain-openai; None leaves it to the package."""
     if base_url:
-        return checked_url(base_url)
+        return validate_url(base_url)
     variables = ("OPENAI_API_BASE", "OPENAI_BASE_URL")
     for variable in variables:
         if found := os.environ.get(variable):
-            return checked_url(found, variable)
+            return validate_url(found, variable)
     # `OPENAI_BASE_URL=` may be in a .env file, and openai takes an empty value for an address.
     return _OPENAI if any(variable in os.environ for variable in variables) else None
 
@@ -148,7 +148,7 @@ def _is_openai(address: str | None) -> bool:
     return host == "openai.com" or host.endswith(".openai.com")
 
 
-def checked_url(base_url: str | None, called: str = "base_url") -> str | None:
+def validate_url(base_url: str | None, called: str = "base_url") -> str | None:
     """The address without white space, or None; `BadInput` with a correction if it is not an http(s) address."""
     if not base_url:
         return None
@@ -158,10 +158,10 @@ def checked_url(base_url: str | None, called: str = "base_url") -> str | None:
     except ValueError:  # urllib's, for an invalid port or host
         usable = False
     if not usable:
-        told = _LOGIN.sub("…@", base_url)
-        right = told.rpartition("://")[2].strip(" /")
-        shown = f"http://{right}" if told.count("://") == 0 and right else "http://localhost:8000/v1"
-        raise BadInput(f"{called} {told!r} is no address of a server; write one such as {shown!r}.")
+        redacted = _LOGIN.sub("…@", base_url)
+        right = redacted.rpartition("://")[2].strip(" /")
+        shown = f"http://{right}" if redacted.count("://") == 0 and right else "http://localhost:8000/v1"
+        raise BadInput(f"{called} {redacted!r} is not the address of a server; write one such as {shown!r}.")
     return base_url.strip()
 
 

@@ -37,7 +37,7 @@ def sessions_of_json(source: str, name: str) -> list[Session]:
         items = _list(value["sessions"], name, "sessions")
         return [_session(item, f"{name}, session {number}") for number, item in enumerate(items, start=1)]
     if not isinstance(value, list):
-        raise BadInput(f"{name}: {_kind(value)} is no session; {_JSON_IS}")
+        raise BadInput(f"{name}: {_kind(value)} is not a session; {_JSON_IS}")
     return _sessions([(f"{name}, item {number}", item) for number, item in enumerate(value, start=1)], name)
 
 
@@ -49,7 +49,7 @@ def sessions_of_jsonl(source: str, name: str) -> list[Session]:
         if line.strip():
             value = parse_json(line, name=name, right=_LINE_IS, line=number)
             if not isinstance(value, dict):
-                raise BadInput(f"{name}, line {number}: {_kind(value)} is no session; {_LINE_IS}")
+                raise BadInput(f"{name}, line {number}: {_kind(value)} is not a session; {_LINE_IS}")
             items.append((f"{name}, line {number}", value))
     return _sessions(items, name)
 
@@ -71,7 +71,7 @@ def _looks_like_a_message(value: object) -> bool:
 
 def _session(value: object, where: str) -> Session:
     if not isinstance(value, dict):
-        raise BadInput(f"{where}: {_kind(value)} is no session; {_SESSION_IS}")
+        raise BadInput(f"{where}: {_kind(value)} is not a session; {_SESSION_IS}")
     given = [key for key in _BODIES if value.get(key) is not None]
     if len(given) != 1:
         raise BadInput(f"{where}: {_SESSION_IS}, and here are the keys {reprlib.repr(list(value))}")
@@ -145,7 +145,7 @@ def _turn(value: object, where: str) -> tuple[str, str]:
         speaker, text = value
         if isinstance(speaker, str) and isinstance(text, str):
             return speaker, text
-        fault = f"the {'text' if isinstance(speaker, str) else 'speaker'} is no string"
+        fault = f"the {'text' if isinstance(speaker, str) else 'speaker'} is not a string"
     raise BadInput(f"{where}: {fault}; {_TURN_IS}")
 
 
@@ -156,7 +156,7 @@ def _messages(value: object, where: str) -> list[BaseMessage]:
 
 def _message(value: object, where: str) -> BaseMessage:
     if not isinstance(value, dict):
-        raise BadInput(f"{where}: {_kind(value)} is no message; {_MESSAGE_IS}")
+        raise BadInput(f"{where}: {_kind(value)} is not a message; {_MESSAGE_IS}")
     if "lc" not in value:
         value = _with_content(value, where)
     try:
@@ -165,7 +165,7 @@ def _message(value: object, where: str) -> BaseMessage:
             # Their arguments are JSON inside JSON: only serialising shows whether they can be stored.
             message.model_dump_json()
     except Exception as error:  # langchain-core raises KeyError, TypeError and others
-        raise BadInput(f"{where}: no chat message ({_reason(error)}); {_MESSAGE_IS}") from error
+        raise BadInput(f"{where}: not a chat message ({_reason(error)}); {_MESSAGE_IS}") from error
     return message
 
 

@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
-from .models import TIMEOUT_S, checked_url, provider_and_name
+from .models import TIMEOUT_S, provider_and_name, validate_url
 from .stores.errors import BadInput
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Settings:
             memorizer_model=_model("JITMEM_MEMORIZER_MODEL", "openai:gpt-4.1-nano"),
             researcher_model=_model("JITMEM_RESEARCHER_MODEL", "openai:gpt-4.1-mini"),
             embeddings=_model("JITMEM_EMBEDDINGS", "openai:text-embedding-3-small"),
-            base_url=checked_url(_text("JITMEM_BASE_URL"), "JITMEM_BASE_URL"),
-            embeddings_base_url=checked_url(_text("JITMEM_EMBEDDINGS_BASE_URL"), "JITMEM_EMBEDDINGS_BASE_URL"),
+            base_url=validate_url(_text("JITMEM_BASE_URL"), "JITMEM_BASE_URL"),
+            embeddings_base_url=validate_url(_text("JITMEM_EMBEDDINGS_BASE_URL"), "JITMEM_EMBEDDINGS_BASE_URL"),
             timeout_s=_seconds("JITMEM_TIMEOUT", TIMEOUT_S),
             prompts=Path(prompts) if (prompts := _text("JITMEM_PROMPTS")) else None,
             on_model_failure=cast("OnModelFailure", _one_of("JITMEM_ON_MODEL_FAILURE", "raise", "rules")),

@@ -86,10 +86,10 @@ def read(path: Path, kind: str, make: str) -> list[dict[str, Any]]:
                 warnings.warn(f"The last line of {path} is cut and was left out.", UserWarning, stacklevel=4)
                 break
             raise RecordingError(
-                f"Line {number} of {path} is no JSON: {error}. Take it out, or record again."
+                f"Line {number} of {path} is not JSON: {error}. Take it out, or record again."
             ) from error
         if not isinstance(exchange, dict) or exchange.get("version") != VERSION:
-            raise RecordingError(f"Line {number} of {path} is no exchange of version {VERSION}; record again.")
+            raise RecordingError(f"Line {number} of {path} is not an exchange of version {VERSION}; record again.")
         if exchange.get("kind") == kind:
             found.append(exchange)
     return found

@@ -80,7 +80,7 @@ def read_text(file: BinaryIO, name: str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{name}, line {line}: this is no UTF-8; save the file as UTF-8 text.") from error
+        raise BadInput(f"{name}, line {line}: this is not UTF-8; save the file as UTF-8 text.") from error
 
 
 def read_json(text: str, name: str, right: str) -> object:
@@ -101,7 +101,7 @@ def read_table(text: str, name: str) -> Iterator[dict[str, Any]]:
                 raise BadInput(f"{name}, line {reader.line_num}: has another number of cells than the head.")
             yield {key: value if value != "" else None for key, value in row.items()}
     except csv.Error as error:
-        raise BadInput(f"{name}, line {reader.line_num}: is no CSV ({error}).") from error
+        raise BadInput(f"{name}, line {reader.line_num}: is not CSV ({error}).") from error
 
 
 def objects(value: object, where: str, what: str) -> Iterator[tuple[dict[str, Any], str]]:

@@ -52,7 +52,7 @@ def _records(text: str, name: str) -> object:
         return value.get("items", [value]) if isinstance(value, dict) else value
     rows = list(read_table(text, name))
     if not rows or not {"key", "value"} <= rows[0].keys():
-        raise BadInput(f"{name}: is no dump of a LangGraph store; {_RIGHT}.")
+        raise BadInput(f"{name}: is not a dump of a LangGraph store; {_RIGHT}.")
     return rows
 
 

@@ -34,7 +34,7 @@ def parse(file: BinaryIO, name: str) -> ForeignExport:
     if isinstance(value, list):
         value = {"passages": value}
     if not isinstance(value, dict) or not {"agents", "core_memory", "passages"} & value.keys():
-        raise BadInput(f"{name}: is no agent file; {_RIGHT}.")
+        raise BadInput(f"{name}: is not an agent file; {_RIGHT}.")
     if "agents" in value:
         blocks = {text_of(block, "id", where): (block, where) for block, where in _list(value, "blocks", name)}
         used: set[str] = set()

@@ -22,7 +22,7 @@ def parse(file: BinaryIO, name: str) -> ForeignExport:
         if value.get("next"):
             found.notes.append("The file is one page of several: import the others, too.")
     if not isinstance(listed, list):
-        raise BadInput(f"{name}: is no export of mem0; {_RIGHT}.")
+        raise BadInput(f"{name}: is not an export of mem0; {_RIGHT}.")
     for record, where in objects(listed, name, "memory"):
         owner = " ".join(str(record[key]) for key in _OWNERS if record.get(key) is not None)
         time = time_of(record, where, "created_at", "updated_at")

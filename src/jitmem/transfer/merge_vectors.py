@@ -82,7 +82,7 @@ def _dimension(db: sqlite3.Connection, model: str, label: str) -> int | str:
             if db.execute(f"SELECT 1 FROM {table} WHERE model = ? LIMIT 1", (label,)).fetchone():
                 return "there are vectors here, and no probe that identifies their model"
         db.execute("INSERT INTO probe VALUES (?, ?)", (label, probe.tobytes()))
-    elif not _alike(probe, np.frombuffer(here[0], "<f4")):
+    elif not _is_same_model(probe, np.frombuffer(here[0], "<f4")):
         return "here another model has this name"
     return len(probe)
 
@@ -127,6 +127,6 @@ def _decode(text: str) -> NDArray[np.float32]:
     return np.frombuffer(base64.b64decode(text), "<f4")
 
 
-def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+def _is_same_model(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
     lengths = math.sqrt(float(one @ one) * float(other @ other)) if len(one) == len(other) else 0.0
     return lengths > 0 and float(one.astype(np.float64) @ other) >= _ALIKE * lengths

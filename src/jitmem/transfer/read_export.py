@@ -89,17 +89,17 @@ class _ExportReader:
         try:
             text = raw.decode()
         except UnicodeDecodeError as error:
-            self._refuse(f"is no UTF-8 ({error.reason}, byte {error.start})", error)
+            self._refuse(f"is not UTF-8 ({error.reason}, byte {error.start})", error)
         value = parse_json(text, name=self._name, right=_LINE_IS, line=self._number, deepest=schema.DEEPEST)
         if not isinstance(value, dict):
-            self._refuse("is no JSON object")
+            self._refuse("is not a JSON object")
         return value
 
     def _header(self) -> schema.HeaderLine:
         value = self._object(self._next())
         if value.get("format") != schema.FORMAT:
             raise BadInput(
-                f"{self._name}: is no export of jitmem: its first line does not say so. What other memories export is"
+                f"{self._name}: is not an export of jitmem: its first line does not say so. What other memories export is"
                 " read with from_format (--from): mem0, langmem or letta."
             )
         version = value.get("version")
