@@ -23,7 +23,7 @@ def forget_selected(runtime: MemoryRuntime, selectors: Mapping[str, Any], *, pre
     from .stores.deletion.delete import delete
     from .stores.deletion.delete import preview as preview_deletion
 
-    selector = _selected(selectors)
+    selector = _make_selector(selectors)
     if preview:
         return _preview_receipt(*preview_deletion(runtime.namespace, selector))
     runtime.item_options.check_writable("forget")
@@ -73,7 +73,7 @@ def _receipt(
     )
 
 
-def _selected(selectors: Mapping[str, Any]) -> Selector | None:
+def _make_selector(selectors: Mapping[str, Any]) -> Selector | None:
     """The selector that is given; None for everything. `BadInput` for none or several."""
     from .stores.analyzer import stems
     from .stores.deletion import selectors as by
