@@ -254,7 +254,7 @@ BAD: dict[str, tuple[str, object, str]] = {
     "a time that is a number": ("mem0", [{"memory": "x", "created_at": 5}], 'memory 1: "created_at" must be a time'),
     "deep": ("mem0", b'[{"memory": "x", "metadata": ' + b"[" * 200 + b"]" * 200 + b"}]", "nested deeper than 100"),
     "half a character": ("mem0", b'[{"memory": "\\ud800"}]', "not a character"),
-    "no UTF-8": ("mem0", b"\xff\xfe", "no UTF-8"),
+    "no UTF-8": ("mem0", b"\xff\xfe", "not UTF-8"),
     "no namespace": ("langmem", [{"key": "k", "value": {}}], 'item 1: "namespace" must be a list'),
     "no value": ("langmem", [{"namespace": ["a"], "key": "k", "value": 7}], 'item 1: "value" must be an object'),
     "a value that is not JSON": ("langmem", [{"namespace": ["a"], "key": "k", "value": "{"}], "item 1, value.*not valid JSON"),

@@ -155,7 +155,7 @@ def test_a_wrong_address_is_refused_with_a_right_one(make: Callable[..., Any], w
 
 def test_a_wrong_address_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "models.lan/v1")
-    with pytest.raises(BadInput, match=r"OPENAI_BASE_URL 'models.lan/v1' is no address"):
+    with pytest.raises(BadInput, match=r"OPENAI_BASE_URL 'models.lan/v1' is not the address of a server"):
         chat_model("openai:small")
 
 
@@ -238,9 +238,9 @@ def test_a_model_is_made_once_while_somebody_holds_it(server: ModelServer) -> No
     assert all(other is not first for other in others)
     del first
     gc.collect()
-    from jitmem.models import _kept
+    from jitmem.models import _cache
 
-    assert sum(key[2] == server.base_url for key in _kept) == 2
+    assert sum(key[2] == server.base_url for key in _cache) == 2
 
 
 def test_calls_one_after_the_other_share_a_connection(server: ModelServer) -> None:
