@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from jitmem import Memory, ModelOptions, __version__
 from jitmem.cli.app import app
+from jitmem.cli.research import _status_text
 from jitmem.sample_history import sample_questions, sample_sessions
 
 Run = Callable[..., Result]
@@ -88,6 +89,22 @@ def test_time_and_session_are_those_of_the_one_session(run: Run) -> None:
     run("memorize", "-", "--time", "1:56 pm on 8 May, 2023", "--session", "standup", input="We met.")
     [page] = json.loads(run("pages", "--json").stdout)
     assert (page["session_id"], page["time"], page["text"]) == ("standup", "2023-05-08T13:56:00", "We met.")
+
+
+def test_time_and_session_replace_what_the_file_says(run: Run) -> None:
+    Path("a.md").write_text("---\nid: x\ntime: 2023-05-01\nmood: good\n---\nText")
+    run("memorize", "a.md", "--time", "2024-06-01", "--session", "y")
+    [page] = json.loads(run("pages", "--json").stdout)
+    assert (page["session_id"], page["time"], page["text"]) == ("y", "2024-06-01T00:00:00", "Text")
+
+
+def test_two_files_that_would_share_an_id_are_reported_and_the_first_is_kept(run: Run) -> None:
+    Path("a.md").write_text("A")
+    Path("a.txt").write_text("B")
+    result = run("memorize", ".")
+    assert (result.exit_code, len(lines(result.stderr))) == (1, 1)
+    assert "a.txt: " in result.stderr
+    assert [page["text"] for page in json.loads(run("pages", "--json").stdout)] == ["A"]
 
 
 def test_time_for_two_sessions_is_refused_and_nothing_is_made(run: Run) -> None:
@@ -384,6 +401,13 @@ def leaf_commands(command: Any, name: str = "jitmem") -> dict[str, Any]:
     }
 
 
+def test_every_event_of_a_research_has_a_status_line(tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "memory") as memory:
+        memory.memorize("Ana: I bake bread.")
+        events = [one for one in memory.stream("What does Ana bake?") if one["event"] != "done"]
+    assert "1 new passage; integrating" in [str(_status_text(one)) for one in events]
+
+
 def test_a_command_has_only_the_options_that_it_uses() -> None:
     commands = leaf_commands(get_command(app))
     options = {name: [one.name for one in command.params] for name, command in commands.items()}
@@ -531,7 +555,7 @@ def test_the_demo_shows_a_second_round_and_what_is_not_in_memory(tmp_path: Path)
     for number, one in enumerate((one for one in sample_questions() if one.get("demo")), start=1):
         assert f"{number}/6 {one['question']}" in words
     assert "Memorized 32 sessions as 32 pages" in shown
-    assert re.search(r"^round 2\n(?: +need .*\n)? +search +(?! |nothing)", shown, re.M)
+    assert re.search(r"^round 2\n(?: +need .*\n)? +search +(?! |no new)", shown, re.M)
     assert re.search(r"^result +not in memory \(", shown, re.M)
     assert "\x1b" not in shown
     too_wide = [line for line in lines(shown) if len(line) > 80]

@@ -181,7 +181,7 @@ def test_the_history_of_core_needs_no_id(run: Run) -> None:
 
 def test_undoing_the_first_version_takes_the_item_away(run: Run) -> None:
     _, id, change = told(run("insert", COFFEE))
-    assert run("undo", change).stdout.splitlines()[1] == f"semantic {id} is gone."
+    assert run("undo", change).stdout.splitlines()[1] == f"semantic {id} is deleted."
     assert listed(run) == []
 
 

@@ -464,7 +464,7 @@ def test_the_command_shows_first_asks_and_tells_what_went(folder: Path) -> None:
         memory.memorize_many(DAYS)
     dry = jitmem(folder, "forget", "--query", "safe", "--dry-run")
     assert dry.exit_code == 0
-    assert "Would go: " in dry.stdout
+    assert "Would be deleted: " in dry.stdout
     assert "The code of the safe" in dry.stdout
     unasked = jitmem(folder, "forget", "--query", "safe")
     assert (unasked.exit_code, "--yes" in unasked.stderr) == (2, True)
@@ -473,11 +473,11 @@ def test_the_command_shows_first_asks_and_tells_what_went(folder: Path) -> None:
     assert (done.exit_code, told["status"], told["counts"]["pages"]) == (0, "erased", 1)
     with Memory.open(folder) as memory:
         assert len(memory.pages()) == 4
-    assert jitmem(folder, "retain", "--pages", "90 days", "--core", "always").stdout.split() == [
+    assert jitmem(folder, "retention", "--pages", "90 days", "--core", "always").stdout.split() == [
         *("kind", "kept", "for", "pages", "90", "days", "core", "always"),
         *("semantic", "always", "episodic", "always"),
     ]
-    swept = jitmem(folder, "sweep", "--all")
+    swept = jitmem(folder, "purge", "--all")
     assert (swept.exit_code, swept.stdout) == (0, "Forgotten: nothing.\n")
     everything = jitmem(folder, "forget", "--everything", "--yes")
     assert (everything.exit_code, "1 namespace" in everything.stdout) == (0, True)
@@ -492,7 +492,7 @@ def test_the_command_ends_with_1_where_bytes_are_left(folder: Path) -> None:
         reader.execute("SELECT count(*) FROM page").fetchone()
         done = jitmem(folder, "forget", "--session", "day-4", "--yes")
     assert (done.exit_code, "Pending: truth.sqlite3 is being read" in done.stdout) == (1, True)
-    assert jitmem(folder, "sweep").exit_code == 0
+    assert jitmem(folder, "purge").exit_code == 0
 
 
 def test_forgetting_off_the_event_loop_blocks_nobody(memory: Memory) -> None:

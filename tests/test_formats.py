@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from jitmem.formats import FORMATS, parse_sessions, read_sessions, session_files
+from jitmem.formats import FORMATS, parse_sessions, read_bytes, session_files
 from jitmem.stores.errors import BadInput
 from jitmem.stores.records import Session
 
@@ -26,6 +26,12 @@ NOT_TEXT_REMEDY = "save it as UTF-8, or as UTF-16 with a byte order mark"
 def parse(content: str | bytes, name: str, format: str | None = None) -> list[Session]:
     data = content.encode() if isinstance(content, str) else content
     return parse_sessions(data, name=name, format=format)
+
+
+def read_sessions(path: Path) -> list[Session]:
+    folder = path if path.is_dir() else path.parent
+    files = [(file, file.relative_to(folder).as_posix()) for file in session_files(path)]
+    return [one for file, name in files for one in parse_sessions(read_bytes(file), name=name)]
 
 
 def parse_json(value: object, name: str = "notes.json") -> list[Session]:
@@ -234,7 +240,7 @@ def test_any_turns_come_back_through_jsonl(sessions: list[list[tuple[str, str]]]
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (3, f"a number is no session; {JSON_IS}"),
+        (3, f"a number is not a session; {JSON_IS}"),
         ([], f"holds no session; {JSON_IS}"),
         ({"sessions": []}, '"sessions" is an empty list; it must be a list that is not empty'),
         ({"sessions": "a"}, '"sessions" is a string; it must be a list that is not empty'),
@@ -266,9 +272,9 @@ def test_a_bad_session_object_is_refused_with_the_key_at_fault(value: object, wh
     [
         (["Ana"], "a list of 1"),
         (["Ana", "b", "c"], "a list of 3"),
-        ([None, "b"], "the speaker is no string"),
-        (["Ana", 3], "the text is no string"),
-        ({"speaker": "Ana", "txt": "b"}, "the text is no string"),
+        ([None, "b"], "the speaker is not a string"),
+        (["Ana", 3], "the text is not a string"),
+        ({"speaker": "Ana", "txt": "b"}, "the text is not a string"),
         ("Ana: b", "a string"),
         (None, "null"),
     ],
@@ -287,9 +293,9 @@ def test_one_bad_line_refuses_the_whole_file_and_is_named() -> None:
 
 def test_a_session_of_a_list_is_named_by_its_number() -> None:
     assert refusal_of_json({"sessions": [{"text": "a"}, 5]}) == (
-        f"notes.json, session 2: a number is no session; {SESSION_IS}"
+        f"notes.json, session 2: a number is not a session; {SESSION_IS}"
     )
-    assert refusal_of_json(["a"]) == f"notes.json, item 1: a string is no session; {SESSION_IS}"
+    assert refusal_of_json(["a"]) == f"notes.json, item 1: a string is not a session; {SESSION_IS}"
 
 
 def test_a_message_among_sessions_is_refused() -> None:
@@ -366,7 +372,7 @@ def test_a_tool_call_without_content_is_a_message() -> None:
 @pytest.mark.parametrize(
     ("message", "why"),
     [
-        ("hi", f"a string is no message; {MESSAGE_IS}"),
+        ("hi", f"a string is not a message; {MESSAGE_IS}"),
         ({"role": 3, "content": "a"}, f'"role" is a number; {MESSAGE_IS}'),
         ({"content": "a"}, f'"role" is null; {MESSAGE_IS}'),
         ({"role": "user"}, f'there is no "content"; {MESSAGE_IS}'),
@@ -376,16 +382,16 @@ def test_a_tool_call_without_content_is_a_message() -> None:
         ),
         (
             {"role": "bot", "content": "a"},
-            "no chat message (Unexpected message type: 'bot'. Use one of 'human', 'user', 'ai', 'assistant', "
+            "not a chat message (Unexpected message type: 'bot'. Use one of 'human', 'user', 'ai', 'assistant', "
             f"'function', 'tool', 'system', or 'developer'.); {MESSAGE_IS}",
         ),
         (
             {"role": "tool", "content": "42"},
-            f"no chat message (no key 'tool_call_id'); {MESSAGE_IS}",
+            f"not a chat message (no key 'tool_call_id'); {MESSAGE_IS}",
         ),
         (
             {"role": "user", "content": [1]},
-            f"no chat message (content.str: Input should be a valid string); {MESSAGE_IS}",
+            f"not a chat message (content.str: Input should be a valid string); {MESSAGE_IS}",
         ),
     ],
 )
@@ -442,7 +448,7 @@ def test_a_broken_line_is_refused_with_line_and_column() -> None:
 
 
 def test_a_line_that_is_no_object_is_refused() -> None:
-    assert refusal('{"text": "a"}\n["b"]', "a.jsonl") == f"a.jsonl, line 2: a list is no session; {LINE_IS}"
+    assert refusal('{"text": "a"}\n["b"]', "a.jsonl") == f"a.jsonl, line 2: a list is not a session; {LINE_IS}"
 
 
 def test_a_whole_surrogate_pair_is_its_character() -> None:
@@ -452,7 +458,7 @@ def test_a_whole_surrogate_pair_is_its_character() -> None:
 def test_half_a_character_in_the_arguments_of_a_tool_call_is_refused() -> None:
     call = {"id": "c1", "function": {"name": "f", "arguments": '{"x": "\\ud800"}'}}
     assert refusal_of_json([{"role": "ai", "content": "", "tool_calls": [call]}]).startswith(
-        "notes.json, item 1: no chat message ("
+        "notes.json, item 1: not a chat message ("
     )
 
 
@@ -550,11 +556,6 @@ def test_one_bad_file_refuses_the_folder(tmp_path: Path) -> None:
         read_sessions(write(tmp_path, a_txt="A", sub__b_txt=" "))
 
 
-def test_two_files_that_would_share_an_id_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"^a\.md and a\.txt: two different sessions have the id 'a'; "):
-        read_sessions(write(tmp_path, a_md="A", a_txt="B"))
-
-
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as refused:
         read_sessions(tmp_path / "none.txt")
@@ -575,26 +576,6 @@ def test_a_relative_path_reads_the_same(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     assert read_sessions(Path(".")) == [Session(text="A", id="sub/a")]
     assert read_sessions(Path("sub/a.txt")) == [Session(text="A", id="a")]
-
-
-def test_id_and_time_of_one_session_can_be_given(tmp_path: Path) -> None:
-    write(tmp_path, a_md="---\nid: x\ntime: May\nmood: good\n---\nText")
-    assert read_sessions(tmp_path / "a.md", session="y", time="June") == [
-        Session(text="Text", id="y", time="June", metadata={"mood": "good"})
-    ]
-    assert read_sessions(tmp_path, time="June") == [
-        Session(text="Text", id="x", time="June", metadata={"mood": "good"})
-    ]
-
-
-@pytest.mark.parametrize("given", [{"session": "x"}, {"time": "May"}])
-def test_id_and_time_of_several_sessions_cannot_be_given_at_once(tmp_path: Path, given: dict[str, str]) -> None:
-    with pytest.raises(BadInput) as refused:
-        read_sessions(write(tmp_path, a_txt="A", b_txt="B"), **given)
-    assert str(refused.value) == (
-        f"{tmp_path}: holds 2 sessions, and one id or time cannot be that of all; "
-        "write ids and times in the file, or give a file of one session"
-    )
 
 
 def test_a_file_name_that_is_not_unicode_gives_an_id_that_is() -> None:

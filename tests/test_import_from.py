@@ -63,8 +63,8 @@ def test_mem0_lists_pages_of_the_platform_and_graphs_are_read_and_told(memory: M
     assert done.new["item"] == 1
     told = "\n".join(done.notes)
     assert "import the others, too" in told
-    assert "1 memories have an expiration_date" in told
-    assert "Left out: 1 empty memories." in told
+    assert "1 memories would expire" in told
+    assert "Left out: 1 memories without text." in told
     graph = brought(memory, "mem0", {"results": [], "relations": [{"source": "ana"}]})
     assert graph.notes == ["Left out: 1 relations of the graph."]
     lines = "\n".join(json.dumps({"id": str(n), "memory": f"Ana owns {n} sacks."}) for n in range(3))
@@ -98,7 +98,7 @@ def test_a_store_dump_of_any_values_and_forms_is_read(memory: Memory) -> None:
     item = {"namespace": ["a", "b"], "key": "k", "value": {"theme": "dark", "sizes": [1, 2]}}
     done = brought(memory, "langmem", {"items": [{**item, "expires_at": "2030-01-01", "score": 0.5}]})
     assert said(memory) == [("semantic", "theme: dark; sizes: 1, 2")]
-    assert "1 items would expire" in "\n".join(done.notes)
+    assert "1 memories would expire" in "\n".join(done.notes)
     assert brought(memory, "langmem", item).known["item"] == 1
     row = io.StringIO()
     writer = csv.DictWriter(row, ["prefix", "key", "value"])
@@ -213,7 +213,7 @@ def test_the_rules_of_the_memory_for_edits_hold(folder: Path) -> None:
     with Memory.open(folder, item_options=ItemOptions(before_write=guard)) as memory:
         done = memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0")
         assert COFFEE not in [content for _, content in said(memory)]
-        assert [note for note in done.notes if "became no item: no coffee here" in note]
+        assert [note for note in done.notes if "did not become an item: no coffee here" in note]
         assert memory.recall("coffee")[0].text == f"mem0: {COFFEE}"
     with Memory.open(folder, namespace="careful", item_options=ItemOptions(mode="propose")) as memory:
         assert memory.transfer.import_(OTHERS / "mem0.json", from_format="mem0").new["proposal"] == 4
@@ -247,20 +247,20 @@ def test_many_memories_are_filed_by_whose_and_when_they_are(memory: Memory) -> N
 
 BAD: dict[str, tuple[str, object, str]] = {
     "no JSON": ("mem0", b"nope", "line 1: not valid JSON"),
-    "no list": ("mem0", {"results": 7}, "is no export of mem0"),
+    "no list": ("mem0", {"results": 7}, "is not an export of mem0"),
     "no object": ("mem0", [7], "memory 1: must be an object"),
     "no text": ("mem0", [{"id": "1", "memory": 7}], 'memory 1: "memory" must be a text'),
     "no time": ("mem0", [{"memory": "x", "created_at": "soon"}], 'memory 1: "created_at": .*is not a time'),
     "a time that is a number": ("mem0", [{"memory": "x", "created_at": 5}], 'memory 1: "created_at" must be a time'),
     "deep": ("mem0", b'[{"memory": "x", "metadata": ' + b"[" * 200 + b"]" * 200 + b"}]", "nested deeper than 100"),
     "half a character": ("mem0", b'[{"memory": "\\ud800"}]', "not a character"),
-    "no UTF-8": ("mem0", b"\xff\xfe", "no UTF-8"),
+    "no UTF-8": ("mem0", b"\xff\xfe", "not UTF-8"),
     "no namespace": ("langmem", [{"key": "k", "value": {}}], 'item 1: "namespace" must be a list'),
     "no value": ("langmem", [{"namespace": ["a"], "key": "k", "value": 7}], 'item 1: "value" must be an object'),
-    "a value that is no JSON": ("langmem", [{"namespace": ["a"], "key": "k", "value": "{"}], "item 1, value.*not valid JSON"),
-    "another table": ("langmem", b"a,b\n1,2\n", "is no dump of a LangGraph store"),
+    "a value that is not JSON": ("langmem", [{"namespace": ["a"], "key": "k", "value": "{"}], "item 1, value.*not valid JSON"),
+    "another table": ("langmem", b"a,b\n1,2\n", "is not a dump of a LangGraph store"),
     "a ragged table": ("langmem", b"prefix,key,value\na,b\n", "line 2: has another number of cells"),
-    "no agent file": ("letta", {"name": "x"}, "is no agent file"),
+    "no agent file": ("letta", {"name": "x"}, "is not an agent file"),
     "no block": ("letta", {"agents": [], "blocks": [{"id": "b", "value": 7}]}, 'block 1: "value" must be a text'),
     "ids that are no list": ("letta", {"agents": [{"block_ids": 7}]}, 'agent 1: "block_ids" must be a list'),
     "an unknown role": ("letta", {"agents": [{"messages": [{"role": "ghost", "content": "x"}]}]}, "message 1: there is no role 'ghost'"),

@@ -31,7 +31,7 @@ from jitmem.learn.synthetic_tasks import make_toy_tasks
 from jitmem.stores.errors import BadInput, ModelUnavailable
 from jitmem.stores.records import Session
 from jitmem.testing import ScriptedModel
-from jitmem.testing.requests import replace_matches
+from jitmem.testing.recording_file import replace_matches
 
 SMALL = {"sessions": 2, "facts": 4, "people": 1}
 JITMEM = [sys.executable, "-c", "from jitmem.cli import main; main()"]

@@ -148,12 +148,14 @@ def test_a_wrong_address_is_refused_with_a_right_one(make: Callable[..., Any], w
         with pytest.raises((BadInput, MissingPackage)) as refused:
             make(f"{provider}:small", base_url=wrong)
         if provider == "openai":
-            assert str(refused.value) == f"base_url {wrong!r} is no address of a server; write one such as {right!r}."
+            assert (
+                str(refused.value) == f"base_url {wrong!r} is not the address of a server; write one such as {right!r}."
+            )
 
 
 def test_a_wrong_address_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "models.lan/v1")
-    with pytest.raises(BadInput, match=r"OPENAI_BASE_URL 'models.lan/v1' is no address"):
+    with pytest.raises(BadInput, match=r"OPENAI_BASE_URL 'models.lan/v1' is not the address of a server"):
         chat_model("openai:small")
 
 
@@ -236,9 +238,9 @@ def test_a_model_is_made_once_while_somebody_holds_it(server: ModelServer) -> No
     assert all(other is not first for other in others)
     del first
     gc.collect()
-    from jitmem.models import _kept
+    from jitmem.models import _cache
 
-    assert sum(key[2] == server.base_url for key in _kept) == 2
+    assert sum(key[2] == server.base_url for key in _cache) == 2
 
 
 def test_calls_one_after_the_other_share_a_connection(server: ModelServer) -> None:

@@ -13,18 +13,15 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 
-import jitmem
 from jitmem import BadInput, Memory, Research, Session
-from jitmem.formats import read_sessions
+from jitmem.sample_history import sample_sessions
 from jitmem.stores.hashed_embeddings import HashedEmbeddings
-
-SAMPLE = Path(jitmem.__file__).parent / "sample" / "sessions"
 
 
 @pytest.fixture(scope="module")
 def mill(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with Memory.open(tmp_path_factory.mktemp("mill") / "memory") as memory:
-        memory.memorize_many(read_sessions(SAMPLE))
+        memory.memorize_many(sample_sessions())
         yield memory
 
 

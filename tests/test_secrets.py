@@ -25,7 +25,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 from jitmem import Memory, ModelOptions, Session
 from jitmem.integrations.background_filing import file_in_background, wait
-from jitmem.models import chat_model, checked_url, embedding_model
+from jitmem.models import chat_model, embedding_model, validate_url
 from jitmem.nodes.llm.redaction import redact
 from jitmem.settings import Settings
 from jitmem.stores.errors import BadInput, ModelError
@@ -269,9 +269,9 @@ def test_settings_and_the_error_of_an_address_show_no_password(monkeypatch: pyte
     monkeypatch.setenv("JITMEM_BASE_URL", f"http://ana:{PASSWORD.replace('/', '')}@127.0.0.1:1/v1")
     assert "sesame" not in repr(Settings.from_environment())
     for wrong in ("ftp://ana:sesame-42@host/v1", "ana:sesame-42@host", "http://ana:sesame-42@host:port"):
-        with pytest.raises(BadInput, match="is no address of a server") as failed:
-            checked_url(wrong)
-        assert "sesame" not in everything(failed.value).replace("checked_url(wrong)", "")
+        with pytest.raises(BadInput, match="is not the address of a server") as failed:
+            validate_url(wrong)
+        assert "sesame" not in everything(failed.value).replace("validate_url(wrong)", "")
 
 
 @pytest.mark.parametrize(

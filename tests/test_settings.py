@@ -77,10 +77,14 @@ def test_an_empty_variable_is_none(monkeypatch: Patch) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "complaint"),
     [
-        ("JITMEM_MODEL", "gpt-4.1", "JITMEM_MODEL: 'gpt-4.1' is no model; write provider and name, such as 'openai:"),
-        ("JITMEM_EMBEDDINGS", "minilm", "JITMEM_EMBEDDINGS: 'minilm' is no model; write provider and name, such as"),
-        ("JITMEM_BASE_URL", "localhost:8000/v1", "JITMEM_BASE_URL 'localhost:8000/v1' is no address of a server;"),
-        ("JITMEM_EMBEDDINGS_BASE_URL", "x", "JITMEM_EMBEDDINGS_BASE_URL 'x' is no address of a server; write one"),
+        (
+            "JITMEM_MODEL",
+            "gpt-4.1",
+            "JITMEM_MODEL: 'gpt-4.1' is not a model; write provider and name, such as 'openai:",
+        ),
+        ("JITMEM_EMBEDDINGS", "minilm", "JITMEM_EMBEDDINGS: 'minilm' is not a model; write provider and name, such as"),
+        ("JITMEM_BASE_URL", "localhost:8000/v1", "JITMEM_BASE_URL 'localhost:8000/v1' is not the address of a server;"),
+        ("JITMEM_EMBEDDINGS_BASE_URL", "x", "JITMEM_EMBEDDINGS_BASE_URL 'x' is not the address of a server; write one"),
         ("JITMEM_TIMEOUT", "soon", "JITMEM_TIMEOUT must be a number of seconds above 0, such as 120, not 'soon'."),
         ("JITMEM_TIMEOUT", "0", "JITMEM_TIMEOUT must be a number of seconds above 0, such as 120, not '0'."),
         ("JITMEM_TIMEOUT", "nan", "JITMEM_TIMEOUT must be a number of seconds above 0, such as 120, not 'nan'."),

@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-import jitmem
 from jitmem import Memory, Session
-from jitmem.formats import read_sessions
+from jitmem.sample_history import sample_sessions
 from jitmem.stores.truth import database
 
-SAMPLE = Path(jitmem.__file__).parent / "sample" / "sessions"
 RECALL, ROUND, SESSION = 8, 25, 30
 
 
@@ -49,7 +47,7 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
 def mill(counter: Counter, folder: Path) -> Iterator[Memory]:
     """A few sessions and items, and everything that was filed is in the indexes."""
     with Memory.open(folder) as memory:
-        memory.memorize_many(list(read_sessions(SAMPLE))[:12])
+        memory.memorize_many(sample_sessions()[:12])
         memory.items.insert("The oven weighs 1,150 kilos.")
         memory.flush()
         for question in ("How much does the oven weigh?", "Who is Salgueiro?"):

@@ -472,8 +472,8 @@ def test_a_cut_last_line_is_left_out_with_a_warning_and_must_go_before_more_is_r
     ("content", "message"),
     [
         (None, r"There is no recording at .*; make one with RecordingModel\("),
-        ("{\n{}\n", "Line 1 of .* is no JSON"),
-        ('{"version": 2, "kind": "chat"}\n', "Line 1 of .* is no exchange of version 1"),
+        ("{\n{}\n", "Line 1 of .* is not JSON"),
+        ('{"version": 2, "kind": "chat"}\n', "Line 1 of .* is not an exchange of version 1"),
     ],
     ids=["missing", "damaged", "another version"],
 )

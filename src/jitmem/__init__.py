@@ -1,4 +1,4 @@
-"""Just-in-time memory for LangGraph agents: keep every session word for word, think when somebody asks."""
+"""Just-in-time memory for LangGraph agents: every session is kept word for word, and researched at question time."""
 
 from __future__ import annotations
 
@@ -6,143 +6,86 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .graphs.research_options import ResearchOptions
-    from .memory import Memory
-    from .memory_admin import MemoryAdmin
-    from .memory_items import MemoryItems
-    from .memory_options import ItemOptions, ModelOptions
-    from .memory_transfer import MemoryTransfer
-    from .nodes.llm.usage_tracker import Budget
-    from .nodes.options import MemorizeOptions
-    from .results import Estimate, Research
-    from .stores.deletion.receipt import KeptItem, Receipt
-    from .stores.errors import (
-        BadInput,
-        BatchIncomplete,
-        ImportConflict,
-        JitmemError,
-        MemoryNotFound,
-        MissingPackage,
-        ModelError,
-        ModelRefused,
-        ModelReplyError,
-        ModelUnavailable,
-        NotOurStore,
-        PromptTooLong,
-        SessionConflict,
-        StoreClosed,
-        StoreDamaged,
-        StoreFull,
-        StoreIsNewer,
-        StoreReadOnly,
-        UnknownRecord,
-    )
-    from .stores.records import (
-        Citation,
-        Edit,
-        Filed,
-        Hit,
-        MemoryItem,
-        Outcome,
-        Page,
-        Passage,
-        Proposal,
-        Session,
-        Usage,
-    )
-    from .stores.truth.backup import Backup
-    from .tools.memory_tools import make_memory_tools
-    from .transfer.transfer_report import ExportReport, ImportReport
+    from .graphs.research_options import ResearchOptions as ResearchOptions
+    from .memory import Memory as Memory
+    from .memory_admin import MemoryAdmin as MemoryAdmin
+    from .memory_items import MemoryItems as MemoryItems
+    from .memory_options import ItemOptions as ItemOptions
+    from .memory_options import ModelOptions as ModelOptions
+    from .memory_transfer import MemoryTransfer as MemoryTransfer
+    from .nodes.llm.usage_tracker import Budget as Budget
+    from .nodes.options import MemorizeOptions as MemorizeOptions
+    from .results import Estimate as Estimate
+    from .results import Research as Research
+    from .stores.deletion.receipt import KeptItem as KeptItem
+    from .stores.deletion.receipt import Receipt as Receipt
+    from .stores.errors import BadInput as BadInput
+    from .stores.errors import BatchIncomplete as BatchIncomplete
+    from .stores.errors import ImportConflict as ImportConflict
+    from .stores.errors import JitmemError as JitmemError
+    from .stores.errors import MemoryNotFound as MemoryNotFound
+    from .stores.errors import MissingPackage as MissingPackage
+    from .stores.errors import ModelError as ModelError
+    from .stores.errors import ModelRefused as ModelRefused
+    from .stores.errors import ModelReplyError as ModelReplyError
+    from .stores.errors import ModelUnavailable as ModelUnavailable
+    from .stores.errors import NotOurStore as NotOurStore
+    from .stores.errors import PromptTooLong as PromptTooLong
+    from .stores.errors import SessionConflict as SessionConflict
+    from .stores.errors import StoreClosed as StoreClosed
+    from .stores.errors import StoreDamaged as StoreDamaged
+    from .stores.errors import StoreFull as StoreFull
+    from .stores.errors import StoreIsNewer as StoreIsNewer
+    from .stores.errors import StoreReadOnly as StoreReadOnly
+    from .stores.errors import UnknownRecord as UnknownRecord
+    from .stores.records import Citation as Citation
+    from .stores.records import Edit as Edit
+    from .stores.records import Filed as Filed
+    from .stores.records import Hit as Hit
+    from .stores.records import MemoryItem as MemoryItem
+    from .stores.records import Outcome as Outcome
+    from .stores.records import Page as Page
+    from .stores.records import Passage as Passage
+    from .stores.records import Proposal as Proposal
+    from .stores.records import Session as Session
+    from .stores.records import Usage as Usage
+    from .stores.truth.backup import Backup as Backup
+    from .tools.memory_tools import make_memory_tools as make_memory_tools
+    from .transfer.transfer_report import ExportReport as ExportReport
+    from .transfer.transfer_report import ImportReport as ImportReport
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Backup",
-    "BadInput",
-    "BatchIncomplete",
-    "Budget",
-    "Citation",
-    "Edit",
-    "Estimate",
-    "ExportReport",
-    "Filed",
-    "Hit",
-    "ImportConflict",
-    "ImportReport",
-    "ItemOptions",
-    "JitmemError",
-    "KeptItem",
-    "MemorizeOptions",
-    "Memory",
-    "MemoryAdmin",
-    "MemoryItem",
-    "MemoryItems",
-    "MemoryNotFound",
-    "MemoryTransfer",
-    "MissingPackage",
-    "ModelError",
-    "ModelOptions",
-    "ModelRefused",
-    "ModelReplyError",
-    "ModelUnavailable",
-    "NotOurStore",
-    "Outcome",
-    "Page",
-    "Passage",
-    "PromptTooLong",
-    "Proposal",
-    "Receipt",
-    "Research",
-    "ResearchOptions",
-    "Session",
-    "SessionConflict",
-    "StoreClosed",
-    "StoreDamaged",
-    "StoreFull",
-    "StoreIsNewer",
-    "StoreReadOnly",
-    "UnknownRecord",
-    "Usage",
-    "make_memory_tools",
-]
-
 _HOME = {
-    "Backup": "stores.truth.backup",
-    "Memory": "memory",
-    "MemoryAdmin": "memory_admin",
-    "MemoryItems": "memory_items",
-    "MemoryTransfer": "memory_transfer",
-    **dict.fromkeys(("ItemOptions", "ModelOptions"), "memory_options"),
-    **dict.fromkeys(("ExportReport", "ImportReport"), "transfer.transfer_report"),
-    "Budget": "nodes.llm.usage_tracker",
-    **dict.fromkeys(("Estimate", "Research"), "results"),
-    "MemorizeOptions": "nodes.options",
-    "ResearchOptions": "graphs.research_options",
-    **dict.fromkeys(("KeptItem", "Receipt"), "stores.deletion.receipt"),
-    **dict.fromkeys(
-        (
-            "Citation",
-            "Edit",
-            "Filed",
-            "Hit",
-            "MemoryItem",
-            "Outcome",
-            "Page",
-            "Passage",
-            "Proposal",
-            "Session",
-            "Usage",
-        ),
-        "stores.records",
-    ),
-    "make_memory_tools": "tools.memory_tools",
+    name: module
+    for module, names in {
+        "graphs.research_options": "ResearchOptions",
+        "memory": "Memory",
+        "memory_admin": "MemoryAdmin",
+        "memory_items": "MemoryItems",
+        "memory_options": "ItemOptions ModelOptions",
+        "memory_transfer": "MemoryTransfer",
+        "nodes.llm.usage_tracker": "Budget",
+        "nodes.options": "MemorizeOptions",
+        "results": "Estimate Research",
+        "stores.deletion.receipt": "KeptItem Receipt",
+        "stores.errors": "BadInput BatchIncomplete ImportConflict JitmemError MemoryNotFound MissingPackage"
+        " ModelError ModelRefused ModelReplyError ModelUnavailable NotOurStore PromptTooLong"
+        " SessionConflict StoreClosed StoreDamaged StoreFull StoreIsNewer StoreReadOnly UnknownRecord",
+        "stores.records": "Citation Edit Filed Hit MemoryItem Outcome Page Passage Proposal Session Usage",
+        "stores.truth.backup": "Backup",
+        "tools.memory_tools": "make_memory_tools",
+        "transfer.transfer_report": "ExportReport ImportReport",
+    }.items()
+    for name in names.split()
 }
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    """Names are imported when they are first used, so that `import jitmem` costs next to nothing."""
-    if name not in __all__:
+    """Import names when they are first used, so that `import jitmem` is cheap."""
+    if name not in _HOME:
         raise AttributeError(f"module 'jitmem' has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOME.get(name, 'stores.errors')}", __name__), name)
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
     globals()[name] = value
     return value

@@ -1,4 +1,4 @@
-"""Make the awaitable twin of a verb: `aflush = async_twin(flush)`."""
+"""Derive the async twin of a method: `aflush = async_twin(flush)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""File many sessions: all into the journal in the order given, then side by side as far as that pays."""
+"""File many sessions: write all to the journal in the order given, then file them concurrently if a model is called."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ Progress = Callable[[int, int], None] | None
 
 
 def accept(runtime: MemoryRuntime, sessions: Iterable[Any]) -> list[int]:
-    """Their numbers in the journal. Every session is parsed before the first is written: bad input changes nothing."""
+    """Write sessions to the journal, and return their numbers. All are parsed before the first is written: bad input
+    changes nothing."""
     if isinstance(sessions, str | bytes | Session | Mapping) or not isinstance(sessions, Iterable):
         raise BadInput(f"Give a list of sessions, not {type(sessions).__name__}; memorize takes one session.")
     drafts = [normalize_session(session) for session in sessions]
@@ -28,7 +29,7 @@ def accept(runtime: MemoryRuntime, sessions: Iterable[Any]) -> list[int]:
 
 
 def unfinished_sessions(runtime: MemoryRuntime) -> list[int]:
-    """The numbers of the sessions that are not filed, then of those that are filed and not curated."""
+    """The numbers of the sessions that are not filed, then of filed ones that are not curated."""
     journal = runtime.archive.journal
     uncurated = [n for n, _ in journal.uncurated_pages()] if runtime.memorize_options.curate else []
     return list(dict.fromkeys([*(entry.n for entry in journal.waiting()), *uncurated]))
@@ -40,7 +41,7 @@ aaccept, aunfinished_sessions = async_twin(accept), async_twin(unfinished_sessio
 def file_all(
     runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress = None
 ) -> list[Filed]:
-    """In several threads if a model is asked; without one, nothing waits and this thread is the fastest.
+    """File sessions of the journal, in several threads if a model is called; else one thread is the fastest.
 
     A session at which a model fails stays in the journal while the others are filed; when a model cannot be reached,
     no further session is started. `BatchIncomplete` at the end names what is not filed. Any other error is raised at
@@ -72,7 +73,7 @@ def file_all(
 async def afile_all(
     runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress = None
 ) -> list[Filed]:
-    """`file_all`, awaited; cancelled, it leaves what is not filed in the journal."""
+    """`file_all`, awaited; when it is cancelled, sessions that are not filed stay in the journal."""
     workers = _workers(runtime, concurrency)
     batch = _Batch(len(entries), progress)
     gate = asyncio.Semaphore(workers)
@@ -112,7 +113,7 @@ def to_filed(output: Mapping[str, Any]) -> Filed:
 
 
 class _Batch:
-    """The result of each session so far."""
+    """Collects results and errors by session."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self.stopped = False
@@ -123,7 +124,7 @@ class _Batch:
         self._progress = progress
 
     def add(self, at: int, output: Mapping[str, Any]) -> None:
-        """Note the result of a session, and report the progress."""
+        """Add the result of a session, and report the progress."""
         self._filed[at] = to_filed(output)
         with self._lock:  # so that the counts are reported in order
             self._done += 1
@@ -135,7 +136,7 @@ class _Batch:
         """Collect a `ModelError` for the end; when a model cannot be reached, no further session is started."""
         try:
             yield
-        except UnknownRecord as error:  # forgotten since it was accepted
+        except UnknownRecord as error:  # deleted since it was accepted
             failure = {"step": "accept", "error": "UnknownRecord", "message": str(error)}
             self._filed[at] = Filed("", (), duplicate=False, failures=(failure,))
         except ModelError as error:

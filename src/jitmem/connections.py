@@ -1,8 +1,7 @@
-"""HTTP clients for models of the OpenAI protocol: connections are kept between calls, and never outlive their owner.
+"""HTTP clients for the OpenAI protocol, one for each process and each event loop, with connections kept alive.
 
-Which owner: a connection belongs to the event loop that opened it, and to the process. Used from a second
-`asyncio.run`, an idle one fails with "Event loop is closed" after the request was sent and paid; used from both
-sides of a fork, each side reads the other's answer.
+An idle connection that is used from a second `asyncio.run` fails with "Event loop is closed" after the request was
+sent and paid; one that is used after a fork mixes up the replies of both processes.
 """
 
 from __future__ import annotations
@@ -25,46 +24,45 @@ from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 from .nodes.llm.redaction import MIN_SECRET_CHARS
 
 Login = tuple[str, str] | None
-"""Name and password for a server that asks for them beside, or in place of, a key."""
+"""Name and password for HTTP basic authentication."""
 
 
 class Connections(DefaultHttpxClient):
-    """For sync calls from any thread: a client inside does the sending, one a process."""
+    """For sync calls from any thread: delegates to one client for each process."""
 
     def __init__(self, login: Login = None) -> None:
         super().__init__(verify=_certificates())
         self._lock = threading.Lock()
         self._login = login
         self._inner: dict[int, DefaultHttpxClient] = {}  # by process
-        weakref.finalize(self, _close_those_of_this_process, self._inner)
+        weakref.finalize(self, _close_client_of_process, self._inner)
 
     def secrets(self) -> list[str]:
-        """What no error may show."""
+        """Values to redact from errors."""
         return _secrets(self._login)
 
     def send(self, request: Any, **options: Any) -> Any:
-        """As httpx does."""
+        """See httpx."""
         with self._lock:
             client = self._inner.get(os.getpid())
             if client is None:
-                client = self._inner[os.getpid()] = DefaultHttpxClient(**_ours(self._login))
+                client = self._inner[os.getpid()] = DefaultHttpxClient(**_client_options(self._login))
         response = client.send(request, **options)
         if options.get("stream") and response.is_success:
             return response
         response.read()
-        return _discreet(response, self._login)
+        return _redact_response(response, self._login)
 
     def close(self) -> None:
         """Close every connection; the next call opens new ones."""
         with self._lock:
-            _close_those_of_this_process(self._inner)
+            _close_client_of_process(self._inner)
 
 
 class AsyncConnections(DefaultAsyncHttpxClient):
-    """For async calls from any event loop: a client inside does the sending, one a loop, closed when the loop ends.
+    """For async calls from any event loop: delegates to one client for each loop, closed when the loop ends.
 
-    They are clients, not transports, since httpx reads the proxies of the environment only where it is given no
-    transport.
+    It is a client, not a transport, because httpx reads proxies from the environment only without a transport.
     """
 
     def __init__(self, login: Login = None) -> None:
@@ -75,16 +73,16 @@ class AsyncConnections(DefaultAsyncHttpxClient):
         weakref.finalize(self, _close_in_their_loops, self._inner).atexit = False
 
     def secrets(self) -> list[str]:
-        """What no error may show."""
+        """Values to redact from errors."""
         return _secrets(self._login)
 
     async def send(self, request: Any, **options: Any) -> Any:
-        """As httpx does."""
+        """See httpx."""
         response = await (await self._of_this_loop()).send(request, **options)
         if options.get("stream") and response.is_success:
             return response
         await response.aread()
-        return _discreet(response, self._login)
+        return _redact_response(response, self._login)
 
     async def aclose(self) -> None:
         """Close the connections of this loop; the next call opens new ones."""
@@ -100,7 +98,7 @@ class AsyncConnections(DefaultAsyncHttpxClient):
                 del self._inner[ended]
             if loop in self._inner:
                 return self._inner[loop][0]
-            client = DefaultAsyncHttpxClient(**_ours(self._login))
+            client = DefaultAsyncHttpxClient(**_client_options(self._login))
             closing = _close_at_the_end(client)
             self._inner[loop] = client, closing
         await anext(closing)
@@ -110,7 +108,7 @@ class AsyncConnections(DefaultAsyncHttpxClient):
 _ByLoop = dict[asyncio.AbstractEventLoop, tuple[DefaultAsyncHttpxClient, AsyncGenerator[None, None]]]
 
 
-def _close_those_of_this_process(inner: dict[int, DefaultHttpxClient]) -> None:
+def _close_client_of_process(inner: dict[int, DefaultHttpxClient]) -> None:
     client = inner.pop(os.getpid(), None)
     if client is not None:
         client.close()
@@ -123,28 +121,28 @@ def _close_in_their_loops(inner: _ByLoop) -> None:
 
 
 async def _close_at_the_end(client: DefaultAsyncHttpxClient) -> AsyncGenerator[None, None]:
-    """Once begun, an async generator is finished by its event loop before that is closed (`shutdown_asyncgens`)."""
+    """A started async generator is finalised before its event loop is closed (`shutdown_asyncgens`)."""
     try:
         yield
     finally:
         await client.aclose()
 
 
-def _ours(login: Login) -> dict[str, Any]:
-    """`OPENAI_PROXY` is langchain-openai's own, which it refuses beside clients that are given."""
+def _client_options(login: Login) -> dict[str, Any]:
+    """`OPENAI_PROXY` is read here: langchain-openai refuses it when clients are passed in."""
     return {"verify": _certificates(), "proxy": os.environ.get("OPENAI_PROXY") or None, "auth": login}
 
 
-def _discreet(response: Any, login: Login) -> Any:
-    """The same response, or where a server repeats in an error what it was sent as a key, one without that.
+def _redact_response(response: Any, login: Login) -> Any:
+    """The response; if an error of the server repeats the key or password, one with these redacted.
 
-    Done here, since what a client makes of it goes to every callback and trace before anybody else can look.
+    Redaction happens here because the client passes its error to every callback and trace.
     """
-    content = said = response.content
+    content = original = response.content
     _, _, sent = response.request.headers.get("authorization", "").partition(" ")
     for secret in (secret for secret in (sent, *_secrets(login)) if len(secret) >= MIN_SECRET_CHARS):
         content = content.replace(secret.encode(), b"***")
-    if content == said or (response.is_success and _is_answer(said)):
+    if content == original or (response.is_success and _is_answer(original)):
         return response
     plain = ("content-encoding", "content-length", "transfer-encoding")
     headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in plain]
@@ -152,16 +150,16 @@ def _discreet(response: Any, login: Login) -> Any:
 
 
 def _is_answer(content: bytes) -> bool:
-    """Whether it has the form of the protocol; its words are then the model's, and stay as they are."""
+    """Whether it is a reply of the protocol: its text is the model's and is not redacted."""
     try:
-        told = json.loads(content)
+        body = json.loads(content)
     except ValueError:
         return False
-    return isinstance(told, dict) and any(isinstance(told.get(name), list) for name in ("choices", "data", "output"))
+    return isinstance(body, dict) and any(isinstance(body.get(name), list) for name in ("choices", "data", "output"))
 
 
 def _secrets(login: Login) -> list[str]:
-    """The password as it is meant, as it stands in an address, and as it is sent."""
+    """The password in plain text, as quoted in a URL, and as sent in the header."""
     if login is None:
         return []
     return [login[1], quote(login[1], safe=""), b64encode(":".join(login).encode()).decode()]
@@ -169,8 +167,8 @@ def _secrets(login: Login) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _certificates() -> ssl.SSLContext:
-    """Read once: it is what makes a client cost 24 ms, and one a loop is many."""
-    # openai 3 has httpx2 beneath, openai 2 had httpx; the context must be made by the one that is used.
+    """Loaded once: it takes 24 ms, and there is a client for each loop."""
+    # openai 3 uses httpx2, openai 2 used httpx; the context must come from the same package.
     made: ssl.SSLContext = import_module(
         DefaultHttpxClient.__mro__[1].__module__.partition(".")[0]
     ).create_ssl_context()

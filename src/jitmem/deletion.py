@@ -19,15 +19,15 @@ _SELECTORS = "page_id, session_id, item_id, after and/or before, query, or every
 
 
 def forget_selected(runtime: MemoryRuntime, selectors: Mapping[str, Any], *, preview: bool) -> Receipt:
-    """See `Memory.forget`; `selectors` has a value for each way of saying what, None where it is not used."""
+    """See `Memory.forget`; `selectors` has a value for each selector, None if it is not used."""
     from .stores.deletion.delete import delete
     from .stores.deletion.delete import preview as preview_deletion
 
-    choice = _choice(selectors)
+    selector = _make_selector(selectors)
     if preview:
-        return _preview_receipt(*preview_deletion(runtime.namespace, choice))
+        return _preview_receipt(*preview_deletion(runtime.namespace, selector))
     runtime.item_options.check_writable("forget")
-    gone, erasure = delete(runtime.namespace, choice)
+    gone, erasure = delete(runtime.namespace, selector)
     return _receipt(runtime, [gone], [] if erasure is None else [erasure])
 
 
@@ -50,7 +50,7 @@ def purge_expired(runtime: MemoryRuntime, *, all_namespaces: bool) -> Receipt:
 def _receipt(
     runtime: MemoryRuntime, deleted: Sequence[DeletionResult], erasures: Sequence[int], *, earlier: bool = False
 ) -> Receipt:
-    """Erase the bytes of deleted rows. With `earlier` the receipt is also about erasures that were pending before."""
+    """Erase the bytes of deleted rows; with `earlier` the receipt includes erasures that were pending before."""
     results = [one for one in runtime.eraser.finish() if earlier or one.number in erasures]
     missing = set(erasures) - {one.number for one in results}  # another process may have run them
     complete = all(map(runtime.eraser.is_complete, missing)) and not any(one.reasons for one in results)
@@ -73,15 +73,15 @@ def _receipt(
     )
 
 
-def _choice(selectors: Mapping[str, Any]) -> Selector | None:
-    """What the one selector that is given selects; None for everything. `BadInput` for none or several."""
+def _make_selector(selectors: Mapping[str, Any]) -> Selector | None:
+    """The selector that is given; None for everything. `BadInput` for none or several."""
     from .stores.analyzer import stems
     from .stores.deletion import selectors as by
 
     given = {name: value for name, value in selectors.items() if value is not None}
     if len(given) != 1:
         names = "nothing" if not given else " and ".join(given)
-        raise BadInput(f"Say in one way what is to be forgotten ({_SELECTORS}), not by {names}.")
+        raise BadInput(f"Give one selector ({_SELECTORS}), not {names}.")
     ((name, value),) = given.items()
     if name == "everything":
         return None
@@ -97,7 +97,7 @@ def _choice(selectors: Mapping[str, Any]) -> Selector | None:
     if name == "query":
         words = stems(value) if isinstance(value, str) else []
         if not words:
-            raise BadInput(f"{value!r:.60} has no word that is searched by; name what is to be forgotten.")
+            raise BadInput(f"{value!r:.60} has no word that is indexed; give other words.")
         return by.words(words)
     ids = [value] if isinstance(value, str) else list(value)
     if not ids or not all(isinstance(one, str) and one for one in ids):
@@ -122,7 +122,7 @@ def _preview_receipt(gone: DeletionResult, beginnings: Mapping[str, str]) -> Rec
 
 def _timeless(deleted: Sequence[DeletionResult]) -> str:
     count = sum(one.timeless for one in deleted)
-    return f"Sessions without a time are not meant, and stay: {count:,}. " if count else ""
+    return f"Sessions without a time stay: {count:,}. " if count else ""
 
 
 def _kept_items(deleted: Sequence[DeletionResult]) -> tuple[KeptItem, ...]:

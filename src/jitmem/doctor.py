@@ -1,4 +1,4 @@
-"""Examine a memory without writing, repair what is derived, and salvage what a damaged one still holds."""
+"""Check a memory without writing, repair derived data, and salvage what a damaged one still holds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Check = Callable[["ReadOnlyTruth"], Iterator[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an examination found, the worst first."""
+    """The findings of an examination, worst first."""
 
     memory: Path
     findings: tuple[Finding, ...] = ()
@@ -41,7 +41,7 @@ class Report:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is damaged and nobody has to act; there may be notes."""
+        """Whether nothing is damaged and no action is needed; there may be notes."""
         return all(finding.severity == "note" for finding in self.findings)
 
     @property
@@ -81,7 +81,7 @@ def examine(path: str | os.PathLike[str], *, progress: Progress | None = None) -
 
 
 def repair(path: str | os.PathLike[str], *, progress: Progress | None = None) -> Report:
-    """Repair what can be repaired without losing anything, and examine again; `done` says what was changed.
+    """Repair what can be repaired without loss, and examine again; `done` says what was changed.
 
     The text of pages and items is never written. If more than indexes is damaged, only permissions are repaired:
     `salvage` comes first. Errors as for `examine`, and `StoreReadOnly`.
@@ -101,10 +101,10 @@ def repair(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
 def salvage(
     path: str | os.PathLike[str], into: str | os.PathLike[str], *, progress: Progress | None = None
 ) -> SalvageReport:
-    """A new memory in the folder `into` of all that is readable in `path`, which is not written.
+    """Write all that is readable in `path` as a new memory in the folder `into`; `path` is not written.
 
     Pages, items and changes keep their ids. A session that lost pages is kept under another id, so that it can be
-    memorized again. `BadInput` if `into` is not empty or the memory is written meanwhile; `MemoryNotFound`;
+    memorized again. `BadInput` if `into` is not empty or another process writes the memory; `MemoryNotFound`;
     `NotOurStore` if nothing of a memory is found; `MissingPackage` without the `doctor` extra.
     """
     from .nodes.split import passages
@@ -123,9 +123,9 @@ def _check(look: ReadOnlyTruth, progress: Progress) -> tuple[list[Finding], dict
     findings = [*_run(look, file.permissions), *_run(look, file.integrity)]
     if any(finding.fix == "sqlite indexes" for finding in findings):
         what = "The rest was not examined: it is read through the damaged indexes."
-        findings.append(Finding("note", "file", what, "Nobody has to: --fix rebuilds them, and examines again."))
+        findings.append(Finding("note", "file", what, "No action needed: --fix rebuilds them, and examines again."))
         return findings, {}
-    checks: list[Check] = [file.schema_version, file.readable]  # an older memory lacks tables that the others read
+    checks: list[Check] = [file.schema_version, file.readable]  # an older memory lacks tables that other checks read
     if "erasure" in look.tables:
         checks.append(sessions.erasures)
     if {"item", "proposal", "entry"} <= look.tables:
@@ -165,7 +165,7 @@ def _counts(look: ReadOnlyTruth) -> dict[str, int]:
 
 
 def _is_damaged(findings: Sequence[Finding]) -> bool:
-    """In more than its indexes, which can be rebuilt."""
+    """Damaged in more than indexes, which can be rebuilt."""
     return any(finding.severity == "damage" and finding.fix is None for finding in findings)
 
 
@@ -173,7 +173,7 @@ def _survey(folder: Path) -> SalvageReport | None:
     from .nodes.split import passages
     from .stores.integrity.salvage import survey
 
-    with suppress(JitmemError):  # nothing is left, or it is written meanwhile: the finding that led here remains
+    with suppress(JitmemError):  # nothing is left, or another process writes it: the finding remains
         return survey(folder, passages)
     return None
 

@@ -16,7 +16,7 @@ from .results import Estimate
 
 
 class CallStatistics:
-    """Mean cost of the calls of each step so far, which is what the next one is expected to cost."""
+    """The mean cost of the calls of each step so far, as a forecast of the next."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[int, int, float]] = {}
@@ -35,7 +35,7 @@ class CallStatistics:
 
 
 class EstimateBackend:
-    """In place of a model: counts the prompt, answers by rules, and asks for another round as often as it may."""
+    """In place of a model: counts the prompt, answers by rules, and requests every further round."""
 
     def __init__(self, rules: Backend, model: ModelBackend) -> None:
         self._rules = rules
@@ -56,8 +56,8 @@ class EstimateBackend:
 
 
 def estimate(steps: Sequence[Mapping[str, Any]], statistics: CallStatistics) -> Estimate:
-    """From the usage of a run in which every model was an `EstimateBackend`. The least that a question costs is one
-    round and what comes after the last."""
+    """From the usage of a run in which every model was an `EstimateBackend`. The least cost is one round and the steps
+    after the last round."""
     ends = [n for n, step in enumerate(steps) if STEPS[step["step"]].another_round]
     least = [*steps[: ends[0] + 1], *steps[ends[-1] + 1 :]] if ends else list(steps)
     runs = (least, list(steps))

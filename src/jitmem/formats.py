@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
-from collections.abc import Iterable
+import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from .session_json import sessions_of_json, sessions_of_jsonl
-from .session_text import decode_text, session_of_markdown
 from .stores.errors import BadInput
 from .stores.records import Session
 
@@ -24,38 +24,20 @@ _FORMAT_OF = {
     ".json": "json",
     ".jsonl": "jsonl",
 }
+_ENCODINGS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"", "utf-8"),
+)
 
-
-def read_sessions(
-    path: Path, *, format: str | None = None, session: str | None = None, time: str | None = None
-) -> list[Session]:
-    """The sessions of a file, or of every file that `session_files` finds in a folder.
-
-    Without an id in the file it is the stem, or the path below the folder without the ending. `session` and
-    `time` replace what the file says, and are refused unless there is exactly one session.
-    """
-    folder = path if os.path.isdir(path) else path.parent
-    named = []
-    for file in session_files(path):
-        name = file.relative_to(folder).as_posix()
-        named += [(name, found) for found in parse_sessions(_bytes_of(file), name=name, format=format)]
-    sessions = _require_distinct_ids(named)
-    if session is None and time is None:
-        return sessions
-    if len(sessions) != 1:
-        raise BadInput(
-            f"{path}: holds {len(sessions)} sessions, and one id or time cannot be that of all; "
-            "write ids and times in the file, or give a file of one session"
-        )
-    one = sessions[0]
-    return [replace(one, id=one.id if session is None else session, time=one.time if time is None else time)]
+_KEY = re.compile(r"\w[\w .-]*")
 
 
 def session_files(path: Path) -> list[Path]:
-    """The files that `read_sessions` reads, in its order; a path that is not a folder is the only one.
+    """The session files below a folder, sorted by path; a path that is not a folder is the only one.
 
-    In a folder, hidden files and folders and files with other endings are left out, and links to folders
-    are not followed.
+    Hidden files and folders and files with other endings are left out; links to folders are not followed.
     """
     if not os.path.isdir(path):
         return [path]
@@ -69,18 +51,26 @@ def session_files(path: Path) -> list[Path]:
     return sorted(files, key=lambda file: file.relative_to(path).as_posix())
 
 
+def read_bytes(file: Path) -> bytes:
+    """The bytes of a file; `BadInput` if it cannot be read."""
+    try:
+        return file.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise BadInput(_unreadable(file, error)) from error
+
+
 def parse_sessions(data: bytes, *, name: str, format: str | None = None) -> list[Session]:
     """The sessions in the bytes of one file, or of standard input when `name` is "-".
 
-    `name`, a file name or a path below the folder that is read, is for messages and gives the default
-    ids: `trip/day.md` is `trip/day`, and its second session of several `trip/day-2`; standard input has none.
+    `name`, a file name or a path relative to the folder, is used in messages and for default ids: `trip/day.md` gives
+    `trip/day`, and `trip/day-2` for the second of several sessions; standard input gives none.
     """
     if format is not None and format not in FORMATS:
         raise BadInput(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
     # A file name may hold bytes that are not Unicode; neither a message nor an id can.
     name = name.encode("utf-8", "backslashreplace").decode()
     shown = "standard input" if name == "-" else name
-    text = decode_text(data, shown)
+    text = _decode_text(data, shown)
     if not text.strip():
         raise BadInput(f"{shown}: is empty; a session needs some text")
     path = PurePosixPath(name)
@@ -90,11 +80,68 @@ def parse_sessions(data: bytes, *, name: str, format: str | None = None) -> list
         case "jsonl":
             sessions = sessions_of_jsonl(text, shown)
         case "markdown":
-            sessions = [session_of_markdown(text, shown)]
+            sessions = [_session_of_markdown(text, shown)]
         case _:
             sessions = [Session(text=text)]
     stem = None if name == "-" else name.removesuffix(path.suffix)
-    return _require_distinct_ids((shown, one) for one in _with_ids(sessions, stem))
+    return _require_distinct_ids(_with_ids(sessions, stem), shown)
+
+
+def _decode_text(data: bytes, name: str) -> str:
+    """Decode a text, without its byte order mark and otherwise unchanged; `name` is for messages."""
+    bom, encoding = next(known for known in _ENCODINGS if data.startswith(known[0]))
+    remedy = "save it as UTF-8, or as UTF-16 with a byte order mark"
+    try:
+        text = data[len(bom) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        at = len(bom) + error.start
+        raise BadInput(
+            f"{name}: not text (the byte 0x{data[at]:02x} at offset {at} is not {encoding.upper()}); {remedy}"
+        ) from error
+    if "\0" in text:
+        raise BadInput(f"{name}: not text (a NUL after {text.index(chr(0))} characters); {remedy}")
+    return text
+
+
+def _session_of_markdown(text: str, name: str) -> Session:
+    """The text below the front matter, which gives id, time, and metadata by its other keys."""
+    fields, body = _front_matter(text)
+    if not body.strip():
+        raise BadInput(f"{name}: nothing but front matter; a session needs some text below it")
+    session_id = fields.pop("id", "") or None
+    time = None
+    for key in ("time", "date", "timestamp"):
+        time = time or fields.pop(key, "") or None
+    return Session(text=body, id=session_id, time=time, metadata=fields)
+
+
+def _front_matter(text: str) -> tuple[dict[str, str], str]:
+    """The `key: value` lines between a first and a second `---`, and the text below them.
+
+    `({}, text)` unless every line between is such a pair and no key comes twice: then the first `---` is
+    a rule, and what follows it may be a conversation.
+    """
+    if not text.startswith("---"):
+        return {}, text
+    fields: dict[str, str] = {}
+    lines = text.split("\n")
+    if lines[0].rstrip() != "---":
+        return {}, text
+    for number, line in enumerate(lines[1:], start=2):
+        if line.rstrip() == "---":
+            return (fields, "\n".join(lines[number:])) if fields else ({}, text)
+        key, _, value = line.partition(":")
+        if ":" not in line or not _KEY.fullmatch(key) or value[:1].strip() or key.strip() in fields:
+            break
+        fields[key.strip()] = _unquote(value.strip())
+    return {}, text
+
+
+def _unquote(value: str) -> str:
+    quote = value[:1]
+    if quote in ("'", '"') and value.count(quote) == 2 and value.endswith(quote):
+        return value[1:-1]
+    return value
 
 
 def _with_ids(sessions: list[Session], stem: str | None) -> list[Session]:
@@ -105,26 +152,20 @@ def _with_ids(sessions: list[Session], stem: str | None) -> list[Session]:
     return [replace(one, id=one.id or f"{stem}-{number}") for number, one in enumerate(sessions, start=1)]
 
 
-def _require_distinct_ids(named: Iterable[tuple[str, Session]]) -> list[Session]:
-    """The sessions, once it is sure that no two different ones share an id: filing would stop half way."""
-    sessions = []
-    first: dict[str, tuple[str, Session]] = {}
-    for name, session in named:
-        sessions.append(session)
-        if session.id is None:
-            continue
-        other, earlier = first.setdefault(session.id, (name, session))
-        if earlier != session:
-            files = name if other == name else f"{other} and {name}"
+def _require_distinct_ids(sessions: list[Session], name: str) -> list[Session]:
+    """The sessions; `BadInput` if two different ones share an id, before any of them is filed."""
+    first: dict[str, Session] = {}
+    for session in sessions:
+        if session.id is not None and first.setdefault(session.id, session) != session:
             raise BadInput(
-                f"{files}: two different sessions have the id {session.id[:80]!r}; "
+                f"{name}: two different sessions have the id {session.id[:80]!r}; "
                 'give each its own, by a key "id" in the file or by the name of the file'
             )
     return sessions
 
 
 def _recognise(text: str) -> str:
-    """The format by content, lenient: what `parse_json` refuses is to be reported, not filed as text."""
+    """Guess the format from the content. JSON that `parse_json` refuses counts as JSON, so that it is reported."""
     if _is_json(text, (dict, list)):
         return "json"
     first = text.lstrip().partition("\n")[0]
@@ -136,13 +177,6 @@ def _is_json(text: str, kinds: type | tuple[type, ...]) -> bool:
         return isinstance(json.loads(text), kinds)
     except (ValueError, RecursionError):
         return False
-
-
-def _bytes_of(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise BadInput(_unreadable(file, error)) from error
 
 
 def _refuse_folder(error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""The face of the package: one namespace of one store, with its models, graphs and tools."""
+"""The facade of the package: one namespace of a store, with its models, graphs and tools."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class Memory:
-    """Open it with `Memory.open(…)`. Thread-safe; several processes may have the same memory open."""
+    """A namespace of a memory; open it with `Memory.open(…)`. Thread-safe; several processes may open the same folder."""
 
     def __init__(self, runtime: MemoryRuntime, root: Memory | None = None) -> None:
         self._runtime = runtime
@@ -65,7 +65,7 @@ class Memory:
         memorize_options: MemorizeOptions | None = None,
         research_options: ResearchOptions | None = None,
     ) -> Self:
-        """The memory in the folder `path`; the folder is created if it does not exist and `create` allows it.
+        """Open the memory in the folder `path`; a missing folder is created, unless `create` is False.
 
         Without a `model` rules answer every step; without `embeddings` hashed n-grams are used: no key, no server, no
         download. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
@@ -100,7 +100,7 @@ class Memory:
 
     @property
     def root(self) -> Memory:
-        """The memory that was opened; `for_namespace` may have made this one from it."""
+        """The memory that `open` returned; `for_namespace` derives others from it."""
         return self._root or self
 
     @property
@@ -109,15 +109,15 @@ class Memory:
         return self._runtime.namespace.name
 
     def for_namespace(self, namespace: str) -> Memory:
-        """The memory of another namespace in the same folder, with the same models and options; one object a name. It
-        shares files and indexes with this one, and is closed with it."""
+        """The memory of another namespace of the folder, with the same models and options; the same object for the same
+        name. It shares files and indexes with this one, and is closed with it."""
         root = self.root
         if namespace == root.namespace:
             return root
         if found := root._namespaces.get(namespace):
             return found
         made = type(self)(root._runtime.for_namespace(namespace), root)
-        return root._namespaces.setdefault(namespace, made)  # atomic: threads that race get the same one
+        return root._namespaces.setdefault(namespace, made)  # atomic: concurrent threads get the same object
 
     @cached_property
     def items(self) -> MemoryItems:
@@ -128,7 +128,7 @@ class Memory:
 
     @cached_property
     def admin(self) -> MemoryAdmin:
-        """Sharing, proposals, retention, namespaces, doctor."""
+        """Namespaces, shares, proposals, retention, doctor."""
         from .memory_admin import MemoryAdmin
 
         return MemoryAdmin(self._runtime)
@@ -160,9 +160,9 @@ class Memory:
         return to_filed(await self.memorizer.ainvoke({"session": session}))
 
     def accept(self, session: SessionLike) -> str:
-        """Write a session into the journal, durable when this returns; `resume()` files it later.
+        """Write a session into the journal, and return its id; `resume()` files it later.
 
-        Gives the id of the session. One that is there already stays as it is.
+        It is durable when this returns. A session that exists already is not changed.
         """
         from .nodes.accept import normalize_session
 
@@ -173,8 +173,8 @@ class Memory:
     ) -> list[Filed]:
         """File sessions; results in the order given. `progress` gets the number of sessions done, and of all.
 
-        All are parsed before the first is written, and written to the journal before the first is filed: what is not
-        filed when the process dies is finished by the same call, or by `resume()`.
+        All are parsed before the first is written, and written to the journal before the first is filed: after a crash,
+        the same call or `resume()` files the rest.
         """
         from .batch import accept, file_all
 
@@ -189,7 +189,7 @@ class Memory:
         return await afile_all(self._runtime, await aaccept(self._runtime, sessions), concurrency, progress)
 
     def resume(self, *, concurrency: int = 8, progress: Progress = None) -> list[Filed]:
-        """File what was accepted and not filed, because a process died or a model failed; `[]` for nothing."""
+        """File sessions that were accepted but not filed, because a process died or a model failed; `[]` if there are none."""
         from .batch import file_all, unfinished_sessions
 
         return file_all(self._runtime, unfinished_sessions(self._runtime), concurrency, progress)
@@ -214,10 +214,10 @@ class Memory:
         "deep" (a call for each; the default). `output`: "integration" (the statements alone), "snippets" (then the
         best passages), or "pages" (then whole pages), up to `context_tokens` (2000), counted by
         `count_tokens_approximately`. `pages`: from how many pages passages may come. `tools`: a subset of "keyword",
-        "vector", "page_id". `budget=Budget(calls=…, tokens=…, seconds=…)`: when it is used up, the best context so far
-        comes back. `answer=True`: a short answer from the context as well. `on_model_failure`: as in `ModelOptions`.
+        "vector", "page_id". `budget=Budget(calls=…, tokens=…, seconds=…)`: when it is exceeded, the best context so
+        far is returned. `answer=True`: a short answer from the context as well. `on_model_failure`: as in `ModelOptions`.
 
-        `BadInput` for an empty question or a bad option; `ModelError` when a model fails and nothing comes of it.
+        `BadInput` for an empty question or a bad option; `ModelError` when a model fails and there is no result.
         """
         return ResearchRun(self._runtime, question, options).invoke()
 
@@ -228,9 +228,9 @@ class Memory:
     def stream(self, question: str, **options: Unpack[ResearchChanges]) -> Iterator[dict[str, Any]]:
         """`research`, step by step: dicts whose "event" says what happened.
 
-        planned (request, needs, queries), found (tool, query, hits), ranked (hits, new,
-        reranked), integrated (statements), reflected (round, enough, missing), retrying (step, why, pause_s), failed (step, error, message), answered (answer), and at the
-        end done, with the `Research` as "result".
+        planned (request, needs, queries), found (tool, query, hits), ranked (hits, new, reranked), integrated
+        (statements), reflected (round, enough, missing), retrying (step, why, pause_s), failed (step, error, message),
+        answered (answer), and at the end done, with the `Research` as "result".
         """
         return ResearchRun(self._runtime, question, options).stream()
 
@@ -239,14 +239,14 @@ class Memory:
         return ResearchRun(self._runtime, question, options).astream()
 
     def estimate(self, question: str, **options: Unpack[ResearchChanges]) -> Estimate:
-        """What `research` with these options may cost: model calls and tokens, least and most. No chat model is called;
-        an embedding model, where one is given, embeds the question."""
+        """Estimate the cost of `research` with these options: model calls and tokens, least and most. No chat model is
+        called; the embedding model, if there is one, embeds the question."""
         return ResearchRun(self._runtime, question, options).estimate()
 
     def recall(self, query: str, k: int = 10) -> list[Hit]:
-        """The best passages by words and vectors, with no chat model; at most `k`, best first.
+        """The best passages by keywords and vectors, with no chat model; at most `k`, best first.
 
-        `ModelUnavailable` when the embedding model, where one is given, cannot be reached.
+        `ModelUnavailable` when the embedding model cannot be reached.
         """
         hits: list[Hit] = self._runtime.hybrid.search(validate_question(query), validate_count(k))
         return hits
@@ -259,7 +259,7 @@ class Memory:
     # -- read ----------------------------------------------------------------------------------------------
 
     def pages(self, *, session_id: str | None = None, limit: int | None = None, offset: int = 0) -> list[Page]:
-        """The pages of this namespace, in the order their sessions came."""
+        """The pages of this namespace, in the order of arrival of their sessions."""
         return self._runtime.archive.pages.pages(session_id=session_id, limit=limit, offset=offset, own=True)
 
     def page(self, page_id: str) -> Page:
@@ -308,8 +308,8 @@ class Memory:
     ) -> MemoryMiddleware:
         """Memory for an agent: `create_agent(model, tools, middleware=[memory.middleware()])`.
 
-        Before each turn it finds what the turn needs, with this `effort` (None: nothing but the core memory), and shows
-        it to the model for that call only; after the turn it memorizes the conversation, in the `background`. `tools`
+        Before each turn it adds context for the turn to that model call only, with this `effort` (None: only the core
+        memory); after the turn it memorizes the conversation, in the `background`. `tools`
         adds the memory tools: the usual ones, or those that are named. `namespace` chooses the namespace of a run;
         without it, that is the run's `user_id`, or this memory's own. See `jitmem.integrations.middleware`.
         """
@@ -327,7 +327,7 @@ class Memory:
 
     def as_retriever(self, *, k: int = 10, effort: Effort | None = None) -> MemoryRetriever:
         """A LangChain retriever: passages as documents with page id, span, time and score in the metadata; with an
-        `effort`, what a research cites."""
+        `effort`, the citations of a research."""
         from .integrations.retriever import MemoryRetriever
 
         return MemoryRetriever(memory=self, k=k, effort=effort)
@@ -346,16 +346,15 @@ class Memory:
         everything: bool = False,
         preview: bool = False,
     ) -> Receipt:
-        """Delete something from this namespace for good, with all that is derived from nothing else, and erase its bytes.
+        """Delete records of this namespace for good, with all that is derived only from them, and erase their bytes.
 
-        Say what in one way: ids of pages, sessions or items; sessions that happened from `after` on and `before` a
-        time (those without a time stay); everything in which each word of a `query` occurs; or `everything`, the
-        namespace with its name, entries, shares and rules. `preview=True` changes nothing and shows what would go.
+        Select in one way: ids of pages, sessions or items; sessions that happened from `after` on and `before` a time
+        (those without a time stay); records that contain each word of a `query`; or `everything`, the namespace with its
+        name, entries, shares and rules. `preview=True` changes nothing and shows what would be deleted.
 
-        The receipt counts what was deleted and says what a scan of every file of the memory found. It is "pending" where
-        another process still reads the old files: `admin.purge()` tries again. See docs/forgetting.md. `UnknownRecord`
-        for an id that this namespace does not hold, `BadInput` for no way of saying what, or several; then nothing is
-        changed.
+        The receipt counts what was deleted and holds the result of a scan of every file of the memory. It is "pending"
+        while another process reads the old files: `admin.purge()` tries again. See docs/forgetting.md. `UnknownRecord`
+        for an id that is not in this namespace, `BadInput` for no selector or several; then nothing is changed.
         """
         from .deletion import forget_selected
 
@@ -370,15 +369,15 @@ class Memory:
         return forget_selected(self._runtime, selectors, preview=preview)
 
     def flush(self) -> None:
-        """Wait until everything accepted in the background is filed, and everything filed is in every index."""
+        """Wait until background filing is complete and every index is up to date."""
         from .integrations.background_filing import wait
 
         wait(self)
         self._runtime.embed_all()
 
     def close(self) -> None:
-        """Close every file and release every lock; using the memory afterwards raises `StoreClosed`. A memory that
-        `for_namespace` made is closed with the one it was made from, and not before."""
+        """Close every file and release every lock; later calls raise `StoreClosed`. A memory from `for_namespace` is closed
+        with the one it was derived from; closing it alone does nothing."""
         from .integrations.background_filing import wait
 
         if self._root is None:

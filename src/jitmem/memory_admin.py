@@ -1,4 +1,4 @@
-"""`memory.admin`: who may read, what waits for a decision, how long records are kept, and whether all is well."""
+"""`memory.admin`: namespaces, shares, proposals, retention and the doctor."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 class MemoryAdmin:
-    """The administration of a memory: `memory.admin`. What concerns the whole folder is for its owner, not for the
-    users of its namespaces."""
+    """The administration of a memory: `memory.admin`. Verbs over the whole folder are for its owner, not for users of
+    single namespaces."""
 
     def __init__(self, runtime: MemoryRuntime) -> None:
         self._runtime = runtime
@@ -29,14 +29,14 @@ class MemoryAdmin:
     # -- the folder ----------------------------------------------------------------------------------------
 
     def namespaces(self) -> list[str]:
-        """The names of all namespaces in the folder that hold something, in order."""
+        """The names of all namespaces in the folder that are not empty, sorted."""
         return names(self._runtime.database)
 
     def doctor(self, *, fix: bool = False, progress: Callable[[int, int], None] | None = None) -> Report:
-        """Check every namespace of the folder. Without `fix` nothing is written; with it, what is derived is repaired:
-        indexes, marks, orphans, permissions. `progress` gets the number of checks done, and of all.
+        """Check every namespace of the folder. Without `fix` nothing is written; with it, derived data is repaired:
+        indexes, cursors, orphans, permissions. `progress` gets the number of checks done, and of all.
 
-        See `jitmem.doctor`, which also opens what is too damaged for `Memory.open`.
+        See `jitmem.doctor`, which also reads memories that are too damaged for `Memory.open`.
         """
         from .doctor import examine, repair
 
@@ -51,11 +51,11 @@ class MemoryAdmin:
         self._runtime.namespace.share(reader)
 
     def unshare(self, reader: str) -> bool:
-        """Take back what `share` gave, from the next read on; False if it was not shared so."""
+        """Revoke a share, from the next read on; False if there was none."""
         return self._runtime.namespace.unshare(reader)
 
     def shares(self) -> list[str]:
-        """The readers that `share` was called with, in order."""
+        """The readers that `share` was called with, sorted."""
         return self._runtime.namespace.shares()
 
     # -- proposals -----------------------------------------------------------------------------------------
@@ -65,15 +65,15 @@ class MemoryAdmin:
         return self._runtime.proposals.proposals(waiting=waiting)
 
     def approve(self, number: int) -> Outcome:
-        """Apply a proposal; one that was approved before gives its outcome again.
+        """Apply a proposal; if it was approved before, return its outcome again.
 
-        `UnknownRecord` for a number that is not here; `BadInput` for a rejected one, and in a read-only memory.
+        `UnknownRecord` for an unknown number; `BadInput` for a rejected one, and in a read-only memory.
         """
         self._runtime.item_options.check_writable("decide on proposals")
         return self._runtime.proposals.approve(number)
 
     def reject(self, number: int) -> Proposal:
-        """Reject a proposal, once or again; errors as for `approve`, and `BadInput` for one that was approved."""
+        """Reject a proposal; idempotent. Errors as for `approve`, and `BadInput` for an approved one."""
         self._runtime.item_options.check_writable("decide on proposals")
         return self._runtime.proposals.reject(number)
 
@@ -89,8 +89,8 @@ class MemoryAdmin:
     ) -> dict[str, timedelta]:
         """Set how long pages, and items of each kind, are kept: `"90 days"`, a timedelta, or None for ever.
 
-        What is not named stays as it was; the result is the rules that hold now. What is older is hidden at once, here
-        and from every reader it is shared with, and erased by `purge`. The age of a page is that of its session in this
+        Rules that are not named stay; the result is all rules. Older records are hidden at once, here and from every
+        namespace that reads this one, and erased by `purge`. The age of a page is that of its session in this
         memory, the age of an item that of its newest version. Items may outlive the pages they come from.
         """
         from .stores.deletion.selectors import PAGE
@@ -101,13 +101,13 @@ class MemoryAdmin:
         return self.retention()
 
     def retention(self) -> dict[str, timedelta]:
-        """The rules of `set_retention`, by the names of its arguments; what is not in it is kept for ever."""
+        """The rules of `set_retention`, by the names of its arguments; a kind without a rule is kept for ever."""
         from .stores.deletion.selectors import PAGE
 
         return {"pages" if kind == PAGE else kind: age for kind, age in self._rules().rules().items()}
 
     def purge(self, *, all_namespaces: bool = False) -> Receipt:
-        """Erase what is older than its rule, here or in `all_namespaces` of the folder, and finish what is pending."""
+        """Erase expired records, here or in `all_namespaces` of the folder, and finish pending erasures."""
         return purge_expired(self._runtime, all_namespaces=all_namespaces)
 
     def _rules(self) -> Retention:

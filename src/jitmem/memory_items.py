@@ -1,4 +1,4 @@
-"""`memory.items`: the core, semantic and episodic memory items, as a person reads and edits them."""
+"""`memory.items`: read and edit the core, semantic and episodic memory items."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class MemoryItems:
-    """The memory items of a namespace: `memory.items`. Edits made here are a person's, and follow `ItemOptions`."""
+    """The memory items of a namespace: `memory.items`. Edits have the cause "person" and obey `ItemOptions`."""
 
     def __init__(self, runtime: MemoryRuntime) -> None:
         self._runtime = runtime
 
     def list(self, *, kind: Kind | None = None) -> builtins.list[MemoryItem]:
-        """The items as they are now, in the order they were made."""
+        """The current items, in the order they were made."""
         return self._runtime.items.items(kind=kind)
 
     def get(self, item_id: str) -> MemoryItem:
-        """One item as it is now; `UnknownRecord` for an id that is not here, or was deleted."""
+        """The current version of an item; `UnknownRecord` for an unknown or deleted one."""
         return self._runtime.items.item(item_id)
 
     def search(
@@ -47,7 +47,7 @@ class MemoryItems:
         return self._runtime.items.history(item_id)
 
     def as_of(self, time: str | datetime, *, kind: Kind | None = None) -> builtins.list[MemoryItem]:
-        """The items as they were at a time of this memory's own clock: when they were written, not when it was."""
+        """The items at a past time, by when they were written, not by the time of their event."""
         when = parse_time(time)
         if when is None:
             raise BadInput("as_of needs a time, such as 2024-05-08 14:00.")
@@ -55,7 +55,7 @@ class MemoryItems:
 
     def insert(self, content: str, kind: Kind = "semantic", time: str | datetime | None = None) -> Outcome:
         """Add an item; an event ("episodic") needs its `time`. The outcome says whether it was applied, proposed,
-        rejected, or known already."""
+        rejected, or a duplicate."""
         return self._runtime.editor.insert(kind, content, time, cause="person")
 
     def update(
@@ -67,7 +67,7 @@ class MemoryItems:
         expected_version: int | None = None,
     ) -> Outcome:
         """Change an item; the id `"core"` is the core paragraph, inserted if there is none. With `expected_version`
-        the update is rejected when the item has another version by now."""
+        the update is rejected if the item has another version."""
         editor, item = self._runtime.editor, self._find(item_id)
         if item is None and item_id == "core":
             return editor.insert("core", content or "", time, cause="person")
@@ -90,7 +90,7 @@ class MemoryItems:
     def undo(self, change: int) -> Outcome:
         """Restore an item to its state before a change (`Outcome.change`), as a new change.
 
-        Rejected when the item was changed since; `UnknownRecord` for a number that is no change here.
+        Rejected if the item was changed since; `UnknownRecord` for an unknown number.
         """
         return self._runtime.editor.undo(change)
 

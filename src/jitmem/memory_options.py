@@ -1,4 +1,4 @@
-"""The option objects of `Memory.open`, beside `MemorizeOptions` and `ResearchOptions`."""
+"""`ModelOptions` and `ItemOptions`, option objects of `Memory.open`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ class ModelOptions:
 
     The Memorizer and the Researcher may have a model of their own, and so may a step: `step_models={"reflect": …}`, of
     memorize, curate, plan, integrate, conclude, reflect and answer. `embeddings_base_url` is where embeddings are
-    served, if not at `base_url`. A model call ends within `timeout_s`, retries included. `prompts` replaces prompts of
-    the package: a mapping by step, or a file such as `jitmem learn prompts` writes. `on_model_failure` says what
-    happens when a model fails for good: "raise" an error, or let the "rules" answer; None leaves it to
-    `MemorizeOptions` and `ResearchOptions`. `reranker`, a LangChain document compressor, reorders the best hits of a
+    served, if not at `base_url`. A model call ends within `timeout_s`, retries included. `prompts` replaces built-in
+    prompts: a mapping by step, or a file as `jitmem learn prompts` writes it. `on_model_failure` applies after the last
+    retry: "raise" an error, or let the "rules" answer; None leaves it to `MemorizeOptions` and `ResearchOptions`. `reranker`, a LangChain document compressor, reorders the best hits of a
     round and of `recall`.
     """
 
@@ -50,7 +49,7 @@ class ModelOptions:
             raise BadInput(f"timeout_s must be more than 0, not {self.timeout_s!r}.")
 
     def embedder(self, embeddings: str | Embeddings | None, base_url: str | None) -> Embedder:
-        """Over the embeddings that are given; hashed n-grams for None."""
+        """An embedder for these embeddings; hashed n-grams for None."""
         from .nodes.embedder import Embedder
         from .stores.hashed_embeddings import HashedEmbeddings
         from .stores.truth.embeddings import model_name

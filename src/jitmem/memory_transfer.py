@@ -23,7 +23,7 @@ Source = Literal["mem0", "langmem", "letta"]
 
 
 class MemoryTransfer:
-    """Moves a memory to another place, and brings one in: `memory.transfer`."""
+    """Export, import and backup: `memory.transfer`."""
 
     def __init__(self, runtime: MemoryRuntime) -> None:
         self._runtime = runtime
@@ -38,9 +38,9 @@ class MemoryTransfer:
     ) -> ExportReport:
         """Write this namespace, or the whole folder, as JSON lines into a new file (0600) or an open binary one.
 
-        It is one committed state, however long it takes and whatever is written meanwhile. What retention hides is left
-        out. With `vectors` the embeddings are included. `progress` gets the number of lines written, and about how many
-        there are. `BadInput` if there is something at `target` already. docs/moving.md describes the format.
+        It is one committed state, while other processes may write. Records hidden by retention are left out. With
+        `vectors` the embeddings are included. `progress` gets the number of lines written, and an estimate of all.
+        `BadInput` if `target` exists. docs/moving.md describes the format.
         """
         from . import __version__
         from .transfer.write_export import write_export
@@ -65,9 +65,9 @@ class MemoryTransfer:
     ) -> ImportReport:
         """Import what `export` wrote, into this namespace, or with `all_namespaces` each namespace under its own name.
 
-        What is missing is added, with its ids; what is here with the same id and content is skipped and counted. An id
-        that is here with other content is a conflict: `ImportConflict` names the first ten, and nothing is imported.
-        With `from_format` the file is another memory's export: its memories become items, as far as `ItemOptions`
+        Missing records are added, with their ids; existing ones with the same content are skipped and counted. An
+        existing id with other content is a conflict: `ImportConflict` names the first ten, and nothing is imported.
+        With `from_format` the file is the export of another memory: its memories become items, as far as `ItemOptions`
         allows, and its messages sessions. `progress` gets the number of bytes, sessions or memories done, and of all.
         `BadInput` names the line that is wrong.
         """
@@ -76,7 +76,9 @@ class MemoryTransfer:
             from .transfer.importers import import_foreign
 
             if all_namespaces:
-                raise BadInput("Other memories know no namespaces of ours; import into one at a time.")
+                raise BadInput(
+                    "all_namespaces (--all) is for exports of jitmem; import other formats into one namespace."
+                )
             with _open_source(source) as (file, name, _):
                 return import_foreign(_import_target(runtime), from_format, file, name, progress)
         from .transfer.merge_export import import_export
@@ -89,8 +91,8 @@ class MemoryTransfer:
     def backup(self, target: PathLike) -> Backup:
         """Copy the whole folder, every namespace, as a memory of its own into the new folder `target`.
 
-        It is one committed state, whatever is written meanwhile, and checked before it gets its name. Indexes are not
-        copied; they are rebuilt when the copy is opened. `NotOurStore` if there is something at `target` already.
+        It is one committed state, verified before it gets its name, while other processes may write. Indexes are not
+        copied; they are rebuilt when the copy is opened. `NotOurStore` if `target` is not empty.
         """
         from .stores.truth.backup import backup
 
@@ -126,7 +128,7 @@ def _import_target(runtime: MemoryRuntime) -> ImportTarget:
 
 @contextmanager
 def _open_source(source: PathLike | BinaryIO) -> Iterator[tuple[BinaryIO, str, int]]:
-    """The source as an open binary file, its name for messages, and its size in bytes (0 if unknown)."""
+    """Open the source: a binary file, its name for messages, and its size in bytes (0 if unknown)."""
     if not isinstance(source, str | os.PathLike):
         yield source, str(getattr(source, "name", "") or "the file"), 0
         return
@@ -140,9 +142,9 @@ def _open_source(source: PathLike | BinaryIO) -> Iterator[tuple[BinaryIO, str, i
 
 
 def _write_new_file(target: Path, write: Callable[[IO[bytes]], ExportReport]) -> ExportReport:
-    """Under a temporary name first: a file with the final name is always complete."""
+    """Write under a temporary name first: a file with the final name is always complete."""
     if target.exists():
-        raise BadInput(f"{target} is there already; give a new name, an export never goes over a file.")
+        raise BadInput(f"{target} exists; give a new name, an export never overwrites a file.")
     draft = target.with_name(f".{target.name}-{os.getpid()}")
     try:
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -151,7 +153,7 @@ def _write_new_file(target: Path, write: Callable[[IO[bytes]], ExportReport]) ->
             os.fsync(file.fileno())
         os.link(draft, target)
     except FileExistsError as error:
-        raise BadInput(f"{target} was made by another process meanwhile; give a new name.") from error
+        raise BadInput(f"{target} was created by another process; give a new name.") from error
     except PermissionError as error:
         raise StoreReadOnly(f"No permission to write {target}; choose a folder you can write.") from error
     except OSError as error:

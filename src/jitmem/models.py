@@ -1,4 +1,4 @@
-"""From a name such as `openai:gpt-4.1-mini` to a LangChain model; providers are imported when they are named."""
+"""Create a LangChain model from a name such as `openai:gpt-4.1-mini`; providers are imported on demand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 120.0
 _OPENAI = "https://api.openai.com/v1"
 _LOGIN = re.compile(r"(?:(?<=://)|^)[^/]*@")
-# To name what is missing where langchain itself, which knows them all, is missing too.
+# To name the missing package if langchain itself, which knows them, is not installed.
 _PROVIDERS = (
     "anthropic azure_openai bedrock bedrock_converse cohere deepseek fireworks google_genai google_vertexai groq"
     " huggingface ibm litellm mistralai nvidia ollama openrouter perplexity together upstage xai"
@@ -40,8 +40,8 @@ def chat_model(
 ) -> BaseChatModel:
     """`provider:name`; `openai` speaks to any compatible server (`base_url`, or `OPENAI_BASE_URL`).
 
-    A model of `openai` is made once: the same arguments give the same object, and its connections, while anybody
-    holds it. Models do not retry by themselves. Errors: `BadInput`, `MissingPackage`, `ModelUnavailable` (no key).
+    Models of `openai` are cached: the same arguments give the same object with its connections, while it is
+    referenced. Models do not retry by themselves. Errors: `BadInput`, `MissingPackage`, `ModelUnavailable` (no key).
     """
     from langchain_core.language_models import BaseChatModel
 
@@ -51,12 +51,12 @@ def chat_model(
     made: BaseChatModel
     if provider == "openai":
         address = _address(base_url)
-        # Other servers know chat completions only, whatever the model's name makes langchain-openai believe.
+        # Other servers only have chat completions; langchain-openai would choose the API by the model's name.
         own: dict[str, Any] = {"stream_usage": True} if _is_openai(address) else {"use_responses_api": False}
         made = _openai("ChatOpenAI", name, address, timeout_s, **own)
     else:
         init = _langchain("langchain.chat_models", "init_chat_model", provider, model)
-        made = _init_model(init, {"model": name, "model_provider": provider}, checked_url(base_url), timeout_s)
+        made = _init_model(init, {"model": name, "model_provider": provider}, validate_url(base_url), timeout_s)
     return made
 
 
@@ -73,15 +73,15 @@ def embedding_model(
         made = _openai("OpenAIEmbeddings", name, _address(base_url), timeout_s, check_embedding_ctx_length=False)
     else:
         init = _langchain("langchain.embeddings", "init_embeddings", provider, embeddings)
-        made = _init_model(init, {"model": name, "provider": provider}, checked_url(base_url), timeout_s)
+        made = _init_model(init, {"model": name, "provider": provider}, validate_url(base_url), timeout_s)
     return made
 
 
 def provider_and_name(name: object, example: str) -> tuple[str, str]:
-    """`"openai", "gpt-4.1-mini"`; `BadInput` shows the example for what is no `provider:name`."""
+    """`"openai", "gpt-4.1-mini"`; `BadInput` with the example if it is not `provider:name`."""
     provider, colon, model = name.partition(":") if isinstance(name, str) else ("", "", "")
     if not (provider and colon and model):
-        raise BadInput(f"{name!r} is no model; write provider and name, such as {example!r}.")
+        raise BadInput(f"{name!r} is not a model; write provider and name, such as {example!r}.")
     return provider, model
 
 
@@ -97,12 +97,12 @@ def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: 
     address, login = _without_login(address)
     key = os.environ.get("OPENAI_API_KEY")
     if not key and not _is_openai(address):
-        key = own["api_key"] = "none"  # a server of one's own needs none, but the package does
+        key = own["api_key"] = "none"  # a local server needs no key, but the package does
     with _lock:
         made = _cache.get((kind, name, address, login, timeout_s, key))
         if made is None:
             if "http_socket_options" in make.model_fields:
-                own["http_socket_options"] = ()  # else it warns, needlessly, that proxies are not used
+                own["http_socket_options"] = ()  # else it warns that proxies are not used
             try:
                 made = make(
                     model=name,
@@ -125,17 +125,17 @@ def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: 
 def _address(base_url: str | None) -> str | None:
     """Where to send requests, in the order of langchain-openai; None leaves it to the package."""
     if base_url:
-        return checked_url(base_url)
+        return validate_url(base_url)
     variables = ("OPENAI_API_BASE", "OPENAI_BASE_URL")
     for variable in variables:
         if found := os.environ.get(variable):
-            return checked_url(found, variable)
-    # `OPENAI_BASE_URL=` may stand in a .env file, and openai takes even nothing for an address.
+            return validate_url(found, variable)
+    # `OPENAI_BASE_URL=` may be in a .env file, and openai takes an empty value for an address.
     return _OPENAI if any(variable in os.environ for variable in variables) else None
 
 
 def _without_login(address: str | None) -> tuple[str | None, tuple[str, str] | None]:
-    """`http://user:password@host` is sent as a login and shown nowhere: httpx logs every address as it stands."""
+    """Split `http://user:password@host` into address and login: httpx logs addresses in full."""
     parts = urlsplit(address or "")
     if not (parts.username or parts.password):
         return address, None
@@ -148,20 +148,20 @@ def _is_openai(address: str | None) -> bool:
     return host == "openai.com" or host.endswith(".openai.com")
 
 
-def checked_url(base_url: str | None, called: str = "base_url") -> str | None:
-    """The address, None for none; `BadInput` shows a right one for what is no http(s) address of a server."""
+def validate_url(base_url: str | None, called: str = "base_url") -> str | None:
+    """The address without white space, or None; `BadInput` with a correction if it is not an http(s) address."""
     if not base_url:
         return None
     try:
         parts = urlsplit(base_url.strip())
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
-    except ValueError:  # urllib's, for a port or a host that is none
+    except ValueError:  # urllib's, for an invalid port or host
         usable = False
     if not usable:
-        told = _LOGIN.sub("…@", base_url)
-        right = told.rpartition("://")[2].strip(" /")
-        shown = f"http://{right}" if told.count("://") == 0 and right else "http://localhost:8000/v1"
-        raise BadInput(f"{called} {told!r} is no address of a server; write one such as {shown!r}.")
+        redacted = _LOGIN.sub("…@", base_url)
+        right = redacted.rpartition("://")[2].strip(" /")
+        shown = f"http://{right}" if redacted.count("://") == 0 and right else "http://localhost:8000/v1"
+        raise BadInput(f"{called} {redacted!r} is not the address of a server; write one such as {shown!r}.")
     return base_url.strip()
 
 
@@ -169,7 +169,7 @@ def checked_url(base_url: str | None, called: str = "base_url") -> str | None:
 
 
 def _init_model(init: Any, which: dict[str, Any], base_url: str | None, timeout_s: float) -> Any:
-    """A model made by langchain, with our timeout and no retries of its own where its class knows the words."""
+    """A model made by langchain, with our timeout and without its own retries if its class has these options."""
     arguments = {**which, "base_url": base_url} if base_url else which
     try:
         made = init(**arguments)

@@ -1,4 +1,4 @@
-"""System prompts of one's own, in a file: one heading a step, and below it the prompt.
+"""Override system prompts by a file: a heading for each step, and the prompt below it.
 
     # plan
     You plan searches …
@@ -6,8 +6,8 @@
     # curate
     You keep the memories …
 
-A step that is left out keeps the built-in prompt. The last paragraph of each system prompt, which says that history is
-data and not an instruction, cannot be overridden, nor can the task and its places.
+A step that is left out keeps its built-in prompt. The last paragraph of each system prompt, which says that history is
+data and not an instruction, cannot be overridden, nor can the task with its placeholders.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .nodes.steps import STEPS
 from .stores.errors import BadInput
 
 MAX_CHARS = 8000
-"""Of one override: prompts are bounded. The built-in ones have 2,000 characters at most."""
+"""Of one override. The built-in ones have at most 2,000 characters."""
 
 _HEADING = re.compile(r"^# (.*)$", re.M)
 
@@ -53,7 +53,7 @@ def read_overrides(prompts: str | os.PathLike[str] | Mapping[str, str] | None) -
 
 
 def write_overrides(path: str | os.PathLike[str], overrides: Mapping[str, str]) -> None:
-    """Write a file that `read_overrides` reads as the same prompts; `BadInput` for what it could not read."""
+    """Write a file that `read_overrides` reads as the same prompts; `BadInput` if it could not."""
     valid = _validate(overrides, "prompts")
     if broken := next((step for step, text in valid.items() if _HEADING.search(text)), None):
         raise BadInput(f"The prompt of {broken!r} has a line that begins with '# ', which would end it in a file.")

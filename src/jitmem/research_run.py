@@ -1,4 +1,4 @@
-"""One question put to the Researcher: check it, run the graph, and make a `Research` of its state."""
+"""Run the Researcher for one question: validate it, run the graph, and build a `Research` from its state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STREAM_MODES: list[Literal["custom", "values"]] = ["custom", "values"]
 
 
 class ResearchChanges(TypedDict, total=False):
-    """The options of one question; what is not given is as in the memory's `ResearchOptions`."""
+    """The options of one question; the others are as in the memory's `ResearchOptions`."""
 
     effort: Effort | None
     depth: int | None
@@ -31,7 +31,7 @@ class ResearchChanges(TypedDict, total=False):
 
 
 class ResearchRun:
-    """A question with its options; `BadInput` for what cannot be asked."""
+    """A question with its options; `BadInput` if they are invalid."""
 
     def __init__(self, runtime: MemoryRuntime, question: str, changes: Mapping[str, Any]) -> None:
         from .nodes.options import with_changes
@@ -71,7 +71,7 @@ class ResearchRun:
         yield {"event": "done", "result": self._result(state)}
 
     def estimate(self) -> Estimate:
-        """What the result may cost, without a budget; no chat model is called."""
+        """Estimate the cost, without a budget; no chat model is called."""
         from .estimate import estimate
 
         options = self._options.model_copy(update={"budget": None})
@@ -87,14 +87,14 @@ class ResearchRun:
 
 
 def validate_question(question: str) -> str:
-    """A question with something in it; else `BadInput`."""
+    """The question; `BadInput` if it is empty."""
     if not isinstance(question, str) or not question.strip():
         raise BadInput("A question needs at least one word.")
     return question
 
 
 def validate_count(count: int) -> int:
-    """A count of 1 or more; else `BadInput`."""
+    """The count; `BadInput` if it is less than 1."""
     if not isinstance(count, int) or count < 1:
         raise BadInput(f"A count must be 1 or more, not {count!r:.60}.")
     return count

@@ -1,4 +1,4 @@
-"""What a research comes to, and what it may cost."""
+"""The result of a research, and the estimate of its cost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Stopped = Literal["enough", "depth", "budget", "failure", "no_evidence"]
 
 @dataclass(frozen=True, slots=True)
 class Research:
-    """The smallest context that does the job.
+    """The result of a research: a small context with citations.
 
-    `citations[n - 1]` is what the mark `[n]` of `context` stands for. `page_ids` are best first. `unmet` names what
-    was asked and not found. `rounds` is the trace: request, queries with their hits, statements and what was missing.
-    `failures` names each step whose model failed, as `{step, error, message}`: its round is poorer by it, or rules
-    answered in its place. `answer` is there when one was asked for; empty where the context does not hold it.
+    The citation marker `[n]` in `context` refers to `citations[n - 1]`. `page_ids` are best first. `unmet` names what
+    was not found. `rounds` is the trace: request, queries with their hits, statements and what was missing. `failures`
+    has `{step, error, message}` for each step whose model failed: it was skipped, or answered by rules. `answer` is set
+    if one was requested; it is empty if the context does not contain it.
     """
 
     question: str
@@ -36,7 +36,7 @@ class Research:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], *, answered: bool = False) -> Research:
-        """From the Researcher's output; `answered` where an answer was asked for."""
+        """From the Researcher's output; `answered` if an answer was requested."""
         return cls(
             question=state["question"],
             context=state["context"],
@@ -59,11 +59,11 @@ class Research:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a question may cost, from least (the first reflection is satisfied) to most (every round is used).
+    """The cost of a question, from least (one round is enough) to most (every round is used).
 
-    Prompt tokens are those of prompts that were really written, over what is in memory now, with rules in the
-    model's place. `completion_tokens` and `seconds` follow what the models have needed since the memory was opened,
-    and are None until every step has been asked once. `steps` are the calls of the most, in order.
+    Prompt tokens are counted in prompts rendered over the present memory, with rules in place of the model.
+    `completion_tokens` and `seconds` are means of the calls since the memory was opened, and None until every step was
+    called once. `steps` are the calls of the most expensive case, in order.
     """
 
     calls: tuple[int, int]
@@ -78,6 +78,6 @@ def _citations(plain: Iterable[Mapping[str, Any]]) -> tuple[Citation, ...]:
 
 
 def next_request(round_: Mapping[str, Any]) -> str:
-    """What a round of the trace asks next, with the names that it follows."""
+    """The follow-up request of a round in the trace, with its names."""
     names = ", ".join(round_["names"])
     return f"{names}: {round_['next']}" if names else str(round_["next"])

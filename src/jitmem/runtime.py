@@ -1,4 +1,4 @@
-"""Put a memory together: the store, the indexes, the models, the tools, and the two graphs over them."""
+"""Assemble a memory: store, indexes, models, tools, and the two graphs over them."""
 
 from __future__ import annotations
 
@@ -106,14 +106,14 @@ class MemoryRuntime:
         )
 
     def for_namespace(self, namespace: str) -> MemoryRuntime:
-        """The same for another namespace of the folder: database, vector indexes and models are shared."""
+        """The runtime of another namespace of the folder: database, vector indexes and models are shared."""
         archive = NamespaceStore(Namespace(self.database, namespace), self.archive.embeddings, self.archive.vectors)
         index = ItemIndex(archive.items, self.item_index.embeddings, self.item_index.vectors)
         return replace(self, archive=archive, item_index=index)
 
     @property
     def namespace(self) -> Namespace:
-        """The namespace of the store that all of this reads and writes."""
+        """The namespace that is read and written."""
         return self.archive.pages.namespace
 
     @property
@@ -137,7 +137,7 @@ class MemoryRuntime:
         return self.editor_for()
 
     def editor_for(self, kinds: Collection[str] | None = None, mode: Mode | None = None) -> Editor:
-        """The editor with fewer kinds or a stricter mode than the memory was opened with; never with more."""
+        """An editor that allows at most the kinds and the mode that the memory was opened with."""
         own = self.item_options
         wanted = own.kinds if kinds is None else validate_kinds(kinds)
         return Editor(
@@ -157,7 +157,7 @@ class MemoryRuntime:
 
     @property
     def _lexical(self) -> bool:
-        """Whether the vectors are made of letters: they tolerate typing errors, and know no meaning."""
+        """Whether the embeddings compare letters (hashed n-grams), not meaning."""
         return is_lexical(self.embedder.inner)
 
     @cached_property
@@ -207,7 +207,7 @@ class MemoryRuntime:
 
     @cached_property
     def nested_researcher(self) -> Graph:
-        """The Researcher for our own calls: its state stays out of the checkpoints of a graph that calls us."""
+        """The Researcher for our own calls, without a checkpointer: a calling graph does not save its state."""
         return self.researcher.copy(update={"checkpointer": False})
 
     @cached_property
@@ -236,7 +236,7 @@ class MemoryRuntime:
 
     @property
     def waits_for_models(self) -> bool:
-        """Whether filing a session waits for a model, so that filing several at once pays."""
+        """Whether filing a session calls a model, so that filing concurrently is faster."""
         return self.backends.has_model("memorize") or self.backends.has_model("curate")
 
     def embed_all(self) -> None:
@@ -246,7 +246,7 @@ class MemoryRuntime:
             index.vectors.catch_up()
 
     def close(self) -> None:
-        """Close every file and release every lock; what the vector index has not read, its next owner reads."""
+        """Close every file and release every lock; a vector index catches up when it is opened again."""
         self.archive.vectors.close()
         self.item_index.vectors.close()
         self.database.close()

@@ -12,13 +12,13 @@ from .stores.records import Session
 
 
 def sample_sessions() -> list[Session]:
-    """The sample history, in the order of time."""
+    """The sample history, in chronological order."""
     files = sorted((_sample() / "sessions").iterdir(), key=lambda file: file.name)
     return [session for file in files for session in parse_sessions(file.read_bytes(), name=file.name)]
 
 
 def sample_questions() -> list[dict[str, Any]]:
-    """`{question, answer, kind, evidence}`; those of the tour have `demo`."""
+    """`{question, answer, kind, evidence}`; those of `jitmem demo` have `demo`."""
     made: list[dict[str, Any]] = json.loads((_sample() / "questions.json").read_text(encoding="utf-8"))
     return made
 

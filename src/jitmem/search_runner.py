@@ -1,4 +1,4 @@
-"""Run a search by itself, as agents and `recall` do: missing vectors first, then one snapshot, sync and async."""
+"""Run a search outside of the graphs, for tools and `recall`: embed what is missing, then search one snapshot."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class PageSearchRunner:
         return list(hits)
 
     def _search_snapshot(self, query: str, k: int) -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
-        """What each search finds in one snapshot, by its name."""
+        """The hits of each search in one snapshot, by its name."""
 
         def look() -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
             snapshot = self._archive.snapshot()
@@ -71,8 +71,8 @@ class PageSearchRunner:
 
 
 class RecallRunner(PageSearchRunner):
-    """Words and likeness, ranked as the Researcher ranks them. A reranker that fails is an error, or with
-    `on_failure="rules"` leaves the ranking as it was."""
+    """Keyword and vector search, ranked as by the Researcher. A failing reranker is an error, or with
+    `on_failure="rules"` is skipped."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class RecallRunner(PageSearchRunner):
 
 
 class ItemSearchRunner:
-    """The search of memory items; one by words alone embeds nothing."""
+    """The search of memory items; keyword search alone embeds nothing."""
 
     def __init__(self, search: ItemSearch, index: ItemIndex, embedder: Embedder) -> None:
         self._search = search
@@ -131,7 +131,7 @@ class ItemSearchRunner:
 
 
 def _embed_and_search(embedded: Embeddable, embedder: Embedder, look: Callable[[], Computation[T]]) -> Computation[T]:
-    """With every vector there is; all are made again where the model turns out to be another."""
+    """Embed what is missing, then search; if the model has changed, everything is embedded again."""
     yield from embed_if_room(embedded, embedder)
     try:
         return (yield from look())

@@ -1,4 +1,4 @@
-"""Make sessions from JSON and JSONL: session objects, or chat messages that are one session together."""
+"""Create sessions from JSON and JSONL: session objects, or chat messages that form one session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MESSAGE_IS = 'a chat message is {"role": "user", "content": "Good morning."}'
 _JSON_IS = "the file must be a session object, a list of them, or a list of chat messages"
 _LINE_IS = "every line must be one JSON object"
 
-# Where a value stands ("notes.jsonl, line 7"), for messages, and the value.
+# The place of a value ("notes.jsonl, line 7"), for messages, and the value.
 _Placed = tuple[str, object]
 
 
@@ -37,19 +37,19 @@ def sessions_of_json(source: str, name: str) -> list[Session]:
         items = _list(value["sessions"], name, "sessions")
         return [_session(item, f"{name}, session {number}") for number, item in enumerate(items, start=1)]
     if not isinstance(value, list):
-        raise BadInput(f"{name}: {_kind(value)} is no session; {_JSON_IS}")
+        raise BadInput(f"{name}: {_kind(value)} is not a session; {_JSON_IS}")
     return _sessions([(f"{name}, item {number}", item) for number, item in enumerate(value, start=1)], name)
 
 
 def sessions_of_jsonl(source: str, name: str) -> list[Session]:
-    """A session object a line, or a chat message a line; empty lines are passed over."""
+    """A session object or a chat message a line; empty lines are skipped."""
     items: list[_Placed] = []
-    # Not splitlines(): a JSON string may hold U+2028 and its kin as they are.
+    # Not splitlines(): a JSON string may contain U+2028 and other line separators.
     for number, line in enumerate(source.split("\n"), start=1):
         if line.strip():
             value = parse_json(line, name=name, right=_LINE_IS, line=number)
             if not isinstance(value, dict):
-                raise BadInput(f"{name}, line {number}: {_kind(value)} is no session; {_LINE_IS}")
+                raise BadInput(f"{name}, line {number}: {_kind(value)} is not a session; {_LINE_IS}")
             items.append((f"{name}, line {number}", value))
     return _sessions(items, name)
 
@@ -71,7 +71,7 @@ def _looks_like_a_message(value: object) -> bool:
 
 def _session(value: object, where: str) -> Session:
     if not isinstance(value, dict):
-        raise BadInput(f"{where}: {_kind(value)} is no session; {_SESSION_IS}")
+        raise BadInput(f"{where}: {_kind(value)} is not a session; {_SESSION_IS}")
     given = [key for key in _BODIES if value.get(key) is not None]
     if len(given) != 1:
         raise BadInput(f"{where}: {_SESSION_IS}, and here are the keys {reprlib.repr(list(value))}")
@@ -100,7 +100,7 @@ def _take_id(rest: dict[str, Any], where: str) -> str | None:
 
 
 def _take_time(rest: dict[str, Any], where: str) -> str | None:
-    """The first of `_TIMES` that says something; the others stay, for the metadata."""
+    """The first of `_TIMES` that is not empty; the others become metadata."""
     for key in _TIMES:
         given = rest.pop(key, None)
         if given is None or given == "":
@@ -134,7 +134,7 @@ def _turns(value: object, where: str) -> list[tuple[str, str]]:
 
 
 def _turn(value: object, where: str) -> tuple[str, str]:
-    """A pair; of an object only who spoke and what was said, since a turn has room for no more."""
+    """A pair; other keys of an object are dropped."""
     if isinstance(value, dict):
         value = [next((value[key] for key in keys if value.get(key) is not None), None) for keys in (_SPEAKERS, _WORDS)]
     if not isinstance(value, list):
@@ -145,7 +145,7 @@ def _turn(value: object, where: str) -> tuple[str, str]:
         speaker, text = value
         if isinstance(speaker, str) and isinstance(text, str):
             return speaker, text
-        fault = f"the {'text' if isinstance(speaker, str) else 'speaker'} is no string"
+        fault = f"the {'text' if isinstance(speaker, str) else 'speaker'} is not a string"
     raise BadInput(f"{where}: {fault}; {_TURN_IS}")
 
 
@@ -156,21 +156,21 @@ def _messages(value: object, where: str) -> list[BaseMessage]:
 
 def _message(value: object, where: str) -> BaseMessage:
     if not isinstance(value, dict):
-        raise BadInput(f"{where}: {_kind(value)} is no message; {_MESSAGE_IS}")
+        raise BadInput(f"{where}: {_kind(value)} is not a message; {_MESSAGE_IS}")
     if "lc" not in value:
         value = _with_content(value, where)
     try:
         (message,) = convert_to_messages([value])
         if getattr(message, "tool_calls", None):
-            # Their arguments were JSON inside JSON: only writing them out shows whether they can be kept.
+            # Their arguments are JSON inside JSON: only serialising shows whether they can be stored.
             message.model_dump_json()
-    except Exception as error:  # langchain-core lets KeyError, TypeError and what else it meets come through
-        raise BadInput(f"{where}: no chat message ({_reason(error)}); {_MESSAGE_IS}") from error
+    except Exception as error:  # langchain-core raises KeyError, TypeError and others
+        raise BadInput(f"{where}: not a chat message ({_reason(error)}); {_MESSAGE_IS}") from error
     return message
 
 
 def _with_content(message: dict[str, Any], where: str) -> dict[str, Any]:
-    """Its `role` and `content` checked here: langchain-core takes `{}` for "" and quotes whole messages."""
+    """Validate `role` and `content`: langchain-core takes `{}` for "" and quotes whole messages in its errors."""
     key = "role" if "role" in message else "type"
     if not isinstance(message.get(key), str):
         raise BadInput(f'{where}: "role" is {_kind(message.get(key))}; {_MESSAGE_IS}')
@@ -200,7 +200,7 @@ def _list(value: object, where: str, key: str) -> list[object]:
 
 
 def _kind(value: object) -> str:
-    """What JSON calls it."""
+    """The name of its JSON type."""
     match value:
         case None:
             return "null"

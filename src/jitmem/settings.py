@@ -1,4 +1,4 @@
-"""Settings for the command line and LangGraph Studio: from the environment, to which a `.env` file may add."""
+"""Settings for the command line and LangGraph Studio, from the environment and a `.env` file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
-from .models import TIMEOUT_S, checked_url, provider_and_name
+from .models import TIMEOUT_S, provider_and_name, validate_url
 from .stores.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def load_dotenv_file(folder: Path | None = None) -> None:
-    """Add what `.env` in the folder (the current one) says to the environment, which wins where both speak.
+    """Add the variables of `.env` in the folder (default: the current one) to the environment, which takes precedence.
 
-    So OPENAI_API_KEY and the like reach the packages that read them. No other folder is looked at. `BadInput` for
-    a file that cannot be read as a whole; nothing of it is used then.
+    So OPENAI_API_KEY and the like reach the packages that read them. No other folder is searched. `BadInput` for a file
+    with an invalid line; then none of it is used.
     """
     path = (Path.cwd() if folder is None else folder) / ".env"
     try:
@@ -47,7 +47,7 @@ def load_dotenv_file(folder: Path | None = None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Which memory, which models, and how they are called; None where `Memory.open` has its own default."""
+    """Memory, models, and how they are called; None for the default of `Memory.open`."""
 
     memory: Path = Path("memory")
     namespace: str = "default"
@@ -64,7 +64,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """From the variables JITMEM_…, an empty one counting as none; `BadInput` names the one that is wrong."""
+        """From the variables JITMEM_…, empty ones ignored; `BadInput` names an invalid one."""
         return cls(
             memory=Path(_text("JITMEM_MEMORY") or "memory"),
             namespace=_text("JITMEM_NAMESPACE") or "default",
@@ -72,8 +72,8 @@ class Settings:
             memorizer_model=_model("JITMEM_MEMORIZER_MODEL", "openai:gpt-4.1-nano"),
             researcher_model=_model("JITMEM_RESEARCHER_MODEL", "openai:gpt-4.1-mini"),
             embeddings=_model("JITMEM_EMBEDDINGS", "openai:text-embedding-3-small"),
-            base_url=checked_url(_text("JITMEM_BASE_URL"), "JITMEM_BASE_URL"),
-            embeddings_base_url=checked_url(_text("JITMEM_EMBEDDINGS_BASE_URL"), "JITMEM_EMBEDDINGS_BASE_URL"),
+            base_url=validate_url(_text("JITMEM_BASE_URL"), "JITMEM_BASE_URL"),
+            embeddings_base_url=validate_url(_text("JITMEM_EMBEDDINGS_BASE_URL"), "JITMEM_EMBEDDINGS_BASE_URL"),
             timeout_s=_seconds("JITMEM_TIMEOUT", TIMEOUT_S),
             prompts=Path(prompts) if (prompts := _text("JITMEM_PROMPTS")) else None,
             on_model_failure=cast("OnModelFailure", _one_of("JITMEM_ON_MODEL_FAILURE", "raise", "rules")),
@@ -81,7 +81,7 @@ class Settings:
         )
 
     def open_memory(self, *, create: bool = True, research_options: ResearchOptions | None = None) -> Memory:
-        """The memory that is meant, with its models."""
+        """Open the memory with its models."""
         from .memory import Memory
         from .memory_options import ModelOptions
 

@@ -1,4 +1,4 @@
-"""A real HTTP server for tests: it speaks OpenAI's protocol, answers jitmem's steps by simple code, and fails on request."""
+"""A real HTTP server for tests: it speaks OpenAI's protocol, answers jitmem's steps by fixed rules, and fails on request."""
 
 from .fault_kinds import FAULTS
 from .http_server import ModelServer

@@ -1,4 +1,4 @@
-"""`PYTHONPATH=tests python -m model_server`: serves until its standard input closes, or SIGTERM."""
+"""`PYTHONPATH=tests python -m model_server`: serve until standard input closes, or SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the model server misbehaves: every kind of fault, when it strikes, and what it does to a reply."""
+"""The faults of the model server: every kind, the requests it applies to, and its effect on a reply."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _step(request: ModelRequest, options: Mapping[str, Any]) -> bool:
 
 
 class Kind(NamedTuple):
-    """What a fault does in a line, which requests it strikes, and its options with their defaults."""
+    """A summary of a fault, the requests it applies to, and its options with their defaults."""
 
     says: str
     strikes: Callable[[ModelRequest, Mapping[str, Any]], bool] = _always
@@ -93,7 +93,7 @@ UNHEARD = {"cut", "cut_stream", "refusal", "content_filter", "not_json", "trunca
 
 @dataclass
 class Fault:
-    """A fault that waits for its requests; `times` is how many it will still strike, None for ever."""
+    """A pending fault; `times` is the number of requests it will still apply to, None for all."""
 
     kind: str
     times: int | None = 1
@@ -113,7 +113,7 @@ class Fault:
         self.options = {**known, **self.options}
 
     def strikes(self, request: ModelRequest) -> bool:
-        """Whether it is meant for this request."""
+        """Whether it applies to this request."""
         return self.step in (None, request.step) and KINDS[self.kind].strikes(request, self.options)
 
     def plain(self) -> dict[str, Any]:
@@ -122,24 +122,24 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait, in the order in which they came; a request meets the first that is meant for it."""
+    """The pending faults, first in, first out; a request gets the first that applies to it."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
         self._lock = Lock()
 
     def add(self, fault: Fault) -> None:
-        """Behind those that wait."""
+        """Add a fault at the end."""
         with self._lock:
             self._waiting.append(fault)
 
     def clear(self) -> None:
-        """None waits any more."""
+        """Remove all faults."""
         with self._lock:
             self._waiting.clear()
 
     def take(self, request: ModelRequest) -> Fault | None:
-        """The fault of this request; used up after its last time."""
+        """The fault of this request; it is removed after its last time."""
         with self._lock:
             fault = next((fault for fault in self._waiting if fault.strikes(request)), None)
             if fault and fault.times is not None:
@@ -185,7 +185,7 @@ _FAILURES = {
 
 
 def failure_of(fault: Fault, request: ModelRequest) -> Failure | None:
-    """The error that a fault answers with; None for one that spoils something else."""
+    """The error response of a fault; None if it has another effect."""
     if fault.kind == "no_model":
         return no_model(request.body.get("model"))
     if fault.kind == "context_length":
@@ -196,7 +196,7 @@ def failure_of(fault: Fault, request: ModelRequest) -> Failure | None:
 
 
 def spoil_reply(kind: str, reply: Reply, request: ModelRequest) -> Reply:
-    """The reply as a fault leaves it; the same for a fault that spoils something else."""
+    """The reply as changed by a fault; unchanged if the fault has another effect."""
     if kind == "as_tool_call":
         forms = {step: form for form, step in ANSWERS.items()}
         return Reply(None, forms.get(request.step, "answer"), _object(reply.content), finish="tool_calls")
@@ -204,7 +204,7 @@ def spoil_reply(kind: str, reply: Reply, request: ModelRequest) -> Reply:
 
 
 def spoil_vectors(kind: str, vectors: list[list[float]]) -> list[list[float]]:
-    """The vectors as a fault leaves them; the same for a fault that spoils something else."""
+    """The vectors as changed by a fault; unchanged if the fault has another effect."""
     if kind == "wrong_count":
         return vectors[:-1]
     if kind == "wrong_dimension":
@@ -253,7 +253,7 @@ def _wrong_types(value: Any) -> Any:
 
 
 def _with_commas(value: Any) -> str:
-    """JSON, but for a comma after the last part of everything that has parts."""
+    """JSON with trailing commas."""
     if isinstance(value, dict) and value:
         return "{" + " ".join(f"{json.dumps(key)}: {_with_commas(inner)}," for key, inner in value.items()) + "}"
     if isinstance(value, list) and value:

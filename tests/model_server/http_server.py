@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks the OpenAI protocol, answers jitmem's steps by simple code, and fails on request."""
+"""A real HTTP server that speaks the OpenAI protocol, answers jitmem's steps by fixed rules, and fails on request."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ModelServer:
         dimensions: int = 64,
         models: Sequence[str] | None = None,
     ) -> ModelServer:
-        """The same in a process of its own, where it takes no CPU from the client's."""
+        """The server in a separate process, where it takes no CPU time from the client."""
         return _ServerApart(latency_s, rounds, port, dimensions=dimensions, models=models)
 
     def __enter__(self) -> ModelServer:
@@ -89,15 +89,15 @@ class ModelServer:
         return f"{self._url}/v1"
 
     def fail(self, kind: str, times: int | None = 1, step: str | None = None, **options: Any) -> None:
-        """Let the next `times` requests meet this fault (`FAULTS`), all of them with None; only those of a step."""
+        """Apply a fault (`FAULTS`) to the next `times` requests, or with None to all; optionally only to those of a step."""
         self._tell("fail", Fault(kind, times, step, options).plain())
 
     def forgive(self) -> None:
-        """No fault waits any more."""
+        """Remove all pending faults."""
         self._tell("forgive", {})
 
     def reset(self) -> None:
-        """No fault waits, no request was made, and every question is in its first round."""
+        """Remove all faults and requests, and start every question in its first round."""
         self._tell("reset", {})
 
     def set(self, *, latency_s: float | None = None, rounds: int | None = None) -> None:
@@ -106,13 +106,13 @@ class ModelServer:
 
     def requests(self) -> list[dict[str, Any]]:
         """All so far: `path`, `step`, `model`, `prompt_tokens`, `body`, `at` (seconds since the start), `connection`
-        (the number of the TCP connection) and `fault` (the kind that it met, or None)."""
+        (the number of the TCP connection) and `fault` (its kind, or None)."""
         made: list[dict[str, Any]] = self._tell("requests")
         return made
 
     @property
     def connections(self) -> int:
-        """How many TCP connections the requests came on."""
+        """The number of TCP connections of the requests."""
         return len({request["connection"] for request in self.requests()})
 
     def _start(self) -> tuple[str, Callable[[], None]]:
@@ -168,7 +168,7 @@ class _Settings:
 
 @dataclass
 class _State:
-    """What all connections share."""
+    """The state shared by all connections."""
 
     settings: _Settings
     faults: Faults = field(default_factory=Faults)
@@ -192,7 +192,7 @@ class _State:
         )
 
     def obey(self, order: str, options: dict[str, Any]) -> Any:
-        """Do what a control request says; the answer is for JSON."""
+        """Execute a control request; the result is for JSON."""
         match order:
             case "requests":
                 return list(self.requests)
@@ -214,7 +214,7 @@ class _State:
 
 
 class _Server(ThreadingHTTPServer):
-    """Serves in threads until it is stopped; then none of them is left, whatever they were waiting for."""
+    """Serves in threads; `stop` ends all of them, whatever they wait for."""
 
     daemon_threads = True
     request_queue_size = 1024
@@ -241,7 +241,7 @@ class _Server(ThreadingHTTPServer):
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In a thread that `stop` knows."""
+        """Handle the request in a thread that `stop` joins."""
         for connection, thread in list(self._open.items()):
             if not thread.is_alive():
                 del self._open[connection]
@@ -250,20 +250,20 @@ class _Server(ThreadingHTTPServer):
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
-        """A connection that is to be reset must not be ended politely first."""
+        """Do not shut down a connection that is to be reset."""
         if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_HARD)) == _HARD:
             self.close_request(request)
         else:
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went is no error of ours."""
+        """Ignore errors of clients that disconnected."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Connection(BaseHTTPRequestHandler):
-    """One TCP connection: its requests one after the other."""
+    """One TCP connection with its requests in sequence."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -272,11 +272,11 @@ class _Connection(BaseHTTPRequestHandler):
     _number = 0
 
     def do_GET(self) -> None:
-        """The same way as a POST."""
+        """Handled like a POST."""
         self.do_POST()
 
     def do_POST(self) -> None:
-        """Orders for the server, or a request to the model."""
+        """A control request, or a request to the model."""
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.partition("?")[0]
         if path.startswith("/control/"):
@@ -287,7 +287,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._attend(path, raw)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: `requests()` tells."""
+        """No log: see `requests()`."""
 
     def _attend(self, path: str, raw: bytes) -> None:
         state = self.server.state
@@ -343,7 +343,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _send(
         self, status: int, body: bytes, kind: str, headers: Mapping[str, str] | None = None, *, cut: bool = False
     ) -> None:
-        """A whole response; one that is `cut` promises all of the body and sends half of it."""
+        """Send a response; a `cut` one announces the whole body and sends half of it."""
         self._head(status, {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})})
         self.wfile.write(body[: len(body) // 2] if cut else body)
         if cut:
@@ -380,7 +380,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _wait(self, seconds: float | None) -> bool:
-        """Whether somebody still wants the answer after this time; None waits until nobody does."""
+        """Whether the client is still connected after this time; None waits until it disconnects."""
         until = None if seconds is None else time.monotonic() + seconds
         while until is None or until > time.monotonic():
             rest = _TICK_S if until is None else min(_TICK_S, until - time.monotonic())
@@ -401,7 +401,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _objection(request: ModelRequest, body: object, models: Sequence[str] | None) -> Failure | None:
-    """What is wrong with the request itself."""
+    """The error of an invalid request, or None."""
     if request.path not in (CHAT, EMBEDDINGS, MODELS):
         return Failure(404, f"Unknown request URL: {request.path}.", code="unknown_url")
     if not isinstance(body, dict):

@@ -1,4 +1,4 @@
-"""What the model server says: answers computed from the prompts of jitmem's steps, in the forms of the OpenAI protocol."""
+"""The replies of the model server: answers computed from the prompts of jitmem's steps, in the OpenAI protocol."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ModelRequest:
 
     @cached_property
     def step(self) -> str:
-        """One of `STEPS`, told by the form that the reply is to have."""
+        """One of `STEPS`, recognised by the schema of the reply."""
         if self.path != CHAT:
             return {EMBEDDINGS: "embeddings", MODELS: "models"}.get(self.path, "other")
         names = [self._schema_name, *self._function_names]
@@ -52,7 +52,7 @@ class ModelRequest:
 
     @property
     def tokens(self) -> int:
-        """Of the prompt: a token is four characters, a message costs three more."""
+        """Tokens of the prompt: one for four characters, and three for each message."""
         if self.path == EMBEDDINGS:
             return sum(map(len, self.inputs)) // 4
         messages = self.body.get("messages") or []
@@ -60,7 +60,7 @@ class ModelRequest:
 
     @property
     def inputs(self) -> list[str]:
-        """What is to be embedded; a text that came as token numbers is the line of its numbers."""
+        """The texts to embed; token numbers are joined into a text."""
         given = self.body.get("input")
         if isinstance(given, str):
             return [given]
@@ -70,7 +70,7 @@ class ModelRequest:
 
     @property
     def function(self) -> str | None:
-        """What the reply has to call, or None where it is to be text."""
+        """The function that the reply must call, or None for text."""
         choice = self.body.get("tool_choice") or "auto"
         if isinstance(choice, dict):
             return str(choice.get("function", {}).get("name"))
@@ -117,14 +117,14 @@ def _step_of_form(text: str) -> str | None:
 
 
 class StepAnswers:
-    """Answers every step by simple code; it remembers how many rounds each question has had."""
+    """Answers every step by fixed rules, and counts the rounds of each question."""
 
     def __init__(self) -> None:
         self._rounds: dict[str, int] = {}
         self._lock = Lock()
 
     def think(self, request: ModelRequest, rounds: int, *, heard: bool) -> dict[str, Any] | None:
-        """The answer of a step, None for a request that is no step of ours.
+        """The answer of a step; None for a request that is not a step of jitmem.
 
         The n-th answer of reflect or conclude to a question is that of its round n, and the one after `rounds` is
         of the first round again. An answer that is not `heard` does not count.
@@ -148,7 +148,7 @@ class StepAnswers:
         return None
 
     def forget(self) -> None:
-        """Every question is in its first round again."""
+        """Start every question in its first round again."""
         with self._lock:
             self._rounds.clear()
 
@@ -180,7 +180,7 @@ def _plan(prompt: str) -> dict[str, Any]:
 
 
 def _integration(prompt: str) -> dict[str, Any]:
-    """Statements from the new passages; where there are none, those that were known."""
+    """Statements from the new passages, or the known ones if there are none."""
     asked = _vocabulary(_after("Question:", prompt))
     passages = sorted(_passages(_last_history(prompt)), key=lambda one: -len(asked & _vocabulary(one[1])))[:_MOST]
     found = [(line, page_id, _cut(line)) for page_id, line in passages]
@@ -213,7 +213,7 @@ def _last_history(prompt: str) -> str:
 
 
 def _after(label: str, prompt: str) -> str:
-    """What follows a label: the rest of its line, or the block on the lines after it."""
+    """The text after a label: the rest of its line, or the block below it."""
     found = re.search(
         rf"^{re.escape(label)}[ \t]*(?:\n?<(?:history|question)>\n(.*?)\n</(?:history|question)>|(.*))",
         prompt,
@@ -232,7 +232,7 @@ def _vocabulary(text: str) -> set[str]:
 
 
 def _cut(text: str) -> str:
-    """A beginning of the text, whole words where it has any."""
+    """The beginning of the text, cut between words if possible."""
     return text if len(text) <= _LONGEST else text[: _LONGEST + 1].rpartition(" ")[0] or text[:_LONGEST]
 
 
@@ -248,12 +248,12 @@ class Reply:
 
     @property
     def tokens(self) -> int:
-        """What it costs."""
+        """Its completion tokens."""
         return len((self.content or "") + self.arguments + (self.refusal or "")) // 4 + 3
 
 
 def reply_to(request: ModelRequest, thought: dict[str, Any] | None) -> Reply:
-    """The thought in the form that was asked for; `ok` where there is none."""
+    """The answer in the requested format; `ok` if there is none."""
     text = json.dumps(thought or {}, ensure_ascii=False)
     if request.function:
         return Reply(None, request.function, text, finish="tool_calls")
@@ -306,7 +306,7 @@ def _usage(prompt: int, completion: int) -> dict[str, int]:
 
 
 def embeddings_body(request: ModelRequest, vectors: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """The body of a reply with these vectors; what is no number is null, or NaN in base64."""
+    """The body of a reply with these vectors; NaN becomes null, or NaN in base64."""
     packed = request.body.get("encoding_format") == "base64"
     data = [
         {"object": "embedding", "index": n, "embedding": _packed(vector) if packed else _plain(vector)}

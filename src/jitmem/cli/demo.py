@@ -1,10 +1,11 @@
-"""`jitmem demo`: file the sample history, then research a few questions about it and show every step."""
+"""`jitmem demo`: file the sample history, research questions about it, and show every step."""
 
 from __future__ import annotations
 
 import shlex
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ from .output import citation_rows, columns, console, count, progress, say
 from .settings import settings_of, was_given
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from ..memory import Memory
     from ..results import Research
 
@@ -25,27 +24,20 @@ _LABEL = 11  # columns, with the space after it
 _CONTEXT_TOKENS = 400
 
 
-EXAMPLES = """\b
-Example:
-  jitmem demo --memory /tmp/demo
-"""
-
-
 def demo(ctx: typer.Context) -> None:
-    """File a sample history of 32 sessions, then research six questions and show every step.
+    """File a sample history of 32 sessions, and research six questions.
 
     The memory is ./demo-memory, unless --memory names another: never the one that JITMEM_MEMORY names.
-    """
-    from dataclasses import replace
 
+    Example:
+      jitmem demo --memory /tmp/demo
+    """
     from ..sample_history import sample_questions, sample_sessions
 
     settings = settings_of(ctx)
     if not was_given(ctx, "memory"):
         settings = replace(settings, memory=Path("demo-memory"))
-    _print_line()
-    _print_line("jitmem: it keeps every session word for word, and thinks when somebody asks", "bold")
-    _print_line()
+    _print("\njitmem: every session is kept word for word, and researched at question time\n", "bold")
     sessions = sample_sessions()
     questions = [one for one in sample_questions() if one.get("demo")]
     model = settings.researcher_model or settings.model
@@ -56,7 +48,7 @@ def demo(ctx: typer.Context) -> None:
         known = sum(one.duplicate for one in filed)
         pages = sum(len(one.page_ids) for one in filed)
         again = f" ({known} known already)" if known else ""
-        _print_line(
+        _print(
             f"Memorized {count(len(filed), 'session')}{again} as {count(pages, 'page')} in "
             f"{time.perf_counter() - started:.1f} s: fourteen months of a family that turns an old water mill into a "
             f"bakery. {f'The model is {model}.' if model else 'No model is used: rules answer every step.'}"
@@ -65,25 +57,26 @@ def demo(ctx: typer.Context) -> None:
             started = time.perf_counter()
             result = memory.research(one["question"], context_tokens=_CONTEXT_TOKENS)
             _print_research(memory, f"{number}/{len(questions)}", result, time.perf_counter() - started)
-    _print_end(settings.memory)
+    _print_line()
+    option = f"--memory {shlex.quote(str(settings.memory))}"
+    _print(f"The memory is in {settings.memory}. Try:\n")
+    say(f'  jitmem research "How high did the water stand during the flood?" --trace {option}')
+    say(f'  jitmem recall "flood insurance" -k 3 {option}')
+    say(f"  jitmem pages {option}\n")
 
 
 def _print_research(memory: Memory, place: str, result: Research, seconds: float) -> None:
     _print_line()
-    _print_line("─" * _width(), "dim")
-    _print_labelled(place, result.question, "bold")
-    _print_line()
+    _print(result.question, "bold", place)
     for number, one in enumerate(result.rounds, start=1):
-        _print_line(f"round {number}", "bold")
+        _print(f"{'' if number > 1 else chr(10)}round {number}", "bold")
         for label, text, style in _steps(result.question, one):
-            _print_labelled(f"  {label}", text, style)
+            _print(text, style, f"  {label}")
     found = "not in memory" if result.stopped == "no_evidence" else result.stopped
     spent = f"{count(len(result.rounds), 'round')}, {count(result.usage.calls, 'model call')}, {seconds:.2f} s"
-    _print_labelled("result", f"{found} ({spent})", "bold green" if result.enough else "bold yellow")
-    _print_line()
-    _print_block(result.context)
-    _print_line()
-    _print_block("\n".join(columns(citation_rows(memory, result.citations))), "cyan")
+    _print(f"{found} ({spent})", "bold green" if result.enough else "bold yellow", "result")
+    _print(f"\n{result.context}\n", "", " ")
+    _print("\n".join(columns(citation_rows(memory, result.citations))), "cyan", " ")
 
 
 def _steps(question: str, one: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -97,56 +90,30 @@ def _steps(question: str, one: Mapping[str, Any]) -> Iterator[tuple[str, str, st
     for text, hits in found.items():
         yield "search", f"{'the question' if text == question else text} → {', '.join(hits)}", ""
     if not found:
-        yield "search", "nothing that was not searched before", "dim"
+        yield "search", "no new query", "dim"
     else:
-        fresh, known = count(one["new_passages"], "new passage"), count(len(one["statements"]), "statement")
-        yield "found", f"{fresh}; {known} known now", ""
+        new, known = count(one["new_passages"], "new passage"), count(len(one["statements"]), "statement")
+        yield "found", f"{new}; {known} known now", ""
     if one["missing"]:
         yield "missing", ", ".join(one["missing"]), "yellow"
     if one["next"]:
         yield "next", next_request(one), ""
 
 
-def _print_end(memory_path: Path) -> None:
-    _print_line()
-    _print_line("─" * _width(), "dim")
-    _print_line(f"The memory is in {memory_path}. Try:")
-    _print_line()
-    option = f"--memory {shlex.quote(str(memory_path))}"
-    say(f'  jitmem research "How high did the water stand during the flood?" --trace {option}')
-    say(f'  jitmem recall "flood insurance" -k 3 {option}')
-    say(f"  jitmem pages {option}")
-    _print_line()
+def _print_line() -> None:
+    _print(f"\n{'─' * min(console().width, _WIDEST)}", "dim")
 
 
-def _width() -> int:
-    return min(console().width, _WIDEST)
-
-
-def _print_line(text: str = "", style: str = "") -> None:
+def _print(text: str, style: str = "", label: str = "") -> None:
+    """Print lines, wrapped at the width; with a label in a column of its own, or the indentation of a blank one."""
     from rich.text import Text
 
-    console().print(Text(text, style), width=_width())
-
-
-def _print_labelled(label: str, text: str, style: str) -> None:
-    from rich.text import Text
-
-    _print_indented(Text(f"{label:<{_LABEL - 1}} ", "dim"), Text(" ".join(text.split()), style))
-
-
-def _print_block(text: str, style: str = "") -> None:
-    from rich.text import Text
-
-    for line in text.splitlines():
-        _print_indented(Text("  "), Text(line, style))
-
-
-def _print_indented(label: Text, text: Text) -> None:
-    """The label, and the text wrapped beside it."""
     out = console()
-    for line in text.wrap(out, max(20, _width() - len(label))) or [text]:
-        whole = label + line
-        whole.rstrip()
-        out.print(whole, soft_wrap=True)
-        label = type(label)(" " * len(label))
+    column = f"{label:<{_LABEL}}" if label.strip() else label * 2
+    first, rest = Text(column, "dim"), Text(" " * len(column))
+    for line in (" ".join(text.split()) if label.strip() else text).split("\n"):
+        for part in Text(line, style).wrap(out, max(20, min(out.width, _WIDEST) - len(rest))) or [Text()]:
+            whole = first + part
+            whole.rstrip()
+            out.print(whole, soft_wrap=True)
+            first = rest

@@ -1,4 +1,4 @@
-"""`jitmem doctor`: examine a memory, repair what is derived, salvage what is readable."""
+"""`jitmem doctor`: check a memory, repair derived data, salvage what is readable."""
 
 from __future__ import annotations
 
@@ -18,15 +18,6 @@ from .settings import Json, settings_of
 if TYPE_CHECKING:
     from ..doctor import Report, SalvageReport
 
-EXAMPLES = """\b
-Examples:
-  jitmem doctor                              look, and write nothing
-  jitmem doctor --fix                        repair what can be repaired without losing anything
-  jitmem doctor --salvage ./saved            a new memory of all that is readable
-  jitmem doctor --json | jq .verdict
-
-Exit codes: 0 healthy, 1 something is damaged or needs somebody, 2 there is no memory there.
-"""
 
 _STYLES = {"damage": "bold red", "attention": "yellow", "note": ""}
 
@@ -37,7 +28,17 @@ def doctor(
     salvage: Annotated[Path | None, Option(metavar="NEW_FOLDER", help="Salvage what is readable into it.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Examine everything in the folder, all namespaces. Without --fix nothing is written; the text of pages never is."""
+    """Check a memory, repair it, or salvage what is readable. Without --fix nothing is written; the text of pages
+    is never written.
+
+    Examples:
+      jitmem doctor                              check, and write nothing
+      jitmem doctor --fix                        repair what can be repaired without loss
+      jitmem doctor --salvage ./saved            a new memory of everything readable
+      jitmem doctor --json | jq .verdict
+
+    Exit codes: 0 healthy, 1 something is damaged or needs attention, 2 no memory found.
+    """
     if fix and salvage is not None:
         raise BadInput("--fix repairs this memory, --salvage makes another; give one of them.")
     try:
@@ -71,7 +72,9 @@ def _show(report: Report) -> None:
         if finding.ids:
             more = ", …" if len(finding.ids) == MOST_IDS else ""
             say(f"           {', '.join(finding.ids)}{more}")
-        if finding.act not in (one.act for one in report.findings[number : number + 1]):  # said once for its neighbours
+        if finding.act not in (
+            one.act for one in report.findings[number : number + 1]
+        ):  # once for consecutive findings
             say(f"           → {finding.act}")
     counts = report.counts
     held = f"{count(counts['pages'], 'page')}, {count(counts['items'], 'item')}: " if "pages" in counts else ""

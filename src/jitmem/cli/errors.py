@@ -1,4 +1,4 @@
-"""How every command ends: what went wrong is one line on stderr and an exit code."""
+"""Exit codes of the commands; an error is one line on stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def complain(message: object) -> None:
 
 
 def exit_code_of(command: Callable[[], object], *, debug: bool) -> int:
-    """Run a command until its output is written, and complain about what went wrong; with `debug`, raise it."""
+    """Run a command until its output is written, and print its error; with `debug`, raise it."""
     try:
         command()
         sys.stdout.flush()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from inspect import getdoc
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -12,57 +14,25 @@ from typer.core import TyperGroup
 
 from ..stores.errors import BadInput
 from .errors import FAILED
-from .eval_tables import answer_progress, show, show_comparison, show_setups
-from .output import say, say_json
-from .settings import BenchCommand, JitmemCommand, Json, assignments, settings_of
+from .output import count, progress_bar, say, say_json, say_rows
+from .settings import STYLE, Json, assignments, model_settings, split_help
 
-EXAMPLES = """\b
-Examples:
-  jitmem eval locomo --data locomo10.json                              no model: what of the evidence is found
-  jitmem eval locomo --data locomo10.json --preset gam --model openai:gpt-4o-mini --reader openai:gpt-4o-mini
-  jitmem eval hotpotqa --data dev.json --vary depth=1,2,3 --limit 200       a setup for each depth
-  jitmem eval locomo --data locomo10.json --ablation tools,depth,pages
-  jitmem eval locomo --data locomo10.json --vary system=research,rag-bm25,whole-history --reader openai:gpt-4.1-mini
-  jitmem eval compare bench-a bench-b
-  jitmem eval sources
-\b
-What can be varied: system (research, recall, memory-only, whole-history, rag-bm25, …), effort (recall, fast, deep),
-depth (rounds), tools (of keyword,vector,page_id; repeat it for another set), pages (from how many pages passages come),
-output (integration, snippets, pages), context_tokens, page_tokens, chunk_tokens (RAG), history_tokens (whole-history),
-memos and curate (on, off).
-\b
-Stopped, the same command goes on where it was. It ends with 0 when every question has its answer, 1 when some
-ended in an error (the report tells which), 2 when something that was given cannot be used, such as missing data.
-"""
+if TYPE_CHECKING:
+    from ..evals.compare import Comparison, Difference
+    from ..evals.evaluate import EvalResult, MetricProgress
+
 _NAMES = ("system", "effort", "output")
 _NUMBERS = ("depth", "pages", "context_tokens", "page_tokens", "chunk_tokens", "history_tokens")
 _SWITCHES = ("memos", "curate")
-COMPARE_EXAMPLES = """\b
-Examples:
-  jitmem eval compare bench-before bench-after
-  jitmem eval compare bench --setup-a "research depth=3"               one setup of a card with each other one
-  jitmem eval compare bench bench --setup-a "research depth=1" --setup-b "research depth=3"
-"""
 
 
 class _DataSetFirst(TyperGroup):
-    """`jitmem eval locomo …` is `jitmem eval run locomo …`: what is no command is a data set."""
+    """`jitmem eval locomo …` means `jitmem eval run locomo …`: a word that is not a command is a data set."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             args = ["run", *args]
         return super().parse_args(ctx, args)
-
-
-app = typer.Typer(
-    cls=_DataSetFirst,
-    help="Measure a memory on public data, and compare two measurements. `jitmem eval locomo --help` shows the options.",
-    epilog=EXAMPLES,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    subcommand_metavar="DATASET [OPTIONS] | COMMAND [ARGS]…",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
 
 
 def run(
@@ -71,7 +41,7 @@ def run(
     data: Annotated[Path | None, Option(metavar="PATH", help="The data set's official file.")] = None,
     out: Annotated[Path | None, Option(metavar="FOLDER", help="The card.  [default: bench-DATASET]")] = None,
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Questions, at most.")] = None,
-    seed: Annotated[int | None, Option(metavar="N", help="Draw the --limit questions at random.")] = None,
+    seed: Annotated[int | None, Option(metavar="N", help="Sample the --limit questions at random.")] = None,
     option: Annotated[list[str] | None, Option(metavar="NAME=VALUE", help="Of the data set; may be repeated.")] = None,
     preset: Annotated[str, Option(metavar="NAME", help="A protocol: jitmem, gam, mem-alpha.")] = "jitmem",
     ablation: Annotated[str, Option(metavar="A,B", help="As in the papers: tools, depth, pages, output, …")] = "",
@@ -79,33 +49,39 @@ def run(
     reader: Annotated[
         str | None, Option(metavar="NAME", help="The model that answers from the context, or `itself`.")
     ] = None,
-    judge: Annotated[str | None, Option(metavar="NAME", help="Who says whether an answer is right.")] = None,
+    judge: Annotated[str | None, Option(metavar="NAME", help="The model that judges answers.")] = None,
     price: Annotated[
         list[str] | None, Option(metavar="MODEL=IN/OUT", help="Dollars a million tokens; may be repeated.")
     ] = None,
     max_cost: Annotated[float | None, Option(metavar="DOLLARS", min=0, help="Stop when this is spent.")] = None,
     concurrency: Annotated[int, Option(metavar="N", min=1, help="Questions at once, with a model.")] = 8,
-    plots: Annotated[bool, Option("--plots/--no-plots", help="Whether pictures are drawn.")] = True,
+    plots: Annotated[bool, Option("--plots/--no-plots", help="Draw plots.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Ask every question of a data set once, and make a bench card of it."""
+    """Ask every question of a data set once, and write a bench card.
+
+    Examples:
+      jitmem eval locomo --data locomo10.json                              no model: recall of the evidence
+      jitmem eval locomo --data locomo10.json --preset gam --model openai:gpt-4o-mini --reader openai:gpt-4o-mini
+      jitmem eval hotpotqa --data dev.json --vary depth=1,2,3 --limit 200       a setup for each depth
+      jitmem eval locomo --data locomo10.json --ablation tools,depth,pages
+      jitmem eval locomo --data locomo10.json --vary system=research,rag-bm25,whole-history --reader openai:gpt-4.1-mini
+      jitmem eval compare bench-a bench-b
+      jitmem eval sources
+
+    What can be varied: system (research, recall, memory-only, whole-history, rag-bm25, …), effort (recall, fast, deep),
+    depth (rounds), tools (of keyword,vector,page_id; repeat it for another set), pages (from how many pages passages come),
+    output (integration, snippets, pages), context_tokens, page_tokens, chunk_tokens (RAG), history_tokens (whole-history),
+    memos and curate (on, off).
+
+    After an interruption, the same command continues. Exit codes: 0 when every question was answered, 1 when some ended in
+    an error (the report names them), 2 for bad input, such as missing data.
+    """
     from ..evals.evaluate import EvalRequest, evaluate
     from ..evals.prices import Prices
     from ..evals.systems import EvalModels
 
-    settings = settings_of(ctx)
-    models = EvalModels(
-        model=settings.model,
-        memorizer_model=settings.memorizer_model,
-        researcher_model=settings.researcher_model,
-        embeddings=settings.embeddings,
-        reader=reader,
-        judge=judge,
-        base_url=settings.base_url,
-        timeout_s=settings.timeout_s,
-        prompts=settings.prompts,
-    )
-    wanted = EvalRequest(
+    request = EvalRequest(
         dataset=dataset,
         data=data,
         folder=out,
@@ -115,14 +91,14 @@ def run(
         varied=_setup_variations(vary or []),
         ablations=_words(ablation),
         loading=assignments(option or [], "--option"),
-        models=models,
+        models=EvalModels(reader=reader, judge=judge, **model_settings(ctx)),
         concurrency=concurrency,
         prices=Prices.parse(price or [], max_cost),
         plots=plots,
     )
-    with answer_progress(dataset) as tell:
-        done = evaluate(wanted, tell)
-    show(done, as_json=as_json)
+    with _answer_progress(dataset) as tell:
+        done = evaluate(request, tell)
+    _show(done, as_json=as_json)
     if done.outcome.failed:
         raise typer.Exit(FAILED)
 
@@ -136,8 +112,13 @@ def compare(
     seed: Annotated[int, Option(metavar="N", help="Of the bootstrap.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Say which differences between two cards, or the setups of one, are more than noise: a paired bootstrap, question
-    by question."""
+    """Show which differences of two cards, or of the setups of one, are significant. A paired bootstrap over questions.
+
+    Examples:
+      jitmem eval compare bench-before bench-after
+      jitmem eval compare bench --setup-a "research depth=3"               one setup of a card with each other one
+      jitmem eval compare bench bench --setup-a "research depth=1" --setup-b "research depth=3"
+    """
     from ..evals.compare import compare_cards, compare_setups, main_metric
 
     if b is None:
@@ -149,14 +130,17 @@ def compare(
     if as_json:
         say_json(made)
     elif b is None:
-        show_setups(made, main_metric(a, made))
+        _show_setups(made, main_metric(a, made))
     else:
         for one in made:
-            show_comparison(one)
+            _show_comparison(one)
 
 
 def sources(ctx: typer.Context, as_json: Json = False) -> None:
-    """List the data sets: where to get them, which file, and under which licence."""
+    """List the data sets: source, files and licence.
+
+    Example: jitmem eval sources
+    """
     from ..evals.datasets import DATASETS
 
     found = {name: benchmark.source for name, benchmark in DATASETS.items()}
@@ -178,22 +162,13 @@ def report(
     pictures: Annotated[Path | None, Option(metavar="FOLDER", help="Draw the plots there too.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a card's report and plots anew from its answers."""
+    """Rewrite a card's report and plots from its answers.
+
+    Example: jitmem eval report bench-locomo
+    """
     from ..evals.evaluate import rewrite_report
 
-    show(rewrite_report(folder, pictures=pictures), as_json=as_json)
-
-
-app.command("run", cls=BenchCommand, epilog=EXAMPLES, hidden=True)(run)
-app.command(
-    cls=JitmemCommand, epilog=COMPARE_EXAMPLES, short_help="Say which differences of two cards are more than noise."
-)(compare)
-app.command(
-    cls=JitmemCommand, epilog="Example: jitmem eval sources", short_help="List the data sets and where to get them."
-)(sources)
-app.command(
-    cls=JitmemCommand, epilog="Example: jitmem eval report bench-locomo", short_help="Write a card's report anew."
-)(report)
+    _show(rewrite_report(folder, pictures=pictures), as_json=as_json)
 
 
 def _words(text: str) -> list[str]:
@@ -212,21 +187,91 @@ def _setup_variations(given: Sequence[str]) -> dict[str, list[Any]]:
         if name == "tools":
             found.setdefault(name, []).append(tuple(words))
         elif name in _NUMBERS:
-            found[name] = [_number(name, word) for word in words]
+            found[name] = [_parse_number(name, word) for word in words]
         elif name in _SWITCHES:
-            found[name] = [_switch(name, word) for word in words]
+            found[name] = [_parse_switch(name, word) for word in words]
         else:
             found[name] = list(words)
     return {name: values for name, values in found.items() if values}
 
 
-def _number(name: str, word: str) -> int:
+def _parse_number(name: str, word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise BadInput(f"--vary {name} takes numbers of 1 or more separated by commas, as {name}=1,3; got {word!r}.")
     return int(word)
 
 
-def _switch(name: str, word: str) -> bool:
+def _parse_switch(name: str, word: str) -> bool:
     if word not in ("on", "off"):
         raise BadInput(f"--vary {name} takes on, off, or on,off; got {word!r}.")
     return word == "on"
+
+
+@contextmanager
+def _answer_progress(dataset: str) -> Iterator[MetricProgress]:
+    """A bar with the time left and the running score, on stderr if that is a terminal; removed at the end."""
+    with progress_bar(dataset, None) as advance:
+
+        def tell(done: int, total: int, metric: str, mean: float | None) -> None:
+            advance(done, "" if mean is None else f"  {metric} {100 * mean:.1f} %", total)
+
+        yield tell
+
+
+def _show(done: EvalResult, *, as_json: bool) -> None:
+    if as_json:
+        say_json({"card": str(done.folder), **done.summary})
+        return
+    from ..evals.markdown_tables import format_score
+
+    rows = []
+    for name, one in done.summary["setups"].items():
+        cells = [format_score(metric, one["scores"].get(metric, {}).get("all")) for metric in done.metrics]
+        rows.append((name, str(one["answered"]), str(one["errors"]), *cells))
+    say_rows(("setup", "answered", "errors", *done.metrics), rows)
+    say(f"Card: {done.folder}; its report: {done.folder / 'report.md'}")
+    if done.plot_error:
+        say(done.plot_error)
+    if done.outcome.failed:
+        say(f"{count(done.outcome.failed, 'question')} ended in an error; the same command runs them again.", "yellow")
+
+
+def _show_setups(made: Sequence[Comparison], metric: str) -> None:
+    """A row for each other setup that has the metric."""
+    rows = [
+        (one.b, *_difference_cells(difference, "higher", "lower"))
+        for one in made
+        for difference in one.differences
+        if difference.metric == metric
+    ]
+    say(f"{metric}; A: {made[0].a}", "bold")
+    say_rows(("B", "n", "A", "B", "B - A", "95 % interval", "p", ""), rows)
+
+
+def _difference_cells(one: Difference, higher: str, lower: str) -> tuple[str, ...]:
+    return (
+        str(one.n),
+        f"{one.a:.4g}",
+        f"{one.b:.4g}",
+        f"{one.difference:+.4g}",
+        f"{one.low:+.4g} to {one.high:+.4g}",
+        f"{one.p:.4f}",
+        (higher if one.difference > 0 else lower) if one.is_significant else "no difference shown",
+    )
+
+
+def _show_comparison(one: Comparison) -> None:
+    say(one.a if one.a == one.b else f"A: {one.a}; B: {one.b}", "bold")
+    rows = [(each.metric, *_difference_cells(each, "B is higher", "B is lower")) for each in one.differences]
+    say_rows(("metric", "n", "A", "B", "B - A", "95 % interval", "p", ""), rows)
+    if one.left_out:
+        say(f"{count(one.left_out, 'question')} left out: only one of the two answered.", "yellow")
+
+
+app = typer.Typer(
+    cls=_DataSetFirst,
+    help="Measure a memory on public data, and compare two measurements. `jitmem eval locomo --help` shows the options.",
+    epilog=split_help(getdoc(run) or "")[1],
+    subcommand_metavar="DATASET [OPTIONS] | COMMAND [ARGS]…",
+    **STYLE,
+)

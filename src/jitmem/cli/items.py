@@ -16,56 +16,27 @@ from .settings import Json, open_memory, settings_of
 if TYPE_CHECKING:
     from ..memory import Memory
 
-ITEMS_EXAMPLES = """\b
-Examples:
-  jitmem items
-  jitmem items --kind episodic --json
-  jitmem items --as-of "2025-03-01 18:00"     as they were then
-"""
-INSERT_EXAMPLES = """\b
-Examples:
-  jitmem insert "Ana drinks her coffee black."
-  jitmem insert "Ana moved to Lisbon." --kind episodic --time "8 May 2024"
-"""
-UPDATE_EXAMPLES = """\b
-Examples:
-  jitmem update 0m7vt5h1tg5s "Ana drinks tea."
-  jitmem update 0m7vt5h1tg5s --time "9 May 2024"
-  jitmem update core "Ana, 34, lives in Lisbon with Rui."
-"""
-DELETE_EXAMPLES = """\b
-Examples:
-  jitmem delete 0m7vt5h1tg5s
-  jitmem delete core
-"""
-HISTORY_EXAMPLES = """\b
-Examples:
-  jitmem history 0m7vt5h1tg5s
-  jitmem history core
-"""
-UNDO_EXAMPLES = """\b
-Example:
-  jitmem undo 17     the number of the change, as insert, update, delete and history show it
-"""
-PROPOSALS_EXAMPLES = """\b
-Examples:
-  jitmem proposals
-  jitmem proposals --approve 3
-  jitmem proposals --all --json
-"""
 
 _KINDS = get_args(Kind)
-_Time = Annotated[str | None, Option(metavar="WHEN", help="When the event was, or from when it holds.")]
+_Time = Annotated[str | None, Option(metavar="WHEN", help="When the event happened, or since when it is true.")]
 _Id = Annotated[str, Argument(metavar="ID|core", help="The id of the item, or core.")]
 
 
 def items(
     ctx: typer.Context,
     kind: Annotated[str | None, Option(metavar="KIND", help="Only core, semantic or episodic.")] = None,
-    as_of: Annotated[str | None, Option("--as-of", metavar="TIME", help="As they were then, by our clock.")] = None,
+    as_of: Annotated[
+        str | None, Option("--as-of", metavar="TIME", help="The items at this time, by this computer's clock.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the memory items beside the pages, in the order they were made."""
+    """List the memory items in the order they were made.
+
+    Examples:
+      jitmem items
+      jitmem items --kind episodic --json
+      jitmem items --as-of "2025-03-01 18:00"     the items at that time
+    """
     only = None if kind is None else _kind(kind)
     with open_memory(ctx) as memory:
         found = memory.items.list(kind=only) if as_of is None else memory.items.as_of(as_of, kind=only)
@@ -85,7 +56,12 @@ def insert(
     kind: Annotated[str, Option(metavar="KIND", help="core, semantic or episodic.")] = "semantic",
     time: _Time = None,
 ) -> None:
-    """Add a memory item. What is known already is not added twice."""
+    """Add a memory item. A duplicate is not added.
+
+    Examples:
+      jitmem insert "Ana drinks her coffee black."
+      jitmem insert "Ana moved to Lisbon." --kind episodic --time "8 May 2024"
+    """
     only = _kind(kind)
     with open_memory(ctx, create=True) as memory:
         _report("Inserted", memory.items.insert(text, kind=only, time=time))
@@ -97,19 +73,35 @@ def update(
     text: Annotated[str | None, Argument(metavar="TEXT", help="The new text; without it, the old one stays.")] = None,
     time: _Time = None,
 ) -> None:
-    """Change an item. Earlier versions stay in its history."""
+    """Change a memory item, or the core paragraph. Earlier versions stay in its history.
+
+    Examples:
+      jitmem update 0m7vt5h1tg5s "Ana drinks tea."
+      jitmem update 0m7vt5h1tg5s --time "9 May 2024"
+      jitmem update core "Ana, 34, lives in Lisbon with Rui."
+    """
     with open_memory(ctx) as memory:
         _report("Updated", memory.items.update(item_id, text, time))
 
 
 def delete(ctx: typer.Context, item_id: _Id) -> None:
-    """Delete an item. Its history stays, and undo restores it."""
+    """Delete a memory item. Its history stays, and undo restores it.
+
+    Examples:
+      jitmem delete 0m7vt5h1tg5s
+      jitmem delete core
+    """
     with open_memory(ctx) as memory:
         _report("Deleted", memory.items.delete(item_id))
 
 
 def history(ctx: typer.Context, item_id: _Id, as_json: Json = False) -> None:
-    """Show every version of an item, the oldest first: when, by whom, and what it said."""
+    """Show every version of an item, oldest first. Each with its time, cause, change number and content.
+
+    Examples:
+      jitmem history 0m7vt5h1tg5s
+      jitmem history core
+    """
     with open_memory(ctx) as memory:
         versions = memory.items.history(_core_id(memory) if item_id == "core" else item_id)
     if as_json:
@@ -132,7 +124,11 @@ def undo(
     ctx: typer.Context,
     change: Annotated[int, Argument(metavar="CHANGE", min=1, help="The number of the change.")],
 ) -> None:
-    """Restore an item to its state before a change, and show it."""
+    """Undo a change. The item gets the state it had before, and is shown.
+
+    Example:
+      jitmem undo 17     the number of the change, as insert, update, delete and history show it
+    """
     with open_memory(ctx) as memory:
         outcome = memory.items.undo(change)
     item = _edited_item(outcome)
@@ -140,17 +136,23 @@ def undo(
         say(f"Not undone: {outcome.reason}")
         return
     say(f"Undone: change {change}, by change {outcome.change}.")
-    say(f"{_name(item)} is gone." if item.deleted else f"{_name(item)} says: {_content_line(item)}")
+    say(f"{_name(item)} is deleted." if item.deleted else f"{_name(item)} says: {_content_line(item)}")
 
 
 def proposals(
     ctx: typer.Context,
     approve: Annotated[int | None, Option(metavar="N", min=1, help="Apply this one.")] = None,
     reject: Annotated[int | None, Option(metavar="N", min=1, help="Reject this one.")] = None,
-    every: Annotated[bool, Option("--all", help="Also those that are decided.")] = False,
+    every: Annotated[bool, Option("--all", help="Decided ones too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the edits that wait for a decision, or decide one."""
+    """List the proposed edits, or approve or reject one.
+
+    Examples:
+      jitmem proposals
+      jitmem proposals --approve 3
+      jitmem proposals --all --json
+    """
     if approve is not None and reject is not None:
         raise BadInput("--approve and --reject are for one proposal each; give one of them.")
     with open_memory(ctx) as memory:
@@ -173,9 +175,9 @@ def proposals(
 
 
 def _report(done: str, outcome: Outcome) -> None:
-    """What became of an edit: a line on stdout, or an error."""
+    """Print the outcome of an edit, or raise its error."""
     if outcome.status == "proposed":
-        say(f"Waits for a yes, as proposal {outcome.proposal}. {outcome.reason}")
+        say(f"Proposed: {outcome.proposal} waits for approval. {outcome.reason}")
         return
     item = _edited_item(outcome)
     if outcome.status == "duplicate":
@@ -185,7 +187,7 @@ def _report(done: str, outcome: Outcome) -> None:
 
 
 def _edited_item(outcome: Outcome) -> MemoryItem:
-    """The item of an edit that was carried out, or need not be; else the error that the outcome stands for."""
+    """The item of an applied or duplicate edit; raises the error of any other outcome."""
     if outcome.status == "unknown_id":
         raise UnknownRecord(outcome.reason)
     if outcome.status == "rejected":
@@ -228,10 +230,10 @@ def _pages(item: MemoryItem) -> str:
 
 
 def _when(time: datetime | None) -> str:
-    """As its own clock read it; midnight sharp is taken for a date without a time."""
+    """In its own time zone; exactly midnight means a date without a time."""
     return "-" if time is None else time.replace(tzinfo=None).isoformat(" ", "minutes").removesuffix(" 00:00")
 
 
 def _moment(time: datetime) -> str:
-    """By this computer's clock."""
+    """In the local time zone."""
     return f"{time.astimezone():%Y-%m-%d %H:%M}"

@@ -13,16 +13,6 @@ from typer import Option
 from .errors import INTERRUPTED, complain
 from .settings import open_memory
 
-EXAMPLES = """\b
-Examples:
-  jitmem mcp --memory ~/memory                over standard input and output, as a client starts it
-  jitmem mcp --memory ~/memory --read-only    without the tools that edit
-  jitmem mcp --memory ~/memory --http 8123    at http://127.0.0.1:8123/mcp
-\b
-In a client's configuration:
-  {"mcpServers": {"memory": {"command": "jitmem", "args": ["mcp", "--memory", "/home/ana/memory"]}}}
-"""
-
 
 def mcp(
     ctx: typer.Context,
@@ -31,7 +21,16 @@ def mcp(
         int | None, Option(metavar="PORT", min=1, max=65535, help="Serve HTTP here instead of stdio.")
     ] = None,
 ) -> None:
-    """Serve the memory's tools over MCP, until the client hangs up. A memory that is not there is made."""
+    """Serve the memory's tools to an MCP client, until it disconnects. A missing memory is created.
+
+    Examples:
+      jitmem mcp --memory ~/memory                over standard input and output, as a client starts it
+      jitmem mcp --memory ~/memory --read-only    without the tools that edit
+      jitmem mcp --memory ~/memory --http 8123    at http://127.0.0.1:8123/mcp
+
+    In a client's configuration:
+      {"mcpServers": {"memory": {"command": "jitmem", "args": ["mcp", "--memory", "/home/ana/memory"]}}}
+    """
     from ..integrations.mcp import serve_http, serve_stdio
 
     with open_memory(ctx, create=not read_only) as memory:
@@ -44,6 +43,6 @@ def mcp(
 
 
 def _end(*_: object) -> NoReturn:
-    """At once: the thread that reads standard input cannot be stopped, and all that was answered is on disk."""
+    """Exit immediately: the thread that reads standard input cannot be stopped, and every reply is on disk."""
     complain("interrupted")
     os._exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""`jitmem memorize`: keep sessions from files, folders and standard input."""
+"""`jitmem memorize`: file sessions from files, folders and standard input."""
 
 from __future__ import annotations
 
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from ..memory import Memory
     from ..settings import Settings
 
-EXAMPLES = """\b
-Examples:
-  jitmem memorize notes/                              every .txt, .md, .json and .jsonl file below
-  jitmem memorize chat.md --time "8 May 2023 13:56"   one session, and when it was
-  jitmem --memory ./work memorize log.jsonl           one session or message a line
-  pbpaste | jitmem memorize - --session standup       standard input
-
-The same session twice is kept once, and a run that was stopped is finished by the next one.
-"""
-
 
 @dataclass
 class _Run:
@@ -46,7 +36,7 @@ class _Run:
     filed: list[Filed] = field(default_factory=list)
 
     def refuse(self, error: JitmemError) -> None:
-        """Say why, and continue."""
+        """Report an error, and continue."""
         self.bad += 1
         complain(error)
 
@@ -60,7 +50,16 @@ def memorize(
     time: Annotated[str | None, Option(metavar="WHEN", help="When the session was; for one only.")] = None,
     session: Annotated[str | None, Option(metavar="ID", help="The id of the session; for one only.")] = None,
 ) -> None:
-    """Keep sessions, word for word: each becomes a page, or several, with a short memo."""
+    """File sessions from files, folders or standard input. Each becomes one page or several, word for word, with a short memo.
+
+    Examples:
+      jitmem memorize notes/                              every .txt, .md, .json and .jsonl file below
+      jitmem memorize chat.md --time "8 May 2023 13:56"   one session, and when it was
+      jitmem --memory ./work memorize log.jsonl           one session or message a line
+      pbpaste | jitmem memorize - --session standup       standard input
+
+    The same session twice is kept once, and a run that was stopped is finished by the next one.
+    """
     started = clock.perf_counter()
     run = _Run()
     sessions = _sessions(run, _files(run, paths), format)
@@ -68,13 +67,15 @@ def memorize(
         sessions = iter([_the_one(list(sessions), time, session)])
     first = next(sessions, None)
     if first is None:
-        raise typer.Exit(BAD_INPUT)  # nothing to keep, and no memory is made
+        raise typer.Exit(BAD_INPUT)  # no memory is created for nothing
     with open_memory(ctx, create=True) as memory:
         try:
             _keep(run, memory, chain([first], sessions))
         except (KeyboardInterrupt, Exception):
             if waiting := memory.stats()["waiting"]:
-                complain(f"{count(waiting, 'session')} kept but not filed yet; the same command again files the rest")
+                complain(
+                    f"{count(waiting, 'session')} kept but not filed yet; run the same command again to file the rest"
+                )
             raise
     _report(run, settings_of(ctx), clock.perf_counter() - started)
     if run.bad:
@@ -99,30 +100,19 @@ def _files(run: _Run, paths: list[str]) -> list[tuple[Path, str]]:
 
 
 def _sessions(run: _Run, files: list[tuple[Path, str]], format: str | None) -> Iterator[tuple[str, Session]]:
-    """Every session with the name of its file, read file by file; a bad file does not stop the others."""
-    from ..formats import parse_sessions
+    """Every session with the name of its file, read lazily; a bad file does not stop the others."""
+    from ..formats import parse_sessions, read_bytes
 
     run.files = len(files)
     for file, name in files:
         try:
-            found = parse_sessions(_bytes_of(file, name), name=name, format=format)
+            data = sys.stdin.buffer.read() if name == "-" else read_bytes(file)
+            found = parse_sessions(data, name=name, format=format)
         except BadInput as error:
             run.refuse(error)
         else:
             run.read += 1
             yield from ((name, one) for one in found)
-
-
-def _bytes_of(file: Path, name: str) -> bytes:
-    if name == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return file.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or error
-        raise BadInput(
-            f"{file}: cannot be read ({reason}); give a file or folder that exists and may be read"
-        ) from error
 
 
 def _the_one(sessions: list[tuple[str, Session]], time: str | None, id: str | None) -> tuple[str, Session]:
@@ -135,7 +125,7 @@ def _the_one(sessions: list[tuple[str, Session]], time: str | None, id: str | No
 
 
 def _keep(run: _Run, memory: Memory, sessions: Iterator[tuple[str, Session]]) -> None:
-    """Finish what waits, accept every session, then file them: whatever happens, none is lost."""
+    """File sessions left by an earlier run, accept the new ones into the journal, then file those."""
     with progress("Finishing what was left", "sessions") as tell:
         run.resumed = memory.resume(progress=tell)
     with progress("Reading", "files") as tell:

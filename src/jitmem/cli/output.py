@@ -1,4 +1,4 @@
-"""How things are shown: plain words on stdout, whole lines where nobody watches, progress on stderr only."""
+"""Output of the commands: text and tables on stdout, wrapped only on a terminal; progress on stderr."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from ..stores.records import Citation, Usage
 
 Tell = Callable[[int, int], None]
-"""Told how many are done, and of how many."""
+"""Gets the number done, and of all."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Prints text as it is: no markup, no emoji codes, no colours that were not asked for."""
+    """Prints text unchanged: no markup, no emoji codes, no highlighting."""
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def say(text: str = "", style: str = "") -> None:
-    """A paragraph: wrapped at words on a terminal, as it is elsewhere."""
+    """Print a paragraph; wrapped at words on a terminal only."""
     from rich.text import Text
 
     out = console()
@@ -36,17 +36,17 @@ def say(text: str = "", style: str = "") -> None:
 
 
 def say_exactly(text: str) -> None:
-    """Every character, and a line end if there is none."""
+    """Print every character, and a line end if there is none."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def say_json(value: Any) -> None:
-    """One document."""
+    """Print one JSON document."""
     print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
 def say_rows(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """Columns under a head; on a terminal the last one ends where the line does."""
+    """Print columns under a head; on a terminal, lines are cut at its width."""
     from rich.text import Text
 
     out = console()
@@ -58,7 +58,7 @@ def say_rows(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
 
 
 def columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """One line for each row, the cells padded to the widest of their column, the last as it is."""
+    """One line for each row; all cells but the last are padded to the widest of their column."""
     from rich.cells import cell_len, set_cell_size
 
     table = [tuple(" ".join(cell.split()) for cell in row) for row in rows]
@@ -99,8 +99,8 @@ def _marks(numbers: list[int]) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """`1 page`, `2,048 pages`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    """`1 page`, `2,048 pages`, `2 entries`."""
+    return f"{number:,} {thing if number == 1 else f'{thing[:-1]}ies' if thing.endswith('y') else f'{thing}s'}"
 
 
 def usage_text(usage: Usage) -> str:
@@ -118,7 +118,7 @@ def progress(doing: str, things: str) -> Iterator[Tell]:
 
 @contextmanager
 def progress_bar(doing: str, total: int | None, things: str = "") -> Iterator[Callable[..., None]]:
-    """A bar with counts and the time left, on stderr if that is a terminal; gone when done."""
+    """A bar with counts and the time left, on stderr if that is a terminal; removed at the end."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

@@ -1,4 +1,4 @@
-"""The commands that look at what is there: `recall`, `pages`, `stats`, `graph`."""
+"""The commands that read: `recall`, `pages`, `stats` and `graph`."""
 
 from __future__ import annotations
 
@@ -12,27 +12,6 @@ from ..stores.errors import BadInput
 from .output import say, say_exactly, say_json, say_rows
 from .settings import Json, open_memory, settings_of
 
-RECALL_EXAMPLES = """\b
-Examples:
-  jitmem recall "Ana new job"
-  jitmem recall "licence plate of the van" -k 3 --json
-"""
-PAGES_EXAMPLES = """\b
-Examples:
-  jitmem pages --limit 20
-  jitmem pages --session 2025-02-15-the-key
-  jitmem pages 0m7vt5h1tg5s
-"""
-STATS_EXAMPLES = """\b
-Example:
-  jitmem stats --json
-"""
-GRAPH_EXAMPLES = """\b
-Examples:
-  jitmem graph > graphs.md                  both, as Markdown
-  jitmem graph researcher > researcher.mmd
-"""
-
 _GRAPHS = ("memorizer", "researcher")
 
 
@@ -42,7 +21,12 @@ def recall(
     k: Annotated[int, Option("-k", metavar="N", help="Passages, at most.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Find the passages nearest to the words, best first. No model is called."""
+    """Find passages, with no chat model. The best match comes first.
+
+    Examples:
+      jitmem recall "Ana new job"
+      jitmem recall "licence plate of the van" -k 3 --json
+    """
     from ..stores.times import format_time
 
     with open_memory(ctx) as memory:
@@ -68,11 +52,17 @@ def pages(
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Only the first N.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the pages in the order they came, or read one: its header, its memo, and its text word for word."""
+    """List the pages, or read one: header, memo and full text.
+
+    Examples:
+      jitmem pages --limit 20
+      jitmem pages --session 2025-02-15-the-key
+      jitmem pages 0m7vt5h1tg5s
+    """
     with open_memory(ctx) as memory:
         if page_id is not None:
             if session is not None or limit is not None:
-                raise BadInput("A page id stands alone; --session and --limit are for the list.")
+                raise BadInput("--session and --limit are for the list; leave them out with a page id.")
             page = memory.page(page_id)
             if as_json:
                 say_json(page)
@@ -97,7 +87,11 @@ def pages(
 
 
 def stats(ctx: typer.Context, as_json: Json = False) -> None:
-    """Count what is kept: sessions, sessions waiting to be filed, pages, passages, characters."""
+    """Count sessions, pages, passages and characters. Sessions that are not filed yet count as waiting.
+
+    Example:
+      jitmem stats --json
+    """
     with open_memory(ctx) as memory:
         counts: dict[str, Any] = memory.stats()
     if as_json:
@@ -112,7 +106,12 @@ def graph(
     ctx: typer.Context,
     name: Annotated[str | None, Argument(metavar="memorizer|researcher", help="One of them.")] = None,
 ) -> None:
-    """Draw the graphs as Mermaid. They are the same in every memory, so none is opened."""
+    """Draw the two graphs as Mermaid. They are the same for every memory, so none is opened.
+
+    Examples:
+      jitmem graph > graphs.md                  both, as Markdown
+      jitmem graph researcher > researcher.mmd
+    """
     from tempfile import TemporaryDirectory
 
     from ..memory import Memory

@@ -1,4 +1,4 @@
-"""`jitmem research`: answer a question with a small context in which every statement can be traced."""
+"""`jitmem research`: answer a question with a small context whose statements are cited."""
 
 from __future__ import annotations
 
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from ..memory import Memory
     from ..results import Estimate, Research
 
-EXAMPLES = """\b
-Examples:
-  jitmem research "Where does Ana work now?"
-  jitmem research "When did we move?" --depth 1 --output integration
-  jitmem research "Who painted the sign?" --trace
-  jitmem research "Who painted the sign?" --effort fast --answer --max-tokens 8000
-  jitmem research "Who painted the sign?" --json | jq -r .context
-"""
-
 
 def research(
     ctx: typer.Context,
@@ -35,7 +26,9 @@ def research(
     ] = None,
     depth: Annotated[int | None, Option(metavar="N", help="Rounds, at most.  [default: 3]")] = None,
     answer: Annotated[bool, Option("--answer", help="Also give a short answer from the context.")] = False,
-    pages: Annotated[int | None, Option(metavar="K", help="Pages that may speak; without it, no limit.")] = None,
+    pages: Annotated[
+        int | None, Option(metavar="K", help="Pages that passages may come from.  [default: no limit]")
+    ] = None,
     context_tokens: Annotated[
         int | None, Option(metavar="N", help="Size of the context, at most.  [default: 2000]")
     ] = None,
@@ -46,11 +39,19 @@ def research(
     max_calls: Annotated[int | None, Option(metavar="N", help="Model calls, at most.")] = None,
     max_tokens: Annotated[int | None, Option(metavar="N", help="Tokens in and out, at most.")] = None,
     max_seconds: Annotated[float | None, Option(metavar="S", help="Stop after this time.")] = None,
-    estimate: Annotated[bool, Option("--estimate", help="Only show the cost; no chat model is asked.")] = False,
-    trace: Annotated[bool, Option("--trace", help="Show what every round asked, found and missed.")] = False,
+    estimate: Annotated[bool, Option("--estimate", help="Only estimate the cost; no chat model is called.")] = False,
+    trace: Annotated[bool, Option("--trace", help="Show the requests, hits and gaps of every round.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Plan, search, integrate and reflect until it is enough; then show the context and where it stands."""
+    """Answer a question with a small, cited context. Plans, searches, integrates and reflects until it is enough.
+
+    Examples:
+      jitmem research "Where does Ana work now?"
+      jitmem research "When did we move?" --depth 1 --output integration
+      jitmem research "Who painted the sign?" --trace
+      jitmem research "Who painted the sign?" --effort fast --answer --max-tokens 8000
+      jitmem research "Who painted the sign?" --json | jq -r .context
+    """
     limits = {"calls": max_calls, "tokens": max_tokens, "seconds": max_seconds}
     options: dict[str, Any] = {
         "effort": effort or settings_of(ctx).effort,
@@ -77,7 +78,7 @@ def research(
 
 
 def _run_with_status(memory: Memory, question: str, options: Mapping[str, Any]) -> Research:
-    """As `Memory.research`; on a terminal, stderr tells what is going on."""
+    """As `Memory.research`, with the current step on stderr if that is a terminal."""
     err = console(stderr=True)
     with err.status("Planning") if err.is_terminal else nullcontext() as status:
         for event in memory.stream(question, **options):
@@ -89,7 +90,7 @@ def _run_with_status(memory: Memory, question: str, options: Mapping[str, Any]) 
 
 
 def _status_text(event: Mapping[str, Any]) -> Any:
-    from rich.text import Text  # text, as a question may hold what rich takes for markup
+    from rich.text import Text  # a question may contain what rich takes for markup
 
     match event["event"]:
         case "planned":
@@ -104,6 +105,8 @@ def _status_text(event: Mapping[str, Any]) -> Any:
             news = f"{event['step']}: {event['message']}"
         case "answered":
             news = event["answer"]
+        case "ranked":
+            news = f"{count(event['new'], 'new passage')}; integrating"
         case _:
             missing = ", ".join(event["missing"])
             news = f"Round {event['round']}: " + ("enough" if event["enough"] else f"still missing {missing}")
@@ -135,13 +138,13 @@ def _show_round(number: int, one: Mapping[str, Any]) -> None:
     for query in one["queries"]:
         say(f"  {query['tool']:<10} {query['text']}  ({count(query['hits'], 'hit')})")
     if not one["queries"]:
-        say("  no query that was not asked before")
+        say("  no new query")
     if one["dropped_queries"]:
         say(f"  dropped    planned searches that cannot be run: {one['dropped_queries']}")
     for statement in one["statements"]:
         say(f"  statement  {' '.join(statement.split())}")
     if one["dropped_citations"]:
-        say(f"  dropped    {count(one['dropped_citations'], 'citation')} that no page bears out")
+        say(f"  dropped    {count(one['dropped_citations'], 'citation')} that no page supports")
     if one["missing"]:
         say(f"  missing    {', '.join(one['missing'])}")
     if one["next"]:

@@ -1,15 +1,16 @@
-"""The settings as options: those of all commands, which stand once before them, and those of commands that ask a model.
+"""The settings as options: those of every command, and those of the commands that call a model.
 
-The value of each option that is given lies in `ctx.meta`; `settings_of(ctx)` puts them over the environment's.
+Values from the command line are collected in `ctx.meta`; `settings_of(ctx)` lays them over the environment's.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer import Option
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 _GIVEN = "jitmem.cli.given"
+STYLE: Any = {
+    "no_args_is_help": True,
+    "rich_markup_mode": None,  # else typer reads [brackets] in help texts as markup
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 100},
+}
+"""Of every group of commands."""
 Json = Annotated[bool, Option("--json", help="One JSON document.")]
 
 
@@ -77,18 +84,30 @@ def _model_options(
     """The options that a command class picks from, in this order."""
 
 
-_prototypes = typer.Typer()
+_prototypes = typer.Typer(add_completion=False)
 _prototypes.command()(_model_options)
 _MODEL_OPTIONS = {option.name: option for option in typer.main.get_command(_prototypes).params}
+_EMBEDDING = ("embeddings", "base_url", "timeout_s")
+_USED_BY = {  # commands that call models; eval and learn create the memories that they use
+    **dict.fromkeys(("memorize", "research", "import", "mcp"), tuple(_MODEL_OPTIONS)),
+    "recall": _EMBEDDING,
+    "demo": ("model", *_EMBEDDING),
+    **dict.fromkeys(("run", "rollout", "prompts"), ("model", *_EMBEDDING, "prompts")),
+}
 
 
 class JitmemCommand(TyperCommand):
-    """A command with an exit code for every error, and the model options that its class names."""
+    """A command with an exit code for every error, and the model options that it uses.
 
-    settings: ClassVar[Sequence[str]] = ()
+    The docstring of its function is the whole help: the first sentence is the summary in the list of commands, and
+    what follows "Example" is shown below the options.
+    """
 
-    def __init__(self, *args: Any, params: Iterable[Any] = (), **options: Any) -> None:
-        super().__init__(*args, params=[*params, *(_MODEL_OPTIONS[name] for name in self.settings)], **options)
+    def __init__(self, name: str, *, params: Iterable[Any] = (), help: str | None = None, **options: Any) -> None:
+        text, examples = split_help(help or "")
+        options |= {"help": text, "epilog": examples, "short_help": re.split(r"(?<=\.)\s", text)[0]}
+        self.settings = _USED_BY.get(name, ())
+        super().__init__(name, params=[*params, *(_MODEL_OPTIONS[one] for one in self.settings)], **options)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         super().format_options(ctx, formatter)
@@ -101,28 +120,11 @@ class JitmemCommand(TyperCommand):
             raise typer.Exit(code)
 
 
-class ModelCommand(JitmemCommand):
-    """Asks models about a memory."""
-
-    settings = ("model", "embeddings", "base_url", "timeout_s", "prompts", "on_model_failure")
-
-
-class EmbeddingCommand(JitmemCommand):
-    """Asks an embedding model at most."""
-
-    settings = ("embeddings", "base_url", "timeout_s")
-
-
-class DemoCommand(JitmemCommand):
-    """Asks models as they are."""
-
-    settings = ("model", "embeddings", "base_url", "timeout_s")
-
-
-class BenchCommand(JitmemCommand):
-    """Asks models about memories that it makes itself."""
-
-    settings = ("model", "embeddings", "base_url", "timeout_s", "prompts")
+def split_help(text: str) -> tuple[str, str]:
+    """The help before the examples, and the rest, in which a paragraph with indented lines is not wrapped again."""
+    before, example, after = text.partition("\n\nExample")
+    paragraphs = f"{example.strip()}{after}".split("\n\n")
+    return before, "\n\n".join(f"\b\n{one}" if "\n  " in one else one for one in paragraphs)
 
 
 class JitmemGroup(TyperGroup):
@@ -146,8 +148,10 @@ class JitmemGroup(TyperGroup):
 
 
 def settings_of(ctx: typer.Context) -> Settings:
-    """The options that were given, over the environment, of which only commands that ask a model read more than the
-    memory and the namespace. `--model` counts for every step, whatever the environment has for single graphs."""
+    """The given options over the environment; commands that call no model read only memory and namespace from it.
+
+    `--model` is used for every step, whatever the environment names for single graphs.
+    """
     from ..settings import Settings
 
     known = getattr(ctx.command, "settings", ())
@@ -160,19 +164,26 @@ def settings_of(ctx: typer.Context) -> Settings:
     return replace(made, **given)
 
 
+def model_settings(ctx: typer.Context) -> dict[str, Any]:
+    """The settings of models, for commands that create their own memories."""
+    names = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s", "prompts")
+    settings = settings_of(ctx)
+    return {name: getattr(settings, name) for name in names}
+
+
 def open_memory(ctx: typer.Context, *, create: bool = False) -> Memory:
-    """The memory of the settings, with the models that the command asks."""
+    """The memory of the settings, with the models that the command calls."""
     return settings_of(ctx).open_memory(create=create)
 
 
 def was_given(ctx: typer.Context, name: str) -> bool:
-    """Whether an option of all commands stands on the command line, not in the environment."""
+    """Whether an option of every command was given on the command line, not by the environment."""
     source = ctx.find_root().get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
 
 def assignments(words: Sequence[str], option: str) -> dict[str, Any]:
-    """`length=32000` and the like: values are JSON where they can be read as that, else text."""
+    """Parse NAME=VALUE words such as `length=32000`; a value that is not JSON is text."""
     found: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -186,7 +197,7 @@ def assignments(words: Sequence[str], option: str) -> dict[str, Any]:
 
 
 def fields_from(words: Sequence[str], kind: Callable[..., Any], option: str = "--set") -> Mapping[str, Any]:
-    """Assignments to fields of a dataclass, checked by name."""
+    """Assignments to fields of a dataclass, validated by name and type."""
     found, fields = assignments(words, option), getattr(kind, "__dataclass_fields__", {})
     if unknown := [name for name in found if name not in fields]:
         raise BadInput(f"{option}: there is no {unknown[0]!r}; there are {', '.join(fields)}.")

@@ -14,72 +14,68 @@ from .output import count, progress, say, say_json
 from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
-    from ..transfer.transfer_report import ExportReport, ImportReport
+    from ..transfer.transfer_report import ImportReport
 
-EXPORT_EXAMPLES = """\b
-Examples:
-  jitmem export > ana.jsonl                    this namespace, as lines of JSON
-  jitmem export ana.jsonl --vectors            a file for its owner alone, embeddings too
-  jitmem export --all | gzip > all.jsonl.gz    every namespace of the folder
-"""
-IMPORT_EXAMPLES = """\b
-Examples:
-  jitmem import ana.jsonl                          into this namespace
-  zcat all.jsonl.gz | jitmem import - --all        each namespace under its own name
-  jitmem import memories.json --from mem0          what Memory.get_all() gives
-  jitmem import store.csv --from langmem           a LangGraph store's items or table
-  jitmem import agent.af --from letta              an agent file
-
-All of an export comes in, or nothing; the same file twice is imported once.
-"""
-BACKUP_EXAMPLES = """\b
-Examples:
-  jitmem backup /backups/memory-2026-11-21
-  jitmem stats --memory /backups/memory-2026-11-21     a backup is a memory
-"""
 _ORDER = ("session", "page", "item", "version", "proposal", "entry", "share", "retention", "vectors", "probe")
-_PLURAL = {"entry": "entries", "retention": "retention rules", "vectors": "vectors"}
-_SINGLE = {"retention": "retention rule", "vectors": "vector"}
+_NAMES = {"retention": "retention rule", "vectors": "vector"}
 
 
 def export(
     ctx: typer.Context,
     target: Annotated[str, Argument(metavar="[FILE]", help="A new file.  [default: standard output]")] = "-",
-    every: Annotated[bool, Option("--all", help="Every namespace of the folder, not this one alone.")] = False,
+    every: Annotated[bool, Option("--all", help="Every namespace of the folder, not only this one.")] = False,
     vectors: Annotated[bool, Option("--vectors", help="Include the embeddings.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write everything that is kept as lines of JSON, from one moment, whoever writes meanwhile."""
+    """Write the memory as JSON lines. The file is one committed state; other processes may write meanwhile.
+
+    Examples:
+      jitmem export > ana.jsonl                    this namespace, as lines of JSON
+      jitmem export ana.jsonl --vectors            a file for its owner alone, embeddings too
+      jitmem export --all | gzip > all.jsonl.gz    every namespace of the folder
+    """
     out = target == "-"
     if out and as_json:
-        raise BadInput("--json tells of an export into a file; give its name.")
+        raise BadInput("--json is for an export into a file; give its name.")
     with open_memory(ctx) as memory, progress("Exporting", "lines") as tell:
         sink: Any = sys.stdout.buffer if out else Path(target)
         done = memory.transfer.export(sink, all_namespaces=every, vectors=vectors, progress=tell)
     if as_json:
-        say_json({"file": target, **_export_summary(done)})
+        say_json({"file": target, "lines": dict(done.lines), "bytes": done.bytes, "sha256": done.sha256})
         return
-    said = f"Exported {_counts(done.lines) or 'nothing'}: {done.bytes:,} bytes."
+    summary = f"Exported {_counts(done.lines) or 'nothing'}: {done.bytes:,} bytes."
     if out:
-        print("jitmem:", said, file=sys.stderr)
+        print("jitmem:", summary, file=sys.stderr)
     else:
-        say(said)
+        say(summary)
         say(f"File: {target}")
 
 
 def import_(
     ctx: typer.Context,
-    source: Annotated[str, Argument(metavar="FILE|-", help="What was exported, or - for standard input.")],
+    source: Annotated[str, Argument(metavar="FILE|-", help="The exported file, or - for standard input.")],
     from_format: Annotated[
-        str | None, Option("--from", metavar="WHOM", help="If it is another's: mem0, langmem or letta.")
+        str | None, Option("--from", metavar="WHOM", help="The format of another memory: mem0, langmem or letta.")
     ] = None,
     every: Annotated[bool, Option("--all", help="Each namespace under its own name.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Add an export to the memory. Nothing that is there is changed; a file in conflict with it is refused whole."""
+    """Import an export of jitmem or of another memory. Existing records are never changed; on a conflict nothing is imported.
+
+    Examples:
+      jitmem import ana.jsonl                          into this namespace
+      zcat all.jsonl.gz | jitmem import - --all        each namespace under its own name
+      jitmem import memories.json --from mem0          the result of Memory.get_all()
+      jitmem import store.csv --from langmem           a LangGraph store's items or table
+      jitmem import agent.af --from letta              an agent file
+
+    An export is imported as a whole or not at all; importing it again changes nothing.
+    """
     file: str | IO[bytes] = sys.stdin.buffer if source == "-" else source
     if isinstance(file, str) and not Path(file).is_file():
-        raise BadInput(f"{file}: cannot be read; give a file that exists and may be read.")  # and no memory is made
+        raise BadInput(
+            f"{file}: cannot be read; give a file that exists and may be read."
+        )  # before a memory is created
     things = "bytes" if from_format is None else "memories and sessions"
     with open_memory(ctx, create=True) as memory, progress("Importing", things) as tell:
         options: dict[str, Any] = {"from_format": from_format, "all_namespaces": every, "progress": tell}
@@ -96,21 +92,20 @@ def backup(
     target: Annotated[str, Argument(metavar="FOLDER", help="A new or an empty folder.")],
     as_json: Json = False,
 ) -> None:
-    """Copy the whole folder, every namespace, while others write; the copy is checked before it gets its name."""
+    """Copy the whole folder while other processes may write. The copy is verified before it gets its name.
+
+    Examples:
+      jitmem backup /backups/memory-2026-11-21
+      jitmem stats --memory /backups/memory-2026-11-21     a backup is a memory
+    """
     with open_memory(ctx) as memory, progress("Copying", "steps"):
         done = memory.transfer.backup(target)
     if as_json:
         say_json(done)
         return
     kept = [count(done.sessions, "session"), count(done.pages, "page"), count(done.items, "item")]
-    say(
-        f"Backed up {', '.join(kept)} and {done.entries:,} {_things('entry', done.entries)}: {done.bytes:,} bytes, checked."
-    )
+    say(f"Backed up {', '.join(kept)} and {count(done.entries, 'entry')}: {done.bytes:,} bytes, checked.")
     say(f"Open it with: --memory {done.path}")
-
-
-def _export_summary(done: ExportReport) -> dict[str, Any]:
-    return {"lines": dict(done.lines), "bytes": done.bytes, "sha256": done.sha256}
 
 
 def _report(done: ImportReport) -> None:
@@ -121,9 +116,4 @@ def _report(done: ImportReport) -> None:
 
 
 def _counts(counts: Any) -> str:
-    told = [f"{counts[key]:,} {_things(key, counts[key])}" for key in _ORDER if counts.get(key)]
-    return ", ".join(told)
-
-
-def _things(type: str, number: int) -> str:
-    return _SINGLE.get(type, type) if number == 1 else _PLURAL.get(type, f"{type}s")
+    return ", ".join(count(counts[key], _NAMES.get(key, key)) for key in _ORDER if counts.get(key))

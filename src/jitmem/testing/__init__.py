@@ -6,21 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .recording import RecordingEmbeddings, RecordingModel
-    from .recording_file import NotRecorded, RecordingError
-    from .replay import ReplayedEmbeddings, ReplayedModel
-    from .scripted_model import ScriptedModel, ScriptEnded
-
-__all__ = [
-    "NotRecorded",
-    "RecordingEmbeddings",
-    "RecordingError",
-    "RecordingModel",
-    "ReplayedEmbeddings",
-    "ReplayedModel",
-    "ScriptEnded",
-    "ScriptedModel",
-]
+    from .recording import RecordingEmbeddings as RecordingEmbeddings
+    from .recording import RecordingModel as RecordingModel
+    from .recording_file import NotRecorded as NotRecorded
+    from .recording_file import RecordingError as RecordingError
+    from .replay import ReplayedEmbeddings as ReplayedEmbeddings
+    from .replay import ReplayedModel as ReplayedModel
+    from .scripted_model import ScriptedModel as ScriptedModel
+    from .scripted_model import ScriptEnded as ScriptEnded
 
 _HOME = {
     **dict.fromkeys(("NotRecorded", "RecordingError"), "recording_file"),
@@ -28,10 +21,11 @@ _HOME = {
     **dict.fromkeys(("ReplayedEmbeddings", "ReplayedModel"), "replay"),
     **dict.fromkeys(("ScriptEnded", "ScriptedModel"), "scripted_model"),
 }
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    """Names are imported when they are first used, as those of `jitmem` are."""
+    """Import names when they are first used."""
     if name not in _HOME:
         raise AttributeError(f"module 'jitmem.testing' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)

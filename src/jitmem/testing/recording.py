@@ -1,4 +1,4 @@
-"""Record what a model was asked and what it replied, for `replay.py` to answer from."""
+"""Record the requests and replies of a model, for `replay.py`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableBinding
 
 from ..stores.truth.embeddings import model_name
-from .recording_file import VERSION, append, prepare
-from .requests import Request, reply_to_dict, request_to_dict
+from .recording_file import VERSION, Request, append, prepare, reply_to_dict, request_to_dict
 from .stepped_model import (
     RunManager,
     SteppedModel,
@@ -28,7 +27,7 @@ from .stepped_model import (
 )
 
 DOCUMENT, QUERY = "document", "query"
-_ORIGINALS = "jitmem_tools"  # the tools as they were bound, beside their description in `tools`
+_ORIGINALS = "jitmem_tools"  # the tools as they were bound; `tools` has their schemas
 
 
 class RecordingModel(SteppedModel):
@@ -48,11 +47,10 @@ class RecordingModel(SteppedModel):
     `options` (tools in OpenAI's form, `tool_choice`, `stop` and the rest), and `reply` (the message in the same
     form, with content, tool calls, usage and response metadata).
 
-    Keys, credentials and HTTP headers are never written; what was asked and replied is, in plain text. An error of
-    the model is raised and not recorded, nor is a stream that is not read to its end. Answers in a form
-    (`with_structured_output`) are asked for by a tool call, whichever way the model itself would prefer. Delete the
-    file to record again: a request that is recorded twice has two replies, in their order. Several threads and
-    processes may record to the same file.
+    Keys, credentials and HTTP headers are never written; requests and replies are, in plain text. An error of the
+    model is raised and not recorded, nor is a stream that is not read to its end. Structured output
+    (`with_structured_output`) is requested by a tool call. Delete the file to record again: a request that is recorded
+    twice has two replies, in order. Several threads and processes may record to the same file.
     """
 
     model: BaseChatModel
@@ -72,7 +70,7 @@ class RecordingModel(SteppedModel):
     def bind_tools(
         self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """What the model makes of the tools when it is asked; a model that knows no tools says so at once."""
+        """Bind the tools; a model without tool calls raises its error here."""
         options = with_choice(tool_choice, kwargs)
         self.model.bind_tools(tools, **options)
         return self.bind(tools=as_openai(tools), **{_ORIGINALS: list(tools)}, **options)
@@ -121,12 +119,12 @@ class RecordingModel(SteppedModel):
         if originals is not None:
             model = self.model.bind_tools(originals, **{name: kwargs[name] for name in kwargs if name != "tools"})
             options = {}
-            while isinstance(model, RunnableBinding):  # which would add the callbacks around it to none
+            while isinstance(model, RunnableBinding):  # which would replace our callbacks
                 model, options = model.bound, {**model.kwargs, **options}
         request = request_to_dict(messages, kwargs)
         line = {"version": VERSION, "kind": "chat", "key": Request.from_dict(request).key, "step": step}
         line |= {"model": self.model_name, "request": request}
-        # No callbacks: the recorder itself tells them of the call, once.
+        # No callbacks: they hear of the call from the recorder, once.
         config = {"callbacks": [], "metadata": {"jitmem_step": step} if step else {}}
         return _RecordedCall(model, {"config": config, **options}, Path(self.path), line)
 
@@ -146,13 +144,13 @@ class _RecordedCall:
         return reply
 
     def pass_on(self, message: AIMessage) -> ChatGenerationChunk:
-        """A model that cannot stream gives its whole message as one piece."""
+        """The chunk to yield; a model that cannot stream gives its whole message as one."""
         piece = message if isinstance(message, AIMessageChunk) else as_last_chunk(message, message.content)
-        self.pieces.append(piece.model_copy())  # what is passed on gets the id of the outer run
+        self.pieces.append(piece.model_copy())  # the yielded one gets the id of the outer run
         return ChatGenerationChunk(message=piece)
 
     def whole(self) -> AIMessage:
-        """The pieces of the stream in one."""
+        """The chunks of the stream as one message."""
         first, *others = self.pieces
         return first.__add__(others) if others else first
 
@@ -172,7 +170,7 @@ class RecordingEmbeddings(Embeddings):
 
     @property
     def model(self) -> str:
-        """What the vectors are filed under, beside this class."""
+        """The name of the recorded model."""
         return model_name(self.embeddings)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -190,7 +188,7 @@ class RecordingEmbeddings(Embeddings):
     def _record(self, use: str, texts: Sequence[str], vectors: Sequence[Sequence[float]]) -> list[list[float]]:
         exact = [[float(number) for number in vector] for vector in vectors]
         line = {"version": VERSION, "kind": "embedding", "model": self.model, "use": use}
-        if len(exact) == len(texts):  # a wrong number is the caller's to find, and no vector of any text
+        if len(exact) == len(texts):  # the caller detects a wrong number of vectors
             lines = [{**line, "text": t, "vector": v} for t, v in zip(texts, exact, strict=True)]
             append(self.path, lines, self.embeddings)
         return exact

@@ -13,8 +13,16 @@ from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict
 from pydantic import PrivateAttr
 
 from .recording import DOCUMENT, QUERY
-from .recording_file import NotRecorded, RecordingError, read
-from .requests import Request, difference, most_similar, request_to_dict, translate_ids
+from .recording_file import (
+    NotRecorded,
+    RecordingError,
+    Request,
+    difference,
+    most_similar,
+    read,
+    request_to_dict,
+    translate_ids,
+)
 from .stepped_model import InstantModel
 
 _MAKE_CHAT = "RecordingModel(model=…, path=…)"
@@ -25,9 +33,9 @@ class ReplayedModel(InstantModel):
     """Answers from the recording at `path` that `RecordingModel` made: no model, no key, no network.
 
     The same request gets the same reply: content, tool calls and usage. Asked n times, it gets its n replies in the
-    order of the recording. Requests are compared without page ids, which every run makes anew: those in a reply are
-    turned into the ones of the present request. What was not recorded, or not so often, raises `NotRecorded`: so may
-    a run that files several sessions at once, which see more or less of each other every time.
+    order of the recording. Requests are compared without page ids, which differ in every run: those in a reply are
+    replaced by the ones of the present request. A request that was not recorded, or not so often, raises `NotRecorded`;
+    filing sessions concurrently may cause that, as the sessions see each other in varying order.
     """
 
     path: str | Path
@@ -44,11 +52,11 @@ class ReplayedModel(InstantModel):
 
     @property
     def model_name(self) -> str:
-        """The name of the model that was asked; several, where several recorded to the file."""
+        """The name of the recorded model; several if the file has several."""
         return ", ".join(dict.fromkeys(one.model for some in self._by_key.values() for one in some)) or "replayed"
 
     def remaining(self) -> dict[str, int]:
-        """How many recorded replies were not asked for yet, by step; `{}` for none."""
+        """The number of recorded replies not used yet, by step; `{}` for none."""
         with self._lock:
             return dict(Counter(str(one.step) for key, some in self._by_key.items() for one in some[self._used[key] :]))
 
@@ -68,7 +76,7 @@ class ReplayedModel(InstantModel):
         return cast(AIMessage, messages_from_dict([reply])[0])
 
     def _why_not(self, step: str | None, request: Request, times: int) -> str:
-        who = f"The step {step!r}" if step else "Somebody"
+        who = f"The step {step!r}" if step else "A caller"
         if times:
             return f"{who} asked once more what {self.path} has {times} time(s), with as many replies; record again."
         exchanges = [one for some in self._by_key.values() for one in some]
@@ -88,10 +96,10 @@ class _Exchange:
 
 
 class ReplayedEmbeddings(Embeddings):
-    """Answers from the recording at `path` that `RecordingEmbeddings` made; a text as often as it is asked for.
+    """Answers from the recording at `path` that `RecordingEmbeddings` made; each text any number of times.
 
-    `model` names the recorded model where the file has vectors of several. `NotRecorded` for another text, or for
-    one that was embedded for the other use, as a document or as a query.
+    `model` names the recorded model if the file has several. `NotRecorded` for another text, or for one that was
+    embedded only for the other use, as a document or as a query.
     """
 
     def __init__(self, path: str | Path, model: str | None = None) -> None:

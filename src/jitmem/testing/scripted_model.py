@@ -1,4 +1,4 @@
-"""A chat model whose replies are written beforehand; it fails when it is asked once too often."""
+"""A chat model with scripted replies; a request after the last one is an error."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ ANY_STEP = "any step"
 
 
 class ScriptEnded(AssertionError):
-    """The model was asked once more than its script has lines."""
+    """A request after the last line of the script."""
 
 
 class ScriptedModel(InstantModel):
-    """Says its `lines` and nothing else, whatever it is asked.
+    """Replies with its `lines`, whatever the request.
 
     >>> model = ScriptedModel(lines=["Hello.", {"memo": "Ana left the bank."}])
     >>> model.invoke("Hi").content
     'Hello.'
-    >>> model.left()
+    >>> model.remaining()
     {'any step': [{'memo': 'Ana left the bank.'}]}
 
-    `lines` are a list of replies, said in order; or a list for each step, such as `{"plan": […], "reflect": […]}`,
+    `lines` are a list of replies, used in order; or a list for each step, such as `{"plan": […], "reflect": […]}`,
     where a step is one of jitmem's or the LangGraph node that asks ("None" for neither); or a function from the
     messages to a reply. A reply is a text; a dict or pydantic model (said as JSON, or as the arguments of the call
     when the caller's `tool_choice` demands one, as `with_structured_output` does); an `AIMessage`, for tool calls;
@@ -45,7 +45,7 @@ class ScriptedModel(InstantModel):
     OpenAI's form. Tokens are counted by `count_tokens_approximately`. Streams come in several pieces.
     """
 
-    lines: Any  # of type `Lines`; a type checker would have users narrow it before `model.lines.update(…)`
+    lines: Any  # of type `Lines`; Any, so that `model.lines.update(…)` needs no narrowing
     model: str = "scripted"
     seen: list[tuple[str, list[BaseMessage]]] = Field(default_factory=list)
     bound_tools: list[list[dict[str, Any]]] = Field(default_factory=list)
@@ -54,7 +54,7 @@ class ScriptedModel(InstantModel):
     @field_validator("lines", mode="before")
     @classmethod
     def _own_lists(cls, lines: Any) -> Any:
-        """The script in lists of our own: saying a line takes it out."""
+        """Copy the lists: lines are removed as they are used."""
         if callable(lines):
             return lines
         if isinstance(lines, Mapping):
@@ -62,7 +62,7 @@ class ScriptedModel(InstantModel):
         return _as_list(lines, "lines")
 
     def remaining(self) -> dict[str, list[Reply]]:
-        """The lines that were not said yet, by step; `{}` for none, and for a function."""
+        """The lines not used yet, by step; `{}` for none, and for a function."""
         with self._lock:
             by_step = {ANY_STEP: self.lines} if isinstance(self.lines, list) else self.lines
             return {} if callable(by_step) else {step: list(lines) for step, lines in by_step.items() if lines}
@@ -70,7 +70,7 @@ class ScriptedModel(InstantModel):
     def bind_tools(
         self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The same script, whatever the tools; they are noted in `bound_tools`."""
+        """The same script for any tools; they are added to `bound_tools`."""
         self.bound_tools.append(as_openai(tools))
         return super().bind_tools(tools, tool_choice=tool_choice, **kwargs)
 
@@ -118,7 +118,7 @@ def _as_list(replies: Any, name: str) -> list[Reply]:
 
 
 def _as_message(reply: Reply, tool: str | None, call_id: str) -> AIMessage:
-    """`tool` is the one whose arguments a dict or pydantic model is."""
+    """`tool` is the one that a dict or pydantic model is the arguments of."""
     if isinstance(reply, AIMessage):
         return reply
     if isinstance(reply, str):

@@ -1,4 +1,4 @@
-"""Chat models that know which step asks them, also when they stream."""
+"""Chat models that know which step calls them, also when they stream."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SteppedModel(BaseChatModel):
 
 
 class InstantModel(SteppedModel):
-    """A model that has its replies: sync, async and streamed they are those of `_reply`."""
+    """A model whose replies come from `_reply`: sync, async and streamed."""
 
     @abstractmethod
     def _reply(self, messages: list[BaseMessage], step: str | None, options: dict[str, Any]) -> AIMessage:
@@ -49,7 +49,7 @@ class InstantModel(SteppedModel):
     def bind_tools(
         self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The tools are a part of what is asked, and change no reply."""
+        """The tools become a part of the request, and change no reply."""
         return self.bind(tools=as_openai(tools), **with_choice(tool_choice, kwargs))
 
     def _generate(
@@ -60,13 +60,13 @@ class InstantModel(SteppedModel):
     async def _agenerate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: RunManager = None, **kwargs: Any
     ) -> ChatResult:
-        # Not in a thread, as it would be by default: tasks that run at once are then answered in their order.
+        # Not in a thread, the default: concurrent tasks are then answered in order.
         return self._generate(messages, stop, run_manager, **kwargs)
 
     def _stream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: RunManager = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
-        """The text in several pieces, with the last everything else."""
+        """The text in several chunks; the last has everything else."""
         reply = self._reply(messages, take_step(kwargs, run_manager), {**kwargs, "stop": stop})
         pieces: list[Any] = [reply.content]
         if isinstance(reply.content, str):
@@ -78,28 +78,28 @@ class InstantModel(SteppedModel):
 
 
 def take_step(kwargs: dict[str, Any], run_manager: RunManager) -> str | None:
-    """The step of jitmem that asks, or the LangGraph node, or None; it is taken out of the arguments."""
+    """The step of jitmem, or the LangGraph node, that calls, or None; it is removed from the arguments."""
     step: str | None = kwargs.pop(_STEP, None)
     return step or _step_of(run_manager.metadata if run_manager else {})
 
 
 def as_openai(tools: Sequence[Tool]) -> list[dict[str, Any]]:
-    """Tools of any kind in the one form that can be written down and compared."""
+    """Tools of any kind in OpenAI's form, which can be stored and compared."""
     return [convert_to_openai_tool(tool) for tool in tools]
 
 
 def with_choice(tool_choice: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """What is bound beside the tools; no choice is not the same as the choice of none."""
+    """The options beside the tools, with `tool_choice` if it is given."""
     return kwargs if tool_choice is None else {"tool_choice": tool_choice, **kwargs}
 
 
 def as_result(reply: BaseMessage) -> ChatResult:
-    """One reply, in the form that LangChain expects of a chat model."""
+    """A reply as LangChain expects it of a chat model."""
     return ChatResult(generations=[ChatGeneration(message=message_chunk_to_message(reply))])
 
 
 def as_last_chunk(reply: AIMessage, content: Any) -> AIMessageChunk:
-    """The last chunk of a stream: `content`, and whatever the reply has beside its own."""
+    """The last chunk of a stream: `content`, and all other fields of the reply."""
     fields = ("additional_kwargs", "response_metadata", "name", "id", "tool_calls", "invalid_tool_calls")
     values = {name: getattr(reply, name) for name in (*fields, "usage_metadata")}
     return AIMessageChunk(content=content, chunk_position="last", **values)

@@ -1,1 +1,1 @@
-"""A memory as a file and back: the export format, and what other memories export. See docs/moving.md."""
+"""Export and import: the export format, and importers for other memories. See docs/moving.md."""

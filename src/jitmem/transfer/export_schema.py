@@ -1,4 +1,4 @@
-"""The export format, line by line: what each value and each line must be. docs/moving.md explains it to people."""
+"""The schema of the export format, line by line; docs/moving.md documents it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 FORMAT = "jitmem"
 VERSION = 1
-LONGEST_LINE = 64 << 20  # bytes; so much of a file is in memory at once
+LONGEST_LINE = 64 << 20  # bytes; a line is read as a whole
 DEEPEST = 500  # levels; metadata of a session may be nested as deep as Python's JSON allows
 
 
@@ -21,7 +21,7 @@ def _storable(value: Any) -> Any:
     while rest:
         one = rest.pop()
         if isinstance(one, str) and "\0" in one:
-            raise ValueError("holds a NUL, which no memory keeps")
+            raise ValueError("contains a NUL, which cannot be stored")
         if isinstance(one, dict):
             rest += [*one, *one.values()]
         elif isinstance(one, list):
@@ -35,12 +35,12 @@ def _time(text: str) -> str:
             return text
     except ValueError:
         pass
-    raise ValueError("is no time in the form 2023-05-08T13:56:00, with or without an offset")
+    raise ValueError("is not a time in the form 2023-05-08T13:56:00, with or without an offset")
 
 
 def _stamp(text: str) -> str:
     if datetime.fromisoformat(_time(text)).utcoffset() != timedelta(0):
-        raise ValueError("is no time in UTC, such as 2026-11-21T07:00:00.000000+00:00")
+        raise ValueError("is not a time in UTC, such as 2026-11-21T07:00:00.000000+00:00")
     return text
 
 
@@ -50,7 +50,7 @@ def _vector(text: str) -> str:
     except ValueError:
         raw = b""
     if not raw or len(raw) % 4 or not np.isfinite(np.frombuffer(raw, "<f4")).all():
-        raise ValueError("is no vector: finite float32, little endian, as base64")
+        raise ValueError("is not a vector: finite float32, little endian, as base64")
     return text
 
 
@@ -68,10 +68,10 @@ Number = Annotated[int, Field(ge=1, lt=1 << 31)]
 Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[Text, Field(min_length=1)]
 NamespaceName = Annotated[Name, Field(max_length=512)]
-Id = Annotated[str, _matching("[0-9A-Za-z_-]{10,64}", "is no id: 10 to 64 letters, digits, - and _")]
+Id = Annotated[str, _matching("[0-9A-Za-z_-]{10,64}", "is not an id: 10 to 64 letters, digits, - and _")]
 Time = Annotated[str, AfterValidator(_time)]
 Stamp = Annotated[str, AfterValidator(_stamp)]
-Sha = Annotated[str, _matching("[0-9a-f]{64}", "is no sha256 in hexadecimal")]
+Sha = Annotated[str, _matching("[0-9a-f]{64}", "is not a sha256 in hexadecimal")]
 Vector = Annotated[str, AfterValidator(_vector)]
 Object = Annotated[dict[str, Any], AfterValidator(_storable)]
 Turn = Annotated[tuple[Count, Count, Text], Field(strict=False)]
@@ -81,13 +81,13 @@ ItemKind = Literal["core", "semantic", "episodic"]
 
 
 class StrictModel(BaseModel):
-    """No unknown key, no number for a text."""
+    """Unknown keys and type coercion are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Line(StrictModel):
-    """Any line but the first."""
+    """Every line but the first."""
 
     type: str
 
@@ -109,7 +109,7 @@ class NamespaceLine(Line):
 
 
 class SessionLine(Line):
-    """`text` and `turns` are given until the session is filed; then its pages have the text."""
+    """A session that is not filed has `text` and `turns`; the text of a filed one is in its pages."""
 
     id: Name
     content: Sha
@@ -130,7 +130,7 @@ class SessionLine(Line):
 
 
 class PageLine(Line):
-    """A page word for word; a passage is its start, end and speaker."""
+    """A page; passages are `(start, end, speaker)`."""
 
     id: Id
     session: Name
@@ -165,7 +165,7 @@ class ItemLine(Line):
 
 
 class VersionLine(Line):
-    """A version of an item; one without content deleted it."""
+    """A version of an item; without content it is a deletion."""
 
     item: Id
     version: Number
@@ -178,7 +178,7 @@ class VersionLine(Line):
 
 
 class EditModel(StrictModel):
-    """The edit that a proposal is for."""
+    """The proposed edit."""
 
     op: Op
     kind: Text
@@ -191,7 +191,7 @@ class EditModel(StrictModel):
 
 
 class ProposalLine(Line):
-    """A proposed edit, decided or waiting."""
+    """A proposal, decided or waiting."""
 
     edit: EditModel
     reason: Text
@@ -201,7 +201,7 @@ class ProposalLine(Line):
 
 
 class EntryLine(Line):
-    """An entry of LangGraph's BaseStore; `texts` are what is searched of it."""
+    """An entry of LangGraph's BaseStore; `texts` are its searchable texts."""
 
     path: list[Text]
     key: Text
@@ -214,7 +214,7 @@ class EntryLine(Line):
 
 
 class ShareLine(Line):
-    """Another namespace that may read this one."""
+    """A namespace that may read this one."""
 
     reader: NamespaceName
 
@@ -227,14 +227,14 @@ class RetentionLine(Line):
 
 
 class ProbeLine(Line):
-    """The vector of one fixed text, by which an embedding model is recognised."""
+    """The vector of a fixed text, which identifies an embedding model."""
 
     model: Name
     vector: Vector
 
 
 class VectorsLine(Line):
-    """The vectors of a page's passages, of a version of an item, or of an entry's texts; null where one is missing."""
+    """The vectors of a page's passages, an item's version, or an entry's texts; null where one is missing."""
 
     model: Name
     page: Id | None = None
@@ -248,28 +248,15 @@ class VectorsLine(Line):
     def _whole(self) -> Self:
         of = [self.page is not None, self.item is not None, self.path is not None]
         if sum(of) != 1 or of[1] != (self.version is not None) or of[2] != (self.key is not None):
-            raise ValueError("vectors are of a page, of an item and its version, or of a path and its key")
+            raise ValueError("vectors belong to a page, to an item and its version, or to a path and its key")
         return self
 
 
 class EndLine(Line):
-    """The last line: the number of lines of each type, and the sha256 of all bytes between it and the first."""
+    """The last line: lines by type, and the sha256 of all bytes between the first line and this one."""
 
     lines: dict[str, Count]
     sha256: Sha
 
 
-LINES: dict[str, type[Line]] = {
-    "namespace": NamespaceLine,
-    "session": SessionLine,
-    "page": PageLine,
-    "item": ItemLine,
-    "version": VersionLine,
-    "proposal": ProposalLine,
-    "entry": EntryLine,
-    "share": ShareLine,
-    "retention": RetentionLine,
-    "probe": ProbeLine,
-    "vectors": VectorsLine,
-    "end": EndLine,
-}
+LINES = {kind.__name__.removesuffix("Line").lower(): kind for kind in Line.__subclasses__()}

@@ -1,4 +1,4 @@
-"""What an importer finds in another memory's export, and how its file is read."""
+"""The contents of another memory's export, and functions to parse its file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CELL = 16 << 20  # characters of a cell in a table
 
 @dataclass(frozen=True, slots=True)
 class ForeignMemory:
-    """What it says, its owner, and its record as it was exported. Memories of a group and a day are filed together."""
+    """A memory with its exported record. Memories of a group (their owner) and a day are filed as one session."""
 
     text: str
     kind: Kind
@@ -34,21 +34,45 @@ class ForeignMemory:
 
 @dataclass(slots=True)
 class ForeignExport:
-    """Everything in a file; `skipped` counts what has no place in a memory of ours."""
+    """Everything in a file; `skipped` counts, by name, what cannot be represented."""
 
     memories: list[ForeignMemory] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    expiring: int = 0
+
+    def add(
+        self,
+        text: str,
+        kind: Kind,
+        time: datetime | None,
+        group: str,
+        record: Mapping[str, Any],
+        where: str,
+        *,
+        expires: bool = False,
+    ) -> None:
+        """Add a memory, or count an empty one as skipped."""
+        if text.strip():
+            self.memories.append(ForeignMemory(text, kind, time, group, record, where))
+            self.expiring += expires
+        else:
+            self.skipped["memories without text"] += 1
 
     def all_notes(self) -> list[str]:
         """The notes, and a sentence for each kind that was skipped."""
         skipped = sorted(self.skipped.items())
-        return [*self.notes, *(f"Left out: {count:,} {what}." for what, count in skipped if count)]
+        expiring = f"{self.expiring:,} memories would expire. That is on their page; nothing expires by it."
+        return [
+            *self.notes,
+            *([expiring] if self.expiring else []),
+            *(f"Left out: {count:,} {what}." for what, count in skipped if count),
+        ]
 
 
 def read_text(file: BinaryIO, name: str) -> str:
-    """The text of a file; `BadInput` for one that is too large or no UTF-8."""
+    """The text of a file; `BadInput` if it is too large or not UTF-8."""
     raw = file.read(LARGEST + 1)
     if len(raw) > LARGEST:
         raise BadInput(f"{name}: is larger than {LARGEST >> 20} MiB, and is read as a whole; split it.")
@@ -56,11 +80,11 @@ def read_text(file: BinaryIO, name: str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{name}, line {line}: this is no UTF-8; save the file as UTF-8 text.") from error
+        raise BadInput(f"{name}, line {line}: this is not UTF-8; save the file as UTF-8 text.") from error
 
 
 def read_json(text: str, name: str, right: str) -> object:
-    """JSON, or one JSON object a line as a list."""
+    """Parse JSON, or JSON lines as a list."""
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if len(lines) > 1 and isinstance(json_or_none(lines[0][1]), dict):
         return [parse_json(line, name=name, right=right, line=number) for number, line in lines]
@@ -68,7 +92,7 @@ def read_json(text: str, name: str, right: str) -> object:
 
 
 def read_table(text: str, name: str) -> Iterator[dict[str, Any]]:
-    """The rows of a CSV with a head; an empty cell is None."""
+    """The rows of a CSV with a header; an empty cell is None."""
     csv.field_size_limit(_CELL)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -77,7 +101,7 @@ def read_table(text: str, name: str) -> Iterator[dict[str, Any]]:
                 raise BadInput(f"{name}, line {reader.line_num}: has another number of cells than the head.")
             yield {key: value if value != "" else None for key, value in row.items()}
     except csv.Error as error:
-        raise BadInput(f"{name}, line {reader.line_num}: is no CSV ({error}).") from error
+        raise BadInput(f"{name}, line {reader.line_num}: is not CSV ({error}).") from error
 
 
 def objects(value: object, where: str, what: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -91,14 +115,14 @@ def objects(value: object, where: str, what: str) -> Iterator[tuple[dict[str, An
 
 
 def text_of(record: Mapping[str, Any], key: str, where: str) -> str:
-    """A text that must be there; it may be empty."""
+    """A required text; it may be empty."""
     if not isinstance(value := record.get(key), str):
         raise BadInput(f'{where}: "{key}" must be a text.')
     return value
 
 
 def time_of(record: Mapping[str, Any], where: str, *keys: str) -> datetime | None:
-    """The first of some times that is given."""
+    """The first of several times that is present."""
     for key in keys:
         if (value := record.get(key)) is None:
             continue
@@ -112,7 +136,7 @@ def time_of(record: Mapping[str, Any], where: str, *keys: str) -> datetime | Non
 
 
 def in_words(value: object) -> str:
-    """A JSON value as text: `home: Viana; likes: coffee, rivers`."""
+    """A JSON value as plain text: `home: Viana; likes: coffee, rivers`."""
     if isinstance(value, dict):
         return "; ".join(f"{key}: {in_words(one)}" for key, one in value.items() if one not in (None, "", [], {}))
     if isinstance(value, list):
@@ -121,7 +145,7 @@ def in_words(value: object) -> str:
 
 
 def json_or_none(text: object) -> Any:
-    """A JSON text parsed; None for any other."""
+    """Parse a JSON text; None if it is not JSON."""
     try:
         return json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):

@@ -10,7 +10,6 @@ from ..stores.records import Kind
 from ..stores.strict_json import parse_json
 from .foreign_export import (
     ForeignExport,
-    ForeignMemory,
     in_words,
     objects,
     read_json,
@@ -24,9 +23,8 @@ _RIGHT = 'it must be a list of items {"namespace": […], "key": …, "value": {
 
 
 def parse(file: BinaryIO, name: str) -> ForeignExport:
-    """An item is semantic, an episode episodic at the time when it was written; its namespace is the group."""
+    """An item becomes semantic, an episode episodic with the time it was written; its namespace is the group."""
     text, found = read_text(file, name), ForeignExport()
-    expiring = 0
     for given, where in objects(_records(text, name), name, "item"):
         record = {key: one for key, one in given.items() if one is not None and key != "score"}
         if "namespace" not in record and isinstance(record.get("prefix"), str):
@@ -41,16 +39,10 @@ def parse(file: BinaryIO, name: str) -> ForeignExport:
             raise BadInput(f'{where}: "value" must be an object.')
         record["value"] = value
         content, kind = _content(value)
-        if not content.strip():
-            found.skipped["items without content"] += 1
-            continue
-        expiring += "expires_at" in record
         time = time_of(record, where, "created_at", "updated_at")
         if kind == "episodic" and time is None:
             kind = "semantic"  # an event has a time
-        found.memories.append(ForeignMemory(content, kind, time, ".".join(path), record, where))
-    if expiring:
-        found.notes.append(f"{expiring:,} items would expire. That is on their page; nothing expires by it.")
+        found.add(content, kind, time, ".".join(path), record, where, expires="expires_at" in record)
     return found
 
 
@@ -60,12 +52,12 @@ def _records(text: str, name: str) -> object:
         return value.get("items", [value]) if isinstance(value, dict) else value
     rows = list(read_table(text, name))
     if not rows or not {"key", "value"} <= rows[0].keys():
-        raise BadInput(f"{name}: is no dump of a LangGraph store; {_RIGHT}.")
+        raise BadInput(f"{name}: is not a dump of a LangGraph store; {_RIGHT}.")
     return rows
 
 
 def _content(value: Mapping[str, Any]) -> tuple[str, Kind]:
-    """LangMem's `{"content": …}` and `{"kind": …, "content": …}`; any other object in words."""
+    """Text and kind of LangMem's `{"content": …}` or `{"kind": …, "content": …}`; any other object as plain text."""
     if not value.keys() <= {"kind", "content"} or "content" not in value:
         return in_words(dict(value)), "semantic"
     kind, content = value.get("kind"), value["content"]

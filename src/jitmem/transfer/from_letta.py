@@ -12,7 +12,6 @@ from ..stores.errors import BadInput
 from ..stores.records import Session
 from .foreign_export import (
     ForeignExport,
-    ForeignMemory,
     json_or_none,
     objects,
     read_json,
@@ -29,13 +28,13 @@ _Placed = tuple[dict[str, Any], str]
 
 
 def parse(file: BinaryIO, name: str) -> ForeignExport:
-    """The block `human` is the core paragraph if there is none; other blocks and passages are semantic; messages are
-    sessions, one for each agent and day."""
+    """The block `human` becomes the core paragraph if there is none yet; other blocks and passages become semantic items;
+    messages become sessions, one for each agent and day."""
     value, found = read_json(read_text(file, name), name, _RIGHT), ForeignExport()
     if isinstance(value, list):
         value = {"passages": value}
     if not isinstance(value, dict) or not {"agents", "core_memory", "passages"} & value.keys():
-        raise BadInput(f"{name}: is no agent file; {_RIGHT}.")
+        raise BadInput(f"{name}: is not an agent file; {_RIGHT}.")
     if "agents" in value:
         blocks = {text_of(block, "id", where): (block, where) for block, where in _list(value, "blocks", name)}
         used: set[str] = set()
@@ -84,7 +83,9 @@ def _add_agent(found: ForeignExport, agent: Mapping[str, Any], blocks: Sequence[
             by_day.setdefault(f"{time:%Y-%m-%d}" if time else "", []).append((time, speaker, text))
     for day, spoken in by_day.items():
         turns = [(speaker, text) for _, speaker, text in spoken]
-        digest = hashlib.sha256(json.dumps(turns).encode()).hexdigest()[:12]  # a day with more messages is another
+        digest = hashlib.sha256(json.dumps(turns).encode()).hexdigest()[
+            :12
+        ]  # a day with more messages is another session
         name = f"letta:{owner}:{day or 'undated'}:{digest}"
         metadata = {"source": "letta", "agent": owner}
         found.sessions.append(Session(turns=turns, time=spoken[0][0], metadata=metadata, id=name))
@@ -93,29 +94,21 @@ def _add_agent(found: ForeignExport, agent: Mapping[str, Any], blocks: Sequence[
 def _add_blocks(found: ForeignExport, blocks: Sequence[_Placed], owner: str, time: datetime | None) -> None:
     for block, where in blocks:
         value, label = text_of(block, "value", where).strip(), str(block.get("label") or "block")
-        if not value:
-            found.skipped["empty blocks"] += 1
-            continue
         when = time_of(block, where, "updated_at", "created_at") or time
-        if label == "human":
-            found.memories.append(ForeignMemory(value, "core", when, owner, block, where))
-        else:
-            found.memories.append(ForeignMemory(f"{label}: {value}", "semantic", when, owner, block, where))
+        text = value if label == "human" or not value else f"{label}: {value}"
+        found.add(text, "core" if label == "human" else "semantic", when, owner, block, where)
 
 
 def _add_passages(found: ForeignExport, passages: Iterator[_Placed], owner: str) -> None:
     for passage, where in passages:
         text = text_of(passage, "text", where)
-        if not text.strip():
-            found.skipped["empty passages"] += 1
-            continue
         record = {key: value for key, value in passage.items() if key not in ("embedding", "embedding_config")}
         time = time_of(passage, where, "created_at")
-        found.memories.append(ForeignMemory(text, "semantic", time, owner, record, where))
+        found.add(text, "semantic", time, owner, record, where)
 
 
 def _turns(found: ForeignExport, message: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:
-    """`(speaker, text)` of what people and agents said; messages of the machinery are skipped and counted."""
+    """`(speaker, text)` of people and agents; system and tool messages are skipped and counted."""
     role, text = str(message.get("role")), _text(message, where)
     if role in ("system", "tool"):
         found.skipped[f"messages of the {role}"] += 1
@@ -127,7 +120,7 @@ def _turns(found: ForeignExport, message: Mapping[str, Any], where: str) -> Iter
     else:
         role = "assistant"
         texts = [_add_sent_message(found, call, where) for call in _values(message, "tool_calls", where)]
-        if text and any(texts):  # beside a message that is sent, the text is what the agent thinks
+        if text and any(texts):  # with `send_message`, the text is inner monologue
             found.skipped["inner thoughts of agents"] += 1
         else:
             texts = [text, *texts]
@@ -145,7 +138,7 @@ def _text(message: Mapping[str, Any], where: str) -> str:
 
 
 def _unwrap(found: ForeignExport, text: str) -> str:
-    """Letta wraps what a person says, and what its clock says, in JSON."""
+    """Unwrap a user message from Letta's JSON; other JSON messages are skipped and counted."""
     value = json_or_none(text)
     if not isinstance(value, dict) or "type" not in value:
         return text
@@ -156,7 +149,7 @@ def _unwrap(found: ForeignExport, text: str) -> str:
 
 
 def _add_sent_message(found: ForeignExport, call: object, where: str) -> str:
-    """What the tool `send_message` says to a person; other calls are skipped and counted."""
+    """The text of a `send_message` call; other calls are skipped and counted."""
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(function, dict):
         raise BadInput(f'{where}: a tool call must be an object with a "function".')

@@ -1,18 +1,18 @@
-"""mem0: what `Memory.get_all()` and `MemoryClient.get_all()` give, as JSON or a memory a line."""
+"""mem0: the result of `Memory.get_all()` or `MemoryClient.get_all()`, as JSON or JSON lines."""
 
 from __future__ import annotations
 
 from typing import BinaryIO
 
 from ..stores.errors import BadInput
-from .foreign_export import ForeignExport, ForeignMemory, objects, read_json, read_text, text_of, time_of
+from .foreign_export import ForeignExport, objects, read_json, read_text, text_of, time_of
 
 _RIGHT = 'it must be {"results": [{"id": …, "memory": …}]}, a list of memories, or a memory a line'
 _OWNERS = ("user_id", "agent_id", "app_id", "run_id")
 
 
 def parse(file: BinaryIO, name: str) -> ForeignExport:
-    """Every memory is semantic, from the time when it was written; its owner is the group."""
+    """Every memory becomes a semantic item with the time it was written; its owner is the group."""
     value, found = read_json(read_text(file, name), name, _RIGHT), ForeignExport()
     listed = value
     if isinstance(value, dict):
@@ -22,19 +22,10 @@ def parse(file: BinaryIO, name: str) -> ForeignExport:
         if value.get("next"):
             found.notes.append("The file is one page of several: import the others, too.")
     if not isinstance(listed, list):
-        raise BadInput(f"{name}: is no export of mem0; {_RIGHT}.")
-    expiring = 0
+        raise BadInput(f"{name}: is not an export of mem0; {_RIGHT}.")
     for record, where in objects(listed, name, "memory"):
-        text = text_of(record, "memory", where)
-        if not text.strip():
-            found.skipped["empty memories"] += 1
-            continue
-        expiring += record.get("expiration_date") is not None
         owner = " ".join(str(record[key]) for key in _OWNERS if record.get(key) is not None)
         time = time_of(record, where, "created_at", "updated_at")
-        found.memories.append(ForeignMemory(text, "semantic", time, owner, record, where))
-    if expiring:
-        found.notes.append(
-            f"{expiring:,} memories have an expiration_date. It is on their page; nothing expires by it."
-        )
+        expires = record.get("expiration_date") is not None
+        found.add(text_of(record, "memory", where), "semantic", time, owner, record, where, expires=expires)
     return found

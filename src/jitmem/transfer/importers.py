@@ -1,4 +1,4 @@
-"""Import what another memory exported: its memories become items with a page as their source, its messages sessions."""
+"""Import the export of another memory: memories become items with a page as their source, messages sessions."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ Progress = Callable[[int, int], None] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportTarget:
-    """What an importer needs of the memory that it writes to."""
+    """The parts of a memory that an import writes to."""
 
     archive: NamespaceStore
     editor: Editor
     core_tokens: int
     file_records: Callable[[Session], Filed]
-    """By rules, and without drawing items from the pages."""
+    """With rules, and without curating items."""
     file_sessions: Callable[[Sequence[Session], Progress], Iterable[Filed]]
-    """As any others, with the memory's models."""
+    """With the memory's models."""
 
 
 def import_foreign(
     target: ImportTarget, source: str, file: BinaryIO, name: str, progress: Progress = None
 ) -> ImportReport:
-    """All of the file is read and checked first. Each group of memories is then one session, and its items one
-    transaction; what an earlier run imported is skipped, so that a run that was stopped is finished by the next.
+    """Validate the whole file, then file each group of memories as a session, with its items in one transaction.
 
-    `progress` gets the memories and sessions that are done, and all of them.
+    What an earlier run imported is skipped, so that an interrupted run can be repeated. `progress` gets the number of
+    memories and sessions done, and of all.
     """
     if source not in IMPORTERS:
         raise BadInput(f"There is no importer for {source!r}; there are {', '.join(IMPORTERS)}.")
@@ -80,7 +80,7 @@ def import_foreign(
 
 
 def _group_by_page(source: str, memories: Sequence[ForeignMemory]) -> Iterator[tuple[Session, Sequence[ForeignMemory]]]:
-    """The memories of a group and a day as one session, the same for the same file; its metadata has their records."""
+    """The memories of a group and a day as one session, the same for the same file, with their records as metadata."""
 
     def group_and_day(one: ForeignMemory) -> tuple[str, str]:
         return one.group, f"{one.time:%Y-%m-%d}" if one.time else ""
@@ -111,7 +111,7 @@ def _file(filed: Filed, report: ImportReport) -> Sequence[str]:
 def _by_page(
     archive: NamespaceStore, page_ids: Sequence[str], memories: Sequence[ForeignMemory]
 ) -> Iterator[tuple[str, list[ForeignMemory]]]:
-    """The memories that begin on each page of their session."""
+    """The memories by the page on which they begin."""
     texts = [archive.pages.page(page_id).text for page_id in page_ids]
     joined, ends = "".join(texts), list(accumulate(map(len, texts)))
     placed: dict[str, list[ForeignMemory]] = {}
@@ -125,7 +125,7 @@ def _by_page(
 def _add_items(
     target: ImportTarget, page_id: str, memories: Sequence[ForeignMemory], report: ImportReport
 ) -> Counter[str]:
-    """Written or proposed in one transaction, as the memory's rules for edits decide; how many of each kind."""
+    """Write or propose items in one transaction, as `ItemOptions` decide; returns counts by kind."""
     calls = [(one, call) for one in memories for call in _calls(target, one)]
     outcomes = target.editor.call_all([call for _, call in calls], page_ids=(page_id,), cause=CAUSE)
     kinds = Counter[str]()
@@ -136,20 +136,20 @@ def _add_items(
             report.add("item" if outcome.status == "applied" else "proposal", 1)
             kinds[outcome.edit.kind] += 1
         else:
-            report.notes.append(f"{one.where}: is on page {page_id}, and became no item: {outcome.reason}")
+            report.notes.append(f"{one.where}: is on page {page_id}, but did not become an item: {outcome.reason}")
         if outcome.status == "applied" and outcome.edit.kind != one.kind:
             report.notes.append(f"{one.where}: became a {outcome.edit.kind} item; there is a core paragraph already.")
     return kinds
 
 
 def _calls(target: ImportTarget, one: ForeignMemory) -> Iterator[tuple[str, dict[str, Any]]]:
-    """An insert, or several where one would be too long; core where there is none and it fits."""
+    """One insert, or several if the text is too long for one item; core only if there is none yet and it fits."""
     kind, core = str(one.kind), target.archive.items.core()
     taken = core is not None and core.content != one.text
     if kind == "core" and (taken or len(one.text) > target.core_tokens * 4):
         kind = "semantic"
     time, rest = one.time.isoformat() if one.time else None, one.text
-    while rest:  # cut at a line or a word where there is one
+    while rest:  # split at a line or a word if there is one
         cut = len(rest)
         if cut > _CHARS:
             cut = max(rest.rfind("\n", 1, _CHARS), 0) or max(rest.rfind(" ", 1, _CHARS), 0) or _CHARS
@@ -158,7 +158,7 @@ def _calls(target: ImportTarget, one: ForeignMemory) -> Iterator[tuple[str, dict
 
 
 def _imported_pages(archive: NamespaceStore) -> set[str]:
-    """The pages whose items an import has written or proposed, whatever became of them since."""
+    """The pages whose items an import has written or proposed, even if they were changed since."""
     namespace = archive.items.namespace
     with namespace.database.read() as db:
         rows = db.execute(

@@ -1,6 +1,6 @@
-"""Import an export: read and check all of it first, without a lock, then add what is missing, in one transaction.
+"""Import an export: validate all of it first, without a lock, then add what is missing, in one transaction.
 
-Nothing that is there is changed. An id that is there with other content is a conflict and refuses the whole import.
+Existing records are never changed. An existing id with other content is a conflict, and nothing is imported.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .read_export import read_export
 from .transfer_report import ImportReport
 
 CAUSE = "import"
-"""Of a change that the import itself makes."""
+"""The cause of changes that an import makes."""
 _NAMED_CONFLICTS = 10  # in the error
-_MOST_NOTES = 1000  # a file may give reason for any number
+_MOST_NOTES = 1000
 
 # In all statements `theirs` is a row of the file, `ours` one of the memory; :space and :target are their namespaces.
 _LIVE = "(ours.expires_at IS NULL OR ours.expires_at > :now)"
@@ -41,7 +41,7 @@ _MATCH = (
     "DELETE FROM staged.entry WHERE space = :space AND expires_at <= :now",
     f"UPDATE staged.entry AS theirs SET fresh = NOT EXISTS (SELECT 1 FROM {_OUR_ENTRY} AND {_LIVE}) WHERE space = :space",
 )
-_TAKEN = (  # by whom is not said: it may be a namespace that the importer must not know of
+_TAKEN = (  # the other namespace is not named: the importer may have no right to know it
     "SELECT theirs.n, '{type}', theirs.id, 'is the id of another record in this folder' FROM staged.{type} AS theirs"
     " JOIN main.{table} AS ours ON ours.id = theirs.id WHERE theirs.space = :space AND {condition}"
 )
@@ -88,7 +88,7 @@ _ADD = (
     "  (SELECT 1 FROM main.session AS ours WHERE ours.namespace = :target AND ours.id = theirs.id) ORDER BY n",
     "UPDATE staged.session AS theirs SET target = ours.n FROM main.session AS ours"
     " WHERE space = :space AND ours.namespace = :target AND ours.id = theirs.id",
-    # it waits here and was filed there
+    # it waits here and is filed in the export
     "UPDATE main.session AS ours SET filed_at = theirs.filed_at, payload = NULL FROM staged.session AS theirs"
     " WHERE theirs.space = :space AND theirs.target = ours.n AND theirs.fresh AND ours.filed_at IS NULL",
     "INSERT INTO main.page"
@@ -114,7 +114,7 @@ _ADD = (
     " (at, reason, edit) NOT IN (SELECT at, reason, edit FROM main.proposal WHERE namespace = :target) ORDER BY n",
     "INSERT INTO main.entry_path (namespace, labels) SELECT :target, labels FROM staged.entry WHERE space = :space"
     " ORDER BY n ON CONFLICT DO NOTHING",
-    # expired here, and not yet removed
+    # expired entries that are not removed yet
     "DELETE FROM main.entry WHERE n IN (SELECT ours.n FROM staged.entry AS theirs,"
     f" {_OUR_ENTRY} AND theirs.space = :space AND theirs.fresh)",
     "INSERT INTO main.entry (path, key, value, created_at, updated_at, ttl, expires_at)"
@@ -128,7 +128,7 @@ _ADD = (
     f"{_CHANGE} SELECT :target, 'entry', target, 'put', :cause, :at FROM staged.entry"
     " WHERE space = :space AND fresh ORDER BY n",
 )
-_NEWEST = (  # first without sketches, since two items may have exchanged theirs
+_NEWEST = (  # first NULL, since two items may have swapped theirs
     "UPDATE main.item SET sketch = NULL"
     " WHERE seq IN (SELECT target FROM staged.item WHERE space = :space AND newest > known)",
     "UPDATE main.item AS ours SET sketch = theirs.sketch, version = theirs.newest FROM staged.item AS theirs"
@@ -145,11 +145,10 @@ def import_export(
     name: str,
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
-    """Into one namespace, or with None each namespace of the file into the one of its name.
+    """Import into one namespace; with None, each namespace of the file into the one of the same name.
 
-    One transaction, since a citation, an item and a proposal may refer to a page that comes later or earlier: readers
-    see nothing of the file, or all of it. It is short, since parsing, checking and stemming are done before it.
-    `progress` gets the bytes read. `ImportConflict` names what is here with other content.
+    One transaction: readers see all of the file or nothing. It is short, since parsing, validation and stemming happen
+    before it. `progress` gets the bytes read. `ImportConflict` names the records that exist with other content.
     """
     if database.read_only:
         raise StoreReadOnly(f"{database.path} cannot be written by this user; nothing was imported.")
@@ -191,7 +190,7 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str) -> ImportRe
     if (more := _one(db, "SELECT count(*) FROM staged.note", ()) - len(notes)) > 0:
         report.notes.append(f"… and {more:,} more of this kind.")
     for values in spaces:
-        # A share opens a namespace and a retention rule erases what is there: neither is added to one in use.
+        # A share exposes records, and a retention rule erases them: neither is added to a namespace in use.
         used = (
             "SELECT 1 FROM change WHERE namespace = :target UNION ALL SELECT 1 FROM session WHERE namespace = :target"
         )
@@ -216,7 +215,7 @@ def _refuse_conflicts(db: sqlite3.Connection, spaces: list[dict[str, Any]], file
     lines = [f"  {type} {id!r:.80} {why}" for rows in found for _, type, id, why, _ in rows][:_NAMED_CONFLICTS]
     if total > len(lines):
         lines.append(f"  and {total - len(lines):,} more")
-    same = "EXISTS (SELECT 1 FROM staged.{0} JOIN main.{0} USING (id))"  # an id is one record of the whole folder
+    same = "EXISTS (SELECT 1 FROM staged.{0} JOIN main.{0} USING (id))"  # ids are unique in the whole folder
     taken = _one(db, f"SELECT {same.format('page')} OR {same.format('item')}", ())
     place = "a memory in another folder (--memory)" if taken else "another namespace (--namespace)"
     raise ImportConflict(
@@ -227,7 +226,7 @@ def _refuse_conflicts(db: sqlite3.Connection, spaces: list[dict[str, Any]], file
 
 
 def _add_versions(db: sqlite3.Connection, values: dict[str, Any], report: ImportReport) -> None:
-    """In the order in which they were written; then each item has its newest."""
+    """Add versions in the order they were written, then point each item at its newest."""
     rows = db.execute(
         "SELECT target, version, content, time, pages, stems, op, cause, at FROM staged.version AS version"
         " JOIN staged.item AS item ON item.n = version.item WHERE space = :space AND version > known ORDER BY version.n",

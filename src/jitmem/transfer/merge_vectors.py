@@ -1,4 +1,4 @@
-"""Add the embeddings of an export, so that nobody pays for them again; only those of the very model that is used here."""
+"""Import embeddings, so that they are not paid for again; only those of the model that is used here."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..stores.errors import BadInput
 from .transfer_report import ImportReport
 
-_ALIKE = 0.98  # the cosine of two probes of one model, as `EmbeddingStore` has it
-# Of each kind of owner: the table and column of its vectors, and the rows that they belong to, in order.
+_ALIKE = 0.98  # least cosine of two probes of one model, as in `EmbeddingStore`
+# By kind of owner: the table and columns of its vectors, and the rows they belong to, in order.
 _OWNERS = {
     "page": (
         "embedding (model, passage, vector)",
@@ -33,7 +33,7 @@ _OWNERS = {
         " WHERE theirs.n = :entry ORDER BY entry_text.n",
     ),
 }
-# Up to the first page, and the first item, without a vector: so far nothing is embedded again.
+# The first page, and the first item, without a vector: embedding continues there.
 _EMBEDDED = {
     "embedded": "SELECT (SELECT min(page.seq) FROM page JOIN passage ON passage.page = page.seq"
     "  WHERE page.namespace = :target AND page.seq > :after AND NOT EXISTS"
@@ -48,7 +48,7 @@ _EMBEDDED = {
 
 
 def merge_vectors(db: sqlite3.Connection, report: ImportReport) -> None:
-    """The vectors in the tables `staged.…` into the truth, and the cursors that say how far everything is embedded."""
+    """Copy the staged vectors into the truth, and advance the cursors up to which everything is embedded."""
     for (model,) in db.execute("SELECT DISTINCT model FROM staged.vectors ORDER BY model").fetchall():
         number = generation(db, model)
         label = f"{model} #{number}" if number else model
@@ -66,12 +66,12 @@ def merge_vectors(db: sqlite3.Connection, report: ImportReport) -> None:
 
 
 def generation(db: sqlite3.Connection, model: str) -> int:
-    """The newest of a model's vectors, as `EmbeddingStore` counts them."""
+    """The newest generation of a model's vectors, as `EmbeddingStore` counts them."""
     return _cursor(db, f"generation:{model}")
 
 
 def _dimension(db: sqlite3.Connection, model: str, label: str) -> int | str:
-    """Of the vectors in the file where they are of the model used here; else the reason against it."""
+    """The dimension of the vectors if they are from the model used here, or the reason why they are left out."""
     row = db.execute("SELECT vector FROM staged.probe WHERE model = ?", (model,)).fetchone()
     if row is None:
         return "the file has no probe that identifies their model"
@@ -82,7 +82,7 @@ def _dimension(db: sqlite3.Connection, model: str, label: str) -> int | str:
             if db.execute(f"SELECT 1 FROM {table} WHERE model = ? LIMIT 1", (label,)).fetchone():
                 return "there are vectors here, and no probe that identifies their model"
         db.execute("INSERT INTO probe VALUES (?, ?)", (label, probe.tobytes()))
-    elif not _alike(probe, np.frombuffer(here[0], "<f4")):
+    elif not _is_same_model(probe, np.frombuffer(here[0], "<f4")):
         return "here another model has this name"
     return len(probe)
 
@@ -101,7 +101,7 @@ def _add(
         raise BadInput(f"Line {line}: a vector has another dimension than {dimension}. Nothing was imported.")
     table, query = next(_OWNERS[kind] for kind in _OWNERS if owners[kind] is not None)
     rows = db.execute(query, owners).fetchall()
-    if len(rows) != len(vectors):  # of an entry that expired, or whose text is searched otherwise here
+    if len(rows) != len(vectors):  # an entry that expired, or whose texts are others here
         return
     pairs = [(seq, vector.tobytes()) for (seq,), vector in zip(rows, vectors, strict=True) if vector is not None]
     insert = f"INSERT INTO {table} VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -127,6 +127,6 @@ def _decode(text: str) -> NDArray[np.float32]:
     return np.frombuffer(base64.b64decode(text), "<f4")
 
 
-def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+def _is_same_model(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
     lengths = math.sqrt(float(one @ one) * float(other @ other)) if len(one) == len(other) else 0.0
     return lengths > 0 and float(one.astype(np.float64) @ other) >= _ALIKE * lengths

@@ -1,4 +1,4 @@
-"""What an export wrote, and what an import added."""
+"""The reports of an export and an import."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """Lines by type between the first and the last, the sha256 that the last one holds, and the size of the file."""
+    """Lines by type without the first and the last, the sha256 in the last one, and the size of the file in bytes."""
 
     lines: Mapping[str, int]
     sha256: str
@@ -19,7 +19,7 @@ class ExportReport:
 class ImportReport:
     """`new` and `known` count by type: session, page, item, version, proposal, entry, share, retention, vectors.
 
-    `notes` say in a sentence each what was left out, and why; everything else in the file is in the memory.
+    `notes` has a sentence for each thing that was left out; everything else in the file is in the memory.
     """
 
     new: dict[str, int] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class ImportReport:
     notes: list[str] = field(default_factory=list)
 
     def add(self, type: str, new: int, known: int = 0) -> None:
-        """So many were added, and so many were here."""
+        """Count records that were added, and that were in the memory already."""
         for counts, count in ((self.new, new), (self.known, known)):
             if count:
                 counts[type] = counts.get(type, 0) + count

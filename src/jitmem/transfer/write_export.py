@@ -1,4 +1,4 @@
-"""Write a memory as lines of JSON: one committed state, row by row, while others may write."""
+"""Write a memory as JSON lines: one committed state, row by row, while other processes may write."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None] | None
 _Lines = Iterator[dict[str, Any]]
 
 _LIVE = "(expires_at IS NULL OR expires_at > :now)"
-# In the order of the file: what a line refers to comes before it.
+# In file order: a line refers only to earlier lines.
 _ROWS = {
     "session": "SELECT id, content, time, metadata, accepted_at, filed_at, payload FROM standing_session"
     " WHERE namespace = :namespace ORDER BY n",
@@ -33,12 +33,12 @@ _ROWS = {
     "  (SELECT * FROM passage WHERE passage.page = page.seq ORDER BY seq)) AS passages,"
     " EXISTS (SELECT 1 FROM uncurated WHERE uncurated.page = page.seq) AS uncurated"
     " FROM standing_page AS page JOIN session ON session.n = page.session LEFT JOIN"
-    # The bare columns beside min(n) are those of its row.
+    # SQLite takes the bare columns from the row of min(n).
     "  (SELECT ref, min(n), cause, at FROM change WHERE namespace = :namespace AND kind = 'page' AND op = 'put'"
     "   GROUP BY ref) AS put ON put.ref = page.seq"
     " WHERE page.namespace = :namespace ORDER BY page.seq",
     "item": "SELECT id, kind FROM standing_item WHERE namespace = :namespace ORDER BY seq",
-    # In the order in which they were written, across items.
+    # In the order of writing, across items.
     "version": "SELECT item.id AS item, item_version.version, change.op, content, item_version.time, pages,"
     " change.cause, change.at FROM change CROSS JOIN item_version ON item_version.n = change.n"
     " CROSS JOIN standing_item AS item ON item.seq = item_version.item"
@@ -52,7 +52,7 @@ _ROWS = {
     "retention": "SELECT kind, age_s FROM retention WHERE namespace = :namespace ORDER BY kind",
 }
 _JSON = {"metadata", "passages", "pages", "edit", "path", "value", "texts"}
-# Of each kind of vectors: the owners, with the keys of the line, and the vectors of one owner.
+# By kind of owner: the owners with the keys of their lines, and the vectors of one owner.
 _VECTORS = (
     (
         "SELECT json_object('page', id), seq FROM standing_page WHERE namespace = :namespace ORDER BY seq",
@@ -83,14 +83,14 @@ def write_export(
     version: str = "",
     progress: Progress = None,
 ) -> ExportReport:
-    """Every line of some namespaces, or with None of all, to `write`. Left out: what retention hides, and what can be
-    computed again (stems, indexes, and without `vectors` the embeddings).
+    """Write the lines of some namespaces, or with None of all. Records hidden by retention are left out, as is what can
+    be computed again: stems, indexes, and without `vectors` the embeddings.
 
-    `progress` gets the lines written and an estimate of all. `BadInput` for a line too long to be read again.
+    `progress` gets the lines written and an estimate of all. `BadInput` for a line that is too long to be read back.
     """
     checksum, counts, size = hashlib.sha256(), Counter[str](), 0
     with database.read() as db:
-        db.execute("BEGIN")  # one snapshot until the end; a WAL that grows meanwhile is the price
+        db.execute("BEGIN")  # one snapshot until the end; the WAL grows meanwhile
         try:
             names = namespaces or [name for (name,) in db.execute("SELECT name FROM namespace ORDER BY id")]
             if not names:
@@ -131,7 +131,7 @@ def _lines(db: sqlite3.Connection, namespace: Namespace, vectors: bool) -> _Line
 
 
 def _vector_lines(db: sqlite3.Connection, values: dict[str, Any]) -> _Lines:
-    """Of each embedding model the vectors of its newest generation."""
+    """The vectors of the newest generation of each embedding model."""
     for model, label in _models(db):
         probe = db.execute("SELECT vector FROM probe WHERE model = ?", (label,)).fetchone()
         if probe:
@@ -166,7 +166,7 @@ def _write_line(write: Callable[[bytes], object], line: dict[str, Any], checksum
     if len(raw) > LONGEST_LINE:
         raise BadInput(
             f"The {line['type']} {line.get('id', '')!r} is too large for a line of {LONGEST_LINE >> 20} MiB; a session"
-            " that waits becomes smaller pages when it is filed: resume() does that."
+            " that waits is split into pages when it is filed: run resume() first."
         )
     if checksum:
         checksum.update(raw)
