@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...memory_options import ModelOptions
 from ...models import embedding_model
 from ...stores.hashed_embeddings import HashedEmbeddings
 
@@ -55,9 +56,21 @@ class EvalModels:
             return HashedEmbeddings()
         return embedding_model(self.embeddings, base_url=self.base_url, timeout_s=self.timeout_s)
 
-    def memory_arguments(self) -> Mapping[str, Any]:
-        kept = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s", "prompts")
-        return {name: getattr(self, name) for name in kept if getattr(self, name) is not None}
+    def memory_arguments(self, step_models: Mapping[str, BaseChatModel] | None = None) -> dict[str, Any]:
+        """For `Memory.open`."""
+        options = ModelOptions(
+            memorizer_model=self.memorizer_model,
+            researcher_model=self.researcher_model,
+            step_models=step_models,
+            timeout_s=self.timeout_s,
+            prompts=self.prompts,
+        )
+        return {
+            "model": self.model,
+            "embeddings": self.embeddings,
+            "base_url": self.base_url,
+            "model_options": options,
+        }
 
 
 @dataclass(frozen=True, slots=True)

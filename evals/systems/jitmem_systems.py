@@ -27,12 +27,11 @@ class SharedMemory:
     def __init__(self, setup: Setup, context: SystemContext) -> None:
         size: dict[str, Any] = {} if setup.page_tokens is None else {"page_tokens": setup.page_tokens}
         # Without memos, a scripted model answers the step with an empty memo.
-        silent: dict[str, Any] = {"step_models": {"memorize": ScriptedModel(lines=_empty_memo, model=_NO_MODEL)}}
+        silent = None if setup.memos else {"memorize": ScriptedModel(lines=_empty_memo, model=_NO_MODEL)}
         self.memory = Memory.open(
             context.folder / "memory",
             memorize_options=MemorizeOptions(**size, curate=setup.curate),
-            **{} if setup.memos else silent,
-            **context.models.memory_arguments(),
+            **context.models.memory_arguments(silent),
         )
         self.session_of: dict[str, str] = {}
 
