@@ -10,12 +10,10 @@ from typing import Any
 from ..stores.errors import BadInput, MissingPackage
 from . import bench_card, eval_presets, plots, report
 from .datasets import load_data_set
-from .prices import Prices
 from .run import run_plan
-from .run_plan import RunOutcome, RunPlan
+from .run_plan import Prices, RunOutcome, RunPlan
 from .systems import SYSTEMS, EvalModels, Setup
-from .systems.eval_models import OWN_ANSWER
-from .systems.setups import restrict_setup
+from .systems.setups import OWN_ANSWER, restrict_setup
 
 MetricProgress = Callable[[int, int, str, float | None], None]
 """Called with questions answered, total, the main metric and its mean so far."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -86,3 +87,19 @@ def exclusive_run(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def run_all(call: Callable[..., object], arguments: Iterable[tuple[Any, ...]], threads: int, name: str) -> None:
+    """`call(*each)` for each of `arguments`; in this thread where `threads` is 1."""
+    if threads == 1:
+        for each in arguments:
+            call(*each)
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix=name) as pool:
+        futures = [pool.submit(call, *each) for each in arguments]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -12,7 +12,7 @@ from .length_tables import render_lengths
 from .markdown_tables import format_score, markdown_table
 from .scores import AMOUNTS, METRICS
 from .summary import ALL, summarize
-from .systems.eval_models import OWN_ANSWER
+from .systems.setups import OWN_ANSWER
 
 _OFFICIAL = {
     True: ", the official file's",

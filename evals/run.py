@@ -11,16 +11,14 @@ from typing import Any
 from ..stores.errors import BadInput, MissingPackage
 from ..stores.records import Usage
 from .datasets.benchmark_records import Question, Sample
-from .jsonl_log import JsonlLog, exclusive_run, read_log
+from .jsonl_log import JsonlLog, exclusive_run, read_log, run_all
 from .metrics.answer_judge import AnswerJudge, rubric
-from .prices import CostLimitReached
-from .run_plan import ANSWERS, ERRORS, OFFLINE, WORK, MeansProgress, QuestionKey, RunOutcome, RunPlan
+from .metrics.model_requests import with_call_counter
+from .run_plan import ANSWERS, ERRORS, OFFLINE, WORK, CostLimitReached, MeansProgress, QuestionKey, RunOutcome, RunPlan
 from .run_state import MAX_FAILURES_IN_A_ROW, RunState
 from .scores import score_answer
 from .systems import Setup, System, SystemAnswer, SystemContext, open_sharing
-from .systems.call_counter import with_call_counter
 from .systems.context_reader import ContextReader
-from .thread_pool import run_all
 
 __all__ = ["ANSWERS", "MAX_FAILURES_IN_A_ROW", "MeansProgress", "RunOutcome", "RunPlan", "run_plan"]
 

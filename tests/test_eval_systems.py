@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jitmem import Memory, Session
 from jitmem.evals.datasets.benchmark_records import Question, Sample
-from jitmem.evals.metrics.evidence_metrics import context_tokens
+from jitmem.evals.metrics.text_metrics import context_tokens
 from jitmem.evals.systems import SYSTEMS, EvalModels, Setup, SystemAnswer, SystemContext, open_sharing, open_system
 from jitmem.evals.systems.chunks import fixed_chunks, session_lines
 from jitmem.evals.systems.setups import restrict_setup

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import document_questions
-from .benchmark_records import DataSet, Question
-from .data_sources import DataSource
+from .benchmark_records import DataSet, DataSource, Question
 from .paragraph_pool import ParagraphQuestion, paragraph_key, pool_paragraphs
 from .row_files import Row, read_rows
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .benchmark_records import DataSet, Question, Sample
-from .data_sources import DataSource
+from .benchmark_records import DataSet, DataSource, Question, Sample
 from .document_questions import document_sample
 from .row_files import Row, read_rows
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .benchmark_records import DataSet, Question
-from .data_sources import DataSource
+from .benchmark_records import DataSet, DataSource, Question
 from .paragraph_pool import ParagraphQuestion, paragraph_key, pool_paragraphs
 from .row_files import read_rows
 

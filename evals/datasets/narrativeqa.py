@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import document_questions
-from .benchmark_records import DataSet, Question, Sample
-from .data_sources import DataSource
+from .benchmark_records import DataSet, DataSource, Question, Sample
 from .document_questions import DocumentQuestion, document_sample
 from .row_files import Row, read_rows
 

@@ -10,8 +10,7 @@ from typing import overload
 from ...stores.errors import BadInput
 from ...stores.records import Session
 from . import document_questions
-from .benchmark_records import DataSet, Question, Sample
-from .data_sources import DataSource
+from .benchmark_records import DataSet, DataSource, Question, Sample
 from .row_files import Row, read_rows
 from .ruler_tasks import TASKS, SyntheticText, TaskMaker, qa_over
 

@@ -9,8 +9,7 @@ from itertools import pairwise
 
 from ...stores.errors import BadInput
 from .benchmark_records import DataSet
-from .haystack import hide_needles, made_up_words, text_chars
-from .invented_facts import add_distractors, invent_facts
+from .haystack import add_distractors, hide_needles, invent_facts, made_up_words, text_chars
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from itertools import product
 
 from ...sample_history import sample_questions, sample_sessions
 from ...stores.records import Session
-from ..datasets.benchmark_records import DataSet, Question, Sample
-from ..datasets.data_sources import DataSource
+from ..datasets.benchmark_records import DataSet, DataSource, Question, Sample
 
 SEED = 20251121
 CONVERSATIONS, SESSIONS, TURNS = 3, 24, 18

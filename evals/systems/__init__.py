@@ -7,8 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ...stores.errors import BadInput
-from .eval_models import EvalModels, SystemContext
-from .setups import JITMEM, CitedText, Preparation, Setup, System, SystemAnswer
+from .setups import JITMEM, CitedText, EvalModels, Preparation, Setup, System, SystemAnswer, SystemContext
 
 if TYPE_CHECKING:
     from .jitmem_systems import SharedMemory

@@ -12,10 +12,8 @@ from ...stores.errors import ModelError
 from ...stores.records import Usage
 from ...testing import ScriptedModel
 from ..datasets.benchmark_records import Question, Sample
-from .bm25_ranking import BM25Ranking
-from .chunks import Chunk, session_name
-from .eval_models import OWN_ANSWER, SystemContext
-from .setups import CONTEXT_TOKENS, CitedText, Preparation, Setup, SystemAnswer, pack_context
+from .chunks import BM25Ranking, Chunk, session_name
+from .setups import CONTEXT_TOKENS, OWN_ANSWER, CitedText, Preparation, Setup, SystemAnswer, SystemContext, pack_context
 
 _NO_MODEL = "nobody"
 _HITS = 500

@@ -12,10 +12,9 @@ from langgraph.store.memory import InMemoryStore
 from ...models import chat_model
 from ...stores.errors import BadInput, MissingPackage
 from ..datasets.benchmark_records import Question, Sample
-from .call_counter import with_call_counter
+from ..metrics.model_requests import with_call_counter
 from .chunks import session_lines, session_name, session_title
-from .eval_models import SystemContext
-from .setups import CONTEXT_TOKENS, Preparation, Setup, SystemAnswer, pack_context
+from .setups import CONTEXT_TOKENS, Preparation, Setup, SystemAnswer, SystemContext, pack_context
 
 MEMORIES = 20
 _USER = "evaluated"

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets.benchmark_records import Question, Sample
-from .bm25_ranking import BM25Ranking
-from .chunks import fixed_chunks
-from .eval_models import SystemContext
-from .setups import CONTEXT_TOKENS, Preparation, Setup, SystemAnswer, pack_context
+from .chunks import BM25Ranking, fixed_chunks
+from .setups import CONTEXT_TOKENS, Preparation, Setup, SystemAnswer, SystemContext, pack_context
 
 CHUNK_TOKENS = 512
 _BATCH = 256

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 
 from ..datasets.benchmark_records import Question, Sample
-from ..metrics.evidence_metrics import context_tokens
+from ..metrics.text_metrics import context_tokens
 from .chunks import Chunk, session_chunks
-from .eval_models import SystemContext
-from .setups import CitedText, Preparation, Setup, SystemAnswer
+from .setups import CitedText, Preparation, Setup, SystemAnswer, SystemContext
 
 
 class WholeHistory:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...evals.datasets.benchmark_records import Sample
-from ...evals.jsonl_log import JsonlLog, exclusive_run
+from ...evals.jsonl_log import JsonlLog, exclusive_run, run_all
 from ...evals.jsonl_log import read_log as read_lines
-from ...evals.thread_pool import run_all
 from ...stores.errors import BadInput, JitmemError, MissingPackage
 from ..rollout_records import Rollout
 from .one_rollout import run_rollout

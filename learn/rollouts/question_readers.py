@@ -8,8 +8,7 @@ from typing import Any
 from langchain_core.runnables import RunnableLambda
 
 from ...evals.datasets.benchmark_records import Question
-from ...evals.systems.bm25_ranking import BM25Ranking
-from ...evals.systems.chunks import Chunk
+from ...evals.systems.chunks import BM25Ranking, Chunk
 from ...evals.systems.context_reader import ContextReader
 from ...evals.systems.setups import CONTEXT_TOKENS, pack_context
 from ...evals.systems.setups import SystemAnswer as Read

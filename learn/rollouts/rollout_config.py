@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...evals.scores import METRICS
-from ...evals.systems.eval_models import model_label
+from ...evals.systems.setups import model_label
 from ...graphs.research_options import ResearchOptions
 from ...memory_options import ModelOptions
 from ...models import TIMEOUT_S, chat_model

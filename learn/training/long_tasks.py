@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...evals import bench_card, report
-from ...evals.datasets.benchmark_records import DataSet, Sample
-from ...evals.datasets.data_sources import DataSource
+from ...evals.datasets.benchmark_records import DataSet, DataSource, Sample
 from ...evals.run import MeansProgress, RunPlan, run_plan
 from ...evals.systems import EvalModels, Setup
 from ...stores.errors import BadInput

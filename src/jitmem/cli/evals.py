@@ -90,7 +90,7 @@ def run(
 ) -> None:
     """Ask every question of a data set once, and make a bench card of it."""
     from ..evals.evaluate import EvalRequest, evaluate
-    from ..evals.prices import Prices
+    from ..evals.run_plan import Prices
     from ..evals.systems import EvalModels
 
     settings = settings_of(ctx)
