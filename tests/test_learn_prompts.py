@@ -19,9 +19,9 @@ from jitmem.cli import main
 from jitmem.evals.datasets.benchmark_records import Sample
 from jitmem.learn.prompts import LearnedPrompts, improve_prompts
 from jitmem.learn.prompts.feedback import worst_cases
-from jitmem.learn.prompts.gain_check import compare_prompts
+from jitmem.learn.prompts.gepa_adapter import RunBudgetExceeded, RunCache, prompts_hash
 from jitmem.learn.prompts.propose import MAX_CHARS, Proposer, render_messages
-from jitmem.learn.prompts.run_cache import RunBudgetExceeded, RunCache, prompts_hash
+from jitmem.learn.prompts.search_report import compare_prompts
 from jitmem.learn.rollout_records import MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText
 from jitmem.learn.rollouts import read_rollouts
 from jitmem.learn.rollouts.rollout_config import RolloutConfig

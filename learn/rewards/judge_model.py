@@ -17,7 +17,6 @@ from ...nodes.llm.usage_tracker import CHARS_PER_TOKEN
 from ...stores.analyzer import stems
 from ...stores.errors import ModelError
 from .judge_cases import JudgeCase
-from .reward_terms import has_effect
 
 SOURCE_TOKENS, HELD_TOKENS = 4000, 1000
 CONTENT_PROMPT = PromptFile(__package__, "prompts/content.md", tags=("session", "items", "before", "edit"))
@@ -41,7 +40,7 @@ class ModelContentJudge:
 
     def verdict(self, case: JudgeCase) -> tuple[bool | None, str]:
         """One request, or two. None, without a request, for a call that changed nothing."""
-        if not has_effect(case.call):
+        if not case.call.has_effect:
             return None, "it changed nothing"
         try:
             verdict = run_sync(

@@ -2,21 +2,110 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...evals.datasets.benchmark_records import Sample
 from ...evals.jsonl_log import JsonlLog, exclusive_run, run_all
 from ...evals.jsonl_log import read_log as read_lines
-from ...stores.errors import BadInput, JitmemError, MissingPackage
+from ...stores.errors import BadInput, JitmemError, MissingPackage, ModelUnavailable
 from ..rollout_records import Rollout
+from ..tasks import task_as_dict
 from .one_rollout import run_rollout
 from .rollout_config import RolloutConfig
-from .rollout_progress import RolloutProgress, RolloutStats, Tell
-from .run_lock import claim_folder
+
+CONFIG_FILE = "config.json"
+_VERSION = 1
+
+
+def claim_folder(folder: Path, tasks: Sequence[Sample], config: RolloutConfig) -> None:
+    """Record configuration and tasks in the folder; `BadInput` where others are recorded.
+
+    More tasks, and more runs of each, may follow.
+    """
+    path = folder / CONFIG_FILE
+    claim: dict[str, Mapping[str, Any]] = {
+        "config": config.as_dict(),
+        "tasks": {task.name: task_hash(task) for task in tasks},
+    }
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+        for name, value in claim["config"].items():
+            if (recorded := known["config"].get(name)) != value:
+                raise BadInput(
+                    f"{folder} holds rollouts with {name}={recorded!r:.80}, not {value!r:.80}; choose another folder."
+                )
+        if gone := known["config"].keys() - claim["config"].keys():
+            name = min(gone)
+            raise BadInput(f"{folder} holds rollouts with {name}={known['config'][name]!r:.80}; choose another folder.")
+        for name, digest in claim["tasks"].items():
+            if known["tasks"].get(name, digest) != digest:
+                raise BadInput(f"{folder} holds rollouts of another task {name!r}; choose another folder.")
+        claim["tasks"] = {**known["tasks"], **claim["tasks"]}
+    content = {"version": _VERSION, **claim}
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def task_hash(task: Sample) -> str:
+    """The same for the same sessions and questions."""
+    return hashlib.sha256(json.dumps(task_as_dict(task), sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+PATIENCE = 10
+"""Consecutive failed runs before all runs are stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutStats:
+    """Runs done, of how many, those that ended in an error, and the mean total reward of the others."""
+
+    done: int
+    total: int
+    failed: int
+    reward: float | None
+
+
+Tell = Callable[[RolloutStats], None]
+
+
+class RolloutProgress:
+    """Counts, from several threads."""
+
+    def __init__(self, total: int, tell: Tell) -> None:
+        self._total, self._tell = total, tell
+        self._lock = threading.Lock()
+        self._done = self._failed = self._in_a_row = 0
+        self._sum, self._paid = 0.0, 0
+
+    @property
+    def stats(self) -> RolloutStats:
+        return RolloutStats(self._done, self._total, self._failed, self._sum / self._paid if self._paid else None)
+
+    def count(self, one: Rollout) -> None:
+        """Count a run; `ModelUnavailable` when too many have failed in a row."""
+        self.add(one.error, one.rewards)
+        if self._in_a_row >= PATIENCE:
+            raise ModelUnavailable(
+                f"{PATIENCE} runs failed one after the other, the last with {one.error} The same command goes on from here."
+            )
+
+    def add(self, error: str, rewards: Mapping[str, float | None]) -> None:
+        with self._lock:
+            self._done += 1
+            self._failed += bool(error)
+            self._in_a_row = self._in_a_row + 1 if error else 0
+            if (total := rewards.get("total")) is not None:
+                self._sum += total
+                self._paid += 1
+            self._tell(self.stats)
+
 
 ROLLOUTS, WORK = "rollouts.jsonl", "work"
 _AT_ONCE = 8

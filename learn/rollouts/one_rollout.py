@@ -17,8 +17,18 @@ from ...stores.errors import ModelError
 from ...stores.times import format_time
 from ..capture import ABOUT, ROLLOUT, Recorder
 from ..rewards import PRESETS, add_rewards
-from ..rollout_records import Item, MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText, step_key
-from ..token_counts import current_items, memory_tokens, source_tokens
+from ..rollout_records import (
+    Item,
+    MemoryToolCall,
+    RecordedStep,
+    Rollout,
+    ScoredAnswer,
+    SessionText,
+    current_items,
+    memory_tokens,
+    source_tokens,
+    step_key,
+)
 from .question_readers import question_reader, raise_failure
 from .question_scores import score_question
 from .rollout_config import RolloutConfig

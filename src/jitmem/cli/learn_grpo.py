@@ -51,7 +51,7 @@ def grpo(
     """Train a model to keep memories: GRPO, with the memory's own tools and the rewards of `jitmem learn rollout`."""
     from ..learn.rollouts.rollout_config import RolloutConfig
     from ..learn.tasks import load_tasks
-    from ..learn.training.collapse import TrainingCollapsed
+    from ..learn.training.callbacks import TrainingCollapsed
     from ..learn.training.grpo import METRICS, TrainingOptions, train
 
     config = RolloutConfig(
