@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ..stores.errors import BadInput, MissingPackage
@@ -95,13 +96,18 @@ def _prepare_sample(
     """File the sample once for all setups that share a memory; its cost is logged once."""
     path = plan.folder / OFFLINE
     state.check_budget()
-    costs = [system.prepare(sample) for system in systems]
+    started = time.perf_counter()
+    usage = systems[0].prepare(sample)
+    seconds = time.perf_counter() - started
+    for system in systems[1:]:  # over the same memory, which is filled by now
+        system.prepare(sample)
     if any((line["memory_key"], line["sample"]) == (setups[0].memory_key, sample.name) for line in read_log(path)):
         return
-    cost = {"dollars": plan.prices.cost(costs[0].usage), **asdict(costs[0])}
-    state.add_cost(cost["dollars"])
+    dollars = plan.prices.cost(usage)
+    state.add_cost(dollars)
+    cost = {"resumed": resumed, "dollars": dollars, "seconds": seconds, "usage": asdict(usage)}
     with JsonlLog(path) as lines:
-        lines.append({"memory_key": setups[0].memory_key, "sample": sample.name, "resumed": resumed, **cost})
+        lines.append({"memory_key": setups[0].memory_key, "sample": sample.name, **cost})
 
 
 def _answer_question(
@@ -111,11 +117,12 @@ def _answer_question(
     state.check_budget()
     step = "answer"
     try:
-        answer = system.answer(question)
+        started = time.perf_counter()
+        answer = replace(system.answer(question), seconds=time.perf_counter() - started)
         if plan.models.has_reader:
             step = "read"
             answer = ContextReader(state.chat_model(plan.models.reader), plan.models.timeout_s).read(question, answer)
-        line = {**_judge_answer(plan, question, answer, state)}
+        line = _judge_answer(plan, question, answer, state)
     except (CostLimitReached, BadInput, MissingPackage):
         raise
     except Exception as error:

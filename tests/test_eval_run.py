@@ -21,12 +21,12 @@ from jitmem.cli.app import app
 from jitmem.evals import eval_presets
 from jitmem.evals.datasets.benchmark_records import DataSet, Sample
 from jitmem.evals.jsonl_log import JsonlLog, read_log
-from jitmem.evals.markdown_tables import mean_with_error
 from jitmem.evals.run import MAX_FAILURES_IN_A_ROW, MeansProgress, RunPlan, run_plan
 from jitmem.evals.run_plan import CostLimitReached, Prices
 from jitmem.evals.small import small_data
 from jitmem.evals.small.__main__ import print_verdicts
 from jitmem.evals.small.regression_gate import compare_with_baseline, measure_small, read_baseline
+from jitmem.evals.summary import mean_with_error
 from jitmem.evals.systems import EvalModels, Setup
 from jitmem.evals.systems.setups import restrict_setup
 from jitmem.stores.errors import BadInput, ModelRefused, ModelUnavailable

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ...stores.errors import JitmemError
-from ..markdown_tables import markdown_table
+from ..report import markdown_table
 from .regression_gate import BASELINE, GateVerdict, compare_with_baseline, measure_small, read_baseline, write_baseline
 
 _HEAD = ("setup", "questions", "before", "now", "95 % interval of the difference", "")

@@ -35,8 +35,8 @@ class SystemAnswer:
 
     `marks[n - 1]` is the text behind `[n]` in `context`. `sources` are session ids, in the order in which the system
     would read them. `text` is None without a reader, and empty where the reader found no answer; `cited` are the
-    numbers of the markers in it. `seconds` are those of the system, without the reader's. `notes` are failures that did
-    not end it.
+    numbers of the markers in it. `seconds` are those of the system, without the reader's, and are measured by the run.
+    `notes` are failures that did not end it.
     """
 
     context: str
@@ -59,18 +59,10 @@ class SystemAnswer:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """The cost of filing a sample: seconds, and model usage."""
-
-    seconds: float
-    usage: Usage = field(default_factory=Usage)
-
-
 class System(Protocol):
     """One system with one sample in it. `answer` may be called from several threads at once."""
 
-    def prepare(self, sample: Sample) -> Preparation:
+    def prepare(self, sample: Sample) -> Usage:
         """File the sessions, before any question. Repeated after a stop, it resumes."""
 
     def answer(self, question: Question) -> SystemAnswer:
@@ -159,6 +151,15 @@ def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tu
             marks.append(CitedText(source, text))
             used += len(line) + 1
     return "\n".join(lines), tuple(marks)
+
+
+def answer_from_texts(
+    texts: Sequence[tuple[str, str]], budget: int, sources: Sequence[str] | None = None
+) -> SystemAnswer:
+    """The answer whose context is packed from these texts; `sources`, unless given, are those of the packed ones."""
+    context, marks = pack_context(texts, budget)
+    found = [mark.source for mark in marks if mark.source] if sources is None else sources
+    return SystemAnswer(context, marks, tuple(dict.fromkeys(found)))
 
 
 def _format_value(value: Any) -> str:
