@@ -203,7 +203,7 @@ def _time_searches(kept: ItemBench, queries: Sequence[str], done: Done) -> Itera
 
 
 def _recall(kept: ItemBench, queries: Sequence[str]) -> float:
-    some, right = kept.index(kept.chroma), kept.index(ExactVectors(kept.store))
+    some, right = kept.index(kept.chroma).view(), kept.index(ExactVectors(kept.store)).view()
     shares = []
     for query in queries:
         vector = kept.model.embed_query(query)
