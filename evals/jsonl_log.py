@@ -1,4 +1,4 @@
-"""A log of JSON lines that survives a kill: each line is on disk before the next step, and a torn line is cut off."""
+"""The files and threads of a run that can be resumed: a log that survives a kill, a lock, calls side by side."""
 
 from __future__ import annotations
 
@@ -62,17 +62,13 @@ def _truncate_torn_line(path: Path) -> None:
     if not path.exists() or not (size := path.stat().st_size):
         return
     with path.open("rb+") as file:
-        end = size
-        while end > 0:
+        end, found = size, -1
+        while end > 0 and found < 0:
             start = max(0, end - 65536)
             file.seek(start)
-            at = file.read(end - start).rfind(b"\n")
-            if at >= 0:
-                if start + at + 1 < size:
-                    file.truncate(start + at + 1)
-                return
+            found = file.read(end - start).rfind(b"\n")
             end = start
-        file.truncate(0)
+        file.truncate(end + found + 1)
 
 
 @contextmanager
@@ -96,10 +92,5 @@ def run_all(call: Callable[..., object], arguments: Iterable[tuple[Any, ...]], t
             call(*each)
         return
     with ThreadPoolExecutor(threads, thread_name_prefix=name) as pool:
-        futures = [pool.submit(call, *each) for each in arguments]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for _ in pool.map(lambda each: call(*each), arguments):  # an exception cancels the calls that have not started
+            pass

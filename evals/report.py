@@ -203,10 +203,10 @@ def _format_dollars(dollars: float | None) -> str:
 def _render_quoted(config: Mapping[str, Any]) -> list[str]:
     """Figures of the papers for this data."""
     rows = [
-        [one.system, one.metric, one.value, one.source]
+        [system, metric, value, preset.source]
         for preset in PRESETS.values()
-        for one in preset.figures
-        if one.data == config["data"]["name"]
+        for data, metric, value, system in preset.figures
+        if data == config["data"]["name"]
     ]
     parts = []
     if rows:
