@@ -60,14 +60,12 @@ def measure_small(
         if ran.failed:
             raise BadInput(f"{ran.failed} questions ended in an error; a card over the same data shows them.")
         lines = list(read_log(plan.folder / ANSWERS))
-    return {
-        name: {
-            (line["sample"], line["question"]): line["scores"][METRIC]
-            for line in lines
-            if line["setup"] == setup.name and METRIC in line["scores"]
-        }
-        for name, setup in setups.items()
-    }
+    name_of = {setup.name: name for name, setup in setups.items()}
+    scores: dict[str, dict[Pair, float]] = {name: {} for name in setups}
+    for line in lines:
+        if METRIC in line["scores"]:
+            scores[name_of[line["setup"]]][line["sample"], line["question"]] = line["scores"][METRIC]
+    return scores
 
 
 def compare_with_baseline(now: Scores, before: Scores) -> list[GateVerdict]:
