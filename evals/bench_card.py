@@ -153,7 +153,7 @@ def _prompt_texts(plan: RunPlan) -> Mapping[str, str]:
     if plan.models.judge is not None:
         texts |= {"judge.md": JUDGE_PROMPT.text, "rubrics.md": RUBRICS.text}
     if plan.models.model is not None or plan.models.researcher_model is not None:
-        folder = Path(str(import_module("jitmem.nodes").__file__)).parent / "prompts"
+        folder = Path(str(import_module("jitmem.nodes.llm").__file__)).parent / "prompts"
         texts |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
     texts |= {f"{step}.words.md": said for step, said in read_overrides(plan.models.prompts).items()}
     return texts

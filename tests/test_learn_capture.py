@@ -34,7 +34,7 @@ from jitmem.testing import ScriptedModel
 AT_ONCE = 32
 MARK = re.compile(r"\bmark-\d+\b")
 FILING = ["s1|3:memorize.1", "s1|3:memorize.2", "s1|5:curate.1", "s1|5:curate.2"]
-ASKING = [f"q1|{place}" for place in ("2:plan", "4:integrate", "5:reflect", "7:answer")]
+ASKING = [f"q1|{place}" for place in ("2:plan", "5:integrate", "6:reflect", "8:answer")]
 ANSWERED = {"answer": True}
 
 
@@ -141,7 +141,7 @@ def host(memory: Memory) -> Any:
     return graph.compile()
 
 
-STEPS = ("2:plan", "4:integrate", "5:reflect")
+STEPS = ("2:plan", "5:integrate", "6:reflect")
 BRANCHES = [f"1:ask[{n}]/1:researcher/{step}" for n in range(4) for step in STEPS]
 
 

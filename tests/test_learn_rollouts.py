@@ -64,7 +64,7 @@ def test_a_run_holds_every_step_what_became_of_it_and_what_it_earned() -> None:
     assert (made.task, made.n, made.seed, made.error) == ("toy-5-0", 3, 13, "")
     assert [step.key for step in made.steps] == [
         *[f"session-{n}|{step}" for n in (1, 2) for step in ("3:memorize.1", "5:curate.1")],
-        *[f"toy-5-0/{n}|{step}" for n in range(4) for step in ("2:plan", "4:integrate", "5:reflect", "7:answer")],
+        *[f"toy-5-0/{n}|{step}" for n in range(4) for step in ("2:plan", "5:integrate", "6:reflect", "8:answer")],
     ]
     assert {call.status for call in made.calls} == {"applied"}
     assert [call.item_id for call in made.calls] == [item.id for item in made.items]
