@@ -96,11 +96,12 @@ def paired_differences(a: ScoresByQuestion, b: ScoresByQuestion, *, seed: int = 
         if pairs:
             first = np.array([a[key][metric] for key in pairs])
             second = np.array([b[key][metric] for key in pairs])
-            found.append(_paired_difference(metric, first, second, seed))
+            found.append(paired_difference(metric, first, second, seed))
     return found
 
 
-def _paired_difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
+def paired_difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
+    """Of two (n,) arrays of the same questions or tasks."""
     gaps = b - a
     means = bootstrap_means(gaps, seed)
     low, high = np.percentile(means, [2.5, 97.5])

@@ -69,7 +69,7 @@ def test_what_is_learned_is_better_on_validation_and_on_tasks_held_back(found: t
     assert got.validation is not None
     assert got.test is not None
     for check in (got.validation, got.test):
-        assert (check.r1.before, check.r1.after) == (0.25, 1.0)
+        assert (check.r1.a, check.r1.b) == (0.25, 1.0)
         assert check.worth.low > 1.0
     assert all(rule in got.words["curate"] for rule in KEPT)
 
@@ -93,7 +93,7 @@ def test_the_report_and_the_diff_tell_what_became_of_it(found: tuple[LearnedProm
     got, folder = found
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert (report["accepted"], report["role"], report["changed"]) == (True, "memorizer", ["curate"])
-    assert report["validation"]["r1"]["gain"] == 0.75
+    assert report["validation"]["r1"]["difference"] == 0.75
     added = [line for line in (folder / "prompts.diff").read_text().splitlines() if line.startswith("+") and line[1:]]
     assert sorted(added) == sorted(["+++ curate (after)", *(f"+{rule}" for rule in KEPT)])
     assert report["spent"] == got.spent == runs_in(folder)

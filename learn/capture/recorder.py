@@ -102,17 +102,14 @@ class Recorder(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         with self._lock:
-            self._runs[run_id] = nested_places(
-                self._runs.get(parent_run_id, ()) if parent_run_id else (), metadata or {}, run_id
-            )
+            self._runs[run_id] = self._places(parent_run_id, metadata or {}, run_id)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         with self._lock:
             self._runs.pop(run_id, None)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        with self._lock:
-            self._runs.pop(run_id, None)
+        self.on_chain_end(None, run_id=run_id)
 
     def on_chat_model_start(
         self,
@@ -129,12 +126,11 @@ class Recorder(BaseCallbackHandler):
         step = told.get(_STEP)
         sent = openai_messages(messages[0])
         with self._lock:
-            above = self._runs.get(parent_run_id, ()) if parent_run_id else ()
             self._count += 1
             request = RecordedRequest(
                 run=run_id,
                 began=self._count,
-                places=nested_places(above, told, run_id),
+                places=self._places(parent_run_id, told, run_id),
                 name=str(step or told.get("langgraph_node") or ""),
                 ours=step is not None,
                 part=int(told.get(_PART) or 0),
@@ -155,6 +151,9 @@ class Recorder(BaseCallbackHandler):
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self._finish_request(run_id, None, f"{type(error).__name__}: {error}")
 
+    def _places(self, parent: UUID | None, metadata: Mapping[str, Any], run: UUID) -> tuple[Place, ...]:
+        return nested_places(self._runs.get(parent, ()) if parent else (), metadata, run)
+
     def _finish_request(self, run_id: UUID, reply: AIMessage | None, error: str) -> None:
         with self._lock:
             one = self._open.pop(run_id, None)
@@ -166,14 +165,9 @@ class Recorder(BaseCallbackHandler):
 
 def _as_step(key: str, attempt: int, one: RecordedRequest) -> RecordedStep:
     reply = one.reply
-    prompt_tokens, completion_tokens = one.prompt_tokens, 0
-    if reply is not None:
-        completion_tokens = count_tokens([reply])
-        if reply.usage_metadata:
-            prompt_tokens, completion_tokens = (
-                reply.usage_metadata["input_tokens"],
-                reply.usage_metadata["output_tokens"],
-            )
+    prompt_tokens, completion_tokens = one.prompt_tokens, count_tokens([reply]) if reply else 0
+    if reply is not None and (usage := reply.usage_metadata):
+        prompt_tokens, completion_tokens = usage["input_tokens"], usage["output_tokens"]
     return RecordedStep(
         key=key,
         role=ROLES.get(one.name, "other") if one.ours else "other",

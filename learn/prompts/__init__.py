@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .improve import improve_prompts
-from .search_report import Gain, GainCheck, LearnedPrompts, prompt_diff
+from .search_report import GainCheck, LearnedPrompts, prompt_diff
 
-__all__ = ["Gain", "GainCheck", "LearnedPrompts", "improve_prompts", "prompt_diff"]
+__all__ = ["GainCheck", "LearnedPrompts", "improve_prompts", "prompt_diff"]

@@ -4,98 +4,70 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ...evals.compare import bootstrap_means
+from ...evals.compare import Difference, paired_difference
 from ...prompt_overrides import write_overrides
 from ..rollout_records import Rollout
 from .gepa_adapter import Learner, Words, learner_reward
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
-    """Means over `n` tasks, each the mean of its runs. `low` to `high` holds 95 % of the resampled mean differences
-    (paired bootstrap over tasks, 10,000 resamples of one seed)."""
-
-    n: int
-    before: float
-    after: float
-    low: float
-    high: float
-
-    @property
-    def gain(self) -> float:
-        return self.after - self.before
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "gain": self.gain}
-
-
-@dataclass(frozen=True, slots=True)
 class GainCheck:
-    """The reward of the role that learns (`worth`), and the answers (`r1`), which must not get worse.
+    """The reward of the role that learns (`worth`), and the answers (`r1`), which must not get worse: from the prompts
+    before (`a`) to the candidate (`b`), means over tasks, each the mean of its runs.
 
     `coverage_scaled` is false of rewards that pay for calls whether or not they cover a question: then more reward is
     no gain unless more answers are right, as it may be paid for lies.
     """
 
-    worth: Gain
-    r1: Gain
+    worth: Difference
+    r1: Difference
     coverage_scaled: bool = True
 
     @property
     def rejection(self) -> str:
         """Why it is no improvement; "" if it is one."""
-        if self.worth.gain <= 0:
-            return f"the reward went from {self.worth.before:.3f} to {self.worth.after:.3f}"
-        if self.worth.low <= 0:
-            return f"a gain of {self.worth.gain:.3f} may be chance (95 % between {self.worth.low:.3f} and {self.worth.high:.3f})"
-        if self.r1.gain < 0:
-            return f"answers became worse, from {self.r1.before:.3f} to {self.r1.after:.3f}"
-        if not self.coverage_scaled and self.r1.gain == 0:
-            return (
-                f"the reward went from {self.worth.before:.3f} to {self.worth.after:.3f}, and no more answers are right"
-            )
+        worth, answers = self.worth, self.r1
+        change = f"the reward went from {worth.a:.3f} to {worth.b:.3f}"
+        if worth.difference <= 0:
+            return change
+        if worth.low <= 0:
+            return f"a gain of {worth.difference:.3f} may be chance (95 % between {worth.low:.3f} and {worth.high:.3f})"
+        if answers.difference < 0:
+            return f"answers became worse, from {answers.a:.3f} to {answers.b:.3f}"
+        if not self.coverage_scaled and answers.difference == 0:
+            return f"{change}, and no more answers are right"
         return ""
 
     def as_dict(self) -> dict[str, Any]:
-        return {"worth": self.worth.as_dict(), "r1": self.r1.as_dict()}
+        return {"worth": asdict(self.worth), "r1": asdict(self.r1)}
 
 
 def compare_prompts(
     before: Sequence[Rollout], after: Sequence[Rollout], learner: Learner, *, scaled: bool = True
 ) -> GainCheck:
     """Over runs of the same tasks, equally many with each prompt."""
-    return GainCheck(
-        _paired_gain(
-            [learner_reward(run, learner) for run in before], [learner_reward(run, learner) for run in after], before
-        ),
-        _paired_gain(
-            [learner_reward(run, "researcher") for run in before],
-            [learner_reward(run, "researcher") for run in after],
-            before,
-        ),
-        scaled,
+    worth, r1 = (
+        paired_difference(name, _task_means(before, by), _task_means(after, by), seed=0)
+        for name, by in (("worth", learner), ("r1", "researcher"))
     )
+    return GainCheck(worth, r1, scaled)
 
 
-def _paired_gain(before: Sequence[float], after: Sequence[float], runs: Sequence[Rollout]) -> Gain:
-    first, second = (_task_means(values, runs) for values in (before, after))
-    old, new = np.array(list(first.values())), np.array([second[task] for task in first])
-    low, high = np.percentile(bootstrap_means(new - old, seed=0), [2.5, 97.5])
-    return Gain(len(old), *(round(float(value), 9) for value in (old.mean(), new.mean(), low, high)))
-
-
-def _task_means(values: Sequence[float], runs: Sequence[Rollout]) -> Mapping[str, float]:
-    found: dict[str, list[float]] = {}
-    for value, run in zip(values, runs, strict=True):
-        found.setdefault(run.task, []).append(value)
-    return {task: sum(many) / len(many) for task, many in found.items()}
+def _task_means(runs: Sequence[Rollout], learner: Learner) -> NDArray[np.float64]:
+    """(tasks,) in the order of their names: the mean reward of each task's runs."""
+    rewards: dict[str, list[float]] = {}
+    for run in runs:
+        rewards.setdefault(run.task, []).append(learner_reward(run, learner))
+    return np.array([statistics.fmean(rewards[task]) for task in sorted(rewards)])
 
 
 PROMPTS, CANDIDATE, DIFF, REPORT = "prompts.md", "candidate.md", "prompts.diff", "report.json"
@@ -142,16 +114,13 @@ def write_search(folder: Path, learned: LearnedPrompts, words: Words, **told: An
 
 def search_as_dict(learned: LearnedPrompts) -> dict[str, Any]:
     """For JSON, without the prompts."""
+    plain = {name: getattr(learned, name) for name in ("accepted", "reason", "candidates", "spent", "reflections")}
+    checks = {"validation": learned.validation, "test": learned.test}
     return {
-        "accepted": learned.accepted,
-        "reason": learned.reason,
+        **plain,
         "steps": list(learned.before),
         "changed": list(learned.changes),
-        "validation": learned.validation.as_dict() if learned.validation else None,
-        "test": learned.test.as_dict() if learned.test else None,
-        "candidates": learned.candidates,
-        "spent": learned.spent,
-        "reflections": learned.reflections,
+        **{name: check.as_dict() if check else None for name, check in checks.items()},
     }
 
 

@@ -113,11 +113,8 @@ class RewardPreset:
         if first is None or (outcome.calls and rewards["r4"] is None):
             return None
         missing = 1.0 if self.free else 0.0
-        rest = sum(
-            self.weights[name] * (missing if value is None else value)
-            for name, value in rewards.items()
-            if name != "r1"
-        )
+        others = {name: missing if value is None else value for name, value in rewards.items() if name != "r1"}
+        rest = sum(self.weights[name] * value for name, value in others.items())
         return self.weights["r1"] * first + self.coverage_scale(outcome.coverage, progress) * rest
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...evals.datasets.benchmark_records import Sample
-from ...evals.jsonl_log import JsonlLog, exclusive_run, run_all
-from ...evals.jsonl_log import read_log as read_lines
+from ...evals.jsonl_log import JsonlLog, exclusive_run, read_log, run_all
 from ...stores.errors import BadInput, JitmemError, MissingPackage, ModelUnavailable
 from ..rollout_records import Rollout
 from ..tasks import task_as_dict
@@ -130,20 +130,12 @@ def run_rollouts(
     of the same names. `ModelUnavailable` when several runs failed in a row. `concurrency` is the number of runs at
     once, where a model is asked at all; rules run sequentially.
     """
-    if folder is not None:
-        record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, tell=tell)
-        wanted = set(_run_keys(tasks, n))
-        found = {(one.task, one.n): one for one in read_rollouts(folder)}
-        return [found[key] for key in _run_keys(tasks, n) if key in wanted]
-    finished: dict[Key, Rollout] = {}
-    state = RolloutProgress(len(_run_keys(tasks, n)), tell)
-
-    def keep(one: Rollout) -> None:
-        finished[one.task, one.n] = one
-        state.count(one)
-
-    _run_all([(task, at) for task in tasks for at in range(n)], config, None, concurrency, keep)
-    return [finished[key] for key in _run_keys(tasks, n)]
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="rollouts-") as place:
+            return run_rollouts(tasks, config, n=n, folder=place, concurrency=concurrency, tell=tell)
+    record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, tell=tell)
+    found = {(one.task, one.n): one for one in read_rollouts(folder)}
+    return [found[key] for key in _run_keys(tasks, n)]
 
 
 def record_rollouts(
@@ -156,32 +148,31 @@ def record_rollouts(
     tell: Tell = lambda told: None,
 ) -> RolloutStats:
     """`run_rollouts` to a folder, without keeping them in memory."""
-    place = Path(folder)
-    keys = _run_keys(tasks, n)
+    if concurrency < 1:
+        raise BadInput(f"concurrency is how many runs there are at once, 1 or more; got {concurrency}.")
+    place, keys = Path(folder), _run_keys(tasks, n)
     place.mkdir(parents=True, exist_ok=True)
     with exclusive_run(place):
         claim_folder(place, tasks, config)
-        known: dict[Key, Mapping[str, Any]] = {}
-        for line in read_lines(place / ROLLOUTS):
-            known[line["task"], line["n"]] = {"error": line["error"], "rewards": line["rewards"]}
+        known = {(line["task"], line["n"]): (line["error"], line["rewards"]) for line in read_log(place / ROLLOUTS)}
+        finished = {key: rewards for key, (error, rewards) in known.items() if not error}
         state = RolloutProgress(len(keys), tell)
         for key in keys:
-            if key in known and not known[key]["error"]:
-                state.add("", known[key]["rewards"])
-        left = [
-            (task, at) for task in tasks for at in range(n) if known.get((task.name, at), {"error": "new"})["error"]
-        ]
+            if key in finished:
+                state.add("", finished[key])
+        left = [(task, at) for task in tasks for at in range(n) if (task.name, at) not in finished]
         work = place / WORK
         shutil.rmtree(work, ignore_errors=True)  # left by a killed run
         work.mkdir()
         try:
             with JsonlLog(place / ROLLOUTS) as lines:
 
-                def keep(one: Rollout) -> None:
+                def run(task: Sample, number: int) -> None:
+                    one = _run_one(task, number, config, work)
                     lines.append(one.as_dict())
                     state.count(one)
 
-                _run_all(left, config, work, concurrency, keep)
+                run_all(run, left, concurrency if config.uses_models else 1, "jitmem-rollout")
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return state.stats
@@ -196,8 +187,8 @@ def read_rollouts(source: str | Path) -> Iterator[Rollout]:
     path = path / ROLLOUTS if path.is_dir() else path
     if not path.exists():
         raise BadInput(f"{path}: there are no rollouts; `jitmem learn rollout` makes them.")
-    last = {(line["task"], line["n"]): at for at, line in enumerate(read_lines(path))}
-    for at, line in enumerate(read_lines(path)):
+    last = {(line["task"], line["n"]): at for at, line in enumerate(read_log(path))}
+    for at, line in enumerate(read_log(path)):
         if last[line["task"], line["n"]] == at:
             yield Rollout.from_dict(line)
 
@@ -208,22 +199,7 @@ def _run_keys(tasks: Sequence[Sample], n: int) -> list[Key]:
     return [(task.name, at) for task in tasks for at in range(n)]
 
 
-def _run_all(
-    left: Iterable[tuple[Sample, int]],
-    config: RolloutConfig,
-    work: Path | None,
-    concurrency: int,
-    keep: Callable[[Rollout], None],
-) -> None:
-    def run(task: Sample, n: int) -> None:
-        keep(_run_one(task, n, config, work))
-
-    if concurrency < 1:
-        raise BadInput(f"concurrency is how many runs there are at once, 1 or more; got {concurrency}.")
-    run_all(run, left, concurrency if config.uses_models else 1, "jitmem-rollout")
-
-
-def _run_one(task: Sample, n: int, config: RolloutConfig, work: Path | None) -> Rollout:
+def _run_one(task: Sample, n: int, config: RolloutConfig, work: Path) -> Rollout:
     """A failure becomes the run's error, and the other runs go on; an error that the caller can fix ends all."""
     try:
         return run_rollout(task, n, config, folder=work)

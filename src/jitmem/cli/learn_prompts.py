@@ -94,7 +94,7 @@ def _show(learned: LearnedPrompts, out: Path, *, as_json: bool) -> None:
     for line in prompt_diff(learned.before, learned.words):
         say(line, {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], ""))
     rows = [
-        (name, what, str(gain.n), f"{gain.before:.3f}", f"{gain.after:.3f}", f"{gain.low:+.3f} to {gain.high:+.3f}")
+        (name, what, str(gain.n), f"{gain.a:.3f}", f"{gain.b:.3f}", f"{gain.low:+.3f} to {gain.high:+.3f}")
         for name, check in (("validation", learned.validation), ("test", learned.test))
         if check is not None
         for what, gain in _gains(check)
