@@ -121,8 +121,8 @@ def make_edits() -> Iterator[Edit]:
     while True:
         session = History().session(number)
         number += 1
-        for place, (speaker, told) in enumerate(session.turns or ()):
-            content = f"{speaker}: {told}"
+        for place, (speaker, said) in enumerate(session.turns or ()):
+            content = f"{speaker}: {said}"
             if content in seen:
                 continue
             seen.add(content)
@@ -190,9 +190,9 @@ def _time_searches(kept: ItemBench, queries: Sequence[str], done: Done) -> Itera
             calls = [lambda q=q, s=search, m=method: s.search(q, method=m) for q in queries]  # type: ignore[misc]
             spent = _time_each(calls)
             done("searching", METHODS.index(method) + 1, len(METHODS))
-            told = method if method == "keyword" else f"{method}, {name}"
+            said = method if method == "keyword" else f"{method}, {name}"
             goal = SEARCH_MS if name == "Chroma" else None
-            yield Figure(f"a search by {told}, p50, {at}", statistics.median(spent), "ms", goal)
+            yield Figure(f"a search by {said}, p50, {at}", statistics.median(spent), "ms", goal)
     of_kind = kept.search(kept.index(kept.chroma))
     of_kind.search(queries[0])
     for kind in ("episodic", "core"):
@@ -228,7 +228,7 @@ def _time_catch_up(kept: ItemBench, query: str) -> Iterator[Figure]:
 
 
 class RebuiltList:
-    """What one writes first: a list, compared one by one, and every index built anew at each change."""
+    """What one writes first: a list, compared one by one, and every index rebuilt at each change."""
 
     def __init__(self) -> None:
         self.contents: list[str] = []

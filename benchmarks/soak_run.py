@@ -1,4 +1,4 @@
-"""A soak as it was measured, and whether it was flat; the criterion is told in `soak.py`."""
+"""A soak as it was measured, and whether it was flat; the criterion is in `soak.py`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class Soak:
             ("threads when closed", self.closed.threads, self.before.threads + MORE_THREADS_CLOSED),
             ("sessions left in the journal", self.counts.get("waiting", 0), 0),
         ]
-        told = [f"{name}: {value:.4g}, and at most {most:.4g} is flat" for name, value, most in checks if value > most]
+        reasons = [
+            f"{name}: {value:.4g}, and at most {most:.4g} is flat" for name, value, most in checks if value > most
+        ]
         if self.errors:
-            told.append(f"{len(self.errors)} calls failed, first {self.errors[0]}")
-        return told
+            reasons.append(f"{len(self.errors)} calls failed, first {self.errors[0]}")
+        return reasons

@@ -1,4 +1,4 @@
-"""Text to hide needles in: sentences of a small grammar, the same for the same seed."""
+"""Text to hide sentences in: sentences of a small grammar, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -64,28 +64,24 @@ def text_chars(tokens: int) -> int:
     return 4 * (tokens - count_tokens_approximately([HumanMessage("")]))
 
 
-def hide_needles(chance: random.Random, needles: Sequence[str], tokens: int) -> list[str]:
-    """Paragraphs of a text of about `tokens` tokens, needles included. Each needle stands in it once, in the given
-    order, at uniformly random depths."""
-    left = text_chars(tokens) - sum(len(needle) + 1 for needle in needles)
+def hide_needles(chance: random.Random, sentences: Sequence[str], tokens: int) -> list[str]:
+    """Paragraphs of a text of about `tokens` tokens that has each of the sentences once, in their order, at uniformly
+    random depths."""
+    left = text_chars(tokens) - sum(len(sentence) + 1 for sentence in sentences)
     straw: list[str] = []
     for sentence in random_sentences(chance):
         if left < len(sentence) + 1:
             break
         straw.append(sentence)
         left -= len(sentence) + 1
-    depths = sorted(chance.randrange(len(straw) + 1) for _ in needles)
+    depths = sorted(chance.randrange(len(straw) + 1) for _ in sentences)
     lines: list[str] = []
     start = 0
-    for depth, needle in zip(depths, needles, strict=True):
-        lines += [*straw[start:depth], needle]
+    for depth, sentence in zip(depths, sentences, strict=True):
+        lines += [*straw[start:depth], sentence]
         start = depth
     lines += straw[start:]
-    return join_paragraphs(lines)
-
-
-def join_paragraphs(lines: Sequence[str], each: int = 8) -> list[str]:
-    return [" ".join(lines[at : at + each]) for at in range(0, len(lines), each)]
+    return [" ".join(lines[at : at + 8]) for at in range(0, len(lines), 8)]
 
 
 _JOBS = "an engineer|a botanist|a composer|a surveyor|a chemist|a printer|a judge|a cartographer".split("|")

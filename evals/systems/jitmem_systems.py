@@ -14,12 +14,12 @@ from ..datasets.benchmark_records import Question, Sample
 from .chunks import BM25Ranking, Chunk, session_name
 from .setups import CONTEXT_TOKENS, OWN_ANSWER, CitedText, Setup, SystemAnswer, SystemContext, answer_from_texts
 
-_NO_MODEL = "nobody"
+_NO_MODEL = "no model"
 _HITS = 500
 
 
 class SharedMemory:
-    """Opened once for each `Setup.memory_key`. `session_of` maps a page id to its session."""
+    """One for each `Setup.memory_key`. `session_of` maps a page id to its session."""
 
     def __init__(self, setup: Setup, context: SystemContext) -> None:
         size: dict[str, Any] = {} if setup.page_tokens is None else {"page_tokens": setup.page_tokens}

@@ -121,27 +121,27 @@ class Recorder(BaseCallbackHandler):
         metadata: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        told = metadata or {}
+        given = metadata or {}
         params = kwargs.get("invocation_params") or {}
-        step = told.get(_STEP)
+        step = given.get(_STEP)
         sent = openai_messages(messages[0])
         with self._lock:
             self._count += 1
             request = RecordedRequest(
                 run=run_id,
                 began=self._count,
-                places=self._places(parent_run_id, told, run_id),
-                name=str(step or told.get("langgraph_node") or ""),
+                places=self._places(parent_run_id, given, run_id),
+                name=str(step or given.get("langgraph_node") or ""),
                 ours=step is not None,
-                part=int(told.get(_PART) or 0),
-                about=str(told.get(ABOUT, "")),
+                part=int(given.get(_PART) or 0),
+                about=str(given.get(ABOUT, "")),
                 messages=sent,
                 tools=openai_tools(params.get("tools") or ()),
-                model=str(params.get("model") or params.get("model_name") or told.get("ls_model_name") or ""),
+                model=str(params.get("model") or params.get("model_name") or given.get("ls_model_name") or ""),
                 prompt_tokens=count_tokens(messages[0]),
             )
             self._open[run_id] = request
-            self._heard.setdefault(str(told.get(ROLLOUT, "")), []).append(request)
+            self._heard.setdefault(str(given.get(ROLLOUT, "")), []).append(request)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         generations = response.generations[0] if response.generations else []

@@ -121,7 +121,7 @@ def run_rollouts(
     n: int = 8,
     folder: str | Path | None = None,
     concurrency: int = _AT_ONCE,
-    tell: Tell = lambda told: None,
+    tell: Tell = lambda stats: None,
 ) -> list[Rollout]:
     """`n` runs over each task, those of a task beside each other, in order of the tasks.
 
@@ -145,7 +145,7 @@ def record_rollouts(
     *,
     n: int = 8,
     concurrency: int = _AT_ONCE,
-    tell: Tell = lambda told: None,
+    tell: Tell = lambda stats: None,
 ) -> RolloutStats:
     """`run_rollouts` to a folder, without keeping them in memory."""
     if concurrency < 1:

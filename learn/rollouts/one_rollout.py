@@ -142,5 +142,5 @@ def _with_calls(steps: Sequence[RecordedStep], filed: Mapping[str, Mapping[str, 
 
 
 def _call_from_edit(edit: Mapping[str, Any]) -> MemoryToolCall:
-    told = {name: edit[name] for name in ("name", "args", "status", "reason", "item_id", "page_id")}
-    return MemoryToolCall(**told)
+    values = {name: edit[name] for name in ("name", "args", "status", "reason", "item_id", "page_id")}
+    return MemoryToolCall(**values)

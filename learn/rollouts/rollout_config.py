@@ -86,18 +86,18 @@ class RolloutConfig:
     def memory_arguments(self, seed: int) -> dict[str, Any]:
         """For `Memory.open`, in the run with this seed."""
 
-        def seeded(model: Model | None) -> BaseChatModel | None:
+        def seeded_model(model: Model | None) -> BaseChatModel | None:
             return None if model is None else self._sampling_model(model, seed)
 
         options = ModelOptions(
-            memorizer_model=seeded(self.memorizer_model),
-            researcher_model=seeded(self.researcher_model),
+            memorizer_model=seeded_model(self.memorizer_model),
+            researcher_model=seeded_model(self.researcher_model),
             step_models={step: self._sampling_model(one, seed) for step, one in (self.step_models or {}).items()},
             timeout_s=self.timeout_s,
             prompts=self.prompts,
         )
         return {
-            "model": seeded(self.model),
+            "model": seeded_model(self.model),
             "embeddings": self.embeddings,
             "base_url": self.base_url,
             "model_options": options,

@@ -46,7 +46,7 @@ class CollapseWatch:
             return (
                 f"Training was stopped: for {self.still} steps no group has had rewards that differ, and in the last none"
                 " had any reward at all. Nothing is learned from that; see that the tasks have questions whose evidence"
-                " stands in their sessions, and that reader and judge answer."
+                " is in their sessions, and that reader and judge answer."
             )
         return (
             f"Training was stopped: for {self.still} steps all rewards of each group have been equal (the last: {reward:.3g}"

@@ -52,7 +52,7 @@ def train(
     target.mkdir(parents=True, exist_ok=True)
     weights, tokens = load_weights(model, tokenizer)
     if weights is model and options.beta:
-        # TRL loads the reference model of the KL from disk: save the model as it is now.
+        # TRL loads the reference model of the KL from disk: save the model first.
         weights.save_pretrained(target / "start")
         weights.config._name_or_path = str(target / "start")
     curriculum = Curriculum(tuple(tasks), options.longest, options.begin, options.whole, options.seed)

@@ -108,7 +108,7 @@ class TurnPool:
                 turns += [one for one in rollout_turns(task, by) if one.questions]
         if not turns:
             raise BadInput(
-                "No turn can be trained on: of the tasks that were drawn none has a question whose evidence stands in its"
+                "No turn can be trained on: of the tasks that were drawn none has a question whose evidence is in its"
                 " sessions, or no model made turns. Give tasks with questions (see `jitmem.learn.tasks`)."
             )
         random.Random(f"{self.seed}/{progress:.6f}").shuffle(turns)
