@@ -23,10 +23,10 @@ from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.redaction import redact
 from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from ...nodes.llm.retry import with_retries
-from ...nodes.llm.sync_async import Computation, Wait
+from ...nodes.llm.sync_async import Computation, Wait, run_sync
 from ...nodes.llm.usage_tracker import UsageTracker
 from ...stores.delimiters import escape_delimiters
-from ...stores.errors import ModelReplyError
+from ...stores.errors import ModelError, ModelReplyError
 from ...stores.records import Usage
 
 VerdictT = TypeVar("VerdictT", bound=BaseModel)
@@ -94,6 +94,16 @@ def request_verdict(
             repair = f"{problem}\nAnswer again with one JSON object of the form above."
             messages = [*messages, AIMessage(str(reply.text) or "(nothing)"), HumanMessage(repair)]
     raise ModelReplyError(f"{name_of(model)} gave no verdict that could be read, in {MAX_REPLIES} replies: {problem}")
+
+
+def request_judgement(
+    model: BaseChatModel, prompt: tuple[BaseMessage, ...], answer: type[VerdictT], timeout_s: float
+) -> VerdictT | str:
+    """The verdict, or the `ModelError` as text: what could not be judged is counted, never scored."""
+    try:
+        return run_sync(request_verdict(model, prompt, answer, timeout_s))
+    except ModelError as error:
+        return f"{type(error).__name__}: {error}"
 
 
 @cache

@@ -56,18 +56,18 @@ def compare_prompts(
 ) -> GainCheck:
     """Over runs of the same tasks, equally many with each prompt."""
     worth, r1 = (
-        paired_difference(name, _task_means(before, by), _task_means(after, by), seed=0)
-        for name, by in (("worth", learner), ("r1", "researcher"))
+        paired_difference("reward", _task_means(before, by), _task_means(after, by), seed=0)
+        for by in (learner, "researcher")
     )
     return GainCheck(worth, r1, scaled)
 
 
 def _task_means(runs: Sequence[Rollout], learner: Learner) -> NDArray[np.float64]:
-    """(tasks,) in the order of their names: the mean reward of each task's runs."""
+    """(tasks,) in the order of the runs: the mean reward of each task's runs."""
     rewards: dict[str, list[float]] = {}
     for run in runs:
         rewards.setdefault(run.task, []).append(learner_reward(run, learner))
-    return np.array([statistics.fmean(rewards[task]) for task in sorted(rewards)])
+    return np.array([statistics.fmean(own) for own in rewards.values()])
 
 
 PROMPTS, CANDIDATE, DIFF, REPORT = "prompts.md", "candidate.md", "prompts.diff", "report.json"

@@ -114,13 +114,10 @@ class RolloutConfig:
     def as_dict(self) -> dict[str, Any]:
         """What determines the rollouts, for JSON: models by name, prompts verbatim."""
         models = {name: model_label(getattr(self, name)) for name in _MODELS if getattr(self, name) is not None}
+        steps = {step: model_label(one) for step, one in (self.step_models or {}).items()}
         return {
             **models,
-            **(
-                {"step_models": {step: model_label(one) for step, one in self.step_models.items()}}
-                if self.step_models
-                else {}
-            ),
+            **({"step_models": steps} if steps else {}),
             **{name: getattr(self, name) for name in _PLAIN},
             "metrics": list(self.metrics),
             "prompts": read_overrides(self.prompts),
