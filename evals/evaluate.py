@@ -108,7 +108,5 @@ def _write_results(folder: Path, ran: RunOutcome, metrics: tuple[str, ...], *, p
         except MissingPackage as error:
             unplotted = str(error)
     measured = {metric for one in summary["setups"].values() for metric in one["scores"]}
-    metrics_to_show = tuple(
-        metric for metric in (*metrics, "citation_correctness", "context_tokens") if metric in measured
-    )
-    return EvalResult(folder, summary, ran, tuple(dict.fromkeys(metrics_to_show)), unplotted)
+    chosen = dict.fromkeys((*metrics, "citation_correctness", "context_tokens"))
+    return EvalResult(folder, summary, ran, tuple(metric for metric in chosen if metric in measured), unplotted)

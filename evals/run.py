@@ -134,7 +134,7 @@ def _answer_question(
         "of": {name: question.metadata[name] for name in QUESTION_FIELDS if name in question.metadata},
         "scores": {**score_answer(plan.data.kind, question, answer), **line.pop("scores")},
         "dollars": plan.prices.cost(*usages),
-        "answer": answer.as_dict(),
+        "answer": asdict(answer),
     }
     state.add_answer(key, line)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from .benchmark_records import DataSet, DataSource, Question, Sample
-from .document_questions import document_sample
 from .row_files import Row, read_rows
+from .sample_layouts import document_sample
 
 SOURCE = DataSource(
     title="MemoryAgentBench",

@@ -118,9 +118,7 @@ class Mem0(OtherMemory):
         )
 
     def close(self) -> None:
-        close = getattr(self._memory, "close", None)
-        if close is not None:
-            close()
+        getattr(self._memory, "close", lambda: None)()
 
     def _clear(self) -> None:
         self._memory.delete_all(user_id=_USER)
