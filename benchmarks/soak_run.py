@@ -43,7 +43,7 @@ class Soak:
 
     def least(self, name: str, number: int) -> float:
         """Of a gauge in a tenth: what is held when least is going on."""
-        return min(getattr(sample.gauge, name) for sample in self.tenth(number))
+        return min(float(getattr(sample.gauge, name)) for sample in self.tenth(number))
 
     def slope(self, name: str) -> float:
         """An hour, of a gauge over all but the first tenth, by least squares."""
@@ -51,7 +51,7 @@ class Soak:
         if len(rest) < 2:
             return 0.0
         fit = statistics.linear_regression([one.at for one in rest], [getattr(one.gauge, name) for one in rest])
-        return fit.slope * 3600
+        return 3600 * float(fit.slope)
 
     def faults(self) -> list[str]:
         """What was not flat, each with its figures; none where all was."""
