@@ -42,6 +42,11 @@ class Difference:
         """Whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
+    @property
+    def is_regression(self) -> bool:
+        """Whether the interval lies below 0."""
+        return self.high < 0
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -68,7 +68,8 @@ def _truncate_torn_line(path: Path) -> None:
             file.seek(start)
             found = file.read(end - start).rfind(b"\n")
             end = start
-        file.truncate(end + found + 1)
+        if end + found + 1 < size:
+            file.truncate(end + found + 1)
 
 
 @contextmanager
