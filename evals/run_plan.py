@@ -1,4 +1,4 @@
-"""A run before it begins, and how it ended."""
+"""A run before it begins, what it may cost, and how it ended."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from ..stores.errors import BadInput, JitmemError
 from ..stores.records import Usage
 from .datasets.benchmark_records import DataSet
 from .systems import EvalModels, Setup
+
+ANSWERS, ERRORS, OFFLINE, WORK = "answers.jsonl", "errors.jsonl", "offline.jsonl", "work"
+QuestionKey = tuple[str, str, str]
+"""Setup, sample and question."""
+MeansProgress = Callable[[int, int, Mapping[str, float]], None]
+"""Called with questions answered, total, and the mean scores so far."""
 
 
 class CostLimitReached(JitmemError):
@@ -54,13 +60,6 @@ class Prices:
                 return None
             total += (step["prompt_tokens"] * price[0] + step["completion_tokens"] * price[1]) / 1e6
         return total
-
-
-ANSWERS, ERRORS, OFFLINE, WORK = "answers.jsonl", "errors.jsonl", "offline.jsonl", "work"
-QuestionKey = tuple[str, str, str]
-"""Setup, sample and question."""
-MeansProgress = Callable[[int, int, Mapping[str, float]], None]
-"""Called with questions answered, total, and the mean scores so far."""
 
 
 @dataclass(frozen=True, slots=True)

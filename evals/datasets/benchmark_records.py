@@ -1,4 +1,4 @@
-"""What an evaluation consists of: data sets of samples, each a memory to fill with the questions about it."""
+"""What an evaluation consists of: where data come from, and data sets of samples, each a memory to fill with its questions."""
 
 from __future__ import annotations
 

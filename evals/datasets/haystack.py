@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from langchain_core.messages import HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
 
+_JOBS = "an engineer|a botanist|a composer|a surveyor|a chemist|a printer|a judge|a cartographer".split("|")
+_TRADES = "glass|paper|clocks|bicycles|instruments|boats|carpets|lamps".split("|")
+
+
 _WHO = (
     "the baker|the ferryman|a young surveyor|the night porter|my neighbour|the old gardener|a travelling tailor|the clerk|"
     "the lighthouse keeper|a retired pilot|the librarian|the glazier|our postman|the schoolmaster|a quiet cellist|the miller|"
@@ -82,10 +86,6 @@ def hide_needles(chance: random.Random, sentences: Sequence[str], tokens: int) -
         start = depth
     lines += straw[start:]
     return [" ".join(lines[at : at + 8]) for at in range(0, len(lines), 8)]
-
-
-_JOBS = "an engineer|a botanist|a composer|a surveyor|a chemist|a printer|a judge|a cartographer".split("|")
-_TRADES = "glass|paper|clocks|bicycles|instruments|boats|carpets|lamps".split("|")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Ask a chat model outside the graphs: prompts from Markdown files, retries, and verdicts with one repair."""
+"""Ask a chat model outside the graphs: prompts from files, retries, verdicts with one repair, and a count of calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare an answer with the right ones as the benchmarks do: pure functions, scores from 0 to 1."""
+"""Compare an answer and its context with the right ones as the benchmarks do: pure functions, scores from 0 to 1."""
 
 from __future__ import annotations
 

@@ -14,6 +14,9 @@ from ..metrics.text_metrics import context_tokens
 from .chunks import BM25Ranking, Chunk, fixed_chunks, session_chunks
 from .setups import CONTEXT_TOKENS, CitedText, Setup, SystemAnswer, SystemContext, answer_from_texts
 
+CHUNK_TOKENS = 512
+_BATCH = 256
+
 
 class WholeHistory:
     """Every session, oldest first; with `history_tokens`, the newest that fit, as a chat would be truncated."""
@@ -35,10 +38,6 @@ class WholeHistory:
         return SystemAnswer(context, marks, tuple(dict.fromkeys(mark.source for mark in marks)))
 
     def close(self) -> None: ...
-
-
-CHUNK_TOKENS = 512
-_BATCH = 256
 
 
 class Rag:

@@ -1,4 +1,4 @@
-"""A history as other systems take it: sessions as lines under a date, lines packed into chunks of a fixed size."""
+"""A history as other systems take it: sessions as lines under a date, packed into chunks, and ranked by BM25."""
 
 from __future__ import annotations
 

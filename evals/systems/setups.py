@@ -1,4 +1,4 @@
-"""What a system under test is given and returns: the same for all of them."""
+"""What a system under test is given and returns, the same for all of them: models, a setup, an answer."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from ..datasets.benchmark_records import Question, Sample
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
+
+JITMEM = ("research", "recall", "memory-only")
+"""The systems that ask the same jitmem memory, in different ways."""
+OWN_ANSWER = "itself"
+"""The reader's name where a system answers by itself, as `research(answer=True)` does."""
+
 
 CONTEXT_TOKENS = 2000
 """Of a context, unless the setup says otherwise."""
@@ -135,10 +141,6 @@ def restrict_setup(setup: Setup) -> Setup:
     return Setup(setup.system, options=setup.options, **kept)
 
 
-JITMEM = ("research", "recall", "memory-only")
-"""The systems that ask the same jitmem memory, in different ways."""
-
-
 def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tuple[CitedText, ...]]:
     """The context of `(source, text)` pairs, best first: each that still fits, with its marker behind it."""
     lines: list[str] = []
@@ -164,10 +166,6 @@ def answer_from_texts(
 
 def _format_value(value: Any) -> str:
     return "+".join(value) if isinstance(value, tuple | list) else str(value).lower()
-
-
-OWN_ANSWER = "itself"
-"""The reader's name where a system answers by itself, as `research(answer=True)` does."""
 
 
 @dataclass(frozen=True, slots=True)

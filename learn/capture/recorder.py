@@ -18,6 +18,9 @@ from ...nodes.llm.usage_tracker import count_tokens
 from ..rollout_records import ROLES, RecordedStep
 from .run_keys import Place, RecordedRequest, nested_places, with_keys
 
+ROLLOUT, ABOUT = "jitmem_rollout", "jitmem_about"
+_STEP, _PART = "jitmem_step", "jitmem_part"
+
 
 def openai_messages(messages: Sequence[BaseMessage]) -> tuple[dict[str, Any], ...]:
     """`{"role", "content"}`, with `tool_calls` or `tool_call_id` where there are any."""
@@ -53,10 +56,6 @@ def _openai_tool(tool: Any) -> Mapping[str, Any]:
         return convert_to_openai_tool(tool)
     except ValueError:  # a provider's own, such as its web search
         return dict(tool) if isinstance(tool, Mapping) else {"type": str(tool)}
-
-
-ROLLOUT, ABOUT = "jitmem_rollout", "jitmem_about"
-_STEP, _PART = "jitmem_step", "jitmem_part"
 
 
 class Recorder(BaseCallbackHandler):

@@ -1,4 +1,4 @@
-"""The adapter for gepa: evaluate a candidate on tasks, collect feedback, and propose better prompts."""
+"""The adapter for gepa: run candidates within a budget, each run once, collect feedback, and propose better prompts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ from .propose import Proposer
 
 if TYPE_CHECKING:
     from gepa.core.adapter import EvaluationBatch
+
+Learner = Literal["memorizer", "researcher", "both"]
+LEARNERS: tuple[Learner, ...] = get_args(Learner)
+
 
 Words = Mapping[str, str]
 """Prompts by step."""
@@ -87,10 +91,6 @@ def prompts_hash(words: Words) -> str:
 
 def _unique_tasks(tasks: Sequence[Sample]) -> list[Sample]:
     return list({task.name: task for task in tasks}.values())
-
-
-Learner = Literal["memorizer", "researcher", "both"]
-LEARNERS: tuple[Learner, ...] = get_args(Learner)
 
 
 def learner_reward(run: Rollout, learner: Learner) -> float:

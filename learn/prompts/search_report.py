@@ -1,4 +1,4 @@
-"""The results of a search: the learned prompts, their diff, and a report."""
+"""The results of a search: whether the candidate is better and not by chance, the learned prompts, and a report."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from ...evals.compare import Difference, paired_difference
 from ...prompt_overrides import write_overrides
 from ..rollout_records import Rollout
 from .gepa_adapter import Learner, Words, learner_reward
+
+PROMPTS, CANDIDATE, DIFF, REPORT = "prompts.md", "candidate.md", "prompts.diff", "report.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,6 @@ def _task_means(runs: Sequence[Rollout], learner: Learner) -> NDArray[np.float64
     for run in runs:
         rewards.setdefault(run.task, []).append(learner_reward(run, learner))
     return np.array([statistics.fmean(own) for own in rewards.values()])
-
-
-PROMPTS, CANDIDATE, DIFF, REPORT = "prompts.md", "candidate.md", "prompts.diff", "report.json"
 
 
 @dataclass(frozen=True, slots=True)

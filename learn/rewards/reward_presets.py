@@ -1,4 +1,4 @@
-"""How the four rewards are combined: exactly as Mem-α does, and our way, which is harder to game."""
+"""The four rewards, each by two rules, and how they are combined: as Mem-α does, and in a way that is harder to game."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from ..rollout_records import MemoryToolCall
 from .judge_cases import ContentJudge
 from .judge_rules import FormJudge, SourceJudge
 from .reward_input import Reward, RewardInput
+
+WEIGHTS: Mapping[str, float] = {"r1": 1.0, "r2": 1.0, "r3": 0.05, "r4": 0.1}
+COLD = 0.1
+"""The factor of r2 to r4 at the beginning, while nothing is covered."""
 
 
 def mean_answer_score(given: RewardInput) -> float | None:
@@ -72,11 +76,6 @@ def _is_executed(call: MemoryToolCall) -> bool:
 
 def _share(found: Sequence[bool]) -> float:
     return sum(found) / len(found) if found else 0.0
-
-
-WEIGHTS: Mapping[str, float] = {"r1": 1.0, "r2": 1.0, "r3": 0.05, "r4": 0.1}
-COLD = 0.1
-"""The factor of r2 to r4 at the beginning, while nothing is covered."""
 
 
 @dataclass(frozen=True, slots=True)

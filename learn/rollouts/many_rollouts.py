@@ -21,6 +21,13 @@ from ..tasks import task_as_dict
 from .one_rollout import run_rollout
 from .rollout_config import RolloutConfig
 
+PATIENCE = 10
+"""Consecutive failed runs before all runs are stopped."""
+ROLLOUTS, WORK = "rollouts.jsonl", "work"
+_AT_ONCE = 8
+Key = tuple[str, int]
+
+
 CONFIG_FILE = "config.json"
 _VERSION = 1
 
@@ -56,10 +63,6 @@ def claim_folder(folder: Path, tasks: Sequence[Sample], config: RolloutConfig) -
 def task_hash(task: Sample) -> str:
     """The same for the same sessions and questions."""
     return hashlib.sha256(json.dumps(task_as_dict(task), sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-PATIENCE = 10
-"""Consecutive failed runs before all runs are stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +108,6 @@ class RolloutProgress:
                 self._sum += total
                 self._paid += 1
             self._tell(self.stats)
-
-
-ROLLOUTS, WORK = "rollouts.jsonl", "work"
-_AT_ONCE = 8
-
-
-Key = tuple[str, int]
 
 
 def run_rollouts(

@@ -1,4 +1,4 @@
-"""Answer a task's questions, and score the answers."""
+"""Answer a task's questions, score the answers, and see how much of the gold the memory items hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callbacks between the steps of TRL's trainer, and between its processes."""
+"""Callbacks between the steps of TRL's trainer, among them the one that stops a collapsed training."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from .policy import Policy
 from .training_options import PATIENCE, Tell, TrainingOptions, TrainingStep
 from .turn_pool import BroadcastTurns, TurnPool
 from .turn_starts import TurnStart
+
+REWARDS = ("r1", "r2", "r3", "r4", "coverage", "total")
 
 
 class TrainingCollapsed(JitmemError):
@@ -63,9 +65,6 @@ def collapse_callback(watch: CollapseWatch) -> Any:
             watch.observe(logs["frac_reward_zero_std"], logs.get("reward"))
 
     return trainer_callback("on_log", observe)
-
-
-REWARDS = ("r1", "r2", "r3", "r4", "coverage", "total")
 
 
 def metrics_callback(path: Path, options: TrainingOptions, tell: Tell, first: bool) -> Any:

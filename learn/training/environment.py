@@ -1,4 +1,4 @@
-"""The environment of a training: a memory in a given state, and the package's own tools."""
+"""The environment of a training: a memory in a given state, the package's own tools, and the result as a rollout."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ from ..rewards import DEFAULT, RewardPreset, add_rewards
 from ..rollout_records import MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText
 from ..rollouts import answer_from_items, current_items, memory_tokens
 from .turn_starts import CURATE, TurnStart, restore_items
+
+_RENEWED = 256
+"""Turns after which a new folder is used: finished turns leave useless namespaces behind."""
+
 
 AnswerQuestions = Callable[[Memory, Sequence[Question], Sequence[SessionText]], tuple[ScoredAnswer, ...]]
 """Answers the questions from the memory after the turn, with scores."""
@@ -100,10 +104,6 @@ def _steps_before(snapshot: TurnStart) -> tuple[RecordedStep, ...]:
         known = steps.get(about) or RecordedStep(f"held:{about}", "memorizer", CURATE, about, messages=(), calls=())
         steps[about] = replace(known, calls=(*(known.calls or ()), call))
     return tuple(steps.values())
-
-
-_RENEWED = 256
-"""Turns after which a new folder is used: finished turns leave useless namespaces behind."""
 
 
 def _tool_method(spec: ToolSpec) -> Callable[..., str]:

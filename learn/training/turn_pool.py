@@ -1,4 +1,4 @@
-"""The turns to train on, made again every few steps by running the graphs with the current policy."""
+"""Which tasks are drawn, short ones first, and the turns to train on, made again every few steps with the current policy."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from ..rollouts import run_rollout, task_tokens
 from ..rollouts.rollout_config import RolloutConfig
 from .training_options import LONGEST
 from .turn_starts import CURATE, TurnStart, turn_starts
+
+BroadcastTurns = Callable[[tuple[TurnStart, ...]], tuple[TurnStart, ...]]
+"""Gives every process of a training the turns of the first."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,6 @@ class Curriculum:
         while len(drawn_tasks) < count:
             drawn_tasks += chance.sample(available, len(available))
         return tuple(drawn_tasks[:count])
-
-
-BroadcastTurns = Callable[[tuple[TurnStart, ...]], tuple[TurnStart, ...]]
-"""Gives every process of a training the turns of the first."""
 
 
 @dataclass
