@@ -25,10 +25,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from history import SEED
-from soak_gauge import read_gauge, release_free_memory
 from soak_load import READING, VERBS, ReopenedMemory, Verb, Workers
 from soak_report import as_dict, plot, print_report
-from soak_run import Sample, Soak
+from soak_run import Sample, Soak, read_gauge, release_free_memory
 
 SAMPLES, TENTHS = 600, 10
 REOPENED = 4  # times, a tenth apart; from then on one memory stays open, so that it has to keep flat itself
