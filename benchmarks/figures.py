@@ -85,11 +85,11 @@ def table(figures: Iterable[Figure], title: str) -> Table:
 
 def report(figures: Sequence[Figure], *, as_json: bool, **sizes: int) -> None:
     """Print them with where and when they were measured, for a reader or as JSON."""
-    told = where()
+    place = where()
     if as_json:
-        print(json.dumps({**told, **sizes, "figures": [figure.as_dict() for figure in figures]}, indent=2))
+        print(json.dumps({**place, **sizes, "figures": [figure.as_dict() for figure in figures]}, indent=2))
         return
-    Console().print(table(figures, ", ".join(f"{name} {value}" for name, value in told.items())))
+    Console().print(table(figures, ", ".join(f"{name} {value}" for name, value in place.items())))
     missed = sum(figure.is_met is False for figure in figures)
     Console().print(f"{missed} goals are missed." if missed else "Every goal is met.")
 

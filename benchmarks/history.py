@@ -63,8 +63,8 @@ class History:
 
     def _question(self, chance: random.Random, number: int, sessions: int) -> str:
         session = self.session(chance.randrange(sessions))
-        speaker, told = chance.choice(list(session.turns or ()))
-        words = _rarest_words(told)[:3]
+        speaker, said = chance.choice(list(session.turns or ()))
+        words = _rarest_words(said)[:3]
         if number % 4 == 2:
             _, elsewhere = chance.choice(list(self.session(chance.randrange(sessions)).turns or ()))
             return f"How is the {words[0]} that {speaker} mentioned related to the {' '.join(_rarest_words(elsewhere)[:2])}?"
@@ -126,7 +126,7 @@ def _sentence(words: list[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _rarest_words(told: str) -> list[str]:
+def _rarest_words(said: str) -> list[str]:
     """The words of a turn, the rarest first."""
-    words = {word.strip(".").lower() for word in told.split()} & _VOCABULARY.rank.keys()
-    return sorted(words, key=lambda word: -_VOCABULARY.rank[word]) or [told.split()[0]]
+    words = {word.strip(".").lower() for word in said.split()} & _VOCABULARY.rank.keys()
+    return sorted(words, key=lambda word: -_VOCABULARY.rank[word]) or [said.split()[0]]

@@ -121,8 +121,8 @@ def make_edits() -> Iterator[Edit]:
     while True:
         session = History().session(number)
         number += 1
-        for place, (speaker, told) in enumerate(session.turns or ()):
-            content = f"{speaker}: {told}"
+        for place, (speaker, said) in enumerate(session.turns or ()):
+            content = f"{speaker}: {said}"
             if content in seen:
                 continue
             seen.add(content)
@@ -187,12 +187,12 @@ def _time_searches(kept: ItemBench, queries: Sequence[str], done: Done) -> Itera
         for method in METHODS:
             if method == "keyword" and name != "Chroma":
                 continue
-            calls = [lambda q=q, s=search, m=method: s.search(q, method=m) for q in queries]  # type: ignore[misc]
+            calls = [lambda q=q, s=search, m=method: s.search(q, method=m) for q in queries]
             spent = _time_each(calls)
             done("searching", METHODS.index(method) + 1, len(METHODS))
-            told = method if method == "keyword" else f"{method}, {name}"
+            said = method if method == "keyword" else f"{method}, {name}"
             goal = SEARCH_MS if name == "Chroma" else None
-            yield Figure(f"a search by {told}, p50, {at}", statistics.median(spent), "ms", goal)
+            yield Figure(f"a search by {said}, p50, {at}", statistics.median(spent), "ms", goal)
     of_kind = kept.search(kept.index(kept.chroma))
     of_kind.search(queries[0])
     for kind in ("episodic", "core"):
@@ -203,7 +203,7 @@ def _time_searches(kept: ItemBench, queries: Sequence[str], done: Done) -> Itera
 
 
 def _recall(kept: ItemBench, queries: Sequence[str]) -> float:
-    some, right = kept.index(kept.chroma), kept.index(ExactVectors(kept.store))
+    some, right = kept.index(kept.chroma).view(), kept.index(ExactVectors(kept.store)).view()
     shares = []
     for query in queries:
         vector = kept.model.embed_query(query)
@@ -222,13 +222,13 @@ def _time_catch_up(kept: ItemBench, query: str) -> Iterator[Figure]:
         kept.items.apply(edit)
         kept.made += 1
         words.append(_time_once(index.view))
-        whole.append(_time_once(lambda: (kept.embed(), search.search(query))))
+        whole.append(_time_once(kept.embed) + _time_once(lambda: search.search(query)))
     yield Figure("catching up after one insert, keyword, p50", statistics.median(words), "ms")
     yield Figure("the first hybrid search after one insert, p50", statistics.median(whole), "ms")
 
 
 class RebuiltList:
-    """What one writes first: a list, compared one by one, and every index built anew at each change."""
+    """What one writes first: a list, compared one by one, and every index rebuilt at each change."""
 
     def __init__(self) -> None:
         self.contents: list[str] = []

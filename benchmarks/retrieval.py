@@ -23,7 +23,7 @@ from rich.table import Table
 from jitmem import Memory
 from jitmem.evals.datasets import DataSet, Question, Sample, load_data_set
 from jitmem.evals.datasets.row_files import read_rows
-from jitmem.evals.metrics.evidence_metrics import context_tokens
+from jitmem.evals.metrics.text_metrics import context_tokens
 from jitmem.stores.errors import BadInput, JitmemError
 
 BUDGETS = (1000, 2000, 4000)

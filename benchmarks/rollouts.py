@@ -41,8 +41,8 @@ def main(
         time.sleep(latency_s)
         model.seen.clear()  # what the stand-in keeps for tests is not what is measured
         model.bound_tools.clear()
-        told = [{"role": _ROLES.get(one.type, one.type), "content": one.text} for one in messages]
-        asked = ModelRequest(CHAT, {"messages": told})
+        messages_sent = [{"role": _ROLES.get(one.type, one.type), "content": one.text} for one in messages]
+        asked = ModelRequest(CHAT, {"messages": messages_sent})
         return json.dumps(StepAnswers().think(asked, 1, heard=True) or {"calls": []})
 
     tasks = make_toy_tasks(max(1, steps // (_A_RUN * _N)))

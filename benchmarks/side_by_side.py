@@ -109,13 +109,13 @@ def work(folder: str) -> None:
             spent = dict.fromkeys(GOALS, 0.0)
             if "file" in task:
                 some = [history.session(number) for number in range(*task["file"])]
-                filing = timed([*(lambda one=one: memory.memorize(one) for one in some), memory.flush])  # type: ignore[misc]
+                filing = timed([*(lambda one=one: memory.memorize(one) for one in some), memory.flush])
                 spent["a session"] = sum(filing.cpu)
             asked: Sequence[str] = task.get("questions", ())
             for depth in (1, 3):
-                calls = [lambda q=q, d=depth: memory.research(q, depth=d) for q in asked]  # type: ignore[misc]
+                calls = [lambda q=q, d=depth: memory.research(q, depth=d) for q in asked]
                 spent[f"a question, depth {depth}"] = sum(timed(calls).cpu)
-            spent["recall"] = sum(timed([lambda q=q: memory.recall(q) for q in asked]).cpu)  # type: ignore[misc]
+            spent["recall"] = sum(timed([lambda q=q: memory.recall(q) for q in asked]).cpu)  # type: ignore[misc, arg-type]
             print(json.dumps(spent), flush=True)
 
 

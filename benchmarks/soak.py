@@ -25,10 +25,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from history import SEED
-from soak_gauge import read_gauge, release_free_memory
 from soak_load import READING, VERBS, ReopenedMemory, Verb, Workers
 from soak_report import as_dict, plot, print_report
-from soak_run import Sample, Soak
+from soak_run import Sample, Soak, read_gauge, release_free_memory
 
 SAMPLES, TENTHS = 600, 10
 REOPENED = 4  # times, a tenth apart; from then on one memory stays open, so that it has to keep flat itself
@@ -91,24 +90,24 @@ def _print_progress(run: Soak, seconds: float, errors: int) -> None:
 
 
 def main(argv: list[str] | None = None, more: Mapping[str, tuple[int, Verb]] | None = None) -> int:
-    """The exit code. `more` verbs are for whoever wants to see it fail."""
+    """The exit code. `more` verbs are for a run that shall fail."""
     parser = argparse.ArgumentParser(description="Work a memory hard, and see that it stays as it was.")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=30, help="calls a second, at most")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--plot", metavar="FILE", help="a picture of the run; needs matplotlib")
     parser.add_argument("--fresh", metavar="FOLDER", type=Path, help=argparse.SUPPRESS)
-    told = parser.parse_args(argv)
-    if told.fresh:
-        print(fresh_process_mb(told.fresh, told.minutes, told.rate))
+    options = parser.parse_args(argv)
+    if options.fresh:
+        print(fresh_process_mb(options.fresh, options.minutes, options.rate))
         return 0
     with TemporaryDirectory() as place:
-        run = soak(Path(place, "memory"), told.minutes, told.rate, more or {})
+        run = soak(Path(place, "memory"), options.minutes, options.rate, more or {})
     faults = run.faults()
-    if told.plot:
-        plot(run, told.plot)
-    if told.json:
-        print(json.dumps(as_dict(run, told.minutes, told.rate, faults), indent=2))
+    if options.plot:
+        plot(run, options.plot)
+    if options.json:
+        print(json.dumps(as_dict(run, options.minutes, options.rate, faults), indent=2))
     else:
         print_report(run, faults)
     return 1 if faults else 0

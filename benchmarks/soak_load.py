@@ -73,11 +73,11 @@ class ReopenedMemory:
 
     def counts(self) -> dict[str, int]:
         """Of both namespaces together."""
-        told = []
+        counts_by_namespace = []
         for namespace in NAMESPACES:
             with self.use(namespace) as memory:
-                told.append({**memory.stats(), "items": len(memory.items.list())})
-        return {name: sum(counts[name] for counts in told) for name in told[0]}
+                counts_by_namespace.append({**memory.stats(), "items": len(memory.items.list())})
+        return {name: sum(counts[name] for counts in counts_by_namespace) for name in counts_by_namespace[0]}
 
     def flush(self) -> None:
         """Until what was handed over is filed, in both namespaces."""

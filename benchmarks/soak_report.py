@@ -8,34 +8,18 @@ from typing import Any
 from figures import percentile, where
 from rich.console import Console
 from rich.table import Table
-from soak_gauge import Gauge
 from soak_load import READING
-from soak_run import Sample, Soak
+from soak_run import Gauge, Sample, Soak
 
 
 def tables(run: Soak) -> list[Table]:
     held = Table("held", "second tenth", "last tenth", "slope", title="What the process and the folder held, at least")
-    for name, unit in (
-        ("memory", "MB"),
-        ("handles", ""),
-        ("threads", ""),
-        ("truth", "MB"),
-        ("wal", "MB"),
-        ("vectors", "MB"),
-    ):
+    for name in Gauge._fields:
+        unit = "" if name in ("handles", "threads") else "MB"
         first, last = run.least(name, 1), run.least(name, 9)
         held.add_row(name, f"{first:,.1f} {unit}", f"{last:,.1f} {unit}", f"{run.slope(name):+,.1f} {unit}/h")
-    took = Table(
-        "verb",
-        "calls",
-        "p50",
-        "p99",
-        "first tenth p50",
-        "p99",
-        "last tenth p50",
-        "p99",
-        title="How long calls took, ms",
-    )
+    head = ("verb", "calls", "p50", "p99", "first tenth p50", "p99", "last tenth p50", "p99")
+    took = Table(*head, title="How long calls took, ms")
     for name in sorted({name for sample in run.samples for name in sample.ms}):
         parts = [_ms(run.samples, name), _ms(run.tenth(0), name), _ms(run.tenth(9), name)]
         took.add_row(

@@ -53,7 +53,14 @@ def main(
     with Progress(console=Console(stderr=True), transient=True) as progress, ModelServer.apart() as server:
         task = progress.add_task("starting", total=None)
         bench = Bench(server, lambda doing: progress.update(task, description=doing))
-        figures = [*bench.calls(), *bench.growth(sessions), *bench.curation(), *bench.batch(), *bench.crowd()]
+        few = min(STOPS[0], sessions)
+        figures = [
+            *bench.calls(),
+            *bench.growth(sessions),
+            *bench.curation(few),
+            *bench.batch(min(BATCH, sessions)),
+            *bench.crowd(few),
+        ]
         if locomo is not None:
             figures += bench.conversations(locomo)
     report(figures, as_json=as_json, sessions=sessions)
@@ -117,22 +124,22 @@ class Bench:
                 yield Figure(f"prompt tokens, {name}: {stops[-1]:,} beside {stops[0]:,}", grown, "x", FLAT)
         yield Figure(f"prompt tokens, {sessions:,} sessions filed", all_tokens, "", ALL_TOKENS * sessions / STOPS[-1])
 
-    def curation(self) -> Iterator[Figure]:
+    def curation(self, sessions: int) -> Iterator[Figure]:
         """What drawing memories from each page adds to a session."""
         with self._memory(curate=True) as memory:
             self._tell("curating")
-            filed = memory.memorize_many(self._history.session(number) for number in range(STOPS[0]))
+            filed = memory.memorize_many(self._history.session(number) for number in range(sessions))
         steps = [usage for one in filed for (step, _), usage in one.usage.by_step().items() if step == "curate"]
-        yield from _token_figures(f"drawing memories from a session, at {STOPS[0]:,} sessions", steps, None)
+        yield from _token_figures(f"drawing memories from a session, at {sessions:,} sessions", steps, None)
 
-    def batch(self) -> Iterator[Figure]:
+    def batch(self, sessions: int) -> Iterator[Figure]:
         """How much faster sessions are filed side by side."""
         seconds = {}
         for workers in (1, WORKERS):
             with self._memory() as memory:
-                memory.memorize(self._history.session(BATCH))
+                memory.memorize(self._history.session(sessions))
                 self._server.set(latency_s=BATCH_LATENCY_S)
-                many = [self._history.session(number) for number in range(BATCH)]
+                many = [self._history.session(number) for number in range(sessions)]
                 started = time.perf_counter()
                 memory.memorize_many(
                     many,
@@ -141,14 +148,14 @@ class Bench:
                 )
                 seconds[workers] = time.perf_counter() - started
                 self._server.set(latency_s=0.0)
-        name = f"{BATCH} sessions, {BATCH_LATENCY_S:g} s latency, {WORKERS} at once beside one by one"
+        name = f"{sessions} sessions, {BATCH_LATENCY_S:g} s latency, {WORKERS} at once beside one by one"
         yield Figure(f"{name}: faster", seconds[1] / seconds[WORKERS], "x", FASTER, least=True)
 
-    def crowd(self) -> Iterator[Figure]:
+    def crowd(self, sessions: int) -> Iterator[Figure]:
         """How long many questions take at once, beside one."""
         with self._memory() as memory:
-            memory.memorize_many(self._history.session(number) for number in range(100))
-            questions = self._history.questions(100, CROWD + 1)
+            memory.memorize_many(self._history.session(number) for number in range(sessions))
+            questions = self._history.questions(sessions, CROWD + 1)
             asyncio.run(self._ask_all(memory, questions[:4]))  # imports are no question's cost
             self._server.set(latency_s=CROWD_LATENCY_S)
             self._tell("one question")

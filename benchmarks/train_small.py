@@ -158,11 +158,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.only is not None:
         return 0
     made = [json.loads((given.out / f"seed-{seed}.json").read_text(encoding="utf-8")) for seed in SEEDS]
-    told = {"date": date.today().isoformat(), "machine": f"{platform.machine()}, Python {platform.python_version()}"}
-    return 0 if write_small_report(made, told, given.docs or given.out) else 1
+    facts = {"date": date.today().isoformat(), "machine": f"{platform.machine()}, Python {platform.python_version()}"}
+    return 0 if write_small_report(made, facts, given.docs or given.out) else 1
 
 
-def write_small_report(made: Sequence[Mapping[str, Any]], told: Mapping[str, str], folder: Path) -> bool:
+def write_small_report(made: Sequence[Mapping[str, Any]], facts: Mapping[str, str], folder: Path) -> bool:
     """Into the folder: the picture, and the table, in its place of `training.md`. Whether r2 rose by 0.2 or more and r1 did not fall, in
     every seed, on held-out tasks."""
     _plot_curves(made, folder / PICTURE)
@@ -173,7 +173,7 @@ def write_small_report(made: Sequence[Mapping[str, Any]], told: Mapping[str, str
         *(_table_row(one) for one in made),
     ]
     steps = len(made[0]["steps"])
-    lines += ["", f"{made[0]['weights']:,} weights, {steps} steps of GRPO; {told['date']}, {told['machine']}."]
+    lines += ["", f"{made[0]['weights']:,} weights, {steps} steps of GRPO; {facts['date']}, {facts['machine']}."]
     text = "\n".join(lines) + "\n"
     _replace_section(folder / PAGE, text)
     print(text)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..prompt_overrides import read_overrides
 from ..stores.errors import BadInput
-from .datasets.benchmark_records import DataSet
+from .datasets.benchmark_records import DataSet, sha256
 from .metrics.answer_judge import JUDGE_PROMPT, RUBRICS
 from .run_plan import RunPlan
 from .systems.chunks import session_lines, session_name
@@ -94,7 +94,7 @@ def _describe_run(
             "title": source.title,
             "licence": source.licence,
             "file": path.name if path else "",
-            "sha256": (found := _file_hash(path)),
+            "sha256": (found := sha256(path) if path and path.is_file() else ""),
             "official": source.is_official(path.name, found) if path and found else None,
             **describe_content(plan.data),
         },
@@ -118,14 +118,12 @@ def describe_content(data: DataSet) -> dict[str, Any]:
     sessions = questions = 0
     for sample in data.samples:
         for at, session in enumerate(sample.sessions):
-            sessions_hash.update(
-                _json_bytes([sample.name, session_name(session, at), str(session.time), session_lines(session)])
-            )
-            sessions += 1
+            parts = [session_name(session, at), str(session.time), session_lines(session)]
+            sessions_hash.update(_json_bytes([sample.name, *parts]))
         for question in sample.questions:
             parts = [question.id, question.text, question.answers, question.category, question.evidence]
             questions_hash.update(_json_bytes([sample.name, *parts]))
-            questions += 1
+        sessions, questions = sessions + len(sample.sessions), questions + len(sample.questions)
     return {
         "samples": len(data.samples),
         "sessions": sessions,
@@ -155,7 +153,7 @@ def _prompt_texts(plan: RunPlan) -> Mapping[str, str]:
     if plan.models.judge is not None:
         texts |= {"judge.md": JUDGE_PROMPT.text, "rubrics.md": RUBRICS.text}
     if plan.models.model is not None or plan.models.researcher_model is not None:
-        folder = Path(str(import_module("jitmem.nodes").__file__)).parent / "prompts"
+        folder = Path(str(import_module("jitmem.nodes.llm").__file__)).parent / "prompts"
         texts |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
     texts |= {f"{step}.words.md": said for step, said in read_overrides(plan.models.prompts).items()}
     return texts
@@ -189,13 +187,6 @@ def _package_version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def _file_hash(path: Path | None) -> str:
-    if path is None or not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _json_bytes(value: Any) -> bytes:

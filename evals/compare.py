@@ -20,6 +20,7 @@ _BLOCK = 500  # resamples at once, so that thousands of questions fit into memor
 
 Pair = tuple[str, str]
 """Sample and question."""
+ScoresByQuestion = Mapping[Pair, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class Difference:
         """Whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
+    @property
+    def is_regression(self) -> bool:
+        """Whether the interval lies below 0."""
+        return self.high < 0
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -59,9 +65,9 @@ def compare_cards(
 
     `BadInput` where data or questions differ, or it is not clear which setups to compare.
     """
-    told_a, told_b = read_config(a), read_config(b)
-    _check_same_questions(a, b, told_a["data"], told_b["data"])
-    pairs = _pair_setups(list(told_a["setups"]), list(told_b["setups"]), setup_a, setup_b)
+    config_a, config_b = read_config(a), read_config(b)
+    _check_same_questions(a, b, config_a["data"], config_b["data"])
+    pairs = _pair_setups(list(config_a["setups"]), list(config_b["setups"]), setup_a, setup_b)
     first, second = _scores_by_setup(a), _scores_by_setup(b)
     return [_compare_scores(name_a, first[name_a], name_b, second[name_b], seed) for name_a, name_b in pairs]
 
@@ -69,8 +75,7 @@ def compare_cards(
 def compare_setups(folder: Path, *, setup: str | None = None, seed: int = 0) -> list[Comparison]:
     """One setup of a card, or its first, with each of the others."""
     names = list(read_config(folder)["setups"])
-    if setup is not None and setup not in names:
-        raise BadInput(f"There is no setup {setup!r} in the card; there are: {', '.join(names)}.")
+    _check_setup(setup, names)
     if len(names) < 2:
         raise BadInput(f"{folder} holds one setup; name a second card to compare it with.")
     base, scores = setup or names[0], _scores_by_setup(folder)
@@ -83,20 +88,12 @@ def main_metric(folder: Path, comparisons: Sequence[Comparison]) -> str:
     return next((metric for metric in (*read_config(folder)["metrics"], *compared) if metric in compared), "")
 
 
-def _compare_scores(
-    a: str,
-    scores_a: Mapping[Pair, Mapping[str, float]],
-    b: str,
-    scores_b: Mapping[Pair, Mapping[str, float]],
-    seed: int,
-) -> Comparison:
+def _compare_scores(a: str, scores_a: ScoresByQuestion, b: str, scores_b: ScoresByQuestion, seed: int) -> Comparison:
     found = tuple(paired_differences(scores_a, scores_b, seed=seed))
     return Comparison(a, b, found, len(set(scores_a) ^ set(scores_b)))
 
 
-def paired_differences(
-    a: Mapping[Pair, Mapping[str, float]], b: Mapping[Pair, Mapping[str, float]], *, seed: int = 0
-) -> list[Difference]:
+def paired_differences(a: ScoresByQuestion, b: ScoresByQuestion, *, seed: int = 0) -> list[Difference]:
     """A difference for each metric that both have, over the questions for which both have it."""
     found = []
     for metric in METRICS:
@@ -104,11 +101,12 @@ def paired_differences(
         if pairs:
             first = np.array([a[key][metric] for key in pairs])
             second = np.array([b[key][metric] for key in pairs])
-            found.append(_paired_difference(metric, first, second, seed))
+            found.append(paired_difference(metric, first, second, seed))
     return found
 
 
-def _paired_difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
+def paired_difference(metric: str, a: Any, b: Any, seed: int) -> Difference:
+    """Of two (n,) arrays of the same questions or tasks."""
     gaps = b - a
     means = bootstrap_means(gaps, seed)
     low, high = np.percentile(means, [2.5, 97.5])
@@ -128,20 +126,24 @@ def bootstrap_means(values: Any, seed: int, resamples: int = RESAMPLES) -> Any:
 
 
 def _check_same_questions(a: Path, b: Path, data_a: Mapping[str, Any], data_b: Mapping[str, Any]) -> None:
-    for part, told in (
-        ("name", "another data set"),
+    names = f"another data set ({data_a['name']}, {data_b['name']})"
+    for part, problem in (
+        ("name", names),
         ("sessions_sha256", "other sessions"),
         ("questions_sha256", "other questions"),
     ):
         if data_a[part] != data_b[part]:
-            shown = f" ({data_a['name']}, {data_b['name']})" if part == "name" else ""
-            raise BadInput(f"{a} and {b} cannot be compared: {told}{shown}. Run both with the same --data and --limit.")
+            raise BadInput(f"{a} and {b} cannot be compared: {problem}. Run both with the same --data and --limit.")
+
+
+def _check_setup(setup: str | None, names: Sequence[str]) -> None:
+    if setup is not None and setup not in names:
+        raise BadInput(f"There is no setup {setup!r} in the card; there are: {', '.join(names)}.")
 
 
 def _pair_setups(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_b: str | None) -> list[tuple[str, str]]:
-    for name, names in ((setup_a, a), (setup_b, b)):
-        if name is not None and name not in names:
-            raise BadInput(f"There is no setup {name!r} in the card; there are: {', '.join(names)}.")
+    _check_setup(setup_a, a)
+    _check_setup(setup_b, b)
     if setup_a is None and setup_b is None:
         shared = [(name, name) for name in a if name in b]
         if shared:

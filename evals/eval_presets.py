@@ -15,20 +15,10 @@ MEM_ALPHA = "Wang et al., Mem-α: Learning Memory Construction via Reinforcement
 
 
 @dataclass(frozen=True, slots=True)
-class QuotedFigure:
-    """A figure of a paper. It was not run here: another reader, other prompts, perhaps other questions."""
-
-    data: str
-    metric: str
-    value: str
-    system: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class EvalPreset:
     """`setup` configures jitmem; `metrics` are those shown first, by data set ("" for any other). `reader` is what the
-    paper answered with; here the reader is the model that the user names, with our prompt."""
+    paper answered with; here the reader is the model that the user names, with our prompt. `figures` are the paper's,
+    `(data, metric, value, system)`: not run here, and with another reader, other prompts, perhaps other questions."""
 
     name: str
     about: str
@@ -36,7 +26,7 @@ class EvalPreset:
     setup: Setup
     metrics: Mapping[str, tuple[str, ...]]
     reader: str = ""
-    figures: tuple[QuotedFigure, ...] = ()
+    figures: tuple[tuple[str, str, str, str], ...] = ()
     differences: tuple[str, ...] = ()
 
 
@@ -52,10 +42,6 @@ _DEFAULT_METRICS = {
     "beam": ("judge",),
     "": ("f1", *_EVIDENCE),
 }
-
-
-def _gam_figure(data: str, metric: str, value: str, system: str = "GAM") -> QuotedFigure:
-    return QuotedFigure(data, metric, value, system, GAM)
 
 
 PRESETS: Mapping[str, EvalPreset] = {
@@ -74,22 +60,17 @@ PRESETS: Mapping[str, EvalPreset] = {
         metrics={**_DEFAULT_METRICS, "ruler": ("substring_match",)},
         reader="GPT-4o-mini and Qwen2.5-14B-Instruct, each also as Memorizer and Researcher",
         figures=(
-            _gam_figure("locomo", "f1", "53.75", "GAM, GPT-4o-mini"),
-            _gam_figure("locomo", "bleu1", "47.51", "GAM, GPT-4o-mini"),
-            _gam_figure("locomo", "f1", "52.70", "GAM, Qwen2.5-14B"),
-            _gam_figure("locomo", "bleu1", "46.55", "GAM, Qwen2.5-14B"),
-            _gam_figure("locomo", "f1", "45.10", "the best of its baselines"),
-            _gam_figure("hotpotqa", "f1", "63.22 / 64.56 / 59.81", "GAM at 56K / 224K / 448K"),
-            _gam_figure(
-                "ruler",
-                "accuracy",
-                "97.7 / 93.2 / 42.5 / 72.5",
-                "GAM at 128K: retrieval / multi-hop / aggregation / QA",
-            ),
-            _gam_figure("narrativeqa", "f1", "36.86"),
-            _gam_figure("hotpotqa", "seconds offline / online", "56.9 / 12.4", "GAM at 56K"),
-            _gam_figure("hotpotqa", "seconds offline / online", "209.7 / 0.5", "A-Mem at 56K, as GAM's authors ran it"),
-            _gam_figure("hotpotqa", "seconds offline / online", "37.4 / 0.15", "Mem0 at 56K, as GAM's authors ran it"),
+            ("locomo", "f1", "53.75", "GAM, GPT-4o-mini"),
+            ("locomo", "bleu1", "47.51", "GAM, GPT-4o-mini"),
+            ("locomo", "f1", "52.70", "GAM, Qwen2.5-14B"),
+            ("locomo", "bleu1", "46.55", "GAM, Qwen2.5-14B"),
+            ("locomo", "f1", "45.10", "the best of its baselines"),
+            ("hotpotqa", "f1", "63.22 / 64.56 / 59.81", "GAM at 56K / 224K / 448K"),
+            ("ruler", "accuracy", "97.7 / 93.2 / 42.5 / 72.5", "GAM at 128K: retrieval / multi-hop / aggregation / QA"),
+            ("narrativeqa", "f1", "36.86", "GAM"),
+            ("hotpotqa", "seconds offline / online", "56.9 / 12.4", "GAM at 56K"),
+            ("hotpotqa", "seconds offline / online", "209.7 / 0.5", "A-Mem at 56K, as GAM's authors ran it"),
+            ("hotpotqa", "seconds offline / online", "37.4 / 0.15", "Mem0 at 56K, as GAM's authors ran it"),
         ),
         differences=(
             "our prompts, ours for the reader too",
@@ -105,12 +86,12 @@ PRESETS: Mapping[str, EvalPreset] = {
         metrics=_DEFAULT_METRICS,
         reader="Qwen3-32B with BM25 over the memories; Mem-α is Qwen3-4B, trained",
         figures=(
-            QuotedFigure("memoryagentbench", "average", ".592", "Mem-α", MEM_ALPHA),
-            QuotedFigure("memoryagentbench", "average", ".502", "RAG-Top2", MEM_ALPHA),
-            QuotedFigure("memoryagentbench", "average", ".461", "long context", MEM_ALPHA),
-            QuotedFigure("validation", "average", ".642", "Mem-α, with 7.9k tokens of memory", MEM_ALPHA),
-            QuotedFigure("validation", "average", ".389", "the same without training", MEM_ALPHA),
-            QuotedFigure("validation", "average", ".517", "gpt-4.1-mini", MEM_ALPHA),
+            ("memoryagentbench", "average", ".592", "Mem-α"),
+            ("memoryagentbench", "average", ".502", "RAG-Top2"),
+            ("memoryagentbench", "average", ".461", "long context"),
+            ("validation", "average", ".642", "Mem-α, with 7.9k tokens of memory"),
+            ("validation", "average", ".389", "the same without training"),
+            ("validation", "average", ".517", "gpt-4.1-mini"),
         ),
         differences=("memos stand beside the items", "our prompts", "as much as fits into 2,000 tokens is shown"),
     ),
@@ -162,12 +143,9 @@ def setup_grid(setup: Setup, varied: Mapping[str, Sequence[Any]]) -> tuple[Setup
 
 def ablation_setups(names: Sequence[str], setup: Setup) -> tuple[Setup, ...]:
     """The setups of the named ablations, not crossed; each once."""
-    setups: dict[str, Setup] = {}
-    for name in names:
-        if name not in ABLATIONS:
-            raise BadInput(f"There is no ablation {name!r}; there are: {', '.join(ABLATIONS)}.")
-        setups |= {one.name: one for one in setup_grid(setup, ABLATIONS[name])}
-    return tuple(setups.values())
+    if unknown := [name for name in names if name not in ABLATIONS]:
+        raise BadInput(f"There is no ablation {unknown[0]!r}; there are: {', '.join(ABLATIONS)}.")
+    return tuple({one.name: one for name in names for one in setup_grid(setup, ABLATIONS[name])}.values())
 
 
 def preset_metrics(preset: EvalPreset, data: str) -> tuple[str, ...]:

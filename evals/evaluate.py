@@ -10,12 +10,10 @@ from typing import Any
 from ..stores.errors import BadInput, MissingPackage
 from . import bench_card, eval_presets, plots, report
 from .datasets import load_data_set
-from .prices import Prices
 from .run import run_plan
-from .run_plan import RunOutcome, RunPlan
+from .run_plan import Prices, RunOutcome, RunPlan
 from .systems import SYSTEMS, EvalModels, Setup
-from .systems.eval_models import OWN_ANSWER
-from .systems.setups import restrict_setup
+from .systems.setups import OWN_ANSWER, restrict_setup
 
 MetricProgress = Callable[[int, int, str, float | None], None]
 """Called with questions answered, total, the main metric and its mean so far."""
@@ -110,7 +108,5 @@ def _write_results(folder: Path, ran: RunOutcome, metrics: tuple[str, ...], *, p
         except MissingPackage as error:
             unplotted = str(error)
     measured = {metric for one in summary["setups"].values() for metric in one["scores"]}
-    metrics_to_show = tuple(
-        metric for metric in (*metrics, "citation_correctness", "context_tokens") if metric in measured
-    )
-    return EvalResult(folder, summary, ran, tuple(dict.fromkeys(metrics_to_show)), unplotted)
+    chosen = dict.fromkeys((*metrics, "citation_correctness", "context_tokens"))
+    return EvalResult(folder, summary, ran, tuple(metric for metric in chosen if metric in measured), unplotted)

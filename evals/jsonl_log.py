@@ -1,11 +1,12 @@
-"""A log of JSON lines that survives a kill: each line is on disk before the next step, and a torn line is cut off."""
+"""The files and threads of a run that can be resumed: a log that survives a kill, a lock, calls side by side."""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -61,17 +62,14 @@ def _truncate_torn_line(path: Path) -> None:
     if not path.exists() or not (size := path.stat().st_size):
         return
     with path.open("rb+") as file:
-        end = size
-        while end > 0:
+        end, found = size, -1
+        while end > 0 and found < 0:
             start = max(0, end - 65536)
             file.seek(start)
-            at = file.read(end - start).rfind(b"\n")
-            if at >= 0:
-                if start + at + 1 < size:
-                    file.truncate(start + at + 1)
-                return
+            found = file.read(end - start).rfind(b"\n")
             end = start
-        file.truncate(0)
+        if end + found + 1 < size:
+            file.truncate(end + found + 1)
 
 
 @contextmanager
@@ -86,3 +84,14 @@ def exclusive_run(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def run_all(call: Callable[..., object], arguments: Iterable[tuple[Any, ...]], threads: int, name: str) -> None:
+    """`call(*each)` for each of `arguments`; in this thread where `threads` is 1."""
+    if threads == 1:
+        for each in arguments:
+            call(*each)
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix=name) as pool:
+        for _ in pool.map(lambda each: call(*each), arguments):  # an exception cancels the calls that have not started
+            pass

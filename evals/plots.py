@@ -27,7 +27,7 @@ AXIS_LABELS = {
     "context_tokens": "tokens of context",
     "chunk_tokens": "tokens of a chunk",
 }
-_MARKERS = "osD^vP*X"
+_MARKERS, _CAPS = "osD^vP*X", 2.5
 # Okabe and Ito: distinct for the colour-blind, and in grey.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
 Score = Mapping[str, Any]
@@ -55,18 +55,16 @@ class _Plotter:
             return None
         if len(lines) == 1:
             (points,) = lines.values()
-            names = [ALL, *_categories(by for _, by in points)][:MAX_SETUPS]
-            curves = {name: [(x, by[name]) for x, by in points if name in by] for name in names}
+            names = [ALL, *_categories(by for _, by in points)]
+            curves = [(name, [(x, by[name]) for x, by in points if name in by]) for name in names]
         else:
-            shown = list(lines.items())[:MAX_SETUPS]
-            labels = _short_names([rest for rest, _ in shown])
-            curves = {
-                label: [(x, by[ALL]) for x, by in points] for label, (_, points) in zip(labels, shown, strict=True)
-            }
+            averages = [[(x, by[ALL]) for x, by in points] for points in lines.values()]
+            curves = list(zip(_short_names(list(lines)[:MAX_SETUPS]), averages, strict=False))
+        curves = curves[:MAX_SETUPS]
         figure, (axes,) = self._figure(f"by {AXIS_LABELS[part].split(',')[0]}")
-        for at, (label, scores) in enumerate(curves.items()):
-            _error_bars(axes, [x for x, _ in scores], [score for _, score in scores], at, label)
-        _scale(axes, sorted({x for scores in curves.values() for x, _ in scores}), AXIS_LABELS[part])
+        for at, (label, scores) in enumerate(curves):
+            _error_bars(axes, scores, at, label)
+        _scale(axes, sorted({x for _, scores in curves for x, _ in scores}), AXIS_LABELS[part])
         return self._save(figure, part)
 
     def by_tools(self) -> Path | None:
@@ -80,7 +78,7 @@ class _Plotter:
             return None
         figure, (axes,) = self._figure("by the searches that may be used", height=1.2 + 0.36 * len(found), labels="x")
         means, errors = _percents(found.values())
-        bars = axes.barh(list(found), means, xerr=errors, color=_COLOURS[0], capsize=2.5)
+        bars = axes.barh(list(found), means, xerr=errors, color=_COLOURS[0], capsize=_CAPS)
         axes.bar_label(bars, fmt="%.1f", padding=4)
         axes.invert_yaxis()
         axes.set_xlim(0, 108)
@@ -98,7 +96,7 @@ class _Plotter:
         figure, (axes,) = self._figure("against what a question costs")
         for at, name in enumerate(_short_names(list(points))):
             if at in named:
-                _error_bars(axes, [costs[at]], [scores[at]], list(named).index(at), name)
+                _error_bars(axes, [(costs[at], scores[at])], list(named).index(at), name)
             else:
                 axes.plot(costs[at], 100 * scores[at]["mean"], "o", color="#BBBBBB", markersize=4)
         if _is_wide(costs):
@@ -119,9 +117,8 @@ class _Plotter:
             offset = (at - (len(by) - 1) / 2) * 0.72 / len(by)
             rows = [row for row, name in enumerate(names) if name in values]
             means, errors = _percents(values[names[row]] for row in rows)
-            axes.errorbar(
-                means, [row + offset for row in rows], xerr=errors, label=label, **_style(at), linestyle="none"
-            )
+            y = [row + offset for row in rows]
+            axes.errorbar(means, y, xerr=errors, label=label, linestyle="none", capsize=_CAPS, **_style(at))
         counts = [max(values[name]["n"] for values in by.values() if name in values) for name in names]
         axes.set_yticks(range(len(names)), [f"{name} ({n})" for name, n in zip(names, counts, strict=True)])
         axes.invert_yaxis()
@@ -130,22 +127,18 @@ class _Plotter:
     def by_length(self) -> Path | None:
         """For the first setup: the score of each family by the text's length, and the seconds it took."""
         families = next(iter(self.setups.values())).get("lengths") or {}
-        if len({tokens for family in families.values() for tokens in family}) < 2:
+        ticks = sorted({int(tokens) for family in families.values() for tokens in family})
+        if len(ticks) < 2:
             return None
         figure, (left, right) = self._figure("and seconds by length", panels=2)
         for at, (family, by) in enumerate(families.items()):
-            scored = [
-                (int(tokens), one["scores"][self.metric]) for tokens, one in by.items() if self.metric in one["scores"]
-            ]
-            if scored:
-                _error_bars(left, [x for x, _ in scored], [score for _, score in scored], at, family)
             x = [int(tokens) for tokens in by]
-            right.plot(x, [one["online"]["mean"] for one in by.values()], label=family, **_style(at, capsize=None))
+            scores = [one["scores"].get(self.metric) for one in by.values()]
+            if any(scores):
+                _error_bars(left, [point for point in zip(x, scores, strict=True) if point[1]], at, family)
+            right.plot(x, [one["online"]["mean"] for one in by.values()], label=family, **_style(at))
             if all(one["offline"] for one in by.values()):
-                right.plot(
-                    x, [one["offline"]["mean"] for one in by.values()], linestyle=":", **_style(at, capsize=None)
-                )
-        ticks = sorted({int(tokens) for family in families.values() for tokens in family})
+                right.plot(x, [one["offline"]["mean"] for one in by.values()], linestyle=":", **_style(at))
         for axes in (left, right):
             _scale(axes, ticks, "tokens of text")
         right.set_yscale("log")
@@ -203,9 +196,8 @@ def draw_plots(folder: Path, summary: Mapping[str, Any], target: Path | None = N
         subtitle = f"{config['data']['title']}, {questions:,} questions; mean in % ± one standard error"
         plotters.append(_Plotter(target, own, metric, subtitle))
     main = plotters[0]
-    paths = [main.by_number(part) for part in AXIS_LABELS]
-    paths += [main.by_tools(), main.by_cost(), main.by_category(), *(one.by_length() for one in plotters)]
-    return [path for path in paths if path is not None]
+    paths = [*map(main.by_number, AXIS_LABELS), main.by_tools(), main.by_cost(), main.by_category()]
+    return [path for path in (*paths, *(one.by_length() for one in plotters)) if path is not None]
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> set[int]:
@@ -249,18 +241,15 @@ def _costs(setups: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
     return [one["scores"]["context_tokens"][ALL]["mean"] for one in setups], label
 
 
-def _style(at: int, capsize: float | None = 2.5) -> dict[str, Any]:
-    style: dict[str, Any] = {
-        "color": _COLOURS[at % len(_COLOURS)],
-        "marker": _MARKERS[at % len(_MARKERS)],
-        "markersize": 5,
-    }
-    return style if capsize is None else {**style, "capsize": capsize}
+def _style(at: int) -> dict[str, Any]:
+    return {"color": _COLOURS[at % len(_COLOURS)], "marker": _MARKERS[at % len(_MARKERS)], "markersize": 5}
 
 
-def _error_bars(axes: Axes, x: Sequence[float], scores: Sequence[Score], at: int, label: str) -> None:
-    means, errors = _percents(scores)
-    axes.errorbar(x, means, yerr=errors, label=label, linewidth=2.4 if at == 0 else 1.3, **_style(at))
+def _error_bars(axes: Axes, points: Sequence[tuple[float, Score]], at: int, label: str) -> None:
+    means, errors = _percents(score for _, score in points)
+    width = 2.4 if at == 0 else 1.3
+    x = [value for value, _ in points]
+    axes.errorbar(x, means, yerr=errors, label=label, linewidth=width, capsize=_CAPS, **_style(at))
 
 
 def _percents(scores: Iterable[Score]) -> tuple[list[float], list[float]]:

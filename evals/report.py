@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .bench_card import REPORT, SCORES, read_config, write_json
 from .eval_presets import PRESETS
-from .length_tables import render_lengths
-from .markdown_tables import format_score, markdown_table
 from .scores import AMOUNTS, METRICS
 from .summary import ALL, summarize
-from .systems.eval_models import OWN_ANSWER
+from .systems.setups import OWN_ANSWER
 
 _OFFICIAL = {
     True: ", the official file's",
@@ -39,7 +37,7 @@ def render_report(folder: Path, summary: Mapping[str, Any]) -> str:
         "Means in percent ± one standard error of the mean over questions (tokens as they are), then n. A question"
         " without gold evidence, and one that ended in an error, has no score.",
         *_render_scores(config, summary),
-        *render_lengths(summary, _main_metrics(config, summary)),
+        *_render_lengths(summary, _main_metrics(config, summary)),
         "## What it took",
         *_render_costs(summary),
         *_render_quoted(config),
@@ -57,11 +55,8 @@ def render_report(folder: Path, summary: Mapping[str, Any]) -> str:
 def _render_run(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     data = config["data"]
     models = ", ".join(f"{name} {model}" for name, model in config["models"].items())
-    whole = (
-        ""
-        if summary["answered"] == summary["questions"]
-        else f" **Only {summary['answered']} of {summary['questions']} are answered.**"
-    )
+    answered, asked = summary["answered"], summary["questions"]
+    whole = "" if answered == asked else f" **Only {answered} of {asked} are answered.**"
     counts = f"{data['questions']:,} questions on {data['samples']:,} samples of {data['sessions']:,} sessions"
     return (
         f"{counts}, {len(config['setups'])} setups, {config['made'][:10]}."
@@ -85,16 +80,10 @@ def _render_failures(summary: Mapping[str, Any]) -> list[str]:
         rows = [[one["step"], one["error"], str(one["n"]), one["message"][:160]] for one in summary["errors"]]
         parts += ["## Errors", "These questions have no answer and no score; the same command asks them again."]
         parts.append(markdown_table(["step", "error", "questions", "such as"], rows))
-    rows = [
-        [name, str(one["unjudged"]), str(one["notes"])]
-        for name, one in summary["setups"].items()
-        if one["unjudged"] or one["notes"]
-    ]
-    if rows:
-        parts += [
-            "## Amiss",
-            markdown_table(["setup", "answers that the judge failed at", "steps whose model failed"], rows),
-        ]
+    faults = {name: (one["unjudged"], one["notes"]) for name, one in summary["setups"].items()}
+    if rows := [[name, *map(str, counts)] for name, counts in faults.items() if any(counts)]:
+        head = ["setup", "answers that the judge failed at", "steps whose model failed"]
+        parts += ["## Amiss", markdown_table(head, rows)]
     return parts
 
 
@@ -114,14 +103,45 @@ def _render_scores(config: Mapping[str, Any], summary: Mapping[str, Any]) -> lis
         if len(categories) < 2:
             continue
         counts = [max(values[c]["n"] for values in by.values() if c in values) for c in categories]
-        head = [metric, *(f"{category} ({n})" for category, n in zip(categories, counts, strict=True))]
-        parts.append(
-            markdown_table(
-                head,
-                [[name, *(format_score(metric, values.get(c)) for c in categories)] for name, values in by.items()],
-            )
-        )
+        head = [f"{category} ({n})" for category, n in zip(categories, counts, strict=True)]
+        parts.append(_score_table(metric, head, categories, by))
     return parts
+
+
+def _score_table(metric: str, head: Sequence[str], keys: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """A row for each of `rows`, whose values at `keys` are means with errors."""
+    cells = {name: [format_score(metric, values.get(key)) for key in keys] for name, values in rows.items()}
+    return markdown_table([metric, *head], [[name, *own] for name, own in cells.items()])
+
+
+def _render_lengths(summary: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
+    """RULER's tables, scores and seconds by family and length; [] for texts without lengths."""
+    by = {
+        f"{name}, {family}": own
+        for name, one in summary["setups"].items()
+        for family, own in (one.get("lengths") or {}).items()
+    }
+    lengths = sorted({tokens for own in by.values() for tokens in own}, key=int)
+    if not lengths:
+        return []
+    head = [f"{int(tokens):,} tokens" for tokens in lengths]
+    parts = ["## By length"]
+    for metric in metrics:
+        scores = {
+            row: {tokens: one["scores"][metric] for tokens, one in own.items() if metric in one["scores"]}
+            for row, own in by.items()
+        }
+        if measured := {row: own for row, own in scores.items() if own}:
+            parts.append(_score_table(metric, head, lengths, measured))
+    rows = [[row, *(_format_seconds(own.get(tokens)) for tokens in lengths)] for row, own in by.items()]
+    return [*parts, markdown_table(["seconds: to file a text, to answer", *head], rows)]
+
+
+def _format_seconds(one: Mapping[str, Any] | None) -> str:
+    if one is None:
+        return "–"
+    filing = "–" if one["offline"] is None else f"{one['offline']['mean']:.2f}"
+    return f"{filing}, {one['online']['mean']:.3f}"
 
 
 def _measured_metrics(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
@@ -139,37 +159,37 @@ def _main_metrics(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list
 def _render_costs(summary: Mapping[str, Any]) -> list[str]:
     offline, online = [], []
     for name, one in summary["setups"].items():
-        offline_cost, online_cost = one["offline"], one["online"]
+        filing, asking = one["offline"], one["online"]
+        cells = [f"{filing['seconds']:.1f}", f"{filing['calls']:,.0f}", _format_tokens(filing)]
         # An interrupted preparation has cost more than was counted after it.
-        least = "≥ " if offline_cost["resumed"] else ""
-        spent = f"{least}{offline_cost['calls']:,.0f}", f"{least}{_format_tokens(offline_cost)}"
-        offline.append(
-            [
-                name,
-                f"{least}{offline_cost['seconds']:.1f}",
-                *spent,
-                f"{least}{_format_dollars(offline_cost['dollars'])}",
-            ]
-        )
-        if online_cost:
-            parts = [online_cost[part] for part in ("system", "reader", "judge")]
-            online.append(
-                [
-                    name,
-                    f"{online_cost['seconds']:.3f}",
-                    f"{online_cost['seconds_p50']:.3f}",
-                    f"{online_cost['seconds_p95']:.3f}",
-                    f"{online_cost['reader_seconds']:.3f}",
-                    *(f"{part['calls']:.1f}, {_format_tokens(part)}" for part in parts),
-                    _format_dollars(online_cost["dollars"]),
-                ]
-            )
+        least = "≥ " if filing["resumed"] else ""
+        offline.append([name, *(least + cell for cell in (*cells, _format_dollars(filing["dollars"])))])
+        if asking:
+            seconds = [f"{asking[part]:.3f}" for part in ("seconds", "seconds_p50", "seconds_p95", "reader_seconds")]
+            models = [asking[part] for part in ("system", "reader", "judge")]
+            usages = [f"{part['calls']:.1f}, {_format_tokens(part)}" for part in models]
+            online.append([name, *seconds, *usages, _format_dollars(asking["dollars"])])
     return [
         "Offline, to file all samples; setups that share a memory show the same:",
         markdown_table(["setup", "seconds", "model calls", "tokens in + out", "$"], offline),
         "Online, a question; calls and tokens in + out of each; dollars for all questions:",
         markdown_table(["setup", "seconds", "p50", "p95", "reader s", "system", "reader", "judge", "$"], online),
     ]
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The first column to the left, the others to the right. A `|` in a cell would end the cell, so it becomes `/`."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(' '.join(cell.split()).replace('|', '/') for cell in line)} |" for line in lines)
+
+
+def format_score(metric: str, value: Mapping[str, Any] | None) -> str:
+    """`83.2 ± 1.1`; `–` for what was not measured."""
+    if value is None:
+        return "–"
+    scale = 1 if metric in AMOUNTS else 100
+    error = "" if value["se"] is None else f" ± {scale * value['se']:.1f}"
+    return f"{scale * value['mean']:.1f}{error}"
 
 
 def _format_tokens(usage: Mapping[str, Any]) -> str:
@@ -183,10 +203,10 @@ def _format_dollars(dollars: float | None) -> str:
 def _render_quoted(config: Mapping[str, Any]) -> list[str]:
     """Figures of the papers for this data."""
     rows = [
-        [one.system, one.metric, one.value, one.source]
+        [system, metric, value, preset.source]
         for preset in PRESETS.values()
-        for one in preset.figures
-        if one.data == config["data"]["name"]
+        for data, metric, value, system in preset.figures
+        if data == config["data"]["name"]
     ]
     parts = []
     if rows:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ..stores.errors import BadInput, MissingPackage
 from ..stores.records import Usage
 from .datasets.benchmark_records import Question, Sample
-from .jsonl_log import JsonlLog, exclusive_run, read_log
+from .jsonl_log import JsonlLog, exclusive_run, read_log, run_all
 from .metrics.answer_judge import AnswerJudge, rubric
-from .prices import CostLimitReached
-from .run_plan import ANSWERS, ERRORS, OFFLINE, WORK, MeansProgress, QuestionKey, RunOutcome, RunPlan
+from .metrics.model_requests import with_call_counter
+from .run_plan import ANSWERS, ERRORS, OFFLINE, WORK, CostLimitReached, MeansProgress, QuestionKey, RunOutcome, RunPlan
 from .run_state import MAX_FAILURES_IN_A_ROW, RunState
 from .scores import score_answer
 from .systems import Setup, System, SystemAnswer, SystemContext, open_sharing
-from .systems.call_counter import with_call_counter
 from .systems.context_reader import ContextReader
-from .thread_pool import run_all
 
 __all__ = ["ANSWERS", "MAX_FAILURES_IN_A_ROW", "MeansProgress", "RunOutcome", "RunPlan", "run_plan"]
 
@@ -97,13 +96,18 @@ def _prepare_sample(
     """File the sample once for all setups that share a memory; its cost is logged once."""
     path = plan.folder / OFFLINE
     state.check_budget()
-    costs = [system.prepare(sample) for system in systems]
+    started = time.perf_counter()
+    usage = systems[0].prepare(sample)
+    seconds = time.perf_counter() - started
+    for system in systems[1:]:  # over the same memory, which is filled by now
+        system.prepare(sample)
     if any((line["memory_key"], line["sample"]) == (setups[0].memory_key, sample.name) for line in read_log(path)):
         return
-    cost = {"dollars": plan.prices.cost(costs[0].usage), **asdict(costs[0])}
-    state.add_cost(cost["dollars"])
+    dollars = plan.prices.cost(usage)
+    state.add_cost(dollars)
+    cost = {"resumed": resumed, "dollars": dollars, "seconds": seconds, "usage": asdict(usage)}
     with JsonlLog(path) as lines:
-        lines.append({"memory_key": setups[0].memory_key, "sample": sample.name, "resumed": resumed, **cost})
+        lines.append({"memory_key": setups[0].memory_key, "sample": sample.name, **cost})
 
 
 def _answer_question(
@@ -113,11 +117,12 @@ def _answer_question(
     state.check_budget()
     step = "answer"
     try:
-        answer = system.answer(question)
+        started = time.perf_counter()
+        answer = replace(system.answer(question), seconds=time.perf_counter() - started)
         if plan.models.has_reader:
             step = "read"
             answer = ContextReader(state.chat_model(plan.models.reader), plan.models.timeout_s).read(question, answer)
-        line = {**_judge_answer(plan, question, answer, state)}
+        line = _judge_answer(plan, question, answer, state)
     except (CostLimitReached, BadInput, MissingPackage):
         raise
     except Exception as error:
@@ -129,7 +134,7 @@ def _answer_question(
         "of": {name: question.metadata[name] for name in QUESTION_FIELDS if name in question.metadata},
         "scores": {**score_answer(plan.data.kind, question, answer), **line.pop("scores")},
         "dollars": plan.prices.cost(*usages),
-        "answer": answer.as_dict(),
+        "answer": asdict(answer),
     }
     state.add_answer(key, line)
 

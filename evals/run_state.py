@@ -12,8 +12,7 @@ from ..models import chat_model
 from ..stores.errors import JitmemError, ModelUnavailable
 from .datasets.benchmark_records import Sample
 from .jsonl_log import JsonlLog, read_log
-from .prices import CostLimitReached
-from .run_plan import OFFLINE, MeansProgress, QuestionKey, RunPlan
+from .run_plan import OFFLINE, CostLimitReached, MeansProgress, QuestionKey, RunPlan
 from .systems import Setup
 
 MAX_FAILURES_IN_A_ROW = 10

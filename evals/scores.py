@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .datasets.benchmark_records import Question
-from .metrics.evidence_metrics import context_tokens, evidence_precision, evidence_recall, holds_gold, page_recall
-from .metrics.text_metrics import bleu1, exact_match, locomo_f1, rouge_l, substring_match, token_f1
+from .metrics.text_metrics import (
+    bleu1,
+    context_tokens,
+    evidence_precision,
+    evidence_recall,
+    exact_match,
+    holds_gold,
+    locomo_f1,
+    page_recall,
+    rouge_l,
+    substring_match,
+    token_f1,
+)
 from .systems.setups import CitedText, SystemAnswer
 
 TOP_PAGES = 5

@@ -104,26 +104,23 @@ def advantages(
     """
     if by not in GROUPINGS:
         raise BadInput(f"Advantages are by {' or by '.join(GROUPINGS)}, not by {by!r}.")
-    groups: dict[Hashable, list[RewardUnit]] = {}
-    places: dict[Hashable, list[int]] = {}
-    count = left_out = 0
-    for unit in reward_units(rollouts, by, roles):
-        if unit is None:
-            left_out += 1
-            continue
-        groups.setdefault(key(unit), []).append(unit)
-        places.setdefault(key(unit), []).append(count)
-        count += 1
-    values: list[Advantage | None] = [None] * count
-    collapsed: list[EqualGroup] = []
-    for group, members in groups.items():
-        mean, spread = _mean_and_std([unit.reward for unit in members])
-        if all(abs(unit.reward - mean) < _EQUAL for unit in members):
-            collapsed.append(EqualGroup(group, mean, len(members)))
-        for place, unit in zip(places[group], members, strict=True):
-            gap = 0.0 if abs(unit.reward - mean) < _EQUAL else unit.reward - mean
-            values[place] = Advantage(unit, gap / (spread + EPSILON) if std else gap, mean, spread, len(members))
-    return Advantages(tuple(one for one in values if one is not None), tuple(collapsed), left_out)
+    units = list(reward_units(rollouts, by, roles))
+    rewarded = [unit for unit in units if unit is not None]
+    rewards: dict[Hashable, list[float]] = {}
+    for unit in rewarded:
+        rewards.setdefault(key(unit), []).append(unit.reward)
+    statistics = {group: _mean_and_std(own) for group, own in rewards.items()}
+    values = []
+    for unit in rewarded:
+        mean, spread = statistics[key(unit)]
+        gap = 0.0 if abs(unit.reward - mean) < _EQUAL else unit.reward - mean
+        values.append(Advantage(unit, gap / (spread + EPSILON) if std else gap, mean, spread, len(rewards[key(unit)])))
+    equal = [
+        EqualGroup(group, statistics[group][0], len(own))
+        for group, own in rewards.items()
+        if all(abs(reward - statistics[group][0]) < _EQUAL for reward in own)
+    ]
+    return Advantages(tuple(values), tuple(equal), len(units) - len(rewarded))
 
 
 def write_advantages(path: Path, result: Advantages) -> None:
@@ -140,30 +137,25 @@ def reward_units(
     """Run by run; None for a step or trajectory without a reward."""
     for rollout in rollouts:
         steps = [step for step in rollout.steps if step.role in roles]
-        yield from _step_units(rollout, steps) if by == "step" else _trajectory_units(rollout, steps)
-
-
-def _step_units(rollout: Rollout, steps: Iterable[RecordedStep]) -> Iterator[RewardUnit | None]:
-    for step in steps:
-        reward = step.rewards.get("total")
-        if reward is None:
-            yield None
+        if by == "step":
+            parts = [(step.role, step.about, step.key, [step], step.rewards) for step in steps]
         else:
-            yield RewardUnit(rollout.task, rollout.n, step.role, step.about, step.key, (step.key,), reward)
+            parts = list(_trajectories(rollout, steps))
+        for role, about, key, own, rewards in parts:
+            reward = rewards.get("total")
+            keys = tuple(step.key for step in own)
+            yield None if reward is None else RewardUnit(rollout.task, rollout.n, role, about, key, keys, reward)
 
 
-def _trajectory_units(rollout: Rollout, steps: Iterable[RecordedStep]) -> Iterator[RewardUnit | None]:
-    """In the order of their first steps."""
+def _trajectories(
+    rollout: Rollout, steps: Iterable[RecordedStep]
+) -> Iterator[tuple[Role, str, str, list[RecordedStep], Mapping[str, float | None]]]:
+    """Role, end, no key, steps and rewards of each, in the order of their first steps."""
     parts: dict[tuple[Role, str], list[RecordedStep]] = {}
     for step in steps:
         parts.setdefault((step.role, "" if step.role == "memorizer" else step.about), []).append(step)
-    for (role, about), own_steps in parts.items():
-        paid: Mapping[str, float | None] = rollout.rewards if role == "memorizer" else own_steps[-1].rewards
-        reward = paid.get("total")
-        if reward is None:
-            yield None
-        else:
-            yield RewardUnit(rollout.task, rollout.n, role, about, "", tuple(step.key for step in own_steps), reward)
+    for (role, about), own in parts.items():
+        yield role, about, "", own, rollout.rewards if role == "memorizer" else own[-1].rewards
 
 
 def _mean_and_std(rewards: Sequence[float]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -25,8 +25,8 @@ def sft_rows(rollouts: Iterable[Rollout], *, best: int = 1, least: float | None 
     last message is the reply, with the arguments of its calls as objects.
     """
     for rollout in _best_rollouts(rollouts, best, least):
-        for step in _parsed_steps(rollout):
-            yield {"messages": [*_as_dicts(step.messages), _reply_message(step)], "tools": _as_dicts(step.tools)}
+        for _, prompt, reply, tools in _replies(rollout):
+            yield {"messages": [*prompt, reply], "tools": tools}
 
 
 def kto_rows(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> Iterator[dict[str, Any]]:
@@ -42,13 +42,8 @@ def kto_rows(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> 
             if threshold is None and abs(reward - mean) < 1e-9:
                 continue
             label = reward > mean if threshold is None else reward >= threshold
-            for step in _parsed_steps(rollout):
-                yield {
-                    "prompt": _as_dicts(step.messages),
-                    "completion": [_reply_message(step)],
-                    "label": label,
-                    "tools": _as_dicts(step.tools),
-                }
+            for _, prompt, reply, tools in _replies(rollout):
+                yield {"prompt": prompt, "completion": [reply], "label": label, "tools": tools}
 
 
 def verl_rows(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterator[dict[str, Any]]:
@@ -61,12 +56,12 @@ def verl_rows(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterato
     rows: dict[str, dict[str, Any]] = {}
     for rollout in rollouts:
         gold = [{"id": one.id, "question": one.text, "answers": list(one.gold)} for one in rollout.answers]
-        for step in _parsed_steps(rollout):
-            prompt, tools = _as_dicts(step.messages), _as_dicts(step.tools)
+        for step, prompt, reply, tools in _replies(rollout):
             key = hashlib.sha256(json.dumps([prompt, tools], sort_keys=True).encode()).hexdigest()
             reward = rollout.rewards.get(TOTAL)
             known = rows.get(key)
-            if known is not None and not _is_better(reward, known["extra_info"]["reward"]):
+            best = known["extra_info"]["reward"] if known else None
+            if known and (reward is None or (best is not None and reward <= best)):
                 continue
             rows[key] = {
                 "data_source": f"{source}/{step.name}",
@@ -79,7 +74,7 @@ def verl_rows(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterato
                     "about": step.about,
                     "step": step.name,
                     "tools": json.dumps(tools, ensure_ascii=False),
-                    "reply": json.dumps(_reply_message(step), ensure_ascii=False),
+                    "reply": json.dumps(reply, ensure_ascii=False),
                     "reward": reward,
                 },
             }
@@ -108,10 +103,9 @@ def export_rows(
     """
     if form not in FORMATS:
         raise BadInput(f"There is no form {form!r}; there are {', '.join(FORMATS)}.")
-    if unknown := sorted(set(steps) - set(ROLES)):
-        raise BadInput(f"There is no step {unknown[0]!r}; there are {', '.join(ROLES)}.")
-    if unknown := sorted(set(roles) - set(get_args(Role))):
-        raise BadInput(f"There is no role {unknown[0]!r}; there are {', '.join(get_args(Role))}.")
+    for what, given, known in (("step", steps, tuple(ROLES)), ("role", roles, get_args(Role))):
+        if unknown := sorted(set(given) - set(known)):
+            raise BadInput(f"There is no {what} {unknown[0]!r}; there are {', '.join(known)}.")
     if path.exists():
         raise BadInput(f"{path} is there already; give a new name, an export never goes over a file.")
     chosen = [_select_steps(one, steps, roles) for one in rollouts]
@@ -143,14 +137,14 @@ def _group_by_task(rollouts: Iterable[Rollout]) -> list[list[Rollout]]:
     return list(groups.values())
 
 
-def _parsed_steps(rollout: Rollout) -> Iterator[RecordedStep]:
-    """Steps whose reply was parsed: the last attempt of each, and of a turn of calls only one whose calls were parsed."""
-    last: dict[str, RecordedStep] = {}
-    for step in rollout.steps:
-        last[step_key(step.key)] = step
+def _replies(rollout: Rollout) -> Iterator[tuple[RecordedStep, list[Any], dict[str, Any], list[Any]]]:
+    """Step, messages, reply and tools where the reply was parsed: of the last attempt of each step, and of a turn of
+    calls only if the calls were parsed."""
+    last = {step_key(step.key): step for step in rollout.steps}
     for step in last.values():
         if step.reply is not None and not step.error and not (step.tools and step.calls is None):
-            yield step
+            prompt, tools = [dict(one) for one in step.messages], [dict(one) for one in step.tools]
+            yield step, prompt, _reply_message(step.reply), tools
 
 
 def _select_steps(rollout: Rollout, steps: Collection[str], roles: Collection[Role]) -> Rollout:
@@ -158,9 +152,8 @@ def _select_steps(rollout: Rollout, steps: Collection[str], roles: Collection[Ro
     return replace(rollout, steps=kept)
 
 
-def _reply_message(step: RecordedStep) -> dict[str, Any]:
+def _reply_message(reply: Mapping[str, Any]) -> dict[str, Any]:
     """The reply as a message of a chat template, with arguments of calls as objects."""
-    reply = dict(step.reply or {})
     message: dict[str, Any] = {"role": "assistant", "content": reply.get("content") or ""}
     calls = [
         {"type": "function", "function": {"name": call["function"]["name"], "arguments": _call_arguments(call)}}
@@ -172,11 +165,3 @@ def _reply_message(step: RecordedStep) -> dict[str, Any]:
 def _call_arguments(call: Mapping[str, Any]) -> Any:
     arguments = call["function"]["arguments"]
     return json.loads(arguments) if isinstance(arguments, str) else arguments
-
-
-def _as_dicts(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [dict(one) for one in values]
-
-
-def _is_better(reward: float | None, known: float | None) -> bool:
-    return reward is not None and (known is None or reward > known)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from ..evals.datasets.benchmark_records import Sample
+from ..memory import Memory
+from ..nodes.accept import normalize_session
+from ..nodes.llm.usage_tracker import CHARS_PER_TOKEN
 from ..nodes.steps import STEPS
 
 Role = Literal["memorizer", "researcher", "reader", "other"]
@@ -48,6 +52,11 @@ class MemoryToolCall:
     def content(self) -> str:
         """The content in the call's arguments; "" for none, as in a delete."""
         return str(self.args.get("content") or "")
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether it changes the memory, or will once it is approved."""
+        return self.status in ("applied", "proposed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +169,30 @@ _ROLLOUT = TypeAdapter(Rollout)
 def step_key(key: str) -> str:
     """A step's key without the suffix of its attempt (`~1`, `!0`)."""
     return re.sub(r"(?:~|!)\d+$", "", key)
+
+
+def current_items(memory: Memory) -> tuple[Item, ...]:
+    """In the order in which they were made."""
+    return tuple(
+        Item(item.id, item.kind, item.content, item.time.isoformat() if item.time else None)
+        for item in memory.items.list()
+    )
+
+
+def memory_tokens(items: Iterable[Item]) -> int:
+    """Of the contents of all items, each rounded up."""
+    return sum(_count_tokens(item.content) for item in items)
+
+
+def source_tokens(sources: Iterable[SessionText]) -> int:
+    """Of all sessions, as they are stored."""
+    return sum(_count_tokens(source.text) for source in sources)
+
+
+def task_tokens(task: Sample) -> int:
+    """Of a task's sessions, as they would be stored; without a memory."""
+    return sum(_count_tokens(normalize_session(session)["text"]) for session in task.sessions)
+
+
+def _count_tokens(text: str) -> int:
+    return -(-len(text) // CHARS_PER_TOKEN)

@@ -55,7 +55,7 @@ def make_toy_tasks(
     category city, work, pet or event; its answer is in no other person's facts, its evidence the sentence that states
     it, verbatim. `metadata` has `person`, `session` and `changed`.
 
-    The rest is chatter about nobody: a few turns, or enough for about `tokens` tokens (4 characters each). No model is
+    The rest is chatter about other things: a few turns, or enough for about `tokens` tokens (4 characters each). No model is
     needed to make the tasks, and rules can read them. `BadInput` for impossible sizes.
     """
     most = 4 * people * len(_DEEDS)

@@ -32,12 +32,12 @@ def load_tasks(source: str | Path, *, limit: int | None = None) -> tuple[Sample,
 
     `source` is the path of a file of JSON lines, a task a line; or `DATASET:PATH`, such as `locomo:locomo10.json`, of
     the data sets that `jitmem eval sources` lists; or `toy:8`, eight toy tasks, also `toy:8,seed=1,sessions=12` (see
-    `jitmem.learn.synthetic_tasks`). Evidence is always text that stands in a session. `BadInput` for what cannot be
+    `jitmem.learn.synthetic_tasks`). Evidence is always text of a session. `BadInput` for what cannot be
     read, and for two tasks with one id, since results are stored by it.
 
     A line is `{"id", "sessions": […], "questions": [{"id", "text", "answers": […], "category", "evidence": […]}]}`. A
-    session is an object as `jitmem memorize` reads it. A question needs `text` and `answers`; `evidence` are texts that
-    stand in a session, `metadata` is an object.
+    session is an object as `jitmem memorize` reads it. A question needs `text` and `answers`; `evidence` are texts
+    of a session, `metadata` is an object.
     """
     if limit is not None and limit < 1:
         raise BadInput(f"limit is a number of tasks of 1 or more, or None for all; got {limit}.")

@@ -11,10 +11,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from jitmem import Memory, ModelOptions
 from jitmem.evals.datasets.benchmark_records import Question, Sample
-from jitmem.evals.metrics.evidence_metrics import context_tokens
-from jitmem.evals.metrics.text_metrics import substring_exact_match
-from jitmem.evals.systems.bm25_ranking import BM25Ranking
-from jitmem.evals.systems.chunks import Chunk
+from jitmem.evals.metrics.text_metrics import context_tokens, substring_exact_match
+from jitmem.evals.systems.chunks import BM25Ranking, Chunk
 from jitmem.learn.rollout_records import Item, MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText
 from jitmem.stores.times import format_time
 from jitmem.testing import ScriptedModel

@@ -15,7 +15,7 @@ import pytest
 
 from jitmem import Memory, Session
 from jitmem.evals.datasets import DATASETS, load_data_set, row_files
-from jitmem.evals.datasets.data_sources import NONE_PUBLISHED, sha256
+from jitmem.evals.datasets.benchmark_records import NONE_PUBLISHED, sha256
 from jitmem.evals.datasets.locomo import NOT_MENTIONED
 from jitmem.stores.errors import BadInput, MissingPackage
 

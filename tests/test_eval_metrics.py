@@ -9,18 +9,16 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 
 from jitmem.evals.metrics.answer_judge import JUDGE_PROMPT, AnswerJudge, Judgement, rubric
-from jitmem.evals.metrics.evidence_metrics import (
+from jitmem.evals.metrics.text_metrics import (
+    bleu1,
     context_tokens,
     evidence_precision,
     evidence_recall,
-    page_recall,
-)
-from jitmem.evals.metrics.text_metrics import (
-    bleu1,
     exact_match,
     gam_words,
     locomo_f1,
     normalize_answer,
+    page_recall,
     rouge_l,
     substring_exact_match,
     substring_match,

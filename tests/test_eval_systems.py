@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jitmem import Memory, Session
 from jitmem.evals.datasets.benchmark_records import Question, Sample
-from jitmem.evals.metrics.evidence_metrics import context_tokens
+from jitmem.evals.metrics.text_metrics import context_tokens
 from jitmem.evals.systems import SYSTEMS, EvalModels, Setup, SystemAnswer, SystemContext, open_sharing, open_system
 from jitmem.evals.systems.chunks import fixed_chunks, session_lines
 from jitmem.evals.systems.setups import restrict_setup
@@ -78,9 +78,9 @@ def test_setups_that_differ_in_asking_alone_share_one_memory(tmp_path: Path) -> 
 def test_without_memos_the_pages_are_there_and_their_cards_are_empty(tmp_path: Path) -> None:
     model = ScriptedModel(lines={"curate": [{"calls": []}] * 2})
     system = open_system(Setup(memos=False), SystemContext(tmp_path, EvalModels(model=model)))
-    prepared = system.prepare(SAMPLE)
+    usage = system.prepare(SAMPLE)
     system.close()
-    assert {step["step"] for step in prepared.usage.steps} <= {"curate"}
+    assert {step["step"] for step in usage.steps} <= {"curate"}
     with Memory.open(tmp_path / "memory") as memory:
         assert [page.memo for page in memory.pages()] == ["-", "-"]
 

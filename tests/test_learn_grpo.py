@@ -24,13 +24,12 @@ from jitmem.learn.exports import sft_rows
 from jitmem.learn.rollouts import run_rollout
 from jitmem.learn.rollouts.rollout_config import RolloutConfig
 from jitmem.learn.tasks import load_tasks
-from jitmem.learn.training.collapse import TrainingCollapsed
-from jitmem.learn.training.curriculum import Curriculum
+from jitmem.learn.training.callbacks import TrainingCollapsed
 from jitmem.learn.training.grpo import METRICS, TrainingOptions, make_trainer, train
 from jitmem.learn.training.imitation import ImitationOptions, imitate
 from jitmem.learn.training.policy import Policy
 from jitmem.learn.training.teacher import correct_calls, teacher_model
-from jitmem.learn.training.turn_pool import TurnPool
+from jitmem.learn.training.turn_pool import Curriculum, TurnPool
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import tiny_model

@@ -25,7 +25,7 @@ from jitmem.cli.app import app
 from jitmem.evals.datasets.benchmark_records import Question, Sample
 from jitmem.learn.rollout_records import Item, Rollout
 from jitmem.learn.rollouts import RolloutStats, arun_rollout, read_rollouts, record_rollouts, run_rollout, run_rollouts
-from jitmem.learn.rollouts.item_coverage import item_coverage
+from jitmem.learn.rollouts.question_scores import item_coverage
 from jitmem.learn.rollouts.rollout_config import RolloutConfig
 from jitmem.learn.synthetic_tasks import make_toy_tasks
 from jitmem.stores.errors import BadInput, ModelUnavailable
@@ -193,7 +193,7 @@ def test_a_page_of_which_no_edit_can_be_read_has_no_calls_and_the_run_goes_on() 
 
 
 def test_after_several_failures_in_a_row_the_rest_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jitmem.learn.rollouts.rollout_progress.PATIENCE", 3)
+    monkeypatch.setattr("jitmem.learn.rollouts.many_rollouts.PATIENCE", 3)
     tasks = make_toy_tasks(1, sessions=1, facts=1, people=1)
     model = broken("memorize", GONE)
     with pytest.raises(ModelUnavailable, match=r"^3 runs failed one after the other, the last with ModelUna"):

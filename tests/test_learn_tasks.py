@@ -10,9 +10,9 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 from jitmem.evals.datasets.benchmark_records import Question, Sample
+from jitmem.learn.rollout_records import task_tokens
 from jitmem.learn.synthetic_tasks import CATEGORIES, make_toy_tasks
 from jitmem.learn.tasks import load_tasks, write_tasks
-from jitmem.learn.token_counts import task_tokens
 from jitmem.stores.errors import BadInput
 from jitmem.stores.records import Session
 

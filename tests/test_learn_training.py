@@ -23,12 +23,11 @@ from jitmem.learn.rollouts.question_scores import answer_from_items
 from jitmem.learn.rollouts.rollout_config import RolloutConfig
 from jitmem.learn.synthetic_tasks import make_toy_tasks
 from jitmem.learn.tasks import load_tasks
-from jitmem.learn.training.collapse import CollapseWatch, TrainingCollapsed
-from jitmem.learn.training.curriculum import Curriculum
+from jitmem.learn.training.callbacks import CollapseWatch, TrainingCollapsed
 from jitmem.learn.training.environment import MemoryEnvironment
 from jitmem.learn.training.long_tasks import evaluate_long_tasks
 from jitmem.learn.training.teacher import correct_calls, teacher_model
-from jitmem.learn.training.turn_pool import TurnPool, rollout_turns
+from jitmem.learn.training.turn_pool import Curriculum, TurnPool, rollout_turns
 from jitmem.learn.training.turn_starts import TurnStart, apply_calls, restore_items, turn_starts
 from jitmem.nodes.curate import describe_item
 from jitmem.stores.errors import BadInput, MissingPackage

@@ -17,7 +17,7 @@ from jitmem import Memory
 from jitmem.evals.datasets import DataSet, Question, Sample, load_data_set
 from jitmem.evals.datasets.ruler import GeneratedSamples
 from jitmem.evals.datasets.ruler_tasks import TASKS
-from jitmem.evals.metrics.evidence_metrics import context_tokens, evidence_recall
+from jitmem.evals.metrics.text_metrics import context_tokens, evidence_recall
 from jitmem.stores.errors import BadInput
 
 NIAH = ("niah_single", "niah_multikey", "niah_multivalue", "niah_multiquery")

@@ -11,8 +11,7 @@ from typing import Any
 
 from ...stores.errors import BadInput
 from . import beam, hotpotqa, locomo, longmemeval, memoryagentbench, musique, narrativeqa, ruler
-from .benchmark_records import DataSet, Question, Sample
-from .data_sources import DataSource
+from .benchmark_records import DataSet, DataSource, Question, Sample
 from .ruler import GeneratedSamples
 
 __all__ = ["DATASETS", "Benchmark", "DataSet", "DataSource", "Question", "Sample", "load_data_set"]

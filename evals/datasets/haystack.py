@@ -1,12 +1,17 @@
-"""Text to hide needles in: sentences of a small grammar, the same for the same seed."""
+"""Text to hide sentences in: sentences of a small grammar, the same for the same seed."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from langchain_core.messages import HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
+
+_JOBS = "an engineer|a botanist|a composer|a surveyor|a chemist|a printer|a judge|a cartographer".split("|")
+_TRADES = "glass|paper|clocks|bicycles|instruments|boats|carpets|lamps".split("|")
+
 
 _WHO = (
     "the baker|the ferryman|a young surveyor|the night porter|my neighbour|the old gardener|a travelling tailor|the clerk|"
@@ -63,25 +68,88 @@ def text_chars(tokens: int) -> int:
     return 4 * (tokens - count_tokens_approximately([HumanMessage("")]))
 
 
-def hide_needles(chance: random.Random, needles: Sequence[str], tokens: int) -> list[str]:
-    """Paragraphs of a text of about `tokens` tokens, needles included. Each needle stands in it once, in the given
-    order, at uniformly random depths."""
-    left = text_chars(tokens) - sum(len(needle) + 1 for needle in needles)
+def hide_needles(chance: random.Random, sentences: Sequence[str], tokens: int) -> list[str]:
+    """Paragraphs of a text of about `tokens` tokens that has each of the sentences once, in their order, at uniformly
+    random depths."""
+    left = text_chars(tokens) - sum(len(sentence) + 1 for sentence in sentences)
     straw: list[str] = []
     for sentence in random_sentences(chance):
         if left < len(sentence) + 1:
             break
         straw.append(sentence)
         left -= len(sentence) + 1
-    depths = sorted(chance.randrange(len(straw) + 1) for _ in needles)
+    depths = sorted(chance.randrange(len(straw) + 1) for _ in sentences)
     lines: list[str] = []
     start = 0
-    for depth, needle in zip(depths, needles, strict=True):
-        lines += [*straw[start:depth], needle]
+    for depth, sentence in zip(depths, sentences, strict=True):
+        lines += [*straw[start:depth], sentence]
         start = depth
     lines += straw[start:]
-    return join_paragraphs(lines)
+    return [" ".join(lines[at : at + 8]) for at in range(0, len(lines), 8)]
 
 
-def join_paragraphs(lines: Sequence[str], each: int = 8) -> list[str]:
-    return [" ".join(lines[at : at + each]) for at in range(0, len(lines), each)]
+@dataclass(frozen=True, slots=True)
+class _Life:
+    person: str
+    city: str
+    firm: str
+    born: str
+    founded: str
+    rest: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.born} {self.founded} {self.rest}"
+
+
+def invent_facts(chance: random.Random, tokens: int) -> tuple[list[str], str, str, tuple[str, ...]]:
+    """Paragraphs of about `tokens` tokens, a question, its answer, and the sentences that support it."""
+    lives = _make_lives(chance, text_chars(tokens))
+    one = chance.choice(lives)
+    parts = [life.text for life in lives]
+    if chance.random() < 0.5:
+        return parts, f"In which city was {one.person} born?", one.city, (one.born,)
+    question = f"In which city was the founder of {one.firm} born?"
+    return parts, question, one.city, (one.founded, one.born)
+
+
+def add_distractors(chance: random.Random, gold: Sequence[str], others: Sequence[str], tokens: int) -> list[str]:
+    """The gold paragraphs among others, shuffled: as many of the given ones as fit, the rest invented."""
+    left = text_chars(tokens) - sum(len(text) + 2 for text in gold)
+    parts = list(gold)
+    for text in chance.sample(others, len(others)):
+        if len(text) + 2 <= left:
+            parts.append(text)
+            left -= len(text) + 2
+    parts += [life.text for life in _make_lives(chance, left)]
+    chance.shuffle(parts)
+    return parts
+
+
+def _make_lives(chance: random.Random, left: int) -> list[_Life]:
+    """Enough for about `left` characters."""
+    count = left // 200 + 2
+    names = made_up_words(chance, 3 * count + 41, syllables=3)
+    cities, names = names[:41], names[41:]
+    lives: list[_Life] = []
+    while names:
+        life = _make_life(chance, names.pop().capitalize(), names.pop().capitalize(), names.pop().capitalize(), cities)
+        if left < len(life.text) + 2:
+            break
+        lives.append(life)
+        left -= len(life.text) + 2
+    return lives
+
+
+def _make_life(chance: random.Random, first: str, last: str, firm: str, cities: list[str]) -> _Life:
+    person, house = f"{first} {last}", f"{firm} Works"
+    city, other = (city.capitalize() for city in chance.sample(cities, 2))
+    year = chance.randrange(1820, 1930)
+    return _Life(
+        person,
+        city,
+        house,
+        f"{person} was born in {city} in {year} and became {chance.choice(_JOBS)}.",
+        f"In {year + chance.randrange(22, 40)} {last} founded {house}, which made {chance.choice(_TRADES)}.",
+        f"Later {last} moved to {other}, and lived there until {year + chance.randrange(45, 85)}.",
+    )

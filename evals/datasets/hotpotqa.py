@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import document_questions
-from .benchmark_records import DataSet, Question
-from .data_sources import DataSource
-from .paragraph_pool import ParagraphQuestion, paragraph_key, pool_paragraphs
+from .benchmark_records import DataSet, DataSource, Question
 from .row_files import Row, read_rows
+from .sample_layouts import document_question, group_by_document, paragraph_key, pool_paragraphs
 
 SOURCE = DataSource(
     title="HotpotQA",
@@ -38,30 +36,25 @@ def load(path: Path, *, pool: bool = True) -> DataSet:
     """
     first = next(read_rows(path), None)
     if first is not None and "supporting_facts" not in first.values and "input" in first.values:
-        rows = (
-            document_questions.document_question(row, "hotpotqa", row.get("type", str, "")) for row in read_rows(path)
-        )
-        return DataSet("hotpotqa", "document", document_questions.group_by_document("hotpotqa", rows), LONG)
+        rows = (document_question(row, "hotpotqa", row.get("type", str, "")) for row in read_rows(path))
+        return DataSet("hotpotqa", "document", group_by_document("hotpotqa", rows), LONG)
     return DataSet("hotpotqa", "paragraphs", pool_paragraphs("hotpotqa", _questions(path), pool=pool), SOURCE)
 
 
-def _questions(path: Path) -> Iterator[ParagraphQuestion]:
+def _questions(path: Path) -> Iterator[tuple[dict[str, str], Question]]:
     for row in read_rows(path):
         paragraphs = dict(_paragraph(row, at, entry) for at, entry in enumerate(row.get("context", list)))
-        titles = {
-            _pair(row, "supporting_facts", at, fact)[0] for at, fact in enumerate(row.get("supporting_facts", list))
-        }
-        yield ParagraphQuestion(
-            {id: f"{title}\n\n{text}" for id, (title, text) in paragraphs.items()},
-            Question(
-                row.values.get("_id") or str(row.number),
-                row.get("question", str),
-                row.texts("answer") if "answer" in row.values else (),
-                row.get("type", str, ""),
-                tuple(id for id, (title, _) in paragraphs.items() if title in titles),
-                {"level": row.values.get("level", "")},
-            ),
+        facts = enumerate(row.get("supporting_facts", list))
+        titles = {_pair(row, "supporting_facts", at, fact)[0] for at, fact in facts}
+        question = Question(
+            row.values.get("_id") or str(row.number),
+            row.get("question", str),
+            row.texts("answer") if "answer" in row.values else (),
+            row.get("type", str, ""),
+            tuple(id for id, (title, _) in paragraphs.items() if title in titles),
+            {"level": row.values.get("level", "")},
         )
+        yield {id: f"{title}\n\n{text}" for id, (title, text) in paragraphs.items()}, question
 
 
 def _paragraph(row: Row, at: int, entry: object) -> tuple[str, tuple[str, str]]:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...stores.records import Session
-from .benchmark_records import DataSet, Question, Sample
-from .data_sources import DataSource
+from .benchmark_records import DataSet, DataSource, Question, Sample
 from .row_files import Row, read_rows
 
 SOURCE = DataSource(

@@ -9,8 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from ...stores.records import Session
-from .benchmark_records import DataSet, Question, Sample
-from .data_sources import DataSource
+from .benchmark_records import DataSet, DataSource, Question, Sample
 from .row_files import Row, read_rows
 
 SOURCE = DataSource(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .benchmark_records import DataSet, Question, Sample
-from .data_sources import DataSource
-from .document_questions import document_sample
+from .benchmark_records import DataSet, DataSource, Question, Sample
 from .row_files import Row, read_rows
+from .sample_layouts import document_sample
 
 SOURCE = DataSource(
     title="MemoryAgentBench",

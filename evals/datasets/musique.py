@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .benchmark_records import DataSet, Question
-from .data_sources import DataSource
-from .paragraph_pool import ParagraphQuestion, paragraph_key, pool_paragraphs
+from .benchmark_records import DataSet, DataSource, Question
 from .row_files import read_rows
+from .sample_layouts import paragraph_key, pool_paragraphs
 
 SOURCE = DataSource(
     title="MuSiQue",
@@ -24,20 +23,18 @@ def load(path: Path, *, pool: bool = True) -> DataSet:
     return DataSet("musique", "paragraphs", pool_paragraphs("musique", _questions(path), pool=pool), SOURCE)
 
 
-def _questions(path: Path) -> Iterator[ParagraphQuestion]:
+def _questions(path: Path) -> Iterator[tuple[dict[str, str], Question]]:
     for row in read_rows(path):
-        entries = row.rows("paragraphs")
-        keys = [paragraph_key(entry.text("title"), entry.text("paragraph_text")) for entry in entries]
-        gold = tuple(id for id, entry in zip(keys, entries, strict=True) if entry.get("is_supporting", bool))
+        paragraphs, gold = {}, []
+        for entry in row.rows("paragraphs"):
+            title, text = entry.text("title"), entry.text("paragraph_text")
+            paragraphs[key := paragraph_key(title, text)] = f"{title}\n\n{text}"
+            if entry.get("is_supporting", bool):
+                gold.append(key)
         hops = len(row.get("question_decomposition", list, [])) or len(gold)
-        yield ParagraphQuestion(
-            {id: f"{e.text('title')}\n\n{e.text('paragraph_text')}" for id, e in zip(keys, entries, strict=True)},
-            Question(
-                row.text("id"),
-                row.get("question", str),
-                (row.text("answer"), *row.get("answer_aliases", list, [])) if "answer" in row.values else (),
-                f"{hops} hops",
-                gold,
-                {"answerable": row.get("answerable", bool, True)},
-            ),
+        answers = (row.text("answer"), *row.get("answer_aliases", list, [])) if "answer" in row.values else ()
+        answerable = {"answerable": row.get("answerable", bool, True)}
+        yield (
+            paragraphs,
+            Question(row.text("id"), row.get("question", str), answers, f"{hops} hops", tuple(gold), answerable),
         )

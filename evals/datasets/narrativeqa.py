@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from . import document_questions
-from .benchmark_records import DataSet, Question, Sample
-from .data_sources import DataSource
-from .document_questions import DocumentQuestion, document_sample
+from .benchmark_records import DataSet, DataSource, Question, Sample
 from .row_files import Row, read_rows
+from .sample_layouts import document_question, document_sample, group_by_document
 
 SOURCE = DataSource(
     title="NarrativeQA",
@@ -34,15 +32,13 @@ def load(path: Path, *, split: str = "test", of: Literal["story", "summary"] = "
     if path.is_dir():
         samples: tuple[Sample, ...] = tuple(_folder_samples(path, split, of))
     else:
-        samples = document_questions.group_by_document(
-            "narrativeqa", (_row_question(row, of) for row in read_rows(path))
-        )
+        samples = group_by_document("narrativeqa", (_row_question(row, of) for row in read_rows(path)))
     return DataSet("narrativeqa", "document", samples, SOURCE)
 
 
-def _row_question(row: Row, of: str) -> DocumentQuestion:
+def _row_question(row: Row, of: str) -> tuple[str, Question]:
     if "document" not in row.values:
-        return document_questions.document_question(row, "narrativeqa", of)
+        return document_question(row, "narrativeqa", of)
     about = row.inner(row.get("document", dict), "document")
     if of == "summary":
         text = about.inner(about.get("summary", dict), "summary").get("text", str)
@@ -50,9 +46,7 @@ def _row_question(row: Row, of: str) -> DocumentQuestion:
         text = about.get("text", str)
     asked = row.inner(row.get("question", dict), "question").get("text", str)
     answers = tuple(answer.get("text", str) for answer in row.rows("answers"))
-    return DocumentQuestion(
-        text, Question(f"{about.text('id')}/{row.number - 1}", asked, answers, about.get("kind", str, ""))
-    )
+    return text, Question(f"{about.text('id')}/{row.number - 1}", asked, answers, about.get("kind", str, ""))
 
 
 def _folder_samples(path: Path, split: str, of: str) -> Iterator[Sample]:
@@ -71,15 +65,10 @@ def _folder_samples(path: Path, split: str, of: str) -> Iterator[Sample]:
         if of == "summary" and id not in summaries:
             raise row.error("document_id", f"{id} has no summary in {_SUMMARIES}")
         text = summaries[id] if of == "summary" else _story(SOURCE.require(path / "tmp" / f"{id}.content"))
-        questions = [
-            Question(
-                f"{id}/{at}",
-                qa.get("question", str),
-                (qa.get("answer1", str), qa.get("answer2", str)),
-                row.get("kind", str),
-            )
-            for at, qa in enumerate(rows_by_document.get(id, []))
-        ]
+        questions = []
+        for at, qa in enumerate(rows_by_document.get(id, [])):
+            answers = (qa.get("answer1", str), qa.get("answer2", str))
+            questions.append(Question(f"{id}/{at}", qa.get("question", str), answers, row.get("kind", str)))
         yield document_sample(id, text, questions)
 
 

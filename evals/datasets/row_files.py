@@ -14,7 +14,6 @@ from ...stores.errors import BadInput, MissingPackage
 
 T = TypeVar("T")
 _CHUNK = 1 << 20  # characters
-_NOTHING = object()  # the first element of an empty list; null would be a value
 _DECODER = json.JSONDecoder()
 
 
@@ -116,35 +115,27 @@ def _read_json(path: Path) -> Iterator[Any]:
 
 def _read_list(path: Path, file: TextIO) -> Iterator[Any]:
     """The elements of a list, one after the other, from behind its bracket: some files do not fit into memory."""
-    text, at, number = "", 0, 1
-    while True:
+    text, at, number, closed = "", 0, 1, False
+    while not closed:
         try:
-            value, at, closed = _decode_element(text, at, may_end=number == 1)
+            start = _skip_blanks(text, at)
+            if number == 1 and text[start : start + 1] == "]":
+                at = start + 1
+                break
+            value, end = _DECODER.raw_decode(text, start)
+            end = _skip_blanks(text, end)
+            if text[end : end + 1] not in (",", "]"):
+                raise json.JSONDecodeError("Expecting ',' or ']'", text, end)
         except json.JSONDecodeError as error:
             more = file.read(max(_CHUNK, len(text) - at))  # doubling keeps the total time linear
             if not more:
                 raise BadInput(f"{path}: cannot be read as JSON (in row {number}: {error.msg}).") from error
             text, at = text[at:] + more, 0
             continue
-        if value is not _NOTHING:
-            yield value
-        if closed:
-            break
-        number += 1
+        yield value
+        at, number, closed = end + 1, number + 1, text[end] == "]"
     if (text[at:] + file.read(_CHUNK)).strip():
         raise BadInput(f"{path}: cannot be read as JSON (more follows after the list).")
-
-
-def _decode_element(text: str, at: int, *, may_end: bool) -> tuple[Any, int, bool]:
-    """The value at `at`, the position behind its separator, and whether the list ends there."""
-    at = _skip_blanks(text, at)
-    if may_end and text[at : at + 1] == "]":
-        return _NOTHING, at + 1, True
-    value, end = _DECODER.raw_decode(text, at)
-    end = _skip_blanks(text, end)
-    if text[end : end + 1] not in (",", "]"):
-        raise json.JSONDecodeError("Expecting ',' or ']'", text, end)
-    return value, end + 1, text[end] == "]"
 
 
 def _skip_blanks(text: str, at: int) -> int:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
 from ...stores.errors import BadInput
 from ...stores.records import Session
-from . import document_questions
-from .benchmark_records import DataSet, Question, Sample
-from .data_sources import DataSource
+from .benchmark_records import DataSet, DataSource, Question, Sample
 from .row_files import Row, read_rows
 from .ruler_tasks import TASKS, SyntheticText, TaskMaker, qa_over
+from .sample_layouts import document_question, group_by_document
 
 SOURCE = DataSource(
     title="RULER",
@@ -49,7 +49,7 @@ def load(
     """
     if path is not None:
         rows = (_row_question(row) for row in read_rows(path))
-        return DataSet("ruler", "document", document_questions.group_by_document("ruler", rows), SOURCE)
+        return DataSet("ruler", "document", group_by_document("ruler", rows), SOURCE)
     unknown = [task for task in tasks if task not in TASKS]
     if unknown or not tasks:
         raise BadInput(f"RULER has no tasks {', '.join(unknown) or '(none given)'}; it has: {', '.join(TASKS)}.")
@@ -113,11 +113,9 @@ def _split_sessions(text: SyntheticText, sessions: int) -> Iterator[Session]:
         yield Session(text=text.joint.join(text.parts[start : start + each]), id=f"part-{number:03}")
 
 
-def _row_question(row: Row) -> document_questions.DocumentQuestion:
-    asked = document_questions.document_question(row, row.file.stem, row.file.stem, input="question", answers="outputs")
-    question = asked.question
-    match = "any" if row.file.stem.startswith("qa") else "all"
+def _row_question(row: Row) -> tuple[str, Question]:
+    name = row.file.stem
+    text, question = document_question(row, name, name, input="question", answers="outputs")
     example = row.get("example", str, "")
-    text = f"{question.text}\n\nHere is the example:\n{example}" if example.strip() else question.text
-    made = Question(question.id, text, question.answers, question.category, (), {"match": match})
-    return document_questions.DocumentQuestion(asked.text, made)
+    asked = f"{question.text}\n\nHere is the example:\n{example}" if example.strip() else question.text
+    return text, replace(question, text=asked, metadata={"match": "any" if name.startswith("qa") else "all"})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from ...stores.errors import BadInput
 from .benchmark_records import DataSet
-from .haystack import hide_needles, made_up_words, text_chars
-from .invented_facts import add_distractors, invent_facts
+from .haystack import add_distractors, hide_needles, invent_facts, made_up_words, text_chars
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class SyntheticText:
     joint: str = "\n\n"
 
 
-_LIKE = "amber|brisk|calm|dusty|eager|faint|gentle|hollow|icy|jolly|keen|lofty|mellow|nimble|odd|proud|rusty|sly".split(
-    "|"
+_LIKE = (
+    "amber brisk calm dusty eager faint gentle hollow icy jolly keen lofty mellow nimble odd proud rusty sly".split()
 )
-_THING = "otter|falcon|walrus|badger|heron|lynx|magpie|newt|panda|quail|raven|stoat|tapir|viper|weasel|yak|zebra".split(
-    "|"
+_THING = (
+    "otter falcon walrus badger heron lynx magpie newt panda quail raven stoat tapir viper weasel yak zebra".split()
 )
 _NEEDLE = "One of the special magic numbers for {key} is: {value}."
 
@@ -39,27 +39,10 @@ ALPHA, TOP = 2.0, 3  # its frequent words: the exponent of Zipf's law, and how m
 NEEDLES = 4  # keys, values or queries of its multi-needle tasks
 
 
-def single_needle(chance: random.Random, tokens: int) -> SyntheticText:
-    """One key with one number."""
-    return _hide_numbers(chance, tokens, keys=1, values=1, asked_keys=1)
-
-
-def multi_key(chance: random.Random, tokens: int) -> SyntheticText:
-    """One of four keys is asked for; the others are distractors."""
-    return _hide_numbers(chance, tokens, keys=NEEDLES, values=1, asked_keys=1)
-
-
-def multi_value(chance: random.Random, tokens: int) -> SyntheticText:
-    """One key with four numbers, all of them asked for."""
-    return _hide_numbers(chance, tokens, keys=1, values=NEEDLES, asked_keys=1)
-
-
-def multi_query(chance: random.Random, tokens: int) -> SyntheticText:
-    """Four keys, all of them asked for."""
-    return _hide_numbers(chance, tokens, keys=NEEDLES, values=1, asked_keys=NEEDLES)
-
-
-def _hide_numbers(chance: random.Random, tokens: int, *, keys: int, values: int, asked_keys: int) -> SyntheticText:
+def hide_numbers(
+    chance: random.Random, tokens: int, *, keys: int = 1, values: int = 1, asked_keys: int = 1
+) -> SyntheticText:
+    """Keys with so many numbers each, some of which are asked for; the others are distractors."""
     names = chance.sample([f"{like}-{thing}" for like in _LIKE for thing in _THING], keys)
     numbers = iter(_random_numbers(chance, keys * values))
     pairs = [(name, next(numbers)) for name in names for _ in range(values)]
@@ -68,12 +51,8 @@ def _hide_numbers(chance: random.Random, tokens: int, *, keys: int, values: int,
     parts = hide_needles(chance, [_NEEDLE.format(key=key, value=value) for key, value in pairs], tokens)
     right = [(key, value) for key, value in pairs if key in chosen]
     listed = _join_names([name for name in names if name in chosen])
-    one = len(right) == 1
-    question = (
-        f"What is the special magic number for {listed} mentioned in the text?"
-        if one
-        else f"What are all the special magic numbers for {listed} mentioned in the text?"
-    )
+    what = "is the special magic number" if len(right) == 1 else "are all the special magic numbers"
+    question = f"What {what} for {listed} mentioned in the text?"
     evidence = tuple(_NEEDLE.format(key=key, value=value) for key, value in right)
     return SyntheticText(parts, question, tuple(value for _, value in right), evidence)
 
@@ -104,7 +83,7 @@ def common_words(chance: random.Random, tokens: int) -> SyntheticText:
     words = made_up_words(chance, COMMON + space // 24, syllables=2)
     common, others = words[:COMMON], words[COMMON:]
     entries = common * OFTEN
-    left = space - sum(len(word) for word in entries) - _numbering_chars(len(entries))
+    left = space - sum(len(f"{number}. {word}\n") for number, word in enumerate(entries, start=1))
     for word in others:
         cost = SELDOM * (len(word) + len(f"{len(entries) + SELDOM}. \n"))
         if left < cost:
@@ -115,10 +94,6 @@ def common_words(chance: random.Random, tokens: int) -> SyntheticText:
     lines = [f"{number}. {word}" for number, word in enumerate(entries, start=1)]
     question = f"What are the {COMMON} most common words in the numbered list?"
     return SyntheticText(lines, question, tuple(common), (), joint="\n")
-
-
-def _numbering_chars(count: int) -> int:
-    return sum(len(f"{number}. \n") for number in range(1, count + 1))
 
 
 def frequent_words(chance: random.Random, tokens: int) -> SyntheticText:
@@ -177,10 +152,10 @@ def qa_over(data: DataSet) -> TaskMaker:
 
 
 TASKS: Mapping[str, tuple[str, TaskMaker]] = {
-    "niah_single": ("retrieval", single_needle),
-    "niah_multikey": ("retrieval", multi_key),
-    "niah_multivalue": ("retrieval", multi_value),
-    "niah_multiquery": ("retrieval", multi_query),
+    "niah_single": ("retrieval", hide_numbers),
+    "niah_multikey": ("retrieval", partial(hide_numbers, keys=NEEDLES)),
+    "niah_multivalue": ("retrieval", partial(hide_numbers, values=NEEDLES)),
+    "niah_multiquery": ("retrieval", partial(hide_numbers, keys=NEEDLES, asked_keys=NEEDLES)),
     "variable_tracking": ("multi-hop tracing", variable_tracking),
     "common_words": ("aggregation", common_words),
     "frequent_words": ("aggregation", frequent_words),

@@ -13,9 +13,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from ...nodes.llm.ask import TIMEOUT_S, name_of
-from ...nodes.llm.sync_async import Computation, run_sync
-from ...stores.errors import ModelError
-from .model_requests import PromptFile, request_verdict
+from .model_requests import PromptFile, request_judgement
 
 JUDGE_PROMPT = PromptFile(__package__, "prompts/judge.md", tags=("question", "answers", "points", "prediction"))
 RUBRICS = PromptFile(__package__, "prompts/rubrics.md")
@@ -50,15 +48,10 @@ class AnswerJudge:
         self, question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False, note: str = ""
     ) -> Judgement:
         """One request, one repair. A `ModelError` becomes `Judgement(None, error=…)`. `note` is a `rubric`."""
-        return run_sync(
-            self._judge(render_judge_prompt(question, answers, prediction, all_needed=all_needed, note=note))
-        )
-
-    def _judge(self, messages: tuple[SystemMessage, HumanMessage]) -> Computation[Judgement]:
-        try:
-            verdict = yield from request_verdict(self._model, messages, AnswerVerdict, self._timeout_s)
-        except ModelError as error:
-            return Judgement(None, error=f"{type(error).__name__}: {error}")
+        prompt = render_judge_prompt(question, answers, prediction, all_needed=all_needed, note=note)
+        verdict = request_judgement(self._model, prompt, AnswerVerdict, self._timeout_s)
+        if isinstance(verdict, str):
+            return Judgement(None, error=verdict)
         return Judgement(verdict.verdict == "correct", verdict.reason)
 
 

@@ -1,17 +1,21 @@
-"""Ask a chat model outside the graphs: prompts from Markdown files, retries, and verdicts with one repair."""
+"""Ask a chat model outside the graphs: prompts from files, retries, verdicts with one repair, and a count of calls."""
 
 from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TypeVar
+from typing import Any, TypeVar
+from uuid import UUID
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.outputs import LLMResult
 from pydantic import BaseModel
 
 from ...nodes.llm.ask import name_of
@@ -19,9 +23,11 @@ from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.redaction import redact
 from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from ...nodes.llm.retry import with_retries
-from ...nodes.llm.sync_async import Computation, Wait
+from ...nodes.llm.sync_async import Computation, Wait, run_sync
+from ...nodes.llm.usage_tracker import UsageTracker
 from ...stores.delimiters import escape_delimiters
-from ...stores.errors import ModelReplyError
+from ...stores.errors import ModelError, ModelReplyError
+from ...stores.records import Usage
 
 VerdictT = TypeVar("VerdictT", bound=BaseModel)
 MAX_REPLIES = 2
@@ -90,6 +96,16 @@ def request_verdict(
     raise ModelReplyError(f"{name_of(model)} gave no verdict that could be read, in {MAX_REPLIES} replies: {problem}")
 
 
+def request_judgement(
+    model: BaseChatModel, prompt: tuple[BaseMessage, ...], answer: type[VerdictT], timeout_s: float
+) -> VerdictT | str:
+    """The verdict, or the `ModelError` as text: what could not be judged is counted, never scored."""
+    try:
+        return run_sync(request_verdict(model, prompt, answer, timeout_s))
+    except ModelError as error:
+        return f"{type(error).__name__}: {error}"
+
+
 @cache
 def _read_resource(package: str, path: str) -> str:
     return resources.files(package).joinpath(*path.split("/")).read_text(encoding="utf-8")
@@ -100,3 +116,33 @@ def _answer_form(answer: type[BaseModel]) -> str:
     fields = answer.model_json_schema()["properties"]
     bare = {name: {key: value for key, value in field.items() if key != "title"} for name, field in fields.items()}
     return json.dumps({"type": "object", "properties": bare, "required": list(bare)}, ensure_ascii=False)
+
+
+class CallCounter(BaseCallbackHandler):
+    """A callback on one model."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._meter = UsageTracker()
+        self._began: dict[UUID, float] = {}
+
+    @property
+    def usage(self) -> Usage:
+        return Usage.of(self._meter.entries)
+
+    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self._began[run_id] = time.perf_counter()
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        seconds = time.perf_counter() - self._began.pop(run_id, time.perf_counter())
+        message = getattr(response.generations[0][0], "message", None)
+        self._meter.add(
+            "remember", self._name, seconds, 0, message if isinstance(message, AIMessage) else AIMessage("")
+        )
+
+
+def with_call_counter(model: BaseChatModel) -> tuple[BaseChatModel, CallCounter]:
+    """A copy of the model that counts, and its counter."""
+    count = CallCounter(name_of(model))
+    own = model.callbacks if isinstance(model.callbacks, list) else []
+    return model.model_copy(update={"callbacks": [*own, count]}), count

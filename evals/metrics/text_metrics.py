@@ -1,4 +1,4 @@
-"""Compare an answer with the right ones as the benchmarks do: pure functions, scores from 0 to 1."""
+"""Compare an answer and its context with the right ones as the benchmarks do: pure functions, scores from 0 to 1."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
+from langchain_core.messages import HumanMessage
+from langchain_core.messages.utils import count_tokens_approximately
 from snowballstemmer import stemmer
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -139,3 +141,39 @@ def substring_exact_match(prediction: str, answers: Iterable[str]) -> float:
 
 def _overlap(predicted: Sequence[str], right: Sequence[str]) -> int:
     return sum((Counter(predicted) & Counter(right)).values())
+
+
+def context_tokens(text: str) -> int:
+    """As budgets count: `count_tokens_approximately` over one message of the whole text."""
+    return count_tokens_approximately([HumanMessage(text)])
+
+
+def evidence_recall(evidence: Sequence[str], context: str) -> float | None:
+    """The share of the gold texts that are verbatim in the context; None for a question without gold."""
+    return _share(gold in context for gold in evidence)
+
+
+def page_recall(gold: Collection[str], found: Collection[str]) -> float | None:
+    """The share of the gold pages (or sessions) that were found; None for a question without gold."""
+    return _share(page in found for page in gold)
+
+
+def evidence_precision(evidence: Sequence[str], pieces: Sequence[str]) -> float | None:
+    """The share of the context's characters that lie in pieces with a gold text.
+
+    A piece that is itself part of a gold text counts as gold. None for a question without gold or with no piece.
+    """
+    if not evidence or not (total := sum(len(piece) for piece in pieces)):
+        return None
+    return sum(len(piece) for piece in pieces if holds_gold(piece, evidence)) / total
+
+
+def holds_gold(text: str, evidence: Iterable[str]) -> bool:
+    """Whether the text contains a gold text, or is part of one."""
+    bare = text.strip()
+    return bool(bare) and any(gold in text or bare in gold for gold in evidence)
+
+
+def _share(found: Iterable[bool]) -> float | None:
+    values = list(found)
+    return sum(values) / len(values) if values else None

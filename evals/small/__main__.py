@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ...stores.errors import JitmemError
-from ..markdown_tables import markdown_table
-from .regression_gate import BASELINE, GateVerdict, compare_with_baseline, measure_small, read_baseline, write_baseline
+from ..compare import Difference
+from ..report import markdown_table
+from .regression_gate import BASELINE, compare_with_baseline, measure_small, read_baseline, write_baseline
 
 _HEAD = ("setup", "questions", "before", "now", "95 % interval of the difference", "")
 
@@ -37,28 +38,28 @@ def main(
             write_baseline(now, Path(__file__).with_name(BASELINE))
             print(f"Wrote {BASELINE}: {sum(map(len, now.values()))} results.")
             return
-        verdicts = compare_with_baseline(now, before)
+        differences = compare_with_baseline(now, before)
     except JitmemError as error:
         print(f"jitmem.evals.small: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
-    print_verdicts(verdicts, time.perf_counter() - started)
+    print_differences(differences, time.perf_counter() - started)
 
 
-def print_verdicts(verdicts: Sequence[GateVerdict], seconds: float) -> None:
+def print_differences(differences: Mapping[str, Difference], seconds: float) -> None:
     """Exit code 1 where recall dropped."""
-    print(markdown_table(_HEAD, map(_verdict_row, verdicts)))
-    lost = sum(one.is_regression for one in verdicts)
-    what = f"Evidence recall dropped in {lost} of {len(verdicts)} setups" if lost else "Nothing lost"
+    rows = [
+        (
+            *(setup, str(gap.n), f"{100 * gap.a:.1f} %", f"{100 * gap.b:.1f} %"),
+            *(f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}", "LOST" if gap.is_regression else ""),
+        )
+        for setup, gap in differences.items()
+    ]
+    print(markdown_table(_HEAD, rows))
+    lost = sum(one.is_regression for one in differences.values())
+    what = f"Evidence recall dropped in {lost} of {len(differences)} setups" if lost else "Nothing lost"
     print(f"{what}, in {seconds:.1f} s.")
     if lost:
         raise typer.Exit(1)
-
-
-def _verdict_row(one: GateVerdict) -> tuple[str, ...]:
-    gap = one.difference
-    interval = f"{100 * gap.low:+.1f} to {100 * gap.high:+.1f}"
-    lost = "LOST" if one.is_regression else ""
-    return one.setup, str(gap.n), f"{100 * gap.a:.1f} %", f"{100 * gap.b:.1f} %", interval, lost
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -32,19 +32,6 @@ Scores = Mapping[str, Mapping[Pair, float]]
 """By setup, by sample and question: recall."""
 
 
-@dataclass(frozen=True, slots=True)
-class GateVerdict:
-    """One setup against the baseline."""
-
-    setup: str
-    difference: Difference
-
-    @property
-    def is_regression(self) -> bool:
-        """Whether the interval of the paired difference lies below 0."""
-        return self.difference.high < 0
-
-
 def measure_small(
     tools: Sequence[str] | None = None,
     tell: Callable[[int, int], None] = lambda done, total: None,
@@ -60,24 +47,19 @@ def measure_small(
         if ran.failed:
             raise BadInput(f"{ran.failed} questions ended in an error; a card over the same data shows them.")
         lines = list(read_log(plan.folder / ANSWERS))
-    return {
-        name: {
-            (line["sample"], line["question"]): line["scores"][METRIC]
-            for line in lines
-            if line["setup"] == setup.name and METRIC in line["scores"]
-        }
-        for name, setup in setups.items()
-    }
+    name_of = {setup.name: name for name, setup in setups.items()}
+    scores: dict[str, dict[Pair, float]] = {name: {} for name in setups}
+    for line in lines:
+        if METRIC in line["scores"]:
+            scores[name_of[line["setup"]]][line["sample"], line["question"]] = line["scores"][METRIC]
+    return scores
 
 
-def compare_with_baseline(now: Scores, before: Scores) -> list[GateVerdict]:
-    """Paired by question; `BadInput` where setups or questions differ."""
+def compare_with_baseline(now: Scores, before: Scores) -> dict[str, Difference]:
+    """By setup, paired by question; `BadInput` where setups or questions differ."""
     if {name: set(scores) for name, scores in now.items()} != {name: set(scores) for name, scores in before.items()}:
         raise BadInput(f"The baseline is of other setups or questions; write it again and say why: {WRITE}")
-    return [
-        GateVerdict(name, paired_differences(_as_scores(before[name]), _as_scores(scores))[0])
-        for name, scores in now.items()
-    ]
+    return {name: paired_differences(_as_scores(before[name]), _as_scores(scores))[0] for name, scores in now.items()}
 
 
 WRITE = "python -m jitmem.evals.small --write"

@@ -9,8 +9,7 @@ from itertools import product
 
 from ...sample_history import sample_questions, sample_sessions
 from ...stores.records import Session
-from ..datasets.benchmark_records import DataSet, Question, Sample
-from ..datasets.data_sources import DataSource
+from ..datasets.benchmark_records import DataSet, DataSource, Question, Sample
 
 SEED = 20251121
 CONVERSATIONS, SESSIONS, TURNS = 3, 24, 18
@@ -35,7 +34,7 @@ _TALK = [
 ]
 _PLACES = "harbour office|old cinema|salt works|weather station|ropewalk|tram depot|lighthouse".split("|")
 # Statement, question, and values. {n} is the speaker, {x} and {a} are random: several people sell,
-# mend and start something at the same places, so the words alone do not tell them apart.
+# repair and start something at the same places, so the words alone do not tell them apart.
 _FACTS = [
     ("work", "I start at the {a} next week, they need a {x}.", "As what does {n} start at the {a}?", _TRADES),
     (
@@ -86,10 +85,10 @@ def _make_conversation(name: str, draw: random.Random) -> Sample:
         questions.append(_make_question(name, questions, asked.format(n=person, a=place), value, "one turn", (text,)))
         if kind == "sold":
             price = f"{draw.choice(_PRICES)} euros"
-            told = f"By the way, the {value} brought me {price}."
-            _insert_turn(draw, turns[draw.randrange(at + 1, SESSIONS)], person, told)
+            price_turn = f"By the way, the {value} brought me {price}."
+            _insert_turn(draw, turns[draw.randrange(at + 1, SESSIONS)], person, price_turn)
             asked = f"How much did {person} get for what the keeper of the {place} bought?"
-            questions.append(_make_question(name, questions, asked, price, "two turns", (text, told)))
+            questions.append(_make_question(name, questions, asked, price, "two turns", (text, price_turn)))
     day = datetime(2025, 1, 6, 18, 0)
     sessions = [
         Session(turns=tuple(spoken), id=f"{name}/{number}", time=day + timedelta(days=5 * number))

@@ -7,8 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ...stores.errors import BadInput
-from .eval_models import EvalModels, SystemContext
-from .setups import JITMEM, CitedText, Preparation, Setup, System, SystemAnswer
+from .setups import JITMEM, CitedText, EvalModels, Setup, System, SystemAnswer, SystemContext
 
 if TYPE_CHECKING:
     from .jitmem_systems import SharedMemory
@@ -17,7 +16,6 @@ __all__ = [
     "SYSTEMS",
     "CitedText",
     "EvalModels",
-    "Preparation",
     "Setup",
     "System",
     "SystemAnswer",
@@ -29,10 +27,10 @@ SYSTEMS: Mapping[str, tuple[str, str]] = {
     "research": ("jitmem_systems", "ResearchSystem"),
     "recall": ("jitmem_systems", "RecallSystem"),
     "memory-only": ("jitmem_systems", "MemoryOnly"),
-    "whole-history": ("whole_history", "WholeHistory"),
-    "rag-bm25": ("rag", "RagBm25"),
-    "rag-vector": ("rag", "RagVector"),
-    "rag-hybrid": ("rag", "RagHybrid"),
+    "whole-history": ("baselines", "WholeHistory"),
+    "rag-bm25": ("baselines", "RagBm25"),
+    "rag-vector": ("baselines", "RagVector"),
+    "rag-hybrid": ("baselines", "RagHybrid"),
     "langmem": ("other_memories", "LangMem"),
     "mem0": ("other_memories", "Mem0"),
 }

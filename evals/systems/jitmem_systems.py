@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,33 +11,29 @@ from ...stores.errors import ModelError
 from ...stores.records import Usage
 from ...testing import ScriptedModel
 from ..datasets.benchmark_records import Question, Sample
-from .bm25_ranking import BM25Ranking
-from .chunks import Chunk, session_name
-from .eval_models import OWN_ANSWER, SystemContext
-from .setups import CONTEXT_TOKENS, CitedText, Preparation, Setup, SystemAnswer, pack_context
+from .chunks import BM25Ranking, Chunk, session_name
+from .setups import CONTEXT_TOKENS, OWN_ANSWER, CitedText, Setup, SystemAnswer, SystemContext, answer_from_texts
 
-_NO_MODEL = "nobody"
+_NO_MODEL = "no model"
 _HITS = 500
 
 
 class SharedMemory:
-    """Opened once for each `Setup.memory_key`. `session_of` maps a page id to its session."""
+    """One for each `Setup.memory_key`. `session_of` maps a page id to its session."""
 
     def __init__(self, setup: Setup, context: SystemContext) -> None:
         size: dict[str, Any] = {} if setup.page_tokens is None else {"page_tokens": setup.page_tokens}
         # Without memos, a scripted model answers the step with an empty memo.
-        silent: dict[str, Any] = {"step_models": {"memorize": ScriptedModel(lines=_empty_memo, model=_NO_MODEL)}}
+        silent = None if setup.memos else {"memorize": ScriptedModel(lines=_empty_memo, model=_NO_MODEL)}
         self.memory = Memory.open(
             context.folder / "memory",
             memorize_options=MemorizeOptions(**size, curate=setup.curate),
-            **{} if setup.memos else silent,
-            **context.models.memory_arguments(),
+            **context.models.memory_arguments(silent),
         )
         self.session_of: dict[str, str] = {}
 
-    def prepare(self, sample: Sample) -> Preparation:
+    def prepare(self, sample: Sample) -> Usage:
         """File every session; a session that a stopped run has filed is not filed again."""
-        started = time.perf_counter()
         sessions = list(sample.sessions)
         filed = self.memory.memorize_many(sessions)
         if failed := [failure for one in filed for failure in one.failures]:
@@ -46,8 +41,7 @@ class SharedMemory:
         self.memory.flush()
         for at, (session, one) in enumerate(zip(sessions, filed, strict=True)):
             self.session_of |= dict.fromkeys(one.page_ids, session_name(session, at))
-        steps = [step for one in filed for step in one.usage.steps if step["model"] != _NO_MODEL]
-        return Preparation(time.perf_counter() - started, Usage.of(steps))
+        return Usage.of(step for one in filed for step in one.usage.steps if step["model"] != _NO_MODEL)
 
     def sources(self, page_ids: Iterable[str]) -> tuple[str, ...]:
         """The sessions of pages, each once, in their order."""
@@ -62,7 +56,7 @@ class JitmemSystem:
         self.budget = setup.context_tokens or CONTEXT_TOKENS
         self.pages = setup.pages
 
-    def prepare(self, sample: Sample) -> Preparation:
+    def prepare(self, sample: Sample) -> Usage:
         return self.shared.prepare(sample)
 
     def close(self) -> None:
@@ -73,13 +67,11 @@ class RecallSystem(JitmemSystem):
     """The ranking of `Memory.recall`, packed until the context is full; of the first `pages` pages alone, if given."""
 
     def answer(self, question: Question) -> SystemAnswer:
-        started = time.perf_counter()
         hits = self.shared.memory.recall(question.text, k=_HITS)
         pages = list(dict.fromkeys(hit.record_id for hit in hits))[: self.pages]
         session_of = self.shared.session_of
         texts = [(session_of[hit.record_id], hit.text) for hit in hits if hit.record_id in set(pages)]
-        context, marks = pack_context(texts, self.budget)
-        return SystemAnswer(context, marks, self.shared.sources(pages), seconds=time.perf_counter() - started)
+        return answer_from_texts(texts, self.budget, self.shared.sources(pages))
 
 
 class ResearchSystem(JitmemSystem):
@@ -93,9 +85,7 @@ class ResearchSystem(JitmemSystem):
 
     def answer(self, question: Question) -> SystemAnswer:
         """A step whose model failed becomes a note: its round had less to go by."""
-        started = time.perf_counter()
         result = self.shared.memory.research(question.text, **self._arguments)
-        seconds = time.perf_counter() - started
         session_of = self.shared.session_of
         return SystemAnswer(
             context=result.context,
@@ -104,7 +94,6 @@ class ResearchSystem(JitmemSystem):
             text=result.answer,
             cited=tuple(n for n, one in enumerate(result.citations, start=1) if one in result.answer_citations),
             usage=result.usage,
-            seconds=seconds,
             notes=tuple(f"{one['step']}: {one['error']}: {one['message']}" for one in result.failures),
         )
 
@@ -118,8 +107,8 @@ class MemoryOnly(JitmemSystem):
     _core: list[Chunk]
     _ranking: BM25Ranking
 
-    def prepare(self, sample: Sample) -> Preparation:
-        prepared = self.shared.prepare(sample)
+    def prepare(self, sample: Sample) -> Usage:
+        usage = self.shared.prepare(sample)
         memory, session_of = self.shared.memory, self.shared.session_of
         self._core = []
         notes = [Chunk(session_of[page.id], f"({page.header}) {page.memo}") for page in memory.pages()]
@@ -127,14 +116,11 @@ class MemoryOnly(JitmemSystem):
             origin = next((session_of[one] for one in item.page_ids if one in session_of), "")
             (self._core if item.kind == "core" else notes).append(Chunk(origin, item.content))
         self._ranking = BM25Ranking(notes)
-        return prepared
+        return usage
 
     def answer(self, question: Question) -> SystemAnswer:
-        started = time.perf_counter()
         found = [*self._core, *self._ranking.best(question.text, self.pages)]
-        context, marks = pack_context([(one.source, one.text) for one in found], self.budget)
-        sources = tuple(dict.fromkeys(mark.source for mark in marks if mark.source))
-        return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
+        return answer_from_texts([(one.source, one.text) for one in found], self.budget)
 
 
 def _empty_memo(messages: Any) -> Mapping[str, Any]:

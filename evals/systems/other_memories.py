@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,11 +10,11 @@ from langgraph.store.memory import InMemoryStore
 
 from ...models import chat_model
 from ...stores.errors import BadInput, MissingPackage
+from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
-from .call_counter import with_call_counter
+from ..metrics.model_requests import with_call_counter
 from .chunks import session_lines, session_name, session_title
-from .eval_models import SystemContext
-from .setups import CONTEXT_TOKENS, Preparation, Setup, SystemAnswer, pack_context
+from .setups import CONTEXT_TOKENS, Setup, SystemAnswer, SystemContext, answer_from_texts
 
 MEMORIES = 20
 _USER = "evaluated"
@@ -38,21 +37,17 @@ class OtherMemory:
         self._embeddings = models.open_embeddings()
         self._dims = len(self._embeddings.embed_query("How long is a vector?"))
 
-    def prepare(self, sample: Sample) -> Preparation:
+    def prepare(self, sample: Sample) -> Usage:
         """One session after the other, since each is filed beside the memories before it."""
-        started = time.perf_counter()
         self._clear()
         for at, session in enumerate(sample.sessions):
             text = "\n".join([session_title(session), *session_lines(session)]).strip()
             self._add([{"role": "user", "content": text}], session_name(session, at))
-        return Preparation(time.perf_counter() - started, self._counter.usage)
+        return self._counter.usage
 
     def answer(self, question: Question) -> SystemAnswer:
         """The most similar memories, best first."""
-        started = time.perf_counter()
-        context, marks = pack_context(list(self._search(question.text)), self._budget)
-        sources = tuple(dict.fromkeys(mark.source for mark in marks if mark.source))
-        return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
+        return answer_from_texts(list(self._search(question.text)), self._budget)
 
     def close(self) -> None: ...
 
@@ -123,9 +118,7 @@ class Mem0(OtherMemory):
         )
 
     def close(self) -> None:
-        close = getattr(self._memory, "close", None)
-        if close is not None:
-            close()
+        getattr(self._memory, "close", lambda: None)()
 
     def _clear(self) -> None:
         self._memory.delete_all(user_id=_USER)

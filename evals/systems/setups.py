@@ -1,13 +1,27 @@
-"""What a system under test is given and returns: the same for all of them."""
+"""What a system under test is given and returns, the same for all of them: models, a setup, an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
+from ...memory_options import ModelOptions
+from ...models import embedding_model
+from ...stores.hashed_embeddings import HashedEmbeddings
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models import BaseChatModel
+
+JITMEM = ("research", "recall", "memory-only")
+"""The systems that ask the same jitmem memory, in different ways."""
+OWN_ANSWER = "itself"
+"""The reader's name where a system answers by itself, as `research(answer=True)` does."""
+
 
 CONTEXT_TOKENS = 2000
 """Of a context, unless the setup says otherwise."""
@@ -27,8 +41,8 @@ class SystemAnswer:
 
     `marks[n - 1]` is the text behind `[n]` in `context`. `sources` are session ids, in the order in which the system
     would read them. `text` is None without a reader, and empty where the reader found no answer; `cited` are the
-    numbers of the markers in it. `seconds` are those of the system, without the reader's. `notes` are failures that did
-    not end it.
+    numbers of the markers in it. `seconds` are those of the system, without the reader's, and are measured by the run.
+    `notes` are failures that did not end it.
     """
 
     context: str
@@ -51,18 +65,10 @@ class SystemAnswer:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """The cost of filing a sample: seconds, and model usage."""
-
-    seconds: float
-    usage: Usage = field(default_factory=Usage)
-
-
 class System(Protocol):
     """One system with one sample in it. `answer` may be called from several threads at once."""
 
-    def prepare(self, sample: Sample) -> Preparation:
+    def prepare(self, sample: Sample) -> Usage:
         """File the sessions, before any question. Repeated after a stop, it resumes."""
 
     def answer(self, question: Question) -> SystemAnswer:
@@ -135,10 +141,6 @@ def restrict_setup(setup: Setup) -> Setup:
     return Setup(setup.system, options=setup.options, **kept)
 
 
-JITMEM = ("research", "recall", "memory-only")
-"""The systems that ask the same jitmem memory, in different ways."""
-
-
 def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tuple[CitedText, ...]]:
     """The context of `(source, text)` pairs, best first: each that still fits, with its marker behind it."""
     lines: list[str] = []
@@ -153,5 +155,85 @@ def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tu
     return "\n".join(lines), tuple(marks)
 
 
+def answer_from_texts(
+    texts: Sequence[tuple[str, str]], budget: int, sources: Sequence[str] | None = None
+) -> SystemAnswer:
+    """The answer whose context is packed from these texts; `sources`, unless given, are those of the packed ones."""
+    context, marks = pack_context(texts, budget)
+    found = [mark.source for mark in marks if mark.source] if sources is None else sources
+    return SystemAnswer(context, marks, tuple(dict.fromkeys(found)))
+
+
 def _format_value(value: Any) -> str:
     return "+".join(value) if isinstance(value, tuple | list) else str(value).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class EvalModels:
+    """Names such as `openai:gpt-4.1-mini`, or model objects. `reader` answers from a context, `judge` says whether an
+    answer is right; without them there are no answers or verdicts. `prompts` as for `Memory.open`."""
+
+    model: str | BaseChatModel | None = None
+    memorizer_model: str | BaseChatModel | None = None
+    researcher_model: str | BaseChatModel | None = None
+    embeddings: str | Embeddings | None = None
+    reader: str | BaseChatModel | None = None
+    judge: str | BaseChatModel | None = None
+    base_url: str | None = None
+    timeout_s: float = 120.0
+    prompts: str | Path | Mapping[str, str] | None = None
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether a model reads the contexts; `OWN_ANSWER` is none."""
+        return self.reader is not None and self.reader != OWN_ANSWER
+
+    @property
+    def calls_models(self) -> bool:
+        """Whether questions wait for a model, so that several at once are faster."""
+        return self.has_reader or any(one is not None for one in (self.model, self.researcher_model, self.judge))
+
+    def names(self) -> dict[str, Any]:
+        """Model names by role, for a report."""
+        kept = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
+        return {name: model_label(getattr(self, name)) for name in kept if getattr(self, name) is not None}
+
+    def open_embeddings(self) -> Embeddings:
+        """The named ones, else jitmem's hashed ones."""
+        if self.embeddings is None:
+            return HashedEmbeddings()
+        return embedding_model(self.embeddings, base_url=self.base_url, timeout_s=self.timeout_s)
+
+    def memory_arguments(self, step_models: Mapping[str, BaseChatModel] | None = None) -> dict[str, Any]:
+        """For `Memory.open`."""
+        options = ModelOptions(
+            memorizer_model=self.memorizer_model,
+            researcher_model=self.researcher_model,
+            step_models=step_models,
+            timeout_s=self.timeout_s,
+            prompts=self.prompts,
+        )
+        return {
+            "model": self.model,
+            "embeddings": self.embeddings,
+            "base_url": self.base_url,
+            "model_options": options,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SystemContext:
+    """`folder` is empty, or holds what a stopped run of the same setup left there."""
+
+    folder: Path
+    models: EvalModels
+
+
+def model_label(model: Any) -> str:
+    """`openai:gpt-4.1-mini`, or the name of a model object."""
+    if isinstance(model, str):
+        return model
+    for name in ("model_name", "model"):
+        if isinstance(found := getattr(model, name, None), str):
+            return f"{type(model).__name__}:{found}"
+    return type(model).__name__

@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
 from langchain_core.outputs import LLMResult
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from ...nodes.llm.usage_tracker import count_tokens
 from ..rollout_records import ROLES, RecordedStep
-from .openai_format import openai_messages, openai_reply, openai_tools
 from .run_keys import Place, RecordedRequest, nested_places, with_keys
 
 ROLLOUT, ABOUT = "jitmem_rollout", "jitmem_about"
 _STEP, _PART = "jitmem_step", "jitmem_part"
+
+
+def openai_messages(messages: Sequence[BaseMessage]) -> tuple[dict[str, Any], ...]:
+    """`{"role", "content"}`, with `tool_calls` or `tool_call_id` where there are any."""
+    return tuple(openai_reply(one) if isinstance(one, AIMessage) else _openai_message(one) for one in messages)
+
+
+def openai_reply(reply: AIMessage) -> dict[str, Any]:
+    """`{"role": "assistant", "content", "tool_calls"}`. Arguments that are no JSON object stay text."""
+    written = _openai_message(reply)
+    calls = [(call["id"], call["name"], dict(call["args"])) for call in reply.tool_calls]
+    broken = [(call["id"], call["name"], call["args"] or "") for call in reply.invalid_tool_calls]
+    if calls or broken:
+        written["tool_calls"] = [
+            {"id": id or "", "type": "function", "function": {"name": name or "", "arguments": arguments}}
+            for id, name, arguments in [*calls, *broken]
+        ]
+    return written
+
+
+def openai_tools(tools: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
+    """Tools of other providers that have a name and a schema are converted; others stay as they are."""
+    return tuple(_openai_tool(tool) for tool in tools)
+
+
+def _openai_message(message: BaseMessage) -> dict[str, Any]:
+    converted: Any = convert_to_openai_messages(message)
+    back: dict[str, Any] = json.loads(json.dumps(converted, default=str))
+    return back
+
+
+def _openai_tool(tool: Any) -> Mapping[str, Any]:
+    try:
+        return convert_to_openai_tool(tool)
+    except ValueError:  # a provider's own, such as its web search
+        return dict(tool) if isinstance(tool, Mapping) else {"type": str(tool)}
 
 
 class Recorder(BaseCallbackHandler):
@@ -64,17 +101,14 @@ class Recorder(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         with self._lock:
-            self._runs[run_id] = nested_places(
-                self._runs.get(parent_run_id, ()) if parent_run_id else (), metadata or {}, run_id
-            )
+            self._runs[run_id] = self._places(parent_run_id, metadata or {}, run_id)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         with self._lock:
             self._runs.pop(run_id, None)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        with self._lock:
-            self._runs.pop(run_id, None)
+        self.on_chain_end(None, run_id=run_id)
 
     def on_chat_model_start(
         self,
@@ -86,28 +120,27 @@ class Recorder(BaseCallbackHandler):
         metadata: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        told = metadata or {}
+        given = metadata or {}
         params = kwargs.get("invocation_params") or {}
-        step = told.get(_STEP)
+        step = given.get(_STEP)
         sent = openai_messages(messages[0])
         with self._lock:
-            above = self._runs.get(parent_run_id, ()) if parent_run_id else ()
             self._count += 1
             request = RecordedRequest(
                 run=run_id,
                 began=self._count,
-                places=nested_places(above, told, run_id),
-                name=str(step or told.get("langgraph_node") or ""),
+                places=self._places(parent_run_id, given, run_id),
+                name=str(step or given.get("langgraph_node") or ""),
                 ours=step is not None,
-                part=int(told.get(_PART) or 0),
-                about=str(told.get(ABOUT, "")),
+                part=int(given.get(_PART) or 0),
+                about=str(given.get(ABOUT, "")),
                 messages=sent,
                 tools=openai_tools(params.get("tools") or ()),
-                model=str(params.get("model") or params.get("model_name") or told.get("ls_model_name") or ""),
+                model=str(params.get("model") or params.get("model_name") or given.get("ls_model_name") or ""),
                 prompt_tokens=count_tokens(messages[0]),
             )
             self._open[run_id] = request
-            self._heard.setdefault(str(told.get(ROLLOUT, "")), []).append(request)
+            self._heard.setdefault(str(given.get(ROLLOUT, "")), []).append(request)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         generations = response.generations[0] if response.generations else []
@@ -116,6 +149,9 @@ class Recorder(BaseCallbackHandler):
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self._finish_request(run_id, None, f"{type(error).__name__}: {error}")
+
+    def _places(self, parent: UUID | None, metadata: Mapping[str, Any], run: UUID) -> tuple[Place, ...]:
+        return nested_places(self._runs.get(parent, ()) if parent else (), metadata, run)
 
     def _finish_request(self, run_id: UUID, reply: AIMessage | None, error: str) -> None:
         with self._lock:
@@ -128,14 +164,9 @@ class Recorder(BaseCallbackHandler):
 
 def _as_step(key: str, attempt: int, one: RecordedRequest) -> RecordedStep:
     reply = one.reply
-    prompt_tokens, completion_tokens = one.prompt_tokens, 0
-    if reply is not None:
-        completion_tokens = count_tokens([reply])
-        if reply.usage_metadata:
-            prompt_tokens, completion_tokens = (
-                reply.usage_metadata["input_tokens"],
-                reply.usage_metadata["output_tokens"],
-            )
+    prompt_tokens, completion_tokens = one.prompt_tokens, count_tokens([reply]) if reply else 0
+    if reply is not None and (usage := reply.usage_metadata):
+        prompt_tokens, completion_tokens = usage["input_tokens"], usage["output_tokens"]
     return RecordedStep(
         key=key,
         role=ROLES.get(one.name, "other") if one.ours else "other",

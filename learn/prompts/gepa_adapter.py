@@ -1,22 +1,96 @@
-"""The adapter for gepa: evaluate a candidate on tasks, collect feedback, and propose better prompts."""
+"""The adapter for gepa: run candidates within a budget, each run once, collect feedback, and propose better prompts."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...evals.datasets.benchmark_records import Sample
-from ...stores.errors import BadInput, MissingPackage
+from ...prompt_overrides import default_prompts, read_overrides
+from ...stores.errors import BadInput, MissingPackage, ModelUnavailable
+from ..rewards.reward_input import OWN_FAULTS
 from ..rollout_records import Rollout
+from ..rollouts import run_rollouts
+from ..rollouts.rollout_config import RolloutConfig
 from .feedback import FeedbackCase, worst_cases
 from .propose import Proposer
-from .run_cache import RunCache, Words
 
 if TYPE_CHECKING:
     from gepa.core.adapter import EvaluationBatch
 
 Learner = Literal["memorizer", "researcher", "both"]
 LEARNERS: tuple[Learner, ...] = get_args(Learner)
+
+
+Words = Mapping[str, str]
+"""Prompts by step."""
+
+BudgetProgress = Callable[[int, int], None]
+"""Called with runs made and the budget."""
+
+
+class RunBudgetExceeded(Exception):
+    """One more run would exceed the budget. Never leaves the search."""
+
+
+class RunCache:
+    """Every run of a candidate over a task has a number from 0, and is made once; afterwards it is read.
+
+    Runs in `folder` from an earlier start count too, so that a resumed command makes as many runs as one that was not
+    stopped. `base_prompts` are the prompts of every step before the search.
+    """
+
+    def __init__(
+        self,
+        config: RolloutConfig,
+        folder: Path,
+        budget: int,
+        *,
+        concurrency: int = 1,
+        tell: BudgetProgress = lambda done, most: None,
+    ) -> None:
+        self.config = config
+        self.budget = budget
+        self.base_prompts: Words = {**default_prompts(), **read_overrides(config.prompts)}
+        self._folder = folder
+        self._concurrency = concurrency
+        self._tell = tell
+        self._made: dict[tuple[str, str, int], Rollout] = {}
+
+    @property
+    def runs_left(self) -> int:
+        return self.budget - len(self._made)
+
+    def run(self, words: Words, tasks: Sequence[Sample], n: int = 1) -> list[Rollout]:
+        """The first `n` runs of each task, those of a task beside each other. `ModelUnavailable` where one failed by no
+        fault of its model: the same call, later, resumes."""
+        changed = {step: said for step, said in words.items() if said != self.base_prompts[step]}
+        key = prompts_hash(changed)
+        keys = [(key, task.name, at) for task in tasks for at in range(n)]
+        if len({one for one in keys if one not in self._made}) > self.runs_left:
+            raise RunBudgetExceeded
+        missing = [task for task in tasks if any((key, task.name, at) not in self._made for at in range(n))]
+        if missing:
+            config = replace(self.config, prompts={**read_overrides(self.config.prompts), **changed})
+            folder = self._folder / key
+            for run in run_rollouts(_unique_tasks(missing), config, n=n, folder=folder, concurrency=self._concurrency):
+                if run.error and not run.error.startswith(OWN_FAULTS):
+                    raise ModelUnavailable(f"The run over {run.task} ended early: {run.error}")
+                self._made[key, run.task, run.n] = run
+            self._tell(len(self._made), self.budget)
+        return [self._made[one] for one in keys]
+
+
+def prompts_hash(words: Words) -> str:
+    return hashlib.sha256(json.dumps(dict(words), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _unique_tasks(tasks: Sequence[Sample]) -> list[Sample]:
+    return list({task.name: task for task in tasks}.values())
 
 
 def learner_reward(run: Rollout, learner: Learner) -> float:

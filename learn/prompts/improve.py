@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
 from ...evals.datasets.benchmark_records import Sample
+from ...nodes.llm.ask import name_of
 from ...nodes.steps import STEPS, steps_of
 from ...prompt_overrides import read_overrides
 from ...stores.errors import BadInput
 from ..rewards import PRESETS
+from ..rollouts.many_rollouts import task_hash
 from ..rollouts.rollout_config import RolloutConfig
-from .gain_check import GainCheck, compare_prompts
-from .gepa_adapter import Learner, PromptAdapter, import_gepa
+from .gepa_adapter import LEARNERS, BudgetProgress, Learner, PromptAdapter, RunCache, Words, import_gepa
 from .propose import Proposer
-from .run_cache import BudgetProgress, RunCache, Words
-from .search_report import LearnedPrompts, write_search
-from .search_spec import SearchSpec
+from .search_report import GainCheck, LearnedPrompts, compare_prompts, write_search
+
+MINIBATCH = 3
+"""Training tasks of a proposal, on which it is tried first."""
+
+_CLAIM = "search.json"
+
 
 PATIENCE = 8
 """Consecutive proposals without an improvement before the search stops."""
@@ -60,18 +67,29 @@ def improve_prompts(
     """
     engine = import_gepa()
     target = Path(folder)
-    spec = SearchSpec(
-        train=train,
-        val=val,
-        test=test,
-        config=config,
-        reflection=reflection,
-        role=role,
-        budget=budget,
-        repeats=repeats,
-        seed=seed,
+    minibatch = min(MINIBATCH, len(train))
+    # The most runs of a proposal: its training tasks before and after, and validation. The most of the check:
+    # validation beyond the search's own runs, and all of test, twice.
+    proposal_runs = 2 * minibatch + len(val)
+    check_runs = 2 * len(val) * repeats + 2 * len(test) * (1 + repeats)
+    tasks = {"train": train, "val": val, "test": test}
+    _check_search(tasks, config, role, repeats)
+    if budget < (least := len(val) + proposal_runs + check_runs):
+        raise BadInput(
+            f"A budget of {budget} runs is too small: {len(val)} are for the current prompts, {proposal_runs} for"
+            f" one proposal and {check_runs} for the check; give {least} or more."
+        )
+    _claim_folder(
+        target,
+        {
+            "role": role,
+            "seed": seed,
+            "repeats": repeats,
+            "reflection": name_of(reflection),
+            "config": config.as_dict(),
+            **{name: {task.name: task_hash(task) for task in many} for name, many in tasks.items()},
+        },
     )
-    spec.claim_folder(target)
     runs = RunCache(config, target / _RUNS, budget, concurrency=concurrency, tell=tell)
     asked_steps = {step.name for run in runs.run({}, val) for step in run.steps}
     before = {step: runs.base_prompts[step] for step in _STEPS[role] if step in asked_steps}
@@ -86,9 +104,9 @@ def improve_prompts(
             trainset=list(train),
             valset=list(val),
             adapter=adapter,
-            reflection_minibatch_size=spec.minibatch,
+            reflection_minibatch_size=minibatch,
             skip_perfect_score=False,
-            stop_callbacks=_StopCondition(adapter, spec.proposal_runs + spec.check_runs, patience),
+            stop_callbacks=_StopCondition(adapter, proposal_runs + check_runs, patience),
             logger=_GepaLogger(log.write),
             seed=seed,
         )
@@ -115,6 +133,38 @@ def improve_prompts(
     )
     write_search(target, learned, {**read_overrides(config.prompts), **learned.changes}, role=role, budget=budget)
     return learned
+
+
+def _check_search(tasks: Mapping[str, Sequence[Sample]], config: RolloutConfig, role: str, repeats: int) -> None:
+    """`BadInput` for an impossible search."""
+    if role not in LEARNERS:
+        raise BadInput(f"There is no role {role!r}; there are: {', '.join(LEARNERS)}.")
+    if repeats < 1:
+        raise BadInput(f"repeats is how often the check runs each task, 1 or more; got {repeats}.")
+    if config.rewards is None:
+        raise BadInput("Words are improved by rewards; name a preset of them, such as default.")
+    if not tasks["train"] or not tasks["val"]:
+        raise BadInput("There must be tasks to learn from, and others to check on.")
+    for one, other in combinations(tasks.values(), 2):
+        if twice := {task.name for task in one} & {task.name for task in other}:
+            raise BadInput(
+                f"The task {min(twice)!r} is in two of train, val and test; what is learned is checked on others."
+            )
+
+
+def _claim_folder(folder: Path, search: Mapping[str, Any]) -> None:
+    """Record the search in the folder; `BadInput` where another search is recorded there.
+
+    The budget is not recorded: with a larger one the search goes on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _CLAIM
+    text = json.dumps(search, ensure_ascii=False, indent=1, default=str)
+    if path.exists() and (known := path.read_text(encoding="utf-8")) != text:
+        was = json.loads(known)
+        differing = next((name for name, value in json.loads(text).items() if was.get(name) != value), "something")
+        raise BadInput(f"{folder} holds a search with another {differing}; choose another folder.")
+    path.write_text(text, encoding="utf-8")
 
 
 def _check_gain(

@@ -1,19 +1,75 @@
-"""The results of a search: the learned prompts, their diff, and a report."""
+"""The results of a search: whether the candidate is better and not by chance, the learned prompts, and a report."""
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ...evals.compare import Difference, paired_difference
 from ...prompt_overrides import write_overrides
-from .gain_check import GainCheck
-from .run_cache import Words
+from ..rollout_records import Rollout
+from .gepa_adapter import Learner, Words, learner_reward
 
 PROMPTS, CANDIDATE, DIFF, REPORT = "prompts.md", "candidate.md", "prompts.diff", "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class GainCheck:
+    """The reward of the role that learns (`worth`), and the answers (`r1`), which must not get worse: from the prompts
+    before (`a`) to the candidate (`b`), means over tasks, each the mean of its runs.
+
+    `coverage_scaled` is false of rewards that pay for calls whether or not they cover a question: then more reward is
+    no gain unless more answers are right, as it may be paid for lies.
+    """
+
+    worth: Difference
+    r1: Difference
+    coverage_scaled: bool = True
+
+    @property
+    def rejection(self) -> str:
+        """Why it is no improvement; "" if it is one."""
+        worth, answers = self.worth, self.r1
+        change = f"the reward went from {worth.a:.3f} to {worth.b:.3f}"
+        if worth.difference <= 0:
+            return change
+        if worth.low <= 0:
+            return f"a gain of {worth.difference:.3f} may be chance (95 % between {worth.low:.3f} and {worth.high:.3f})"
+        if answers.difference < 0:
+            return f"answers became worse, from {answers.a:.3f} to {answers.b:.3f}"
+        if not self.coverage_scaled and answers.difference == 0:
+            return f"{change}, and no more answers are right"
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"worth": asdict(self.worth), "r1": asdict(self.r1)}
+
+
+def compare_prompts(
+    before: Sequence[Rollout], after: Sequence[Rollout], learner: Learner, *, scaled: bool = True
+) -> GainCheck:
+    """Over runs of the same tasks, equally many with each prompt."""
+    worth, r1 = (
+        paired_difference("reward", _task_means(before, by), _task_means(after, by), seed=0)
+        for by in (learner, "researcher")
+    )
+    return GainCheck(worth, r1, scaled)
+
+
+def _task_means(runs: Sequence[Rollout], learner: Learner) -> NDArray[np.float64]:
+    """(tasks,) in the order of the runs: the mean reward of each task's runs."""
+    rewards: dict[str, list[float]] = {}
+    for run in runs:
+        rewards.setdefault(run.task, []).append(learner_reward(run, learner))
+    return np.array([statistics.fmean(own) for own in rewards.values()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +113,13 @@ def write_search(folder: Path, learned: LearnedPrompts, words: Words, **told: An
 
 def search_as_dict(learned: LearnedPrompts) -> dict[str, Any]:
     """For JSON, without the prompts."""
+    plain = {name: getattr(learned, name) for name in ("accepted", "reason", "candidates", "spent", "reflections")}
+    checks = {"validation": learned.validation, "test": learned.test}
     return {
-        "accepted": learned.accepted,
-        "reason": learned.reason,
+        **plain,
         "steps": list(learned.before),
         "changed": list(learned.changes),
-        "validation": learned.validation.as_dict() if learned.validation else None,
-        "test": learned.test.as_dict() if learned.test else None,
-        "candidates": learned.candidates,
-        "spent": learned.spent,
-        "reflections": learned.reflections,
+        **{name: check.as_dict() if check else None for name, check in checks.items()},
     }
 
 

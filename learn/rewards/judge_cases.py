@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..rollout_records import MemoryToolCall, RecordedStep, Rollout, SessionText
-from .reward_terms import has_effect
 
 _CORE = "core"
 
@@ -73,7 +72,7 @@ def _judge_turn(
         )
         valid, verdict = judge.verdict(case)
         yield replace(call, valid=valid, verdict=verdict)
-        if not has_effect(call):
+        if not call.has_effect:
             continue
         if call.op == "delete":
             ledger.pop(name, None)

@@ -10,14 +10,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from ...evals.metrics.model_requests import PromptFile, request_verdict
+from ...evals.metrics.model_requests import PromptFile, request_judgement
 from ...nodes.llm.ask import TIMEOUT_S, name_of
-from ...nodes.llm.sync_async import run_sync
 from ...nodes.llm.usage_tracker import CHARS_PER_TOKEN
 from ...stores.analyzer import stems
-from ...stores.errors import ModelError
 from .judge_cases import JudgeCase
-from .reward_terms import has_effect
 
 SOURCE_TOKENS, HELD_TOKENS = 4000, 1000
 CONTENT_PROMPT = PromptFile(__package__, "prompts/content.md", tags=("session", "items", "before", "edit"))
@@ -41,15 +38,10 @@ class ModelContentJudge:
 
     def verdict(self, case: JudgeCase) -> tuple[bool | None, str]:
         """One request, or two. None, without a request, for a call that changed nothing."""
-        if not has_effect(case.call):
+        if not case.call.has_effect:
             return None, "it changed nothing"
-        try:
-            verdict = run_sync(
-                request_verdict(self._model, render_content_messages(case), ContentVerdict, self._timeout_s)
-            )
-        except ModelError as error:
-            return None, f"{type(error).__name__}: {error}"
-        return verdict.verdict == "valid", verdict.reason
+        verdict = request_judgement(self._model, render_content_messages(case), ContentVerdict, self._timeout_s)
+        return (None, verdict) if isinstance(verdict, str) else (verdict.verdict == "valid", verdict.reason)
 
 
 def render_content_messages(case: JudgeCase) -> tuple[SystemMessage, HumanMessage]:

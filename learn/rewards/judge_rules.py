@@ -16,7 +16,7 @@ ITEM_CHARS, CORE_CHARS = 300, 600
 """The longest item and core paragraph: one sentence, and a few."""
 
 _CORE_DAYS = 2  # days that the core paragraph may name; with more it is a diary
-_SHARE = 0.6  # of an item's stems that must stand in its source
+_SHARE = 0.6  # of an item's stems that must be in its source
 _NEAR = timedelta(days=400)  # how far from a session's time a date may lie that it does not name: "next year"
 _EMPTY = frozenset(
     "none null nothing unknown empty placeholder todo tbd na information available content memory".split()
@@ -134,7 +134,7 @@ def _dates(content: str) -> tuple[list[str], str]:
 
 
 def _is_dated(date: str, case: JudgeCase, known: set[str]) -> bool:
-    """Whether a date stands in the session, or can have been computed from its time."""
+    """Whether a date is in the session, or can have been computed from its time."""
     if set(stems(date)) <= known:
         return True
     try:

@@ -91,7 +91,7 @@ def memory_share(answered: ScoredAnswer) -> float | None:
 
 
 def is_in_texts(answered: ScoredAnswer, texts: Iterable[str]) -> bool:
-    """Whether one of its right answers stands in one of the texts."""
+    """Whether one of its right answers is in one of the texts."""
     return any(substring_exact_match(text, answered.gold) for text in texts)
 
 

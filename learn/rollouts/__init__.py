@@ -1,11 +1,10 @@
 """Run tasks many times, each in a fresh memory, and record every step and its reward."""
 
-from ..token_counts import current_items, memory_tokens, task_tokens
-from .many_rollouts import ROLLOUTS, read_rollouts, record_rollouts, run_rollouts
+from ..rollout_records import current_items, memory_tokens, task_tokens
+from .many_rollouts import ROLLOUTS, RolloutStats, Tell, read_rollouts, record_rollouts, run_rollouts
 from .one_rollout import arun_rollout, run_rollout
 from .question_scores import answer_from_items
 from .rollout_config import RolloutConfig
-from .rollout_progress import RolloutStats, Tell
 
 __all__ = [
     "ROLLOUTS",

@@ -2,28 +2,112 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
+import tempfile
+import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...evals.datasets.benchmark_records import Sample
-from ...evals.jsonl_log import JsonlLog, exclusive_run
-from ...evals.jsonl_log import read_log as read_lines
-from ...evals.thread_pool import run_all
-from ...stores.errors import BadInput, JitmemError, MissingPackage
+from ...evals.jsonl_log import JsonlLog, exclusive_run, read_log, run_all
+from ...stores.errors import BadInput, JitmemError, MissingPackage, ModelUnavailable
 from ..rollout_records import Rollout
+from ..tasks import task_as_dict
 from .one_rollout import run_rollout
 from .rollout_config import RolloutConfig
-from .rollout_progress import RolloutProgress, RolloutStats, Tell
-from .run_lock import claim_folder
 
+PATIENCE = 10
+"""Consecutive failed runs before all runs are stopped."""
 ROLLOUTS, WORK = "rollouts.jsonl", "work"
 _AT_ONCE = 8
-
-
 Key = tuple[str, int]
+
+
+CONFIG_FILE = "config.json"
+_VERSION = 1
+
+
+def claim_folder(folder: Path, tasks: Sequence[Sample], config: RolloutConfig) -> None:
+    """Record configuration and tasks in the folder; `BadInput` where others are recorded.
+
+    More tasks, and more runs of each, may follow.
+    """
+    path = folder / CONFIG_FILE
+    claim: dict[str, Mapping[str, Any]] = {
+        "config": config.as_dict(),
+        "tasks": {task.name: task_hash(task) for task in tasks},
+    }
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+        for name, value in claim["config"].items():
+            if (recorded := known["config"].get(name)) != value:
+                raise BadInput(
+                    f"{folder} holds rollouts with {name}={recorded!r:.80}, not {value!r:.80}; choose another folder."
+                )
+        if gone := known["config"].keys() - claim["config"].keys():
+            name = min(gone)
+            raise BadInput(f"{folder} holds rollouts with {name}={known['config'][name]!r:.80}; choose another folder.")
+        for name, digest in claim["tasks"].items():
+            if known["tasks"].get(name, digest) != digest:
+                raise BadInput(f"{folder} holds rollouts of another task {name!r}; choose another folder.")
+        claim["tasks"] = {**known["tasks"], **claim["tasks"]}
+    content = {"version": _VERSION, **claim}
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def task_hash(task: Sample) -> str:
+    """The same for the same sessions and questions."""
+    return hashlib.sha256(json.dumps(task_as_dict(task), sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutStats:
+    """Runs done, of how many, those that ended in an error, and the mean total reward of the others."""
+
+    done: int
+    total: int
+    failed: int
+    reward: float | None
+
+
+Tell = Callable[[RolloutStats], None]
+
+
+class RolloutProgress:
+    """Counts, from several threads."""
+
+    def __init__(self, total: int, tell: Tell) -> None:
+        self._total, self._tell = total, tell
+        self._lock = threading.Lock()
+        self._done = self._failed = self._in_a_row = 0
+        self._sum, self._paid = 0.0, 0
+
+    @property
+    def stats(self) -> RolloutStats:
+        return RolloutStats(self._done, self._total, self._failed, self._sum / self._paid if self._paid else None)
+
+    def count(self, one: Rollout) -> None:
+        """Count a run; `ModelUnavailable` when too many have failed in a row."""
+        self.add(one.error, one.rewards)
+        if self._in_a_row >= PATIENCE:
+            raise ModelUnavailable(
+                f"{PATIENCE} runs failed one after the other, the last with {one.error} The same command goes on from here."
+            )
+
+    def add(self, error: str, rewards: Mapping[str, float | None]) -> None:
+        with self._lock:
+            self._done += 1
+            self._failed += bool(error)
+            self._in_a_row = self._in_a_row + 1 if error else 0
+            if (total := rewards.get("total")) is not None:
+                self._sum += total
+                self._paid += 1
+            self._tell(self.stats)
 
 
 def run_rollouts(
@@ -33,7 +117,7 @@ def run_rollouts(
     n: int = 8,
     folder: str | Path | None = None,
     concurrency: int = _AT_ONCE,
-    tell: Tell = lambda told: None,
+    tell: Tell = lambda stats: None,
 ) -> list[Rollout]:
     """`n` runs over each task, those of a task beside each other, in order of the tasks.
 
@@ -42,20 +126,12 @@ def run_rollouts(
     of the same names. `ModelUnavailable` when several runs failed in a row. `concurrency` is the number of runs at
     once, where a model is asked at all; rules run sequentially.
     """
-    if folder is not None:
-        record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, tell=tell)
-        wanted = set(_run_keys(tasks, n))
-        found = {(one.task, one.n): one for one in read_rollouts(folder)}
-        return [found[key] for key in _run_keys(tasks, n) if key in wanted]
-    finished: dict[Key, Rollout] = {}
-    state = RolloutProgress(len(_run_keys(tasks, n)), tell)
-
-    def keep(one: Rollout) -> None:
-        finished[one.task, one.n] = one
-        state.count(one)
-
-    _run_all([(task, at) for task in tasks for at in range(n)], config, None, concurrency, keep)
-    return [finished[key] for key in _run_keys(tasks, n)]
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="rollouts-") as place:
+            return run_rollouts(tasks, config, n=n, folder=place, concurrency=concurrency, tell=tell)
+    record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, tell=tell)
+    found = {(one.task, one.n): one for one in read_rollouts(folder)}
+    return [found[key] for key in _run_keys(tasks, n)]
 
 
 def record_rollouts(
@@ -65,35 +141,34 @@ def record_rollouts(
     *,
     n: int = 8,
     concurrency: int = _AT_ONCE,
-    tell: Tell = lambda told: None,
+    tell: Tell = lambda stats: None,
 ) -> RolloutStats:
     """`run_rollouts` to a folder, without keeping them in memory."""
-    place = Path(folder)
-    keys = _run_keys(tasks, n)
+    if concurrency < 1:
+        raise BadInput(f"concurrency is how many runs there are at once, 1 or more; got {concurrency}.")
+    place, keys = Path(folder), _run_keys(tasks, n)
     place.mkdir(parents=True, exist_ok=True)
     with exclusive_run(place):
         claim_folder(place, tasks, config)
-        known: dict[Key, Mapping[str, Any]] = {}
-        for line in read_lines(place / ROLLOUTS):
-            known[line["task"], line["n"]] = {"error": line["error"], "rewards": line["rewards"]}
+        known = {(line["task"], line["n"]): (line["error"], line["rewards"]) for line in read_log(place / ROLLOUTS)}
+        finished = {key: rewards for key, (error, rewards) in known.items() if not error}
         state = RolloutProgress(len(keys), tell)
         for key in keys:
-            if key in known and not known[key]["error"]:
-                state.add("", known[key]["rewards"])
-        left = [
-            (task, at) for task in tasks for at in range(n) if known.get((task.name, at), {"error": "new"})["error"]
-        ]
+            if key in finished:
+                state.add("", finished[key])
+        left = [(task, at) for task in tasks for at in range(n) if (task.name, at) not in finished]
         work = place / WORK
         shutil.rmtree(work, ignore_errors=True)  # left by a killed run
         work.mkdir()
         try:
             with JsonlLog(place / ROLLOUTS) as lines:
 
-                def keep(one: Rollout) -> None:
+                def run(task: Sample, number: int) -> None:
+                    one = _run_one(task, number, config, work)
                     lines.append(one.as_dict())
                     state.count(one)
 
-                _run_all(left, config, work, concurrency, keep)
+                run_all(run, left, concurrency if config.uses_models else 1, "jitmem-rollout")
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return state.stats
@@ -108,8 +183,8 @@ def read_rollouts(source: str | Path) -> Iterator[Rollout]:
     path = path / ROLLOUTS if path.is_dir() else path
     if not path.exists():
         raise BadInput(f"{path}: there are no rollouts; `jitmem learn rollout` makes them.")
-    last = {(line["task"], line["n"]): at for at, line in enumerate(read_lines(path))}
-    for at, line in enumerate(read_lines(path)):
+    last = {(line["task"], line["n"]): at for at, line in enumerate(read_log(path))}
+    for at, line in enumerate(read_log(path)):
         if last[line["task"], line["n"]] == at:
             yield Rollout.from_dict(line)
 
@@ -120,22 +195,7 @@ def _run_keys(tasks: Sequence[Sample], n: int) -> list[Key]:
     return [(task.name, at) for task in tasks for at in range(n)]
 
 
-def _run_all(
-    left: Iterable[tuple[Sample, int]],
-    config: RolloutConfig,
-    work: Path | None,
-    concurrency: int,
-    keep: Callable[[Rollout], None],
-) -> None:
-    def run(task: Sample, n: int) -> None:
-        keep(_run_one(task, n, config, work))
-
-    if concurrency < 1:
-        raise BadInput(f"concurrency is how many runs there are at once, 1 or more; got {concurrency}.")
-    run_all(run, left, concurrency if config.uses_models else 1, "jitmem-rollout")
-
-
-def _run_one(task: Sample, n: int, config: RolloutConfig, work: Path | None) -> Rollout:
+def _run_one(task: Sample, n: int, config: RolloutConfig, work: Path) -> Rollout:
     """A failure becomes the run's error, and the other runs go on; an error that the caller can fix ends all."""
     try:
         return run_rollout(task, n, config, folder=work)

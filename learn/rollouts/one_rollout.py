@@ -17,8 +17,18 @@ from ...stores.errors import ModelError
 from ...stores.times import format_time
 from ..capture import ABOUT, ROLLOUT, Recorder
 from ..rewards import PRESETS, add_rewards
-from ..rollout_records import Item, MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText, step_key
-from ..token_counts import current_items, memory_tokens, source_tokens
+from ..rollout_records import (
+    Item,
+    MemoryToolCall,
+    RecordedStep,
+    Rollout,
+    ScoredAnswer,
+    SessionText,
+    current_items,
+    memory_tokens,
+    source_tokens,
+    step_key,
+)
 from .question_readers import question_reader, raise_failure
 from .question_scores import score_question
 from .rollout_config import RolloutConfig
@@ -132,5 +142,5 @@ def _with_calls(steps: Sequence[RecordedStep], filed: Mapping[str, Mapping[str, 
 
 
 def _call_from_edit(edit: Mapping[str, Any]) -> MemoryToolCall:
-    told = {name: edit[name] for name in ("name", "args", "status", "reason", "item_id", "page_id")}
-    return MemoryToolCall(**told)
+    values = {name: edit[name] for name in ("name", "args", "status", "reason", "item_id", "page_id")}
+    return MemoryToolCall(**values)

@@ -8,8 +8,7 @@ from typing import Any
 from langchain_core.runnables import RunnableLambda
 
 from ...evals.datasets.benchmark_records import Question
-from ...evals.systems.bm25_ranking import BM25Ranking
-from ...evals.systems.chunks import Chunk
+from ...evals.systems.chunks import BM25Ranking, Chunk
 from ...evals.systems.context_reader import ContextReader
 from ...evals.systems.setups import CONTEXT_TOKENS, pack_context
 from ...evals.systems.setups import SystemAnswer as Read
@@ -85,14 +84,14 @@ def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) 
             {"page_id": None, "item_id": mark.source, "start": 0, "end": len(mark.text), "quote": mark.text}
             for mark in marks
         ]
-        told = [{"text": one["quote"], "citations": [one]} for one in cited]
-        asked = AnswerQuestion(question.text, context, told, cited, memory._runtime.archive.snapshot())
+        statements = [{"text": one["quote"], "citations": [one]} for one in cited]
+        question_values = AnswerQuestion(question.text, context, statements, cited, memory._runtime.archive.snapshot())
 
         def ask_now(_: Any) -> Answer:
-            return run_sync(answerer.ask(ANSWER, asked, UsageTracker()))
+            return run_sync(answerer.ask(ANSWER, question_values, UsageTracker()))
 
         async def ask_async(_: Any) -> Answer:
-            return await run_async(answerer.ask(ANSWER, asked, UsageTracker()))
+            return await run_async(answerer.ask(ANSWER, question_values, UsageTracker()))
 
         # Within a runnable, the model's requests have the config's callbacks and metadata.
         runnable: Any = RunnableLambda(ask_now, afunc=ask_async, name="answer")

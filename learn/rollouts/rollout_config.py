@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...evals.scores import METRICS
-from ...evals.systems.eval_models import model_label
+from ...evals.systems.setups import model_label
 from ...graphs.research_options import ResearchOptions
+from ...memory_options import ModelOptions
 from ...models import TIMEOUT_S, chat_model
 from ...nodes.options import Effort, MemorizeOptions, with_changes
 from ...prompt_overrides import read_overrides
@@ -84,11 +85,24 @@ class RolloutConfig:
 
     def memory_arguments(self, seed: int) -> dict[str, Any]:
         """For `Memory.open`, in the run with this seed."""
-        given = {name: self._sampling_model(getattr(self, name), seed) for name in _MODELS[:3]}
-        steps = {step: self._sampling_model(model, seed) for step, model in (self.step_models or {}).items()}
-        kept = {"step_models": steps, "embeddings": self.embeddings, "base_url": self.base_url, "prompts": self.prompts}
-        options = with_changes(MemorizeOptions(), {"page_tokens": self.page_tokens})
-        return {**given, **kept, "timeout_s": self.timeout_s, "memorize_options": options}
+
+        def seeded_model(model: Model | None) -> BaseChatModel | None:
+            return None if model is None else self._sampling_model(model, seed)
+
+        options = ModelOptions(
+            memorizer_model=seeded_model(self.memorizer_model),
+            researcher_model=seeded_model(self.researcher_model),
+            step_models={step: self._sampling_model(one, seed) for step, one in (self.step_models or {}).items()},
+            timeout_s=self.timeout_s,
+            prompts=self.prompts,
+        )
+        return {
+            "model": seeded_model(self.model),
+            "embeddings": self.embeddings,
+            "base_url": self.base_url,
+            "model_options": options,
+            "memorize_options": with_changes(MemorizeOptions(), {"page_tokens": self.page_tokens}),
+        }
 
     def research_options(self) -> ResearchOptions:
         given = {"effort": self.effort, "depth": self.depth, "context_tokens": self.context_tokens}
@@ -100,22 +114,17 @@ class RolloutConfig:
     def as_dict(self) -> dict[str, Any]:
         """What determines the rollouts, for JSON: models by name, prompts verbatim."""
         models = {name: model_label(getattr(self, name)) for name in _MODELS if getattr(self, name) is not None}
+        steps = {step: model_label(one) for step, one in (self.step_models or {}).items()}
         return {
             **models,
-            **(
-                {"step_models": {step: model_label(one) for step, one in self.step_models.items()}}
-                if self.step_models
-                else {}
-            ),
+            **({"step_models": steps} if steps else {}),
             **{name: getattr(self, name) for name in _PLAIN},
             "metrics": list(self.metrics),
             "prompts": read_overrides(self.prompts),
         }
 
-    def _sampling_model(self, model: Model | None, seed: int) -> BaseChatModel | None:
+    def _sampling_model(self, model: Model, seed: int) -> BaseChatModel:
         """The model with this seed; a copy shares the connections."""
-        if model is None:
-            return None
         chat = self.chat_model(model)
         fields = type(chat).model_fields
         values = {"temperature": self.temperature, "seed": seed if self.temperature else None}

@@ -15,14 +15,12 @@ from ...stores.errors import BadInput
 from ..rewards import PRESETS, RewardPreset, Rewards
 from ..rollouts import answer_from_items
 from ..rollouts.rollout_config import RolloutConfig
-from .callbacks import broadcast_turns, metrics_callback, refresh_callback
-from .collapse import CollapseWatch, collapse_callback
-from .curriculum import Curriculum
+from .callbacks import CollapseWatch, broadcast_turns, collapse_callback, metrics_callback, refresh_callback
 from .environment import MemoryEnvironment
 from .packages import trainer_arguments, trl
 from .policy import Policy, with_reply_parser
 from .training_options import Tell, TrainingOptions, TrainingStep
-from .turn_pool import TurnPool
+from .turn_pool import Curriculum, TurnPool
 
 __all__ = ["METRICS", "TrainingOptions", "TrainingStep", "load_weights", "make_trainer", "train"]
 
@@ -54,7 +52,7 @@ def train(
     target.mkdir(parents=True, exist_ok=True)
     weights, tokens = load_weights(model, tokenizer)
     if weights is model and options.beta:
-        # TRL loads the reference model of the KL from disk: save the model as it is now.
+        # TRL loads the reference model of the KL from disk: save the model first.
         weights.save_pretrained(target / "start")
         weights.config._name_or_path = str(target / "start")
     curriculum = Curriculum(tuple(tasks), options.longest, options.begin, options.whole, options.seed)

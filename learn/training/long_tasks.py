@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...evals import bench_card, report
-from ...evals.datasets.benchmark_records import DataSet, Sample
-from ...evals.datasets.data_sources import DataSource
+from ...evals.datasets.benchmark_records import DataSet, DataSource, Sample
 from ...evals.run import MeansProgress, RunPlan, run_plan
 from ...evals.systems import EvalModels, Setup
 from ...stores.errors import BadInput
-from ..token_counts import task_tokens
+from ..rollout_records import task_tokens
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -8,8 +8,11 @@ from typing import Any
 
 from ...stores.errors import BadInput
 from ..rewards import PRESETS
-from .collapse import PATIENCE
-from .curriculum import LONGEST
+
+LONGEST = 30_000
+"""Tokens of a task that is trained on, as in Mem-α."""
+PATIENCE = 10
+"""Steps without a difference in rewards before the training stops."""
 
 
 @dataclass(frozen=True, kw_only=True)

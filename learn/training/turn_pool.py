@@ -1,4 +1,4 @@
-"""The turns to train on, made again every few steps by running the graphs with the current policy."""
+"""Which tasks are drawn, short ones first, and the turns to train on, made again every few steps with the current policy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,65 @@ from langchain_core.language_models import BaseChatModel
 
 from ...evals.datasets.benchmark_records import Sample
 from ...stores.errors import BadInput
-from ..rollouts import run_rollout
+from ..rollouts import run_rollout, task_tokens
 from ..rollouts.rollout_config import RolloutConfig
-from .curriculum import Curriculum
+from .training_options import LONGEST
 from .turn_starts import CURATE, TurnStart, turn_starts
 
 BroadcastTurns = Callable[[tuple[TurnStart, ...]], tuple[TurnStart, ...]]
 """Gives every process of a training the turns of the first."""
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Tasks by their length, at most `longest` tokens each; longer ones are never drawn (`left_out`).
+
+    It begins with the shortest `begin` (a share of the tasks) and adds longer ones evenly, until at `whole` (a share of
+    the training) all are drawn. `begin=1` is no curriculum.
+    """
+
+    tasks: tuple[Sample, ...]
+    longest: int = LONGEST
+    begin: float = 0.25
+    whole: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.begin <= 1 and 0 <= self.whole <= 1):
+            raise BadInput(f"begin is a share above 0, whole one of 0 to 1; got {self.begin} and {self.whole}.")
+        if not self.eligible_tasks:
+            shortest = min((task_tokens(task) for task in self.tasks), default=0)
+            raise BadInput(
+                f"No task is short enough to train on: the shortest of {len(self.tasks)} has {shortest:,} tokens, and"
+                f" {self.longest:,} are allowed. Give shorter tasks, or a higher limit."
+            )
+
+    @property
+    def eligible_tasks(self) -> tuple[Sample, ...]:
+        """Those that may be drawn, the shortest first; equal lengths by name."""
+        sized = sorted((task_tokens(task), task.name, at) for at, task in enumerate(self.tasks))
+        return tuple(self.tasks[at] for size, _, at in sized if size <= self.longest)
+
+    @property
+    def left_out(self) -> int:
+        """The number of tasks that are too long."""
+        return len(self.tasks) - len(self.eligible_tasks)
+
+    def open_at(self, progress: float) -> tuple[Sample, ...]:
+        """Those that are drawn from at this share of the training (0 to 1), at least one."""
+        ordered = self.eligible_tasks
+        grown = 1.0 if self.whole == 0 else min(1.0, max(0.0, progress) / self.whole)
+        share = self.begin + (1 - self.begin) * grown
+        return ordered[: max(1, round(share * len(ordered)))]
+
+    def draw(self, progress: float, count: int) -> tuple[Sample, ...]:
+        """`count` random tasks, each as often as the others: the same for the same seed and progress."""
+        chance = random.Random(f"{self.seed}/{progress:.6f}")
+        available: Sequence[Sample] = self.open_at(progress)
+        drawn_tasks: list[Sample] = []
+        while len(drawn_tasks) < count:
+            drawn_tasks += chance.sample(available, len(available))
+        return tuple(drawn_tasks[:count])
 
 
 @dataclass
@@ -55,7 +107,7 @@ class TurnPool:
                 turns += [one for one in rollout_turns(task, by) if one.questions]
         if not turns:
             raise BadInput(
-                "No turn can be trained on: of the tasks that were drawn none has a question whose evidence stands in its"
+                "No turn can be trained on: of the tasks that were drawn none has a question whose evidence is in its"
                 " sessions, or no model made turns. Give tasks with questions (see `jitmem.learn.tasks`)."
             )
         random.Random(f"{self.seed}/{progress:.6f}").shuffle(turns)

@@ -139,20 +139,8 @@ def _export_bytes(items: Sequence[Item]) -> bytes:
     at = datetime.now(UTC).isoformat()
     lines: list[dict[str, Any]] = [{"type": "namespace", "name": "default"}]
     lines += [{"type": "item", "id": item.id, "kind": item.kind} for item in items]
-    lines += [
-        {
-            "type": "version",
-            "item": item.id,
-            "version": 1,
-            "op": "insert",
-            "content": item.content,
-            "time": item.time,
-            "pages": [],
-            "cause": "memorizer",
-            "at": at,
-        }
-        for item in items
-    ]
+    fixed = {"type": "version", "version": 1, "op": "insert", "pages": [], "cause": "memorizer", "at": at}
+    lines += [{**fixed, "item": item.id, "content": item.content, "time": item.time} for item in items]
     body = b"".join(_json_line(line) for line in lines)
     head = {"format": FORMAT, "version": VERSION, "jitmem": "", "namespaces": ["default"], "at": at}
     counts = {"item": len(items), "namespace": 1, "version": len(items)}

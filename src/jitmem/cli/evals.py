@@ -78,7 +78,7 @@ def run(
     an error (the report names them), 2 for bad input, such as missing data.
     """
     from ..evals.evaluate import EvalRequest, evaluate
-    from ..evals.prices import Prices
+    from ..evals.run_plan import Prices
     from ..evals.systems import EvalModels
 
     request = EvalRequest(

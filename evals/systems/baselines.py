@@ -1,21 +1,43 @@
-"""Retrieval over fixed chunks: by words, by vectors, or by both."""
+"""Baselines without a memory: the whole history in the prompt, and retrieval over fixed chunks."""
 
 from __future__ import annotations
 
-import time
 from functools import partial
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
-from .bm25_ranking import BM25Ranking
-from .chunks import fixed_chunks
-from .eval_models import SystemContext
-from .setups import CONTEXT_TOKENS, Preparation, Setup, SystemAnswer, pack_context
+from ..metrics.text_metrics import context_tokens
+from .chunks import BM25Ranking, Chunk, fixed_chunks, session_chunks
+from .setups import CONTEXT_TOKENS, CitedText, Setup, SystemAnswer, SystemContext, answer_from_texts
 
 CHUNK_TOKENS = 512
 _BATCH = 256
+
+
+class WholeHistory:
+    """Every session, oldest first; with `history_tokens`, the newest that fit, as a chat would be truncated."""
+
+    def __init__(self, setup: Setup, context: SystemContext) -> None:
+        self._budget = setup.history_tokens
+        self._sessions: list[Chunk] = []
+
+    def prepare(self, sample: Sample) -> Usage:
+        self._sessions = session_chunks(sample.sessions)
+        return Usage()
+
+    def answer(self, question: Question) -> SystemAnswer:
+        used = list(accumulate(context_tokens(chunk.text) + 4 for chunk in reversed(self._sessions)))
+        fitting = len(used) if self._budget is None else sum(total <= self._budget for total in used)
+        shown = self._sessions[len(used) - fitting :]
+        context = "\n\n".join(f"{chunk.text} [{number}]" for number, chunk in enumerate(shown, start=1))
+        marks = tuple(CitedText(chunk.source, chunk.text) for chunk in shown)
+        return SystemAnswer(context, marks, tuple(dict.fromkeys(mark.source for mark in marks)))
+
+    def close(self) -> None: ...
 
 
 class Rag:
@@ -31,23 +53,19 @@ class Rag:
         self._ranked = BM25Ranking([])
         self._vectors: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
 
-    def prepare(self, sample: Sample) -> Preparation:
-        started = time.perf_counter()
+    def prepare(self, sample: Sample) -> Usage:
         self._ranked = BM25Ranking(fixed_chunks(sample.sessions, self._size))
         if self._by_vector:
             texts = [chunk.text for chunk in self._ranked.chunks]
             batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
             rows = [row for batch in batches for row in self._embeddings.embed_documents(batch)]
             self._vectors = _unit_rows(np.asarray(rows, dtype=np.float32))
-        return Preparation(time.perf_counter() - started)
+        return Usage()
 
     def answer(self, question: Question) -> SystemAnswer:
-        started = time.perf_counter()
-        order = self._order(question.text)[: self._limit]
-        found = [self._ranked.chunks[at] for at in order]
-        context, marks = pack_context([(chunk.source, chunk.text) for chunk in found], self._budget)
-        sources = tuple(dict.fromkeys(chunk.source for chunk in found))
-        return SystemAnswer(context, marks, sources, seconds=time.perf_counter() - started)
+        found = [self._ranked.chunks[at] for at in self._order(question.text)[: self._limit]]
+        texts = [(chunk.source, chunk.text) for chunk in found]
+        return answer_from_texts(texts, self._budget, [chunk.source for chunk in found])
 
     def close(self) -> None: ...
 
