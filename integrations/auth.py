@@ -24,7 +24,7 @@ from typing import Any
 from langgraph_sdk import Auth
 
 auth = Auth()
-Context = Auth.types.AuthContext
+AuthContext = Auth.types.AuthContext
 
 
 @auth.authenticate
@@ -41,13 +41,13 @@ async def sign_in(authorization: str | None) -> Auth.types.MinimalUserDict:
 
 
 @auth.on
-async def nothing_else(ctx: Context, value: dict[str, Any]) -> bool:
+async def nothing_else(ctx: AuthContext, value: dict[str, Any]) -> bool:
     """What no rule below allows is refused."""
     return False
 
 
 @auth.on.threads
-async def own_threads(ctx: Context, value: dict[str, Any]) -> dict[str, str]:
+async def own_threads(ctx: AuthContext, value: dict[str, Any]) -> dict[str, str]:
     """A thread, and a run on it, is of whoever makes it, and seen by nobody else."""
     owner = {"owner": ctx.user.identity}
     value.setdefault("metadata", {}).update(owner)  # in place: the server reads the object that it gave
@@ -55,12 +55,12 @@ async def own_threads(ctx: Context, value: dict[str, Any]) -> dict[str, str]:
 
 
 @auth.on.assistants.read
-async def read_graphs(ctx: Context, value: Auth.types.AssistantsRead) -> bool:
+async def read_graphs(ctx: AuthContext, value: Auth.types.AssistantsRead) -> bool:
     """The graphs are the same for all."""
     return True
 
 
 @auth.on.assistants.search
-async def find_graphs(ctx: Context, value: Auth.types.AssistantsSearch) -> bool:
+async def find_graphs(ctx: AuthContext, value: Auth.types.AssistantsSearch) -> bool:
     """As `read_graphs`."""
     return True

@@ -1,4 +1,4 @@
-"""What the documents show is what happens: their code runs, their output is ours, their links lead somewhere."""
+"""The documents are right: their code runs and prints the output they show, their links and pictures match the code."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ _END_OF_BLOCK = "-- end of block --"
 
 
 class Block(NamedTuple):
-    """A fenced block: what stands after the fence, what it holds, and its line."""
+    """A fenced block: the words after the fence, its content, and its line."""
 
     kind: str
     body: str
     line: int
     before: str
     follows: bool
-    """Whether nothing but white space lies between the block before and this one."""
+    """Whether only white space separates it from the block before."""
 
 
-def named(path: Path) -> str:
+def relative_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
@@ -70,73 +70,73 @@ def blocks(document: Path) -> list[Block]:
     return found
 
 
-def shown(after: Block | None) -> str | None:
+def expected_output(after: Block | None) -> str | None:
     """The output that a document shows for the block before."""
     return after.body if after is not None and after.kind == "text" and after.follows else None
 
 
-def settled(text: str) -> str:
-    """Without what differs from run to run: page ids, seconds, white space at the ends."""
+def normalize(text: str) -> str:
+    """Without what differs between runs: page ids, seconds, white space at the ends."""
     return _SECONDS.sub("0.0 s", _PAGE_ID.sub("000000000000", text)).strip()
 
 
-def printed(code: str, name: str, namespace: dict[str, Any]) -> str:
-    """Run it; what it printed."""
+def run_code(code: str, name: str, namespace: dict[str, Any]) -> str:
+    """What the code prints."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(compile(code, name, "exec"), namespace)
     return out.getvalue()
 
 
-def commands(console: str) -> Iterator[tuple[list[str], str]]:
-    """Each `$ jitmem …` of a console block, with the lines that stand under it."""
+def parse_commands(console: str) -> Iterator[tuple[list[str], str]]:
+    """Each `$ jitmem …` of a console block, with the lines below it."""
     for part in re.split(r"^\$ ", console, flags=re.M)[1:]:
-        command, _, told = part.partition("\n")
+        command, _, output = part.partition("\n")
         words = shlex.split(command)
         if words[0] == "jitmem":
-            yield words[1:], told
+            yield words[1:], output
 
 
-def commanded(words: list[str]) -> str:
-    """What `jitmem …` printed; it must end well and complain of nothing. `tests/test_cli.py` starts real processes."""
-    out, complaints = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(complaints):
+def run_command(words: list[str]) -> str:
+    """What `jitmem …` prints; it must exit with 0 and write no error. `tests/test_cli.py` starts real processes."""
+    out, errors = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         patch.setattr(sys, "argv", ["jitmem", *words])
         with pytest.raises(SystemExit) as ended:
             main()
-    assert (ended.value.code, complaints.getvalue()) == (0, ""), words
+    assert (ended.value.code, errors.getvalue()) == (0, ""), words
     return out.getvalue()
 
 
 @pytest.fixture
-def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to stand in, and none of the caller's settings."""
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: empty, and none of the caller's settings."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(("JITMEM_", "OPENAI_"))]:
         monkeypatch.delenv(name)
     return tmp_path
 
 
-@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path not in GROWING], ids=named)
-def test_a_document_runs_from_top_to_bottom_and_prints_what_it_shows(document: Path, away: Path) -> None:
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path not in GROWING], ids=relative_name)
+def test_a_document_runs_from_top_to_bottom_and_prints_what_it_shows(document: Path, empty_folder: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block, after in pairwise([*blocks(document), None]):
         assert block is not None
         where = f"{document.name}, line {block.line}"
         if block.kind == "python":
-            said = printed("\n" * block.line + block.body, str(document), namespace)
-            told = shown(after)
-            assert told is None or settled(said) == settled(told), where
+            actual = run_code("\n" * block.line + block.body, str(document), namespace)
+            expected = expected_output(after)
+            assert expected is None or normalize(actual) == normalize(expected), where
         elif block.kind in ("markdown", "jsonl") and (file := _FILE.search(block.before)):
-            (away / file["path"]).parent.mkdir(parents=True, exist_ok=True)
-            (away / file["path"]).write_text(block.body, encoding="utf-8")
+            (empty_folder / file["path"]).parent.mkdir(parents=True, exist_ok=True)
+            (empty_folder / file["path"]).write_text(block.body, encoding="utf-8")
         elif block.kind == "console":
-            for words, told in commands(block.body):
-                said = commanded(words)
-                assert settled(said) == settled(told) or not told.strip(), where
+            for words, output in parse_commands(block.body):
+                actual = run_command(words)
+                assert normalize(actual) == normalize(output) or not output.strip(), where
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative_name)
 def test_a_document_shows_no_output_that_nothing_printed(document: Path) -> None:
     assert [
         block.line
@@ -145,16 +145,16 @@ def test_a_document_shows_no_output_that_nothing_printed(document: Path) -> None
     ] == []
 
 
-def changed(text: str, diff: str) -> str:
-    """The text with a diff applied whose lines begin with ` `, `-` or `+`; what it takes away must be there once."""
+def apply_diff(text: str, diff: str) -> str:
+    """The text with a diff applied whose lines begin with ` `, `-` or `+`; the lines it replaces must occur once."""
     lines = diff.splitlines(keepends=True)
     before = "".join(line[1:] for line in lines if line[0] in " -")
-    assert text.count(before) == 1, f"not there, or not once:\n{before}"
+    assert text.count(before) == 1, f"not found, or not once:\n{before}"
     return text.replace(before, "".join(line[1:] for line in lines if line[0] in " +"))
 
 
-def house(folder: Path) -> Path:
-    """A copy of the house as it is when it is installed."""
+def copy_package(folder: Path) -> Path:
+    """A copy of the package as it is installed, with the contract tests."""
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "src" / "jitmem", folder / "jitmem", ignore=ignore)
     for name in FOLDERS:
@@ -164,40 +164,40 @@ def house(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("document", GROWING, ids=named)
-def test_a_house_that_has_grown_as_a_page_says_does_what_the_page_shows(document: Path, away: Path) -> None:
-    grown = house(away / "house")
-    inside = grown / "jitmem"
+@pytest.mark.parametrize("document", GROWING, ids=relative_name)
+def test_a_copy_changed_as_a_page_on_growing_says_prints_what_it_shows(document: Path, empty_folder: Path) -> None:
+    copy = copy_package(empty_folder / "copy")
+    inside = copy / "jitmem"
     code, expected = "", []
     for block, after in pairwise([*blocks(document), None]):
         assert block is not None
         kind, _, path = block.kind.partition(" ")
         path = path.removeprefix("src/jitmem/")
-        target = grown / path.removeprefix("tests/") if path.startswith("tests/") else inside / path
+        target = copy / path.removeprefix("tests/") if path.startswith("tests/") else inside / path
         if kind in ("python", "markdown") and path:
-            assert not target.exists(), f"{path} is there already"
+            assert not target.exists(), f"{path} exists"
             target.write_text(block.body, encoding="utf-8")
         elif kind == "diff":
-            target.write_text(changed(target.read_text(encoding="utf-8"), block.body), encoding="utf-8")
+            target.write_text(apply_diff(target.read_text(encoding="utf-8"), block.body), encoding="utf-8")
         elif kind == "python":
             code += f"{block.body}\nprint({_END_OF_BLOCK!r})\n"
-            expected.append(shown(after))
-    # The copy stands before any installation of jitmem, and a hook of an editable one finds no module of the same name.
-    run = [sys.executable, "-c", f"import sys\nsys.path.insert(0, {str(grown)!r})\n{code}"]
-    done = subprocess.run(run, capture_output=True, text=True, encoding="utf-8", check=False, cwd=grown)
+            expected.append(expected_output(after))
+    # The copy comes before any installed jitmem, and the hook of an editable install finds no module of that name.
+    run = [sys.executable, "-c", f"import sys\nsys.path.insert(0, {str(copy)!r})\n{code}"]
+    done = subprocess.run(run, capture_output=True, text=True, encoding="utf-8", check=False, cwd=copy)
     assert done.returncode == 0, done.stderr
-    for said, told in zip(done.stdout.split(_END_OF_BLOCK)[:-1], expected, strict=True):
-        assert told is None or settled(said) == settled(told)
+    for actual, output in zip(done.stdout.split(_END_OF_BLOCK)[:-1], expected, strict=True):
+        assert output is None or normalize(actual) == normalize(output)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_notebook_runs_and_prints_what_it_shows(notebook: Path, away: Path) -> None:
+def test_a_notebook_runs_and_prints_what_it_shows(notebook: Path, empty_folder: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for number, cell in enumerate(json.loads(notebook.read_text(encoding="utf-8"))["cells"], start=1):
         if cell["cell_type"] == "code":
-            said = printed("".join(cell["source"]), f"{notebook.name}, cell {number}", namespace)
-            told = "".join("".join(output.get("text", "")) for output in cell["outputs"])
-            assert settled(said) == settled(told), f"{notebook.name}, cell {number}"
+            actual = run_code("".join(cell["source"]), f"{notebook.name}, cell {number}", namespace)
+            expected = "".join("".join(output.get("text", "")) for output in cell["outputs"])
+            assert normalize(actual) == normalize(expected), f"{notebook.name}, cell {number}"
 
 
 def test_a_notebook_holds_no_path_of_the_machine_it_ran_on() -> None:
@@ -206,8 +206,8 @@ def test_a_notebook_holds_no_path_of_the_machine_it_ran_on() -> None:
         assert re.findall(r"/(?:home|root|tmp|Users|work)/|[A-Z]:\\\\", notebook.read_text(encoding="utf-8")) == []
 
 
-def anchors(document: Path) -> set[str]:
-    """What a link may name after `#`, as GitHub makes it of the headings."""
+def heading_anchors(document: Path) -> set[str]:
+    """What a link may name after `#`, as GitHub derives it from the headings."""
     text = _BLOCK.sub("", document.read_text(encoding="utf-8"))
     found: list[str] = []
     for heading in _HEADING.findall(text):
@@ -217,18 +217,18 @@ def anchors(document: Path) -> set[str]:
     return set(found)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative_name)
 def test_every_link_between_documents_leads_to_a_page_and_a_heading(document: Path) -> None:
     dead = []
     for path, anchor in _LINK.findall(_BLOCK.sub("", document.read_text(encoding="utf-8"))):
         target = (document.parent / path).resolve() if path else document
-        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in heading_anchors(target)):
             dead.append(f"{path}#{anchor}")
     assert dead == []
 
 
-def arrows(heading: str) -> list[set[tuple[str, str, bool]]]:
-    """Of each picture under a heading of the architecture: from where, to where, and whether the arrow is dashed."""
+def drawn_arrows(heading: str) -> list[set[tuple[str, str, bool]]]:
+    """Of each picture under a heading of the architecture page: `(start, end, dashed)` of every arrow."""
     text = (
         (DOCS / "architecture.md").read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     )
@@ -243,7 +243,7 @@ def test_the_picture_of_the_layers_is_what_the_imports_are() -> None:
         at_load = imports(file, at_load=True)
         for other in imports(file) - {here}:
             real[here, other] = real.get((here, other), True) and other not in at_load
-    assert arrows("Layers") == [{(*pair, lazy) for pair, lazy in real.items()}]
+    assert drawn_arrows("Layers") == [{(*pair, lazy) for pair, lazy in real.items()}]
 
 
 def test_the_pictures_of_the_graphs_are_what_the_code_draws(memory: Memory) -> None:
@@ -255,7 +255,7 @@ def test_the_pictures_of_the_graphs_are_what_the_code_draws(memory: Memory) -> N
         }
         for graph in (memory.memorizer, memory.researcher)
     ]
-    assert arrows("The graphs") == real
+    assert drawn_arrows("The graphs") == real
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
@@ -266,7 +266,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             reached.add(page)
             text = _BLOCK.sub("", page.read_text(encoding="utf-8"))
             open_ += [(page.parent / path).resolve() for path, _ in _LINK.findall(text) if path]
-    assert {named(page) for page in DOCUMENTS} - {named(page) for page in reached} == set()
+    assert {relative_name(page) for page in DOCUMENTS} - {relative_name(page) for page in reached} == set()
 
 
 def test_the_readme_is_short_enough_to_be_read() -> None:
@@ -281,7 +281,7 @@ def test_the_settings_page_has_every_option_there_is() -> None:
     assert _TABLE_NAME.findall(parts["Budget"]) == list(Budget.model_fields)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative_name)
 def test_tests_that_a_document_names_exist(document: Path) -> None:
     tests = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py"))
     names = set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))

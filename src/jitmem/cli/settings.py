@@ -47,7 +47,7 @@ MemoryPath = Annotated[
     Path | None,
     _setting("--memory", envvar="JITMEM_MEMORY", metavar="PATH", help="The folder of the memory.  [default: memory]"),
 ]
-Namespace = Annotated[
+NamespaceName = Annotated[
     str | None,
     _setting(
         "--namespace",
