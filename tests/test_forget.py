@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from jitmem import BadInput, ItemOptions, Memory, ModelOptions, Receipt, Session, SessionConflict, UnknownRecord
 from jitmem.cli.app import app
-from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.analyzer import HashedEmbeddings
 from jitmem.testing import ScriptedModel
 
 DAYS = [

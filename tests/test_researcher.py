@@ -16,7 +16,7 @@ from langgraph.graph import END, START, StateGraph
 import jitmem
 from jitmem import BadInput, Memory, Research, Session
 from jitmem.formats import read_sessions
-from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.analyzer import HashedEmbeddings
 
 SAMPLE = Path(jitmem.__file__).parent / "sample" / "sessions"
 

@@ -12,7 +12,7 @@ from jitmem.stores.errors import RecordGone
 
 def test_one_question_weighs_all_its_words_by_one_count(memory: Memory, folder: Path) -> None:
     memory.memorize("Ana: The mill is old.\nBen: The river is high.")
-    archive = memory._parts.archive
+    archive = memory._runtime.archive
     with Memory.open(folder) as other:
         snapshot = archive.snapshot()
         mill = snapshot.frequency("mill")
@@ -24,9 +24,9 @@ def test_one_question_weighs_all_its_words_by_one_count(memory: Memory, folder: 
 
 def test_what_is_filed_later_changes_nothing_of_it(memory: Memory) -> None:
     memory.memorize("Ana: The mill is old.\nBen: The river is high.")
-    archive = memory._parts.archive
+    archive = memory._runtime.archive
     snapshot = archive.snapshot()
-    vector = memory._parts.embedder.embed_query("mill river")
+    vector = memory._runtime.embedder.embed_query("mill river")
 
     def seen() -> tuple[object, ...]:
         found = snapshot.find_pages()
@@ -35,7 +35,7 @@ def test_what_is_filed_later_changes_nothing_of_it(memory: Memory) -> None:
             snapshot.keyword("old mill", 9),
             snapshot.vector(vector, 9),
             snapshot.pages_like("mill", 9),
-            snapshot.unknown("mill Carla"),
+            snapshot.unknown_share("mill Carla"),
             snapshot.speakers,
             passages,
         )
@@ -52,22 +52,22 @@ def test_what_is_filed_later_changes_nothing_of_it(memory: Memory) -> None:
 
 def test_a_record_that_is_forgotten_is_gone_when_it_is_first_read(memory: Memory) -> None:
     page = memory.memorize("Ana: The code is Xylophon.\nBen: Good.").page_ids[0]
-    item = memory.remember("Ana has a code.").item
+    item = memory.items.insert("Ana has a code.").item
     assert item is not None
-    snapshot = memory._parts.archive.snapshot()
+    snapshot = memory._runtime.archive.snapshot()
     memory.forget(page_id=page)
-    memory.delete(item.id)
+    memory.items.delete(item.id)
     for record_id in (page, item.id):
         with pytest.raises(RecordGone):
             snapshot.record(record_id)
     assert snapshot.records([page, item.id]) == {}
-    assert memory._parts.archive.snapshot().keyword("code", 5) == []
+    assert memory._runtime.archive.snapshot().keyword("code", 5) == []
 
 
 def test_items_are_seen_as_of_one_view(memory: Memory) -> None:
-    memory.remember("Ana lives in Porto.")
-    view = memory._parts.item_index.view()
+    memory.items.insert("Ana lives in Porto.")
+    view = memory._runtime.item_index.view()
     first = view.keyword("Ana Porto", 9)
-    memory.remember("Ana sold the boat in Porto.")
-    assert memory._parts.item_index.view().count() == 2
+    memory.items.insert("Ana sold the boat in Porto.")
+    assert memory._runtime.item_index.view().count() == 2
     assert (view.count(), view.keyword("Ana Porto", 9)) == (1, first)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...models import embedding_model
-from ...stores.hashed_embeddings import HashedEmbeddings
+from ...stores.analyzer import HashedEmbeddings
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings

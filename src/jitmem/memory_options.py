@@ -52,7 +52,7 @@ class ModelOptions:
     def embedder(self, embeddings: str | Embeddings | None, base_url: str | None) -> Embedder:
         """Over the embeddings that are given; hashed n-grams for None."""
         from .nodes.embedder import Embedder
-        from .stores.hashed_embeddings import HashedEmbeddings
+        from .stores.analyzer import HashedEmbeddings
         from .stores.truth.embeddings import model_name
 
         inner: Embeddings = HashedEmbeddings()

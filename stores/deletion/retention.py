@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from ..errors import BadInput
+from ..truth.database import PERSON, log_change
 from ..truth.namespace import Namespace
 from .selectors import RETENTION_KINDS
 
@@ -44,11 +45,7 @@ class Retention:
                 if age is not None:
                     db.execute("INSERT INTO retention (namespace, kind, age_s) VALUES (?, ?, ?)", (number, kind, age))
             if changed:
-                db.execute(
-                    "INSERT INTO change (namespace, kind, ref, op, cause, at)"
-                    " VALUES (?, 'retention', ?, 'retain', 'person', ?)",
-                    (number, number, datetime.now(UTC).isoformat()),
-                )
+                log_change(db, number, "retention", number, "retain", PERSON)
 
 
 def parse_age_s(age: Age) -> float:

@@ -25,14 +25,14 @@ class Finding:
 
     severity: Severity
     check: str
-    """Its group: file, sessions, journal, erasures, items, proposals, indexes, secrets, personal data."""
+    """Its group: file, sessions, journal, erasures, items, indexes."""
     what: str
     """What is wrong, and how much of it."""
     act: str
     """Who can act, and what to do."""
     count: int = 1
     ids: tuple[str, ...] = ()
-    """Of pages, sessions, items or proposals, at most 20; never their content."""
+    """Of pages, sessions or items, at most 20; never their content."""
     fix: str | None = None
     """The name of the repair, if there is one."""
 

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from ..errors import ModelReplyError, StoreDamaged
 from ..times import format_iso_time
-from .database import Database
-from .read_back import DOCTOR, read_back
-from .row_deletion import ERASED_VECTORS
+from .database import DOCTOR, Database, read_back
 
 FINGERPRINT_TEXT = (
     "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."
 )
 """Embedded now and then, so that a model which was changed behind its name is noticed."""
 
+ERASED_VECTORS = "erased:vectors"
+"""The mark with the number of the newest erasure of vectors; an older vector index must be rebuilt."""
 _ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
 _PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
 
@@ -129,6 +129,18 @@ ITEMS = EmbeddingTable(
 SUBJECTS = (PASSAGES, ITEMS)
 
 
+def newest_erasure(database: Database) -> int:
+    """The number of the newest erasure of vectors; 0 if there was none."""
+    with database.read() as db:
+        row = db.execute("SELECT n FROM mark WHERE name = ?", (ERASED_VECTORS,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def vector_label(model: str, generation: int) -> str:
+    """What the vectors of a generation are filed under."""
+    return f"{model} #{generation}" if generation else model
+
+
 def is_lexical(embeddings: Embeddings) -> bool:
     """Whether the vectors compare letters, not meaning."""
     return bool(getattr(embeddings, "lexical", False))
@@ -215,9 +227,11 @@ class EmbeddingStore:
             db.execute(_PROBES)
             generation, dimension = self._filed_state(db)
             known = dimension in (None, len(vector))
-            row = db.execute("SELECT vector FROM probe WHERE model = ?", (self._label(generation),)).fetchone()
+            row = db.execute(
+                "SELECT vector FROM probe WHERE model = ?", (vector_label(self.model, generation),)
+            ).fetchone()
             if row is None and known:
-                db.execute("INSERT INTO probe VALUES (?, ?)", (self._label(generation), vector.tobytes()))
+                db.execute("INSERT INTO probe VALUES (?, ?)", (vector_label(self.model, generation), vector.tobytes()))
             elif row is not None:
                 known = known and _alike(vector, np.frombuffer(row[0], "<f4"))
             if known:
@@ -248,7 +262,7 @@ class EmbeddingStore:
             raise ModelReplyError(
                 f"{self.model} changes while its vectors are being made; see that one model answers under this name."
             )
-        label = self._label(generation)
+        label = vector_label(self.model, generation)
         db.execute(_PROBES)
         db.execute("DELETE FROM probe WHERE model = ?", (label,))
         spaces = [row[0] for row in db.execute("SELECT id FROM namespace")]
@@ -263,10 +277,6 @@ class EmbeddingStore:
 
     def _generation(self, db: sqlite3.Connection) -> int:
         return self._mark(db, f"generation:{self.model}")
-
-    def _label(self, generation: int) -> str:
-        """What the vectors of a generation are filed under."""
-        return f"{self.model} #{generation}" if generation else self.model
 
     def _filed_state(self, db: sqlite3.Connection) -> tuple[int, int | None]:
         """The generation, and the dimension of its vectors, None where there are none."""
@@ -362,7 +372,12 @@ class EmbeddingStore:
                     f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
                     f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
                     " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
-                    (self._label(generation), matrix.tobytes(), 4 * matrix.shape[1], json.dumps(list(numbers))),
+                    (
+                        vector_label(self.model, generation),
+                        matrix.tobytes(),
+                        4 * matrix.shape[1],
+                        json.dumps(list(numbers)),
+                    ),
                 )
             db.execute(
                 f"{statement} INSERT INTO mark (name, n)"
@@ -392,7 +407,7 @@ class EmbeddingStore:
             found = db.execute(
                 f"SELECT {table}.n, {table}.{self.subject.key}, owner.namespace, vector FROM {table} {self.subject.owner}"
                 f" WHERE model = ? AND {table}.n > ?{condition} ORDER BY {table}.n LIMIT ?",
-                (self._label(generation), after, *values, limit),
+                (vector_label(self.model, generation), after, *values, limit),
             ).fetchall()
         numbers, seqs, spaces, blobs = zip(*found, strict=True) if found else ((), (), (), ())
         if len(set(seqs)) != len(seqs):
@@ -412,7 +427,7 @@ class EmbeddingStore:
             found = db.execute(
                 f"SELECT {key}, vector FROM {self.subject.table} WHERE model = ?"
                 f" AND {key} IN ({','.join('?' * len(numbers))})",
-                (self._label(generation), *numbers),
+                (vector_label(self.model, generation), *numbers),
             ).fetchall()
         matrix = _matrix([blob for _, blob in found])
         if not len(matrix):

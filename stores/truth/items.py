@@ -11,13 +11,11 @@ from typing import Any
 
 from ..analyzer import stems
 from ..errors import UnknownRecord
-from ..ids import new_id
-from ..records import Edit, MemoryItem, Outcome
+from ..records import Edit, MemoryItem, Outcome, new_id
+from .database import RETENTION, log_change, one_of, read_back
 from .dedup_key import dedup_key
-from .deletion_result import RETENTION, Selection
-from .namespace import Namespace, one_of
-from .read_back import read_back
-from .row_deletion import delete_rows, record_erasure
+from .namespace import Namespace
+from .row_deletion import Selection, delete_rows, record_erasure
 
 _ITEM = """
     SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
@@ -27,6 +25,7 @@ _ITEM = """
     FROM standing_item AS item JOIN item_version ON item_version.item = item.seq
     JOIN change ON change.n = item_version.n JOIN namespace ON namespace.id = item.namespace
 """
+_OWN = "(SELECT id FROM namespace WHERE name = ?)"
 
 
 class Items:
@@ -58,7 +57,7 @@ class Items:
         with self.namespace.database.read() as db:
             rows = db.execute(
                 f"""WITH own AS (SELECT seq, kind FROM standing_item
-                    WHERE namespace = (SELECT id FROM namespace WHERE name = ?) AND sketch IS NOT NULL)
+                    WHERE namespace = {_OWN} AND sketch IS NOT NULL)
                 {_ITEM} WHERE item_version.version = item.version AND item.seq IN (
                     SELECT seq FROM own WHERE kind = 'core'
                     UNION SELECT seq FROM item_version CROSS JOIN own ON own.seq = item_version.item
@@ -92,9 +91,9 @@ class Items:
         down, count = ("DESC", newest) if newest is not None else ("", -1 if limit is None else limit)
         with self.namespace.database.read() as db:
             rows = db.execute(
-                f"{_ITEM} WHERE item.namespace = ? AND item.sketch IS NOT NULL AND item_version.version = item.version"
-                f"{of_kind} ORDER BY item.seq {down} LIMIT ? OFFSET ?",
-                (self.namespace.number(db), *values, count, offset),
+                f"{_ITEM} WHERE item.namespace = {_OWN} AND item.sketch IS NOT NULL"
+                f" AND item_version.version = item.version{of_kind} ORDER BY item.seq {down} LIMIT ? OFFSET ?",
+                (self.namespace.name, *values, count, offset),
             ).fetchall()
         return [_item(row) for row in rows]
 
@@ -150,10 +149,10 @@ class Items:
         stamp = (time if time.tzinfo else time.astimezone()).astimezone(UTC).isoformat()
         with self.namespace.database.read() as db:
             rows = db.execute(
-                f"{_ITEM} WHERE item.namespace = ?{of_kind} AND item_version.n = ("
+                f"{_ITEM} WHERE item.namespace = {_OWN}{of_kind} AND item_version.n = ("
                 "   SELECT max(v.n) FROM item_version AS v JOIN change AS c ON c.n = v.n"
                 "   WHERE v.item = item.seq AND c.at <= ?) ORDER BY item.seq",
-                (self.namespace.number(db), *values, stamp),
+                (self.namespace.name, *values, stamp),
             ).fetchall()
         return [item for item in map(_item, rows) if not item.deleted]
 
@@ -162,8 +161,8 @@ class Items:
         with self.namespace.database.read() as db:
             return dict(
                 db.execute(
-                    "SELECT kind, count(*) FROM standing_item WHERE namespace = ? AND sketch IS NOT NULL GROUP BY kind",
-                    (self.namespace.number(db),),
+                    f"SELECT kind, count(*) FROM standing_item WHERE namespace = {_OWN} AND sketch IS NOT NULL GROUP BY kind",
+                    (self.namespace.name,),
                 ).fetchall()
             )
 
@@ -304,10 +303,7 @@ class Items:
     def _record(
         self, db: sqlite3.Connection, namespace: int, edit: Edit, seq: int, version: int, content: str | None
     ) -> Outcome:
-        n = db.execute(
-            "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, 'item', ?, ?, ?, ?)",
-            (namespace, seq, edit.op, edit.cause, datetime.now(UTC).isoformat()),
-        ).lastrowid
+        n = log_change(db, namespace, "item", seq, edit.op, edit.cause)
         db.execute(
             "INSERT INTO item_version (n, item, version, content, time, pages, stems) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (

@@ -12,12 +12,12 @@ from typing import Any
 
 from ..analyzer import ANALYZER
 from ..errors import SessionConflict, UnknownRecord
-from ..ids import new_id
+from ..records import new_id
 from ..times import local_clock, order_key
-from .deletion_result import RETENTION, Selection
+from .database import RETENTION, read_back
+from .dedup_key import session_key
 from .namespace import Namespace
-from .read_back import read_back
-from .row_deletion import delete_rows, record_erasure
+from .row_deletion import Selection, delete_rows, record_erasure
 
 _PAGES_AT_ONCE = 1000  # SQLite takes some 32,000 values in one statement
 
@@ -77,7 +77,7 @@ class Journal:
         Known by its id or by its content (text and time). `SessionConflict` for a known id with other content.
         """
         stamp = time.isoformat() if time else None
-        content = hashlib.sha256(f"{stamp}\0{text}".encode()).hexdigest()
+        content = session_key(stamp, text)
         known, hidden = self._find_session(session_id, content)
         if known is not None:
             return known

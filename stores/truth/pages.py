@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..analyzer import ANALYZER
-from ..errors import UnknownRecord
+from ..errors import StoreDamaged, UnknownRecord
 from ..records import Page
 from ..times import Span, order_key
-from .namespace import Namespace, one_of
-from .read_back import read_back, verify_text
+from .database import DOCTOR, one_of, read_back
+from .namespace import Namespace
 
 _PAGE = """
     SELECT page.id, session.id, page.text, page.header, page.memo, session.time, session.metadata,
@@ -154,18 +155,6 @@ class Pages:
         pages = [_page(row) for row in rows]
         return pages[::-1] if newest is not None else pages
 
-    def readable_ids(self, page_ids: Iterable[str]) -> tuple[str, ...]:
-        """Those of some ids that are of pages which may be read, in the order given."""
-        wanted = list(page_ids)
-        with self.namespace.database.read() as db:
-            readable = one_of(self.namespace.readable(db))
-            rows = db.execute(
-                f"SELECT id FROM standing_page WHERE +namespace {readable} AND id IN (SELECT value FROM json_each(?))",
-                (json.dumps(wanted),),
-            ).fetchall()
-        here = {page_id for (page_id,) in rows}
-        return tuple(page_id for page_id in wanted if page_id in here)
-
     def by_ids(self, page_ids: Iterable[str]) -> dict[str, Page]:
         """Those of some ids that are of pages which may be read, by id."""
         with self.namespace.database.read() as db:
@@ -266,13 +255,20 @@ class Pages:
             return self.namespace.readable(db)
 
 
+def _verify_text(page_id: str, text: str, digest: str) -> str:
+    """The text of a page, if its hash is that of the text that was filed; else `StoreDamaged`."""
+    if sha256(text.encode()).hexdigest() != digest:
+        raise StoreDamaged(f"The text of page {page_id} is not what was filed: the truth is damaged. {DOCTOR}")
+    return text
+
+
 @read_back("A page")
 def _page(row: Any) -> Page:
     page_id, session_id, text, header, memo, time, metadata, part, parts, namespace, digest = row
     return Page(
         id=page_id,
         session_id=session_id,
-        text=verify_text(page_id, text, digest),
+        text=_verify_text(page_id, text, digest),
         header=header,
         memo=memo,
         time=_time(time),

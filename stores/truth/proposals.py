@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import BadInput, UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, Proposal
+from .database import read_back
 from .items import Items
-from .read_back import read_back
 
 _PROPOSAL = "SELECT n, edit, reason, at, decision, decided_at FROM proposal"
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ..errors import StoreReadOnly
 
 _BUSY_S = 60.0
+CONNECTION: Mapping[str, Any] = {"uri": True, "timeout": _BUSY_S, "isolation_level": None, "check_same_thread": False}
+"""For any thread, and no transaction begins by itself. The database is `path.absolute().as_uri()`, which quotes '?', '#'
+and '%' in folder names, and the options of SQLite's URIs."""
 _PATIENCE_S, _PAUSE_S = 1.0, 0.01
 _NOT_YET = sqlite3.SQLITE_READONLY
 """Of a query: a writer makes the index of the log anew, or was killed then. Whoever opens it afterwards may read."""
@@ -45,33 +49,17 @@ class Immutable(sqlite3.Connection):
     file: _Stamp
 
 
-def open_connection(
-    path: Path, options: str, factory: type[sqlite3.Connection] = sqlite3.Connection
-) -> sqlite3.Connection:
-    """A connection for any thread, in which no transaction begins by itself; `options` as SQLite's URIs have them."""
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{options}",  # as_uri() quotes '?', '#' and '%' in folder names
-        uri=True,
-        timeout=_BUSY_S,
-        isolation_level=None,
-        check_same_thread=False,
-        factory=factory,
-    )
-
-
 def reader(path: Path) -> sqlite3.Connection:
     """To be read within `read_whole`. `StoreReadOnly` for a log that cannot be read, since its index is missing or
     closed to this user."""
-    began = time.monotonic()
+    uri, began = path.absolute().as_uri(), time.monotonic()
     while True:
         file = _stamp(path)
         if _stamp(_log(path)) is None:
-            still = open_connection(path, "mode=ro&immutable=1", Immutable)
-            assert isinstance(still, Immutable)
+            still = sqlite3.connect(f"{uri}?mode=ro&immutable=1", factory=Immutable, **CONNECTION)
             still.path, still.file = path, file
             return still
-        connection = open_connection(path, "mode=ro", Reader)
-        assert isinstance(connection, Reader)
+        connection = sqlite3.connect(f"{uri}?mode=ro", factory=Reader, **CONNECTION)
         try:
             connection.hold()
             return connection

@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage, message_chunk_to_mes
 
 from .recording_file import as_json
 
-# As stores/ids.py makes them. In JSON within a text, the n of an escaped line break comes right before an id.
+# As stores/records.py makes them. In JSON within a text, the n of an escaped line break comes right before an id.
 _PAGE_ID = re.compile(r"(?:\b|(?<=\\[nrt]))(?=[a-z]{0,11}[0-9])[0-9a-hjkmnp-tv-z]{12}\b")
 _SECRET = re.compile(r"api_?key|secret|passw|credential|cookie|auth|bearer|header|token$", re.I)
 _NOT_COMPARED = {"timeout", "request_timeout", "max_retries", "stream", "stream_usage", "stream_options"}
