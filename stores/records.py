@@ -72,7 +72,7 @@ class Passage:
 class Hit:
     """A passage of a page, or a whole memory item, offered as evidence: one of `page_id` and `item_id` is set.
 
-    `text` is `[start:end]` of what it stands in. `score` ranks it among the hits beside it, higher is better; `scores`
+    `text` is `[start:end]` of its page or item. `score` ranks it among the hits beside it, higher is better; `scores`
     holds what each search that found it gave it, by the name of the search, on that search's own scale.
     """
 
@@ -179,13 +179,13 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the memory is now as the edit wanted it, or will be once somebody says yes."""
+        """Whether the memory is now as the edit wanted it, or will be once a person approves it."""
         return self.status in ("applied", "duplicate", "proposed")
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An edit that waits for somebody's yes, or has had its answer (`decision`)."""
+    """An edit that waits for approval, or was decided (`decision`)."""
 
     number: int
     edit: Edit

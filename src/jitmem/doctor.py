@@ -41,7 +41,7 @@ class Report:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is damaged and nobody has to act; there may be notes."""
+        """Whether nothing is damaged and no action is needed; there may be notes."""
         return all(finding.severity == "note" for finding in self.findings)
 
     @property
@@ -120,7 +120,7 @@ def _check(look: ReadOnlyTruth, progress: Progress) -> tuple[list[Finding], dict
     findings = [*_run(look, file.permissions), *_run(look, file.integrity)]
     if any(finding.fix == "sqlite indexes" for finding in findings):
         what = "The rest was not examined: it is read through the damaged indexes."
-        findings.append(Finding("note", "file", what, "Nobody has to: --fix rebuilds them, and examines again."))
+        findings.append(Finding("note", "file", what, "--fix rebuilds them, and examines again."))
         return findings, {}
     checks: list[Check] = [file.schema_version, file.readable]  # an older memory lacks tables that the others read
     if "erasure" in look.tables:

@@ -25,12 +25,8 @@ class Retention:
 
     def rules(self) -> dict[str, timedelta]:
         """The rules that are set, in the order of the kinds."""
-        with self._namespace.database.read() as db:
-            rows = dict(
-                db.execute(
-                    "SELECT kind, age_s FROM retention WHERE namespace = ?", (self._namespace.number(db),)
-                ).fetchall()
-            )
+        query = "SELECT kind, age_s FROM retention JOIN namespace ON id = namespace WHERE name = ?"
+        rows = dict(self._namespace.database.fetch(query, (self._namespace.name,)))
         return {kind: timedelta(seconds=rows[kind]) for kind in RETENTION_KINDS if kind in rows}
 
     def set(self, ages: Mapping[str, Age | None]) -> None:

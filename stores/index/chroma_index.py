@@ -26,7 +26,7 @@ from ..truth.embeddings import EmbeddingStore, newest_erasure
 from .vector_index import ChromaVectors, ExactVectors, Retired
 
 FOLDER = "vectors"
-OPENED = "opened"  # a file in it: the newest erasure when it was begun, and the process that opened it last
+OPENED = "opened"  # a file in it: the newest erasure when it was created, and the process that opened it last
 TRIAL = "trial"  # a file in it while Chroma reads a collection: some damage ends the process, and would end the next
 _started = _inherited_threads = False
 REST_S = 60.0
@@ -39,7 +39,7 @@ def _open_systems() -> Any:
 
 
 def _note_threads() -> None:
-    """In a child: whether its parent had started Chroma, its own or somebody else's."""
+    """In a child: whether its parent had started Chroma, here or in other code."""
     global _inherited_threads
     shared = _open_systems()
     inherited = list(shared._identifier_to_system.values()) if shared else []
@@ -49,9 +49,8 @@ def _note_threads() -> None:
 
 
 def _keep_alive(of_chroma: object) -> None:
-    """Not even when the process ends. Whoever drops a Chroma in a child waits for ever for threads that did not cross
-    the fork; whoever drops one that has failed does so now and then (1.5.9, on a full disk), and holds up every thread
-    of the process meanwhile."""
+    """Never dealloc it, not even at exit. In a child, dropping a Chroma waits for ever for threads that did not cross
+    the fork; dropping one that has failed sometimes hangs all threads of the process (1.5.9, on a full disk)."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(of_chroma))
 
 
@@ -60,15 +59,14 @@ if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
 
 
 class ChromaFolder:
-    """The folder beside the truth: whoever gets its lock owns Chroma, with the collections of all subjects.
+    """The folder beside the truth. The process with its lock owns Chroma, with the collections of all subjects.
 
     Two writers on one Chroma folder silently lose vectors, hence one owner. Ownership is asked for at the first
     search or feed, again at each later one, and kept until `close()`. A child of a process that had started Chroma
     never owns it: Chroma would wait there for threads that did not cross the fork.
 
-    Chroma leaves the bytes of deleted vectors in its files. So a folder that was begun before the newest erasure is
-    taken away whole, by its owner at the next search, feed or `close()`, and the next search makes it anew from the
-    truth.
+    Chroma leaves the bytes of deleted vectors in its files. So a folder older than the newest erasure is deleted by its
+    owner at the next search, feed or `close()`, and the next search rebuilds it from the truth.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -88,7 +86,7 @@ class ChromaFolder:
         return self._client is not None
 
     def vectors(self, embeddings: EmbeddingStore) -> ChromaVectors | None:
-        """The collection of these vectors; None where another process owns the folder, or nobody may write it."""
+        """The collection of these vectors; None where another process owns the folder, or the memory is read-only."""
         with self._lock:
             if time.monotonic() < self._rests_until:
                 return None
@@ -104,8 +102,8 @@ class ChromaFolder:
             return self._opened.get(embeddings)
 
     def back_off(self) -> None:
-        """Let go of Chroma, which has failed, and leave it alone for a while: after some failures it would answer no
-        more, not even by an error. It is then opened anew.
+        """Abandon Chroma after a failure, and open it again after a pause: after some failures it no longer answers,
+        not even by an error.
 
         A Chroma that has failed is not closed: its threads and handles stay until the process ends."""
         with self._lock:
@@ -125,7 +123,7 @@ class ChromaFolder:
             self._file_lock.release()
 
     def discard_if_stale(self, database: Database) -> str | None:
-        """Take the folder away if it was begun before the newest erasure; who owns it where another one does."""
+        """Delete the folder if it is older than the newest erasure; the reason where another process owns it."""
         with self._lock:
             if not self._folder.exists() or self._start_erasure() == newest_erasure(database):
                 return None
@@ -138,7 +136,7 @@ class ChromaFolder:
             except Timeout:
                 owner = self._read_marker().get("process")
                 who = "another memory in this process" if owner == os.getpid() else f"process {owner}"
-                return f"The vector index is open in {who}; its next search, flush or close makes it anew."
+                return f"The vector index is open in {who}; its next search, flush or close rebuilds it."
         return None
 
     def _drop(self, *, failed: bool = False) -> None:
@@ -146,7 +144,7 @@ class ChromaFolder:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _retire(self, *, failed: bool = False) -> None:
-        """Close Chroma when nobody is at work in it any more, or leave one that has `failed` behind; the lock stays."""
+        """Close Chroma once no thread uses it, or abandon it if it has `failed`; the lock stays."""
         for vectors in self._opened.values():
             vectors.retire()
         self._opened.clear()
@@ -159,7 +157,7 @@ class ChromaFolder:
             shared._identifier_to_refcount.pop(str(self._folder), None)
 
     def _start_erasure(self) -> int:
-        """The newest erasure when the folder was begun; 0 for none."""
+        """The newest erasure when the folder was created; 0 for none."""
         return int(self._read_marker().get("erasure", 0))
 
     def _read_marker(self) -> dict[str, int]:
@@ -171,7 +169,7 @@ class ChromaFolder:
     def _begin(self) -> None:
         self._file_lock = FileLock(self._lock_path, mode=0o600, thread_local=False)
         self._lock = threading.Lock()
-        self._at_work = threading.Lock()  # of all collections: nobody may write what is being zeroed
+        self._at_work = threading.Lock()  # of all collections: no write while files are zeroed
         self._client = None
         self._rests_until = 0.0
         self._failures: int = 0
@@ -184,13 +182,13 @@ class ChromaFolder:
         except JitmemError:  # of the truth, such as StoreClosed: the folder is not to blame
             raise
         except Exception:
-            self._drop(failed=True)  # the folder is a cache: what cannot be opened is made anew from the truth
+            self._drop(failed=True)  # the folder is a cache: what cannot be opened is rebuilt from the truth
             return self._start(embeddings)
 
     def _start(self, embeddings: EmbeddingStore) -> ChromaVectors:
         global _started
         if self._client is None:
-            _started = True  # before the import: a child could not end one that a thread of its parent has begun
+            _started = True  # before the import: a child cannot finish an import that a thread of its parent started
             import chromadb
             from chromadb.config import Settings
 
@@ -219,7 +217,7 @@ class ChromaFolder:
 
 
 def zero_unfilled(folder: Path) -> None:
-    """In each index below `folder` that counts no vector (bytes 20 to 28 of its header); nobody may write it now."""
+    """In each index below `folder` that counts no vector (bytes 20 to 28 of its header); no thread may write it meanwhile."""
     for header in folder.glob("*/header.bin"):
         raw = header.read_bytes()
         if len(raw) != 100 or raw[:4] != b"\1\0\0\0" or any(raw[20:28]):
@@ -249,7 +247,7 @@ class OwnedChroma:
     """The vectors of one store: from Chroma where this process owns the folder, else from an exact scan.
 
     Where Chroma fails, as on a full disk, the exact scan answers as well for a minute, and the log says so: once, until
-    it works again. Indexes of several stores over one folder share a `ChromaFolder`; when one is closed, all let go.
+    it works again. Indexes of several stores over one folder share a `ChromaFolder`; closing one closes all.
     """
 
     def __init__(self, embeddings: EmbeddingStore, folder: Path | ChromaFolder) -> None:

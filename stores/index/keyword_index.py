@@ -141,7 +141,7 @@ class BM25View(NamedTuple):
         return scores
 
 
-WINDOW, STRIDE = 5, 3  # passages; evidence often answers a question that stands in the turn before
+WINDOW, STRIDE = 5, 3  # passages; evidence often answers a question of the turn before
 
 
 class WindowMap:

@@ -96,7 +96,7 @@ class PageIndex:
 
 
 def title_key(title: str) -> str:
-    """A title as it is looked up: its words, without what stands in brackets at the end."""
+    """A title as it is looked up: its words, without a part in brackets at the end."""
     return " ".join(words(re.sub(r"\([^()]*\)$", "", title.rstrip())))
 
 
@@ -165,7 +165,7 @@ class Snapshot:
         return passages.frequency(term), passages.documents
 
     def unknown_share(self, text: str) -> float:
-        """How much of a text stands in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
+        """How much of a text occurs in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
         word never met being that of one met once."""
         weighed = []
         for term in set(stems(text)):
@@ -184,7 +184,7 @@ class Snapshot:
                 missing.append(record_id)
             else:
                 found[record_id] = known
-        filed = self._source.stems(kept) if (kept := [one for one in missing if self.has(one)]) else {}
+        filed = self._source.stems(of_pages) if (of_pages := [one for one in missing if self.has(one)]) else {}
         self.records(missing)
         for record_id in missing:
             record = self.record(record_id)
@@ -343,7 +343,7 @@ class NamespaceStore:
             return Snapshot(self._index, extent, self.pages, self.items, self.vectors)
 
     def record(self, record_id: str) -> Page | MemoryItem:
-        """A page, or an item, as it stands in the truth now; `UnknownRecord` for an id that is neither here."""
+        """The current page or item; `UnknownRecord` for an id that is neither here."""
         try:
             return self.pages.page(record_id)
         except UnknownRecord:

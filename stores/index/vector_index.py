@@ -35,7 +35,7 @@ class VectorIndex(Protocol):
         """Read what is new, if it is that many vectors or more."""
 
     def close(self) -> None:
-        """Let go of files and locks."""
+        """Release files and locks."""
 
 
 class ExactVectors:
@@ -49,7 +49,7 @@ class ExactVectors:
         fork_hooks.call_in_child(self)
 
     def after_fork_in_child(self) -> None:
-        """Begin anew: another thread may have been reading."""
+        """Start again: another thread may have been reading."""
         self._lock = threading.Lock()
         self._parts.clear()
 
@@ -150,7 +150,7 @@ class ChromaVectors:
     ) -> None:
         self._embeddings = embeddings
         self._client = client
-        self._fed_some = fed  # told after each batch, while nobody else is at work
+        self._after_feed = fed  # called after each batch, under the lock
         self._lock = at_work
         self._tidied = False
         self._read = self._count = 0
@@ -158,7 +158,7 @@ class ChromaVectors:
         self._begin(embeddings.newest()[0])
 
     def retire(self) -> None:
-        """Wait for whoever is searching or feeding; whoever comes later is told `Retired`."""
+        """Wait for a search or feed to end; later calls raise `Retired`."""
         with self._lock:
             self._client = None
 
@@ -183,7 +183,7 @@ class ChromaVectors:
         return sorted(found.items(), key=lambda pair: -pair[1])[:k]
 
     def _newest(self, namespace: int) -> Scan:
-        """The last vectors of a namespace, fed or not, begun anew when it holds twice as many as it must."""
+        """The last vectors of a namespace, fed or not, started again when it holds twice as many as it must."""
         scan = self._scans.get(namespace)
         if scan is None or scan.after < self._read - 2 * NEWEST:
             scan = self._scans[namespace] = Scan(max(0, self._read - NEWEST))
@@ -198,8 +198,8 @@ class ChromaVectors:
             where=where,
             include=["distances"],
         )
-        if not self._tidied:  # the first query of an index that is not written yet begins its files anew
-            self._fed_some()
+        if not self._tidied:  # the first query of an unwritten index creates its files again
+            self._after_feed()
             self._tidied = True
         distances = (found["distances"] or [[]])[0]
         pairs = ((int(seq), 1.0 - float(distance)) for seq, distance in zip(found["ids"][0], distances, strict=True))
@@ -230,7 +230,7 @@ class ChromaVectors:
                     embeddings=matrix[known],
                     metadatas=[{"namespace": int(spaces[i])} for i in known],
                 )
-                self._fed_some()
+                self._after_feed()
             self._count = self._collection.count()
             self._dimension = matrix.shape[1]
             self._read = int(numbers[-1])
@@ -242,7 +242,7 @@ class ChromaVectors:
             raise Retired
 
     def _begin(self, generation: int) -> None:
-        """Take up the collection of a generation, as far as it was fed, and delete the others of this model."""
+        """Open the collection of a generation where feeding stopped, and delete the others of this model."""
         model = f"{self._embeddings.subject.name}-" + hashlib.sha256(self._embeddings.model.encode()).hexdigest()[:16]
         name = f"{model}-{generation}" if generation else model
         for other in self._client.list_collections():

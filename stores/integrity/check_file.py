@@ -112,7 +112,7 @@ def schema_version(look: ReadOnlyTruth) -> Iterator[Finding]:
     version = look.column("PRAGMA user_version")[0]
     if version < SCHEMA_VERSION:
         what = f"It is of an older jitmem (schema {version}, now {SCHEMA_VERSION})."
-        yield Finding("note", "file", what, "Nobody has to: the next time it is opened to write, it is upgraded.")
+        yield Finding("note", "file", what, "No action needed: it is upgraded when it is next opened for writing.")
     elif missing := sorted(row_schemas().keys() - look.tables):
         yield Finding("damage", "file", f"Tables are missing: {', '.join(missing)}.", SALVAGE, len(missing))
 

@@ -20,7 +20,7 @@ from .repairs import (
     wrong_stems,
 )
 
-_WAITING_H = 1.0  # after which somebody should look at what waits
+_WAITING_H = 1.0  # after which a person should look at what waits
 
 # -- sessions ----------------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ def erasures(look: ReadOnlyTruth) -> Iterator[Finding]:
     rows = look.rows("SELECT n, at FROM erasure WHERE state != 'erased' ORDER BY n")
     long = max((look.hours_since(at) for _, at in rows), default=0.0) >= _WAITING_H
     what = " not finished: what was forgotten may still lie in a file."
-    act = "Memory.sweep(), or `jitmem sweep`, finishes it, and says what is in the way."
+    act = "memory.admin.purge(), or `jitmem purge`, finishes it, and says what is in the way."
     ids = [row[0] for row in rows]
     yield from find("attention" if long else "note", "erasures", ids, "erasure", what, act)
 
@@ -180,7 +180,7 @@ def marks(look: ReadOnlyTruth) -> Iterator[Finding]:
                 left += look.column("SELECT count(*) FROM page WHERE namespace = ? AND seq > ?", space, done)[0]
         if left:
             what = f"{many(left, 'page')} without vectors of {model} yet."
-            act = "Nobody has to: the next search, or Memory.flush(), embeds them."
+            act = "No action needed: the next search, or Memory.flush(), embeds them."
             yield Finding("note", "indexes", what, act, left)
 
 

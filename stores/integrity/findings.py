@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 Severity = Literal["damage", "attention", "note"]
 SEVERITIES: tuple[Severity, ...] = ("damage", "attention", "note")
-"""Stored data has changed or is lost; somebody should act; worth knowing."""
+"""Stored data has changed or is lost; a person should act; worth knowing."""
 
 MOST_IDS = 20  # of one finding
 RESUME = "Memory.resume(), or `jitmem memorize` with any session, finishes it."

@@ -247,7 +247,7 @@ def _drop_unreadable(db: sqlite3.Connection, report: SalvageReport) -> None:
 
 
 def _normalise_namespaces(db: sqlite3.Connection, report: SalvageReport) -> None:
-    """A new name for each namespace whose name is lost; no user's name is guessed, so nobody reads it by accident."""
+    """A new name for each namespace whose name is lost; no user's name is guessed, so that no other user reads it."""
     used = " UNION ".join(f"SELECT namespace FROM {table}" for table in _OWNED)
     for (number,) in db.execute(f"{used} EXCEPT SELECT id FROM namespace").fetchall():
         name = f"salvaged-{number}"

@@ -53,7 +53,7 @@ def backup(database: Database, target: Path) -> Backup:
     except PermissionError as error:
         raise StoreReadOnly(f"No permission to make a backup at {target}; choose a folder you can write.") from error
     except FileExistsError as error:
-        raise NotOurStore(f"{target} was made by somebody else meanwhile; choose another folder.") from error
+        raise NotOurStore(f"{target} was created by another process meanwhile; choose another folder.") from error
     except OSError as error:
         raise JitmemError(f"No backup can be made at {target}: {error.strerror or error}.") from error
     finally:

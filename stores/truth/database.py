@@ -10,12 +10,13 @@ import secrets
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from queue import Empty, LifoQueue
+from typing import Any
 
 from .. import fork_hooks
 from ..errors import (
@@ -76,6 +77,11 @@ class Database:
                     yield connection
             finally:
                 self._give_back(connection)
+
+    def fetch(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """Every row of one SELECT."""
+        with self.read() as connection:
+            return connection.execute(query, values).fetchall()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -146,20 +152,20 @@ class Database:
         return getattr(self._own, "count", 0)
 
     def before_fork(self) -> None:
-        """Wait for those at work, close every connection, and let nobody open one."""
+        """Wait for borrowed connections, close all, and block new ones."""
         self._resting.acquire()
         self._forking = True
         self._resting.wait_for(lambda: self._working <= self._borrow_count(), _FORK_S)
         self._close_idle()
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
+        """Allow connections again."""
         self._forking = False
         self._resting.notify_all()
         self._resting.release()
 
     def after_fork_in_child(self) -> None:
-        """Go on: of those who were at work or waiting, only the thread that forked is here."""
+        """Start again: only the thread that forked exists in the child."""
         self._forking = False
         self._idle = LifoQueue()
         self._working = self._borrow_count()
@@ -194,7 +200,7 @@ class Database:
         return version
 
     def _upgrade(self) -> None:
-        """Bring it to today's schema, with a copy of before beside it; what is there stays as it is."""
+        """Upgrade the schema; a copy of the old file is kept beside it."""
         from .migrations import upgrade
 
         if self.read_only:

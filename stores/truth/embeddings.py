@@ -131,9 +131,8 @@ SUBJECTS = (PASSAGES, ITEMS)
 
 def newest_erasure(database: Database) -> int:
     """The number of the newest erasure of vectors; 0 if there was none."""
-    with database.read() as db:
-        row = db.execute("SELECT n FROM mark WHERE name = ?", (ERASED_VECTORS,)).fetchone()
-    return int(row[0]) if row else 0
+    rows = database.fetch("SELECT n FROM mark WHERE name = ?", (ERASED_VECTORS,))
+    return int(rows[0][0]) if rows else 0
 
 
 def vector_label(model: str, generation: int) -> str:
@@ -222,7 +221,7 @@ class EmbeddingStore:
 
         The first probe of a generation is filed, and recognised if its dimension is that of the vectors.
         """
-        vector = self._validate_vectors([0], [probe])[0]
+        vector = validate_vectors(self.model, [0], [probe])[0]
         with self.database.write() as db:
             db.execute(_PROBES)
             generation, dimension = self._filed_state(db)
@@ -246,7 +245,7 @@ class EmbeddingStore:
         return ModelChanged(f"{self.model} gave a vector of {dimension} dimensions, those on file have others.")
 
     def start_generation(self) -> None:
-        """Begin a new generation: the model's vectors and how far they go are deleted, to be embedded anew.
+        """Begin a new generation: the model's vectors and how far they go are deleted, to be embedded again.
 
         Nothing happens if the generation that was found not to fit is gone already. `ModelReplyError` if the one
         that this object began was not even completed: the model gives now these vectors, now those.
@@ -297,13 +296,12 @@ class EmbeddingStore:
     def missing(self, namespace: Space, limit: int) -> Missing:
         """The next pages, or versions of items, without vectors, at most so many: how far they go, and their texts."""
         statement, named = self._state_of(namespace)
-        with self.database.read() as db:
-            rows = db.execute(
-                f"{statement} SELECT state.generation, state.after,"
-                " (SELECT max(n) FROM change WHERE namespace = state.space), found.*"
-                f" FROM state LEFT JOIN ({self.subject.missing}) AS found",
-                {**named, "limit": limit},
-            ).fetchall()
+        rows = self.database.fetch(
+            f"{statement} SELECT state.generation, state.after,"
+            " (SELECT max(n) FROM change WHERE namespace = state.space), found.*"
+            f" FROM state LEFT JOIN ({self.subject.missing}) AS found",
+            {**named, "limit": limit},
+        )
         generation, after, last, *_ = rows[0]
         found = sorted(row[3:] for row in rows if row[3] is not None)
         self._given_out[namespace] = (generation, len({row[0] for row in found}) >= limit)
@@ -326,7 +324,7 @@ class EmbeddingStore:
         return " · ".join(part for part in (format_iso_time(time), title) if part)
 
     def waiting(self, namespace: Space) -> bool:
-        """Whether a page, or a change of an item, of the namespace has been embedded by nobody yet."""
+        """Whether a page, or a change of an item, of the namespace is not embedded yet."""
         statement, named = self._state_of(namespace)
         with self.database.read() as db:
             row = db.execute(
@@ -353,7 +351,7 @@ class EmbeddingStore:
         `ModelReplyError` for a wrong number of vectors, ragged dimensions, or values that are not finite; nothing
         is written then.
         """
-        matrix = self._validate_vectors(numbers, vectors)
+        matrix = validate_vectors(self.model, numbers, vectors)
         statement, named = self._state_of(namespace)
         with self.database.write() as db:
             generation, dimension = self._filed_state(db)
@@ -403,12 +401,11 @@ class EmbeddingStore:
         """
         table = self.subject.table
         condition, values = ("", []) if namespace is None else (" AND owner.namespace = ?", [namespace])
-        with self.database.read() as db:
-            found = db.execute(
-                f"SELECT {table}.n, {table}.{self.subject.key}, owner.namespace, vector FROM {table} {self.subject.owner}"
-                f" WHERE model = ? AND {table}.n > ?{condition} ORDER BY {table}.n LIMIT ?",
-                (vector_label(self.model, generation), after, *values, limit),
-            ).fetchall()
+        found = self.database.fetch(
+            f"SELECT {table}.n, {table}.{self.subject.key}, owner.namespace, vector FROM {table} {self.subject.owner}"
+            f" WHERE model = ? AND {table}.n > ?{condition} ORDER BY {table}.n LIMIT ?",
+            (vector_label(self.model, generation), after, *values, limit),
+        )
         numbers, seqs, spaces, blobs = zip(*found, strict=True) if found else ((), (), (), ())
         if len(set(seqs)) != len(seqs):
             raise StoreDamaged(
@@ -439,7 +436,7 @@ class EmbeddingStore:
         return [(number, float(cosine)) for (number, _), cosine in zip(found, cosines, strict=True)]
 
     def mark(self, name: str) -> int:
-        """How far a derived index has read these vectors; 0 for one that has not begun."""
+        """How far a derived index has read these vectors; 0 for one that has read nothing."""
         with self.database.read() as db:
             return self._mark(db, name)
 
@@ -460,20 +457,22 @@ class EmbeddingStore:
             (name, n),
         )
 
-    def _validate_vectors(self, seqs: Sequence[int], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-        if len(vectors) != len(seqs):
-            raise ModelReplyError(f"{self.model} gave {len(vectors)} vectors for {len(seqs)} texts.")
-        try:
-            matrix = np.array(vectors, dtype="<f4")
-        except (ValueError, TypeError) as error:
-            raise ModelReplyError(f"{self.model} gave vectors of different lengths in one reply.") from error
-        if not len(seqs):
-            return matrix.reshape(0, 0)
-        if matrix.ndim != 2 or not matrix.shape[1]:
-            raise ModelReplyError(f"{self.model} gave something that is no list of numbers for a text.")
-        if not np.isfinite(matrix).all():
-            raise ModelReplyError(f"{self.model} gave a vector with NaN or infinity; nothing of the batch was kept.")
-        return matrix
+
+def validate_vectors(model: str, texts: Sequence[object], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    """(texts, dim) float32; `ModelReplyError` for another number, ragged dimensions, or values that are not finite."""
+    if len(vectors) != len(texts):
+        raise ModelReplyError(f"{model} gave {len(vectors)} vectors for {len(texts)} texts.")
+    try:
+        matrix = np.array(vectors, dtype="<f4")
+    except (ValueError, TypeError) as error:
+        raise ModelReplyError(f"{model} gave vectors of different lengths in one reply.") from error
+    if not len(texts):
+        return matrix.reshape(0, 0)
+    if matrix.ndim != 2 or not matrix.shape[1]:
+        raise ModelReplyError(f"{model} gave something that is no list of numbers for a text.")
+    if not np.isfinite(matrix).all():
+        raise ModelReplyError(f"{model} gave a vector with NaN or infinity; nothing of the batch was kept.")
+    return matrix
 
 
 @read_back("A vector")

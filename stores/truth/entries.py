@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from ..analyzer import ANALYZER, stems
-from ..errors import ModelReplyError
 from .database import log_change, read_back
-from .embeddings import vector_label
+from .embeddings import validate_vectors, vector_label
 from .namespace import Namespace
 
 Path = tuple[str, ...]
@@ -210,14 +207,7 @@ class Entries:
         `ModelReplyError` for a wrong number of vectors, ragged dimensions, or values that are not finite. Vectors
         of former generations are deleted.
         """
-        try:
-            matrix = np.array(vectors, dtype="<f4")
-        except (ValueError, TypeError):
-            matrix = np.zeros(0, "<f4")
-        if matrix.ndim != 2 or len(matrix) != len(numbers) or not matrix.size or not np.isfinite(matrix).all():
-            raise ModelReplyError(
-                f"{self.model} did not give one vector of finite numbers for each of {len(numbers)} texts."
-            )
+        matrix = validate_vectors(self.model, numbers, vectors)
         label = vector_label(self.model, generation)
         with self.namespace.database.write() as db:
             row = db.execute("SELECT length(vector) FROM entry_embedding WHERE model = ? LIMIT 1", (label,)).fetchone()

@@ -134,13 +134,12 @@ class Journal:
 
     def uncurated_pages(self) -> list[tuple[int, str]]:
         """`(number of the session, page id)` of the pages from which memories are still to be drawn, oldest first."""
-        with self.namespace.database.read() as db:
-            return db.execute(
-                "SELECT page.session, page.id FROM uncurated JOIN standing_page AS page ON page.seq = uncurated.page"
-                " WHERE page.namespace = (SELECT id FROM namespace WHERE name = ?)"
-                " ORDER BY page.session, page.part",
-                (self.namespace.name,),
-            ).fetchall()
+        return self.namespace.database.fetch(
+            "SELECT page.session, page.id FROM uncurated JOIN standing_page AS page ON page.seq = uncurated.page"
+            " WHERE page.namespace = (SELECT id FROM namespace WHERE name = ?)"
+            " ORDER BY page.session, page.part",
+            (self.namespace.name,),
+        )
 
     def mark_curated(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> None:
         """Memories were drawn from the pages; in the transaction that writes them."""
@@ -180,15 +179,14 @@ class Journal:
     def _load_entries(self, condition: str, values: Mapping[str, Any]) -> list[tuple[JournalEntry, str, bool]]:
         """Sessions of this namespace, oldest first, each with the hash of its content, and whether it may be read: what
         is hidden by its age may not."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                "SELECT session.n, session.id, time, metadata, payload, content, page.id,"
-                " EXISTS (SELECT 1 FROM standing_session AS standing WHERE standing.n = session.n)"
-                " FROM session LEFT JOIN page ON page.session = session.n"
-                f" WHERE session.namespace = (SELECT id FROM namespace WHERE name = :name) AND {condition}"
-                " ORDER BY session.n, page.part",
-                {"name": self.namespace.name, **values},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            "SELECT session.n, session.id, time, metadata, payload, content, page.id,"
+            " EXISTS (SELECT 1 FROM standing_session AS standing WHERE standing.n = session.n)"
+            " FROM session LEFT JOIN page ON page.session = session.n"
+            f" WHERE session.namespace = (SELECT id FROM namespace WHERE name = :name) AND {condition}"
+            " ORDER BY session.n, page.part",
+            {"name": self.namespace.name, **values},
+        )
         found: dict[int, list[Any]] = {}
         for row in rows:
             found.setdefault(row[0], []).append(row)

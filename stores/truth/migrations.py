@@ -32,7 +32,7 @@ def upgrade(db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, targ
     try:
         version = _version(db)
         if version < target:
-            copy = _copy_truth(reader, path, version)  # nobody writes meanwhile: the lock is ours
+            copy = _copy_truth(reader, path, version)  # no process writes meanwhile: this one has the lock
             for step in range(version + 1, target + 1):
                 _take(db, step, newest=step == target)
         db.execute("COMMIT")
@@ -61,7 +61,7 @@ def copies(folder: Path) -> list[Path]:
 
 def _take(db: sqlite3.Connection, version: int, *, newest: bool) -> None:
     for (view,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
-        db.execute(f'DROP VIEW "{view}"')  # made anew below: a view holds nothing
+        db.execute(f'DROP VIEW "{view}"')  # created again below: a view holds no rows
     if version in CHANGES:
         CHANGES[version](db)
     for statement in _schema(version, newest=newest).split(";"):

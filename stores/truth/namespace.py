@@ -23,7 +23,7 @@ class Namespace:
         self.name = name
 
     def number(self, db: sqlite3.Connection) -> int:
-        """Its number; 0, which no row bears, while it is empty."""
+        """Its number; 0, which no row has, while it is empty."""
         row = db.execute("SELECT id FROM namespace WHERE name = ?", (self.name,)).fetchone()
         return row[0] if row else 0
 
@@ -79,15 +79,13 @@ class Namespace:
 
     def shares(self) -> list[str]:
         """With whom this namespace is shared, by name."""
-        with self.database.read() as db:
-            rows = db.execute("SELECT reader FROM share WHERE namespace = ? ORDER BY reader", (self.number(db),))
-            return [reader for (reader,) in rows.fetchall()]
+        query = "SELECT reader FROM share JOIN namespace ON id = namespace WHERE name = ? ORDER BY reader"
+        return [reader for (reader,) in self.database.fetch(query, (self.name,))]
 
 
 def names(database: Database) -> list[str]:
     """Every namespace of a database that was ever written, in the order of their names."""
-    with database.read() as db:
-        return [name for (name,) in db.execute("SELECT name FROM namespace ORDER BY name")]
+    return [name for (name,) in database.fetch("SELECT name FROM namespace ORDER BY name")]
 
 
 def _above(name: str) -> list[str]:

@@ -157,32 +157,29 @@ class Pages:
 
     def by_ids(self, page_ids: Iterable[str]) -> dict[str, Page]:
         """Those of some ids that are of pages which may be read, by id."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                f"{_PAGE} WHERE +page.namespace IN ({self._readable}) AND page.id IN (SELECT value FROM json_each(:ids))",
-                {**self._named, "ids": json.dumps(list(page_ids))},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            f"{_PAGE} WHERE +page.namespace IN ({self._readable}) AND page.id IN (SELECT value FROM json_each(:ids))",
+            {**self._named, "ids": json.dumps(list(page_ids))},
+        )
         return {row[0]: _page(row) for row in rows}
 
     def uncurated_pages(self, session: int) -> list[Page]:
         """The pages of a session of this namespace, by its number, from which memories are still to be drawn."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                f"{_PAGE} WHERE page.session = ? AND namespace.name = ?"
-                " AND page.seq IN (SELECT page FROM uncurated) ORDER BY page.part",
-                (session, self.namespace.name),
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            f"{_PAGE} WHERE page.session = ? AND namespace.name = ?"
+            " AND page.seq IN (SELECT page FROM uncurated) ORDER BY page.part",
+            (session, self.namespace.name),
+        )
         return [_page(row) for row in rows]
 
     def stems(self, page_ids: Iterable[str]) -> dict[str, list[str]]:
         """By id, the stems of the passages as they were filed; not of pages whose stems an older analyzer made."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                "SELECT page.id, stems FROM standing_page AS page CROSS JOIN passage ON passage.page = page.seq"
-                " WHERE page.id IN (SELECT value FROM json_each(:ids)) AND analyzer = :analyzer"
-                f" AND +page.namespace IN ({self._readable})",
-                {**self._named, "ids": json.dumps(list(page_ids)), "analyzer": ANALYZER},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            "SELECT page.id, stems FROM standing_page AS page CROSS JOIN passage ON passage.page = page.seq"
+            " WHERE page.id IN (SELECT value FROM json_each(:ids)) AND analyzer = :analyzer"
+            f" AND +page.namespace IN ({self._readable})",
+            {**self._named, "ids": json.dumps(list(page_ids)), "analyzer": ANALYZER},
+        )
         found: dict[str, list[str]] = {}
         for page_id, stems in rows:
             found.setdefault(page_id, []).extend(stems.split())
@@ -212,8 +209,7 @@ class Pages:
 
     def extent(self) -> Extent:
         """What there is to read, in one statement."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(_EXTENT.format(readable=self._readable), self._named).fetchall()
+        rows = self.namespace.database.fetch(_EXTENT.format(readable=self._readable), self._named)
         own = next((row[0] for row in rows if row[3]), 0)
         others = sorted(row[0] for row in rows if not row[3])
         due = [
@@ -230,11 +226,10 @@ class Pages:
 
     def changed_pages(self, after: int, limit: int, last: int | None = None) -> Changed:
         """The next changes after a mark, up to `last`."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                _CHANGED.format(readable=self._readable),
-                {**self._named, "after": after, "limit": limit, "last": last},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            _CHANGED.format(readable=self._readable),
+            {**self._named, "after": after, "limit": limit, "last": last},
+        )
         pages: dict[int, PageRow] = {}
         for _, _, seq, page_id, title, time, analyzer, *passage in rows:
             if seq is not None:
