@@ -473,12 +473,12 @@ def test_the_command_shows_first_asks_and_tells_what_went(folder: Path) -> None:
     assert (done.exit_code, told["status"], told["counts"]["pages"]) == (0, "erased", 1)
     with Memory.open(folder) as memory:
         assert len(memory.pages()) == 4
-    assert jitmem(folder, "retain", "--pages", "90 days", "--core", "always").stdout.split() == [
+    assert jitmem(folder, "retention", "--pages", "90 days", "--core", "always").stdout.split() == [
         *("kind", "kept", "for", "pages", "90", "days", "core", "always"),
         *("semantic", "always", "episodic", "always"),
     ]
-    swept = jitmem(folder, "sweep", "--all")
-    assert (swept.exit_code, swept.stdout) == (0, "Forgotten: nothing.\n")
+    purged = jitmem(folder, "purge", "--all")
+    assert (purged.exit_code, purged.stdout) == (0, "Forgotten: nothing.\n")
     everything = jitmem(folder, "forget", "--everything", "--yes")
     assert (everything.exit_code, "1 namespace" in everything.stdout) == (0, True)
     assert "Its bytes are erased." in everything.stdout
@@ -492,7 +492,7 @@ def test_the_command_ends_with_1_where_bytes_are_left(folder: Path) -> None:
         reader.execute("SELECT count(*) FROM page").fetchone()
         done = jitmem(folder, "forget", "--session", "day-4", "--yes")
     assert (done.exit_code, "Pending: truth.sqlite3 is being read" in done.stdout) == (1, True)
-    assert jitmem(folder, "sweep").exit_code == 0
+    assert jitmem(folder, "purge").exit_code == 0
 
 
 def test_forgetting_off_the_event_loop_blocks_nobody(memory: Memory) -> None:
