@@ -15,7 +15,7 @@ from rank_bm25 import BM25Plus
 
 from jitmem import Memory
 from jitmem.stores.analyzer import stems
-from jitmem.stores.index.bm25 import IncrementalBM25
+from jitmem.stores.index.keyword_index import IncrementalBM25
 from jitmem.stores.index.vector_index import ExactVectors
 
 IMPORT_GOAL_S = 1.0

@@ -21,10 +21,8 @@ from rank_bm25 import BM25Okapi
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from jitmem.stores.analyzer import stems
-from jitmem.stores.hashed_embeddings import HashedEmbeddings
-from jitmem.stores.index.chroma_folder import ChromaFolder
-from jitmem.stores.index.chroma_index import OwnedChroma
+from jitmem.stores.analyzer import HashedEmbeddings, stems
+from jitmem.stores.index.chroma_index import ChromaFolder, OwnedChroma
 from jitmem.stores.index.fusion import weights
 from jitmem.stores.index.item_index import ItemIndex
 from jitmem.stores.index.vector_index import ExactVectors, VectorIndex

@@ -19,7 +19,7 @@ from ..nodes.run_step import Backends
 from ..nodes.split import split
 from ..nodes.states import MemorizerInput, MemorizerOutput, MemorizerState
 from ..stores.index.item_index import ItemIndex
-from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import NamespaceStore
 
 
 def memorizer(

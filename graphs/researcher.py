@@ -26,7 +26,7 @@ from ..nodes.search import NodeSearch, PageNodeSearch, search
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
 from ..nodes.with_snapshot import SnapshotBody, with_snapshot
 from ..stores.index.item_index import ItemIndex
-from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import NamespaceStore
 
 
 def researcher(

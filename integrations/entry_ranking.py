@@ -13,8 +13,7 @@ from ..nodes.embedder import Embedder
 from ..nodes.llm.sync_async import Computation, Wait
 from ..stores.analyzer import stems
 from ..stores.errors import ModelError, ModelReplyError, StoreFull
-from ..stores.index.bm25 import IncrementalBM25
-from ..stores.index.windows import divide_by_best
+from ..stores.index.keyword_index import IncrementalBM25, divide_by_best
 from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore
 from ..stores.truth.entries import Entries, Path, SearchableText
 

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert
 from langgraph.types import Overwrite
 
 from ..stores.errors import BadInput
-from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import NamespaceStore
 from ..stores.records import Session
 from ..stores.times import parse_time
 from .states import MemorizerState

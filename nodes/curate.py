@@ -13,8 +13,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.index.item_index import ItemIndex
-from ..stores.index.namespace_store import NamespaceStore
-from ..stores.index.snapshot import Snapshot
+from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.records import MemoryItem, Outcome, Page
 from ..stores.times import format_time

@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 
 from ..stores.analyzer import stems
 from ..stores.errors import UnknownRecord
-from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import NamespaceStore
 from ..stores.truth.journal import JournalEntry, PageDraft, PassageDraft
 from .disk_full import disk_full_hint
 from .options import MemorizeOptions, options_in

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 
 from ..stores.errors import ModelError, StoreFull
-from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import NamespaceStore
 from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore
 from ..stores.truth.namespace import Namespace
 from .disk_full import disk_full_hint

@@ -10,8 +10,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
-from ..stores.index.namespace_store import NamespaceStore
-from ..stores.index.snapshot import Snapshot
+from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
 from .llm.ask import StepSpec

@@ -9,8 +9,7 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 
 from ..stores.errors import ModelError
-from ..stores.index.namespace_store import NamespaceStore
-from ..stores.index.snapshot import Snapshot
+from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.records import Hit
 from ..stores.truth.embeddings import ModelChanged
 from .evidence import hit_to_state

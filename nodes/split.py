@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from langgraph.runtime import Runtime
 
 from ..stores import recall_markers
-from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import NamespaceStore
 from .options import MemorizeOptions, options_in
 from .states import MemorizerState
 

@@ -8,8 +8,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from ..stores.errors import RecordGone
-from ..stores.index.namespace_store import NamespaceStore
-from ..stores.index.snapshot import Snapshot
+from ..stores.index.snapshot import NamespaceStore, Snapshot
 from .evidence import record_id
 from .llm.sync_async import Computation, NodeBody
 from .states import ResearcherState

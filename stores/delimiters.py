@@ -60,8 +60,8 @@ def _pattern(letters: int) -> re.Pattern[str]:
 def _replace_brackets(letters: list[str], brackets: str, found: re.Match[str]) -> str:
     if not _reads(found["name"], letters):
         return found[0]
-    begun = f"{brackets[0]}{found['before']}{found['name']}"
-    return begun if found["rest"] is None else (begun + found["rest"]).rstrip() + brackets[1]
+    opening = f"{brackets[0]}{found['before']}{found['name']}"
+    return opening if found["rest"] is None else (opening + found["rest"]).rstrip() + brackets[1]
 
 
 def _reads(name: str, letters: list[str]) -> bool:

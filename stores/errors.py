@@ -62,7 +62,7 @@ class StoreClosed(JitmemError):
 
 
 class ModelError(JitmemError):
-    """A language model or embedding model did not do its part; whoever runs it can act."""
+    """A language model or embedding model did not do its part; the person who runs it can act."""
 
 
 class ModelReplyError(ModelError):

@@ -10,7 +10,7 @@ from weakref import WeakSet
 
 
 class ResetInChild(Protocol):
-    """Made anew in a child. Nobody else is at work there: of the parent's threads only the one that forked goes on."""
+    """Created again in a child, where only the thread that forked exists."""
 
     def after_fork_in_child(self) -> None: ...
 

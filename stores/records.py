@@ -1,10 +1,14 @@
-"""The records that travel between the layers: plain values, without behaviour of their own.
+"""The records that travel between the layers, plain values without behaviour of their own, and how ids are made.
 
 Offsets (`start`, `end`) count characters of `Page.text`, as Python slices do: `page.text[start:end]`.
 """
 
 from __future__ import annotations
 
+import os
+import secrets
+import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,7 +72,7 @@ class Passage:
 class Hit:
     """A passage of a page, or a whole memory item, offered as evidence: one of `page_id` and `item_id` is set.
 
-    `text` is `[start:end]` of what it stands in. `score` ranks it among the hits beside it, higher is better; `scores`
+    `text` is `[start:end]` of its page or item. `score` ranks it among the hits beside it, higher is better; `scores`
     holds what each search that found it gave it, by the name of the search, on that search's own scale.
     """
 
@@ -175,13 +179,13 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the memory is now as the edit wanted it, or will be once somebody says yes."""
+        """Whether the memory is now as the edit wanted it, or will be once a person approves it."""
         return self.status in ("applied", "duplicate", "proposed")
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An edit that waits for somebody's yes, or has had its answer (`decision`)."""
+    """An edit that waits for approval, or was decided (`decision`)."""
 
     number: int
     edit: Edit
@@ -239,3 +243,32 @@ class Filed:
     usage: Usage = field(default_factory=Usage)
     failures: tuple[Mapping[str, Any], ...] = ()
     edits: tuple[Mapping[str, Any], ...] = ()
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_EPOCH_S = 1_577_836_800  # 2020-01-01
+_id_lock = threading.Lock()
+_last_id = 0
+
+
+def new_id() -> str:
+    """12 characters: 8 for the time in hundredths of a second since 2020 (to 2368), 4 at random.
+
+    Ids of one process rise strictly; the UNIQUE constraint of the truth settles the rest.
+    """
+    global _last_id
+    with _id_lock:
+        ticks = int((time.time() - _EPOCH_S) * 100)
+        value = max((ticks << 20) | secrets.randbits(20), _last_id + 1)
+        _last_id = value
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(55, -1, -5))
+
+
+def _after_fork_in_child() -> None:
+    """Another thread of the parent may hold the lock."""
+    global _id_lock
+    _id_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
+    os.register_at_fork(after_in_child=_after_fork_in_child)

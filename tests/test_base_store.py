@@ -34,8 +34,8 @@ from langgraph.store.memory import InMemoryStore
 
 from jitmem import BadInput, Memory
 from jitmem.integrations.base_store import MemoryStore
+from jitmem.stores.analyzer import HashedEmbeddings
 from jitmem.stores.errors import ModelReplyError, StoreClosed, StoreReadOnly
-from jitmem.stores.hashed_embeddings import HashedEmbeddings
 from jitmem.stores.truth import entries
 
 USER = ("users", "ana")

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
 
-from jitmem.stores.index.bm25 import IncrementalBM25
+from jitmem.stores.index.keyword_index import IncrementalBM25
 
 WORDS = st.sampled_from("boat car red blue plane sea the a".split()) | st.text(min_size=1, max_size=3)
 DOCUMENTS = st.lists(st.lists(WORDS, max_size=12), min_size=1, max_size=12)
@@ -83,4 +83,4 @@ def test_the_best_documents_come_from_rank_bm25s_own_method() -> None:
 
 @pytest.mark.parametrize(("term", "documents"), [("boat", 2), ("car", 1), ("plane", 0)])
 def test_the_frequency_of_a_term_counts_documents_not_occurrences(term: str, documents: int) -> None:
-    assert grown([["boat", "boat"], ["boat", "car"]]).frequency(term) == documents
+    assert grown([["boat", "boat"], ["boat", "car"]]).view().frequency(term) == documents

@@ -172,7 +172,7 @@ def test_many_vectors_that_chroma_has_in_its_graph_are_gone_too(folder: Path) ->
 def test_no_embedding_is_paid_twice_for_what_stays(folder: Path) -> None:
     from langchain_core.embeddings import Embeddings
 
-    from jitmem.stores.hashed_embeddings import HashedEmbeddings
+    from jitmem.stores.analyzer import HashedEmbeddings
 
     paid: list[str] = []
 

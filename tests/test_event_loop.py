@@ -26,7 +26,7 @@ from langgraph.store.base import GetOp, PutOp, SearchOp
 
 from jitmem import Memory, MemoryAdmin, MemoryItems, MemoryTransfer, Session
 from jitmem.integrations.agent import agent_with_memory
-from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.analyzer import HashedEmbeddings
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_tools import TOOLS, make_memory_tools
 

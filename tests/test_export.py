@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from jitmem import BadInput, ImportConflict, ItemOptions, JitmemError, Memory, Session, StoreFull
 from jitmem.cli.app import app
-from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.analyzer import HashedEmbeddings
 from jitmem.stores.truth.database import FILE_NAME
 from jitmem.stores.truth.journal import PageDraft, PassageDraft
 from jitmem.transfer import export_schema

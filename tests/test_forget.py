@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from jitmem import BadInput, ItemOptions, Memory, ModelOptions, Receipt, Session, SessionConflict, UnknownRecord
 from jitmem.cli.app import app
-from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.analyzer import HashedEmbeddings
 from jitmem.testing import ScriptedModel
 
 DAYS = [
@@ -477,8 +477,8 @@ def test_the_command_shows_first_asks_and_tells_what_went(folder: Path) -> None:
         *("kind", "kept", "for", "pages", "90", "days", "core", "always"),
         *("semantic", "always", "episodic", "always"),
     ]
-    swept = jitmem(folder, "purge", "--all")
-    assert (swept.exit_code, swept.stdout) == (0, "Forgotten: nothing.\n")
+    purged = jitmem(folder, "purge", "--all")
+    assert (purged.exit_code, purged.stdout) == (0, "Forgotten: nothing.\n")
     everything = jitmem(folder, "forget", "--everything", "--yes")
     assert (everything.exit_code, "1 namespace" in everything.stdout) == (0, True)
     assert "Its bytes are erased." in everything.stdout

@@ -201,17 +201,17 @@ def test_a_process_may_fork_while_its_threads_are_at_work(run: Run, folder: Path
 
 
 LATER = """
-from jitmem.integrations.background_filing import file_later
+from jitmem.integrations.background_filing import file_in_background
 from jitmem import ItemOptions, Session
 memory = Memory.open(folder, item_options=ItemOptions(before_write=lambda edit: time.sleep(0.01) or "allow"))
 memory.memorize("Of the parent.")
 for n in range(30):
     session = Session(id=f"s{n}", text=f"Ana: I live in Town{n}. My favourite book is Volume {n}.")
     memory.accept(session)
-    file_later(memory, session)
+    file_in_background(memory, session)
 
 def work():
-    file_later(memory, Session(id="of the child", text="Ana: I love rain."))
+    file_in_background(memory, Session(id="of the child", text="Ana: I love rain."))
     memory.flush()
     assert memory.pages(session_id="of the child")
     memory.close()

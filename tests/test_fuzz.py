@@ -30,7 +30,7 @@ from jitmem.nodes.split import heading, passages
 from jitmem.stores import recall_markers
 from jitmem.stores.analyzer import words
 from jitmem.stores.errors import JitmemError
-from jitmem.stores.index.page_index import title_key
+from jitmem.stores.index.snapshot import title_key
 from jitmem.stores.times import parse_time, spans
 
 SLOW = {

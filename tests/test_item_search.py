@@ -19,12 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
 
-from jitmem.stores.analyzer import stems
+from jitmem.stores.analyzer import HashedEmbeddings, stems
 from jitmem.stores.errors import BadInput, StoreClosed
-from jitmem.stores.hashed_embeddings import HashedEmbeddings
 from jitmem.stores.index import item_index
-from jitmem.stores.index.chroma_folder import ChromaFolder
-from jitmem.stores.index.chroma_index import OwnedChroma
+from jitmem.stores.index.chroma_index import ChromaFolder, OwnedChroma
 from jitmem.stores.index.fusion import item_weights
 from jitmem.stores.index.item_index import ItemIndex
 from jitmem.stores.index.vector_index import ExactVectors

@@ -8,8 +8,7 @@ from contracts.keyword_contract import KeywordContract
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jitmem.stores.index.keyword_index import KeywordIndex
-from jitmem.stores.index.windows import STRIDE, WINDOW, WindowMap, divide_by_best, top_k
+from jitmem.stores.index.keyword_index import STRIDE, WINDOW, KeywordIndex, WindowMap, divide_by_best, top_k
 
 PAGES = st.lists(st.integers(0, 20), min_size=1, max_size=6)  # how many passages each page has
 

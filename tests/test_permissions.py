@@ -79,7 +79,7 @@ def test_every_file_of_a_command_is_its_owners_alone(
     monkeypatch.chdir(tmp_path)
     commands = [
         "memorize -",
-        "remember 'Ana bought a mill.'",
+        "insert 'Ana bought a mill.'",
         "research 'Where is the mill?'",
         "export all.jsonl --vectors",
         "import all.jsonl --memory other/memory",

@@ -15,7 +15,7 @@ from langgraph.graph import END, START, StateGraph
 
 from jitmem import BadInput, Memory, Research, Session
 from jitmem.sample_history import sample_sessions
-from jitmem.stores.hashed_embeddings import HashedEmbeddings
+from jitmem.stores.analyzer import HashedEmbeddings
 
 
 @pytest.fixture(scope="module")

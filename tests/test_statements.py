@@ -22,14 +22,14 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.statements: list[str] = []
-        opened: Callable[..., sqlite3.Connection] = database.open_connection
+        connect: Callable[..., sqlite3.Connection] = sqlite3.connect
 
         def traced(*args: Any, **more: Any) -> sqlite3.Connection:
-            made = opened(*args, **more)
+            made = connect(*args, **more)
             made.set_trace_callback(self.statements.append)
             return made
 
-        monkeypatch.setattr(database, "open_connection", traced)
+        monkeypatch.setattr(database.sqlite3, "connect", traced)
 
     @contextmanager
     def at_most(self, most: int) -> Iterator[None]:

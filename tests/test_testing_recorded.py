@@ -27,7 +27,7 @@ from pydantic import BaseModel, SecretStr
 from test_testing_scripted import suits_the_suite
 
 from jitmem import Memory, Session
-from jitmem.stores.ids import new_id
+from jitmem.stores.records import new_id
 from jitmem.stores.truth.embeddings import model_name
 from jitmem.testing import (
     NotRecorded,

@@ -12,7 +12,7 @@ from langchain_core.embeddings import Embeddings
 from ..stores.errors import BadInput
 from ..stores.index.fusion import fuse
 from ..stores.index.item_index import ENTRY, Found, ItemIndex, ItemView
-from ..stores.index.windows import scale_cosines
+from ..stores.index.keyword_index import scale_cosines
 from ..stores.records import KINDS, MemoryItem
 from ..stores.truth.items import Items
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..stores.index.fusion import PAGE_ID
-from ..stores.index.page_index import title_key
-from ..stores.index.snapshot import Snapshot
-from ..stores.index.titles import titles
+from ..stores.index.fusion import PAGE_ID, titles
+from ..stores.index.snapshot import Snapshot, title_key
 from ..stores.records import Hit, Page
 from ..stores.times import spans
 from .search_tool import SearchTool

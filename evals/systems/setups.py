@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...memory_options import ModelOptions
 from ...models import embedding_model
-from ...stores.hashed_embeddings import HashedEmbeddings
+from ...stores.analyzer import HashedEmbeddings
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from langchain_core.messages import AIMessage
 
 _MARKS = ("__pregel_push", "__pregel_pull")
-_ID = re.compile(r"(?=[a-z]{0,11}[0-9])[0-9a-hjkmnp-tv-z]{12}(?![0-9a-z])")  # as stores/ids.py makes them
+_ID = re.compile(r"(?=[a-z]{0,11}[0-9])[0-9a-hjkmnp-tv-z]{12}(?![0-9a-z])")  # as stores/records.py makes them
 
 _NEVER = "No reply: the call was given up, or had not ended yet."
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...stores.analyzer import stems, words
+from ...stores.index.fusion import titles
 from ...stores.index.snapshot import Snapshot
-from ...stores.index.titles import titles
 from ..evidence import record_id
 from ..reflect import Reflection, ReflectQuestion
 from .integrate import weight

@@ -13,7 +13,7 @@ from .stores.times import local_clock, order_key, parse_time
 if TYPE_CHECKING:
     from .runtime import MemoryRuntime
     from .stores.deletion.selectors import Selector
-    from .stores.truth.deletion_result import DeletionResult
+    from .stores.truth.row_deletion import DeletionResult
 
 _SELECTORS = "page_id, session_id, item_id, after and/or before, query, or everything=True"
 
@@ -34,7 +34,7 @@ def forget_selected(runtime: MemoryRuntime, selectors: Mapping[str, Any], *, pre
 def purge_expired(runtime: MemoryRuntime, *, all_namespaces: bool) -> Receipt:
     """See `MemoryAdmin.purge`."""
     from .stores.deletion.selectors import select_expired_by_namespace
-    from .stores.truth.deletion_result import RETENTION
+    from .stores.truth.database import RETENTION
     from .stores.truth.row_deletion import delete_rows, record_erasure
 
     runtime.item_options.check_writable("forget")

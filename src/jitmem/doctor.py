@@ -115,10 +115,7 @@ def salvage(
 
 def _check(look: ReadOnlyTruth, progress: Progress) -> tuple[list[Finding], dict[str, int]]:
     from .stores.integrity import check_file as file
-    from .stores.integrity import check_indexes as indexes
-    from .stores.integrity import check_items as items
-    from .stores.integrity import check_sensitive
-    from .stores.integrity import check_sessions as sessions
+    from .stores.integrity import check_rows as rows
 
     findings = [*_run(look, file.permissions), *_run(look, file.integrity)]
     if any(finding.fix == "sqlite indexes" for finding in findings):
@@ -127,11 +124,10 @@ def _check(look: ReadOnlyTruth, progress: Progress) -> tuple[list[Finding], dict
         return findings, {}
     checks: list[Check] = [file.schema_version, file.readable]  # an older memory lacks tables that other checks read
     if "erasure" in look.tables:
-        checks.append(sessions.erasures)
+        checks.append(rows.erasures)
     if {"item", "proposal", "entry"} <= look.tables:
-        checks += [sessions.pages, sessions.passages, sessions.change_log, sessions.journal, sessions.duplicates]
-        checks += [sessions.stem_rows, items.versions, items.sketches, items.proposals]
-        checks += [indexes.vectors, indexes.marks, indexes.chroma, check_sensitive.sensitive]
+        checks += [rows.pages, rows.passages, rows.change_log, rows.journal, rows.stem_rows]
+        checks += [rows.versions, rows.sketches, rows.vectors, rows.marks]
     for number, check in enumerate(checks, start=1):
         findings += _run(look, check)
         progress(number, len(checks))

@@ -51,7 +51,7 @@ class ModelOptions:
     def embedder(self, embeddings: str | Embeddings | None, base_url: str | None) -> Embedder:
         """An embedder for these embeddings; hashed n-grams for None."""
         from .nodes.embedder import Embedder
-        from .stores.hashed_embeddings import HashedEmbeddings
+        from .stores.analyzer import HashedEmbeddings
         from .stores.truth.embeddings import model_name
 
         inner: Embeddings = HashedEmbeddings()

@@ -22,11 +22,10 @@ from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
 from .stores.deletion.eraser import Eraser
-from .stores.index.chroma_folder import ChromaFolder
-from .stores.index.chroma_index import OwnedChroma
+from .stores.index.chroma_index import ChromaFolder, OwnedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
-from .stores.index.namespace_store import NamespaceStore
+from .stores.index.snapshot import NamespaceStore
 from .stores.truth.database import Database
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items

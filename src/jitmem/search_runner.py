@@ -18,8 +18,7 @@ from .nodes.search import NodeSearch
 from .stores.errors import ModelError
 from .stores.index.fusion import rank_for
 from .stores.index.item_index import ItemIndex
-from .stores.index.namespace_store import NamespaceStore
-from .stores.index.snapshot import Snapshot
+from .stores.index.snapshot import NamespaceStore, Snapshot
 from .stores.records import Hit
 from .stores.truth.embeddings import ModelChanged
 from .tools.item_search import KEYWORD, ItemHit, ItemSearch

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from ..truth.deletion_result import PERSON, DeletionResult, Selection
+from ..truth.database import PERSON
 from ..truth.namespace import Namespace
-from ..truth.row_deletion import delete_rows, record_erasure
+from ..truth.row_deletion import DeletionResult, Selection, delete_rows, record_erasure
 from .selectors import Selector
 
 _PREVIEW_CHARS = 80  # of each text

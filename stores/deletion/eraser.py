@@ -65,21 +65,16 @@ class Eraser:
 
     def recover(self) -> None:
         """Erase what a process deleted before it died; not what other processes are erasing now."""
-        with self._database.read() as db:
-            left = db.execute("SELECT 1 FROM erasure WHERE state = 'deleted' LIMIT 1").fetchone()
-        if left:
+        if self._database.fetch("SELECT 1 FROM erasure WHERE state = 'deleted' LIMIT 1"):
             self.finish(wait_s=0)
 
     def is_complete(self, number: int) -> bool:
         """Whether an erasure is complete, whichever process ran it."""
-        with self._database.read() as db:
-            query = "SELECT 1 FROM erasure WHERE n = ? AND state = 'erased'"
-            return db.execute(query, (number,)).fetchone() is not None
+        return bool(self._database.fetch("SELECT 1 FROM erasure WHERE n = ? AND state = 'erased'", (number,)))
 
     def _open(self) -> list[tuple[int, bool]]:
         """`(number, whether vectors were deleted)` of each erasure that is not complete."""
-        with self._database.read() as db:
-            rows = db.execute("SELECT n, counts FROM erasure WHERE state != 'erased' ORDER BY n").fetchall()
+        rows = self._database.fetch("SELECT n, counts FROM erasure WHERE state != 'erased' ORDER BY n")
         return [(n, bool(json.loads(counts).get("vectors"))) for n, counts in rows]
 
     def _erase(self, waiting: list[tuple[int, bool]]) -> list[ErasureResult]:

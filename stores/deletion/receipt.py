@@ -27,8 +27,8 @@ class Receipt:
     """What was forgotten, and whether its bytes are erased.
 
     `status`: "erased" (the rows are deleted, the truth is rewritten and its log truncated, and the vector index that
-    held the vectors is removed, to be rebuilt), "pending" (the rows are deleted and nobody can read them here any more,
-    but bytes may be left: `reasons` say why, and `sweep()` tries again), or "preview" (nothing was changed). `counts`
+    held the vectors is removed, to be rebuilt), "pending" (the rows are deleted and cannot be read here any more,
+    but bytes may be left: `reasons` say why, and `purge()` tries again), or "preview" (nothing was changed). `counts`
     are by kind of row: sessions, pages, passages, vectors, items, versions, proposals, entries, shares, rules,
     namespaces. `kept` are items that have other source pages too. `beginnings` of what would be deleted, by id, are in
     a preview only. `removed` are copies of the truth, left by an upgrade, that were removed as a whole.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from ..errors import BadInput
+from ..truth.database import PERSON, log_change
 from ..truth.namespace import Namespace
 from .selectors import RETENTION_KINDS
 
@@ -24,12 +25,8 @@ class Retention:
 
     def rules(self) -> dict[str, timedelta]:
         """The rules that are set, in the order of the kinds."""
-        with self._namespace.database.read() as db:
-            rows = dict(
-                db.execute(
-                    "SELECT kind, age_s FROM retention WHERE namespace = ?", (self._namespace.number(db),)
-                ).fetchall()
-            )
+        query = "SELECT kind, age_s FROM retention JOIN namespace ON id = namespace WHERE name = ?"
+        rows = dict(self._namespace.database.fetch(query, (self._namespace.name,)))
         return {kind: timedelta(seconds=rows[kind]) for kind in RETENTION_KINDS if kind in rows}
 
     def set(self, ages: Mapping[str, Age | None]) -> None:
@@ -44,11 +41,7 @@ class Retention:
                 if age is not None:
                     db.execute("INSERT INTO retention (namespace, kind, age_s) VALUES (?, ?, ?)", (number, kind, age))
             if changed:
-                db.execute(
-                    "INSERT INTO change (namespace, kind, ref, op, cause, at)"
-                    " VALUES (?, 'retention', ?, 'retain', 'person', ?)",
-                    (number, number, datetime.now(UTC).isoformat()),
-                )
+                log_change(db, number, "retention", number, "retain", PERSON)
 
 
 def parse_age_s(age: Age) -> float:

@@ -12,7 +12,7 @@ from ..analyzer import ANALYZER, stems
 from ..errors import UnknownRecord
 from ..records import KINDS
 from ..times import format_iso_time, local_clock, order_key
-from ..truth.deletion_result import Selection
+from ..truth.row_deletion import Selection
 
 PAGE = "page"
 RETENTION_KINDS = (PAGE, *KINDS)

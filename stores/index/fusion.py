@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from ..analyzer import STOP_WORDS
 from ..records import Hit
-from .snapshot import Snapshot
+from .snapshot import Snapshot, title_key
 
 K = TypeVar("K", bound=Hashable)
 
@@ -143,3 +144,27 @@ def named_speaker(speakers: Collection[str], text: str) -> str | None:
     named = [name for name in speakers if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
     named = [name for name in named if not any(name != other and name in other for other in named)]
     return named[0] if len(named) == 1 else None
+
+
+_WORD = re.compile(r"[\w'’]+")
+
+
+def titles(snapshot: Snapshot, text: str) -> list[str]:
+    """The titles of known pages that the text names, as they stand in it, the longest at each place, in order."""
+    if not snapshot.has_titles:
+        return []
+    spots = [(m.group(), m.start()) for m in _WORD.finditer(text)]
+    found: dict[str, None] = {}
+    at = 0
+    while at < len(spots):
+        step = 1
+        if text[spots[at][1]].isupper() or text[spots[at][1]].isdigit():
+            for length in range(min(8, len(spots) - at), 0, -1):
+                key = title_key(" ".join(word for word, _ in spots[at : at + length]))
+                if key not in STOP_WORDS and snapshot.page_ids_by_title(key):
+                    end = spots[at + length - 1]
+                    found.setdefault(text[spots[at][1] : end[1] + len(end[0])])
+                    step = length
+                    break
+        at += step
+    return list(found)

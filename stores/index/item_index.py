@@ -20,11 +20,9 @@ from ..times import format_iso_time
 from ..truth.embeddings import EmbeddingStore
 from ..truth.items import Items
 from ..truth.pages import NOTHING_READ, Extent, Pages
-from .bm25 import IncrementalBM25
-from .growing_arrays import Column
+from .keyword_index import Column, IncrementalBM25, top_k
 from .snapshot import Snapshot
 from .vector_index import VectorIndex
-from .windows import top_k
 
 ENTRY = "entry"  # what a BaseStore client stored; found by those who ask for this kind
 Found = list[tuple[int, float]]

@@ -2,15 +2,244 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rank_bm25 import BM25Plus
 
-from .bm25 import BM25View, IncrementalBM25
-from .growing_arrays import Column
-from .windows import LayoutView, WindowMap, divide_by_best, top_k
+_FIRST = 64  # entries of a column that has just been made
+
+
+class Column:
+    """Numbers of one dtype. It doubles when it is full, and never changes an entry: a prefix is shared, not copied."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._data = np.zeros(_FIRST, dtype)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def extend(self, values: Sequence[int]) -> None:
+        """Append them in order."""
+        end = self._count + len(values)
+        if end > len(self._data):
+            grown = np.zeros(max(end, 2 * len(self._data)), self._data.dtype)
+            grown[: self._count] = self._data[: self._count]
+            self._data = grown
+        self._data[self._count : end] = values
+        self._count = end
+
+    def head(self, count: int) -> NDArray[Any]:
+        """(count,) the first so many; not to be written."""
+        return self._data[:count]
+
+
+Posting = tuple[NDArray[np.uint32], NDArray[np.uint32]]
+"""Documents in rising order, and how often each has the term."""
+
+
+class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no types
+    """Scores equal those of a fresh `BM25Plus(corpus, k1=k1, b=b, delta=0)` over the same documents.
+
+    Documents are only appended, by one thread at a time; a `view` may be read by any thread meanwhile.
+    """
+
+    def __init__(self, k1: float = 1.2, b: float = 0.75) -> None:
+        self.k1, self.b, self.delta = k1, b, 0.0
+        self.corpus_size = 0
+        self.doc_len = Column(np.uint32)
+        self._words_in_all = 0
+        self._postings: dict[str, tuple[array[int], array[int]]] = {}  # term -> (documents, occurrences)
+
+    def append(self, document: Iterable[str]) -> int:
+        """Add a document's terms; returns its position, counted from 0."""
+        position = self.corpus_size
+        counts = Counter(document)
+        for term, occurrences in counts.items():
+            posting = self._postings.get(term)
+            if posting is None:
+                posting = self._postings[term] = (array("I"), array("I"))
+            posting[1].append(occurrences)
+            posting[0].append(position)
+        length = counts.total()
+        self.doc_len.extend((length,))
+        self._words_in_all += length
+        self.corpus_size += 1
+        return position
+
+    @property
+    def avgdl(self) -> float:
+        """Mean length of the documents, in terms."""
+        return self._words_in_all / self.corpus_size if self.corpus_size else 0.0
+
+    def view(self) -> BM25View:
+        """What is here now, whatever is appended later."""
+        return BM25View(self, self.corpus_size, self._words_in_all)
+
+    def posting(self, term: str, documents: int) -> Posting | None:
+        """Of the first so many documents; None where none of them has the term."""
+        found = self._postings.get(term)
+        if found is None:
+            return None
+        end = bisect_left(found[0], documents)
+        # Slices: an array that lends its buffer refuses the next append.
+        return (np.frombuffer(found[0][:end], np.uint32), np.frombuffer(found[1][:end], np.uint32)) if end else None
+
+    def frequency(self, term: str, documents: int) -> int:
+        """In how many of the first so many documents the term occurs."""
+        found = self._postings.get(term)
+        return bisect_left(found[0], documents) if found else 0
+
+    def weigh(
+        self, idf: float, occurrences: NDArray[Any], lengths: NDArray[Any], average: float
+    ) -> NDArray[np.float64]:
+        """What one term adds to the scores of the documents that have it."""
+        norm = self.k1 * (1 - self.b + self.b * lengths / average)
+        scores: NDArray[np.float64] = idf * occurrences * (self.k1 + 1) / (norm + occurrences)
+        return scores
+
+    def get_scores(self, query: Iterable[str]) -> NDArray[np.float64]:
+        """(documents,) float64 in order of `append`; 0 where no term of the query occurs."""
+        return self.view().get_scores(query)
+
+    def get_batch_scores(self, query: Iterable[str], doc_ids: Sequence[int]) -> list[float]:
+        """The scores of some documents, in the order of `doc_ids`."""
+        return [float(score) for score in self.get_scores(query)[list(doc_ids)]]
+
+
+class BM25View(NamedTuple):
+    """The first `documents` documents of an index, with `words` terms in all: it answers as if there were no others."""
+
+    index: IncrementalBM25
+    documents: int
+    words: int
+
+    def frequency(self, term: str) -> int:
+        """In how many documents the term occurs."""
+        return self.index.frequency(term, self.documents)
+
+    def get_scores(self, query: Iterable[str]) -> NDArray[np.float64]:
+        """(documents,) float64; 0 where no term of the query occurs."""
+        scores = np.zeros(self.documents)
+        average = self.words / self.documents if self.words else 1.0
+        lengths = self.index.doc_len.head(self.documents)
+        for term in query:
+            posting = self.index.posting(term, self.documents)
+            if posting is None:
+                continue
+            documents, occurrences = posting
+            idf = math.log((self.documents + 1) / len(documents))
+            scores[documents] += self.index.weigh(idf, occurrences, lengths[documents], average)
+        return scores
+
+
+WINDOW, STRIDE = 5, 3  # passages; evidence often answers a question of the turn before
+
+
+class WindowMap:
+    """Positions count from 0 in the order of filing: of passages, of windows, of pages. It only grows."""
+
+    def __init__(self) -> None:
+        self._seqs = Column(np.int64)
+        self._page_of = Column(np.int64)
+        self._first_window = Column(np.int64)
+        self._last_window = Column(np.int64)
+        self._position: dict[int, int] = {}
+        self.windows = 0
+        self.pages = 0
+
+    def append(self, seqs: Sequence[int]) -> list[tuple[int, int]]:
+        """Lay out one page's passages; returns the `(start, end)` slices of `seqs` that are its windows."""
+        starts = [0, *range(STRIDE, len(seqs) - (WINDOW - STRIDE), STRIDE)]
+        last = [min(at // STRIDE, len(starts) - 1) for at in range(len(seqs))]
+        in_two = [window > 0 and (window - 1) * STRIDE + WINDOW > at for at, window in enumerate(last)]
+        self._first_window.extend([self.windows + window - two for window, two in zip(last, in_two, strict=True)])
+        self._last_window.extend([self.windows + window for window in last])
+        self._page_of.extend([self.pages] * len(seqs))
+        self._position |= {seq: at for at, seq in enumerate(seqs, start=len(self._seqs))}
+        self._seqs.extend(seqs)
+        self.windows += len(starts)
+        self.pages += 1
+        return [(start, min(start + WINDOW, len(seqs))) for start in starts]
+
+    def view(self) -> LayoutView:
+        """What is here now, whatever is appended later."""
+        count = len(self._seqs)
+        return LayoutView(
+            self._seqs.head(count),
+            self._page_of.head(count),
+            self._first_window.head(count),
+            self._last_window.head(count),
+            self._position,
+            self.windows,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutView:
+    """The first passages of a layout. `seqs`: (passages,) their sequence numbers in the truth."""
+
+    seqs: NDArray[np.int64]
+    _page_of: NDArray[np.int64]
+    _first_window: NDArray[np.int64]
+    _last_window: NDArray[np.int64]
+    _position: dict[int, int]
+    windows: int
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+    def position(self, seq: int) -> int | None:
+        """Where the passage with this sequence number lies; None for one that is not in this view."""
+        at = self._position.get(seq)
+        return at if at is not None and at < len(self.seqs) else None
+
+    def best_window(self, window_scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(windows,) to (passages,): for each passage the higher score of the windows that hold it."""
+        return np.maximum(window_scores[self._first_window], window_scores[self._last_window])
+
+    def of_page(self, page_scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(pages,) to (passages,): each passage with its page's score."""
+        return page_scores[self._page_of]
+
+    def window_sums(self, positions: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(windows,) the sums of the scores of some passages over the windows that hold them."""
+        sums = np.zeros(self.windows)
+        first, last = self._first_window[positions], self._last_window[positions]
+        np.add.at(sums, first, scores)
+        np.add.at(sums, last, np.where(first == last, 0.0, scores))
+        return sums
+
+
+def divide_by_best(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divided by the highest, so that 1 is the best; the lowest possible score is 0 by itself."""
+    highest = scores.max(initial=0.0)
+    return scores / highest if highest > 0 else scores
+
+
+def scale_cosines(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Min-max over what was found, with a little left for the last: a cosine has no natural zero."""
+    low, high = cosines.min(), cosines.max()
+    return np.full(len(cosines), 1.0) if high == low else 0.02 + 0.98 * (cosines - low) / (high - low)
+
+
+def top_k(ids: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[tuple[int, float]]:
+    """The `k` highest scores above 0 with their ids, best first; ties go to the lower position."""
+    candidates = np.flatnonzero(scores > 0)
+    if 0 < k < len(candidates):
+        threshold = np.partition(scores[candidates], -k)[-k]
+        candidates = candidates[scores[candidates] >= threshold]
+    order = candidates[np.argsort(-scores[candidates], kind="stable")][: max(0, k)]
+    return list(zip(ids[order].tolist(), scores[order].tolist(), strict=True))
+
 
 PAGE_WEIGHT = 0.5  # against 1 for the passage and 1 for its best window
 

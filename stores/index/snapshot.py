@@ -3,21 +3,102 @@
 from __future__ import annotations
 
 import math
+import re
+import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..analyzer import stems
-from ..errors import RecordGone
+from .. import fork_hooks
+from ..analyzer import ANALYZER, stems, words
+from ..errors import RecordGone, UnknownRecord
 from ..records import Hit, MemoryItem, Page, Passage
+from ..times import format_time
+from ..truth.embeddings import EmbeddingStore
 from ..truth.items import Items
-from ..truth.pages import Extent, Pages
-from .cache import Cache
-from .page_index import PageIndex
+from ..truth.journal import Journal
+from ..truth.namespace import Namespace
+from ..truth.pages import NOTHING_READ, Extent, PageRow, Pages
+from .keyword_index import IndexedPage, KeywordIndex, divide_by_best, scale_cosines, top_k
 from .vector_index import VectorIndex
-from .windows import divide_by_best, scale_cosines, top_k
+
+T = TypeVar("T")
+_MOST = 4096
+
+
+class Cache(Generic[T]):
+    """By id; the oldest entry makes room for a new one."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, T] = {}
+
+    def get(self, key: str) -> T | None:
+        """None where it is not, or not any more."""
+        return self._entries.get(key)
+
+    def put(self, key: str, value: T) -> None:
+        """Keep it for as long as there is room."""
+        while len(self._entries) >= _MOST:
+            self._entries.pop(next(iter(self._entries), ""), None)
+        self._entries[key] = value
+
+
+class PageIndex:
+    """One thread appends at a time, and others read what their snapshot covers meanwhile. Where something that was
+    read is erased or hidden, the whole index is replaced by another, and with it the texts that it holds."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        """The newest change that was read."""
+        self.keyword = KeywordIndex()
+        self.page_ids: list[str] = []
+        self.by_seq: dict[int, str] = {}
+        """The number of a page to its id."""
+        self.places: dict[int, Passage] = {}
+        """By the number of the passage."""
+        self.passages: dict[str, tuple[int, list[Passage]]] = {}
+        """By page: its position in `page_ids`, and its passages in order."""
+        self.speakers: dict[str, int] = {}
+        """Everybody who speaks, as they are written, to the position of the first page in which they do."""
+        self.titles: dict[str, list[int]] = {}
+        """`title_key` of a title to the positions of the pages that have it."""
+        self.pages: Cache[Page] = Cache()
+        self.newest_item = 0
+        """The newest change of an item that was read."""
+        self.items: Cache[MemoryItem] = Cache()
+        """As they stood since then."""
+        self.stems: Cache[frozenset[str]] = Cache()
+        """By page id, the distinct stems of its header and its passages."""
+
+    def append(self, row: PageRow, text: str) -> None:
+        """Add a page. Its text is used where an older analyzer made the stems on file."""
+        context = stems(" ".join(part for part in (format_time(row.time), row.title) if part))
+        position = len(self.page_ids)
+        current = row.analyzer == ANALYZER
+        passages: list[tuple[int, Sequence[str]]] = []
+        places = []
+        for seq, start, end, speaker, kept in row.passages:
+            place = self.places[seq] = Passage(row.id, start, end, speaker)
+            places.append(place)
+            passages.append((seq, kept.split() if current else stems(text[start:end])))
+            if speaker:
+                self.speakers.setdefault(speaker, position)
+        self.passages[row.id] = (position, places)
+        if row.title:
+            self.titles.setdefault(title_key(row.title), []).append(position)
+        self.page_ids.append(row.id)
+        self.by_seq[row.seq] = row.id
+        self.keyword.append(IndexedPage(row.seq, context, passages))
+
+
+def title_key(title: str) -> str:
+    """A title as it is looked up: its words, without a part in brackets at the end."""
+    return " ".join(words(re.sub(r"\([^()]*\)$", "", title.rstrip())))
+
 
 KEYWORD, VECTOR = "keyword", "vector"
 
@@ -84,7 +165,7 @@ class Snapshot:
         return passages.frequency(term), passages.documents
 
     def unknown_share(self, text: str) -> float:
-        """How much of a text stands in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
+        """How much of a text occurs in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
         word never met being that of one met once."""
         weighed = []
         for term in set(stems(text)):
@@ -103,7 +184,7 @@ class Snapshot:
                 missing.append(record_id)
             else:
                 found[record_id] = known
-        filed = self._source.stems(kept) if (kept := [one for one in missing if self.has(one)]) else {}
+        filed = self._source.stems(of_pages) if (of_pages := [one for one in missing if self.has(one)]) else {}
         self.records(missing)
         for record_id in missing:
             record = self.record(record_id)
@@ -224,3 +305,60 @@ class Snapshot:
 def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
     text = page.text[place.start : place.end]
     return Hit(page.id, place.start, place.end, text, score, {search: score}, place.speaker)
+
+
+_CHANGES = 500  # read from the log at once
+
+
+class NamespaceStore:
+    """Thread-safe. Two archives of one namespace, in one process or several, see each other's pages."""
+
+    def __init__(self, namespace: Namespace, embeddings: EmbeddingStore, vectors: VectorIndex) -> None:
+        self.namespace = namespace
+        self.journal = Journal(namespace)
+        self.pages = Pages(namespace)
+        self.items = Items(namespace)
+        self.embeddings = embeddings
+        self.vectors = vectors
+        self.after_fork_in_child()
+        fork_hooks.call_in_child(self)
+
+    def after_fork_in_child(self) -> None:
+        """As if nothing had been read yet: another thread may have been reading."""
+        self._lock = threading.Lock()
+        self._index = PageIndex()
+        self._extent = NOTHING_READ
+
+    def snapshot(self) -> Snapshot:
+        """What may be read now. One statement where nothing has changed; else what was filed since is read first, or
+        everything from the beginning where something is gone or may not be read any more."""
+        with self._lock:
+            extent, known = self.pages.extent(), self._extent
+            overdue = known.due is not None and time.time() >= known.due
+            if overdue or (extent.namespaces, extent.erased) != (known.namespaces, known.erased):
+                self._index = PageIndex()
+            while self._index.read < extent.last:
+                self._index.read = self._append(self._index, extent.last)
+            self._extent = extent
+            return Snapshot(self._index, extent, self.pages, self.items, self.vectors)
+
+    def record(self, record_id: str) -> Page | MemoryItem:
+        """The current page or item; `UnknownRecord` for an id that is neither here."""
+        try:
+            return self.pages.page(record_id)
+        except UnknownRecord:
+            item = self.items.find(record_id)
+            if item is None:
+                raise
+            return item
+
+    def _append(self, index: PageIndex, last: int) -> int:
+        """Read the next changes; how far that goes. `last` where nothing is left, though changes may be gone."""
+        read, rows, newest_item = self.pages.changed_pages(index.read, _CHANGES, last)
+        if newest_item > index.newest_item:
+            index.newest_item, index.items = newest_item, Cache()
+        for row in rows:
+            if row.id not in index.passages:  # it is, where an interruption left a batch half read
+                with suppress(UnknownRecord):  # forgotten since it was read
+                    index.append(row, "" if row.analyzer == ANALYZER else self.pages.page(row.id).text)
+        return read if read > index.read else last

@@ -14,9 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
-from ..permissions import FOLDER_MODE, files_open_to_others
-from ..truth.database import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
-from ..truth.read_only import open_connection
+from ..truth.database import APPLICATION_ID, FILE_NAME, FOLDER_MODE, SCHEMA_VERSION, files_open_to_others
+from ..truth.read_only import CONNECTION
 from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
 from .repairs import DERIVED
 from .row_schema import row_schemas
@@ -57,7 +56,7 @@ def open_read_only(folder: Path) -> ReadOnlyTruth:
         raise StoreDamaged(f"The header of {path} is damaged: SQLite does not know it, or not as a memory.")
     wal = path.with_name(path.name + "-wal")
     mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"  # immutable: no file is created beside it
-    db = open_connection(path, f"mode={mode}")
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", **CONNECTION)
     db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -113,7 +112,7 @@ def schema_version(look: ReadOnlyTruth) -> Iterator[Finding]:
     version = look.column("PRAGMA user_version")[0]
     if version < SCHEMA_VERSION:
         what = f"It is of an older jitmem (schema {version}, now {SCHEMA_VERSION})."
-        yield Finding("note", "file", what, "Nobody has to: the next time it is opened to write, it is upgraded.")
+        yield Finding("note", "file", what, "No action needed: it is upgraded when it is next opened for writing.")
     elif missing := sorted(row_schemas().keys() - look.tables):
         yield Finding("damage", "file", f"Tables are missing: {', '.join(missing)}.", SALVAGE, len(missing))
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 Severity = Literal["damage", "attention", "note"]
 SEVERITIES: tuple[Severity, ...] = ("damage", "attention", "note")
-"""Stored data has changed or is lost; somebody should act; worth knowing."""
+"""Stored data has changed or is lost; a person should act; worth knowing."""
 
 MOST_IDS = 20  # of one finding
 RESUME = "Memory.resume(), or `jitmem memorize` with any session, finishes it."
@@ -25,14 +25,14 @@ class Finding:
 
     severity: Severity
     check: str
-    """Its group: file, sessions, journal, erasures, items, proposals, indexes, secrets, personal data."""
+    """Its group: file, sessions, journal, erasures, items, indexes."""
     what: str
     """What is wrong, and how much of it."""
     act: str
     """Who can act, and what to do."""
     count: int = 1
     ids: tuple[str, ...] = ()
-    """Of pages, sessions, items or proposals, at most 20; never their content."""
+    """Of pages, sessions or items, at most 20; never their content."""
     fix: str | None = None
     """The name of the repair, if there is one."""
 

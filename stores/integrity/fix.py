@@ -1,29 +1,22 @@
-"""Apply repairs to a memory: permissions, SQLite's indexes, the rows in one transaction, Chroma's folder."""
+"""Apply repairs to a memory: permissions, SQLite's indexes, the rows in one transaction."""
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import stat
-from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from filelock import FileLock, Timeout
-
 from ..errors import StoreDamaged
-from ..index.chroma_folder import FOLDER, ChromaFolder
-from ..permissions import FOLDER_MODE, files_open_to_others, restrict_permissions
-from ..truth.database import Database
-from ..truth.embeddings import SUBJECTS, EmbeddingStore
+from ..truth.database import FOLDER_MODE, Database, files_open_to_others, restrict_permissions
 from ..truth.migrations import REPAIR_FOLDER
 from .repairs import (
     Repair,
     complete_log,
     drop_orphans,
     drop_vectors,
-    models,
     write_newest_versions,
     write_sketches,
     write_stems,
@@ -53,25 +46,7 @@ def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
             for name, (repair, sentence) in _ROW_REPAIRS.items():
                 if name in wanted and (count := repair(db)):
                     done.append(sentence.format(f"{count:,}"))
-        if "chroma" in wanted:
-            done += _rebuild_chroma(database, folder)
     return done
-
-
-@contextmanager
-def try_lock(folder: Path) -> Iterator[bool]:
-    """Whether Chroma's folder could be locked for this block."""
-    path = folder / f".{FOLDER}.lock"
-    lock = FileLock(path, mode=0o600, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
 
 
 def _restrict(folder: Path) -> list[str]:
@@ -111,22 +86,3 @@ def _replace_by_copy(database: Database) -> None:
 def _counts(db: sqlite3.Connection, tables: Collection[str]) -> list[int]:
     """Rows of each table, counted without its indexes."""
     return [db.execute(f"SELECT count(*) FROM {table} NOT INDEXED").fetchone()[0] for table in tables]
-
-
-def _rebuild_chroma(database: Database, folder: Path) -> list[str]:
-    """From the stored vectors; not while another process has the folder open."""
-    with try_lock(folder) as locked:
-        if not locked:
-            return []
-        shutil.rmtree(folder / FOLDER, ignore_errors=True)
-    with database.read() as db:
-        named = list(models(db))
-    made = ChromaFolder(folder)
-    try:
-        for model in named:
-            for subject in SUBJECTS:
-                if vectors := made.vectors(EmbeddingStore(database, model, subject)):
-                    vectors.catch_up()
-    finally:
-        made.close()
-    return ["Rebuilt Chroma's folder from the stored vectors."]

@@ -157,7 +157,7 @@ def _committed_pages(log: Path) -> tuple[int, dict[int, bytes]]:
     `dissect.database` reads the log too, but does not verify checksums: SQLite ignores a frame whose checksum is wrong.
     """
     committed: dict[int, bytes] = {}
-    begun: dict[int, bytes] = {}
+    open_frames: dict[int, bytes] = {}
     raw = log.read_bytes() if log.exists() else b""
     try:
         wal = WAL(BytesIO(raw))
@@ -173,10 +173,10 @@ def _committed_pages(log: Path) -> tuple[int, dict[int, bytes]]:
         sums = _checksum(head[:8] + data, wal.checksum_endian, sums)
         if sums != struct.unpack(">2I", head[16:24]):
             break
-        begun[frame.page_number] = data
+        open_frames[frame.page_number] = data
         if frame.page_count:
-            committed |= begun
-            begun = {}
+            committed |= open_frames
+            open_frames = {}
     return wal.header.page_size if committed else 0, committed
 
 

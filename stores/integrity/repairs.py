@@ -14,7 +14,7 @@ import numpy as np
 
 from ..analyzer import ANALYZER, stems
 from ..truth.dedup_key import dedup_key
-from ..truth.embeddings import ITEMS, PASSAGES, EmbeddingTable
+from ..truth.embeddings import ITEMS, PASSAGES, EmbeddingTable, vector_label
 
 Repair = Callable[[sqlite3.Connection], int]
 
@@ -135,11 +135,6 @@ def is_generation(label: str) -> bool:
     return label.rpartition(" #")[2].isdigit() and " #" in label
 
 
-def label(model: str, generation: int) -> str:
-    """The label under which the vectors of a generation are stored."""
-    return f"{model} #{generation}" if generation else model
-
-
 def bad_vectors(db: sqlite3.Connection, table: str, of: str) -> list[int]:
     """The row numbers of vectors that cannot be right: of another dimension than most, not finite, or of another
     length while the others have length 1."""
@@ -162,7 +157,7 @@ def bad_vectors(db: sqlite3.Connection, table: str, of: str) -> list[int]:
 
 def former_vectors(db: sqlite3.Connection) -> list[tuple[str, str]]:
     """`(table, label)` of generations that are not current."""
-    current = {label(model, generation) for model, generation in models(db).items()}
+    current = {vector_label(model, generation) for model, generation in models(db).items()}
     return [
         (table, name)
         for table in VECTOR_TABLES
@@ -178,7 +173,7 @@ def drop_vectors(db: sqlite3.Connection) -> int:
         db.execute(f"DELETE FROM {table} WHERE model = ?", (name,)).rowcount for table, name in former_vectors(db)
     )
     for model, generation in models(db).items():
-        name = label(model, generation)
+        name = vector_label(model, generation)
         for table in VECTOR_TABLES:
             bad = bad_vectors(db, table, name)
             db.executemany(f"DELETE FROM {table} WHERE rowid = ?", [(n,) for n in bad])
@@ -204,12 +199,12 @@ def marks_ahead(db: sqlite3.Connection) -> Iterator[tuple[str, int, int]]:
     for model, generation in models(db).items():
         for subject in (PASSAGES, ITEMS):
             for (space,) in db.execute("SELECT id FROM namespace ORDER BY id").fetchall():
-                mark = progress_mark(subject, space, label(model, generation))
+                mark = progress_mark(subject, space, vector_label(model, generation))
                 found = db.execute("SELECT n FROM mark WHERE name = ?", (mark,)).fetchone()
                 if found is None:
                     continue
                 most = min(found[0], given.get(_LAST[subject.name], 0))
-                first, count = db.execute(_GAP[subject.name], (space, most, label(model, generation))).fetchone()
+                first, count = db.execute(_GAP[subject.name], (space, most, vector_label(model, generation))).fetchone()
                 reached = most if first is None else first - 1
                 if reached < found[0]:
                     yield mark, reached, count

@@ -11,8 +11,7 @@ from pathlib import Path
 from ..errors import BadInput, JitmemError, MemoryNotFound, NotOurStore
 from ..truth.database import APPLICATION_ID, FILE_NAME, Database, schema
 from .findings import SalvageReport
-from .normalise import normalise
-from .normalise_passages import CutPassages
+from .normalise import CutPassages, normalise
 from .raw_file import LEAF, RawFile
 from .row_schema import RowSchema, Value, identify, row_schemas
 

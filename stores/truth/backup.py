@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import JitmemError, NotOurStore, StoreDamaged, StoreFull, StoreReadOnly
-from ..permissions import make_folder
-from .database import APPLICATION_ID, FILE_NAME, Database
+from .database import APPLICATION_ID, FILE_NAME, Database, make_folder, sync_to_disk
 
 _COUNTED = ("session", "page", "passage", "item", "item_version", "entry")
 
@@ -43,18 +42,18 @@ def backup(database: Database, target: Path) -> Backup:
         file = draft / FILE_NAME
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         counts = _copy(database, file)
-        _sync(file)
-        _sync(draft)
+        sync_to_disk(file)
+        sync_to_disk(draft)
         with suppress(FileNotFoundError):
             target.rmdir()  # only an empty folder can be removed
         os.rename(draft, target)
-        _sync(target.parent)
+        sync_to_disk(target.parent)
     except sqlite3.Error as error:  # of the copy; errors of the truth are JitmemErrors already
         raise JitmemError(f"The copy at {target} cannot be read again ({error}); no backup was made.") from error
     except PermissionError as error:
         raise StoreReadOnly(f"No permission to make a backup at {target}; choose a folder you can write.") from error
     except FileExistsError as error:
-        raise NotOurStore(f"{target} was made by somebody else meanwhile; choose another folder.") from error
+        raise NotOurStore(f"{target} was created by another process meanwhile; choose another folder.") from error
     except OSError as error:
         raise JitmemError(f"No backup can be made at {target}: {error.strerror or error}.") from error
     finally:
@@ -103,11 +102,3 @@ def _copy(database: Database, file: Path) -> dict[str, int]:
 
 def _counts(db: sqlite3.Connection) -> dict[str, int]:
     return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _COUNTED}
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

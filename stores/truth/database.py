@@ -1,4 +1,7 @@
-"""The SQLite file itself: opening, checking that it is ours, pooled connections, transactions, named errors."""
+"""The SQLite file: opening it, pooled connections, transactions, named errors, permissions.
+
+Only the owner may read a memory: folders 0700 and files 0600. The umask is never set: all threads of the process share it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import secrets
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from queue import Empty, LifoQueue
+from typing import Any
 
 from .. import fork_hooks
 from ..errors import (
@@ -25,13 +30,14 @@ from ..errors import (
     StoreIsNewer,
     StoreReadOnly,
 )
-from ..permissions import make_folder
-from .read_back import DOCTOR
-from .read_only import is_current, open_connection, read_whole, reader
+from .read_only import CONNECTION, is_current, read_whole, reader
 
 FILE_NAME = "truth.sqlite3"
+DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
 APPLICATION_ID = 0x6A69746D  # "jitm"
 SCHEMA_VERSION = 3
+PERSON, RETENTION = "person", "retention"
+"""The cause of a deletion, as the change log records it."""
 _LOG_INDEX = 1 << 16  # bytes; it grows by 32 KB
 _FORK_S = 10.0  # that a fork waits for connections at work
 _DAMAGE = ("malformed", "disk i/o", "no such table", "no such column", "unsupported file format")
@@ -67,10 +73,15 @@ class Database:
         with _named_errors(self.path):
             connection = self._borrow()
             try:
-                with read_whole(connection):
+                with read_whole(connection) if self.read_only else nullcontext():
                     yield connection
             finally:
                 self._give_back(connection)
+
+    def fetch(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """Every row of one SELECT."""
+        with self.read() as connection:
+            return connection.execute(query, values).fetchall()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -114,8 +125,10 @@ class Database:
             self._own.count = self._borrow_count() + 1
         try:
             with suppress(Empty):
-                while not is_current(idle := self._idle.get_nowait()):
+                idle = self._idle.get_nowait()
+                while self.read_only and not is_current(idle):
                     idle.close()
+                    idle = self._idle.get_nowait()
                 return idle
             return self._connect()
         except BaseException:
@@ -139,20 +152,20 @@ class Database:
         return getattr(self._own, "count", 0)
 
     def before_fork(self) -> None:
-        """Wait for those at work, close every connection, and let nobody open one."""
+        """Wait for borrowed connections, close all, and block new ones."""
         self._resting.acquire()
         self._forking = True
         self._resting.wait_for(lambda: self._working <= self._borrow_count(), _FORK_S)
         self._close_idle()
 
     def after_fork_in_parent(self) -> None:
-        """Go on."""
+        """Allow connections again."""
         self._forking = False
         self._resting.notify_all()
         self._resting.release()
 
     def after_fork_in_child(self) -> None:
-        """Go on: of those who were at work or waiting, only the thread that forked is here."""
+        """Start again: only the thread that forked exists in the child."""
         self._forking = False
         self._idle = LifoQueue()
         self._working = self._borrow_count()
@@ -161,7 +174,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if self.read_only:
             return reader(self.path)
-        connection = open_connection(self.path, "mode=rw")
+        connection: sqlite3.Connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", **CONNECTION)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL lost data in 4 of 12 power cuts, FULL in none
         connection.execute("PRAGMA secure_delete = ON")
@@ -187,7 +200,7 @@ class Database:
         return version
 
     def _upgrade(self) -> None:
-        """Bring it to today's schema, with a copy of before beside it; what is there stays as it is."""
+        """Upgrade the schema; a copy of the old file is kept beside it."""
         from .migrations import upgrade
 
         if self.read_only:
@@ -235,6 +248,18 @@ def _create(file: Path) -> None:
         draft.unlink()
 
 
+def one_of(numbers: Sequence[int]) -> str:
+    """The condition that a column is one of these; with one of them SQLite can keep the order of an index."""
+    return f"= {numbers[0]:d}" if len(numbers) == 1 else f"IN ({','.join(f'{number:d}' for number in numbers)})"
+
+
+def log_change(db: sqlite3.Connection, namespace: int, kind: str, ref: int, op: str, cause: str) -> int:
+    """Add a row to the change log, which has no content; its number."""
+    values = (namespace, kind, ref, op, cause, datetime.now(UTC).isoformat())
+    insert = "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, ?, ?, ?, ?, ?)"
+    return db.execute(insert, values).lastrowid or 0
+
+
 def schema() -> str:
     """Every table and index, each made only where there is none; no `;` within a statement or comment."""
     return resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
@@ -279,3 +304,58 @@ def _has_no_room(path: Path) -> bool:
     with suppress(OSError):
         return shutil.disk_usage(path.parent).free < _LOG_INDEX
     return False
+
+
+@contextmanager
+def read_back(what: str) -> Iterator[None]:
+    """Around the reading of a row, also as a decorator: raise `StoreDamaged` if it cannot be decoded.
+
+    The error does not show the row: its content belongs in no log.
+    """
+    try:
+        yield
+    except JitmemError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise StoreDamaged(
+            f"{what} cannot be read back ({type(error).__name__}): the truth is damaged. {DOCTOR}"
+        ) from None
+
+
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+
+
+def make_folder(folder: Path) -> None:
+    """Create it with its parents; an existing folder is not changed."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    for place in reversed(missing):
+        place.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def files_open_to_others(folder: Path) -> Iterator[Path]:
+    """Everything in the folder that group or others may access; links are not followed."""
+    for place, folders, files in os.walk(folder):
+        for name in sorted([*folders, *files]):
+            path = Path(place, name)
+            with suppress(FileNotFoundError):
+                if not path.is_symlink() and path.lstat().st_mode & 0o077:
+                    yield path
+
+
+def restrict_permissions(folder: Path) -> None:
+    """Remove the permissions of group and others from everything in the folder; links are not followed.
+
+    Files of another owner are not changed.
+    """
+    for path in files_open_to_others(folder):
+        with suppress(FileNotFoundError, PermissionError):
+            path.chmod(path.lstat().st_mode & (FOLDER_MODE if path.is_dir() else FILE_MODE))
+
+
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from ..errors import ModelReplyError, StoreDamaged
 from ..times import format_iso_time
-from .database import Database
-from .read_back import DOCTOR, read_back
-from .row_deletion import ERASED_VECTORS
+from .database import DOCTOR, Database, read_back
 
 FINGERPRINT_TEXT = (
     "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."
 )
 """Embedded now and then, so that a model which was changed behind its name is noticed."""
 
+ERASED_VECTORS = "erased:vectors"
+"""The mark with the number of the newest erasure of vectors; an older vector index must be rebuilt."""
 _ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
 _PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
 
@@ -129,6 +129,17 @@ ITEMS = EmbeddingTable(
 SUBJECTS = (PASSAGES, ITEMS)
 
 
+def newest_erasure(database: Database) -> int:
+    """The number of the newest erasure of vectors; 0 if there was none."""
+    rows = database.fetch("SELECT n FROM mark WHERE name = ?", (ERASED_VECTORS,))
+    return int(rows[0][0]) if rows else 0
+
+
+def vector_label(model: str, generation: int) -> str:
+    """What the vectors of a generation are filed under."""
+    return f"{model} #{generation}" if generation else model
+
+
 def is_lexical(embeddings: Embeddings) -> bool:
     """Whether the vectors compare letters, not meaning."""
     return bool(getattr(embeddings, "lexical", False))
@@ -210,14 +221,16 @@ class EmbeddingStore:
 
         The first probe of a generation is filed, and recognised if its dimension is that of the vectors.
         """
-        vector = self._validate_vectors([0], [probe])[0]
+        vector = validate_vectors(self.model, [0], [probe])[0]
         with self.database.write() as db:
             db.execute(_PROBES)
             generation, dimension = self._filed_state(db)
             known = dimension in (None, len(vector))
-            row = db.execute("SELECT vector FROM probe WHERE model = ?", (self._label(generation),)).fetchone()
+            row = db.execute(
+                "SELECT vector FROM probe WHERE model = ?", (vector_label(self.model, generation),)
+            ).fetchone()
             if row is None and known:
-                db.execute("INSERT INTO probe VALUES (?, ?)", (self._label(generation), vector.tobytes()))
+                db.execute("INSERT INTO probe VALUES (?, ?)", (vector_label(self.model, generation), vector.tobytes()))
             elif row is not None:
                 known = known and _alike(vector, np.frombuffer(row[0], "<f4"))
             if known:
@@ -232,7 +245,7 @@ class EmbeddingStore:
         return ModelChanged(f"{self.model} gave a vector of {dimension} dimensions, those on file have others.")
 
     def start_generation(self) -> None:
-        """Begin a new generation: the model's vectors and how far they go are deleted, to be embedded anew.
+        """Begin a new generation: the model's vectors and how far they go are deleted, to be embedded again.
 
         Nothing happens if the generation that was found not to fit is gone already. `ModelReplyError` if the one
         that this object began was not even completed: the model gives now these vectors, now those.
@@ -248,7 +261,7 @@ class EmbeddingStore:
             raise ModelReplyError(
                 f"{self.model} changes while its vectors are being made; see that one model answers under this name."
             )
-        label = self._label(generation)
+        label = vector_label(self.model, generation)
         db.execute(_PROBES)
         db.execute("DELETE FROM probe WHERE model = ?", (label,))
         spaces = [row[0] for row in db.execute("SELECT id FROM namespace")]
@@ -263,10 +276,6 @@ class EmbeddingStore:
 
     def _generation(self, db: sqlite3.Connection) -> int:
         return self._mark(db, f"generation:{self.model}")
-
-    def _label(self, generation: int) -> str:
-        """What the vectors of a generation are filed under."""
-        return f"{self.model} #{generation}" if generation else self.model
 
     def _filed_state(self, db: sqlite3.Connection) -> tuple[int, int | None]:
         """The generation, and the dimension of its vectors, None where there are none."""
@@ -287,13 +296,12 @@ class EmbeddingStore:
     def missing(self, namespace: Space, limit: int) -> Missing:
         """The next pages, or versions of items, without vectors, at most so many: how far they go, and their texts."""
         statement, named = self._state_of(namespace)
-        with self.database.read() as db:
-            rows = db.execute(
-                f"{statement} SELECT state.generation, state.after,"
-                " (SELECT max(n) FROM change WHERE namespace = state.space), found.*"
-                f" FROM state LEFT JOIN ({self.subject.missing}) AS found",
-                {**named, "limit": limit},
-            ).fetchall()
+        rows = self.database.fetch(
+            f"{statement} SELECT state.generation, state.after,"
+            " (SELECT max(n) FROM change WHERE namespace = state.space), found.*"
+            f" FROM state LEFT JOIN ({self.subject.missing}) AS found",
+            {**named, "limit": limit},
+        )
         generation, after, last, *_ = rows[0]
         found = sorted(row[3:] for row in rows if row[3] is not None)
         self._given_out[namespace] = (generation, len({row[0] for row in found}) >= limit)
@@ -316,7 +324,7 @@ class EmbeddingStore:
         return " · ".join(part for part in (format_iso_time(time), title) if part)
 
     def waiting(self, namespace: Space) -> bool:
-        """Whether a page, or a change of an item, of the namespace has been embedded by nobody yet."""
+        """Whether a page, or a change of an item, of the namespace is not embedded yet."""
         statement, named = self._state_of(namespace)
         with self.database.read() as db:
             row = db.execute(
@@ -343,7 +351,7 @@ class EmbeddingStore:
         `ModelReplyError` for a wrong number of vectors, ragged dimensions, or values that are not finite; nothing
         is written then.
         """
-        matrix = self._validate_vectors(numbers, vectors)
+        matrix = validate_vectors(self.model, numbers, vectors)
         statement, named = self._state_of(namespace)
         with self.database.write() as db:
             generation, dimension = self._filed_state(db)
@@ -362,7 +370,12 @@ class EmbeddingStore:
                     f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
                     f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
                     " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
-                    (self._label(generation), matrix.tobytes(), 4 * matrix.shape[1], json.dumps(list(numbers))),
+                    (
+                        vector_label(self.model, generation),
+                        matrix.tobytes(),
+                        4 * matrix.shape[1],
+                        json.dumps(list(numbers)),
+                    ),
                 )
             db.execute(
                 f"{statement} INSERT INTO mark (name, n)"
@@ -388,12 +401,11 @@ class EmbeddingStore:
         """
         table = self.subject.table
         condition, values = ("", []) if namespace is None else (" AND owner.namespace = ?", [namespace])
-        with self.database.read() as db:
-            found = db.execute(
-                f"SELECT {table}.n, {table}.{self.subject.key}, owner.namespace, vector FROM {table} {self.subject.owner}"
-                f" WHERE model = ? AND {table}.n > ?{condition} ORDER BY {table}.n LIMIT ?",
-                (self._label(generation), after, *values, limit),
-            ).fetchall()
+        found = self.database.fetch(
+            f"SELECT {table}.n, {table}.{self.subject.key}, owner.namespace, vector FROM {table} {self.subject.owner}"
+            f" WHERE model = ? AND {table}.n > ?{condition} ORDER BY {table}.n LIMIT ?",
+            (vector_label(self.model, generation), after, *values, limit),
+        )
         numbers, seqs, spaces, blobs = zip(*found, strict=True) if found else ((), (), (), ())
         if len(set(seqs)) != len(seqs):
             raise StoreDamaged(
@@ -412,7 +424,7 @@ class EmbeddingStore:
             found = db.execute(
                 f"SELECT {key}, vector FROM {self.subject.table} WHERE model = ?"
                 f" AND {key} IN ({','.join('?' * len(numbers))})",
-                (self._label(generation), *numbers),
+                (vector_label(self.model, generation), *numbers),
             ).fetchall()
         matrix = _matrix([blob for _, blob in found])
         if not len(matrix):
@@ -424,7 +436,7 @@ class EmbeddingStore:
         return [(number, float(cosine)) for (number, _), cosine in zip(found, cosines, strict=True)]
 
     def mark(self, name: str) -> int:
-        """How far a derived index has read these vectors; 0 for one that has not begun."""
+        """How far a derived index has read these vectors; 0 for one that has read nothing."""
         with self.database.read() as db:
             return self._mark(db, name)
 
@@ -445,20 +457,22 @@ class EmbeddingStore:
             (name, n),
         )
 
-    def _validate_vectors(self, seqs: Sequence[int], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-        if len(vectors) != len(seqs):
-            raise ModelReplyError(f"{self.model} gave {len(vectors)} vectors for {len(seqs)} texts.")
-        try:
-            matrix = np.array(vectors, dtype="<f4")
-        except (ValueError, TypeError) as error:
-            raise ModelReplyError(f"{self.model} gave vectors of different lengths in one reply.") from error
-        if not len(seqs):
-            return matrix.reshape(0, 0)
-        if matrix.ndim != 2 or not matrix.shape[1]:
-            raise ModelReplyError(f"{self.model} gave something that is no list of numbers for a text.")
-        if not np.isfinite(matrix).all():
-            raise ModelReplyError(f"{self.model} gave a vector with NaN or infinity; nothing of the batch was kept.")
-        return matrix
+
+def validate_vectors(model: str, texts: Sequence[object], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    """(texts, dim) float32; `ModelReplyError` for another number, ragged dimensions, or values that are not finite."""
+    if len(vectors) != len(texts):
+        raise ModelReplyError(f"{model} gave {len(vectors)} vectors for {len(texts)} texts.")
+    try:
+        matrix = np.array(vectors, dtype="<f4")
+    except (ValueError, TypeError) as error:
+        raise ModelReplyError(f"{model} gave vectors of different lengths in one reply.") from error
+    if not len(texts):
+        return matrix.reshape(0, 0)
+    if matrix.ndim != 2 or not matrix.shape[1]:
+        raise ModelReplyError(f"{model} gave something that is no list of numbers for a text.")
+    if not np.isfinite(matrix).all():
+        raise ModelReplyError(f"{model} gave a vector with NaN or infinity; nothing of the batch was kept.")
+    return matrix
 
 
 @read_back("A vector")

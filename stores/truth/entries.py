@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from ..analyzer import ANALYZER, stems
-from ..errors import ModelReplyError
+from .database import log_change, read_back
+from .embeddings import validate_vectors, vector_label
 from .namespace import Namespace
-from .read_back import read_back
 
 Path = tuple[str, ...]
 
@@ -131,7 +129,7 @@ class Entries:
         ).fetchall()
         for n, _ in expired:
             db.execute("DELETE FROM entry WHERE n = ?", (n,))
-            _log(db, namespace, n, "expire")
+            log_change(db, namespace, "entry", n, "expire", "store")
         return {path for _, path in expired}
 
     def _write_entry(self, db: sqlite3.Connection, namespace: int, put: EntryWrite, now: float) -> int:
@@ -146,7 +144,7 @@ class Entries:
             (path, put.key, _json(put.value), at, at, put.ttl, None if put.ttl is None else now + put.ttl * _MINUTE_S),
         ).fetchone()[0]
         self._index(db, n, put.texts)
-        _log(db, namespace, n, "put")
+        log_change(db, namespace, "entry", n, "put", "store")
         return path
 
     @staticmethod
@@ -168,7 +166,7 @@ class Entries:
         path = self._path(db, namespace, _labels(put.path))
         row = db.execute("DELETE FROM entry WHERE path = ? AND key = ? RETURNING n", (path, put.key)).fetchone()
         if row is not None:
-            _log(db, namespace, row[0], "delete")
+            log_change(db, namespace, "entry", row[0], "delete", "store")
         return path
 
     @staticmethod
@@ -187,7 +185,7 @@ class Entries:
             " LEFT JOIN entry_embedding ON entry_embedding.model = ? AND entry_embedding.text = entry_text.n"
             f" WHERE {_LIVE}{condition} {_ORDER}, entry_text.n",
             *values,
-            before=(ANALYZER, ANALYZER, self._label(generation)),
+            before=(ANALYZER, ANALYZER, vector_label(self.model, generation)),
         )
         return [SearchableText(n, " ".join(stems(text)) if kept is None else kept, v) for n, kept, text, v in rows]
 
@@ -200,7 +198,7 @@ class Entries:
             f" AND {_LIVE}{condition} LIMIT ?",
             *values,
             limit,
-            before=(self._label(generation),),
+            before=(vector_label(self.model, generation),),
         )
 
     def keep(self, generation: int, numbers: Sequence[int], vectors: Sequence[Sequence[float]]) -> bool:
@@ -209,15 +207,8 @@ class Entries:
         `ModelReplyError` for a wrong number of vectors, ragged dimensions, or values that are not finite. Vectors
         of former generations are deleted.
         """
-        try:
-            matrix = np.array(vectors, dtype="<f4")
-        except (ValueError, TypeError):
-            matrix = np.zeros(0, "<f4")
-        if matrix.ndim != 2 or len(matrix) != len(numbers) or not matrix.size or not np.isfinite(matrix).all():
-            raise ModelReplyError(
-                f"{self.model} did not give one vector of finite numbers for each of {len(numbers)} texts."
-            )
-        label = self._label(generation)
+        matrix = validate_vectors(self.model, numbers, vectors)
+        label = vector_label(self.model, generation)
         with self.namespace.database.write() as db:
             row = db.execute("SELECT length(vector) FROM entry_embedding WHERE model = ? LIMIT 1", (label,)).fetchone()
             if row is not None and row[0] != matrix[0].nbytes:
@@ -235,21 +226,11 @@ class Entries:
 
     # ------------------------------------------------------------------------------------------------------
 
-    def _label(self, generation: int) -> str:
-        return f"{self.model} #{generation}" if generation else self.model
-
     def _select(self, query: str, *values: object, before: Sequence[object] = ()) -> list[Any]:
         """The rows of a query, where `_LIVE` has its values after those of `before`."""
         with self.namespace.database.read() as db:
             namespace = self.namespace.number(db)
             return db.execute(query, (*before, namespace, time.time(), *values)).fetchall()
-
-
-def _log(db: sqlite3.Connection, namespace: int, n: int, op: str) -> None:
-    db.execute(
-        "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, 'entry', ?, ?, 'store', ?)",
-        (namespace, n, op, datetime.now(UTC).isoformat()),
-    )
 
 
 def _under(prefix: Path) -> tuple[str, Sequence[str]]:

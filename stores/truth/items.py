@@ -11,13 +11,11 @@ from typing import Any
 
 from ..analyzer import stems
 from ..errors import UnknownRecord
-from ..ids import new_id
-from ..records import Edit, MemoryItem, Outcome
+from ..records import Edit, MemoryItem, Outcome, new_id
+from .database import RETENTION, log_change, one_of, read_back
 from .dedup_key import dedup_key
-from .deletion_result import RETENTION, Selection
-from .namespace import Namespace, one_of
-from .read_back import read_back
-from .row_deletion import delete_rows, record_erasure
+from .namespace import Namespace
+from .row_deletion import Selection, delete_rows, record_erasure
 
 _ITEM = """
     SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
@@ -27,6 +25,7 @@ _ITEM = """
     FROM standing_item AS item JOIN item_version ON item_version.item = item.seq
     JOIN change ON change.n = item_version.n JOIN namespace ON namespace.id = item.namespace
 """
+_OWN = "(SELECT id FROM namespace WHERE name = ?)"
 
 
 class Items:
@@ -58,7 +57,7 @@ class Items:
         with self.namespace.database.read() as db:
             rows = db.execute(
                 f"""WITH own AS (SELECT seq, kind FROM standing_item
-                    WHERE namespace = (SELECT id FROM namespace WHERE name = ?) AND sketch IS NOT NULL)
+                    WHERE namespace = {_OWN} AND sketch IS NOT NULL)
                 {_ITEM} WHERE item_version.version = item.version AND item.seq IN (
                     SELECT seq FROM own WHERE kind = 'core'
                     UNION SELECT seq FROM item_version CROSS JOIN own ON own.seq = item_version.item
@@ -71,12 +70,11 @@ class Items:
 
     def by_ids(self, ids: Iterable[str]) -> dict[str, MemoryItem]:
         """Those of some ids that are of items which stand, by id."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
-                " AND item_version.version = item.version AND item.id IN (SELECT value FROM json_each(:ids))",
-                {**self._named, "ids": json.dumps(list(ids))},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
+            " AND item_version.version = item.version AND item.id IN (SELECT value FROM json_each(:ids))",
+            {**self._named, "ids": json.dumps(list(ids))},
+        )
         return {row[0]: _item(row) for row in rows}
 
     def core(self) -> MemoryItem | None:
@@ -90,56 +88,48 @@ class Items:
         """As they stand, oldest first; with `newest` the last so many to be made, the newest first."""
         of_kind, values = _of_kind(kind)
         down, count = ("DESC", newest) if newest is not None else ("", -1 if limit is None else limit)
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                f"{_ITEM} WHERE item.namespace = ? AND item.sketch IS NOT NULL AND item_version.version = item.version"
-                f"{of_kind} ORDER BY item.seq {down} LIMIT ? OFFSET ?",
-                (self.namespace.number(db), *values, count, offset),
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            f"{_ITEM} WHERE item.namespace = {_OWN} AND item.sketch IS NOT NULL"
+            f" AND item_version.version = item.version{of_kind} ORDER BY item.seq {down} LIMIT ? OFFSET ?",
+            (self.namespace.name, *values, count, offset),
+        )
         return [_item(row) for row in rows]
 
     def by_change(self, numbers: Iterable[int]) -> dict[int, MemoryItem]:
         """Versions by their number, of this namespace and still standing: what is stale or deleted is left out."""
-        with (
-            self.namespace.database.read() as db
-        ):  # the plus keeps SQLite from walking the whole namespace by its index
-            rows = db.execute(
-                f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
-                " AND item_version.version = item.version AND item_version.n IN (SELECT value FROM json_each(:numbers))",
-                {**self._named, "numbers": json.dumps(list(numbers))},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
+            " AND item_version.version = item.version AND item_version.n IN (SELECT value FROM json_each(:numbers))",
+            {**self._named, "numbers": json.dumps(list(numbers))},
+        )
         return {row[6]: _item(row) for row in rows}
 
     def newest_versions(self, namespaces: Sequence[int]) -> list[tuple[int, int, str, str, str | None]]:
         """`(number of the version, item, kind, stems, time)` of the items that stand, in the order of the versions."""
-        with self.namespace.database.read() as db:
-            return db.execute(
-                "SELECT item_version.n, item.seq, kind, stems, time FROM standing_item AS item"
-                " JOIN item_version ON item_version.item = item.seq AND item_version.version = item.version"
-                f" WHERE namespace {one_of(namespaces)} AND sketch IS NOT NULL ORDER BY item_version.n"
-            ).fetchall()
+        return self.namespace.database.fetch(
+            "SELECT item_version.n, item.seq, kind, stems, time FROM standing_item AS item"
+            " JOIN item_version ON item_version.item = item.seq AND item_version.version = item.version"
+            f" WHERE namespace {one_of(namespaces)} AND sketch IS NOT NULL ORDER BY item_version.n"
+        )
 
     def changed_versions(self, namespaces: Sequence[int], after: int, last: int, limit: int) -> list[Any]:
         """`(change, item, kind, stems, time, deleted)` of the next changes after a number, up to `last`; those of pages
         have no item, and neither has a version that was erased."""
-        with self.namespace.database.read() as db:
-            return db.execute(
-                "SELECT change.n, item.seq, item.kind, stems, time, content IS NULL FROM change"
-                " LEFT JOIN item_version ON change.kind = 'item' AND item_version.n = change.n"
-                " LEFT JOIN item ON item.seq = item_version.item"
-                f" WHERE change.namespace {one_of(namespaces)} AND change.n > ? AND change.n <= ?"
-                " ORDER BY change.n LIMIT ?",
-                (after, last, limit),
-            ).fetchall()
+        return self.namespace.database.fetch(
+            "SELECT change.n, item.seq, item.kind, stems, time, content IS NULL FROM change"
+            " LEFT JOIN item_version ON change.kind = 'item' AND item_version.n = change.n"
+            " LEFT JOIN item ON item.seq = item_version.item"
+            f" WHERE change.namespace {one_of(namespaces)} AND change.n > ? AND change.n <= ?"
+            " ORDER BY change.n LIMIT ?",
+            (after, last, limit),
+        )
 
     def history(self, item_id: str) -> list[MemoryItem]:
         """Every version, the oldest first, deletions too; `UnknownRecord` for an id that was never here."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                f"{_ITEM} WHERE item.namespace {one_of(self.namespace.readable(db))} AND item.id = ?"
-                " ORDER BY item_version.version",
-                (item_id,),
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.id = :id ORDER BY item_version.version",
+            {**self._named, "id": item_id},
+        )
         if not rows:
             raise UnknownRecord(f"No item {item_id!r} in this namespace.")
         return [_item(row) for row in rows]
@@ -148,37 +138,34 @@ class Items:
         """The items as they stood at a time of this memory's own clock (not of the events), oldest first."""
         of_kind, values = _of_kind(kind)
         stamp = (time if time.tzinfo else time.astimezone()).astimezone(UTC).isoformat()
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                f"{_ITEM} WHERE item.namespace = ?{of_kind} AND item_version.n = ("
-                "   SELECT max(v.n) FROM item_version AS v JOIN change AS c ON c.n = v.n"
-                "   WHERE v.item = item.seq AND c.at <= ?) ORDER BY item.seq",
-                (self.namespace.number(db), *values, stamp),
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            f"{_ITEM} WHERE item.namespace = {_OWN}{of_kind} AND item_version.n = ("
+            "   SELECT max(v.n) FROM item_version AS v JOIN change AS c ON c.n = v.n"
+            "   WHERE v.item = item.seq AND c.at <= ?) ORDER BY item.seq",
+            (self.namespace.name, *values, stamp),
+        )
         return [item for item in map(_item, rows) if not item.deleted]
 
     def counts(self) -> dict[str, int]:
         """How many items of each kind there are."""
-        with self.namespace.database.read() as db:
-            return dict(
-                db.execute(
-                    "SELECT kind, count(*) FROM standing_item WHERE namespace = ? AND sketch IS NOT NULL GROUP BY kind",
-                    (self.namespace.number(db),),
-                ).fetchall()
+        return dict(
+            self.namespace.database.fetch(
+                f"SELECT kind, count(*) FROM standing_item WHERE namespace = {_OWN} AND sketch IS NOT NULL GROUP BY kind",
+                (self.namespace.name,),
             )
+        )
 
     def next_expiry(self) -> float | None:
         """When the next item that may be read is hidden by its age, in seconds since 1970; None where no rule says
         so."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                "SELECT age_s, (SELECT min(made.at) FROM standing_item AS item"
-                " CROSS JOIN item_version AS newest ON newest.item = item.seq AND newest.version = item.version"
-                " CROSS JOIN change AS made ON made.n = newest.n"
-                " WHERE item.namespace = retention.namespace AND item.kind = retention.kind)"
-                f" FROM retention WHERE namespace IN ({self._readable}) AND kind != 'page'",
-                self._named,
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            "SELECT age_s, (SELECT min(made.at) FROM standing_item AS item"
+            " CROSS JOIN item_version AS newest ON newest.item = item.seq AND newest.version = item.version"
+            " CROSS JOIN change AS made ON made.n = newest.n"
+            " WHERE item.namespace = retention.namespace AND item.kind = retention.kind)"
+            f" FROM retention WHERE namespace IN ({self._readable}) AND kind != 'page'",
+            self._named,
+        )
         return min((datetime.fromisoformat(at).timestamp() + age for age, at in rows if at), default=None)
 
     # -- editing -------------------------------------------------------------------------------------------
@@ -208,14 +195,11 @@ class Items:
 
     def applied_in(self, db: sqlite3.Connection, edit: Edit, at: str) -> Outcome | None:
         """What `apply_in` gave for an edit whose change was written at a time (UTC, ISO); None where none is here."""
-        row = db.execute(
-            f"{_ITEM} WHERE item.namespace = ?1 AND item_version.n ="
-            " (SELECT n FROM change WHERE namespace = ?1 AND kind = 'item' AND op = ?2 AND cause = ?3 AND at = ?4)",
-            (self.namespace.number(db), edit.op, edit.cause, at),
-        ).fetchone()
-        if row is None:
+        made = "SELECT n FROM change WHERE namespace = ?1 AND kind = 'item' AND op = ?2 AND cause = ?3 AND at = ?4"
+        where = f"item.namespace = ?1 AND item_version.n = ({made})"
+        item = _find_item(db, where, self.namespace.number(db), edit.op, edit.cause, at)
+        if item is None:
             return None
-        item = _item(row)
         whole = replace(edit, time=item.time, page_ids=item.page_ids)
         if edit.op == "update":
             whole = replace(whole, id=item.id, content=item.content)
@@ -242,13 +226,15 @@ class Items:
             ).fetchone()
             if row is None:
                 raise UnknownRecord(f"No change {change} of an item in this namespace.")
-            current = self._current(db, row[0], one_of([namespace]))
+            current = self._current(db, namespace, row[0])
             assert current is not None, "a change has an item"
             edit = Edit(op="undo", kind=current.kind, id=current.id, cause=cause)
             if current.change != change:
                 told = f"Item {current.id} was changed since, by change {current.change}; undo that one first."
                 return Outcome("rejected", edit, told, current)
-            before = self._before(db, current.id, row[1])
+            # The last version before it that was not erased.
+            earlier = "item.id = ? AND item_version.version < ? ORDER BY item_version.version DESC LIMIT 1"
+            before = _find_item(db, earlier, current.id, row[1])
             if before is None or before.deleted:
                 return self._write(db, namespace, edit, current, None)
             taken = self._current_holder(
@@ -304,10 +290,7 @@ class Items:
     def _record(
         self, db: sqlite3.Connection, namespace: int, edit: Edit, seq: int, version: int, content: str | None
     ) -> Outcome:
-        n = db.execute(
-            "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, 'item', ?, ?, ?, ?)",
-            (namespace, seq, edit.op, edit.cause, datetime.now(UTC).isoformat()),
-        ).lastrowid
+        n = log_change(db, namespace, "item", seq, edit.op, edit.cause)
         db.execute(
             "INSERT INTO item_version (n, item, version, content, time, pages, stems) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
@@ -328,22 +311,11 @@ class Items:
         """The item that an edit means: by its id, or the core paragraph, which needs none."""
         if edit.kind == "core" and edit.id is None:
             return self._holder(db, self.namespace.number(db), "core", dedup_key("core", "", None))
-        return self._current(db, edit.id or "", one_of([self.namespace.number(db)]))
+        return self._current(db, self.namespace.number(db), edit.id or "")
 
-    def _current(self, db: sqlite3.Connection, item_id: str, readable: str) -> MemoryItem | None:
-        row = db.execute(
-            f"{_ITEM} WHERE item.namespace {readable} AND item.id = ? AND item_version.version = item.version",
-            (item_id,),
-        ).fetchone()
-        return _item(row) if row else None
-
-    def _before(self, db: sqlite3.Connection, item_id: str, version: int) -> MemoryItem | None:
-        """The last version before one that was not forgotten; None where there is none."""
-        row = db.execute(
-            f"{_ITEM} WHERE item.id = ? AND item_version.version < ? ORDER BY item_version.version DESC LIMIT 1",
-            (item_id, version),
-        ).fetchone()
-        return _item(row) if row else None
+    def _current(self, db: sqlite3.Connection, namespace: int, item_id: str) -> MemoryItem | None:
+        where = "item.namespace = ? AND item.id = ? AND item_version.version = item.version"
+        return _find_item(db, where, namespace, item_id)
 
     def _current_holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
         """`_holder`, before something is written: one that has expired is deleted first, as it would
@@ -363,12 +335,13 @@ class Items:
 
     def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
         """The live item with a sketch."""
-        row = db.execute(
-            f"{_ITEM} WHERE item.namespace = ? AND item.kind = ? AND item.sketch = ?"
-            " AND item_version.version = item.version",
-            (namespace, kind, mark),
-        ).fetchone()
-        return _item(row) if row else None
+        where = "item.namespace = ? AND item.kind = ? AND item.sketch = ? AND item_version.version = item.version"
+        return _find_item(db, where, namespace, kind, mark)
+
+
+def _find_item(db: sqlite3.Connection, where: str, *values: object) -> MemoryItem | None:
+    row = db.execute(f"{_ITEM} WHERE {where}", values).fetchone()
+    return _item(row) if row else None
 
 
 def _of_kind(kind: str | None) -> tuple[str, Sequence[str]]:

@@ -12,12 +12,12 @@ from typing import Any
 
 from ..analyzer import ANALYZER
 from ..errors import SessionConflict, UnknownRecord
-from ..ids import new_id
+from ..records import new_id
 from ..times import local_clock, order_key
-from .deletion_result import RETENTION, Selection
+from .database import RETENTION, read_back
+from .dedup_key import session_key
 from .namespace import Namespace
-from .read_back import read_back
-from .row_deletion import delete_rows, record_erasure
+from .row_deletion import Selection, delete_rows, record_erasure
 
 _PAGES_AT_ONCE = 1000  # SQLite takes some 32,000 values in one statement
 
@@ -77,7 +77,7 @@ class Journal:
         Known by its id or by its content (text and time). `SessionConflict` for a known id with other content.
         """
         stamp = time.isoformat() if time else None
-        content = hashlib.sha256(f"{stamp}\0{text}".encode()).hexdigest()
+        content = session_key(stamp, text)
         known, hidden = self._find_session(session_id, content)
         if known is not None:
             return known
@@ -134,13 +134,12 @@ class Journal:
 
     def uncurated_pages(self) -> list[tuple[int, str]]:
         """`(number of the session, page id)` of the pages from which memories are still to be drawn, oldest first."""
-        with self.namespace.database.read() as db:
-            return db.execute(
-                "SELECT page.session, page.id FROM uncurated JOIN standing_page AS page ON page.seq = uncurated.page"
-                " WHERE page.namespace = (SELECT id FROM namespace WHERE name = ?)"
-                " ORDER BY page.session, page.part",
-                (self.namespace.name,),
-            ).fetchall()
+        return self.namespace.database.fetch(
+            "SELECT page.session, page.id FROM uncurated JOIN standing_page AS page ON page.seq = uncurated.page"
+            " WHERE page.namespace = (SELECT id FROM namespace WHERE name = ?)"
+            " ORDER BY page.session, page.part",
+            (self.namespace.name,),
+        )
 
     def mark_curated(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> None:
         """Memories were drawn from the pages; in the transaction that writes them."""
@@ -180,15 +179,14 @@ class Journal:
     def _load_entries(self, condition: str, values: Mapping[str, Any]) -> list[tuple[JournalEntry, str, bool]]:
         """Sessions of this namespace, oldest first, each with the hash of its content, and whether it may be read: what
         is hidden by its age may not."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                "SELECT session.n, session.id, time, metadata, payload, content, page.id,"
-                " EXISTS (SELECT 1 FROM standing_session AS standing WHERE standing.n = session.n)"
-                " FROM session LEFT JOIN page ON page.session = session.n"
-                f" WHERE session.namespace = (SELECT id FROM namespace WHERE name = :name) AND {condition}"
-                " ORDER BY session.n, page.part",
-                {"name": self.namespace.name, **values},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            "SELECT session.n, session.id, time, metadata, payload, content, page.id,"
+            " EXISTS (SELECT 1 FROM standing_session AS standing WHERE standing.n = session.n)"
+            " FROM session LEFT JOIN page ON page.session = session.n"
+            f" WHERE session.namespace = (SELECT id FROM namespace WHERE name = :name) AND {condition}"
+            " ORDER BY session.n, page.part",
+            {"name": self.namespace.name, **values},
+        )
         found: dict[int, list[Any]] = {}
         for row in rows:
             found.setdefault(row[0], []).append(row)

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..errors import StoreDamaged, StoreFull
+from .database import sync_to_disk
 
 REPAIR_FOLDER = ".repair-"  # prefix of a temporary folder with a copy of the truth, see integrity/fix.py
 _log = logging.getLogger("jitmem")
@@ -31,7 +32,7 @@ def upgrade(db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, targ
     try:
         version = _version(db)
         if version < target:
-            copy = _copy_truth(reader, path, version)  # nobody writes meanwhile: the lock is ours
+            copy = _copy_truth(reader, path, version)  # no process writes meanwhile: this one has the lock
             for step in range(version + 1, target + 1):
                 _take(db, step, newest=step == target)
         db.execute("COMMIT")
@@ -60,7 +61,7 @@ def copies(folder: Path) -> list[Path]:
 
 def _take(db: sqlite3.Connection, version: int, *, newest: bool) -> None:
     for (view,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
-        db.execute(f'DROP VIEW "{view}"')  # made anew below: a view holds nothing
+        db.execute(f'DROP VIEW "{view}"')  # created again below: a view holds no rows
     if version in CHANGES:
         CHANGES[version](db)
     for statement in _schema(version, newest=newest).split(";"):
@@ -87,7 +88,7 @@ def _copy_truth(reader: sqlite3.Connection, path: Path, version: int) -> Path:
             if written.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok" or _version(written) != version:
                 raise StoreDamaged(f"{path} could not be copied faithfully before its upgrade; run: jitmem doctor")
         os.replace(draft, copy)
-        _sync(path.parent)
+        sync_to_disk(path.parent)
     except OSError as error:
         raise StoreFull(
             f"No copy of {path} can be made before its upgrade ({error.strerror}); nothing was changed."
@@ -101,11 +102,3 @@ def _copy_truth(reader: sqlite3.Connection, path: Path, version: int) -> Path:
 
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from ..errors import BadInput
-from .database import Database
+from .database import PERSON, Database, log_change
 
 _LONGEST = 512  # characters
 _BELOW = "/*"
@@ -25,7 +23,7 @@ class Namespace:
         self.name = name
 
     def number(self, db: sqlite3.Connection) -> int:
-        """Its number; 0, which no row bears, while it is empty."""
+        """Its number; 0, which no row has, while it is empty."""
         row = db.execute("SELECT id FROM namespace WHERE name = ?", (self.name,)).fetchone()
         return row[0] if row else 0
 
@@ -68,7 +66,7 @@ class Namespace:
         with self.database.write() as db:
             own = self.enter(db)
             if db.execute("INSERT INTO share VALUES (?, ?) ON CONFLICT DO NOTHING", (own, reader)).rowcount:
-                _log(db, own, "share")
+                log_change(db, own, "share", own, "share", PERSON)
 
     def unshare(self, reader: str) -> bool:
         """Take it back; False where nothing was shared so."""
@@ -76,25 +74,18 @@ class Namespace:
             own = self.number(db)
             found = db.execute("DELETE FROM share WHERE namespace = ? AND reader = ?", (own, reader)).rowcount > 0
             if found:
-                _log(db, own, "unshare")
+                log_change(db, own, "share", own, "unshare", PERSON)
         return found
 
     def shares(self) -> list[str]:
         """With whom this namespace is shared, by name."""
-        with self.database.read() as db:
-            rows = db.execute("SELECT reader FROM share WHERE namespace = ? ORDER BY reader", (self.number(db),))
-            return [reader for (reader,) in rows.fetchall()]
+        query = "SELECT reader FROM share JOIN namespace ON id = namespace WHERE name = ? ORDER BY reader"
+        return [reader for (reader,) in self.database.fetch(query, (self.name,))]
 
 
 def names(database: Database) -> list[str]:
     """Every namespace of a database that was ever written, in the order of their names."""
-    with database.read() as db:
-        return [name for (name,) in db.execute("SELECT name FROM namespace ORDER BY name")]
-
-
-def one_of(numbers: Sequence[int]) -> str:
-    """The condition that a column is one of these; with one of them SQLite can keep the order of an index."""
-    return f"= {numbers[0]:d}" if len(numbers) == 1 else f"IN ({','.join(f'{number:d}' for number in numbers)})"
+    return [name for (name,) in database.fetch("SELECT name FROM namespace ORDER BY name")]
 
 
 def _above(name: str) -> list[str]:
@@ -112,10 +103,3 @@ def _check(name: str) -> None:
         raise BadInput(
             f"A namespace is any name of 1 to {_LONGEST} characters without NUL and lone surrogates; got {name!r:.60}."
         )
-
-
-def _log(db: sqlite3.Connection, namespace: int, op: str) -> None:
-    db.execute(
-        "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, 'share', ?, ?, 'person', ?)",
-        (namespace, namespace, op, datetime.now(UTC).isoformat()),
-    )

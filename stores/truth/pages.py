@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..analyzer import ANALYZER
-from ..errors import UnknownRecord
+from ..errors import StoreDamaged, UnknownRecord
 from ..records import Page
 from ..times import Span, order_key
-from .namespace import Namespace, one_of
-from .read_back import read_back, verify_text
+from .database import DOCTOR, one_of, read_back
+from .namespace import Namespace
 
 _PAGE = """
     SELECT page.id, session.id, page.text, page.header, page.memo, session.time, session.metadata,
@@ -154,46 +155,31 @@ class Pages:
         pages = [_page(row) for row in rows]
         return pages[::-1] if newest is not None else pages
 
-    def readable_ids(self, page_ids: Iterable[str]) -> tuple[str, ...]:
-        """Those of some ids that are of pages which may be read, in the order given."""
-        wanted = list(page_ids)
-        with self.namespace.database.read() as db:
-            readable = one_of(self.namespace.readable(db))
-            rows = db.execute(
-                f"SELECT id FROM standing_page WHERE +namespace {readable} AND id IN (SELECT value FROM json_each(?))",
-                (json.dumps(wanted),),
-            ).fetchall()
-        here = {page_id for (page_id,) in rows}
-        return tuple(page_id for page_id in wanted if page_id in here)
-
     def by_ids(self, page_ids: Iterable[str]) -> dict[str, Page]:
         """Those of some ids that are of pages which may be read, by id."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                f"{_PAGE} WHERE +page.namespace IN ({self._readable}) AND page.id IN (SELECT value FROM json_each(:ids))",
-                {**self._named, "ids": json.dumps(list(page_ids))},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            f"{_PAGE} WHERE +page.namespace IN ({self._readable}) AND page.id IN (SELECT value FROM json_each(:ids))",
+            {**self._named, "ids": json.dumps(list(page_ids))},
+        )
         return {row[0]: _page(row) for row in rows}
 
     def uncurated_pages(self, session: int) -> list[Page]:
         """The pages of a session of this namespace, by its number, from which memories are still to be drawn."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                f"{_PAGE} WHERE page.session = ? AND namespace.name = ?"
-                " AND page.seq IN (SELECT page FROM uncurated) ORDER BY page.part",
-                (session, self.namespace.name),
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            f"{_PAGE} WHERE page.session = ? AND namespace.name = ?"
+            " AND page.seq IN (SELECT page FROM uncurated) ORDER BY page.part",
+            (session, self.namespace.name),
+        )
         return [_page(row) for row in rows]
 
     def stems(self, page_ids: Iterable[str]) -> dict[str, list[str]]:
         """By id, the stems of the passages as they were filed; not of pages whose stems an older analyzer made."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                "SELECT page.id, stems FROM standing_page AS page CROSS JOIN passage ON passage.page = page.seq"
-                " WHERE page.id IN (SELECT value FROM json_each(:ids)) AND analyzer = :analyzer"
-                f" AND +page.namespace IN ({self._readable})",
-                {**self._named, "ids": json.dumps(list(page_ids)), "analyzer": ANALYZER},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            "SELECT page.id, stems FROM standing_page AS page CROSS JOIN passage ON passage.page = page.seq"
+            " WHERE page.id IN (SELECT value FROM json_each(:ids)) AND analyzer = :analyzer"
+            f" AND +page.namespace IN ({self._readable})",
+            {**self._named, "ids": json.dumps(list(page_ids)), "analyzer": ANALYZER},
+        )
         found: dict[str, list[str]] = {}
         for page_id, stems in rows:
             found.setdefault(page_id, []).extend(stems.split())
@@ -223,8 +209,7 @@ class Pages:
 
     def extent(self) -> Extent:
         """What there is to read, in one statement."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(_EXTENT.format(readable=self._readable), self._named).fetchall()
+        rows = self.namespace.database.fetch(_EXTENT.format(readable=self._readable), self._named)
         own = next((row[0] for row in rows if row[3]), 0)
         others = sorted(row[0] for row in rows if not row[3])
         due = [
@@ -241,11 +226,10 @@ class Pages:
 
     def changed_pages(self, after: int, limit: int, last: int | None = None) -> Changed:
         """The next changes after a mark, up to `last`."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                _CHANGED.format(readable=self._readable),
-                {**self._named, "after": after, "limit": limit, "last": last},
-            ).fetchall()
+        rows = self.namespace.database.fetch(
+            _CHANGED.format(readable=self._readable),
+            {**self._named, "after": after, "limit": limit, "last": last},
+        )
         pages: dict[int, PageRow] = {}
         for _, _, seq, page_id, title, time, analyzer, *passage in rows:
             if seq is not None:
@@ -266,13 +250,20 @@ class Pages:
             return self.namespace.readable(db)
 
 
+def _verify_text(page_id: str, text: str, digest: str) -> str:
+    """The text of a page, if its hash is that of the text that was filed; else `StoreDamaged`."""
+    if sha256(text.encode()).hexdigest() != digest:
+        raise StoreDamaged(f"The text of page {page_id} is not what was filed: the truth is damaged. {DOCTOR}")
+    return text
+
+
 @read_back("A page")
 def _page(row: Any) -> Page:
     page_id, session_id, text, header, memo, time, metadata, part, parts, namespace, digest = row
     return Page(
         id=page_id,
         session_id=session_id,
-        text=verify_text(page_id, text, digest),
+        text=_verify_text(page_id, text, digest),
         header=header,
         memo=memo,
         time=_time(time),

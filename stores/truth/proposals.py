@@ -1,4 +1,4 @@
-"""Edits that wait for somebody's yes, and what became of them."""
+"""Edits that wait for a decision, and how they were decided."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 from ..errors import BadInput, UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, Proposal
+from .database import read_back
 from .items import Items
-from .read_back import read_back
 
 _PROPOSAL = "SELECT n, edit, reason, at, decision, decided_at FROM proposal"
 
 
 class Proposals:
-    """Of one namespace. Thread- and process-safe. Each call may be repeated by whoever did not hear its answer: of two
-    who decide alike both are given the same, of two who decide otherwise one is told that it is decided."""
+    """Of one namespace. Thread- and process-safe. Each call may be repeated if its answer was lost: equal
+    decisions get the same outcome, a contrary one gets `BadInput`, since the proposal is decided."""
 
     def __init__(self, items: Items) -> None:
         self._items = items

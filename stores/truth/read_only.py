@@ -1,7 +1,7 @@
 """Connections of a user who may read a truth and not write it, nor make beside it what SQLite needs to read with others.
 
-A log that is there, and its index, are read as everybody reads them. Where there is no log nobody writes, and SQLite is
-told so (`immutable`). Whether that is still so SQLite does not notice then: it is looked at here.
+An existing write-ahead log and its index are read as by any other reader. Without a log no process writes, and the file is
+opened as `immutable`. SQLite then does not notice later writes: this module checks for them.
 """
 
 from __future__ import annotations
@@ -9,16 +9,20 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ..errors import StoreReadOnly
 
 _BUSY_S = 60.0
+CONNECTION: Mapping[str, Any] = {"uri": True, "timeout": _BUSY_S, "isolation_level": None, "check_same_thread": False}
+"""For any thread, and no transaction begins by itself. The database is `path.absolute().as_uri()`, which quotes '?', '#'
+and '%' in folder names, and the options of SQLite's URIs."""
 _PATIENCE_S, _PAUSE_S = 1.0, 0.01
 _NOT_YET = sqlite3.SQLITE_READONLY
-"""Of a query: a writer makes the index of the log anew, or was killed then. Whoever opens it afterwards may read."""
+"""Of a query: a writer rebuilds the index of the log, or was killed while it did. A connection opened later may read."""
 _Stamp = tuple[int, int, int] | None
 """Inode, bytes and time of the last change (ns); None where there is no file, or no byte in it."""
 
@@ -29,11 +33,10 @@ class Reader(sqlite3.Connection):
     _held: sqlite3.Cursor
 
     def hold(self) -> None:
-        """Read what is there now, and nothing newer, in whatever is asked until `let_go`: a query that is not at its
-        end keeps SQLite there."""
+        """Keep every later query at the present state until `release`: an unfinished query pins it in SQLite."""
         self._held = self.execute("SELECT 1 FROM sqlite_master")
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """See `hold`."""
         self._held.close()
 
@@ -45,33 +48,17 @@ class Immutable(sqlite3.Connection):
     file: _Stamp
 
 
-def open_connection(
-    path: Path, options: str, factory: type[sqlite3.Connection] = sqlite3.Connection
-) -> sqlite3.Connection:
-    """A connection for any thread, in which no transaction begins by itself; `options` as SQLite's URIs have them."""
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{options}",  # as_uri() quotes '?', '#' and '%' in folder names
-        uri=True,
-        timeout=_BUSY_S,
-        isolation_level=None,
-        check_same_thread=False,
-        factory=factory,
-    )
-
-
 def reader(path: Path) -> sqlite3.Connection:
     """To be read within `read_whole`. `StoreReadOnly` for a log that cannot be read, since its index is missing or
     closed to this user."""
-    began = time.monotonic()
+    uri, began = path.absolute().as_uri(), time.monotonic()
     while True:
         file = _stamp(path)
         if _stamp(_log(path)) is None:
-            still = open_connection(path, "mode=ro&immutable=1", Immutable)
-            assert isinstance(still, Immutable)
+            still = sqlite3.connect(f"{uri}?mode=ro&immutable=1", factory=Immutable, **CONNECTION)
             still.path, still.file = path, file
             return still
-        connection = open_connection(path, "mode=ro", Reader)
-        assert isinstance(connection, Reader)
+        connection = sqlite3.connect(f"{uri}?mode=ro", factory=Reader, **CONNECTION)
         try:
             connection.hold()
             return connection
@@ -115,7 +102,7 @@ def read_whole(connection: sqlite3.Connection) -> Iterator[None]:
         _refuse_torn(connection, None)
     finally:
         if isinstance(connection, Reader):
-            connection.let_go()
+            connection.release()
 
 
 def _refuse_torn(connection: sqlite3.Connection, cause: Exception | None) -> None:

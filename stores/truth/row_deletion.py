@@ -2,17 +2,68 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
-from .database import Database
-from .deletion_result import PERSON, DeletionResult, Selection
-from .item_deletion import delete_item, delete_proposals, delete_versions
+from .database import PERSON, log_change
+from .dedup_key import dedup_key, session_key
+from .embeddings import ERASED_VECTORS
 
-ERASED_VECTORS = "erased:vectors"
-"""The mark with the number of the newest erasure of vectors; an older vector index must be rebuilt."""
+
+@dataclass
+class Selection:
+    """Rows of one namespace, by number. `versions` belong to items that are not deleted as a whole."""
+
+    pages: set[int] = field(default_factory=set)
+    sessions: set[int] = field(default_factory=set)
+    items: set[int] = field(default_factory=set)
+    versions: set[int] = field(default_factory=set)
+    proposals: set[int] = field(default_factory=set)
+    derived: bool = True
+    """Whether items are deleted whose only sources are the deleted pages."""
+    timeless: int = 0
+    """Sessions that were left out because they have no time."""
+
+    def __bool__(self) -> bool:
+        return bool(self.pages or self.sessions or self.items or self.versions or self.proposals)
+
+
+@dataclass
+class DeletionResult:
+    """What one transaction deleted, by count and id."""
+
+    namespace: int
+    cause: str
+    counts: Counter[str] = field(default_factory=Counter)
+    session_ids: list[str] = field(default_factory=list)
+    page_ids: list[str] = field(default_factory=list)
+    item_ids: list[str] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
+    """Item id to the reason why the item was kept."""
+    contents: set[str] = field(default_factory=set)
+    """Texts of deleted versions, until the proposals with the same text are deleted too."""
+    timeless: int = 0
+
+    def delete(
+        self, db: sqlite3.Connection, what: str, table: str, where: str, *values: object, returning: str = "NULL"
+    ) -> list[Any]:
+        """Delete rows, count them as `what`, and return the columns `returning`."""
+        rows = db.execute(f"DELETE FROM {table} WHERE {where} RETURNING {returning}", values).fetchall()
+        self.counts[what] += len(rows)
+        return rows
+
+    def nonzero_counts(self) -> dict[str, int]:
+        """In alphabetical order."""
+        return {what: self.counts[what] for what in sorted(self.counts) if self.counts[what]}
+
+    def log(self, db: sqlite3.Connection, kind: str, ref: int) -> None:
+        """In the change log: indexes read it to drop what was deleted."""
+        log_change(db, self.namespace, kind, ref, "forget", self.cause)
 
 
 def delete_rows(db: sqlite3.Connection, namespace: int, selection: Selection, cause: str = PERSON) -> DeletionResult:
@@ -49,13 +100,6 @@ def record_erasure(db: sqlite3.Connection, result: DeletionResult, *, tried: boo
     return number
 
 
-def newest_erasure(database: Database) -> int:
-    """The number of the newest erasure of vectors; 0 if there was none."""
-    with database.read() as db:
-        row = db.execute("SELECT n FROM mark WHERE name = ?", (ERASED_VECTORS,)).fetchone()
-    return int(row[0]) if row else 0
-
-
 def _delete_page(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
     result.delete(db, "vectors", "embedding", "passage IN (SELECT seq FROM passage WHERE page = ?)", seq)
     result.delete(db, "passages", "passage", "page = ?", seq)
@@ -76,5 +120,108 @@ def _delete_or_shorten_session(db: sqlite3.Connection, result: DeletionResult, n
     for part, (seq, _) in enumerate(left, start=1):
         db.execute("UPDATE page SET part = ?, parts = ? WHERE seq = ?", (part, len(left), seq))
     (time,) = db.execute("SELECT time FROM session WHERE n = ?", (n,)).fetchone()
-    content = hashlib.sha256(f"{time}\0{''.join(text for _, text in left)}".encode()).hexdigest()
+    content = session_key(time, "".join(text for _, text in left))
     db.execute("UPDATE OR IGNORE session SET content = ? WHERE n = ?", (content, n))
+
+
+_OTHER_SOURCES = "It has other source pages too. Check whether it repeats what was forgotten."
+_EARLIER_VERSION = "Its newest version was forgotten; the version before is current again."
+
+
+def delete_versions(db: sqlite3.Connection, result: DeletionResult, selection: Selection) -> None:
+    """Delete versions that were selected or whose sources are all deleted; remove deleted sources from the others."""
+    deleted_pages = set(result.page_ids)
+    versions: dict[int, set[int]] = {}
+    for n, item, pages in db.execute(
+        "SELECT item_version.n, item, pages FROM item JOIN item_version ON item_version.item = item.seq"
+        " WHERE namespace = ? AND (pages != '[]' OR item_version.n IN (SELECT value FROM json_each(?)))",
+        (result.namespace, json.dumps(list(selection.versions))),
+    ).fetchall():
+        if item in selection.items:
+            continue
+        ids = json.loads(pages)
+        left = [page for page in ids if page not in deleted_pages]
+        if n in selection.versions or (ids and not left and selection.derived):
+            versions.setdefault(item, set()).add(n)
+        elif len(left) < len(ids):
+            db.execute("UPDATE item_version SET pages = ? WHERE n = ?", (json.dumps(left), n))
+            if selection.derived:
+                result.kept.setdefault(_item_id(db, item), _OTHER_SOURCES)
+    for item, numbers in sorted(versions.items()):
+        _delete_versions_of(db, result, item, numbers)
+
+
+def _delete_versions_of(db: sqlite3.Connection, result: DeletionResult, item: int, versions: Collection[int]) -> None:
+    """Delete the whole item if no content is left, or if another item already has the content that is left."""
+    rows = db.execute(
+        "SELECT n, version, content, time FROM item_version WHERE item = ? ORDER BY version", (item,)
+    ).fetchall()
+    left = [row for row in rows if row[0] not in versions]
+    if not any(content is not None for _, _, content, _ in left):
+        delete_item(db, result, item)
+        return
+    n, _, content, time = left[-1]
+    if rows[-1][0] != n and not _make_newest(db, result, item, n, rows[-1][1] + 1, content, time):
+        delete_item(db, result, item)
+        return
+    for version in versions:
+        _delete_version(db, result, version)
+    result.log(db, "item", item)
+
+
+def _make_newest(
+    db: sqlite3.Connection,
+    result: DeletionResult,
+    item: int,
+    n: int,
+    number: int,
+    content: str | None,
+    time: str | None,
+) -> bool:
+    """Make an earlier version the newest under an unused number; False if another item has the same content."""
+    kind = db.execute("SELECT kind FROM item WHERE seq = ?", (item,)).fetchone()[0]
+    key = None if content is None else dedup_key(kind, content, datetime.fromisoformat(time) if time else None)
+    same = "SELECT 1 FROM item WHERE namespace = ? AND kind = ? AND sketch = ? AND seq != ?"
+    if key is not None and db.execute(same, (result.namespace, kind, key, item)).fetchone():
+        return False
+    db.execute("UPDATE item_version SET version = ? WHERE n = ?", (number, n))
+    db.execute("UPDATE item SET version = ?, sketch = ? WHERE seq = ?", (number, key, item))
+    # It may have been replaced before it was embedded: continue embedding from there.
+    progress = f"embedded items:{result.namespace}:*"
+    db.execute("UPDATE mark SET n = min(n, ?) WHERE name GLOB ?", (n - 1, progress))
+    result.kept[_item_id(db, item)] = _EARLIER_VERSION
+    return True
+
+
+def delete_item(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
+    """An item with all its versions."""
+    for (n,) in db.execute("SELECT n FROM item_version WHERE item = ?", (seq,)).fetchall():
+        _delete_version(db, result, n)
+    ((item_id,),) = result.delete(db, "items", "item", "seq = ?", seq, returning="id")
+    result.item_ids.append(item_id)
+    result.log(db, "item", seq)
+
+
+def _delete_version(db: sqlite3.Connection, result: DeletionResult, n: int) -> None:
+    result.delete(db, "vectors", "item_embedding", "version = ?", n)
+    rows = result.delete(db, "versions", "item_version", "n = ?", n, returning="content")
+    result.contents.update(content for (content,) in rows if content)
+
+
+def delete_proposals(db: sqlite3.Connection, result: DeletionResult, selection: Selection) -> None:
+    """Delete proposals about a deleted item, with a deleted text, or with no other sources than deleted pages."""
+    pages, items = set(result.page_ids), set(result.item_ids)
+    rows = db.execute("SELECT n, edit FROM proposal WHERE namespace = ?", (result.namespace,)).fetchall()
+    for n, raw in rows:
+        edit = json.loads(raw)
+        ids = edit.get("page_ids") or []
+        left = [page for page in ids if page not in pages]
+        about = edit.get("id") in items or (edit.get("content") or "") in result.contents
+        if n in selection.proposals or about or (ids and not left):
+            result.delete(db, "proposals", "proposal", "n = ?", n)
+        elif len(left) < len(ids):
+            db.execute("UPDATE proposal SET edit = ? WHERE n = ?", (json.dumps({**edit, "page_ids": left}), n))
+
+
+def _item_id(db: sqlite3.Connection, seq: int) -> str:
+    return str(db.execute("SELECT id FROM item WHERE seq = ?", (seq,)).fetchone()[0])

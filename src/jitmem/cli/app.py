@@ -28,7 +28,7 @@ from .settings import (
     JitmemCommand,
     JitmemGroup,
     MemoryPath,
-    Namespace,
+    NamespaceName,
 )
 
 app = typer.Typer(
@@ -58,7 +58,7 @@ def _show_version(value: bool) -> None:
 @app.callback()
 def jitmem(
     memory: MemoryPath = None,
-    namespace: Namespace = None,
+    namespace: NamespaceName = None,
     debug: Debug = None,
     version: Annotated[
         bool, Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")

@@ -222,7 +222,7 @@ def _show(done: EvalResult, *, as_json: bool) -> None:
     if as_json:
         say_json({"card": str(done.folder), **done.summary})
         return
-    from ..evals.markdown_tables import format_score
+    from ..evals.report import format_score
 
     rows = []
     for name, one in done.summary["setups"].items():

@@ -95,7 +95,7 @@ def _show_prompts(learned: LearnedPrompts, out: Path, *, as_json: bool) -> None:
     for line in prompt_diff(learned.before, learned.words):
         say(line, {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], ""))
     rows = [
-        (name, what, str(gain.n), f"{gain.before:.3f}", f"{gain.after:.3f}", f"{gain.low:+.3f} to {gain.high:+.3f}")
+        (name, what, str(gain.n), f"{gain.a:.3f}", f"{gain.b:.3f}", f"{gain.low:+.3f} to {gain.high:+.3f}")
         for name, check in (("validation", learned.validation), ("test", learned.test))
         if check is not None
         for what, gain in _gains(check)
@@ -153,7 +153,7 @@ def grpo(
     """
     from ..learn.rollouts.rollout_config import RolloutConfig
     from ..learn.tasks import load_tasks
-    from ..learn.training.collapse import TrainingCollapsed
+    from ..learn.training.callbacks import TrainingCollapsed
     from ..learn.training.grpo import METRICS, TrainingOptions, train
 
     config = RolloutConfig(

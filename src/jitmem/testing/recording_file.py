@@ -20,7 +20,6 @@ from pydantic import BaseModel
 
 from ..nodes.llm.redaction import redact_secrets_of
 from ..stores.errors import JitmemError
-from ..stores.permissions import FILE_MODE
 
 VERSION = 1
 _EXACT: Any = "surrogatepass"  # a text may contain a lone surrogate, which must survive
@@ -64,7 +63,7 @@ def append(path: Path, exchanges: Iterable[dict[str, Any]], model: object = None
 
 
 def _for_the_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, FILE_MODE)
+    return os.open(path, flags, 0o600)
 
 
 def read(path: Path, kind: str, make: str) -> list[dict[str, Any]]:

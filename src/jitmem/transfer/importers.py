@@ -12,7 +12,7 @@ from itertools import accumulate, groupby
 from typing import Any, BinaryIO
 
 from ..stores.errors import BadInput
-from ..stores.index.namespace_store import NamespaceStore
+from ..stores.index.snapshot import NamespaceStore
 from ..stores.records import Filed, Session
 from ..tools.editor import Editor
 from ..tools.memory_specs import CHARS_PER_TOKEN, CONTENT_TOKENS

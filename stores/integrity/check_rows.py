@@ -1,4 +1,4 @@
-"""Check sessions, pages and passages: the text that was filed, complete, and in the change log; and what waits."""
+"""Check the rows: sessions, pages and passages, what waits, memory items, vectors and their marks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from ..analyzer import ANALYZER
+from ..truth.dedup_key import session_key
+from ..truth.embeddings import vector_label
 from .findings import FIX, RESUME, SALVAGE, Finding, ReadOnlyTruth, duration, find, many, some
-from .normalise import content_hash
-from .normalise_passages import uncovered_stretches
-from .repairs import wrong_stems
+from .normalise import uncovered_stretches
+from .repairs import (
+    VECTOR_TABLES,
+    bad_vectors,
+    former_vectors,
+    marks_ahead,
+    models,
+    wrong_sketches,
+    wrong_stems,
+)
 
-_LONG_H = 1.0  # after which somebody should look at what waits
+_WAITING_H = 1.0  # after which a person should look at what waits
+
+# -- sessions ----------------------------------------------------------------------------------------------
 
 
 def pages(look: ReadOnlyTruth) -> Iterator[Finding]:
@@ -68,20 +79,6 @@ def change_log(look: ReadOnlyTruth) -> Iterator[Finding]:
     yield from find("attention", "sessions", missing, "page", what, f"{FIX} adds the rows.", "change log")
 
 
-def duplicates(look: ReadOnlyTruth) -> Iterator[Finding]:
-    """One text at two times, or under two ids."""
-    known: dict[tuple[int, str], list[str]] = {}
-    for session_id, space, text in look.each(
-        "SELECT session.id, session.namespace, (SELECT group_concat(text, '') FROM"
-        " (SELECT text FROM page WHERE session = session.n ORDER BY part)) FROM session WHERE filed_at IS NOT NULL"
-    ):
-        key = (space, sha256((text or "").encode("utf-8", "surrogateescape")).hexdigest())
-        known.setdefault(key, []).append(session_id)
-    double = [" = ".join(ids) for ids in known.values() if len(ids) > 1]
-    what, act = " kept in more than one session, at other times.", "You: if they are the same, forget the later one."
-    yield from find("note", "sessions", double, "text", what, act)
-
-
 def journal(look: ReadOnlyTruth) -> Iterator[Finding]:
     """Sessions that were accepted and not filed, and pages from which no items were extracted yet."""
     waiting = look.rows("SELECT id, accepted_at, payload FROM session WHERE filed_at IS NULL ORDER BY n")
@@ -98,9 +95,9 @@ def journal(look: ReadOnlyTruth) -> Iterator[Finding]:
 def erasures(look: ReadOnlyTruth) -> Iterator[Finding]:
     """What was forgotten and may still lie in a file."""
     rows = look.rows("SELECT n, at FROM erasure WHERE state != 'erased' ORDER BY n")
-    long = max((look.hours_since(at) for _, at in rows), default=0.0) >= _LONG_H
+    long = max((look.hours_since(at) for _, at in rows), default=0.0) >= _WAITING_H
     what = " not finished: what was forgotten may still lie in a file."
-    act = "Memory.sweep(), or `jitmem sweep`, finishes it, and says what is in the way."
+    act = "memory.admin.purge(), or `jitmem purge`, finishes it, and says what is in the way."
     ids = [row[0] for row in rows]
     yield from find("attention" if long else "note", "erasures", ids, "erasure", what, act)
 
@@ -115,11 +112,83 @@ def stem_rows(look: ReadOnlyTruth) -> Iterator[Finding]:
     yield from find("attention", "indexes", wrong, "row", what, f"{FIX} rewrites them.", "stems")
 
 
+# -- items -------------------------------------------------------------------------------------------------
+
+
+def versions(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """From the first to the newest, each with its row in the change log, except those that were forgotten."""
+    gaps = look.column(
+        "SELECT item.id FROM item LEFT JOIN item_version ON item_version.item = item.seq GROUP BY item.seq"
+        " HAVING count(item_version.n) = 0 OR count(item_version.n) != 1 + max(item_version.version) -"
+        " min(item_version.version) AND item.seq NOT IN (SELECT ref FROM change WHERE kind = 'item' AND op = 'forget')"
+    )
+    yield from find("damage", "items", gaps, "item", " with versions missing.", SALVAGE)
+    newer = look.column(
+        "SELECT item.id FROM item JOIN item_version ON item_version.item = item.seq GROUP BY item.seq"
+        " HAVING max(item_version.version) != item.version"
+    )
+    what = " whose newest version is not the one that counts."
+    yield from find("attention", "items", newer, "item", what, f"{FIX} corrects the number.", "newest versions")
+    missing = look.column(
+        "SELECT item.id FROM item_version JOIN item ON item.seq = item_version.item LEFT JOIN change"
+        " ON change.n = item_version.n AND change.kind = 'item' AND change.ref = item_version.item"
+        " AND change.namespace = item.namespace WHERE change.n IS NULL"
+    )
+    yield from find("damage", "items", missing, "version", " of items that the change log lacks.", SALVAGE)
+
+
+def sketches(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """The sketch by which duplicates are detected, against the content of the item."""
+    wrong = list(wrong_sketches(look.db))
+    fixable = [item_id for _, item_id, _, taken in wrong if not taken]
+    what = " whose sketch is not that of its content: a duplicate would not be detected."
+    yield from find("attention", "items", fixable, "item", what, f"{FIX} rewrites it.", "sketches")
+    double = [item_id for _, item_id, _, taken in wrong if taken]
+    act = "You: delete one of the two (`jitmem delete ID`)."
+    yield from find("attention", "items", double, "item", " saying the same as another.", act)
+
+
+# -- vectors -----------------------------------------------------------------------------------------------
+
+
+def vectors(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """Stored vectors, by model and generation."""
+    for table in VECTOR_TABLES:
+        found = [bad_vectors(look.db, table, vector_label(*one)) for one in models(look.db).items()]
+        if count := sum(map(len, found)):
+            what = f"{many(count, 'vector')} of table {table} cannot be what the model gave."
+            act = f"{FIX} removes them; they are embedded again, which a paid model charges for."
+            yield Finding("attention", "indexes", what, act, count, fix="vectors")
+    if former := former_vectors(look.db):
+        what = f"Vectors of {many(len(former), 'former generation')}."
+        names = some(name for _, name in former)
+        yield Finding("attention", "indexes", what, f"{FIX} removes them.", len(former), names, "vectors")
+
+
+def marks(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """How far each index claims to have read, against what is there; and what is still to be embedded."""
+    for mark, _, missing in marks_ahead(look.db):
+        why = f"{many(missing, 'page or item')} before it without vectors" if missing else "its number was never used"
+        what = f"The mark {mark!r} is ahead of the truth: {why}."
+        act = f"{FIX} lowers it; what is missing is embedded at the next search."
+        yield Finding("attention", "indexes", what, act, missing or 1, fix="vectors")
+    for model, generation in models(look.db).items():
+        left = 0
+        for space in look.column("SELECT id FROM namespace"):
+            mark = f"embedded:{space}:{vector_label(model, generation)}"
+            for done in look.column("SELECT n FROM mark WHERE name = ?", mark):
+                left += look.column("SELECT count(*) FROM page WHERE namespace = ? AND seq > ?", space, done)[0]
+        if left:
+            what = f"{many(left, 'page')} without vectors of {model} yet."
+            act = "No action needed: the next search, or Memory.flush(), embeds them."
+            yield Finding("note", "indexes", what, act, left)
+
+
 def _find_waiting(look: ReadOnlyTruth, rows: list[tuple[str, str]], thing: str, what: str) -> Iterator[Finding]:
     if not rows:
         return
     hours = max(look.hours_since(since or "") for _, since in rows)
-    long = hours >= _LONG_H
+    long = hours >= _WAITING_H
     verb, oldest = "waits" if len(rows) == 1 else "wait", f", the oldest for {duration(hours)}" if long else ""
     sentence = f"{many(len(rows), thing)} {verb} {what}{oldest}."
     ids = some(row[0] for row in rows)
@@ -128,6 +197,6 @@ def _find_waiting(look: ReadOnlyTruth, rows: list[tuple[str, str]], thing: str, 
 
 def _hash(time: str | None, text: str) -> str:
     try:
-        return content_hash(time, text)
+        return session_key(time, text)
     except UnicodeEncodeError:
         return ""
