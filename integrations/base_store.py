@@ -48,9 +48,8 @@ from langgraph.store.base import (
 from ..nodes.llm.sync_async import Computation, run_async, run_sync
 from ..stores.errors import BadInput, StoreFull
 from ..stores.truth.entries import Entries, Entry, EntryWrite, Path
-from .entry_filters import matches_filter
 from .entry_ranking import EntryRanking
-from .entry_values import clean, is_storable, plain, texts
+from .entry_values import clean, is_storable, matches_filter, plain, texts
 
 if TYPE_CHECKING:
     from ..memory import Memory

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..evals.datasets.benchmark_records import Sample
 from ..memory import Memory
 from ..nodes.accept import normalize_session
-from ..nodes.llm.usage_tracker import CHARS_PER_TOKEN
+from ..nodes.llm.prompt import CHARS_PER_TOKEN
 from .rollout_records import Item, SessionText
 
 

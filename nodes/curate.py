@@ -18,7 +18,7 @@ from ..stores.index.snapshot import Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.records import MemoryItem, Outcome, Page
 from ..stores.times import format_time
-from .disk_full import disk_full_hint
+from .file import disk_full_hint
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_list
 from .llm.sync_async import Computation, NodeBody

@@ -12,11 +12,12 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .citations import as_values, cite_retrieved
 from .evidence import (
     FIRST_TOKENS,
     LATER_TOKENS,
     LOOKED_AT,
+    as_values,
+    cite_retrieved,
     hit_from_state,
     place_of,
     record_id,
@@ -29,9 +30,8 @@ from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .prompt_sections import QUESTION_TOKENS, render_request, render_searches, render_statements
 from .reflect import Reflection
-from .run_step import Backends, research_policy, run_step
+from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
-from .with_snapshot import SnapshotBody
 
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
 

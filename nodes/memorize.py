@@ -15,11 +15,10 @@ from ..stores.index.snapshot import Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
 from .llm.ask import StepSpec
-from .llm.prompt import fence
+from .llm.prompt import CHARS_PER_TOKEN, fence
 from .llm.sync_async import Computation, NodeBody
-from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import MemorizeOptions, options_in
-from .outline import OUTLINE_TOKENS, outline
+from .prompt_sections import OUTLINE_TOKENS, outline
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
 

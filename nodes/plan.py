@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,11 +18,9 @@ from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
-from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
-from .prompt_sections import QUESTION_TOKENS, render_request, render_statements
-from .run_step import Backends, research_policy, run_step
+from .prompt_sections import LATER_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
+from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
-from .with_snapshot import SnapshotBody
 
 _MOST_QUERIES = 16
 _LONGEST_QUERY = 2000  # characters
@@ -146,3 +145,24 @@ def runnable_queries(plan: SearchPlan, tools: Sequence[str], asked: Sequence[str
 
 def _key(tool: str, text: str) -> str:
     return f"{tool}:{text}"
+
+
+def begin(state: ResearcherState) -> dict[str, Any]:
+    """The node: a question → the state of a run that has just begun, and when that was."""
+    return {
+        "started": time.time(),
+        "stop_reason": "",
+        "request": state["question"],
+        "names": [],
+        "searches": Overwrite([]),
+        "evidence": [],
+        "fresh": [],
+        "read": [],
+        "statements": [],
+        "asked": [],
+        "rounds": Overwrite([]),
+        "usage": Overwrite([]),
+        "failures": Overwrite([]),
+        "answer": "",
+        "answer_citations": [],
+    }

@@ -14,9 +14,9 @@ from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from ..stores.truth.embeddings import ModelChanged
 from .evidence import hit_to_state
+from .llm.ask import UsageTracker
 from .llm.retry import with_timeout
 from .llm.sync_async import Computation, NodeBody, Wait
-from .llm.usage_tracker import UsageTracker
 from .options import BaseResearchOptions, options_in
 from .plan import PlannedSearch
 from .states import ResearcherState

@@ -44,7 +44,7 @@ def mill(folder: Path) -> Iterator[Memory]:
 
 
 def reranking(memory: Memory, reranker: BaseDocumentCompressor) -> Memory:
-    return Memory(replace(memory._parts, reranker=reranker))
+    return Memory(replace(memory._runtime, reranker=reranker))
 
 
 def test_it_orders_the_hits_of_a_recall_and_drops_none(mill: Memory) -> None:
@@ -78,6 +78,6 @@ def test_where_it_fails_a_round_goes_on_and_a_recall_says_so(mill: Memory, reran
 
 
 def test_with_rules_in_place_of_what_fails_a_recall_keeps_its_order(mill: Memory) -> None:
-    options = mill._parts.research_options.model_copy(update={"on_model_failure": "rules"})
-    memory = Memory(replace(mill._parts, reranker=Broken(), research_options=options))
+    options = mill._runtime.research_options.model_copy(update={"on_model_failure": "rules"})
+    memory = Memory(replace(mill._runtime, reranker=Broken(), research_options=options))
     assert memory.recall("mill") == mill.recall("mill")

@@ -41,7 +41,9 @@ def test_prompts_records_and_the_model_server_know_the_steps_of_the_registry() -
     ],
 )
 def test_a_model_answers_the_steps_of_its_role(folder: Path, option: str, steps: tuple[str, ...]) -> None:
-    with Memory.open(folder, **{option: ScriptedModel(lines={})}) as memory:
+    model = ScriptedModel(lines={})
+    options = {"model": model} if option == "model" else {"model_options": ModelOptions(**{option: model})}
+    with Memory.open(folder, **options) as memory:  # type: ignore[arg-type]
         assert tuple(memory._runtime.backends.by_step) == steps
 
 

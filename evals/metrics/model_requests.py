@@ -17,8 +17,8 @@ from pydantic import BaseModel
 from ...nodes.llm.ask import name_of
 from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.redaction import redact
-from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from ...nodes.llm.retry import with_retries
+from ...nodes.llm.structured_output import UnreadableReply, parse_reply
 from ...nodes.llm.sync_async import Computation, Wait
 from ...stores.delimiters import escape_delimiters
 from ...stores.errors import ModelReplyError

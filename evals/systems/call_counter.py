@@ -11,8 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import LLMResult
 
-from ...nodes.llm.ask import name_of
-from ...nodes.llm.usage_tracker import UsageTracker
+from ...nodes.llm.ask import UsageTracker, name_of
 from ...stores.records import Usage
 
 

@@ -12,7 +12,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import LLMResult
 
-from ...nodes.llm.usage_tracker import count_tokens
+from ...nodes.llm.prompt import count_tokens
 from ..rollout_records import ROLES, RecordedStep
 from .openai_format import openai_messages, openai_reply, openai_tools
 from .run_keys import Place, RecordedRequest, nested_places, with_keys

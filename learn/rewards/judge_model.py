@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 
 from ...evals.metrics.model_requests import PromptFile, request_verdict
 from ...nodes.llm.ask import TIMEOUT_S, name_of
+from ...nodes.llm.prompt import CHARS_PER_TOKEN
 from ...nodes.llm.sync_async import run_sync
-from ...nodes.llm.usage_tracker import CHARS_PER_TOKEN
 from ...stores.analyzer import stems
 from ...stores.errors import ModelError
 from .judge_cases import JudgeCase

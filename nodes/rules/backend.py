@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from ..llm.ask import A, Q, StepSpec
+from ..llm.ask import A, Q, StepSpec, UsageTracker
 from ..llm.sync_async import Computation
-from ..llm.usage_tracker import UsageTracker
 from ..steps import STEPS
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .memory_items import MemoryItems
     from .memory_options import ItemOptions, ModelOptions
     from .memory_transfer import MemoryTransfer
-    from .nodes.llm.usage_tracker import Budget
+    from .nodes.llm.ask import Budget
     from .nodes.options import MemorizeOptions
     from .results import Estimate, Research
     from .stores.deletion.receipt import KeptItem, Receipt
@@ -114,7 +114,7 @@ _HOME = {
     "MemoryTransfer": "memory_transfer",
     **dict.fromkeys(("ItemOptions", "ModelOptions"), "memory_options"),
     **dict.fromkeys(("ExportReport", "ImportReport"), "transfer.transfer_report"),
-    "Budget": "nodes.llm.usage_tracker",
+    "Budget": "nodes.llm.ask",
     **dict.fromkeys(("Estimate", "Research"), "results"),
     "MemorizeOptions": "nodes.options",
     "ResearchOptions": "graphs.research_options",
