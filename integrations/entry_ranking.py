@@ -51,7 +51,7 @@ class EntryRanking:
             yield from self._embed(prefix)
             texts = self._texts(prefix)
             if not _fit(texts, vector):
-                raise ModelReplyError(f"{embedder.name} gives vectors of now this, now that dimension.")
+                raise ModelReplyError(f"{embedder.name} gives vectors of changing dimension.")
         return rank_texts(texts, query, vector, self._weights)
 
     def _texts(self, prefix: Path) -> list[SearchableText]:

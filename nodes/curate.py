@@ -143,7 +143,7 @@ def curate(
             done.append(page.id)
             calls = answer.calls[:_MOST_CALLS]
             outcomes = []
-            if calls or thinks:  # what was paid for is noted at once
+            if calls or thinks:  # a paid answer is noted at once
                 outcomes, done, questions = note(calls, done), [], {}
             edits += [_plain(page.id, call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
             runtime.stream_writer({"event": "curated", "page_id": page.id, "edits": [one.status for one in outcomes]})

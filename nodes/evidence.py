@@ -1,17 +1,19 @@
-"""The evidence of a research: hits and citations as plain values, and the check that a quote stands on its page."""
+"""What a research knows so far: hits and citations as plain values, the check of a quote, and how prompts show them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from itertools import islice
 from typing import Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import order_key
-from .llm.prompt import CHARS_PER_TOKEN, fence
+from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_list
 
+_HIT_FIELDS = tuple(field.name for field in fields(Hit))
 EVIDENCE = 300  # passages carried from round to round
 LOOKED_AT = 50  # passages from the top that may become statements and leads
 READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them
@@ -21,30 +23,12 @@ LATER_TOKENS = 900
 
 def hit_from_state(values: Mapping[str, Any]) -> Hit:
     """A hit from the plain values of a state."""
-    return Hit(
-        values["page_id"],
-        values["start"],
-        values["end"],
-        values["text"],
-        values["score"],
-        values["scores"],
-        values["speaker"],
-        values["item_id"],
-    )
+    return Hit(**values)
 
 
 def hit_to_state(hit: Hit) -> dict[str, Any]:
     """The plain values of a hit, for a state; `dataclasses.asdict` copies deeply and takes ten times as long."""
-    return {
-        "page_id": hit.page_id,
-        "item_id": hit.item_id,
-        "start": hit.start,
-        "end": hit.end,
-        "text": hit.text,
-        "score": hit.score,
-        "scores": hit.scores,
-        "speaker": hit.speaker,
-    }
+    return {name: getattr(hit, name) for name in _HIT_FIELDS}
 
 
 def place_of(hit: Hit) -> str:
@@ -93,8 +77,8 @@ _QUOTE_MARKS = str.maketrans("’‘“”", "''\"\"")
 def cite(record: Page | MemoryItem, quote: str, start: int | None = None) -> Citation | None:
     """The citation with the page's own words, or None.
 
-    Where the exact words are not there, they are looked for regardless of case, white space and the style of quote
-    marks; a quote without a word is none.
+    If there is no exact match, case, white space and the style of quote marks are ignored. A quote without a word
+    matches nothing.
     """
     text = record.text
     if start is not None and start >= 0 and re.search(r"\w", quote) and text[start : start + len(quote)] == quote:
@@ -158,3 +142,68 @@ def _normalize_quote(text: str) -> str:
 def _lower(character: str) -> str:
     lower = character.lower()
     return lower if len(lower) == 1 else character
+
+
+QUESTION_TOKENS = 1000
+_STATEMENTS_TOKENS = 400
+_LIST_TOKENS = 150  # of needs, and of searches made
+_REQUEST_TOKENS = 120
+_QUOTE_CHARS = 160
+
+
+def render_request(question: str, request: str) -> str:
+    """The request of this round, where it differs from the question."""
+    return "the question itself" if request == question else fence(clip(request, _REQUEST_TOKENS))
+
+
+def render_statements(statements: Sequence[Mapping[str, Any]], share: float, *, sources: bool) -> str:
+    """The statements, with `sources` also the page and the quote of each citation."""
+    lines = [statement["text"] + (_sources(statement) if sources else "") for statement in statements]
+    return fence_list(lines, share * _STATEMENTS_TOKENS, "Nothing yet.")
+
+
+def render_needs(needs: Sequence[str], share: float) -> str:
+    """What the plan says is needed."""
+    return fence_list(needs, share * _LIST_TOKENS, "The question itself.")
+
+
+def render_searches(asked: Sequence[str], share: float) -> str:
+    """The searches made, the latest first."""
+    return fence_list(reversed(asked), share * _LIST_TOKENS, "None.")
+
+
+def _sources(statement: Mapping[str, Any]) -> str:
+    return "".join(f" ({c['page_id']}: “{_shorten(c['quote'])}”)" for c in statement["citations"])
+
+
+def _shorten(quote: str) -> str:
+    """A beginning of the quote that is still found on its page."""
+    return quote if len(quote) <= _QUOTE_CHARS else quote[:_QUOTE_CHARS].rsplit(" ", 1)[0]
+
+
+OUTLINE_TOKENS = 1200
+LATER_OUTLINE_TOKENS = 300  # in later rounds, where the first one's has been seen by the plan
+_RELATED, _NEWEST = 12, 6
+_LINE_TOKENS = 150
+CORE_TOKENS = 512
+
+
+def outline(snapshot: Snapshot, about: str, tokens: float = OUTLINE_TOKENS) -> str:
+    """The core memory, then one line a page, related ones first, never more than `tokens` of them whatever the memory's size."""
+    core = snapshot.core()
+    pages = [*snapshot.pages_like(about, _RELATED), *snapshot.find_pages(newest=_NEWEST)[::-1]]
+    room = int(tokens * CHARS_PER_TOKEN)
+    lines: dict[str, str] = {}
+    if core is not None:
+        lines[core.id] = clip(f"Core memory: {' '.join(core.content.split())}", min(CORE_TOKENS, tokens / 2))
+        room -= len(lines[core.id]) + 1
+    for page in pages:
+        line = _line(page)
+        if page.id not in lines and len(line) + 1 <= room:
+            lines[page.id] = line
+            room -= len(line) + 1
+    return fence("\n".join(lines.values())) if lines else "Nothing is in memory yet."
+
+
+def _line(page: Page) -> str:
+    return clip(f"[{page.id}] {page.header}: {' '.join(page.memo.split())}", _LINE_TOKENS)

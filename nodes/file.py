@@ -36,8 +36,8 @@ def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., di
             with disk_full_hint(archive.embeddings.database.path, _NOT_FILED):
                 filed = archive.journal.file(accepted, drafts, curate=options_in(runtime.context, defaults).curate)
         except UnknownRecord:
-            told = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
-            failure = {"step": "file", "error": "UnknownRecord", "message": told}
+            message = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
+            failure = {"step": "file", "error": "UnknownRecord", "message": message}
             return {"page_ids": [], "duplicate": False, "pages": [], "failures": [failure]}
         return {"page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
 

@@ -14,11 +14,11 @@ from ..stores.index.namespace_store import NamespaceStore
 from ..stores.index.snapshot import Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
+from .evidence import OUTLINE_TOKENS, outline
 from .llm.ask import StepSpec
 from .llm.prompt import CHARS_PER_TOKEN, fence
 from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
-from .prompt_sections import OUTLINE_TOKENS, outline
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
 

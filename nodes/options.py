@@ -1,4 +1,4 @@
-"""The tunables of both graphs: what a run may be told, and one way to read it."""
+"""The tunables of both graphs: their fields, limits and defaults, and one way to read them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def one_of_names(kind: str, names: Collection[str]) -> tuple[AfterValidator, Wit
 
     def known(name: str) -> str:
         if name not in names:
-            told = {"kind": kind, "names": ", ".join(names)}
-            raise PydanticCustomError("unknown_name", "there is no {kind} of this name; there are {names}", told)
+            context = {"kind": kind, "names": ", ".join(names)}
+            raise PydanticCustomError("unknown_name", "there is no {kind} of this name; there are {names}", context)
         return name
 
     return AfterValidator(known), WithJsonSchema({"type": "string", "enum": list(names)})
@@ -83,7 +83,7 @@ def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
 
 def options_in(context: Any, defaults: Options) -> Options:
     """The options of this run. A graph inside another gets its host's context, whatever that is: of a mapping, the
-    fields that we know are taken; an object that is not ours is none of our business."""
+    fields that we know are taken; any other object is ignored."""
     if isinstance(context, type(defaults)):
         return context
     if isinstance(context, BaseModel) and isinstance(defaults, type(context)):  # options of ours, but not all of them

@@ -14,11 +14,11 @@ from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from ..stores.index.snapshot import Snapshot
+from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
-from .prompt_sections import LATER_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
 
@@ -58,7 +58,7 @@ class SearchPlan(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PlanQuestion:
-    """The whole question, what this round asks (`request`), names newly met, and what was found before."""
+    """The whole question, what this round asks (`request`), new names, and what was found before."""
 
     question: str
     request: str
@@ -78,7 +78,7 @@ class PlanQuestion:
             ),
             "tools": ", ".join(search.name for search in self.searches),
             "known": render_statements(self.known, share, sources=False),
-            "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_TOKENS)),
+            "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)),
         }
 
 
@@ -92,8 +92,8 @@ def plan_spec(searches: Sequence[PlannedSearch]) -> StepSpec[PlanQuestion, Searc
     tool = Annotated[str, WithJsonSchema({"type": "string", "enum": names})]
     query = create_model("Query", __base__=Query, __doc__=Query.__doc__, tool=(tool, Field(description=asked)))
     some: Any = GenericAlias(list, query)
-    told = Field(description=SearchPlan.model_fields["queries"].description)
-    plan = create_model("SearchPlan", __base__=SearchPlan, __doc__=SearchPlan.__doc__, queries=(some, told))
+    queries = Field(description=SearchPlan.model_fields["queries"].description)
+    plan = create_model("SearchPlan", __base__=SearchPlan, __doc__=SearchPlan.__doc__, queries=(some, queries))
     return replace(PLAN, answer=plan)
 
 
@@ -148,7 +148,7 @@ def _key(tool: str, text: str) -> str:
 
 
 def begin(state: ResearcherState) -> dict[str, Any]:
-    """The node: a question → the state of a run that has just begun, and when that was."""
+    """The node: a question → the initial state of a run, with its start time."""
     return {
         "started": time.time(),
         "stop_reason": "",

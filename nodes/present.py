@@ -106,7 +106,7 @@ OUTPUTS: Mapping[str, Callable[[Material], Sequence[Hit]]] = {
 
 
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
-_MARK = len(" [99]")  # what a citation mark is reckoned at; the last check is exact
+_MARK = len(" [99]")  # what a citation mark counts as; the last check is exact
 
 
 def char_budget(tokens: int) -> int:

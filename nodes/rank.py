@@ -28,7 +28,7 @@ def rank(
 ) -> SnapshotBody:
     """The node: hits of every search → the evidence, and what of it is new to this round.
 
-    With a `reranker` the first hits are put into its order. Where it fails, the round goes on with the fused order, and
+    With a `reranker` the first hits are put into its order. If it fails, the round continues with the fused order, and
     `failures` names it.
     """
 

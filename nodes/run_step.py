@@ -62,7 +62,7 @@ def research_policy(state: ResearcherState, options: BaseResearchOptions, *, req
 
 
 def must_stop(stop_reason: str, options: BaseResearchOptions) -> bool:
-    """Whether the run ends with what it has: no model may be asked, and rules may not go on alone."""
+    """Whether the run ends with what it has: no model may be asked, and rules may not continue alone."""
     return stop_reason == BUDGET or (stop_reason == FAILURE and options.on_model_failure == "raise")
 
 
@@ -106,7 +106,7 @@ SnapshotBody = Callable[[ResearcherState, Runtime[Any], Snapshot], Computation[d
 
 
 def with_snapshot(archive: NamespaceStore, body: SnapshotBody) -> NodeBody:
-    """The step over one snapshot, taken when it begins; begun again over a new one where a record is gone by then."""
+    """The step over one snapshot, taken when it starts; repeated over a new one if a record has been deleted meanwhile."""
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         while True:
@@ -122,7 +122,7 @@ def with_snapshot(archive: NamespaceStore, body: SnapshotBody) -> NodeBody:
 def _without_gone(snapshot: Snapshot, state: ResearcherState) -> ResearcherState:
     """Hits, evidence and citations whose page or item is gone are left out, and statements that have no other citation.
 
-    Called while a `RecordGone` is handled, which goes on where nothing in the state is gone.
+    Called while a `RecordGone` is handled, which is raised again if nothing in the state is gone.
     """
     plain: dict[str, Any] = {**state}
     searches: list[dict[str, Any]] = plain.get("searches", [])

@@ -90,8 +90,8 @@ def search(
                 searches.clear()
                 yield from run_queries(True)
         except (ModelError, TimeoutError) as error:
-            told = str(error) or "The budget's seconds are used up."
-            failure = {"step": f"search_{tool.name}", "error": type(error).__name__, "message": told}
+            message = str(error) or "The budget's seconds are used up."
+            failure = {"step": f"search_{tool.name}", "error": type(error).__name__, "message": message}
             runtime.stream_writer({"event": "failed", **failure})
             return {"searches": searches, "failures": [failure]}
         return {"searches": searches}

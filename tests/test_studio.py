@@ -224,7 +224,8 @@ def test_the_researcher_draws_as_its_steps_follow_one_another(client: Client) ->
         ("__start__", "begin"),
         ("begin", "plan"),
         *(("plan", search) for search in ROUND),
-        *((search, "integrate") for search in ROUND),
+        *((search, "rank") for search in ROUND),
+        ("rank", "integrate"),
         ("integrate", "reflect"),
         ("reflect", "plan"),
         ("reflect", "present"),
@@ -280,11 +281,11 @@ def test_the_steps_of_a_research_are_streamed(client: Client, whose: dict[str, A
     parts = list(stream)
     events = [part.data["event"] for part in parts if part.event == "custom"]
     steps = [next(iter(part.data)) for part in parts if part.event == "updates"]
-    assert events == ["planned", *["found"] * events.count("found"), "integrated", "reflected"]
+    assert events == ["planned", *["found"] * events.count("found"), "ranked", "integrated", "reflected"]
     assert events.count("found") >= 2
     assert steps[:2] == ["begin", "plan"]
     assert sorted(steps[2:6]) == list(ROUND)
-    assert steps[6:] == ["integrate", "reflect", "present"]
+    assert steps[6:] == ["rank", "integrate", "reflect", "present"]
 
 
 @WITH_SERVER
@@ -350,7 +351,7 @@ def test_the_agents_words_are_streamed_and_of_the_research_its_events(client: Cl
     words = [part.data[0]["content"] for part in parts if part.event.startswith("messages")]
     events = [part.data["event"] for part in parts if part.event.startswith("custom|recall")]
     assert "".join(words) == "ok"
-    assert events == ["planned", "found", "found", "integrated", "reflected"]
+    assert events == ["planned", "found", "found", "ranked", "integrated", "reflected"]
 
 
 @WITH_SERVER

@@ -1,4 +1,4 @@
-"""Search memory items by words, by likeness, or by both; as evidence they stand beside the passages of pages."""
+"""Search memory items by words, by likeness, or by both; as evidence they are ranked with the passages of pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HYBRID, KEYWORD, VECTOR = METHODS = ("hybrid", "keyword", "vector")
 MOST = 1000  # items of one search
 
 _CANDIDATES = 100  # of each search that is fused
-_SPARE = 10  # more than asked for, should somebody delete some meanwhile
+_SPARE = 10  # more than asked for, in case some are deleted meanwhile
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, Protocol
 
-from langchain_core.tools import BaseTool, ToolException
+from langchain_core.tools import BaseTool
 from pydantic import BaseModel, Field
 
-from ..stores.errors import BadInput, UnknownRecord
+from ..stores.errors import UnknownRecord
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Kind, MemoryItem, Page
 from ..stores.times import format_time
@@ -39,10 +38,7 @@ def read_tool(record: Callable[[str], Page | MemoryItem]) -> BaseTool:
             return str(unknown), None
         return wrap_recalled(f"[{found.id}] {found.header}\n\n{found.text}"), found
 
-    async def arun(page_id: str) -> ToolResult:
-        return await asyncio.to_thread(run, page_id)
-
-    return expose(READ, run, arun)
+    return expose(READ, run)
 
 
 Method = Literal["hybrid", "keyword", "vector"]
@@ -91,16 +87,10 @@ def find_tool(items: ItemFinder) -> BaseTool:
     """`memory_search` over a search of items."""
 
     def run(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
-        try:
-            return _render_hits(items.search(query, kind=kind, method=method, k=k))
-        except BadInput as error:
-            raise ToolException(str(error)) from error
+        return _render_hits(items.search(query, kind=kind, method=method, k=k))
 
     async def arun(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
-        try:
-            return _render_hits(await items.asearch(query, kind=kind, method=method, k=k))
-        except BadInput as error:
-            raise ToolException(str(error)) from error
+        return _render_hits(await items.asearch(query, kind=kind, method=method, k=k))
 
     return expose(FIND, run, arun)
 
@@ -152,16 +142,10 @@ def ask_tool(researchers: Researchers) -> BaseTool:
     research, aresearch = researchers
 
     def run(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
-        try:
-            return _render_research(research(question, depth=depth, effort=effort))
-        except BadInput as error:
-            raise ToolException(str(error)) from error
+        return _render_research(research(question, depth=depth, effort=effort))
 
     async def arun(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
-        try:
-            return _render_research(await aresearch(question, depth=depth, effort=effort))
-        except BadInput as error:
-            raise ToolException(str(error)) from error
+        return _render_research(await aresearch(question, depth=depth, effort=effort))
 
     return expose(ASK, run, arun)
 

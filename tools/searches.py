@@ -30,7 +30,7 @@ class KeywordSearch(SearchTool):
         return snapshot.keyword(query, k)
 
     def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
-        """The question as it stands."""
+        """The question itself."""
         return [text]
 
     def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> list[str]:
@@ -56,7 +56,7 @@ class VectorSearch(SearchTool):
         return await asyncio.to_thread(snapshot.vector, vector, k)
 
     def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
-        """The question as it stands."""
+        """The question itself."""
         return [text]
 
     def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> list[str]:

@@ -187,7 +187,7 @@ class ModelBackend:
         replies: Sequence[BaseMessage],
         tracker: UsageTracker,
     ) -> Computation[AIMessage]:
-        """The reply to the prompt, which shows less history after each failure for want of room."""
+        """The reply to the prompt, with less history after each reply that the context window is too small."""
         override = self.overrides.get(step.name)
         form = describe_tools(step.tools, output) if step.tools else None
         for share in _SHARES:

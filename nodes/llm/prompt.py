@@ -65,7 +65,7 @@ def fence(text: str) -> str:
 
 
 def fence_question(question: str) -> str:
-    """A question between delimiters of its own: it may quote what somebody else wrote."""
+    """A question between delimiters of its own: it may quote a third party."""
     return _between(_QUESTION, escape_delimiters(question, _QUESTION, _HISTORY))
 
 

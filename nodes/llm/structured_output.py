@@ -22,8 +22,8 @@ _KEPT = {"type", "enum", "anyOf", "$ref", "description", "items"}
 
 
 def supported_formats(model: BaseChatModel) -> tuple[OutputFormat, ...]:
-    """The output formats to try, strictest first. `prompt` works with every model: the form always stands in the system
-    part as well."""
+    """The output formats to try, strictest first. `prompt` works with every model: the form is in the system part in any
+    case."""
     if any(kind.__name__ == "BaseChatOpenAI" for kind in type(model).__mro__):
         return "json_schema", "function", "prompt"
     if type(model).bind_tools is not BaseChatModel.bind_tools:
