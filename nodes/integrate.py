@@ -57,7 +57,7 @@ class Statement(BaseModel):
 class Integration(BaseModel):
     """What is known so far that helps to answer the question; empty when nothing does."""
 
-    statements: list[Statement] = Field(description="The whole list; empty when nothing helps.")
+    statements: list[Statement] = Field(description="The list, anew; empty when nothing helps.")
 
 
 class Conclusion(Reflection, Integration):
