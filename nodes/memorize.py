@@ -72,7 +72,7 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
             question = MemorizeQuestion(header, text, partial(outline, snapshot, text), snapshot, number)
             policy = StepPolicy(on_failure, required=True, stop_reason=stop_reason)
             memo, changes = yield from run_step(backends, MEMORIZE, question, policy, runtime.stream_writer)
-            assert memo is not None, "a vital question is answered, or its failure is raised"
+            assert memo is not None, "a required question is answered, or its failure is raised"
             pages.append({**page, "header": header, "memo": memo.memo.strip()})
             usage += changes.get("usage", [])
             failures += changes.get("failures", [])

@@ -15,13 +15,13 @@ from .llm.ask import Budget
 def one_of_names(kind: str, names: Collection[str]) -> tuple[AfterValidator, WithJsonSchema]:
     """What makes a text one of some names, for a field's `Annotated`: as a literal type of them would."""
 
-    def known(name: str) -> str:
+    def check_name(name: str) -> str:
         if name not in names:
             context = {"kind": kind, "names": ", ".join(names)}
             raise PydanticCustomError("unknown_name", "there is no {kind} of this name; there are {names}", context)
         return name
 
-    return AfterValidator(known), WithJsonSchema({"type": "string", "enum": list(names)})
+    return AfterValidator(check_name), WithJsonSchema({"type": "string", "enum": list(names)})
 
 
 Effort = Literal["recall", "fast", "deep"]

@@ -29,13 +29,13 @@ _ALSO_CALLED |= {"page": "page_id", "pages": "page_id", "page_ids": "page_id", "
 
 
 class PlannedSearch(Protocol):
-    """A search as far as a plan needs it. `asked` is what a query is; the rest is what rules ask of it."""
+    """A search as far as a plan needs it. `query_form` is what a query is; the rest is what rules ask of it."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def asked(self) -> str: ...
+    def query_form(self) -> str: ...
 
     def for_question(self, snapshot: Snapshot, text: str) -> Sequence[str]: ...
 
@@ -88,7 +88,7 @@ PLAN = StepSpec("plan", PlanQuestion, SearchPlan)
 def plan_spec(searches: Sequence[PlannedSearch]) -> StepSpec[PlanQuestion, SearchPlan]:
     """`PLAN` in a form of its own, which names the searches that there are and tells what to ask each."""
     names = [search.name for search in searches]
-    asked = "; ".join(f"{search.name}: {search.asked}" for search in searches) + "."
+    asked = "; ".join(f"{search.name}: {search.query_form}" for search in searches) + "."
     tool = Annotated[str, WithJsonSchema({"type": "string", "enum": names})]
     query = create_model("Query", __base__=Query, __doc__=Query.__doc__, tool=(tool, Field(description=asked)))
     some: Any = GenericAlias(list, query)

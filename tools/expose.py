@@ -79,11 +79,11 @@ def _bad_input_to_model() -> Iterator[None]:
 
 def _await_checked(arun: Callable[..., Awaitable[ToolResult]]) -> Callable[..., Awaitable[ToolResult]]:
     @wraps(arun)
-    async def checked(*args: Any, **kwargs: Any) -> ToolResult:
+    async def call(*args: Any, **kwargs: Any) -> ToolResult:
         with _bad_input_to_model():
             return await arun(*args, **kwargs)
 
-    return checked
+    return call
 
 
 class SearchInput(BaseModel):

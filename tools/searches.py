@@ -23,7 +23,7 @@ class KeywordSearch(SearchTool):
         "Search the memory by words (BM25). Best for names, numbers and rare terms; write the words themselves, "
         "no operators."
     )
-    asked = "exact words"
+    query_form = "exact words"
 
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """Best first, at most `k`; `[]` for a query with no known word."""
@@ -43,7 +43,7 @@ class VectorSearch(SearchTool):
 
     name = "vector"
     description = "Search the memory by likeness of meaning. Best for paraphrases; write a sentence or a question."
-    asked = "meaning"
+    query_form = "meaning"
     embeds = True
 
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
@@ -84,7 +84,7 @@ class PageIdSearch(SearchTool):
         "'between 1 May 2023 and 4 June 2023')."
     )
 
-    asked = "ids, sessions, titles or times"
+    query_form = "ids, sessions, titles or times"
     weight = PAGE_ID
 
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
