@@ -10,8 +10,7 @@ from langgraph.graph.state import CompiledStateGraph
 from ..nodes.accept import accept
 from ..nodes.curate import ItemEditing, curate
 from ..nodes.embedder import Embedder
-from ..nodes.file import file
-from ..nodes.index import index
+from ..nodes.file import file, index
 from ..nodes.llm.sync_async import make_node
 from ..nodes.memorize import memorize
 from ..nodes.options import MemorizeOptions

@@ -11,20 +11,17 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from ..nodes.answer import answer, route_after_present
-from ..nodes.begin import begin
-from ..nodes.embedder import Embedder
-from ..nodes.index import embed_if_room
+from ..nodes.embedder import Embedder, embed_if_room
 from ..nodes.integrate import integrate
 from ..nodes.llm.sync_async import make_node
 from ..nodes.options import BaseResearchOptions
-from ..nodes.plan import ITEM_QUERIES, plan, route_after_plan
+from ..nodes.plan import ITEM_QUERIES, begin, plan, route_after_plan
 from ..nodes.present import present
 from ..nodes.rank import rank
 from ..nodes.reflect import reflect, route_after_reflect
-from ..nodes.run_step import Backends
+from ..nodes.run_step import Backends, SnapshotBody, with_snapshot
 from ..nodes.search import NodeSearch, PageNodeSearch, search
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
-from ..nodes.with_snapshot import SnapshotBody, with_snapshot
 from ..stores.index.item_index import ItemIndex
 from ..stores.index.snapshot import NamespaceStore
 

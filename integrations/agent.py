@@ -64,7 +64,7 @@ def agent_with_memory(
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """`{"messages": […]}` in; the messages with the answer, and what was `recalled` for it, out.
 
-    Without a model the answer reads out what stands in memory, and where. The model is shown what was recalled in
+    Without a model the answer reads out what is in memory, and where. The model is shown what was recalled in
     the system message of one call: it is in no message that is kept, and never memorized again.
     """
     options = defaults or AgentOptions()
@@ -113,7 +113,7 @@ def _memorize(memory: Memory, defaults: AgentOptions, *, reads_out: bool) -> Nod
         turn, messages = state.get("turn"), state["messages"]
         said = session_of_turn(messages[:-1] if reads_out else messages, turn, runtime) if turn else None
         if said is not None and _options(runtime, defaults).remember:
-            with suppress(SessionConflict):  # somebody has changed messages of a turn that is memorized
+            with suppress(SessionConflict):  # messages of a memorized turn were changed
                 yield Wait(partial(memory.memorize, said), partial(memory.amemorize, said))
         return {"turn": None}
 

@@ -1,4 +1,4 @@
-"""What was said in a turn of an agent, as a session that is filed once however often it is handed over."""
+"""What was said in a turn of an agent, as a session that is filed once, even if it is handed over again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..stores.records import Session
 
 
 class AgentTurn(TypedDict):
-    """A turn that is not memorized yet, as it stands in the agent's state.
+    """A turn that is not memorized yet, as the agent's state keeps it.
 
     `after` is the id of the last message before it ("" for none), `at` when it began, in ISO form. `heard` is what
     came in: a summary may take the place of it in the agent's messages before the turn ends.
@@ -84,7 +84,7 @@ def _is_spoken(message: BaseMessage) -> bool:
 
 
 def _is_human(message: BaseMessage) -> bool:
-    """LangChain's summaries come as human messages, and bear a note."""
+    """LangChain's summaries come as human messages, and carry a note."""
     summary = message.additional_kwargs.get("lc_source") == "summarization"
     said = message.content.strip() if isinstance(message.content, str) else message.content
     return isinstance(message, HumanMessage) and not summary and bool(said)

@@ -7,9 +7,9 @@ It is off until langgraph.json says so, with the users and their tokens in the e
     JITMEM_USERS='{"ana": "a long secret", "ben": "another"}'
 
 A request then needs the header `Authorization: Bearer <token>`. A user's runs work on the namespace of their name,
-whatever the context says, and nobody sees the threads of somebody else. The graphs are everybody's to run and
-nobody's to change; the server's own store and its crons are closed. Without `disable_studio_auth` the development
-server lets in whoever says that they are Studio.
+whatever the context says, and sees no threads of other users. Every user may run the graphs and none
+may change them; the server's own store and its crons are closed. Without `disable_studio_auth` the development
+server accepts any client that claims to be Studio.
 
 For users of your own, put the check of your identity provider in the place of `sign_in`.
 """
@@ -48,7 +48,7 @@ async def nothing_else(ctx: AuthContext, value: dict[str, Any]) -> bool:
 
 @auth.on.threads
 async def own_threads(ctx: AuthContext, value: dict[str, Any]) -> dict[str, str]:
-    """A thread, and a run on it, is of whoever makes it, and seen by nobody else."""
+    """A thread, and a run on it, belongs to the user who creates it, and no other user sees it."""
     owner = {"owner": ctx.user.identity}
     value.setdefault("metadata", {}).update(owner)  # in place: the server reads the object that it gave
     return owner

@@ -6,7 +6,7 @@ Values lie beside the pages and items of the memory's namespace, in the same fil
 by every process that has the memory open, and apart from those of every other namespace. A batch is one transaction.
 
 BaseStore has no words for the rest of the memory, which `runtime.store.memory` leads to: versions, history and undo
-(the last value of a key is kept, and no other), when an event happened as against when it was written, where a
+(the last value of a key is kept, and no other), when an event happened and when it was written, where a
 statement comes from, core memory, pages and research, edits that wait for a yes, and a write that depends on what was
 read (compare and set). The change log counts what is put here as `entry`, without the values.
 
@@ -48,9 +48,8 @@ from langgraph.store.base import (
 from ..nodes.llm.sync_async import Computation, run_async, run_sync
 from ..stores.errors import BadInput, StoreFull
 from ..stores.truth.entries import Entries, Entry, EntryWrite, Path
-from .entry_filters import matches_filter
 from .entry_ranking import EntryRanking
-from .entry_values import clean, is_storable, plain, texts
+from .entry_values import clean, is_storable, matches_filter, plain, texts
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -108,7 +107,7 @@ class MemoryStore(BaseStore):
         if puts:
             self._entries.apply(list(puts.values()), lasting)
         elif lasting and not self._entries.namespace.database.read_only:
-            with suppress(StoreFull):  # reading goes on; what was read does not live on for it
+            with suppress(StoreFull):  # reading continues; what was read does not live longer for it
                 self._entries.apply([], lasting)
         return results
 

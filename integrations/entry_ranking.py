@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,13 +10,12 @@ from numpy.typing import NDArray
 from ..nodes.embedder import Embedder
 from ..nodes.llm.sync_async import Computation, Wait
 from ..stores.analyzer import stems
-from ..stores.errors import ModelError, ModelReplyError, StoreFull
+from ..stores.errors import ModelReplyError, StoreFull
 from ..stores.index.keyword_index import IncrementalBM25, divide_by_best
 from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore
 from ..stores.truth.entries import Entries, Path, SearchableText
 
 _BATCH = 128  # texts embedded in one request
-_LOOK_S = 0.02  # how often a waiting thread looks whether another one has embedded
 
 
 class EntryRanking:
@@ -53,7 +50,7 @@ class EntryRanking:
             yield from self._embed(prefix)
             texts = self._texts(prefix)
             if not _fit(texts, vector):
-                raise ModelReplyError(f"{embedder.name} gives vectors of now this, now that dimension.")
+                raise ModelReplyError(f"{embedder.name} gives vectors of changing dimension.")
         return rank_texts(texts, query, vector, self._weights)
 
     def _texts(self, prefix: Path) -> list[SearchableText]:
@@ -63,22 +60,11 @@ class EntryRanking:
         return self._embeddings.newest()[0]
 
     def _embed(self, prefix: Path) -> Computation[None]:
-        """One thread of a process does it at a time, and each batch is kept when it is paid: nothing is paid twice."""
-        if self._embeddings.database.read_only:
-            return
-        began = time.monotonic()
-        more = True
-        while more:
-            while not self._embedder.lock.acquire(blocking=False):
-                yield Wait(lambda: time.sleep(_LOOK_S), lambda: asyncio.sleep(_LOOK_S))
-            try:
-                self._embedder.raise_failure_since(began)
-                more = yield from self._embed_batch(prefix)
-            except ModelError as error:
-                self._embedder.report_failure(error)
-                raise
-            finally:
-                self._embedder.lock.release()
+        """Each batch is stored when it is paid."""
+        if not self._embeddings.database.read_only:
+            yield from self._embedder.embed_in_turn(
+                lambda: bool(self._entries.missing(prefix, self._generation(), 1)), lambda: self._embed_batch(prefix)
+            )
 
     def _embed_batch(self, prefix: Path) -> Computation[bool]:
         """Whether there was something to embed."""

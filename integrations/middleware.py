@@ -4,7 +4,7 @@
 
 Before a turn it recalls what the turn needs and shows it to the model in the system message of each call, never in the
 messages that are kept. After the turn what was said is memorized: in the journal at once, filed in the background.
-A memory that fails never ends a run: the agent goes on without, a warning is logged, and a `custom` stream event
+A memory that fails never ends a run: the agent continues without it, a warning is logged, and a `custom` stream event
 `{"event": "failed", "step": "recall" | "memorize", "error", "message"}` tells of it.
 """
 
@@ -145,7 +145,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
     # -- for each call of a tool ---------------------------------------------------------------------------
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
-        """A tool of the memory goes to the memory of the run's user; when it fails, the model is told so."""
+        """A tool of the memory goes to the memory of the run's user; when it fails, the model gets an error message."""
         try:
             return handler(self._bind_tool(request))
         except Exception as error:
@@ -172,7 +172,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
         if isinstance(error, GraphBubbleUp) or not self._is_ours(request):
             raise error
         name = request.tool_call["name"]
-        _log.warning("%s failed, and the agent goes on: %s", name, error, exc_info=not isinstance(error, JitmemError))
+        _log.warning("%s failed, and the agent continues: %s", name, error, exc_info=not isinstance(error, JitmemError))
         said = f"The memory cannot be used now: {error}"
         return ToolMessage(said, name=name, tool_call_id=request.tool_call["id"] or "", status="error")
 
@@ -200,7 +200,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
             memory = self._of(name)
             try:
                 memory.accept(said)
-            except SessionConflict:  # somebody has changed messages of a turn that is memorized
+            except SessionConflict:  # messages of a memorized turn were changed
                 return {"memory_turn": None}
             update = {"memory_turn": None}  # else the turn is part of the next one
             if self._background:
@@ -229,22 +229,22 @@ def _with_recall(request: ModelRequest[Any]) -> ModelRequest[Any]:
     text = f"{_INTRODUCTION}\n{recalled}"
     given = request.system_message
     if given is None:
-        told = SystemMessage(text)
+        message = SystemMessage(text)
     elif isinstance(given.content, str):
-        told = given.model_copy(update={"content": f"{given.content}\n\n{text}"})
+        message = given.model_copy(update={"content": f"{given.content}\n\n{text}"})
     else:
-        told = given.model_copy(update={"content": [*given.content, {"type": "text", "text": text}]})
-    return request.override(system_message=told)
+        message = given.model_copy(update={"content": [*given.content, {"type": "text", "text": text}]})
+    return request.override(system_message=message)
 
 
 @contextmanager
 def _continue_on_error(step: str, runtime: Runtime[Any]) -> Iterator[None]:
-    """Whatever happens, the agent goes on, and somebody is told."""
+    """Whatever fails, the agent continues; a warning and a stream event report it."""
     try:
         yield
     except Exception as error:
         unexpected = not isinstance(error, JitmemError)
-        _log.warning("The memory failed to %s, and the agent goes on: %s", step, error, exc_info=unexpected)
+        _log.warning("The memory failed to %s, and the agent continues: %s", step, error, exc_info=unexpected)
         runtime.stream_writer({"event": "failed", "step": step, "error": type(error).__name__, "message": str(error)})
 
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from ..evals.datasets.benchmark_records import Sample
 from ..memory import Memory
 from ..nodes.accept import normalize_session
-from ..nodes.llm.usage_tracker import CHARS_PER_TOKEN
+from ..nodes.llm.prompt import CHARS_PER_TOKEN
 from ..nodes.steps import STEPS
 
 Role = Literal["memorizer", "researcher", "reader", "other"]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from ..evals.datasets.benchmark_records import Question, Sample
 from ..evals.datasets.haystack import made_up_words, random_sentences
-from ..nodes.llm.usage_tracker import CHARS_PER_TOKEN
+from ..nodes.llm.prompt import CHARS_PER_TOKEN
 from ..stores.errors import BadInput
 from ..stores.records import Session
 from ..stores.times import format_time

@@ -1,4 +1,4 @@
-"""Take a session at the door: any form in, clean text with turns out, durable in the journal before anyone thinks."""
+"""Accept a session: any form in, clean text with turns out, durable in the journal before a model is asked."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .states import MemorizerState
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no engine keeps them all
 _SPEAKERS = {"human": "user", "ai": "assistant"}
-_LONGEST_ID = 512  # characters; it stands in the header of every page
-_LONGEST_SPEAKER = 120  # characters of it that are kept beside each passage; what was said is kept whole
+_LONGEST_ID = 512  # characters; part of the header of every page
+_LONGEST_SPEAKER = 120  # characters of it that are kept beside each passage; the text itself is not cut
 
 SessionLike = Session | str | Mapping[str, Any] | Sequence[Any]
 
@@ -28,7 +28,7 @@ def accept(archive: NamespaceStore) -> Callable[..., dict[str, Any]]:
     """The node: `session` in any form, or the number of one that waits in the `journal` → its entry there."""
 
     def node(state: MemorizerState) -> dict[str, Any]:
-        # On a thread, the state holds what the session before has left: its number, and what it cost.
+        # On a thread, the state still holds the number and the usage of the session before.
         session, number = state.get("session"), state.get("journal")
         if session is None and number is None:
             raise BadInput("Give the Memorizer a session, or the journal's number of one that waits.")
@@ -173,7 +173,7 @@ def _message_text(message: BaseMessage) -> str:
 
 
 def _clean_text(text: str) -> tuple[str, int]:
-    """The one rule at the door, the same for every engine, and of the same length, so that spans still fit."""
+    """One rule for every engine; the length stays the same, so that spans still fit."""
     return _UNSTORABLE.subn("\ufffd", text)
 
 

@@ -1,4 +1,4 @@
-"""Answer: a short phrase from the context, with the citations that it stands on."""
+"""Answer: a short phrase from the context, with its citations."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from langgraph.runtime import Runtime, get_runtime
 from pydantic import BaseModel, Field
 
 from ..stores.index.snapshot import Snapshot
+from .evidence import QUESTION_TOKENS
 from .llm.ask import StepSpec
-from .llm.prompt import clip, fence, fence_question
+from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_question
 from .llm.sync_async import Computation
-from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import BaseResearchOptions, options_in
-from .prompt_sections import QUESTION_TOKENS
-from .run_step import Backends, research_policy, run_step
+from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
-from .with_snapshot import SnapshotBody
 
 
 @dataclass(frozen=True, slots=True)

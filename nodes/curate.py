@@ -17,7 +17,7 @@ from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.records import MemoryItem, Outcome, Page
 from ..stores.times import format_time
-from .disk_full import disk_full_hint
+from .file import disk_full_hint
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_list
 from .llm.sync_async import Computation, NodeBody
@@ -142,7 +142,7 @@ def curate(
             done.append(page.id)
             calls = answer.calls[:_MOST_CALLS]
             outcomes = []
-            if calls or thinks:  # what was paid for is noted at once
+            if calls or thinks:  # a paid answer is noted at once
                 outcomes, done, questions = note(calls, done), [], {}
             edits += [_plain(page.id, call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
             runtime.stream_writer({"event": "curated", "page_id": page.id, "edits": [one.status for one in outcomes]})

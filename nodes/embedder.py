@@ -1,34 +1,36 @@
-"""An embedding model with patience: retried like a chat model, and its failures named like a chat model's."""
+"""Embed with retries: an embedding model whose failures are named like a chat model's, and what has no vectors yet."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from langchain_core.embeddings import Embeddings
 
 from ..stores import fork_hooks
 from ..stores.errors import ModelError, ModelReplyError, StoreFull
-from ..stores.truth.embeddings import is_lexical
+from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore, is_lexical
+from ..stores.truth.namespace import Namespace
 from .llm.ask import TIMEOUT_S
 from .llm.provider_errors import ProviderFailure
 from .llm.retry import with_retries
 from .llm.sync_async import Computation, Wait, run_async, run_sync
 
 T = TypeVar("T")
-_FULL_S = 60.0
+_FULL_S = 60.0  # after which a disk that was full is tried again
+_POLL_S = 0.02  # between two looks whether another thread has embedded
 _log = logging.getLogger("jitmem")
 
 
 class Embedder(Embeddings):
     """Asks `inner`; every call ends within `timeout_s`, retries included, by vectors or by a `ModelError`.
 
-    `turn` is held by whoever embeds what was filed; `failed` is when that failed last, and why. What is embedded for a
-    search is not paid for while the disk has no room for it, which is tried once a minute (`has_room`).
+    The thread that embeds stored texts holds `lock`; `failed` is the time and the error of its last failure.
     """
 
     def __init__(self, inner: Embeddings, name: str, timeout_s: float = TIMEOUT_S) -> None:
@@ -42,52 +44,64 @@ class Embedder(Embeddings):
         fork_hooks.call_in_child(self)
 
     def after_fork_in_child(self) -> None:
-        """Whoever had the turn is not here."""
+        """The thread that held the lock is not in the child."""
         self.lock = threading.Lock()
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text, in order."""
-        return run_sync(self._request(lambda: self.inner.embed_documents(texts), lambda: self._aembed_texts(texts)))
+        return run_sync(self._embed_texts(texts))
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """`embed_documents`, awaited."""
-        return await run_async(
-            self._request(lambda: self.inner.embed_documents(texts), lambda: self._aembed_texts(texts))
-        )
+        return await run_async(self._embed_texts(texts))
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a query."""
-        return self._numbers(run_sync(self._query(text)))
+        return run_sync(self._embed_query(text))
 
     async def aembed_query(self, text: str) -> list[float]:
         """`embed_query`, awaited."""
-        return self._numbers(await run_async(self._query(text)))
-
-    def report_failure(self, error: ModelError) -> None:
-        """Tell those who wait for their turn that it was in vain."""
-        self.failed = (time.monotonic(), error)
+        return await run_async(self._embed_query(text))
 
     @property
     def has_room(self) -> bool:
-        """Whether vectors could be kept, as far as is known."""
+        """Whether vectors can be stored, as far as is known: a full disk is tried again once a minute."""
         return self._full_at is None or time.monotonic() - self._full_at > _FULL_S
 
     def report_full(self, error: StoreFull) -> None:
-        """Tell that vectors could not be kept. The search goes on without them: words find what has none yet."""
+        """Vectors could not be stored. The search continues: keywords find what has no vector yet."""
         self._full_at = time.monotonic()
         _log.warning("What has no vector yet is searched by its words alone: %s", error)
 
-    def raise_failure_since(self, since: float) -> None:
-        """Raise what has failed since then: whoever has waited meanwhile need not wait for the same once more."""
-        if self.failed is not None and self.failed[0] >= since:
-            error = self.failed[1]
-            raise type(error)(str(error)) from error
+    def embed_in_turn(self, waiting: Callable[[], bool], batch: Callable[[], Computation[bool]]) -> Computation[None]:
+        """Run `batch` until it returns False, in one thread of the process at a time, so that nothing is paid twice.
 
-    def _query(self, text: str) -> Computation[list[float]]:
-        return self._request(lambda: self.inner.embed_query(text), lambda: self.inner.aembed_query(text))
+        A thread that waits stops once `waiting` is False, and raises the error of a failure meanwhile instead of
+        repeating it.
+        """
+        began, more = time.monotonic(), True
+        while more:
+            if self.failed is not None and self.failed[0] >= began:
+                error = self.failed[1]
+                raise type(error)(str(error)) from error
+            if not self.lock.acquire(blocking=False):
+                yield Wait(lambda: time.sleep(_POLL_S), lambda: asyncio.sleep(_POLL_S))
+                more = waiting()
+                continue
+            try:
+                more = yield from batch()
+            except ModelError as error:
+                self.failed = (time.monotonic(), error)
+                raise
+            finally:
+                self.lock.release()
 
-    def _numbers(self, vector: list[float]) -> list[float]:
-        """`ModelReplyError` for a vector that would be like nothing: that is not the same as nothing found."""
+    def _embed_texts(self, texts: list[str]) -> Computation[list[list[float]]]:
+        return self._request(lambda: self.inner.embed_documents(texts), lambda: self.inner.aembed_documents(texts))
+
+    def _embed_query(self, text: str) -> Computation[list[float]]:
+        """`ModelReplyError` for a vector that is similar to nothing: that is not the same as nothing found."""
+        vector = yield from self._request(lambda: self.inner.embed_query(text), lambda: self.inner.aembed_query(text))
         try:
             sound = bool(vector) and all(math.isfinite(value) for value in vector)
         except TypeError:
@@ -96,13 +110,64 @@ class Embedder(Embeddings):
             raise ModelReplyError(f"{self.name} gave a vector for the query that is no list of finite numbers.")
         return vector
 
-    async def _aembed_texts(self, texts: list[str]) -> list[list[float]]:
-        return await self.inner.aembed_documents(texts)
-
     def _request(self, now: Callable[[], T], later: Callable[[], Awaitable[T]]) -> Computation[T]:
-        if self._local:  # reckoned in this process: nothing to wait for
+        if self._local:  # computed in this process: nothing to wait for
             return now()
         try:
             return (yield from with_retries(Wait(now, later), self.name, self._timeout_s, secrets_of=self.inner))
         except ProviderFailure as failure:
             raise failure.error from failure.__cause__
+
+
+class Embeddable(Protocol):
+    """What is embedded, of one namespace: the passages of pages, or memory items."""
+
+    namespace: Namespace
+    embeddings: EmbeddingStore
+
+
+def embed(embedded: Embeddable, embedder: Embedder, suspect: bool = False, waiting: bool = False) -> Computation[None]:
+    """Embed everything in the namespace that has no vector of this model; each batch is stored when it is paid.
+
+    A model that has changed behind its name is noticed by its vector for a known text, with the first batch of a
+    process, or at once where it is `suspect` (a query's vector did not fit): then all vectors are made again.
+    `waiting`: the caller knows that something has no vector yet.
+    """
+    store, namespace = embedded.embeddings, embedded.namespace.name
+    if store.database.read_only or not (suspect or waiting or store.waiting(namespace)):
+        return
+
+    def batch() -> Computation[bool]:
+        nonlocal suspect
+        more = yield from _embed_batch(store, embedder, namespace, suspect)
+        suspect = False
+        return more
+
+    yield from embedder.embed_in_turn(lambda: suspect or store.waiting(namespace), batch)
+
+
+def embed_if_room(embedded: Embeddable, embedder: Embedder, suspect: bool = False) -> Computation[None]:
+    """`embed` before a search, which continues without the vectors that a full disk has no room for."""
+    if suspect or embedder.has_room:
+        try:
+            yield from embed(embedded, embedder, suspect)
+        except StoreFull as error:
+            embedder.report_full(error)
+
+
+def _embed_batch(store: EmbeddingStore, embedder: Embedder, namespace: str, suspect: bool) -> Computation[bool]:
+    """Whether there may be more to embed."""
+    last_page, missing = store.missing(namespace, 0 if suspect else store.subject.batch)
+    texts = [text for _, text in missing]
+    probing = suspect or store.needs_fingerprint(namespace)
+    if probing:
+        texts.append(FINGERPRINT_TEXT)
+    vectors: list[list[float]] = []
+    if texts:
+        vectors = yield Wait(lambda: embedder.embed_documents(texts), lambda: embedder.aembed_documents(texts))
+    if probing and len(vectors) == len(texts) and not store.matches_fingerprint(vectors.pop()):
+        store.start_generation()
+        return True
+    if suspect:
+        return store.waiting(namespace)
+    return store.keep(namespace, last_page, [seq for seq, _ in missing], vectors)

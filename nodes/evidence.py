@@ -1,16 +1,19 @@
-"""The evidence of a research: passages ranked over all rounds, and how a model is shown them."""
+"""What a research knows so far: hits and citations as plain values, the check of a quote, and how prompts show them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from itertools import islice
 from typing import Any
 
 from ..stores.index.snapshot import Snapshot
-from ..stores.records import Hit
+from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import order_key
-from .llm.prompt import fence
-from .llm.usage_tracker import CHARS_PER_TOKEN
+from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_list
 
+_HIT_FIELDS = tuple(field.name for field in fields(Hit))
 EVIDENCE = 300  # passages carried from round to round
 LOOKED_AT = 50  # passages from the top that may become statements and leads
 READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them
@@ -20,30 +23,12 @@ LATER_TOKENS = 900
 
 def hit_from_state(values: Mapping[str, Any]) -> Hit:
     """A hit from the plain values of a state."""
-    return Hit(
-        values["page_id"],
-        values["start"],
-        values["end"],
-        values["text"],
-        values["score"],
-        values["scores"],
-        values["speaker"],
-        values["item_id"],
-    )
+    return Hit(**values)
 
 
 def hit_to_state(hit: Hit) -> dict[str, Any]:
     """The plain values of a hit, for a state; `dataclasses.asdict` copies deeply and takes ten times as long."""
-    return {
-        "page_id": hit.page_id,
-        "item_id": hit.item_id,
-        "start": hit.start,
-        "end": hit.end,
-        "text": hit.text,
-        "score": hit.score,
-        "scores": hit.scores,
-        "speaker": hit.speaker,
-    }
+    return {name: getattr(hit, name) for name in _HIT_FIELDS}
 
 
 def place_of(hit: Hit) -> str:
@@ -82,3 +67,143 @@ def render_passages(snapshot: Snapshot, hits: Sequence[Hit]) -> str:
         lines = [hit.text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
         blocks.append("\n".join([f"[{page.id}] {page.header}", *lines]))
     return fence("\n\n".join(blocks)) if blocks else "No new passage was found."
+
+
+_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{12}")
+_TELLING = 4  # words of a quote
+_QUOTE_MARKS = str.maketrans("’‘“”", "''\"\"")
+
+
+def cite(record: Page | MemoryItem, quote: str, start: int | None = None) -> Citation | None:
+    """The citation with the page's own words, or None.
+
+    If there is no exact match, case, white space and the style of quote marks are ignored. A quote without a word
+    matches nothing.
+    """
+    text = record.text
+    if start is not None and start >= 0 and re.search(r"\w", quote) and text[start : start + len(quote)] == quote:
+        return citation_of(record, start, start + len(quote))
+    quote = quote.strip().strip('“”"…').strip()
+    if not re.search(r"\w", quote):
+        return None
+    at = text.find(quote)
+    if at >= 0:
+        return citation_of(record, at, at + len(quote))
+    loose, sought = _normalize_quote(text), _normalize_quote(quote)
+    at = loose.find(sought)
+    if at < 0:
+        return None
+    before, inside = (len(part.replace(" ", "")) for part in (loose[:at], sought))
+    place = [match.start() for match in islice(re.finditer(r"\S", text), before, before + inside)]
+    return citation_of(record, place[0], place[-1] + 1)
+
+
+def citation_of(record: Page | MemoryItem, start: int, end: int) -> Citation:
+    """A span of a page, or of the content of an item."""
+    quote = record.text[start:end]
+    if isinstance(record, Page):
+        return Citation(record.id, start, end, quote)
+    return Citation(None, start, end, quote, record.id)
+
+
+def cite_retrieved(
+    snapshot: Snapshot, page_id: str, quote: str, start: int | None, retrieved: Sequence[str]
+) -> Citation | None:
+    """The citation on the page that is named, if it was retrieved; else on the only retrieved page that has the
+    quote, if that is long enough to tell pages apart."""
+    named = _ID.search(page_id.lower())
+    if named and named[0] in retrieved and (found := cite(snapshot.record(named[0]), quote, start)):
+        return found
+    if len(quote.split()) < _TELLING:
+        return None
+    snapshot.records(retrieved)
+    elsewhere = [found for other in retrieved if (found := cite(snapshot.record(other), quote))]
+    return elsewhere[0] if len(elsewhere) == 1 else None
+
+
+def as_values(citation: Citation) -> dict[str, Any]:
+    """The plain values of a citation, for a state."""
+    return {
+        "page_id": citation.page_id,
+        "item_id": citation.item_id,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+    }
+
+
+def _normalize_quote(text: str) -> str:
+    """Without case, runs of white space and styles of quote marks. Character by character otherwise, so that places can
+    be counted: in a pattern of all this, what repeats itself would be compared with itself from every place on."""
+    lower = text.lower() if text.isascii() else "".join(map(_lower, text))
+    return " ".join(lower.translate(_QUOTE_MARKS).split())
+
+
+def _lower(character: str) -> str:
+    lower = character.lower()
+    return lower if len(lower) == 1 else character
+
+
+QUESTION_TOKENS = 1000
+_STATEMENTS_TOKENS = 400
+_LIST_TOKENS = 150  # of needs, and of searches made
+_REQUEST_TOKENS = 120
+_QUOTE_CHARS = 160
+
+
+def render_request(question: str, request: str) -> str:
+    """The request of this round, where it differs from the question."""
+    return "the question itself" if request == question else fence(clip(request, _REQUEST_TOKENS))
+
+
+def render_statements(statements: Sequence[Mapping[str, Any]], share: float, *, sources: bool) -> str:
+    """The statements, with `sources` also the page and the quote of each citation."""
+    lines = [statement["text"] + (_sources(statement) if sources else "") for statement in statements]
+    return fence_list(lines, share * _STATEMENTS_TOKENS, "Nothing yet.")
+
+
+def render_needs(needs: Sequence[str], share: float) -> str:
+    """What the plan says is needed."""
+    return fence_list(needs, share * _LIST_TOKENS, "The question itself.")
+
+
+def render_searches(asked: Sequence[str], share: float) -> str:
+    """The searches made, the latest first."""
+    return fence_list(reversed(asked), share * _LIST_TOKENS, "None.")
+
+
+def _sources(statement: Mapping[str, Any]) -> str:
+    return "".join(f" ({c['page_id']}: “{_shorten(c['quote'])}”)" for c in statement["citations"])
+
+
+def _shorten(quote: str) -> str:
+    """A beginning of the quote that is still found on its page."""
+    return quote if len(quote) <= _QUOTE_CHARS else quote[:_QUOTE_CHARS].rsplit(" ", 1)[0]
+
+
+OUTLINE_TOKENS = 1200
+LATER_OUTLINE_TOKENS = 300  # in later rounds, where the first one's has been seen by the plan
+_RELATED, _NEWEST = 12, 6
+_LINE_TOKENS = 150
+CORE_TOKENS = 512
+
+
+def outline(snapshot: Snapshot, about: str, tokens: float = OUTLINE_TOKENS) -> str:
+    """The core memory, then one line a page, related ones first, never more than `tokens` of them whatever the memory's size."""
+    core = snapshot.core()
+    pages = [*snapshot.pages_like(about, _RELATED), *snapshot.find_pages(newest=_NEWEST)[::-1]]
+    room = int(tokens * CHARS_PER_TOKEN)
+    lines: dict[str, str] = {}
+    if core is not None:
+        lines[core.id] = clip(f"Core memory: {' '.join(core.content.split())}", min(CORE_TOKENS, tokens / 2))
+        room -= len(lines[core.id]) + 1
+    for page in pages:
+        line = _line(page)
+        if page.id not in lines and len(line) + 1 <= room:
+            lines[page.id] = line
+            room -= len(line) + 1
+    return fence("\n".join(lines.values())) if lines else "Nothing is in memory yet."
+
+
+def _line(page: Page) -> str:
+    return clip(f"[{page.id}] {page.header}: {' '.join(page.memo.split())}", _LINE_TOKENS)

@@ -1,22 +1,27 @@
-"""File the pages of a session: text, header, memo, passages, change log and journal in one transaction."""
+"""File the pages of a session in one transaction, then make them searchable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from ..stores.analyzer import stems
-from ..stores.errors import UnknownRecord
+from ..stores.errors import ModelError, StoreFull, UnknownRecord
 from ..stores.index.snapshot import NamespaceStore
 from ..stores.truth.journal import JournalEntry, PageDraft, PassageDraft
-from .disk_full import disk_full_hint
+from .embedder import Embedder, embed
+from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
 from .states import MemorizerState
 
-_WAITS = "The session waits in the journal; resume(), or the same call, files it when there is room."
+_NOT_FILED = "The session waits in the journal; resume(), or the same call, files it when there is room."
+_NOT_EMBEDDED = "The session is filed; it has no vectors until the next call that finds "
+_FEED = 256  # new vectors, from which on the vector index reads them at once
 
 
 def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., dict[str, Any]]:
@@ -28,15 +33,45 @@ def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., di
         try:
             time = datetime.fromisoformat(state["time"]) if state["time"] else None
             accepted = JournalEntry(state["journal"], state["session_id"], time, {})
-            with disk_full_hint(archive.embeddings.database.path, _WAITS):
+            with disk_full_hint(archive.embeddings.database.path, _NOT_FILED):
                 filed = archive.journal.file(accepted, drafts, curate=options_in(runtime.context, defaults).curate)
         except UnknownRecord:
-            told = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
-            failure = {"step": "file", "error": "UnknownRecord", "message": told}
+            message = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
+            failure = {"step": "file", "error": "UnknownRecord", "message": message}
             return {"page_ids": [], "duplicate": False, "pages": [], "failures": [failure]}
         return {"page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
 
     return node
+
+
+def index(archive: NamespaceStore, embedder: Embedder, defaults: MemorizeOptions) -> NodeBody:
+    """The node: filed pages are embedded and indexed.
+
+    If the embedding model fails, the session stays filed, keyword search finds it, and its vectors follow later: the
+    error says so, or `failures` where rules may go on.
+    """
+
+    def node(state: MemorizerState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
+        try:
+            with disk_full_hint(archive.embeddings.database.path, f"{_NOT_EMBEDDED}room."):
+                yield from embed(archive, embedder, waiting=not state["duplicate"])
+        except ModelError as error:
+            if options_in(runtime.context, defaults).on_model_failure == "raise":
+                raise type(error)(f"{error} {_NOT_EMBEDDED}the model working.") from error
+            return {"failures": [{"step": "index", "error": type(error).__name__, "message": str(error)}]}
+        archive.vectors.catch_up(at_least=_FEED)
+        return {}
+
+    return node
+
+
+@contextmanager
+def disk_full_hint(path: Path, hint: str) -> Iterator[None]:
+    """Add to a `StoreFull` what is kept all the same, and what happens later."""
+    try:
+        yield
+    except StoreFull as error:
+        raise StoreFull(f"The disk of {path} is full. {hint}") from error
 
 
 def _draft(page: dict[str, Any]) -> PageDraft:

@@ -1,4 +1,4 @@
-"""Integrate: bring this round's hits into the evidence, and what they say into what is known, each with its source."""
+"""Integrate: turn the new evidence of a round into statements, each with its sources."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .citations import as_values, cite_retrieved
 from .evidence import (
     FIRST_TOKENS,
     LATER_TOKENS,
     LOOKED_AT,
+    QUESTION_TOKENS,
+    as_values,
+    cite_retrieved,
     hit_from_state,
     place_of,
     record_id,
     render_passages,
+    render_request,
+    render_searches,
+    render_statements,
     take_fitting,
 )
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
-from .prompt_sections import QUESTION_TOKENS, render_request, render_searches, render_statements
 from .reflect import Reflection
-from .run_step import Backends, research_policy, run_step
+from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
-from .with_snapshot import SnapshotBody
 
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
 
@@ -160,8 +163,8 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
 def verify_statements(
     snapshot: Snapshot, integration: Integration, page_ids: Sequence[str]
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The statements that stand on a retrieved page, with their citations. Counted are sources whose page was
-    corrected, since their quote stands on another retrieved page, and those that were dropped."""
+    """The statements that a retrieved page supports, with their citations, and how many sources were corrected (their
+    quote is on another retrieved page) and how many dropped."""
     retrieved = list(dict.fromkeys(page_ids))
     counts = {"corrected": 0, "dropped": 0}
     statements = []

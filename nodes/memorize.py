@@ -13,12 +13,11 @@ from pydantic import BaseModel, Field
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
+from .evidence import OUTLINE_TOKENS, outline
 from .llm.ask import StepSpec
-from .llm.prompt import fence
+from .llm.prompt import CHARS_PER_TOKEN, fence
 from .llm.sync_async import Computation, NodeBody
-from .llm.usage_tracker import CHARS_PER_TOKEN
 from .options import MemorizeOptions, options_in
-from .outline import OUTLINE_TOKENS, outline
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
 
@@ -72,7 +71,7 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
             question = MemorizeQuestion(header, text, partial(outline, snapshot, text), snapshot, number)
             policy = StepPolicy(on_failure, required=True, stop_reason=stop_reason)
             memo, changes = yield from run_step(backends, MEMORIZE, question, policy, runtime.stream_writer)
-            assert memo is not None, "a vital question is answered, or its failure is raised"
+            assert memo is not None, "a required question is answered, or its failure is raised"
             pages.append({**page, "header": header, "memo": memo.memo.strip()})
             usage += changes.get("usage", [])
             failures += changes.get("failures", [])

@@ -1,38 +1,36 @@
-"""The tunables of both graphs: what a run may be told, and one way to read it."""
+"""The tunables of both graphs: their fields, limits and defaults, and one way to read them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ..stores.errors import BadInput
-from .llm.usage_tracker import Budget
-from .outputs import OUTPUTS
+from .llm.ask import Budget
 
 
 def one_of_names(kind: str, names: Collection[str]) -> tuple[AfterValidator, WithJsonSchema]:
     """What makes a text one of some names, for a field's `Annotated`: as a literal type of them would."""
 
-    def known(name: str) -> str:
+    def check_name(name: str) -> str:
         if name not in names:
-            told = {"kind": kind, "names": ", ".join(names)}
-            raise PydanticCustomError("unknown_name", "there is no {kind} of this name; there are {names}", told)
+            context = {"kind": kind, "names": ", ".join(names)}
+            raise PydanticCustomError("unknown_name", "there is no {kind} of this name; there are {names}", context)
         return name
 
-    return AfterValidator(known), WithJsonSchema({"type": "string", "enum": list(names)})
+    return AfterValidator(check_name), WithJsonSchema({"type": "string", "enum": list(names)})
 
 
-Output = Annotated[str, *one_of_names("output", OUTPUTS)]
 Effort = Literal["recall", "fast", "deep"]
 OnModelFailure = Literal["raise", "rules"]
 _ON_FAILURE = "When a model fails for good: raise an error, or let the rules answer the step."
 
 
 class BaseResearchOptions(BaseModel):
-    """How a question is researched; `graphs.research_options` knows which searches there are."""
+    """How a question is researched; `graphs.research_options` knows the searches and the outputs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,14 +40,12 @@ class BaseResearchOptions(BaseModel):
         "deep: a call for each.",
     )
     depth: int = Field(default=3, ge=1, le=20, description="Rounds of plan, search, integrate and reflect, at most.")
-    output: Output = Field(
-        default="snippets", description="The integration alone, or followed by passages or whole pages."
-    )
+    output: str = "snippets"
     context_tokens: int = Field(default=2000, ge=16, description="The context is never longer than this many tokens.")
     pages: int | None = Field(
         default=None, ge=1, description="How many pages may speak in the context; unset: no limit."
     )
-    tools: tuple[str, ...] = Field(min_length=1, description="Which searches may be used.")
+    tools: tuple[str, ...]
     k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return in a round.")
     answer: bool = Field(default=False, description="Also give a short answer from the context.")
     budget: Budget | None = Field(default=None, description="The most that a question may cost; unset: no limit.")
@@ -87,7 +83,7 @@ def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
 
 def options_in(context: Any, defaults: Options) -> Options:
     """The options of this run. A graph inside another gets its host's context, whatever that is: of a mapping, the
-    fields that we know are taken; an object that is not ours is none of our business."""
+    fields that we know are taken; any other object is ignored."""
     if isinstance(context, type(defaults)):
         return context
     if isinstance(context, BaseModel) and isinstance(defaults, type(context)):  # options of ours, but not all of them

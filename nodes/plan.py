@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,15 +14,13 @@ from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from ..stores.index.snapshot import Snapshot
+from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
-from .outline import LATER_TOKENS, OUTLINE_TOKENS, outline
-from .prompt_sections import QUESTION_TOKENS, render_request, render_statements
-from .run_step import Backends, research_policy, run_step
+from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
-from .with_snapshot import SnapshotBody
 
 ITEM_QUERIES = ("keyword", "vector")
 """The searches whose queries memory items answer, too."""
@@ -32,13 +31,13 @@ _ALSO_CALLED |= {"page": "page_id", "pages": "page_id", "page_ids": "page_id", "
 
 
 class PlannedSearch(Protocol):
-    """A search as far as a plan needs it. `asked` is what a query is; the rest is what rules ask of it."""
+    """A search as far as a plan needs it. `query_form` is what a query is; the rest is what rules ask of it."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def asked(self) -> str: ...
+    def query_form(self) -> str: ...
 
     def for_question(self, snapshot: Snapshot, text: str) -> Sequence[str]: ...
 
@@ -61,7 +60,7 @@ class SearchPlan(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PlanQuestion:
-    """The whole question, what this round asks (`request`), names newly met, and what was found before."""
+    """The whole question, what this round asks (`request`), new names, and what was found before."""
 
     question: str
     request: str
@@ -81,7 +80,7 @@ class PlanQuestion:
             ),
             "tools": ", ".join(search.name for search in self.searches),
             "known": render_statements(self.known, share, sources=False),
-            "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_TOKENS)),
+            "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)),
         }
 
 
@@ -91,12 +90,12 @@ PLAN = StepSpec("plan", PlanQuestion, SearchPlan)
 def plan_spec(searches: Sequence[PlannedSearch]) -> StepSpec[PlanQuestion, SearchPlan]:
     """`PLAN` in a form of its own, which names the searches that there are and tells what to ask each."""
     names = [search.name for search in searches]
-    asked = "; ".join(f"{search.name}: {search.asked}" for search in searches) + "."
+    asked = "; ".join(f"{search.name}: {search.query_form}" for search in searches) + "."
     tool = Annotated[str, WithJsonSchema({"type": "string", "enum": names})]
     query = create_model("Query", __base__=Query, __doc__=Query.__doc__, tool=(tool, Field(description=asked)))
     some: Any = GenericAlias(list, query)
-    told = Field(description=SearchPlan.model_fields["queries"].description)
-    plan = create_model("SearchPlan", __base__=SearchPlan, __doc__=SearchPlan.__doc__, queries=(some, told))
+    queries = Field(description=SearchPlan.model_fields["queries"].description)
+    plan = create_model("SearchPlan", __base__=SearchPlan, __doc__=SearchPlan.__doc__, queries=(some, queries))
     return replace(PLAN, answer=plan)
 
 
@@ -160,3 +159,24 @@ def runnable_queries(plan: SearchPlan, tools: Sequence[str], asked: Sequence[str
 
 def _key(tool: str, text: str) -> str:
     return f"{tool}:{text}"
+
+
+def begin(state: ResearcherState) -> dict[str, Any]:
+    """The node: a question → the initial state of a run, with its start time."""
+    return {
+        "started": time.time(),
+        "stop_reason": "",
+        "request": state["question"],
+        "names": [],
+        "searches": Overwrite([]),
+        "evidence": [],
+        "fresh": [],
+        "read": [],
+        "statements": [],
+        "asked": [],
+        "rounds": Overwrite([]),
+        "usage": Overwrite([]),
+        "failures": Overwrite([]),
+        "answer": "",
+        "answer_citations": [],
+    }

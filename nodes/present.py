@@ -1,20 +1,22 @@
-"""Present: the smallest context that does the job, within its budget, every statement with its citation."""
+"""Present: the smallest context that does the job, within its token budget, every statement with its citation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from ..stores.index.snapshot import Snapshot
-from .citations import as_values
-from .context import Context
-from .evidence import hit_from_state, record_id
+from ..stores.records import Citation, Hit, MemoryItem, Page
+from ..stores.times import format_time, order_key
+from .evidence import as_values, citation_of, hit_from_state, record_id
 from .options import BaseResearchOptions, options_in
-from .outputs import OUTPUTS, Material
+from .run_step import SnapshotBody
 from .states import ResearcherState
-from .with_snapshot import SnapshotBody
 
 _ENDED = {
     "budget": "The search was ended early: its budget was used up.",
@@ -63,3 +65,177 @@ def remark(state: ResearcherState) -> str:
         return f"Not in memory: {unmet or state['question'].strip().rstrip('?!.')}."
     ended = _ENDED.get(state["stopped"], "")
     return " ".join(part for part in (f"Not found: {unmet}." if unmet else "", ended) if part)
+
+
+PAGES = 5  # that are shown whole where no number is given
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a context is made of. `evidence` and `record_ids` (of pages and items) are best first, cited pages before all others, and no more
+    pages than `limit`, where one is given."""
+
+    snapshot: Snapshot
+    evidence: Sequence[Hit]
+    record_ids: Sequence[str]
+    limit: int | None
+
+
+def integration(material: Material) -> Sequence[Hit]:
+    """Nothing: the statements alone."""
+    return []
+
+
+def snippets(material: Material) -> Sequence[Hit]:
+    """The best passages."""
+    return material.evidence
+
+
+def pages(material: Material) -> Sequence[Hit]:
+    """Every passage of the first pages."""
+    found = [material.snapshot.record(one) for one in material.record_ids[: material.limit or PAGES]]
+    return [hit for page in found if isinstance(page, Page) for hit in material.snapshot.passages(page, "page_id", 1.0)]
+
+
+OUTPUTS: Mapping[str, Callable[[Material], Sequence[Hit]]] = {
+    "integration": integration,
+    "snippets": snippets,
+    "pages": pages,
+}
+"""By name, from the material to the passages that follow the statements, best first: as many are shown as fit."""
+
+
+_PASSED_OVER = 6  # passages that do not fit, before the filling ends
+_MARK = len(" [99]")  # what a citation mark counts as; the last check is exact
+
+
+def char_budget(tokens: int) -> int:
+    """How many characters `count_tokens_approximately` counts as so many tokens of one message: it takes a token
+    for 4 characters, of the role's name as well, and 3 for the message."""
+    return max(0, 4 * (tokens - 3) - len("user"))
+
+
+class Context:
+    """What is added is kept when it fits, and passed over when it does not; nothing is shown twice."""
+
+    def __init__(self, snapshot: Snapshot, tokens: int) -> None:
+        self._record = snapshot.record
+        self._room = char_budget(tokens)
+        self._used = 0
+        self._statements: list[tuple[str, list[Citation]]] = []
+        self._remark = ""
+        self._spans: dict[str, list[tuple[int, int]]] = {}
+        self._said: set[tuple[str, int, int]] = set()
+        self._added: list[tuple[str, int, int]] = []
+
+    def add_statements(self, statements: Sequence[Mapping[str, Any]]) -> None:
+        """Each on a line of its own, followed by the marks of its citations."""
+        for statement in statements:
+            citations = [Citation(**citation) for citation in statement["citations"]]
+            text = str(statement["text"])
+            if [citation.quote for citation in citations] == [text]:  # the passage itself: its time is not in it
+                when = format_time(self._record(citations[0].record_id).time)
+                text = f"({when}) {text}" if when else text
+                self._said.add((citations[0].record_id, citations[0].start, citations[0].end))
+            cost = len(text) + len("- \n") + _MARK * len(citations)
+            if self._used + cost <= self._room:
+                self._used += cost
+                self._statements.append((text, citations))
+            else:
+                self._said.discard((citations[0].record_id, citations[0].start, citations[0].end))
+
+    def add_remark(self, text: str) -> None:
+        """One line between statements and passages."""
+        if text and self._used + len(text) + 2 <= self._room:
+            self._remark = text
+            self._used += len(text) + 2
+
+    def add_passages(self, hits: Sequence[Hit]) -> None:
+        """Best first; neighbours on a page are joined to one span with one citation."""
+        passed_over = 0
+        for hit in hits:
+            place = (hit.record_id, hit.start, hit.end)
+            if place in self._said or self._add(*place):
+                continue
+            passed_over += 1
+            if passed_over > _PASSED_OVER:  # what would still fit by being short is no evidence
+                break
+            if not self._statements and not self._spans:
+                page = self._record(hit.record_id)
+                left = self._room - self._used - len(_page_heading(page)) - _MARK - 3
+                cut = page.text.rfind(" ", hit.start, hit.start + max(0, left))
+                if cut > hit.start:  # better the beginning of the best passage than nothing
+                    self._add(hit.record_id, hit.start, cut)
+
+    def text(self) -> tuple[str, list[Citation]]:
+        """The context, and the citations that its marks [1], [2], … number."""
+        text, citations = self._render()
+        while len(text) > self._room and self._added:
+            page_id, start, end = self._added.pop()
+            self._spans[page_id].remove((start, end))
+            text, citations = self._render()
+        return text[: self._room] if not citations else text, citations
+
+    def _add(self, page_id: str, start: int, end: int) -> bool:
+        spans = self._spans.get(page_id, [])
+        if (start, end) in spans:
+            return True
+        grown = [*spans, (start, end)]
+        cost = self._cost(page_id, grown) - self._cost(page_id, spans)
+        if self._used + cost > self._room:
+            return False
+        self._used += cost
+        self._spans[page_id] = grown
+        self._added.append((page_id, start, end))
+        return True
+
+    def _cost(self, page_id: str, spans: Sequence[tuple[int, int]]) -> int:
+        if not spans:
+            return 0
+        page = self._record(page_id)
+        body = sum(end - start + _MARK + 1 for start, end in _join_spans(page.text, spans))
+        return len(_page_heading(page)) + 2 + body
+
+    def _render(self) -> tuple[str, list[Citation]]:
+        citations: list[Citation] = []
+        marks: dict[Citation, int] = {}
+
+        def mark(citation: Citation) -> str:
+            if citation not in marks:
+                citations.append(citation)
+                marks[citation] = len(citations)
+            return f" [{marks[citation]}]"
+
+        said = "\n".join(f"- {text}{''.join(mark(c) for c in cited)}" for text, cited in self._statements)
+        blocks = [part for part in (said, self._remark) if part]
+        pages = [self._record(page_id) for page_id, spans in self._spans.items() if spans]
+        for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
+            lines = [_page_heading(page)]
+            for start, end in _join_spans(page.text, self._spans[page.id]):
+                quote = page.text[start:end]
+                lines.append(quote + mark(citation_of(page, start, end)))
+            blocks.append("\n".join(lines))
+        return "\n\n".join(blocks), citations
+
+
+@lru_cache(maxsize=4096)
+def _page_title(page_id: str, time: datetime | None) -> str:
+    return f"# {' '.join(part for part in (page_id, format_time(time)) if part)}"
+
+
+def _page_heading(page: Page | MemoryItem) -> str:
+    """The line above a page's passages: its id, by which it can be opened, and when it was."""
+    if isinstance(page, MemoryItem):
+        return f"# {page.id} {page.header}"  # it says so
+    return _page_title(page.id, page.time)
+
+
+def _join_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In page order, spans with nothing but white space between them as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and not text[joined[-1][1] : start].strip():
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined

@@ -1,25 +1,26 @@
-"""Rank: what the searches of a round found becomes one ranking, and joins the evidence of the rounds before."""
+"""Rank: fuse what the searches of a round found, rerank the best, and merge them into the evidence of earlier rounds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.documents import BaseDocumentCompressor
+from langchain_core.documents import BaseDocumentCompressor, Document
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
-from ..stores.errors import ModelError, ModelUnavailable
+from ..stores.errors import ModelError, ModelReplyError, ModelUnavailable
 from ..stores.index.fusion import ITEMS, merge, rank_for
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, hit_from_state, hit_to_state, place_of, take_fitting
-from .llm.sync_async import Computation
-from .llm.usage_tracker import UsageTracker
+from .llm.ask import UsageTracker
+from .llm.provider_errors import ProviderFailure
+from .llm.retry import with_retries
+from .llm.sync_async import Computation, Wait
 from .options import BaseResearchOptions, options_in
-from .rerank import TIMEOUT_S, rerank
+from .run_step import SnapshotBody
 from .states import ResearcherState
-from .with_snapshot import SnapshotBody
 
 
 def rank(
@@ -27,7 +28,7 @@ def rank(
 ) -> SnapshotBody:
     """The node: hits of every search → the evidence, and what of it is new to this round.
 
-    With a `reranker` the first hits are put into its order. Where it fails, the round goes on with the fused order, and
+    With a `reranker` the first hits are put into its order. If it fails, the round continues with the fused order, and
     `failures` names it.
     """
 
@@ -116,3 +117,50 @@ def _trace(state: ResearcherState, before: Sequence[Hit], ranked: Sequence[Hit])
         "new_passages": sum(place_of(hit) not in known for hit in ranked),
         "page_ids": list(dict.fromkeys(hit.record_id for hit in ranked))[:10],
     }
+
+
+RERANKED = 50  # hits from the top; the others keep their order behind them
+TIMEOUT_S = 60.0
+_AT = "jitmem_hit"  # in a document's metadata: which hit it is
+
+
+def rerank(
+    reranker: BaseDocumentCompressor, question: str, hits: Sequence[Hit], timeout_s: float
+) -> Computation[list[Hit]]:
+    """The same hits, those that the reranker gave back first, in its order, then the others as they were.
+
+    Nothing is dropped, though a reranker may give back only a few, and texts stay as they are on file. The scores stay
+    those of the ranking, handed out in the new order, so that rounds can still be merged; what the reranker itself gave
+    is in `scores["rerank"]`. `ModelError` where it fails.
+    """
+    first = list(hits[:RERANKED])
+    documents = [
+        Document(hit.text, metadata={"page_id": hit.page_id, "item_id": hit.item_id, "start": hit.start, _AT: at})
+        for at, hit in enumerate(first)
+    ]
+    name = type(reranker).__name__
+    waiting = Wait(
+        lambda: reranker.compress_documents(documents, question),
+        lambda: reranker.acompress_documents(documents, question),
+    )
+    try:
+        given: Sequence[Document] = yield from with_retries(waiting, name, timeout_s, secrets_of=reranker)
+    except ProviderFailure as failure:
+        raise failure.error from failure.__cause__
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
+        raise ModelReplyError(f"{name} failed: {type(error).__name__}: {error}") from error
+    relevance: dict[int, float | None] = {}
+    for document in given:
+        at = document.metadata.get(_AT)
+        if not isinstance(at, int) or not 0 <= at < len(first):
+            raise ModelReplyError(f"{name} gave back a document that it was not given.")
+        score = document.metadata.get("relevance_score")
+        relevance.setdefault(at, None if score is None else float(score))
+    order = [*relevance, *(at for at in range(len(first)) if at not in relevance)]
+    ranked = [_with_score(first[at], hits[place].score, relevance.get(at)) for place, at in enumerate(order)]
+    return [*ranked, *hits[RERANKED:]]
+
+
+def _with_score(hit: Hit, score: float, relevance: float | None) -> Hit:
+    scores = hit.scores if relevance is None else {**hit.scores, "rerank": relevance}
+    return Hit(hit.page_id, hit.start, hit.end, hit.text, score, scores, hit.speaker, hit.item_id)

@@ -11,15 +11,13 @@ from pydantic import BaseModel, Field
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .evidence import LOOKED_AT, hit_from_state
+from .evidence import LOOKED_AT, QUESTION_TOKENS, hit_from_state, render_needs, render_searches, render_statements
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
-from .prompt_sections import QUESTION_TOKENS, render_needs, render_searches, render_statements
-from .run_step import Backends, must_stop, research_policy, run_step
+from .run_step import Backends, SnapshotBody, must_stop, research_policy, run_step
 from .states import ResearcherState
-from .with_snapshot import SnapshotBody
 
 
 class Reflection(BaseModel):

@@ -1,15 +1,18 @@
-"""Run one LLM step: choose its backend, keep the budget, and fall back to rules when a model fails."""
+"""Run one step: over one snapshot, by its backend, within the budget, with rules as the fallback for a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..stores.errors import ModelError, ModelUnavailable
-from .llm.ask import A, Backend, Q, StepSpec
-from .llm.sync_async import Computation
-from .llm.usage_tracker import Budget, BudgetExceeded, Emit, UsageTracker
+from langgraph.runtime import Runtime
+
+from ..stores.errors import ModelError, ModelUnavailable, RecordGone
+from ..stores.index.snapshot import NamespaceStore, Snapshot
+from .evidence import record_id
+from .llm.ask import A, Backend, Budget, BudgetExceeded, Emit, Q, StepSpec, UsageTracker
+from .llm.sync_async import Computation, NodeBody
 from .options import BaseResearchOptions, OnModelFailure
 from .states import ResearcherState
 
@@ -58,7 +61,7 @@ def research_policy(state: ResearcherState, options: BaseResearchOptions, *, req
 
 
 def must_stop(stop_reason: str, options: BaseResearchOptions) -> bool:
-    """Whether the run ends with what it has: no model may be asked, and rules may not go on alone."""
+    """Whether the run ends with what it has: no model may be asked, and rules may not continue alone."""
     return stop_reason == BUDGET or (stop_reason == FAILURE and options.on_model_failure == "raise")
 
 
@@ -96,3 +99,49 @@ def run_step(
         answer = yield from backends.rules.ask(step, question, UsageTracker())
         return answer, changes
     return None, changes
+
+
+SnapshotBody = Callable[[ResearcherState, Runtime[Any], Snapshot], Computation[dict[str, Any]] | dict[str, Any]]
+
+
+def with_snapshot(archive: NamespaceStore, body: SnapshotBody) -> NodeBody:
+    """The step over one snapshot, taken when it starts; repeated over a new one if a record has been deleted meanwhile."""
+
+    def node(state: ResearcherState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
+        while True:
+            try:
+                result = body(state, runtime, archive.snapshot())
+                return (yield from result) if isinstance(result, Generator) else result
+            except RecordGone:
+                state = _without_gone(archive.snapshot(), state)
+
+    return node
+
+
+def _without_gone(snapshot: Snapshot, state: ResearcherState) -> ResearcherState:
+    """Hits, evidence and citations whose page or item is gone are left out, and statements that have no other citation.
+
+    Called while a `RecordGone` is handled, which is raised again if nothing in the state is gone.
+    """
+    plain: dict[str, Any] = {**state}
+    searches: list[dict[str, Any]] = plain.get("searches", [])
+    lists: dict[str, list[dict[str, Any]]] = {name: plain[name] for name in ("evidence", "fresh") if name in plain}
+    statements: list[dict[str, Any]] = plain.get("statements", [])
+    named = [hit for search in searches for hit in search["hits"]] + [hit for hits in lists.values() for hit in hits]
+    named += [citation for statement in statements for citation in statement["citations"]]
+    ids = {record_id(one) for one in named}
+    gone = ids - snapshot.records(ids).keys()
+    if not gone:
+        raise
+    left: Any = plain
+    for name, hits in lists.items():
+        left[name] = [hit for hit in hits if record_id(hit) not in gone]
+    left["searches"] = [
+        {**search, "hits": [hit for hit in search["hits"] if record_id(hit) not in gone]} for search in searches
+    ]
+    kept = [
+        {**statement, "citations": [one for one in statement["citations"] if record_id(one) not in gone]}
+        for statement in statements
+    ]
+    left["statements"] = [statement for statement in kept if statement["citations"]]
+    return left  # type: ignore[no-any-return]

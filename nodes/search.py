@@ -13,9 +13,9 @@ from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.records import Hit
 from ..stores.truth.embeddings import ModelChanged
 from .evidence import hit_to_state
+from .llm.ask import UsageTracker
 from .llm.retry import with_timeout
 from .llm.sync_async import Computation, NodeBody, Wait
-from .llm.usage_tracker import UsageTracker
 from .options import BaseResearchOptions, options_in
 from .plan import PlannedSearch
 from .states import ResearcherState
@@ -89,8 +89,8 @@ def search(
                 searches.clear()
                 yield from run_queries(True)
         except (ModelError, TimeoutError) as error:
-            told = str(error) or "The budget's seconds are used up."
-            failure = {"step": f"search_{tool.name}", "error": type(error).__name__, "message": told}
+            message = str(error) or "The budget's seconds are used up."
+            failure = {"step": f"search_{tool.name}", "error": type(error).__name__, "message": message}
             runtime.stream_writer({"event": "failed", **failure})
             return {"searches": searches, "failures": [failure]}
         return {"searches": searches}

@@ -16,7 +16,7 @@ from .states import MemorizerState
 CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
 PASSAGE_TOKENS = 60  # what prose is packed to
 LONGEST_PASSAGE = 120  # tokens; a turn up to this stays whole
-LONGEST_TITLE = 200  # characters, for it stands in the header of every page
+LONGEST_TITLE = 200  # characters, for part of the header of every page
 
 _LINE = re.compile(r"[^\r\n]+")
 _SPEAKER = re.compile(r"(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?=\S)")

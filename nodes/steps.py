@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ..stores.index.snapshot import Snapshot
 from .answer import ANSWER
 from .curate import CURATE
 from .integrate import CONCLUDE, INTEGRATE
@@ -16,30 +15,23 @@ from .llm.ask import StepSpec
 from .memorize import MEMORIZE
 from .plan import PLAN
 from .reflect import REFLECT, ask_another_round
-from .rules.answer import answer
-from .rules.conclude import conclude
-from .rules.curate import curate
-from .rules.integrate import integrate
-from .rules.memorize import memorize
-from .rules.plan import plan
-from .rules.reflect import reflect
 
 Role = Literal["memorizer", "researcher", "reader"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An LLM step. Its prompt is `llm/prompts/<name>.md`.
+    """An LLM step. Its prompt is `llm/prompts/<name>.md`; its rules, which answer without a model, are the function
+    `<name>(snapshot, question)` in `rules/<name>.py`.
 
     `role` says whose model answers it: the Memorizer's, or the Researcher's, which is also the reader of a finished
-    context. `purpose` completes "This step …" for a model that improves prompts. `rules` answer without a model. A step
-    that decides whether another round follows has `another_round`: it makes an answer ask for one, with this request,
+    context. `purpose` completes "This step …" for a model that improves prompts. A step that
+    decides whether another round follows has `another_round`: it makes an answer ask for one, with this request,
     so that an estimate counts every round.
     """
 
     spec: StepSpec[Any, Any]
     role: Role
-    rules: Callable[[Snapshot, Any], BaseModel]
     purpose: str
     another_round: Callable[[Any, str], BaseModel] | None = None
 
@@ -55,30 +47,27 @@ class Step:
 
 
 _ENTRIES = (
-    Step(MEMORIZE, "memorizer", memorize, "writes the memo of a page, by which a reader decides whether to open it."),
-    Step(CURATE, "memorizer", curate, "draws memory items from a page by calls of memory tools."),
-    Step(PLAN, "researcher", plan, "says what a question needs, and which searches may find it."),
+    Step(MEMORIZE, "memorizer", "writes the memo of a page, by which a reader decides whether to open it."),
+    Step(CURATE, "memorizer", "draws memory items from a page by calls of memory tools."),
+    Step(PLAN, "researcher", "says what a question needs, and which searches may find it."),
     Step(
         INTEGRATE,
         "researcher",
-        integrate,
         "keeps a list of what is known about a question, from the passages that were found.",
     ),
     Step(
         CONCLUDE,
         "researcher",
-        conclude,
         "keeps that list and decides whether it answers the question, in one.",
         ask_another_round,
     ),
     Step(
         REFLECT,
         "researcher",
-        reflect,
         "decides whether what is known answers the question, and what to ask next.",
         ask_another_round,
     ),
-    Step(ANSWER, "reader", answer, "answers the question from the context that was found."),
+    Step(ANSWER, "reader", "answers the question from the context that was found."),
 )
 STEPS: Mapping[str, Step] = {step.name: step for step in _ENTRIES}
 

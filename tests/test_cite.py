@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jitmem import Citation, Memory
-from jitmem.nodes.citations import cite, cite_retrieved
+from jitmem.nodes.evidence import cite, cite_retrieved
 from jitmem.stores.errors import RecordGone
 from jitmem.stores.index.snapshot import Snapshot
 from jitmem.testing import ScriptedModel

@@ -159,7 +159,7 @@ def test_kinds_that_are_off_are_not_offered_and_not_written(folder: Path) -> Non
         ("memory_insert", {"kind": "core", "content": "Ana."}),
         ("memory_insert", {"kind": "semantic", "content": "Ana bakes."}),
     )
-    with scripted(folder, turn, kinds=["semantic", "episodic"]) as memory:
+    with scripted(folder, turn, item_options=ItemOptions(kinds=["semantic", "episodic"])) as memory:
         assert [edit["status"] for edit in memory.memorize(NEWS).edits] == ["rejected", "applied"]
 
 
@@ -300,7 +300,7 @@ def test_an_item_that_somebody_wrote_answers_a_question_and_is_cited(memory: Mem
     assert item is not None
     result = memory.research("Where does Ana live?", output="integration")
     assert (item.id, "Ana lives in Lisbon.") in [(cited.item_id, cited.quote) for cited in result.citations]
-    assert memory.item(item.id).content == item.content
+    assert memory.items.get(item.id).content == item.content
     assert set(result.page_ids) <= set(filed.page_ids)
     assert "semantic memory" in memory.research("Ana trams", output="snippets").context
 

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
 from jitmem.formats import parse_sessions
-from jitmem.integrations.entry_filters import matches_filter
+from jitmem.integrations.entry_values import matches_filter
 from jitmem.nodes.accept import normalize_session
 from jitmem.nodes.curate import Curation
 from jitmem.nodes.llm.prompt import fence
-from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
+from jitmem.nodes.llm.structured_output import UnreadableReply, parse_reply, parse_tool_calls
 from jitmem.nodes.plan import SearchPlan
 from jitmem.nodes.split import heading, passages
 from jitmem.stores import recall_markers

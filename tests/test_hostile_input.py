@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from jitmem import BadInput, Memory, Session, UnknownRecord
 from jitmem.cli.app import app
-from jitmem.integrations.entry_filters import matches_filter
-from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply
+from jitmem.integrations.entry_values import matches_filter
+from jitmem.nodes.llm.structured_output import UnreadableReply, parse_reply
 from jitmem.nodes.plan import SearchPlan
 from jitmem.stores.times import parse_time
 

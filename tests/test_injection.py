@@ -45,11 +45,11 @@ def asked(memory: Memory, attack: Attack) -> list[Research]:
 
 
 def check_citations(memory: Memory, result: Research) -> None:
-    """Every citation is the page's own words, of a page that there is."""
+    """Every citation is the own words of a page or an item that there is."""
+    snapshot = memory._runtime.archive.snapshot()
     for citation in [*result.citations, *result.answer_citations]:
-        record = memory._parts.archive.record(citation.record_id)
-        assert record.text[citation.start : citation.end] == citation.quote
-        assert citation.record_id != FORGED
+        assert snapshot.record(citation.record_id).text[citation.start : citation.end] == citation.quote
+        assert citation.page_id != FORGED
 
 
 def agent_of(memory: Memory, model: Obeying) -> Callable[[str], str]:

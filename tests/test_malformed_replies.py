@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage
 
 from jitmem import MemorizeOptions, Memory, ModelOptions, ModelReplyError
 from jitmem.nodes.curate import Curation
-from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
+from jitmem.nodes.llm.structured_output import UnreadableReply, parse_reply, parse_tool_calls
 from jitmem.nodes.memorize import Memo
 from jitmem.nodes.plan import SearchPlan
 from jitmem.nodes.reflect import Reflection

@@ -64,7 +64,7 @@ def made(memory: Memory, *, include: Sequence[str] | None = None, **rules: Any) 
         record=memory.page,
         research=(memory.research, memory.aresearch),
         items=WordSearch(memory),
-        editor=parts.editor_of(**rules),
+        editor=parts.editor_for(**rules),
         include=include,
     )
     return {tool.name: tool for tool in tools}

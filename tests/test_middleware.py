@@ -544,7 +544,7 @@ async def test_a_recall_that_fails_is_told_and_the_agent_goes_on(
     else:
         events = [event async for event in agent.astream(given, stream_mode="custom")]
     assert events == [{"event": "failed", "step": "recall", "error": "ModelUnavailable", "message": "Nobody answers."}]
-    assert warned(caplog) == ["The memory failed to recall, and the agent goes on: Nobody answers."]
+    assert warned(caplog) == ["The memory failed to recall, and the agent continues: Nobody answers."]
     assert "The user is Ana." in shown(model)
     assert kept(memory) == ["user: Hi\nassistant: I heard 'Hi'."]
 

@@ -54,8 +54,13 @@ def thinking(server: ModelServer, folder: Path) -> Iterator[Memory]:
 
 
 def opened(folder: Path, server: ModelServer, **options: Any) -> Memory:
+    named = {name: options.pop(name) for name in ("timeout_s", "on_model_failure") if name in options}
     return Memory.open(
-        folder, model="openai:test", base_url=server.base_url, **{"timeout_s": PATIENT_S, "curate": False, **options}
+        folder,
+        model="openai:test",
+        base_url=server.base_url,
+        model_options=ModelOptions(**{"timeout_s": PATIENT_S, **named}),
+        **{"memorize_options": MemorizeOptions(curate=False), **options},
     )
 
 

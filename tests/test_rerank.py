@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.documents import BaseDocumentCompressor, Document
 
-from jitmem import Memory
+from jitmem import Memory, ModelOptions
 from jitmem.stores.errors import ModelError
 
 
@@ -81,3 +81,17 @@ def test_with_rules_in_place_of_what_fails_a_recall_keeps_its_order(mill: Memory
     options = mill._runtime.research_options.model_copy(update={"on_model_failure": "rules"})
     memory = Memory(replace(mill._runtime, reranker=Broken(), research_options=options))
     assert memory.recall("mill") == mill.recall("mill")
+
+
+@pytest.mark.parametrize(("reranker", "reranked"), [(LastFirst(), True), (Broken(), False)])
+def test_a_memory_is_opened_with_it(folder: Path, reranker: BaseDocumentCompressor, reranked: bool) -> None:
+    with Memory.open(folder, model_options=ModelOptions(reranker=reranker)) as memory:
+        memory.memorize("\n".join(f"Ana: The mill number {n} has {n} stones.\nBen: Good." for n in range(8)))
+        events = list(memory.stream("Which mill has stones?", depth=1))
+        assert [event["reranked"] for event in events if event["event"] == "ranked"] == [reranked]
+        assert [event["step"] for event in events if event["event"] == "failed"] == ([] if reranked else ["rank"])
+        if reranked:
+            assert "rerank" in memory.recall("mill stones", k=3)[0].scores
+        else:
+            with pytest.raises(ModelError, match="Broken"):
+                memory.recall("mill stones")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from langchain_core.tools import BaseTool
@@ -43,7 +42,4 @@ def _edit_tool(spec: ToolSpec, editor: Editor) -> BaseTool:
         outcome = editor.call(spec.name, given)
         return describe_outcome(outcome), outcome
 
-    async def arun(given: Any) -> ToolResult:
-        return await asyncio.to_thread(run, given)
-
-    return expose(spec, run, arun, UnvalidatedTool)
+    return expose(spec, run, kind=UnvalidatedTool)

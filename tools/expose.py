@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, Protocol
 
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
+from ..stores.errors import BadInput
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Hit
 
@@ -48,14 +51,14 @@ class UnvalidatedTool(StructuredTool):
 def expose(
     spec: ToolSpec,
     run: Callable[..., ToolResult],
-    arun: Callable[..., Awaitable[ToolResult]],
+    arun: Callable[..., Awaitable[ToolResult]] | None = None,
     kind: type[StructuredTool] = StructuredTool,
 ) -> BaseTool:
-    """A tool from its two forms. Arguments that do not fit, and a `ToolException`, go back to the model as an answer;
+    """A tool from its two forms; without `arun`, `run` is awaited in a thread. Arguments that do not fit, a `BadInput` and a `ToolException` go back to the model as an answer;
     every other error rises."""
     return kind.from_function(
-        func=run,
-        coroutine=arun,
+        func=_bad_input_to_model()(run),
+        coroutine=arun and _await_checked(arun),
         name=spec.name,
         description=spec.description,
         args_schema=spec.arguments,
@@ -63,6 +66,24 @@ def expose(
         handle_validation_error=_explain_validation,
         handle_tool_error=True,
     )
+
+
+@contextmanager
+def _bad_input_to_model() -> Iterator[None]:
+    """The model can correct a call, so it gets the error as an answer."""
+    try:
+        yield
+    except BadInput as error:
+        raise ToolException(str(error)) from error
+
+
+def _await_checked(arun: Callable[..., Awaitable[ToolResult]]) -> Callable[..., Awaitable[ToolResult]]:
+    @wraps(arun)
+    async def call(*args: Any, **kwargs: Any) -> ToolResult:
+        with _bad_input_to_model():
+            return await arun(*args, **kwargs)
+
+    return call
 
 
 class SearchInput(BaseModel):

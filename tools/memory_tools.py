@@ -11,13 +11,11 @@ from langgraph.runtime import Runtime, get_runtime
 
 from ..stores.errors import BadInput
 from ..stores.records import MemoryItem, Page
-from .ask_memory import ASK, Researchers, ask_tool
 from .edit_items import edit_tools
 from .editor import Editor
 from .expose import NamedTool, RunnableSearch, ToolResult, ToolSpec, UnvalidatedTool, as_tool, expose, search_spec
-from .find_items import FIND, ItemFinder, find_tool
 from .memory_specs import memory_specs
-from .read_pages import READ, read_tool
+from .read_tools import ASK, FIND, READ, ItemFinder, Researchers, ask_tool, find_tool, read_tool
 from .searches import SEARCHES, HybridSearch
 
 _PAGE_SEARCHES: tuple[type[NamedTool], ...] = (*SEARCHES, HybridSearch)

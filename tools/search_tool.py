@@ -13,16 +13,16 @@ from ..stores.records import Hit
 
 
 class SearchTool(ABC):
-    """A search tells all that is to be known of it; `tools/searches.py` lists them, and names none elsewhere.
+    """A search describes itself completely; `tools/searches.py` lists them all.
 
-    `description` is for agents, who call it as a tool. `asked` is for who plans: what a query is, in a few words.
+    `description` is for agents, who call it as a tool. `query_form` is for the planner: what a query is, in a few words.
     `weight` is what its best hit adds to a score of about 1; None for words and likeness, which share that 1
     (`stores.fusion.weights`). `embeds`: whether it reads vectors, so that missing ones are made first.
     """
 
     name: str
     description: str
-    asked: str
+    query_form: str
     weight: float | None = None
     embeds: bool = False
 
@@ -42,5 +42,5 @@ class SearchTool(ABC):
         return []
 
     def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> list[str]:
-        """What rules ask it in a later round: `names` newly met, and the words that are still open."""
+        """What rules ask it in a later round: new `names`, and the words that are still open."""
         return []

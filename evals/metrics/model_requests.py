@@ -18,13 +18,12 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.outputs import LLMResult
 from pydantic import BaseModel
 
-from ...nodes.llm.ask import name_of
+from ...nodes.llm.ask import UsageTracker, name_of
 from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.redaction import redact
-from ...nodes.llm.reply_parsing import UnreadableReply, parse_reply
 from ...nodes.llm.retry import with_retries
+from ...nodes.llm.structured_output import UnreadableReply, parse_reply
 from ...nodes.llm.sync_async import Computation, Wait, run_sync
-from ...nodes.llm.usage_tracker import UsageTracker
 from ...stores.delimiters import escape_delimiters
 from ...stores.errors import ModelError, ModelReplyError
 from ...stores.records import Usage

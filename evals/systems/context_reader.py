@@ -8,10 +8,9 @@ from dataclasses import replace
 
 from langchain_core.language_models import BaseChatModel
 
-from ...nodes.llm.ask import name_of
-from ...nodes.llm.prompt import fence, fence_question
+from ...nodes.llm.ask import UsageTracker, name_of
+from ...nodes.llm.prompt import count_tokens, fence, fence_question
 from ...nodes.llm.sync_async import run_sync
-from ...nodes.llm.usage_tracker import UsageTracker, count_tokens
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question
 from ..metrics.model_requests import PromptFile, request_reply

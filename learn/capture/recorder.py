@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_me
 from langchain_core.outputs import LLMResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from ...nodes.llm.usage_tracker import count_tokens
+from ...nodes.llm.prompt import count_tokens
 from ..rollout_records import ROLES, RecordedStep
 from .run_keys import Place, RecordedRequest, nested_places, with_keys
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from ...evals.metrics.model_requests import PromptFile, request_judgement
 from ...nodes.llm.ask import TIMEOUT_S, name_of
-from ...nodes.llm.usage_tracker import CHARS_PER_TOKEN
+from ...nodes.llm.prompt import CHARS_PER_TOKEN
 from ...stores.analyzer import stems
 from .judge_cases import JudgeCase
 

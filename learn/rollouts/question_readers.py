@@ -14,8 +14,8 @@ from ...evals.systems.setups import CONTEXT_TOKENS, pack_context
 from ...evals.systems.setups import SystemAnswer as Read
 from ...memory import Memory
 from ...nodes.answer import ANSWER, Answer, AnswerQuestion
+from ...nodes.llm.ask import UsageTracker
 from ...nodes.llm.sync_async import Computation, Wait, run_async, run_sync
-from ...nodes.llm.usage_tracker import UsageTracker
 from ...stores.errors import ModelRefused, ModelReplyError, ModelUnavailable
 from ..rewards.reward_input import OWN_FAULTS
 from ..rollout_records import Item

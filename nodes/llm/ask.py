@@ -1,10 +1,10 @@
-"""What an LLM step asks, and the backend that asks a chat model: typed question in, typed answer out."""
+"""An LLM step: its typed question and answer, its budget, and the backend that asks a chat model."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,17 +13,97 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
 from langgraph.constants import TAG_NOSTREAM
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from ...stores.errors import ModelRefused, ModelReplyError, PromptTooLong
-from .prompt import StepQuestion, clip, render_prompt
+from .prompt import StepQuestion, clip, count_tokens, render_prompt
 from .provider_errors import ProviderFailure, RetryAction
 from .redaction import redact, redact_secrets_of
-from .reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
 from .retry import with_retries
-from .structured_output import OutputFormat, bind_form, describe_tools, supported_formats, truncated_reply
+from .structured_output import (
+    OutputFormat,
+    UnreadableReply,
+    bind_form,
+    describe_tools,
+    parse_reply,
+    parse_tool_calls,
+    supported_formats,
+    truncated_reply,
+)
 from .sync_async import Computation, Wait
-from .usage_tracker import BudgetExceeded, UsageTracker, count_tokens
+
+Emit = Callable[[Mapping[str, Any]], None]
+
+
+class Budget(BaseModel):
+    """The most that one question may cost; what is not set has no limit.
+
+    `calls` and `tokens` (prompt and completion) are checked before every call, the prompt's tokens estimated at a
+    quarter of its characters; a reply may exceed it. `seconds` count from the question; a running call is ended.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calls: int | None = Field(default=None, ge=0, description="Model calls, at most.")
+    tokens: int | None = Field(default=None, ge=0, description="Prompt and completion tokens together, at most.")
+    seconds: float | None = Field(default=None, gt=0, description="Seconds from the question to the context, at most.")
+
+
+class BudgetExceeded(Exception):
+    """The next call does not fit into the budget. Never leaves the nodes."""
+
+
+class UsageTracker:
+    """Of one step: `entries` is what it used, for the state's `usage`; `before` is what the run had used until then."""
+
+    def __init__(
+        self,
+        budget: Budget | None = None,
+        before: Sequence[Mapping[str, Any]] = (),
+        started: float | None = None,
+        emit: Emit = lambda event: None,
+    ) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.emit = emit
+        self._budget = budget or Budget()
+        self._before = before
+        self._started = time.time() if started is None else started
+
+    def check_budget(self, prompt_tokens: int) -> None:
+        """Before a call: `BudgetExceeded` where it does not fit."""
+        spent = [*self._before, *self.entries]
+        calls = sum(entry["calls"] for entry in spent)
+        tokens = sum(entry["prompt_tokens"] + entry["completion_tokens"] for entry in spent)
+        budget = self._budget
+        if budget.calls is not None and calls >= budget.calls:
+            raise BudgetExceeded
+        if budget.tokens is not None and tokens + prompt_tokens > budget.tokens:
+            raise BudgetExceeded
+        if (remaining := self.remaining_s()) is not None and remaining <= 0:
+            raise BudgetExceeded
+
+    def remaining_s(self) -> float | None:
+        """Seconds until the budget's end; None without a limit."""
+        return None if self._budget.seconds is None else self._started + self._budget.seconds - time.time()
+
+    def add(self, step: str, model: str, seconds: float, prompt_tokens: int, reply: AIMessage | None) -> None:
+        """A call that was answered; with `reply=None` one that failed, and is a retry of the call that follows."""
+        entry: dict[str, Any] = {
+            "step": step,
+            "model": model,
+            "calls": 0 if reply is None else 1,
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            "seconds": seconds,
+            "retries": 1 if reply is None else 0,
+        }
+        if reply is not None and reply.usage_metadata:
+            entry["prompt_tokens"] = reply.usage_metadata["input_tokens"]
+            entry["completion_tokens"] = reply.usage_metadata["output_tokens"]
+        elif reply is not None:
+            entry |= {"prompt_tokens": prompt_tokens, "completion_tokens": count_tokens([reply]), "estimated": True}
+        self.entries.append(entry)
+
 
 Q = TypeVar("Q", bound=StepQuestion)
 A = TypeVar("A", bound=BaseModel)
@@ -107,7 +187,7 @@ class ModelBackend:
         replies: Sequence[BaseMessage],
         tracker: UsageTracker,
     ) -> Computation[AIMessage]:
-        """The reply to the prompt, which shows less history after each failure for want of room."""
+        """The reply to the prompt, with less history after each reply that the context window is too small."""
         override = self.overrides.get(step.name)
         form = describe_tools(step.tools, output) if step.tools else None
         for share in _SHARES:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Protocol
 
+from langchain_core.messages import BaseMessage
 from pydantic import BaseModel
 
 from ...stores.delimiters import escape_delimiters
 from ...stores.index.snapshot import Snapshot
-from .usage_tracker import CHARS_PER_TOKEN
 
+CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
+_PER_MESSAGE = 3
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _HEADINGS = re.compile(r"^# (System|Task)\s*$", re.M)
 _HISTORY, _QUESTION = "history", "question"
@@ -63,7 +65,7 @@ def fence(text: str) -> str:
 
 
 def fence_question(question: str) -> str:
-    """A question between delimiters of its own: it may quote what somebody else wrote."""
+    """A question between delimiters of its own: it may quote a third party."""
     return _between(_QUESTION, escape_delimiters(question, _QUESTION, _HISTORY))
 
 
@@ -87,6 +89,11 @@ def clip(text: str, tokens: float) -> str:
     if len(text) <= room:
         return text
     return f"{text[: room * 2 // 3].rstrip()} […] {text[-(room // 3) :].lstrip()}"
+
+
+def count_tokens(messages: Sequence[BaseMessage]) -> int:
+    """About how many tokens messages are."""
+    return sum(len(str(message.text)) // CHARS_PER_TOKEN + _PER_MESSAGE for message in messages)
 
 
 def _split_system(system: str) -> tuple[str, str]:

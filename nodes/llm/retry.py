@@ -67,7 +67,7 @@ def with_retries(
 def with_timeout(wait: Wait[T], seconds: float) -> Wait[T]:
     """The same wait, ended by `TimeoutError` after so many seconds, whatever the provider's package does.
 
-    A blocking call cannot be stopped from outside: it goes on in a daemon thread, whose result is dropped.
+    A blocking call cannot be stopped from outside: it continues in a daemon thread, whose result is dropped.
     """
     return Wait(lambda: _call_in_thread(wait.now, seconds), lambda: asyncio.wait_for(wait.later(), seconds))
 

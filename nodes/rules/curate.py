@@ -1,4 +1,4 @@
-"""Memories without a model: what somebody says of themselves that lasts, and events that bear a date. Few, verbatim."""
+"""Memories without a model: lasting facts that speakers state of themselves, and events with a date. Few, verbatim."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
 
 
 def _sentences(text: str) -> Iterator[tuple[str, str]]:
-    """`(speaker, sentence)` of what is said by somebody, without questions and hedges."""
+    """`(speaker, sentence)` of every speaker, without questions and hedges."""
     speaker = ""
     for line in text.splitlines():
         turn = _TURN.match(line.strip())

@@ -55,7 +55,7 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
 
 
 def weight(snapshot: Snapshot, stem: str) -> float:
-    """How much a term tells: its idf, that of a word met once for a word never met."""
+    """How much a term tells: its idf, a word that never occurs counts as one that occurs once."""
     documents, total = snapshot.frequency(stem)
     return math.log((total + 1) / max(1, documents))
 

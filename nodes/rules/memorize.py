@@ -17,7 +17,7 @@ _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
 def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
     """The two or three sentences of most salience, in the order of the page, up to 240 characters.
 
-    A sentence's salience is the mean, over its distinct terms, of how often a term stands in the page times how
+    A sentence's salience is the mean, over its distinct terms, of how often a term occurs in the page times how
     rare it is in the memory, with a floor on length so that short exclamations do not win; numbers count double.
     """
     sentences = [match.group().strip() for match in _SENTENCE.finditer(question.text[:20_000])]

@@ -12,7 +12,7 @@ _LONGEST = 2000  # characters of a query; the words of a longer request are foun
 
 
 def plan(snapshot: Snapshot, question: PlanQuestion) -> SearchPlan:
-    """First round: what each search makes of the question. Later rounds: what it makes of the names newly met, and of
+    """First round: what each search makes of the question. Later rounds: what it makes of the new names, and of
     the words that are still uncovered."""
     request = question.request[:_LONGEST]
     wanted = "" if question.first else " ".join(terms(snapshot, request).values())

@@ -75,8 +75,8 @@ def terms(snapshot: Snapshot, question: str) -> dict[str, str]:
 
 
 def rarity(snapshot: Snapshot, name: str, share: float = 0.05) -> float:
-    """How much a name tells, from 0 to 1: the idf of its rarest word against that of a word met once; 0 for a name
-    with a word that is not in memory, and for one that stands in more than `share` of the passages."""
+    """How much a name tells, from 0 to 1: the idf of its rarest word against that of a word that occurs once; 0 for a name
+    with a word that is not in memory, and for one that occurs in more than `share` of the passages."""
     counts = [snapshot.frequency(stem) for stem in stems(name)]
     if not counts or min(counts)[0] == 0:
         return 0.0

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from ...stores.records import Hit
-_PASSAGES = 12  # from the top of the ranking, in which names are met
-_NEAR = 3  # passages that count as met, where none became a statement
+_PASSAGES = 12  # from the top of the ranking, in which names are looked for
+_NEAR = 3  # passages that count as read, where none became a statement
 _LEADS = 4  # followed in one round
 _TRIED = 20  # names looked at in a passage
 _FAR = 6  # words
@@ -26,7 +26,7 @@ _CANDIDATES = 200
 
 def reflect(snapshot: Snapshot, question: ReflectQuestion) -> Reflection:
     """What is missing are the terms that no page of the statements covers. It is enough when a single page covers them all:
-    scattered over pages they may come from different stories. Names met on the best pages are leads; the most
+    scattered over pages they may come from different stories. Names on the best pages are leads; the most
     promising ones are followed."""
     wanted = terms(snapshot, question.question)
     cited = [record_id(citation) for statement in question.known for citation in statement["citations"]]
@@ -80,7 +80,7 @@ def _new_names(snapshot: Snapshot, text: str, asked: Collection[str]) -> list[st
 
 
 def _nearness(text: str, name: str, weights: dict[str, float]) -> float:
-    """From 0.5 to 1.5: which share of the question's words, by weight, stands beside the name; a word counts less
+    """From 0.5 to 1.5: which share of the question's words, by weight, is near the name; a word counts less
     with its distance, and half as much when `_FAR` words lie between."""
     at = len(words(text[: text.find(name)]))
     length = max(1, len(words(name)))
@@ -95,7 +95,7 @@ def _nearness(text: str, name: str, weights: dict[str, float]) -> float:
 
 
 def _covers(snapshot: Snapshot, name: str, found: list[Hit]) -> float:
-    """The best score, from 0 to 1, of a passage that bears the name in its text or its page's title."""
+    """The best score, from 0 to 1, of a passage with the name in its text or its page's title."""
     for hit in found:
         if name in hit.text or name in snapshot.record(hit.record_id).header:
             return hit.score / found[0].score

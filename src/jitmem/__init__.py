@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .memory_options import ItemOptions as ItemOptions
     from .memory_options import ModelOptions as ModelOptions
     from .memory_transfer import MemoryTransfer as MemoryTransfer
-    from .nodes.llm.usage_tracker import Budget as Budget
+    from .nodes.llm.ask import Budget as Budget
     from .nodes.options import MemorizeOptions as MemorizeOptions
     from .results import Estimate as Estimate
     from .results import Research as Research
@@ -65,7 +65,7 @@ _HOME = {
         "memory_items": "MemoryItems",
         "memory_options": "ItemOptions ModelOptions",
         "memory_transfer": "MemoryTransfer",
-        "nodes.llm.usage_tracker": "Budget",
+        "nodes.llm.ask": "Budget",
         "nodes.options": "MemorizeOptions",
         "results": "Estimate Research",
         "stores.deletion.receipt": "KeptItem Receipt",

@@ -7,10 +7,9 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from .nodes.llm.ask import A, Backend, ModelBackend, Q, StepSpec
-from .nodes.llm.prompt import render_prompt
+from .nodes.llm.ask import A, Backend, ModelBackend, Q, StepSpec, UsageTracker
+from .nodes.llm.prompt import count_tokens, render_prompt
 from .nodes.llm.sync_async import Computation
-from .nodes.llm.usage_tracker import UsageTracker, count_tokens
 from .nodes.steps import STEPS
 from .results import Estimate
 

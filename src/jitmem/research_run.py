@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from .stores.errors import BadInput
 
 if TYPE_CHECKING:
-    from .nodes.llm.usage_tracker import Budget
-    from .nodes.options import Effort, OnModelFailure, Output
+    from .graphs.research_options import Output
+    from .nodes.llm.ask import Budget
+    from .nodes.options import Effort, OnModelFailure
     from .results import Estimate, Research
     from .runtime import MemoryRuntime
 

@@ -13,8 +13,7 @@ from .graphs.memorizer import memorizer
 from .graphs.research_options import ResearchOptions
 from .graphs.researcher import researcher
 from .memory_options import ItemOptions
-from .nodes.embedder import Embedder
-from .nodes.index import embed
+from .nodes.embedder import Embedder, embed
 from .nodes.llm.ask import Backend, ModelBackend
 from .nodes.llm.sync_async import run_sync
 from .nodes.options import MemorizeOptions
@@ -32,8 +31,7 @@ from .stores.truth.items import Items
 from .stores.truth.namespace import Namespace
 from .stores.truth.proposals import Proposals
 from .tools.editor import Editor, Mode, validate_kinds
-from .tools.item_recall import ItemRecall
-from .tools.item_search import ItemSearch
+from .tools.item_search import ItemRecall, ItemSearch
 from .tools.memory_tools import make_tools
 from .tools.search_tool import SearchTool
 from .tools.searches import SEARCHES, HybridSearch

@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 
 from langchain_core.documents import BaseDocumentCompressor
 
-from .nodes.embedder import Embedder
-from .nodes.index import Embeddable, embed_if_room
+from .nodes.embedder import Embeddable, Embedder, embed_if_room
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import OnModelFailure
-from .nodes.rerank import TIMEOUT_S, rerank
+from .nodes.rank import TIMEOUT_S, rerank
 from .nodes.search import NodeSearch
 from .stores.errors import ModelError
 from .stores.index.fusion import rank_for

@@ -24,14 +24,14 @@ from pydantic import BaseModel
 
 from jitmem import BadInput, JitmemError, Memory
 from jitmem.formats import FORMATS, parse_sessions
-from jitmem.integrations.entry_filters import matches_filter
+from jitmem.integrations.entry_values import matches_filter
 from jitmem.nodes.accept import normalize_session
 from jitmem.nodes.answer import Answer
-from jitmem.nodes.citations import cite
 from jitmem.nodes.curate import Curation
+from jitmem.nodes.evidence import cite
 from jitmem.nodes.integrate import Conclusion, Integration
 from jitmem.nodes.llm.prompt import fence, fence_list, fence_question
-from jitmem.nodes.llm.reply_parsing import UnreadableReply, parse_reply, parse_tool_calls
+from jitmem.nodes.llm.structured_output import UnreadableReply, parse_reply, parse_tool_calls
 from jitmem.nodes.memorize import Memo
 from jitmem.nodes.plan import SearchPlan, runnable_queries
 from jitmem.nodes.split import pack_pages, passages, without_recalled

@@ -1,0 +1,154 @@
+"""The tools that read: `read_page`, `memory_search` and `research_memory`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, Protocol
+
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel, Field
+
+from ..stores.errors import UnknownRecord
+from ..stores.recall_markers import wrap_recalled
+from ..stores.records import Kind, MemoryItem, Page
+from ..stores.times import format_time
+from .expose import NOTHING, ToolResult, ToolSpec, expose
+
+
+class ReadInput(BaseModel):
+    """What a model gives to `read_page`."""
+
+    page_id: str = Field(min_length=1, max_length=200, description="The id of the page, such as 0m7vntb32623.")
+
+
+READ = ToolSpec(
+    "read_page",
+    "Read a page of the memory whole, word for word, with when it was and who spoke. Give its id.",
+    ReadInput,
+)
+
+
+def read_tool(record: Callable[[str], Page | MemoryItem]) -> BaseTool:
+    """`read_page` over what gives a page or an item by its id, or raises `UnknownRecord`: contexts name both."""
+
+    def run(page_id: str) -> ToolResult:
+        try:
+            found = record(page_id.strip())
+        except UnknownRecord as unknown:
+            return str(unknown), None
+        return wrap_recalled(f"[{found.id}] {found.header}\n\n{found.text}"), found
+
+    return expose(READ, run)
+
+
+Method = Literal["hybrid", "keyword", "vector"]
+
+
+class FoundItem(Protocol):
+    """An item with its score by one method."""
+
+    @property
+    def item(self) -> MemoryItem: ...
+
+
+class ItemFinder(Protocol):
+    """A search of the items: best first, at most `k`, by the method that is asked for."""
+
+    def search(
+        self, query: str, *, kind: Kind | None = None, method: Method = "hybrid", k: int = 10
+    ) -> Sequence[FoundItem]: ...
+
+    async def asearch(
+        self, query: str, *, kind: Kind | None = None, method: Method = "hybrid", k: int = 10
+    ) -> Sequence[FoundItem]: ...
+
+
+class FindInput(BaseModel):
+    """What a model gives to `memory_search`."""
+
+    query: str = Field(min_length=1, max_length=2000, description="What to search for.")
+    kind: Kind | None = Field(default=None, description="Only memories of this kind; none for all.")
+    method: Method = Field(
+        default="hybrid",
+        description="keyword: memories that share words with the query; vector: memories alike; hybrid: both.",
+    )
+    k: int = Field(default=10, ge=1, le=100, description="How many memories at most.")
+
+
+FIND = ToolSpec(
+    "memory_search",
+    "Search the memories (facts, preferences, events). Each line begins with the id that memory_update and "
+    "memory_delete take.",
+    FindInput,
+)
+
+
+def find_tool(items: ItemFinder) -> BaseTool:
+    """`memory_search` over a search of items."""
+
+    def run(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
+        return _render_hits(items.search(query, kind=kind, method=method, k=k))
+
+    async def arun(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
+        return _render_hits(await items.asearch(query, kind=kind, method=method, k=k))
+
+    return expose(FIND, run, arun)
+
+
+def _render_hits(hits: Sequence[FoundItem]) -> ToolResult:
+    return wrap_recalled("\n".join(item_line(hit.item) for hit in hits)) if hits else NOTHING, list(hits)
+
+
+def item_line(item: MemoryItem) -> str:
+    """`[0m7w…] episodic (8 May 2024 13:56) Ana moved to Lisbon.`"""
+    time = f" ({format_time(item.time)})" if item.time else ""
+    return f"[{item.id}] {item.kind}{time} {' '.join(item.content.split())}"
+
+
+Effort = Literal["recall", "fast", "deep"]
+
+
+class Researched(Protocol):
+    """What a research comes to."""
+
+    @property
+    def context(self) -> str: ...
+
+
+Researchers = tuple[Callable[..., Researched], Callable[..., Awaitable[Researched]]]
+"""`Memory.research` and `Memory.aresearch`, or what is called as they are: `(question, depth=…, effort=…)`."""
+
+
+class AskInput(BaseModel):
+    """What a model gives to `research_memory`."""
+
+    question: str = Field(min_length=1, max_length=2000, description="The question, with every name and time it needs.")
+    depth: int | None = Field(default=None, ge=1, le=20, description="Rounds of searching and reflecting, at most.")
+    effort: Effort | None = Field(
+        default=None, description="recall: one quick look; fast: fewer thoughts a round; deep: the most careful."
+    )
+
+
+ASK = ToolSpec(
+    "research_memory",
+    "Research a question in everything that was ever said: plans, searches, follows up, and gives a short text with "
+    "its sources. Slower than a search; best for questions that need several pages.",
+    AskInput,
+)
+
+
+def ask_tool(researchers: Researchers) -> BaseTool:
+    """`research_memory` over the two forms of a research."""
+    research, aresearch = researchers
+
+    def run(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
+        return _render_research(research(question, depth=depth, effort=effort))
+
+    async def arun(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
+        return _render_research(await aresearch(question, depth=depth, effort=effort))
+
+    return expose(ASK, run, arun)
+
+
+def _render_research(result: Any) -> ToolResult:
+    return wrap_recalled(result.context) if result.context else NOTHING, result
