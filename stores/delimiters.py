@@ -1,4 +1,4 @@
-"""Marks that say where data begins and ends, such as `<history>`, found in a text in whatever spelling and defused."""
+"""Delimiters that say where data begins and ends, such as `<history>`: found in a text in any spelling, and escaped."""
 
 from __future__ import annotations
 

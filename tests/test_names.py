@@ -145,7 +145,7 @@ ODD = {  # identifiers of an earlier language of this house, and what each becam
     r"\bmemory\.of\(": "for_namespace",
     r"\bLivingBM25\b|\bGrowingBM25\b": "IncrementalBM25",
     r"\bwhoever\b": "a plain noun",
-    r"\banew\b": "again",
+    r"\banew\b(?!; empty)": "again",  # but for the form of integrate, a prompt that real models were tried with
 }
 
 

@@ -105,7 +105,7 @@ def item_line(item: MemoryItem) -> str:
     return f"[{item.id}] {item.kind}{time} {' '.join(item.content.split())}"
 
 
-Effort = Literal["recall", "fast", "deep"]
+EffortName = Literal["recall", "fast", "deep"]
 
 
 class Researched(Protocol):
@@ -124,7 +124,7 @@ class AskInput(BaseModel):
 
     question: str = Field(min_length=1, max_length=2000, description="The question, with every name and time it needs.")
     depth: int | None = Field(default=None, ge=1, le=20, description="Rounds of searching and reflecting, at most.")
-    effort: Effort | None = Field(
+    effort: EffortName | None = Field(
         default=None, description="recall: one quick look; fast: fewer thoughts a round; deep: the most careful."
     )
 
@@ -141,10 +141,10 @@ def ask_tool(researchers: Researchers) -> BaseTool:
     """`research_memory` over the two forms of a research."""
     research, aresearch = researchers
 
-    def run(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
+    def run(question: str, depth: int | None = None, effort: EffortName | None = None) -> ToolResult:
         return _render_research(research(question, depth=depth, effort=effort))
 
-    async def arun(question: str, depth: int | None = None, effort: Effort | None = None) -> ToolResult:
+    async def arun(question: str, depth: int | None = None, effort: EffortName | None = None) -> ToolResult:
         return _render_research(await aresearch(question, depth=depth, effort=effort))
 
     return expose(ASK, run, arun)
