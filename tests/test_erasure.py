@@ -62,7 +62,8 @@ SECRETS = ["Xylophon-Quartz-1", "Xylophon-Quartz-2", "Xylophon-Quartz-3", "Xylop
 
 def everywhere(folder: Path) -> tuple[Memory, dict[str, str]]:
     """Secrets in text, speaker, session id, metadata, memo, items, their versions, a proposal and a waiting session."""
-    memory = planted(folder, before_write=lambda edit: "quarantine" if "Quartz-4" in (edit.content or "") else "allow")
+    options = ItemOptions(before_write=lambda edit: "quarantine" if "Quartz-4" in (edit.content or "") else "allow")
+    memory = planted(folder, item_options=options)
     filed = memory.memorize(
         Session(
             id="visit of Xylophon-Quartz-2",
@@ -150,7 +151,7 @@ def test_entries_shares_rules_and_the_name_itself_go_with_everything(folder: Pat
         assert receipt.status == "erased"
         assert {"entries": 1, "shares": 1, "rules": 1, "namespaces": 1}.items() <= receipt.counts.items()
         assert holding(folder, *names) == set()
-        assert Memory.namespaces(folder) == ["other"]
+        assert memory.admin.namespaces() == ["other"]
         assert store.get(("guests", "Xylophon-Label"), "Xylophon-Key") is None
         assert memory.for_namespace("other").recall("bread")
 
