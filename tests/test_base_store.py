@@ -359,13 +359,13 @@ def test_a_transaction_that_fails_in_the_middle_changes_nothing(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put(USER, "k", {"v": 1})
-    log = entries._log
+    log = entries.log_change
 
-    def fails_at_the_second(db: Any, namespace: int, n: int, op: str) -> None:
-        log(db, namespace, n, op)
-        monkeypatch.setattr(entries, "_log", lambda *args: 1 / 0)
+    def fails_at_the_second(*row: Any) -> None:
+        log(*row)
+        monkeypatch.setattr(entries, "log_change", lambda *row: 1 / 0)
 
-    monkeypatch.setattr(entries, "_log", fails_at_the_second)
+    monkeypatch.setattr(entries, "log_change", fails_at_the_second)
     with pytest.raises(ZeroDivisionError):
         store.batch([PutOp(USER, "k", {"v": 2}), PutOp(("other",), "new", {"v": 3}), PutOp(USER, "third", {})])
     assert [(item.key, item.value) for item in store.search(())] == [("k", {"v": 1})]

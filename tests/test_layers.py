@@ -32,7 +32,6 @@ FILES = sorted(file for folder in HOUSE for file in (ROOT / folder).rglob("*.py"
 NAMES = [str(file.relative_to(ROOT)) for file in FILES]
 TWO_WAY = {
     frozenset(("jitmem", "jitmem.integrations")),  # the face hands out its integrations, and loads them only then
-    frozenset(("jitmem.nodes", "jitmem.nodes.rules")),  # the registry of steps names the rules that answer each step
 }
 """Pairs of packages that import each other."""
 

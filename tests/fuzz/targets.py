@@ -150,12 +150,13 @@ def ids(data: bytes) -> None:
     """An id, or a number, of whatever is looked up or changed by one."""
     text, value = text_of(data), value_of(data)
     number = value if isinstance(value, int) else len(data)
-    for verb in ("page", "item", "history", "as_of", "delete", "edit"):
+    items, admin = memory().items, memory().admin
+    for verb in (memory().page, items.get, items.history, items.as_of, items.delete, items.update):
         with suppress(JitmemError):
-            getattr(memory(), verb)(text)
-    for verb in ("undo", "approve", "reject"):
+            verb(text)
+    for decide in (items.undo, admin.approve, admin.reject):
         with suppress(JitmemError):
-            getattr(memory(), verb)(number)
+            decide(number)
     memory().pages(session_id=text, limit=number, offset=number)
 
 
@@ -167,7 +168,7 @@ def namespaces(data: bytes) -> None:
     memory().admin.share(name)
     memory().admin.unshare(name)
     other = memory().for_namespace(name)
-    memory()._others.pop(name, None)
+    memory()._namespaces.pop(name, None)
     assert (other.namespace, other.recall("Ana harbour") == [] or name == "default") == (name, True)
     assert {path.name for path in folder.parent.rglob("*") if not path.name.startswith("truth.sqlite3-")} == before
 
