@@ -28,7 +28,7 @@ DAYS = (
 )
 DATED = (
     "days docs times retention forget items cli_items item_search base_store memory_tools middleware curate researcher"
-    " split cite retriever community export import import_from backup effort erasure reference wording"
+    " split cite retriever community export import import_from backup effort erasure reference prompt_overrides"
 )
 
 
