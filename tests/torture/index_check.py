@@ -17,6 +17,7 @@ from . import plan
 
 _QUERIES = ("Where does Ana live?", "harbour almanac", "boat rope Ben repaired", "goats in barn", "tower")
 _NEAREST = 30
+_LEAST_NEAR = 0.9
 _ALL = 100_000
 Search = Callable[[NDArray[np.float32]], list[tuple[int, float]]]
 
@@ -108,11 +109,16 @@ def _exact(vectors: dict[int, NDArray[np.float32]], asked: NDArray[np.float32]) 
 
 
 def _compared(what: str, found: dict[int, float], exact: dict[int, float]) -> list[str]:
-    """The nearest are found; where several are equally near, any of them."""
+    """Every score is the vector's own, and nearly all of the nearest are found; where several are equally near, any.
+
+    Chroma's graph is an approximate index: how it grew decides whether one of thirty is missed. Lost vectors are
+    noticed by `_held`, and a broken graph finds few.
+    """
     nearest = sorted(exact.values(), reverse=True)[:_NEAREST]
     wrong = [n for n, cosine in found.items() if abs(exact.get(n, 9) - cosine) > 1e-4]
-    if wrong or len(found) != len(nearest) or not np.allclose(sorted(found.values(), reverse=True), nearest, atol=1e-4):
-        return [f"{what}: {len(found)} found of {len(nearest)}, {wrong} at a wrong place"]
+    near = sum(1 for n in found if exact.get(n, -9) >= min(nearest) - 1e-4)
+    if wrong or len(found) != len(nearest) or near < _LEAST_NEAR * len(nearest):
+        return [f"{what}: {near} of the {len(nearest)} nearest in {len(found)} found, {wrong} with a wrong score"]
     return []
 
 
