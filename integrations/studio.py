@@ -112,7 +112,7 @@ def _memory(settings: Settings) -> Memory:
 
 def _agent(memory: Memory, settings: Settings) -> Graph:
     model = settings.model and chat_model(settings.model, base_url=settings.base_url, timeout_s=settings.timeout_s)
-    options = AgentOptions(effort=settings.effort, on_model_failure=settings.on_model_failure)
+    options = AgentOptions(effort=settings.effort, on_model_failure=settings.on_model_failure or "raise")
     return agent_with_memory(memory, model or None, options)
 
 
@@ -128,5 +128,6 @@ def _with_defaults(panel: type[BaseModel]) -> type[BaseModel]:
     changed: dict[str, Any] = {}
     for name in ("effort", "on_model_failure"):
         if field := panel.model_fields.get(name):
-            changed[name] = (field.annotation, Field(getattr(_settings(), name), description=field.description))
+            default = getattr(_settings(), name) or field.default
+            changed[name] = (field.annotation, Field(default, description=field.description))
     return create_model(panel.__name__, __base__=panel, __doc__=panel.__doc__, **changed)

@@ -15,9 +15,11 @@ from pydantic import BaseModel, Field
 from ..stores.index.item_index import ItemIndex
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
-from ..stores.records import MemoryItem, Outcome, Page
-from ..stores.times import format_time
+from ..stores.errors import BadInput
+from ..stores.records import Edit, MemoryItem, Outcome, Page
+from ..stores.times import format_time, parse_time
 from .file import disk_full_hint
+from .grounding import foreign_terms, is_placeholder, list_words
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_list
 from .llm.sync_async import Computation, NodeBody
@@ -91,7 +93,54 @@ def describe_item(item: MemoryItem) -> str:
     return f"[{item.id}] {item.kind}{_when(item.time)}: {' '.join(item.content.split())}"
 
 
-CURATE = StepSpec("curate", CurateQuestion, Curation)
+def check_calls(question: CurateQuestion, answer: Curation) -> str:
+    """What is wrong with most of the calls, as one sentence for the model that made them; "" where most are usable."""
+    problems = [problem for call in answer.calls if (problem := find_problem(question, call))]
+    return problems[0] if len(problems) * 2 > len(answer.calls) else ""
+
+
+def find_problem(question: CurateQuestion, call: Call) -> str:
+    """Why the content of a call cannot be kept: it is a placeholder, or says what neither the page nor what is
+    remembered holds; "" for a good one."""
+    content = call.args.get("content")
+    if not isinstance(content, str) or not content.strip():
+        return ""  # the editor answers it
+    if is_placeholder(content):
+        return f"{content!r} is a word of the form; write what the page says, or make no call."
+    held = [question.core, *(describe_item(item) for item in question.items)]
+    if foreign := foreign_terms(content, question.page.header, question.text, *held):
+        return f"The page does not name {list_words(foreign)}. Write only what the page says."
+    return ""
+
+
+def complete_call(question: CurateQuestion, call: Call) -> Call:
+    """The call as it was meant: an event without a date of its own has its page's, an update that names no item is an
+    insert, and an insert of a core paragraph changes the one that there is."""
+    args = {name: value for name, value in call.args.items() if value not in ("", None)}
+    name = call.name
+    if args.get("kind") == "core":
+        args.pop("id", None)
+        if name == "memory_insert" and question.core:
+            name = "memory_update"
+    elif name == "memory_update" and "id" not in args and args.get("content"):
+        name = "memory_insert"
+    if name == "memory_insert":
+        args.pop("id", None)
+        if args.get("kind") == "episodic" and question.page.time and not _is_time(args.get("time")):
+            args["time"] = question.page.time.isoformat()
+    if args.get("kind") != "episodic" and "time" in args and not _is_time(args["time"]):
+        del args["time"]
+    return Call(name=name, args=args)
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and parse_time(value) is not None
+    except BadInput:
+        return False
+
+
+CURATE = StepSpec("curate", CurateQuestion, Curation, check=check_calls)
 
 
 def curate(
@@ -103,7 +152,8 @@ def curate(
 ) -> NodeBody:
     """The node: filed pages → edits of items, all of a page's in one transaction with the note that it is done.
 
-    A model that fails never costs the session, which is filed: it is named in `failures`, and `resume()` tries again.
+    A model that fails never costs the session, which is filed: it is named in `failures`. An unusable answer is
+    replaced by the rules'; a model that cannot be reached is asked again by `resume()`.
     """
     spec = replace(CURATE, tools=tuple(editing.schemas))
 
@@ -141,6 +191,9 @@ def curate(
                 continue
             done.append(page.id)
             calls = answer.calls[:_MOST_CALLS]
+            if thinks:
+                calls, rejected = _usable_calls(questions[page.id], calls)
+                edits += [_plain(page.id, call, outcome) for call, outcome in rejected]
             outcomes = []
             if calls or thinks:  # a paid answer is noted at once
                 outcomes, done, questions = note(calls, done), [], {}
@@ -172,6 +225,18 @@ def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page])
             near = list({item.id: item for item in [*near, *newest]}.values())
             questions[page.id] = CurateQuestion(page, texts[page.id], core, near, snapshot)
     return questions
+
+
+def _usable_calls(question: CurateQuestion, calls: Sequence[Call]) -> tuple[list[Call], list[tuple[Call, Outcome]]]:
+    """The calls to make, completed, and those whose content is not of the page, each with its rejection."""
+    usable, rejected = [], []
+    for call in calls:
+        if problem := find_problem(question, call):
+            edit = Edit(op="insert", kind=str(call.args.get("kind", "")), content=call.args["content"], cause="memorizer")
+            rejected.append((call, Outcome("rejected", edit, problem)))
+        else:
+            usable.append(complete_call(question, call))
+    return usable, rejected
 
 
 def _plain(page_id: str, call: Call, outcome: Outcome) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def index(archive: NamespaceStore, embedder: Embedder, defaults: MemorizeOptions
             with disk_full_hint(archive.embeddings.database.path, f"{_NOT_EMBEDDED}room."):
                 yield from embed(archive, embedder, waiting=not state["duplicate"])
         except ModelError as error:
-            if options_in(runtime.context, defaults).on_model_failure == "raise":
+            if options_in(runtime.context, defaults).on_model_failure != "rules":
                 raise type(error)(f"{error} {_NOT_EMBEDDED}the model working.") from error
             return {"failures": [{"step": "index", "error": type(error).__name__, "message": str(error)}]}
         archive.vectors.catch_up(at_least=_FEED)

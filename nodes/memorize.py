@@ -14,6 +14,7 @@ from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
 from .evidence import OUTLINE_TOKENS, outline
+from .grounding import copied_share, foreign_terms, is_placeholder, list_words, whole_sentences
 from .llm.ask import StepSpec
 from .llm.prompt import CHARS_PER_TOKEN, fence
 from .llm.sync_async import Computation, NodeBody
@@ -21,6 +22,10 @@ from .options import MemorizeOptions, options_in
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
 
+MEMO_CHARS = 500
+_LONGEST_REPLY = 4000  # characters of a memo, of which the first sentences are taken
+_SHORT = 240  # characters that may be copied: a rule's memo is as long
+_COPIED = 0.6  # of the runs of six words
 _PROMPT_TOKENS = 2100  # of page and outline: beside a long page there is less room for others
 _LEAST_OUTLINE = 60
 
@@ -43,16 +48,28 @@ class MemorizeQuestion:
 
 
 class Memo(BaseModel):
-    """A page in a sentence or three."""
+    """A page in two sentences."""
 
     memo: str = Field(
         min_length=1,
-        max_length=2000,
-        description="One to three sentences: who, what, when, how much; names and numbers as they stand in the page.",
+        max_length=_LONGEST_REPLY,
+        json_schema_extra={"maxLength": MEMO_CHARS},
+        description="Two sentences: who, what, when, how much; names and numbers as they stand in the page.",
     )
 
 
-MEMORIZE = StepSpec("memorize", MemorizeQuestion, Memo)
+def check_memo(question: MemorizeQuestion, answer: Memo) -> str:
+    """What is wrong with a memo, as one sentence for the model that wrote it; "" for a good one."""
+    if is_placeholder(answer.memo):
+        return "The memo is the example's placeholder, not a memo of the page."
+    if foreign := foreign_terms(answer.memo, question.header, question.text):
+        return f"The memo names {list_words(foreign)}; the page does not. Say only what the page says."
+    if len(answer.memo) > _SHORT and copied_share(answer.memo, question.text) > _COPIED:
+        return "The memo copies the page. Write two sentences of your own, at most 50 words."
+    return ""
+
+
+MEMORIZE = StepSpec("memorize", MemorizeQuestion, Memo, check=check_memo)
 
 
 def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOptions) -> NodeBody:
@@ -72,7 +89,7 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
             policy = StepPolicy(on_failure, required=True, stop_reason=stop_reason)
             memo, changes = yield from run_step(backends, MEMORIZE, question, policy, runtime.stream_writer)
             assert memo is not None, "a required question is answered, or its failure is raised"
-            pages.append({**page, "header": header, "memo": memo.memo.strip()})
+            pages.append({**page, "header": header, "memo": whole_sentences(memo.memo, MEMO_CHARS)})
             usage += changes.get("usage", [])
             failures += changes.get("failures", [])
             stop_reason = changes.get("stop_reason", stop_reason)

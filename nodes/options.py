@@ -26,6 +26,7 @@ def one_of_names(kind: str, names: Collection[str]) -> tuple[AfterValidator, Wit
 
 Effort = Literal["recall", "fast", "deep"]
 OnModelFailure = Literal["raise", "rules"]
+OnFilingFailure = Literal["wait", "raise", "rules"]
 _ON_FAILURE = "When a model fails for good: raise an error, or let the rules answer the step."
 
 
@@ -64,7 +65,11 @@ class MemorizeOptions(BaseModel):
 
     curate: bool = Field(default=True, description="Draw core, semantic and episodic memories from each page.")
     page_tokens: int = Field(default=2048, ge=16, description="Sessions longer than this become several pages.")
-    on_model_failure: OnModelFailure = Field(default="raise", description=_ON_FAILURE)
+    on_model_failure: OnFilingFailure = Field(
+        default="wait",
+        description="When a model fails for good: raise an error, let the rules answer the step, or (wait) let them "
+        "answer where a reply is of no use, while the session waits for a model that cannot be reached.",
+    )
 
 
 Options = TypeVar("Options", bound=BaseModel)

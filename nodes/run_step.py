@@ -13,7 +13,7 @@ from ..stores.index.snapshot import NamespaceStore, Snapshot
 from .evidence import record_id
 from .llm.ask import A, Backend, Budget, BudgetExceeded, Emit, Q, StepSpec, UsageTracker
 from .llm.sync_async import Computation, NodeBody
-from .options import BaseResearchOptions, OnModelFailure
+from .options import BaseResearchOptions, OnFilingFailure
 from .states import ResearcherState
 
 BUDGET, FAILURE = "budget", "failure"
@@ -38,7 +38,7 @@ class StepPolicy:
     `stop_reason` is why no model may be asked any more: `BUDGET`, or `FAILURE` of an earlier step; "" while one may.
     """
 
-    on_failure: OnModelFailure
+    on_failure: OnFilingFailure
     required: bool
     by_rules: bool = False
     stop_reason: str = ""
@@ -87,6 +87,7 @@ def run_step(
         except BudgetExceeded:
             stop_reason, use_rules = BUDGET, policy.required
         except ModelError as error:
+            rules_allowed |= policy.on_failure == "wait" and not isinstance(error, ModelUnavailable)
             if policy.required and not rules_allowed:
                 raise
             failures = [{"step": step.name, "error": type(error).__name__, "message": str(error)}]

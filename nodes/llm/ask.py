@@ -191,7 +191,7 @@ class ModelBackend:
         override = self.overrides.get(step.name)
         form = describe_tools(step.tools, output) if step.tools else None
         for share in _SHARES:
-            system, human = render_prompt(step.name, question.prompt_values(share), step.answer, form, override)
+            system, human = render_prompt(step.name, question.prompt_values(share), form, override)
             messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
             try:
                 return (yield from self._call(output, messages, step, tracker, getattr(question, "part", None)))

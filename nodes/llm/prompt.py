@@ -1,8 +1,12 @@
-"""Render a step's prompt: Markdown with `{{name}}` places, history fenced as data, strict about missing values."""
+"""Render a step's prompt: Markdown with `{{name}}` places, history fenced as data, strict about missing values.
+
+A prompt file has the sections `# System` (the instructions, and as its last paragraph what is data), `# Task` (the
+material with its places, then the job in one line) and `# Form` (the answer as a filled-in example). The steps of one
+page share their prefix: their instructions are in a section `# Job` and follow the material.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -10,7 +14,6 @@ from importlib import resources
 from typing import Protocol
 
 from langchain_core.messages import BaseMessage
-from pydantic import BaseModel
 
 from ...stores.delimiters import escape_delimiters
 from ...stores.index.snapshot import Snapshot
@@ -18,7 +21,7 @@ from ...stores.index.snapshot import Snapshot
 CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
 _PER_MESSAGE = 3
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-_HEADINGS = re.compile(r"^# (System|Task)\s*$", re.M)
+_HEADINGS = re.compile(r"^# (System|Task|Job|Form)\s*$", re.M)
 _HISTORY, _QUESTION = "history", "question"
 
 
@@ -33,30 +36,33 @@ class StepQuestion(Protocol):
 
 
 def render_prompt(
-    name: str,
-    values: Mapping[str, str],
-    answer: type[BaseModel],
-    form: str | None = None,
-    override: str | None = None,
+    name: str, values: Mapping[str, str], form: str | None = None, override: str | None = None
 ) -> tuple[str, str]:
-    """The system part, which never varies (so that prefix caches work), and the task with its values. The system part
-    ends with the form of the answer, or with `form`. `override` replaces our system prompt except its last paragraph,
-    which says what is data.
+    """The system part, which never varies (so that prefix caches work), and the task with its values.
+
+    The answer's form is shown as the file's example, or is `form`. `override` replaces our instructions, but not the
+    paragraph that says what is data.
 
     `KeyError` for a place without a value and for a value without a place: both are our mistake, not the caller's.
     """
-    system, task = _template(name)
-    places = set(_PLACE.findall(task))
+    sections = _template(name)
+    places = set(_PLACE.findall(sections["Task"]))
     if places != set(values):
         raise KeyError(f"Prompt {name!r} has the places {sorted(places)}, its question gives {sorted(values)}.")
+    instructions = default_prompt(name)
     if override is not None:
-        system = f"{escape_delimiters(override.strip(), _HISTORY, _QUESTION)}\n\n{_split_system(system)[1]}"
-    return f"{system}\n\n{form or _form(answer)}", _PLACE.sub(lambda m: values[m[1]], task)
+        instructions = escape_delimiters(override.strip(), _HISTORY, _QUESTION)
+    form = form or f"Answer with one JSON object of this form:\n{sections['Form']}"
+    task = _PLACE.sub(lambda m: values[m[1]], sections["Task"])
+    if "Job" in sections:
+        return sections["System"], f"{task}\n\n{instructions}\n\n{form}"
+    return f"{instructions}\n\n{_split_system(sections['System'])[1]}\n\n{form}", task
 
 
 def default_prompt(name: str) -> str:
-    """A step's system prompt without the last paragraph, which says what is data: the part that may be overridden."""
-    return _split_system(_template(name)[0])[0]
+    """A step's instructions: the part that may be overridden."""
+    sections = _template(name)
+    return sections.get("Job") or _split_system(sections["System"])[0]
 
 
 def fence(text: str) -> str:
@@ -106,29 +112,9 @@ def _between(mark: str, text: str) -> str:
 
 
 @cache
-def _form(answer: type[BaseModel]) -> str:
-    schema = json.dumps(_bare(answer.model_json_schema()), ensure_ascii=False)
-    return f"Answer with one JSON object of this form:\n{schema}"
-
-
-def _bare(schema: object) -> object:
-    """Without the titles and docstrings that say again what the names and descriptions of the fields say."""
-    if isinstance(schema, list):
-        return [_bare(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {key: value for key, value in schema.items() if key != "title"}
-    if "properties" in kept:
-        kept.pop("description", None)
-    return {
-        key: {name: _bare(part) for name, part in value.items()} if key in ("properties", "$defs") else _bare(value)
-        for key, value in kept.items()
-    }
-
-
-@cache
-def _template(name: str) -> tuple[str, str]:
+def _template(name: str) -> Mapping[str, str]:
+    """The sections of the file, by heading."""
     text = resources.files(__package__).joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")
-    head, _, system, _, task = _HEADINGS.split(text)
+    head, *parts = _HEADINGS.split(text)
     assert not head.strip(), f"prompts/{name}.md begins with '# System'"
-    return system.strip(), task.strip()
+    return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))

@@ -59,7 +59,7 @@ class Settings:
     embeddings_base_url: str | None = field(default=None, repr=False)
     timeout_s: float = TIMEOUT_S
     prompts: Path | None = None
-    on_model_failure: OnModelFailure = "raise"
+    on_model_failure: OnModelFailure | None = None
     effort: Effort = "deep"
 
     @classmethod
@@ -76,7 +76,10 @@ class Settings:
             embeddings_base_url=validate_url(_text("JITMEM_EMBEDDINGS_BASE_URL"), "JITMEM_EMBEDDINGS_BASE_URL"),
             timeout_s=_seconds("JITMEM_TIMEOUT", TIMEOUT_S),
             prompts=Path(prompts) if (prompts := _text("JITMEM_PROMPTS")) else None,
-            on_model_failure=cast("OnModelFailure", _one_of("JITMEM_ON_MODEL_FAILURE", "raise", "rules")),
+            on_model_failure=cast(
+                "OnModelFailure | None",
+                _text("JITMEM_ON_MODEL_FAILURE") and _one_of("JITMEM_ON_MODEL_FAILURE", "raise", "rules"),
+            ),
             effort=cast("Effort", _one_of("JITMEM_EFFORT", "deep", "fast", "recall")),
         )
 

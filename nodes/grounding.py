@@ -1,0 +1,83 @@
+"""Check what a model wrote against its source: names and numbers that are not there, long copies, words of the prompt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+(?:['’.,:/-][^\W_]+)*")
+_SENTENCE_START = re.compile(r"(?:^|[.!?…:;\n]\s*|[\"“”«»(]\s*)$")
+_POSSESSIVE = re.compile(r"['’]s$|['’]$")
+_PLACEHOLDER = re.compile(r"<[^<>\n]{1,40}>|\{\{\w+\}\}|…$")
+_PROMPT_WORDS = ("there is none yet", "there are none yet", "nothing is in memory yet", "nothing yet")
+_CALENDAR = frozenset(
+    "january february march april may june july august september october november december jan feb mar apr jun jul aug"
+    " sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday i i'm i've i'll i'd".split()
+)
+_RUN = 6  # words
+_NOUNS_CAPITALIZED = 0.2  # of the words within sentences: a language such as German, whose nouns are no names
+
+
+def foreign_terms(text: str, *sources: str) -> list[str]:
+    """Names and numbers of a text that none of its sources holds, in the text's order.
+
+    A name is a capitalized word that does not begin a sentence; months, weekdays and "I" are none. Numbers of at most
+    two digits, and years, pass where a source holds a date: a relative expression may have been resolved. In a
+    language that capitalizes its nouns only numbers are checked.
+    """
+    source = "\n".join(sources)
+    known = {form for word in _WORD.findall(source.lower()) for form in _forms(word)}
+    dated = bool(re.search(r"\b\d{4}\b", source))
+    inner = [word for word, initial in _words(source) if not initial]
+    names_count = sum(word[0].isupper() for word in inner) < _NOUNS_CAPITALIZED * max(1, len(inner))
+    found = []
+    for word, initial in _words(text):
+        lower = _POSSESSIVE.sub("", word).lower()
+        if any(character.isdigit() for character in word):
+            calendar = dated and re.fullmatch(r"(\d{1,2}(st|nd|rd|th)?|(19|20)\d\d)", lower)
+            missing = not calendar and lower not in known and not known & _forms(lower)
+        else:
+            missing = names_count and not initial and word[0].isupper() and lower not in known | _CALENDAR
+        if missing:
+            found.append(word)
+    return list(dict.fromkeys(found))
+
+
+def copied_share(text: str, source: str) -> float:
+    """The share of a text's runs of six words that stand in its source, from 0 to 1; 0 for a shorter text."""
+    words, there = (" ".join(_WORD.findall(one.lower())) for one in (text, source))
+    split = words.split()
+    runs = [" ".join(split[at : at + _RUN]) for at in range(len(split) - _RUN + 1)]
+    return sum(run in there for run in runs) / len(runs) if runs else 0.0
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text is one of our prompts' own: "<one sentence>", "There is none yet."."""
+    return bool(_PLACEHOLDER.fullmatch(text.strip())) or text.strip(" .").lower() in _PROMPT_WORDS
+
+
+def whole_sentences(text: str, characters: int) -> str:
+    """The first sentences that fit, or, of one longer sentence, its first words."""
+    text = " ".join(text.split())
+    if len(text) <= characters:
+        return text
+    end = max(text.rfind(f"{mark} ", 0, characters) for mark in ".!?…。！？।")
+    return text[: end + 1] if end > 0 else text[: text.rfind(" ", 0, characters)]
+
+
+def list_words(words: Iterable[str]) -> str:
+    """`Trier, 82,000 and Otto`, the first five of them."""
+    *head, last = list(words)[:5]
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def _words(text: str) -> Iterable[tuple[str, bool]]:
+    """Each word, and whether it begins a sentence."""
+    for match in _WORD.finditer(text):
+        yield match.group(), bool(_SENTENCE_START.search(text[max(0, match.start() - 8) : match.start()]))
+
+
+def _forms(word: str) -> set[str]:
+    """A word, its parts, and a number without its separators: `8,300` is `8300`, `25-year-old` is `25`."""
+    word = _POSSESSIVE.sub("", word)
+    return {word, *re.split(r"['’.,:/-]", word), re.sub(r"(?<=\d)[.,](?=\d)", "", word)}
