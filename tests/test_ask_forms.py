@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from model_server import ModelServer
 
 from jitmem import MemorizeOptions, Memory, ModelReplyError, ModelUnavailable, Session
@@ -17,7 +17,6 @@ from jitmem.nodes.llm.ask import ModelBackend, StepSpec, UsageTracker
 from jitmem.nodes.llm.output_forms import ServerForms, calls_schema, strict_schema, supported_formats
 from jitmem.nodes.llm.sync_async import run_sync
 from jitmem.nodes.memorize import Memo, MemorizeQuestion
-from jitmem.nodes.plan import SearchPlan
 from jitmem.stores.index.snapshot import Snapshot
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_specs import memory_specs
@@ -238,7 +237,7 @@ def ask(model: Any, archive: Snapshot) -> tuple[Memo, list[dict[str, Any]]]:
 
 @pytest.fixture
 def snapshot(memory: Memory) -> Snapshot:
-    return memory._space.archive.snapshot()
+    return memory._runtime.archive.snapshot()
 
 
 def test_an_answer_that_fails_its_check_is_asked_for_once_more_in_the_same_form(
@@ -255,7 +254,7 @@ def test_a_second_answer_that_fails_its_check_is_an_error_with_its_reason(
     server: ModelServer, snapshot: Snapshot
 ) -> None:
     server.fail("page_copied", times=None)
-    with pytest.raises(ModelReplyError, match="The memo is the page, copied."):
+    with pytest.raises(ModelReplyError, match=r"The memo is the page, copied\."):
         ask(chat(server), snapshot)
     assert forms(server) == ["bounded", "bounded"]
 
@@ -281,9 +280,11 @@ def test_a_batch_of_embeddings_that_is_refused_is_halved_and_the_cap_remembered(
 
 def test_a_single_text_that_is_refused_is_an_error(server: ModelServer, folder: Path) -> None:
     server.fail("batch_cap", times=None, limit=0)
-    with Memory.open(folder, embeddings="openai:e", base_url=server.base_url) as memory:
-        with pytest.raises(ModelUnavailable, match="maximum allowed batch size 0"):
-            memory.memorize("Ana: I bake.\nBen: I do not.")
+    with (
+        Memory.open(folder, embeddings="openai:e", base_url=server.base_url) as memory,
+        pytest.raises(ModelUnavailable, match="maximum allowed batch size 0"),
+    ):
+        memory.memorize("Ana: I bake.\nBen: I do not.")
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["our connections", "a model that the user made"])
@@ -298,5 +299,15 @@ def test_a_model_serves_several_event_loops_in_turn(server: ModelServer, folder:
     assert [r["fault"] for r in server.requests()] == [None] * 3
 
 
-def test_a_plan_keeps_its_form_in_a_bounded_schema() -> None:
-    assert strict_schema(SearchPlan.model_json_schema())["required"] == ["needs", "queries"]
+def test_embeddings_that_the_user_made_serve_several_event_loops_in_turn(server: ModelServer, folder: Path) -> None:
+    made = OpenAIEmbeddings(
+        model="e",
+        base_url=server.base_url,
+        api_key="x",
+        max_retries=0,
+        check_embedding_ctx_length=False,  # type: ignore[arg-type]
+    )
+    with Memory.open(folder, embeddings=made) as memory:
+        for number in range(3):
+            asyncio.run(memory.amemorize(f"Ana: I baked {number} loaves."))
+        assert len(asyncio.run(memory.arecall("loaves"))) == 3

@@ -171,7 +171,9 @@ def bind_form(
         return model.bind(format="json" if output_format == "json_object" else schema)
     if output_format == "json_object":
         return model.bind(response_format={"type": "json_object"})
+    # langchain-openai judges both by rules of OpenAI's own server.
     warnings.filterwarnings("ignore", message="This model does not support OpenAI's structured output")
+    warnings.filterwarnings("ignore", message="Invalid schema for OpenAI's structured output")
     form = {"name": answer.__name__, "schema": schema, "strict": True}
     return model.bind(response_format={"type": "json_schema", "json_schema": form})
 

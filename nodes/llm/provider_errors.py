@@ -96,7 +96,7 @@ def classify_error(error: Exception, model: str) -> ProviderFailure | None:
     if isinstance(error, LangChainModelError):
         action = RetryAction.RETRY if error.is_retryable else RetryAction.GIVE_UP
         return ProviderFailure(action, f"{model} failed: {said}")
-    if _is_broken_connection(error):
+    if _is_broken_connection(error) or (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
         return ProviderFailure(RetryAction.RETRY, f"The connection to {model} failed: {said}")
     if _is_from_a_package(error):
         return ProviderFailure(RetryAction.RETRY, f"{model} sent something that is no answer of its protocol: {said}")
