@@ -14,6 +14,7 @@ from ..stores.errors import BadInput
 from ..stores.index.snapshot import NamespaceStore
 from ..stores.records import Session
 from ..stores.times import parse_time
+from .llm.thinking_marks import strip_thinking
 from .states import MemorizerState
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no engine keeps them all
@@ -154,7 +155,8 @@ def _speaker(message: BaseMessage) -> str:
 
 
 def _message_text(message: BaseMessage) -> str:
-    """What a message says; a block that is no text, and a tool call, stand as a short note in brackets."""
+    """What a message says, without a model's thinking; a block that is no text, and a tool call, stand as a short note
+    in brackets."""
     parts = []
     blocks = [message.content] if isinstance(message.content, str) else message.content
     for block in blocks:
@@ -165,6 +167,7 @@ def _message_text(message: BaseMessage) -> str:
         elif kind not in ("tool_use", "tool_call", "reasoning", "thinking"):
             parts.append(f"[{kind}]")
     if isinstance(message, AIMessage):
+        parts = [part if (said := strip_thinking(part)) == part else said.strip() for part in parts]
         for call in message.tool_calls:
             parts.append(f"[calls {call['name']} {json.dumps(call['args'], ensure_ascii=False, default=str)}]")
     if isinstance(message, ToolMessage) and message.status == "error":

@@ -19,6 +19,7 @@ os.environ.setdefault(
 )  # Chroma works from the first vector on, here and in child processes
 
 from jitmem import Memory
+from jitmem.nodes.llm.output_forms import forget_servers
 
 pytest.register_assert_rewrite("contracts.keyword_contract", "contracts.truth_contract", "contracts.vector_contract")
 
@@ -68,6 +69,12 @@ def no_network() -> Iterator[list[str]]:
     _tried.clear()
     yield _tried
     assert _tried == [], "the test tried to use the network"
+
+
+@pytest.fixture(autouse=True)
+def unknown_servers() -> None:
+    """What was learned of a server's forms in another test is forgotten: ports come again."""
+    forget_servers()
 
 
 @pytest.fixture

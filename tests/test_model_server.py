@@ -299,6 +299,9 @@ ERRORS: dict[str, tuple[type[openai.APIStatusError], int, str | None]] = {
     "context_length": (openai.BadRequestError, 400, "context_length_exceeded"),
     "no_json_schema": (openai.BadRequestError, 400, None),
     "no_tools": (openai.BadRequestError, 400, None),
+    "only_json_object": (openai.InternalServerError, 500, None),
+    "bare_500": (openai.InternalServerError, 500, None),
+    "no_parameter": (openai.BadRequestError, 400, "unknown_parameter"),
 }
 HALF_A_MEMO = '{"memo": "Ana left the ba'
 SPOILED: dict[str, tuple[str, Callable[[Any], bool]]] = {  # the form asked for, and what is true of the choice
@@ -311,6 +314,7 @@ SPOILED: dict[str, tuple[str, Callable[[Any], bool]]] = {  # the form asked for,
     "fences": ("Memo", lambda c: "\n```json\n{" in c.message.content and "}\n```\n" in c.message.content),
     "trailing_commas": ("Answer", lambda c: c.message.content.endswith('"citations": [1,],}')),
     "as_tool_call": ("Memo", lambda c: json.loads(c.message.tool_calls[0].function.arguments) == THOUGHTS["Memo"]),
+    "schema_echo": ("Memo", lambda c: json.loads(c.message.content) == {"type": "object", "properties": {}}),
     "empty": ("Memo", lambda c: c.message.content == ""),
     "unknown_page": ("Conclusion", lambda c: PAGE not in c.message.content and "zebras" in c.message.content),
     "false_quote": ("Integration", lambda c: PAGE in c.message.content and "zebras" in c.message.content),
@@ -323,6 +327,7 @@ VECTORS: dict[str, Callable[[list[list[float]]], bool]] = {
     "nan": lambda vectors: [math.isnan(vector[0]) for vector in vectors] == [True, True],
 }
 ELSEWHERE = {"slow", "hang", "drip", "cut", "cut_stream", "refuse_connection", "garbage", "as_text"}
+ELSEWHERE |= {"tools_ignored", "no_usage", "batch_cap", "form_ignored", "page_copied", "no_bounds", "no_json_object"}
 
 
 def test_every_fault_has_a_description_and_a_test() -> None:
@@ -424,6 +429,48 @@ def test_what_a_server_does_not_know_it_refuses_and_all_else_passes(
         chat(client, "Memo") if kind == "no_json_schema" else call(client, "Memo")
     assert call(client, "Memo") if kind == "no_json_schema" else chat(client, "Memo")
     assert message(chat(client)).content == "ok"
+
+
+def test_a_schema_with_lengths_and_json_mode_are_refused_where_the_server_has_none(
+    client: openai.OpenAI, server: ModelServer
+) -> None:
+    bounded = {"name": "Memo", "schema": {"properties": {"memo": {"type": "string", "maxLength": 9}}}}
+    for kind, form in (
+        ("no_bounds", {"type": "json_schema", "json_schema": bounded}),
+        ("no_json_object", {"type": "json_object"}),
+    ):
+        server.reset()
+        server.fail(kind, times=None)
+        assert chat(client, "Memo")
+        with pytest.raises(openai.BadRequestError):
+            chat(client, response_format=form)
+
+
+def test_a_form_is_ignored_in_prose_and_a_tool_call_comes_as_words(client: openai.OpenAI, server: ModelServer) -> None:
+    server.fail("form_ignored")
+    assert "{" not in message(chat(client, "Memo")).content
+    server.fail("tools_ignored")
+    made = message(call(client, "Memo"))
+    assert made.tool_calls is None
+    fenced = made.content.removeprefix("```json\n").removesuffix("\n```")
+    assert json.loads(fenced) == {"name": "Memo", "arguments": THOUGHTS["Memo"]}
+
+
+def test_a_page_comes_back_as_its_memo_and_a_reply_without_usage(client: openai.OpenAI, server: ModelServer) -> None:
+    words = "Ana went to the market and bought a fish. " * 9
+    server.fail("page_copied")
+    copied = thought(chat(client, "Memo", f"<history>\nheader\n\n{words}\n</history>"))["memo"]
+    assert copied.strip() == words.strip()
+    server.fail("no_usage", times=2)
+    assert chat(client, "Memo").usage is None
+    assert all(event.usage is None for event in chat(client, stream=True, stream_options={"include_usage": True}))
+
+
+def test_a_batch_of_texts_beyond_the_cap_is_refused(client: openai.OpenAI, server: ModelServer) -> None:
+    server.fail("batch_cap", times=None, limit=2)
+    with pytest.raises(openai.APIStatusError, match="maximum allowed batch size 2"):
+        embed(client, "a", "b", "c")
+    assert len(embed(client, "a", "b")) == 2
 
 
 def test_a_body_that_is_no_json_comes_with_status_200(client: openai.OpenAI, server: ModelServer) -> None:

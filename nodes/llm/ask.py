@@ -16,20 +16,12 @@ from langgraph.constants import TAG_NOSTREAM
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...stores.errors import ModelRefused, ModelReplyError, PromptTooLong
+from .output_forms import FormLadder, OutputFormat, bind_form, describe_tools, server_forms
 from .prompt import StepQuestion, clip, count_tokens, render_prompt
 from .provider_errors import ProviderFailure, RetryAction
 from .redaction import redact, redact_secrets_of
 from .retry import with_retries
-from .structured_output import (
-    OutputFormat,
-    UnreadableReply,
-    bind_form,
-    describe_tools,
-    parse_reply,
-    parse_tool_calls,
-    supported_formats,
-    truncated_reply,
-)
+from .structured_output import UnreadableReply, is_cut_off, parse_reply, parse_tool_calls, truncated_reply
 from .sync_async import Computation, Wait
 
 Emit = Callable[[Mapping[str, Any]], None]
@@ -119,12 +111,15 @@ class StepSpec(Generic[Q, A]):
 
     With `tools` (in OpenAI's form) the answer is made of tool calls, as `{"calls": [{"name", "args"}]}`. A node that
     asks for each page of a session gives its question a `part`, the page's number, which goes into the call's metadata.
+    `check(question, answer)` returns "" or one sentence that says what is wrong with the answer; the model is shown it
+    once, and a second answer that is wrong is a `ModelReplyError`.
     """
 
     name: str
     question: type[Q]
     answer: type[A]
     tools: tuple[Mapping[str, Any], ...] = ()
+    check: Callable[[Q, A], str] | None = None
 
 
 class Backend(Protocol):
@@ -137,6 +132,7 @@ class Backend(Protocol):
 class ModelBackend:
     """Asks a chat model: renders the prompt, reads the reply, asks for one repair, then tries the next output format.
 
+    What the server refuses or ignores is remembered for every backend that speaks to it (`server_forms`).
     `overrides` are system prompts by step, in place of the built-in ones.
     """
 
@@ -147,37 +143,48 @@ class ModelBackend:
         self.overrides = overrides
         self._model = model
         self._timeout_s = timeout_s
-        self._formats = list(supported_formats(model))
-        self._runnables: dict[tuple[OutputFormat, type[BaseModel]], Runnable[Any, AIMessage]] = {}
+        self._server = server_forms(model)
+        self._runnables: dict[tuple[object, ...], Runnable[Any, AIMessage]] = {}
 
     def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
-        """`ModelReplyError` when no reply can be read: the first, its repair, and one in each other format."""
-        formats = [output for output in self._formats if not (step.tools and output == "json_schema")]
-        remaining = [formats[0], *formats]
+        """`ModelReplyError` when no reply can be read: the first, its repair, and one in each other format; or when two
+        answers fail the step's check."""
+        ladder = FormLadder(self._server)
         replies: list[BaseMessage] = []
-        problem = ""
-        while remaining:
-            output = remaining.pop(0)
+        checked, problem = False, ""
+        while ladder.form:
+            form = ladder.form
             try:
-                reply = yield from self._ask_with_less_history(output, step, question, replies, tracker)
+                reply = yield from self._ask_with_less_history(form, step, question, replies, tracker, ladder.attempts)
             except ProviderFailure as failure:
-                rest = [other for other in remaining if other != output]
-                if failure.action is not RetryAction.NEXT_FORMAT or not rest:
-                    raise failure.error from failure.__cause__
-                self._formats = rest  # the server does not know this format: never ask for it again
-                remaining = rest if replies else [rest[0], *rest]
+                ladder.fail(failure)
                 continue
             try:
-                return parse_tool_calls(reply, step.answer, output) if step.tools else parse_reply(reply, step.answer)
-            except ModelRefused as refused:
-                raise ModelRefused(redact(str(refused), self._model)) from None
+                answer = self._read(reply, step, form)
             except UnreadableReply as unreadable:
                 problem = redact(str(unreadable), self._model)
-                repair = f"{problem}\nAnswer again with one JSON object of the form above."
-                replies += [AIMessage(redact_secrets_of(_reply_text(reply), self._model)), HumanMessage(repair)]
+                ladder.misread(cut_off=is_cut_off(reply))
+            else:
+                ladder.read()
+                problem = step.check(question, answer) if step.check else ""
+                if not problem:
+                    return answer
+                if checked:
+                    ladder.form = None
+                checked = True
+            repair = f"{problem}\nAnswer again with one JSON object of the form above."
+            replies += [AIMessage(redact_secrets_of(_reply_text(reply), self._model)), HumanMessage(repair)]
         raise ModelReplyError(
-            f"{self.name} gave no answer to `{step.name}` that could be read, in {len(replies) // 2} replies: {problem}"
+            f"{self.name} gave no usable answer to `{step.name}`, in {len(replies) // 2} replies: {problem}"
         )
+
+    def _read(self, reply: AIMessage, step: StepSpec[Q, A], output: OutputFormat) -> A:
+        try:
+            if step.tools:
+                return parse_tool_calls(reply, step.answer, output, step.tools)
+            return parse_reply(reply, step.answer)
+        except ModelRefused as refused:
+            raise ModelRefused(redact(str(refused), self._model)) from None
 
     def _ask_with_less_history(
         self,
@@ -186,6 +193,7 @@ class ModelBackend:
         question: Q,
         replies: Sequence[BaseMessage],
         tracker: UsageTracker,
+        attempts: int,
     ) -> Computation[AIMessage]:
         """The reply to the prompt, with less history after each reply that the context window is too small."""
         override = self.overrides.get(step.name)
@@ -194,7 +202,9 @@ class ModelBackend:
             system, human = render_prompt(step.name, question.prompt_values(share), form, override)
             messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
             try:
-                return (yield from self._call(output, messages, step, tracker, getattr(question, "part", None)))
+                return (
+                    yield from self._call(output, messages, step, tracker, attempts, getattr(question, "part", None))
+                )
             except ProviderFailure as failure:
                 if failure.action is not RetryAction.SHORTER_PROMPT:
                     raise
@@ -208,6 +218,7 @@ class ModelBackend:
         messages: list[BaseMessage],
         step: StepSpec[Q, A],
         tracker: UsageTracker,
+        attempts: int,
         part: int | None,
     ) -> Computation[AIMessage]:
         size = count_tokens(messages)
@@ -228,7 +239,9 @@ class ModelBackend:
         config: Any = {"run_name": step.name, "metadata": metadata, "tags": [TAG_NOSTREAM]}
         call = Wait(lambda: runnable.invoke(messages, config), lambda: runnable.ainvoke(messages, config))
         try:
-            reply: AIMessage = yield from with_retries(call, self.name, timeout_s, on_retry, secrets_of=self._model)
+            reply: AIMessage = yield from with_retries(
+                call, self.name, timeout_s, on_retry, secrets_of=self._model, attempts=attempts
+            )
         except ProviderFailure as failure:
             tracker.add(step.name, self.name, time.perf_counter() - started, 0, None)
             if failure.late and timeout_s < self._timeout_s:
@@ -243,9 +256,11 @@ class ModelBackend:
         return reply
 
     def _runnable(self, output: OutputFormat, step: StepSpec[Q, A]) -> Runnable[Any, AIMessage]:
-        if (output, step.answer) not in self._runnables:
-            self._runnables[output, step.answer] = bind_form(self._model, output, step.answer, step.tools)
-        return self._runnables[output, step.answer]
+        refused = self._server.refused_parameters
+        key = (output, step.answer, refused)
+        if key not in self._runnables:
+            self._runnables[key] = bind_form(self._model, output, step.answer, step.tools, refused)
+        return self._runnables[key]
 
 
 def name_of(model: BaseChatModel) -> str:

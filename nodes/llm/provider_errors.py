@@ -30,7 +30,8 @@ class RetryAction(Enum):
 class ProviderFailure(Exception):
     """A failed call. `error` is raised to the caller when no action helps. Caught by everyone who calls `with_retries`.
 
-    `wait_s` is the pause that the server asks for, None where it names none; `late` is set where only time was missing.
+    `wait_s` is the pause that the server asks for, None where it names none; `late` is set where only time was missing;
+    `status` is that of HTTP.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class ProviderFailure(Exception):
         *,
         wait_s: float | None = None,
         late: bool = False,
+        status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.action = action
         self.error = kind(message)
         self.wait_s = wait_s
         self.late = late
+        self.status = status
 
 
 _TOO_LONG = re.compile(
@@ -55,6 +58,12 @@ _TOO_LONG = re.compile(
     re.I,
 )
 _FILTERED = re.compile(r"content[_ ]?filter|content management policy|content_policy|responsibleai", re.I)
+_FORM = re.compile(
+    r"response_format|json[_ ]schema|json[_ ]object|json mode|structured output|guided|grammar|\btools?\b|tool[_ ]choice"
+    r"|tool[_ ]calls?\b|function call|stream_options",
+    re.I,
+)
+_FORM_PARAMETERS = ("response_format", "text.format", "tools", "tool_choice", "functions", "stream_options", "parallel")
 _QUOTA_USED_UP = re.compile(r"insufficient_quota|billing|exceeded your current quota", re.I)
 _CONNECTION = {"httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio", "aiohttp", "requests", "urllib3"}
 _UNREACHABLE = {"APIConnectionError", "APITimeoutError", "APIError", "APIResponseValidationError"}
@@ -73,7 +82,9 @@ def classify_error(error: Exception, model: str) -> ProviderFailure | None:
     status, said = _status(error), _message(error)
     codes = f"{said} {getattr(error, 'code', '')} {type(error).__name__}"
     if isinstance(error, ContextOverflowError) or (status in (None, 400, 413, 422, 500) and _TOO_LONG.search(said)):
-        return ProviderFailure(RetryAction.SHORTER_PROMPT, f"{model} has no room for the prompt: {said}", PromptTooLong)
+        return ProviderFailure(
+            RetryAction.SHORTER_PROMPT, f"{model} has no room for the prompt: {said}", PromptTooLong, status=status
+        )
     if _FILTERED.search(codes) and status in (None, 400, 403):
         return ProviderFailure(
             RetryAction.GIVE_UP, f"A content filter of {model} stopped the request: {said}", ModelRefused
@@ -85,7 +96,7 @@ def classify_error(error: Exception, model: str) -> ProviderFailure | None:
     if isinstance(error, LangChainModelError):
         action = RetryAction.RETRY if error.is_retryable else RetryAction.GIVE_UP
         return ProviderFailure(action, f"{model} failed: {said}")
-    if _is_broken_connection(error):
+    if _is_broken_connection(error) or (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
         return ProviderFailure(RetryAction.RETRY, f"The connection to {model} failed: {said}")
     if _is_from_a_package(error):
         return ProviderFailure(RetryAction.RETRY, f"{model} sent something that is no answer of its protocol: {said}")
@@ -95,13 +106,19 @@ def classify_error(error: Exception, model: str) -> ProviderFailure | None:
 def _by_status(error: Exception, status: int, said: str, model: str) -> ProviderFailure:
     if status == 429 and _QUOTA_USED_UP.search(f"{said} {getattr(error, 'code', '')}"):
         return ProviderFailure(RetryAction.GIVE_UP, f"The quota for {model} is used up (429): {said}")
+    concerns_form = bool(_FORM.search(said))
     if status in (408, 409, 425, 429) or status >= 500:
-        action = RetryAction.NEXT_FORMAT if status == 501 else RetryAction.RETRY
-        return ProviderFailure(action, f"{model} failed with status {status}: {said}", wait_s=retry_after(error))
+        # llama.cpp's servers answer 500 to a form that they do not know.
+        action = RetryAction.NEXT_FORMAT if status == 501 or (status == 500 and concerns_form) else RetryAction.RETRY
+        message = f"{model} failed with status {status}: {said}"
+        return ProviderFailure(action, message, wait_s=retry_after(error), status=status)
     if status in (400, 422):
-        return ProviderFailure(RetryAction.NEXT_FORMAT, f"{model} turned the request down ({status}): {said}")
+        parameter = getattr(error, "param", None)
+        other = isinstance(parameter, str) and not parameter.startswith(_FORM_PARAMETERS) and not concerns_form
+        action = RetryAction.GIVE_UP if other else RetryAction.NEXT_FORMAT
+        return ProviderFailure(action, f"{model} turned the request down ({status}): {said}", status=status)
     advice = _ADVICE.get(status, "the server does not accept the request")
-    return ProviderFailure(RetryAction.GIVE_UP, f"{model}: {advice} ({status}): {said}")
+    return ProviderFailure(RetryAction.GIVE_UP, f"{model}: {advice} ({status}): {said}", status=status)
 
 
 def retry_after(error: Exception) -> float | None:

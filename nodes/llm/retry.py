@@ -29,8 +29,9 @@ def with_retries(
     on_retry: Callable[[str, float, float], None] = lambda reason, pause_s, took_s: None,
     *,
     secrets_of: object = None,
+    attempts: int = ATTEMPTS,
 ) -> Computation[T]:
-    """The result of `wait`, tried up to `ATTEMPTS` times. Everything, pauses included, ends after `timeout_s`, of which
+    """The result of `wait`, tried up to `attempts` times. Everything, pauses included, ends after `timeout_s`, of which
     the first attempt may take a part.
 
     The pause is what the server asks for (`Retry-After`), else it doubles from half a second, minus a random part.
@@ -38,9 +39,9 @@ def with_retries(
     the pause, and how many seconds the attempt took. The secrets of `secrets_of` (the model) are redacted everywhere.
     """
     deadline = time.monotonic() + timeout_s
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         started = time.monotonic()
-        longest = timeout_s * FIRST_SHARE if attempt == 1 else deadline - started
+        longest = timeout_s * FIRST_SHARE if attempt == 1 < attempts else deadline - started
         try:
             result: T = yield with_timeout(wait, longest)
         except Exception as error:
@@ -52,7 +53,7 @@ def with_retries(
             if now >= deadline - _MOMENT_S:
                 failure = _late(f"{name} did not answer within {timeout_s:.3g} s.")
             pause = _pause(attempt) if failure.wait_s is None else failure.wait_s
-            if failure.action is not RetryAction.RETRY or attempt == ATTEMPTS:
+            if failure.action is not RetryAction.RETRY or attempt == attempts:
                 raise failure from cause
             if now + pause >= deadline:
                 next_attempt = f"The next attempt in {pause:.0f} s would be past the timeout of {timeout_s:.3g} s."

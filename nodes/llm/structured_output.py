@@ -1,60 +1,20 @@
-"""Structured output: ask for it by a JSON schema, a function call or the prompt alone, and parse the reply."""
+"""Read a model's reply: the object of the form that was asked for, or tool calls, however they are written."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import json_repair
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ValidationError
 
 from ...stores.errors import ModelRefused
-
-OutputFormat = Literal["json_schema", "function", "prompt"]
-
-_KEPT = {"type", "enum", "anyOf", "$ref", "description", "items"}
-
-
-def supported_formats(model: BaseChatModel) -> tuple[OutputFormat, ...]:
-    """The output formats to try, strictest first. `prompt` works with every model: the form is in the system part in any
-    case."""
-    if any(kind.__name__ == "BaseChatOpenAI" for kind in type(model).__mro__):
-        return "json_schema", "function", "prompt"
-    if type(model).bind_tools is not BaseChatModel.bind_tools:
-        return "function", "prompt"
-    return ("prompt",)
-
-
-def bind_form(
-    model: BaseChatModel, output_format: OutputFormat, answer: type[BaseModel], tools: Sequence[Mapping[str, Any]] = ()
-) -> Runnable[Any, AIMessage]:
-    """The model with the form of its reply, or with the tools that it may call, in the request."""
-    if tools:
-        return model.bind_tools([dict(tool) for tool in tools]) if output_format == "function" else model
-    schema = strict_schema(answer.model_json_schema())
-    if output_format == "json_schema":
-        warnings.filterwarnings("ignore", message="This model does not support OpenAI's structured output")
-        form = {"name": answer.__name__, "schema": schema, "strict": True}
-        return model.bind(response_format={"type": "json_schema", "json_schema": form})
-    if output_format == "function":
-        function = {"name": answer.__name__, "description": _first_line(answer), "parameters": schema}
-        return model.bind_tools([{"type": "function", "function": function}], tool_choice=answer.__name__)
-    return model
-
-
-def describe_tools(tools: Sequence[Mapping[str, Any]], output_format: OutputFormat) -> str:
-    """What the system part says of the form, where the answer is made of tool calls."""
-    if output_format == "function":
-        return "Answer with tool calls alone, all of them at once; with none where nothing is to be done."
-    lines = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
-    form = '{"calls": [{"name": "…", "args": {…}}]}'
-    return f"Answer with one JSON object of the form {form}, with no calls where nothing is to be done. The tools are:\n{lines}"
+from .output_forms import OutputFormat
+from .thinking_marks import strip_thinking
 
 
 def truncated_reply(error: Exception) -> AIMessage | None:
@@ -70,26 +30,6 @@ def truncated_reply(error: Exception) -> AIMessage | None:
     return AIMessage(text, response_metadata={"finish_reason": "length"}, usage_metadata=spent)
 
 
-def strict_schema(schema: Any) -> Any:
-    """A JSON schema as strict servers want it: every property required, none other allowed, no limits and defaults
-    (which some servers turn down); pydantic checks those when the reply is read."""
-    if isinstance(schema, list):
-        return [strict_schema(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {key: strict_schema(value) for key, value in schema.items() if key in _KEPT}
-    for group in ("properties", "$defs"):
-        if group in schema:
-            kept[group] = {name: strict_schema(part) for name, part in schema[group].items()}
-    if "properties" in kept:
-        kept |= {"required": list(kept["properties"]), "additionalProperties": False}
-    return kept
-
-
-def _first_line(answer: type[BaseModel]) -> str:
-    return (answer.__doc__ or answer.__name__).strip().splitlines()[0]
-
-
 A = TypeVar("A", bound=BaseModel)
 
 _MAX_CHARS = 200_000  # that are read
@@ -97,8 +37,17 @@ _MAX_REPAIRED_CHARS = 10_000  # json-repair needs quadratic time for the worst t
 _MAX_DEPTH = 50  # of an object that is repaired
 _MAX_STARTS = 500  # braces that begin no object; Python counts the lines before each of them
 _STRING_END = re.compile(r"\s*(?:[,:}\]#]|/[/*]|$)")  # what follows the quote that ends a string
-_THINKING = re.compile(r"<(/?)think(?:ing)?>", re.I)
-_WRAPPERS = ("parameters", "arguments", "args", "input")  # of a tool call that is written as text
+_SCHEMA_KEYS = {"type", "$ref", "anyOf"}
+_WRAPPERS = ("parameters", "arguments", "args", "input", "properties")  # of an answer
+
+
+_ECHO = "The reply repeats the form instead of filling it in."
+_ARGUMENTS = ("arguments", "parameters", "args", "input")  # of a call
+_LISTS = ("calls", "tool_calls")
+_NAMES = ("name", "function", "tool", "tool_name")
+_MAX_SCANNED = 200_000  # characters, for the ends of malformed objects
+_PYTHON_CALL = re.compile(r"^\s*\[?\s*[A-Za-z_]\w*\(.*\)\s*\]?\s*,?\s*$")
+_PYTHON_LIST = re.compile(r"\[\s*[A-Za-z_]\w*\(.*\)\s*,?\s*\]", re.S)
 
 
 class UnreadableReply(ValueError):
@@ -110,7 +59,7 @@ def parse_reply(reply: AIMessage, answer: type[A]) -> A:
 
     `UnreadableReply` where there is none; `ModelRefused` where the model or a filter declined.
     """
-    text = _without_thinking(str(reply.text)[:_MAX_CHARS])
+    text = strip_thinking(str(reply.text)[:_MAX_CHARS])
     _check_refusal(reply, text)
     problem = "The reply holds no JSON object."
     for candidate in _candidates(reply, text):
@@ -118,29 +67,134 @@ def parse_reply(reply: AIMessage, answer: type[A]) -> A:
             try:
                 return answer.model_validate(form)
             except ValidationError as error:
+                if _is_schema(form):
+                    problem = _ECHO
+                    break
                 first = error.errors(include_url=False)[0]
                 problem = f"{'.'.join(str(part) for part in first['loc']) or 'The object'}: {first['msg']}."
-    if _is_cut_off(reply):
+    if is_cut_off(reply):
         problem = f"The reply was cut off at the model's limit. Be much shorter. {problem}"
     raise UnreadableReply(problem)
 
 
-def parse_tool_calls(reply: AIMessage, answer: type[A], output_format: str) -> A:
-    """An answer made of tool calls: those of the reply, or those that it writes as JSON. A reply in words to a model
+def parse_tool_calls(
+    reply: AIMessage, answer: type[A], output_format: OutputFormat, tools: Sequence[Mapping[str, Any]] = ()
+) -> A:
+    """An answer made of tool calls: those of the reply, or those that it writes in words. A reply without any to a model
     that may call tools means that there is nothing to call. Calls whose arguments cannot be read are kept with empty
     arguments, so that the tool answers them."""
-    text = _without_thinking(str(reply.text)[:_MAX_CHARS])
+    text = strip_thinking(str(reply.text)[:_MAX_CHARS])
     _check_refusal(reply, text)
-    calls: list[dict[str, Any]] = [{"name": call["name"], "args": call["args"]} for call in reply.tool_calls]
+    names = {str(tool["function"]["name"]) for tool in tools}
+    calls: list[dict[str, Any]] = []
+    for call in reply.tool_calls:
+        inner = None if call["name"] in names else calls_in_object(call["args"], names)
+        calls += [{"name": call["name"], "args": call["args"]}] if inner is None else inner
     for broken in reply.invalid_tool_calls:
         arguments = str(broken["args"] or "")
-        found = [*([] if _is_cut_off(reply) else _repair_objects(arguments)), *_decode_objects(arguments), {}]
+        found = [*([] if is_cut_off(reply) else _repair_objects(arguments)), *_decode_objects(arguments), {}]
         calls.append({"name": broken["name"] or "", "args": found[0]})
     if calls:
         return answer.model_validate({"calls": calls})
-    if output_format == "prompt" or _is_cut_off(reply) or any(True for _ in _candidates(reply, text)):
+    if is_cut_off(reply):
         return parse_reply(reply, answer)
-    return answer.model_validate({"calls": []})
+    written = calls_in_text(text, names)
+    if written is None and (output_format != "function" or any(True for _ in _candidates(reply, text))):
+        return parse_reply(reply, answer)
+    return answer.model_validate({"calls": written or []})
+
+
+def calls_in_text(text: str, names: Collection[str] = ()) -> list[dict[str, Any]] | None:
+    """The tool calls that a text holds, as `{"name", "args"}`; None for none, `[]` where it says that there are none.
+
+    An object with a list of calls is the whole answer. Else every call counts that is written as an object (in a list,
+    a fence or a `<tool_call>`), or as in Python, with literals only.
+    """
+    found: list[dict[str, Any]] | None = None
+    for value in _read_objects(text):
+        calls = calls_in_object(value, names)
+        if calls is not None and any(name in value for name in _LISTS):
+            return calls
+        found = found if calls is None else [*(found or []), *calls]
+    if found is None:
+        found = _python_calls(text[:_MAX_REPAIRED_CHARS])
+    return [] if found is None and re.sub(r"```\w*", "", text).strip() == "[]" else found
+
+
+def calls_in_object(value: Any, names: Collection[str] = ()) -> list[dict[str, Any]] | None:
+    """The calls of one object: `{"name", "arguments"}` by any usual name, nested, flat, or a list of them; None where it
+    is no call. `names` are the tools, for `{"memory_insert": {…}}`. An empty text in a flat call is no argument."""
+    if not isinstance(value, dict) or _is_schema(value):
+        return None
+    for key in _LISTS:
+        if isinstance(value.get(key), list):
+            calls = [calls_in_object(one, names) for one in value[key]]
+            return None if None in calls else [call for one in calls for call in one or ()]
+    if len(value) == 1 and (name := next(iter(value))) in names and isinstance(value[name], dict):
+        return [{"name": name, "args": value[name]}]
+    named = next((key for key in _NAMES if isinstance(value.get(key), dict | str) and value[key]), None)
+    if named is None:
+        return None
+    if isinstance(value[named], dict):
+        return calls_in_object(value[named], names)
+    holder = next((name for name in _ARGUMENTS if name in value), None)
+    if holder is None:
+        flat = {name: one for name, one in value.items() if name != named and one not in ("", None)}
+        if flat.get("type") == "function":
+            del flat["type"]
+        return [{"name": value[named], "args": flat}]
+    args = value[holder]
+    if isinstance(args, str):
+        args = next(_read_objects(args[:_MAX_CHARS]), {})
+    if not isinstance(args, dict) or _is_schema(args):  # the latter is the tool itself, repeated
+        return None
+    return [{"name": value[named], "args": args}]
+
+
+def _read_objects(text: str) -> Iterator[dict[str, Any]]:
+    """Every outermost object in order, each as it is written, else repaired; nothing after one that is never closed."""
+    decoder = json.JSONDecoder(strict=False)
+    room, remaining, starts = _MAX_SCANNED, _MAX_REPAIRED_CHARS, _MAX_STARTS
+    at = text.find("{")
+    while at >= 0 and starts and room > 0:
+        value: Any = None
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            starts -= 1
+            end = _end_of_object(text, at)
+            room -= (end or len(text)) - at
+            remaining -= end - at if end else 0
+            if not end or remaining < 0:
+                return
+            try:
+                value = json_repair.loads(text[at:end], skip_json_loads=True)
+            except (ValueError, RecursionError):
+                return
+        if isinstance(value, dict):
+            yield value
+        at = text.find("{", end)
+
+
+def _python_calls(text: str) -> list[dict[str, Any]] | None:
+    """`[memory_insert(kind="core", content="…"), …]`, or such calls on lines of their own."""
+    whole = _PYTHON_LIST.search(text)
+    sources = (
+        [whole[0]] if whole else [line.strip().rstrip(",") for line in text.splitlines() if _PYTHON_CALL.match(line)]
+    )
+    calls: list[dict[str, Any]] = []
+    for source in sources:
+        try:
+            body = ast.parse(source, mode="eval").body
+            nodes = body.elts if isinstance(body, ast.List) else [body]
+            for node in nodes:
+                if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
+                    return None
+                args = {str(word.arg): ast.literal_eval(word.value) for word in node.keywords if word.arg}
+                calls.append({"name": node.func.id, "args": args})
+        except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+            return None
+    return calls or None
 
 
 def _check_refusal(reply: AIMessage, text: str) -> None:
@@ -158,25 +212,8 @@ def _stop_reason(reply: AIMessage) -> Any:
     return metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
 
 
-def _is_cut_off(reply: AIMessage) -> bool:
+def is_cut_off(reply: AIMessage) -> bool:
     return _stop_reason(reply) in ("length", "max_tokens", "MAX_TOKENS")
-
-
-def _without_thinking(text: str) -> str:
-    """Without think blocks, closed or not, and without what precedes a lone end tag."""
-    kept: list[str] = []
-    at = depth = 0
-    for mark in _THINKING.finditer(text):
-        if mark[1]:
-            if depth == 0:
-                kept.clear()
-            depth = max(0, depth - 1)
-        else:
-            if depth == 0:
-                kept.append(text[at : mark.start()])
-            depth += 1
-        at = mark.end()
-    return "".join(kept) + (text[at:] if depth == 0 else "")
 
 
 def _candidates(reply: AIMessage, text: str) -> Iterator[Any]:
@@ -186,9 +223,20 @@ def _candidates(reply: AIMessage, text: str) -> Iterator[Any]:
     texts = [*(str(call["args"] or "") for call in reply.invalid_tool_calls), text]
     for written in texts:
         yield from _decode_objects(written)
-    if not _is_cut_off(reply):
+    if not is_cut_off(reply):
         for written in texts:
             yield from _repair_objects(written)
+
+
+def _is_schema(value: Any) -> bool:
+    """Whether this is a JSON Schema: the form, repeated; but not an answer that stands under `properties`."""
+    if not isinstance(value, dict):
+        return False
+    fields = value.get("properties")
+    return "$defs" in value or (
+        isinstance(fields, dict)
+        and any(isinstance(field, dict) and not _SCHEMA_KEYS.isdisjoint(field) for field in fields.values())
+    )
 
 
 def _unwrap(candidate: Any) -> Iterator[Any]:

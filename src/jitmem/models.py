@@ -41,12 +41,13 @@ def chat_model(
     """`provider:name`; `openai` speaks to any compatible server (`base_url`, or `OPENAI_BASE_URL`).
 
     Models of `openai` are cached: the same arguments give the same object with its connections, while it is
-    referenced. Models do not retry by themselves. Errors: `BadInput`, `MissingPackage`, `ModelUnavailable` (no key).
+    referenced. Models do not retry by themselves. A `ChatOpenAI` that was made elsewhere is copied, with connections
+    for every event loop. Errors: `BadInput`, `MissingPackage`, `ModelUnavailable` (no key).
     """
     from langchain_core.language_models import BaseChatModel
 
     if isinstance(model, BaseChatModel):
-        return model
+        return _for_every_loop(model)
     provider, name = provider_and_name(model, "openai:gpt-4.1-mini")
     made: BaseChatModel
     if provider == "openai":
@@ -120,6 +121,18 @@ def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: 
                 ) from error
             _cache[(kind, name, address, login, timeout_s, key)] = made
     return made
+
+
+def _for_every_loop(model: BaseChatModel) -> BaseChatModel:
+    """langchain-openai's default client keeps idle connections of a loop that has ended: the next call fails."""
+    client = getattr(model, "root_async_client", None)
+    own = ("http_async_client", "openai_proxy", "http_socket_options")
+    if client is None or any(getattr(model, name, None) is not None for name in own):
+        return model
+    from .connections import AsyncConnections
+
+    client = client.with_options(http_client=AsyncConnections())
+    return model.model_copy(update={"root_async_client": client, "async_client": client.chat.completions})
 
 
 def _address(base_url: str | None) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from threading import Lock
 from typing import Any, NamedTuple
 
-from .step_replies import ANSWERS, STEPS, ModelRequest, Reply
+from .step_replies import ANSWERS, STEPS, ModelRequest, Reply, last_history
 
 Value = dict[str, Any]
 
@@ -28,6 +28,14 @@ def _chat(request: ModelRequest, options: Mapping[str, Any]) -> bool:
 
 def _step(request: ModelRequest, options: Mapping[str, Any]) -> bool:
     return request.step not in ("embeddings", "models", "other")
+
+
+def _form_asked(request: ModelRequest, options: Mapping[str, Any]) -> bool:
+    return bool(request.body.get("response_format"))
+
+
+def _schema_asked(request: ModelRequest, options: Mapping[str, Any]) -> bool:
+    return (request.body.get("response_format") or {}).get("type") == "json_schema"
 
 
 class Kind(NamedTuple):
@@ -59,11 +67,23 @@ KINDS = {
         lambda request, options: request.tokens > options["limit"],
         {"limit": 8192},
     ),
-    "no_json_schema": Kind(
-        "400 for a response_format of type json_schema",
-        lambda request, _: (request.body.get("response_format") or {}).get("type") == "json_schema",
-    ),
+    "no_json_schema": Kind("400 for a response_format of type json_schema", _schema_asked),
     "no_tools": Kind("400 for a request with tools", lambda request, _: bool(request.body.get("tools"))),
+    "only_json_object": Kind("500 for a response_format of type json_schema, as llama-cpp-python", _schema_asked),
+    "no_json_object": Kind(
+        "400 for a response_format of type json_object",
+        lambda request, _: (request.body.get("response_format") or {}).get("type") == "json_object",
+    ),
+    "bare_500": Kind("500 that does not say why, for a response_format", _form_asked),
+    "no_bounds": Kind(
+        "400 for a schema with lengths, as OpenAI's strict mode",
+        lambda request, _: _schema_asked(request, _) and '"max' in json.dumps(request.body["response_format"]),
+    ),
+    "no_parameter": Kind(
+        "400 for a request with the parameter `name`",
+        lambda request, options: request.body.get(options["name"]) is not None,
+        {"name": "tool_choice"},
+    ),
     "garbage": Kind(
         "200 with a body that is no JSON, said to be of `content_type`", options={"content_type": "text/html"}
     ),
@@ -75,6 +95,11 @@ KINDS = {
     "trailing_commas": Kind("a comma before every closing bracket", _step),
     "as_tool_call": Kind("a tool call although none was asked for", lambda a, o: _chat(a, o) and not a.function),
     "as_text": Kind("text although a tool call was asked for", lambda a, o: _chat(a, o) and bool(a.function)),
+    "schema_echo": Kind("content is the JSON Schema of the form", _step),
+    "page_copied": Kind("the memo is the page", _in("memorize")),
+    "form_ignored": Kind("prose although a response_format was asked for", _form_asked),
+    "tools_ignored": Kind("a tool call as words in a fence", lambda a, o: _chat(a, o) and bool(a.function)),
+    "no_usage": Kind("no usage", _chat),
     "empty": Kind("content is the empty text", _chat),
     "unknown_page": Kind(
         "sources name a page that is not there, and words that stand nowhere", _in("integrate", "conclude")
@@ -82,6 +107,11 @@ KINDS = {
     "false_quote": Kind("quotes are words that stand nowhere", _in("integrate", "conclude")),
     "unknown_tool": Kind("the plan has a query more, of a tool web_search", _in("plan")),
     "enough_text": Kind("enough is the text false", _in("reflect", "conclude")),
+    "batch_cap": Kind(
+        "`status` for more than `limit` texts in a request",
+        lambda request, options: request.step == "embeddings" and len(request.inputs) > options["limit"],
+        {"limit": 16, "status": 413},
+    ),
     "wrong_count": Kind("one vector too few", _in("embeddings")),
     "wrong_dimension": Kind("vectors of half the dimension", _in("embeddings")),
     "nan": Kind("the first value of every vector is null, or NaN in base64", _in("embeddings")),
@@ -89,6 +119,7 @@ KINDS = {
 FAULTS: Mapping[str, str] = {name: kind.says for name, kind in KINDS.items()}
 # The client learns nothing from such a reply and asks again.
 UNHEARD = {"cut", "cut_stream", "refusal", "content_filter", "not_json", "truncated", "wrong_types", "empty"}
+UNHEARD |= {"schema_echo", "form_ignored"}
 
 
 @dataclass
@@ -180,6 +211,12 @@ _FAILURES = {
     "no_json_schema": Failure(
         400, "'response_format' of type 'json_schema' is not supported with this model.", param="response_format"
     ),
+    "only_json_object": Failure(500, "[{'type': 'literal_error', 'msg': \"Input should be 'text' or 'json_object'\"}]"),
+    "no_json_object": Failure(400, "'response_format.type' must be 'json_schema' or 'text'"),
+    "bare_500": Failure(500, "Internal Server Error", "server_error"),
+    "no_bounds": Failure(
+        400, "Invalid schema for response_format: 'maxLength' is not permitted.", param="response_format"
+    ),
     "no_tools": Failure(400, "This model does not support tools.", param="tools"),
 }
 
@@ -192,6 +229,12 @@ def failure_of(fault: Fault, request: ModelRequest) -> Failure | None:
         told = f"This model's maximum context length is {fault.options['limit']} tokens. However, your messages "
         told += f"resulted in {request.tokens} tokens. Please reduce the length of the messages."
         return Failure(400, told, code="context_length_exceeded", param="messages")
+    if fault.kind == "no_parameter":
+        name = fault.options["name"]
+        return Failure(400, f"Unknown parameter: '{name}'.", code="unknown_parameter", param=name)
+    if fault.kind == "batch_cap":
+        status, limit = fault.options["status"], fault.options["limit"]
+        return Failure(status, f"batch size {len(request.inputs)} > maximum allowed batch size {limit}")
     return _FAILURES.get(fault.kind)
 
 
@@ -200,6 +243,11 @@ def spoil_reply(kind: str, reply: Reply, request: ModelRequest) -> Reply:
     if kind == "as_tool_call":
         forms = {step: form for form, step in ANSWERS.items()}
         return Reply(None, forms.get(request.step, "answer"), _object(reply.content), finish="tool_calls")
+    if kind == "schema_echo":
+        return Reply(json.dumps(request.schema))
+    if kind == "page_copied":
+        page = last_history(request.said_by("user")).partition("\n\n")[2]
+        return _answer(lambda memo: {**memo, "memo": page})(reply)
     return _SPOILED[kind](reply) if kind in _SPOILED else reply
 
 
@@ -233,6 +281,11 @@ def _text(change: Callable[[str], str]) -> Callable[[Reply], Reply]:
 def _answer(change: Callable[[Value], Value]) -> Callable[[Reply], Reply]:
     """Changes the answer that is in the text of a reply."""
     return _text(lambda text: json.dumps(change(json.loads(text)), ensure_ascii=False))
+
+
+def _call_in_words(reply: Reply) -> Reply:
+    call = {"name": reply.function, "arguments": json.loads(reply.arguments)}
+    return Reply(f"```json\n{json.dumps(call, ensure_ascii=False)}\n```")
 
 
 def _think(reply: Reply) -> Reply:
@@ -281,6 +334,9 @@ _SPOILED: dict[str, Callable[[Reply], Reply]] = {
     "content_filter": lambda reply: Reply("", finish="content_filter"),
     "not_json": lambda reply: Reply("I would rather tell it in my own words: it is a long story."),
     "empty": lambda reply: Reply(""),
+    "form_ignored": lambda reply: Reply("I would rather tell it in my own words: it is a long story."),
+    "tools_ignored": _call_in_words,
+    "no_usage": lambda reply: replace(reply, counted=False),
     "as_text": lambda reply: Reply(reply.arguments),
     "truncated": _cut_short,
     "think": _think,

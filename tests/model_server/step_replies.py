@@ -17,6 +17,7 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
+from jitmem.nodes.llm.prompt import default_prompt
 from jitmem.nodes.steps import STEPS as LLM_STEPS
 
 CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
@@ -48,7 +49,8 @@ class ModelRequest:
             return {EMBEDDINGS: "embeddings", MODELS: "models"}.get(self.path, "other")
         names = [self._schema_name, *self._function_names]
         named = (step for name in names for answer, step in ANSWERS.items() if name in (answer, step))
-        return next(named, None) or _step_of_form(self.said_by("system", "developer")) or "other"
+        system = self.said_by("system", "developer")
+        return next(named, None) or _step_of_form(system) or _step_of_prompt(system) or "other"
 
     @property
     def tokens(self) -> int:
@@ -84,6 +86,13 @@ class ModelRequest:
         return "\n".join(_words(one) for one in self.body.get("messages") or [] if one.get("role") in roles)
 
     @property
+    def schema(self) -> dict[str, Any]:
+        """The form of the reply, as a JSON Schema; that of the first function where there is no other."""
+        form = (self.body.get("response_format") or {}).get("json_schema") or {}
+        tools = [tool["function"].get("parameters", {}) for tool in self.body.get("tools") or [] if "function" in tool]
+        return form.get("schema") or next(iter(tools), {"type": "object", "properties": {}})
+
+    @property
     def _schema_name(self) -> str | None:
         form = self.body.get("response_format") or {}
         return (form.get("json_schema") or {}).get("name")
@@ -116,6 +125,10 @@ def _step_of_form(text: str) -> str | None:
     return None
 
 
+def _step_of_prompt(text: str) -> str | None:
+    return next((name for name in LLM_STEPS if text.startswith(default_prompt(name))), None)
+
+
 class StepAnswers:
     """Answers every step by fixed rules, and counts the rounds of each question."""
 
@@ -144,7 +157,10 @@ class StepAnswers:
             case "answer":
                 return _answer(prompt)
             case "curate":
-                return {"kind": "semantic", "content": _memo(prompt)["memo"]}
+                item = {"kind": "semantic", "content": _memo(prompt)["memo"]}
+                return (
+                    item if request.function else {"calls": [{"name": "memory_insert", **item, "id": "", "time": ""}]}
+                )
         return None
 
     def forget(self) -> None:
@@ -166,7 +182,7 @@ class StepAnswers:
 
 
 def _memo(prompt: str) -> dict[str, Any]:
-    header, _, page = _last_history(prompt).partition("\n")
+    header, _, page = last_history(prompt).partition("\n")
     words = " ".join((page.strip() or header).split())
     sentence = _SENTENCE.match(words[:_LONGEST]) if len(words) > _LONGEST else None
     return {"memo": sentence[0] if sentence else _cut(words) or "An empty page."}
@@ -182,7 +198,7 @@ def _plan(prompt: str) -> dict[str, Any]:
 def _integration(prompt: str) -> dict[str, Any]:
     """Statements from the new passages, or the known ones if there are none."""
     asked = _vocabulary(_after("Question:", prompt))
-    passages = sorted(_passages(_last_history(prompt)), key=lambda one: -len(asked & _vocabulary(one[1])))[:_MOST]
+    passages = sorted(_passages(last_history(prompt)), key=lambda one: -len(asked & _vocabulary(one[1])))[:_MOST]
     found = [(line, page_id, _cut(line)) for page_id, line in passages]
     known = [match.groups() for match in _KNOWN.finditer(prompt)]
     return {
@@ -203,11 +219,12 @@ def _passages(evidence: str) -> Iterator[tuple[str, str]]:
 
 
 def _answer(prompt: str) -> dict[str, Any]:
-    words = _last_history(prompt).strip().partition("\n")[0].split()[:8]
+    words = last_history(prompt).strip().partition("\n")[0].split()[:8]
     return {"answer": " ".join(words), "citations": [1] if words else []}
 
 
-def _last_history(prompt: str) -> str:
+def last_history(prompt: str) -> str:
+    """What the last block of history of a prompt holds."""
     blocks: list[str] = _HISTORY.findall(prompt)
     return blocks[-1] if blocks else ""
 
@@ -245,6 +262,7 @@ class Reply:
     arguments: str = ""
     refusal: str | None = None
     finish: str = "stop"
+    counted: bool = True
 
     @property
     def tokens(self) -> int:
@@ -262,12 +280,13 @@ def reply_to(request: ModelRequest, thought: dict[str, Any] | None) -> Reply:
 
 
 def completion_body(request: ModelRequest, reply: Reply) -> dict[str, Any]:
-    """The body of a plain reply."""
+    """The body of a plain reply; a reply without usage has none."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.content, "refusal": reply.refusal}
     if reply.function:
         message["tool_calls"] = [_call(reply, reply.arguments)]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish}
-    return {**_head(request, "chat.completion"), "choices": [choice], "usage": _usage(request.tokens, reply.tokens)}
+    usage = {"usage": _usage(request.tokens, reply.tokens)} if reply.counted else {}
+    return {**_head(request, "chat.completion"), "choices": [choice], **usage}
 
 
 def stream_events(request: ModelRequest, reply: Reply) -> list[dict[str, Any]]:
@@ -286,7 +305,7 @@ def stream_events(request: ModelRequest, reply: Reply) -> list[dict[str, Any]]:
         {**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": end}]}
         for delta, end in zip([*deltas, {}], ends, strict=True)
     ]
-    if (request.body.get("stream_options") or {}).get("include_usage"):
+    if (request.body.get("stream_options") or {}).get("include_usage") and reply.counted:
         parts.append({**head, "choices": [], "usage": _usage(request.tokens, reply.tokens)})
     return parts
 

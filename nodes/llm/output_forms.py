@@ -1,0 +1,249 @@
+"""The forms in which a reply can be asked for, strictest first, and what each server was seen to refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel
+
+from .provider_errors import ProviderFailure, RetryAction
+from .retry import ATTEMPTS
+
+OutputFormat = Literal["bounded_schema", "json_schema", "json_object", "function", "prompt"]
+"""A JSON Schema with lengths; the same as OpenAI's strict mode takes it; JSON mode; a function call; words alone."""
+
+_JSON: Collection[OutputFormat] = ("bounded_schema", "json_schema", "json_object")
+_STRICT = {"type", "enum", "anyOf", "$ref", "description", "items"}
+_BOUNDS = {"const", "maxLength", "maxItems"}
+_MOST_CALLS = 10
+_LONGEST_ARGUMENT = 300  # characters
+_MOST_SERVERS = 64
+_PARAMETERS = re.compile(r"\b(tool_choice|stream_options|parallel_tool_calls)\b")
+_ADDRESSES = ("openai_api_base", "azure_endpoint", "anthropic_api_url", "base_url", "endpoint_url", "endpoint")
+
+
+class ServerForms:
+    """What one server does with the forms, learned from its replies, for the life of the process."""
+
+    def __init__(self, formats: Iterable[OutputFormat]) -> None:
+        self.formats: tuple[OutputFormat, ...] = tuple(formats)
+        self.refused_parameters: frozenset[str] = frozenset()
+        self._lock = threading.Lock()
+
+    def refuse(self, formats: Collection[OutputFormat]) -> None:
+        """It answers errors to these, and does answer in another."""
+        with self._lock:
+            self.formats = tuple(one for one in self.formats if one not in formats) or self.formats
+
+    def prefer(self, output: OutputFormat) -> None:
+        """It ignores stricter forms, and what it says in this one can be read: this one comes first."""
+        with self._lock:
+            self.formats = (output, *(one for one in self.formats if one != output))
+
+    def refuse_parameter(self, message: str) -> bool:
+        """Whether the error names a parameter that can be left out and was not yet; it will be from now on."""
+        named = set(_PARAMETERS.findall(message))
+        with self._lock:
+            new = named - self.refused_parameters
+            self.refused_parameters |= new
+        return bool(new)
+
+
+class FormLadder:
+    """The forms of one question: each reply and failure decides which comes next, and what is learned of the server.
+
+    `form` is the next one, None at the end; `attempts` is how often a failing request for it is sent.
+    """
+
+    def __init__(self, server: ServerForms) -> None:
+        self.form: OutputFormat | None
+        self.form, *self._others = server.formats
+        self.attempts = ATTEMPTS
+        self._server = server
+        self._refused: list[OutputFormat] = []
+        self._ignored = False
+        self._repaired = False
+        self._outage: ProviderFailure | None = None
+
+    def fail(self, failure: ProviderFailure) -> None:
+        """The request failed; raises its error where no other form may help."""
+        may_help = failure.action is RetryAction.NEXT_FORMAT
+        if may_help and self._server.refuse_parameter(str(failure.error)):
+            return
+        if failure.action is RetryAction.RETRY and failure.status == 500 and self.form != "prompt":
+            # Some servers answer a bare 500 to a form; if it is an outage, one request in each other form shows it.
+            self._outage, self.attempts, may_help = self._outage or failure, 1, True
+        if not may_help or not self._others:
+            failure = self._outage or failure
+            raise failure.error from failure.__cause__
+        self._refused += [self.form] if self.form else []
+        self.form = self._others.pop(0)
+
+    def misread(self, *, cut_off: bool) -> None:
+        """The reply could not be read: one repair in the first form, then one try in each other."""
+        self._answer()
+        if not self._repaired:
+            self._repaired = True
+            return
+        self._ignored |= self.form in _JSON and not cut_off
+        # A server that ignores the lengths of a schema ignores the schema.
+        others = [form for form in self._others if not (form == "json_schema" and self.form == "bounded_schema")]
+        self.form, self._others = (others[0], others[1:]) if others else (None, [])
+
+    def read(self) -> None:
+        """The reply was read."""
+        self._answer()
+        if self._ignored and self.form:
+            self._server.prefer(self.form)
+
+    def _answer(self) -> None:
+        self._server.refuse(self._refused)
+        self._outage, self.attempts = None, ATTEMPTS
+
+
+_servers: OrderedDict[tuple[type, str, str], ServerForms] = OrderedDict()
+_lock = threading.Lock()
+
+
+def server_forms(model: BaseChatModel) -> ServerForms:
+    """Shared by every model object of the same class, address and name; a model without an address has its own."""
+    address = _address(model)
+    if not address:
+        return ServerForms(supported_formats(model))
+    key = type(model), address, str(getattr(model, "model_name", None) or getattr(model, "model", None))
+    with _lock:
+        forms = _servers.pop(key, None) or ServerForms(supported_formats(model))
+        _servers[key] = forms
+        if len(_servers) > _MOST_SERVERS:
+            _servers.popitem(last=False)
+    return forms
+
+
+def forget_servers() -> None:
+    """As in a new process."""
+    with _lock:
+        _servers.clear()
+
+
+def supported_formats(model: BaseChatModel) -> tuple[OutputFormat, ...]:
+    """The forms to try, strictest first. `prompt` works with every model: the form is in the system part in any case."""
+    kinds = {kind.__name__ for kind in type(model).__mro__}
+    if "BaseChatOpenAI" in kinds:
+        others: tuple[OutputFormat, ...] = ("json_schema", "json_object", "function", "prompt")
+        return others if _is_openai(_address(model)) else ("bounded_schema", *others)
+    if "ChatOllama" in kinds:
+        return "bounded_schema", "json_object", "function", "prompt"
+    if type(model).bind_tools is not BaseChatModel.bind_tools:
+        return "function", "prompt"
+    return ("prompt",)
+
+
+def bind_form(
+    model: BaseChatModel,
+    output_format: OutputFormat,
+    answer: type[BaseModel],
+    tools: Sequence[Mapping[str, Any]] = (),
+    refused_parameters: Collection[str] = (),
+) -> Runnable[Any, AIMessage]:
+    """The model with the form of its reply, or with the tools that it may call, in the request."""
+    model = _without(model, refused_parameters)
+    if output_format == "prompt":
+        return model
+    if output_format == "function" and tools:
+        return model.bind_tools([dict(tool) for tool in tools])
+    schema = calls_schema(tools) if tools else answer.model_json_schema()
+    schema = strict_schema(schema, _BOUNDS if output_format == "bounded_schema" else ())
+    if output_format == "function":
+        function = {"name": answer.__name__, "description": _first_line(answer), "parameters": schema}
+        choice = {} if "tool_choice" in refused_parameters else {"tool_choice": answer.__name__}
+        return model.bind_tools([{"type": "function", "function": function}], **choice)
+    if "ChatOllama" in {kind.__name__ for kind in type(model).__mro__}:
+        return model.bind(format="json" if output_format == "json_object" else schema)
+    if output_format == "json_object":
+        return model.bind(response_format={"type": "json_object"})
+    # langchain-openai judges both by rules of OpenAI's own server.
+    warnings.filterwarnings("ignore", message="This model does not support OpenAI's structured output")
+    warnings.filterwarnings("ignore", message="Invalid schema for OpenAI's structured output")
+    form = {"name": answer.__name__, "schema": schema, "strict": True}
+    return model.bind(response_format={"type": "json_schema", "json_schema": form})
+
+
+def describe_tools(tools: Sequence[Mapping[str, Any]], output_format: OutputFormat) -> str:
+    """What the system part says of the form, where the answer is made of tool calls."""
+    if output_format == "function":
+        return "Answer with tool calls alone, all of them at once; with none where nothing is to be done."
+    lines = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
+    names = calls_schema(tools)["properties"]["calls"]["items"]["properties"]
+    form = json.dumps({"calls": [dict.fromkeys(names, "…")]}, ensure_ascii=False)
+    return (
+        f"Answer with one JSON object of the form {form}, with no calls where nothing is to be done and an empty text "
+        f"for what a call does not need. The tools are:\n{lines}"
+    )
+
+
+def calls_schema(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """An answer made of tool calls as one flat form: each call has the tool's `name` and every argument that a tool has."""
+    arguments: dict[str, Any] = {}
+    for tool in tools:
+        for name, schema in tool["function"]["parameters"]["properties"].items():
+            bound = {"maxLength": _LONGEST_ARGUMENT} if schema.get("type") == "string" and "enum" not in schema else {}
+            arguments.setdefault(name, {**bound, **schema})
+    names = {"type": "string", "enum": [tool["function"]["name"] for tool in tools]}
+    call = {"type": "object", "properties": {"name": names, **arguments}}
+    return {
+        "type": "object",
+        "properties": {"calls": {"type": "array", "items": call, "maxItems": _MOST_CALLS}},
+    }
+
+
+def strict_schema(schema: Any, bounds: Collection[str] = ()) -> Any:
+    """A JSON schema as strict servers want it: every property required, none other allowed, no defaults, and of limits
+    (which some servers turn down) these `bounds`; pydantic checks all of them when the reply is read."""
+    if isinstance(schema, list):
+        return [strict_schema(part, bounds) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: strict_schema(value, bounds) for key, value in schema.items() if key in _STRICT or key in bounds}
+    for group in ("properties", "$defs"):
+        if group in schema:
+            kept[group] = {name: strict_schema(part, bounds) for name, part in schema[group].items()}
+    if "properties" in kept:
+        kept |= {"required": list(kept["properties"]), "additionalProperties": False}
+    return kept
+
+
+def _without(model: BaseChatModel, parameters: Collection[str]) -> BaseChatModel:
+    """The model without those of its own parameters that the server refuses."""
+    changes: dict[str, Any] = {}
+    if "stream_options" in parameters and getattr(model, "stream_usage", None):
+        changes["stream_usage"] = False
+    own: Mapping[str, Any] = getattr(model, "model_kwargs", None) or {}
+    if own.keys() & set(parameters):
+        changes["model_kwargs"] = {name: value for name, value in own.items() if name not in parameters}
+    return model.model_copy(update=changes) if changes else model
+
+
+def _address(model: BaseChatModel) -> str:
+    """Where a model's requests go, "" where that is not known. The openai package reads the environment."""
+    client = getattr(model, "root_client", None)
+    places = [getattr(client, "base_url", None), *(getattr(model, name, None) for name in _ADDRESSES)]
+    return next((str(place) for place in places if place), "")
+
+
+def _is_openai(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    return f".{host}".endswith((".openai.com", ".openai.azure.com"))
+
+
+def _first_line(answer: type[BaseModel]) -> str:
+    return (answer.__doc__ or answer.__name__).strip().splitlines()[0]

@@ -1,0 +1,49 @@
+"""Remove a reasoning model's thinking from its text, in every usual mark."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = "think|thinking|reasoning|thought"
+_MARK = re.compile(
+    rf"(?<![`'\"“«])(?:<(?P<tag>/?)(?:{_NAMES})>|\[(?P<bracket>/?)THINK\]|◁(?P<kimi>/?)think▷"
+    r"|<\|(?P<word>begin|end)_of_thought\|>)(?![`'\"”»])",
+    re.I,
+)
+# OpenAI's harmony: a message of any other channel than `analysis` is part of the reply.
+_HARMONY = re.compile(
+    r"(?:<\|start\|>\w*)?<\|channel\|>\s*(\w+)[^|]{0,200}?(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>"
+    r"(.*?)(?:<\|(?:end|return|call)\|>|(?=<\|(?:start|channel)\|>)|\Z)",
+    re.S | re.I,
+)
+_HARMONY_WITHOUT_MARKS = re.compile(r"\A\s*analysis.*?assistantfinal", re.S)
+
+
+def strip_thinking(text: str) -> str:
+    """The text without blocks of thinking, closed or not, and without what precedes a lone end mark.
+
+    A mark in quotes or backticks, and one that is not closed and does not begin its line, is a mention and stays.
+    """
+    text = _HARMONY.sub(lambda match: "" if match[1].lower() == "analysis" else match[2], text)
+    text = _HARMONY_WITHOUT_MARKS.sub("", text)
+    kept: list[str] = []
+    at = depth = opening = 0
+    for mark in _MARK.finditer(text):
+        if _is_end(mark):
+            if depth == 0:
+                kept.clear()
+            depth = max(0, depth - 1)
+        else:
+            if depth == 0:
+                kept.append(text[at : mark.start()])
+                opening = mark.start()
+            depth += 1
+        at = mark.end()
+    if depth == 0:
+        return "".join(kept) + text[at:]
+    begins_its_line = not text[text.rfind("\n", 0, opening) + 1 : opening].strip()
+    return "".join(kept) + ("" if begins_its_line else text[opening:])
+
+
+def _is_end(mark: re.Match[str]) -> bool:
+    return "/" in (mark["tag"], mark["bracket"], mark["kimi"]) or (mark["word"] or "").lower() == "end"
