@@ -19,7 +19,7 @@ from ..stores.errors import BadInput
 from ..stores.records import Edit, MemoryItem, Outcome, Page
 from ..stores.times import format_time, parse_time
 from .file import disk_full_hint
-from .grounding import foreign_terms, is_placeholder, list_words
+from .grounding import foreign_terms, is_about_the_prompt, is_placeholder, list_words
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_list
 from .llm.sync_async import Computation, NodeBody
@@ -107,6 +107,8 @@ def find_problem(question: CurateQuestion, call: Call) -> str:
         return ""  # the editor answers it
     if is_placeholder(content):
         return f"{content!r} is a word of the form; write what the page says, or make no call."
+    if is_about_the_prompt(content):
+        return f"{content!r} speaks of the page. Write who did what, by name, or make no call."
     held = [question.core, *(describe_item(item) for item in question.items)]
     if foreign := foreign_terms(content, question.page.header, question.text, *held):
         return f"The page does not name {list_words(foreign)}. Write only what the page says."

@@ -9,13 +9,15 @@ _WORD = re.compile(r"[^\W_]+(?:['’.,:/-][^\W_]+)*")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:;\n]\s*|[\"“”«»(]\s*)$")
 _POSSESSIVE = re.compile(r"['’]s$|['’]$")
 _PLACEHOLDER = re.compile(r"<[^<>\n]{1,40}>|\{\{\w+\}\}|…$")
+_ABOUT_THE_PROMPT = re.compile(r"\b(?:this|the) (?:page|header|core paragraph|conversation|session|history marks?)\b", re.I)
 _PROMPT_WORDS = ("there is none yet", "there are none yet", "nothing is in memory yet", "nothing yet")
 _CALENDAR = frozenset(
     "january february march april may june july august september october november december jan feb mar apr jun jul aug"
     " sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday i i'm i've i'll i'd".split()
 )
+_DAY_OR_YEAR = re.compile(r"\d{1,2}(?:st|nd|rd|th)?|(?:19|20)\d\d|(?:19|20)\d\d-\d\d(?:-\d\d)?")
 _RUN = 6  # words
-_NOUNS_CAPITALIZED = 0.2  # of the words within sentences: a language such as German, whose nouns are no names
+_GERMAN = frozenset("und nicht ich der ist das ein mit".split())  # three of them: its nouns are capitalized, too
 
 
 def foreign_terms(text: str, *sources: str) -> list[str]:
@@ -26,16 +28,15 @@ def foreign_terms(text: str, *sources: str) -> list[str]:
     language that capitalizes its nouns only numbers are checked.
     """
     source = "\n".join(sources)
-    known = {form for word in _WORD.findall(source.lower()) for form in _forms(word)}
+    words = {word for word in _WORD.findall(source.lower())}
+    known = {form for word in words for form in (*re.split(r"['’.,:/-]", word), word, _without_separators(word))}
     dated = bool(re.search(r"\b\d{4}\b", source))
-    inner = [word for word, initial in _words(source) if not initial]
-    names_count = sum(word[0].isupper() for word in inner) < _NOUNS_CAPITALIZED * max(1, len(inner))
+    names_count = len(words & _GERMAN) < 3
     found = []
     for word, initial in _words(text):
-        lower = _POSSESSIVE.sub("", word).lower()
+        lower = _without_separators(_POSSESSIVE.sub("", word).lower())
         if any(character.isdigit() for character in word):
-            calendar = dated and re.fullmatch(r"(\d{1,2}(st|nd|rd|th)?|(19|20)\d\d)", lower)
-            missing = not calendar and lower not in known and not known & _forms(lower)
+            missing = lower not in known and not (dated and _DAY_OR_YEAR.fullmatch(lower))
         else:
             missing = names_count and not initial and word[0].isupper() and lower not in known | _CALENDAR
         if missing:
@@ -56,10 +57,16 @@ def is_placeholder(text: str) -> bool:
     return bool(_PLACEHOLDER.fullmatch(text.strip())) or text.strip(" .").lower() in _PROMPT_WORDS
 
 
+def is_about_the_prompt(text: str) -> bool:
+    """Whether a text speaks of "the page" or "the core paragraph" instead of what is in it."""
+    return bool(_ABOUT_THE_PROMPT.search(text))
+
+
 def whole_sentences(text: str, characters: int) -> str:
-    """The first sentences that fit, or, of one longer sentence, its first words."""
+    """The first sentences that fit, or, of one longer sentence, its first words. A text that fills the room to the last
+    character was cut off there by a grammar."""
     text = " ".join(text.split())
-    if len(text) <= characters:
+    if len(text) < characters:
         return text
     end = max(text.rfind(f"{mark} ", 0, characters) for mark in ".!?…。！？।")
     return text[: end + 1] if end > 0 else text[: text.rfind(" ", 0, characters)]
@@ -77,7 +84,6 @@ def _words(text: str) -> Iterable[tuple[str, bool]]:
         yield match.group(), bool(_SENTENCE_START.search(text[max(0, match.start() - 8) : match.start()]))
 
 
-def _forms(word: str) -> set[str]:
-    """A word, its parts, and a number without its separators: `8,300` is `8300`, `25-year-old` is `25`."""
-    word = _POSSESSIVE.sub("", word)
-    return {word, *re.split(r"['’.,:/-]", word), re.sub(r"(?<=\d)[.,](?=\d)", "", word)}
+def _without_separators(word: str) -> str:
+    """`8,300` as `8300`."""
+    return re.sub(r"(?<=\d)[.,](?=\d)", "", word)

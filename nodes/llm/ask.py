@@ -197,7 +197,7 @@ class ModelBackend:
     ) -> Computation[AIMessage]:
         """The reply to the prompt, with less history after each reply that the context window is too small."""
         override = self.overrides.get(step.name)
-        form = describe_tools(step.tools, output) if step.tools else None
+        form = describe_tools(step.tools, output) if step.tools and output == "function" else None
         for share in _SHARES:
             system, human = render_prompt(step.name, question.prompt_values(share), form, override)
             messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]

@@ -1,0 +1,79 @@
+"""What a model wrote is compared with its source: names, numbers, copies, placeholders; statements with their quotes."""
+
+from __future__ import annotations
+
+import pytest
+
+from jitmem.nodes.grounding import copied_share, foreign_terms, is_about_the_prompt, is_placeholder, whole_sentences
+from jitmem.nodes.support import support_of
+
+PAGE = "8 May 2023 13:56 · session_1 · Ana Reis, Tom\n\nAna: I sold my Fiesta to the dealer in Braga for 2,400 euros yesterday."
+
+
+@pytest.mark.parametrize(
+    ("text", "foreign"),
+    [
+        ("Ana sold her Fiesta in Braga for 2,400 euros.", []),
+        ("Ana sold her Fiesta for 2400 euros on 7 May 2023.", []),
+        ("Ana sold her Fiesta to Tomas.", ["Tomas"]),
+        ("Ines sold her bakery in Trier for 82,000 euros.", ["Trier", "82,000"]),
+        ("On Monday I spoke to Ana's friend Tom.", []),
+        ("Ana sold it for 2,500 euros.", ["2,500"]),
+        ("", []),
+    ],
+)
+def test_names_and_numbers_that_the_page_does_not_hold_are_found(text: str, foreign: list[str]) -> None:
+    assert foreign_terms(text, PAGE) == foreign
+
+
+def test_the_nouns_of_german_are_no_names_but_its_numbers_are_checked() -> None:
+    page = "Ana: Ich habe meinen Wagen an einen Händler in Braga verkauft, für 2.400 Euro, mit den alten Reifen."
+    assert foreign_terms("Ana hat ihr Auto verkauft.", page) == []
+    assert foreign_terms("Ana hat ihr Auto für 2500 Euro verkauft.", page) == ["2500"]
+
+
+def test_a_copy_is_told_from_a_text_of_ones_own_words() -> None:
+    assert copied_share("I sold my Fiesta to the dealer in Braga for 2,400 euros yesterday.", PAGE) == 1.0
+    assert copied_share("Ana got rid of the old car for quite some money in Braga.", PAGE) == 0.0
+    assert copied_share("Too short.", PAGE) == 0.0
+
+
+@pytest.mark.parametrize("text", ["<one sentence>", "There is none yet.", "{{page}}", "…"])
+def test_words_of_a_prompt_are_placeholders(text: str) -> None:
+    assert is_placeholder(text)
+
+
+def test_a_sentence_of_a_person_is_no_placeholder() -> None:
+    assert not is_placeholder("Ana works at the port.")
+    assert not is_about_the_prompt("Ana works at the port.")
+    assert is_about_the_prompt("The core paragraph introduces Ana.")
+
+
+def test_a_text_is_cut_at_the_end_of_a_sentence_and_one_that_fills_the_room_was_cut() -> None:
+    assert whole_sentences("One is here. Two is here. Three", 31) == "One is here. Two is here."
+    assert whole_sentences("One is here. Two", 40) == "One is here. Two"
+    assert whole_sentences("a sentence without an end that is long", 20) == "a sentence without"
+
+
+QUESTION = "Where was the key found?"
+
+
+@pytest.mark.parametrize(
+    ("statement", "quote", "carried"),
+    [
+        ("The key was found under the mat.", "it lay under the mat all the time", True),
+        ("The key was found in the mill race.", "Rui will look for the boots on Saturday", False),
+        ("The key was found by Tomas under the mat.", "it lay under the mat", False),
+        ("The key was found.", "I will look for it tomorrow", False),
+        ("The key was found on 7 May.", "found it yesterday, the key", True),
+        ("There are 3 keys for 120 euros under the mat.", "the keys under the mat cost 12", False),
+    ],
+)
+def test_a_statement_needs_quotes_that_carry_it(statement: str, quote: str, carried: bool) -> None:
+    assert support_of(statement, QUESTION, [quote], ["8 May 2023 · session_1 · Ana"]).carried is carried
+
+
+def test_a_negation_on_one_side_alone_is_noticed() -> None:
+    header = ["8 May 2023 · s · Ana"]
+    assert support_of("Ana does not eat fish.", "What does Ana eat?", ["I eat fish"], header).negation_differs
+    assert not support_of("Ana does not eat fish.", "What does Ana eat?", ["I don't eat fish"], header).negation_differs
