@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
+from ..stores.errors import BadInput
 from ..stores.index.item_index import ItemIndex
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
-from ..stores.errors import BadInput
 from ..stores.records import Edit, MemoryItem, Outcome, Page
 from ..stores.times import format_time, parse_time
 from .file import disk_full_hint

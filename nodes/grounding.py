@@ -17,7 +17,7 @@ _CALENDAR = frozenset(
 )
 _DAY_OR_YEAR = re.compile(r"\d{1,2}(?:st|nd|rd|th)?|(?:19|20)\d\d|(?:19|20)\d\d-\d\d(?:-\d\d)?")
 _RUN = 6  # words
-_GERMAN = frozenset("und nicht ich der ist das ein mit".split())  # three of them: its nouns are capitalized, too
+_GERMAN = frozenset("und nicht ich der ist ein mit habe einen für den dem auf wir".split())  # three of them: its nouns are capitalized, too
 
 
 def foreign_terms(text: str, *sources: str) -> list[str]:
@@ -28,7 +28,7 @@ def foreign_terms(text: str, *sources: str) -> list[str]:
     language that capitalizes its nouns only numbers are checked.
     """
     source = "\n".join(sources)
-    words = {word for word in _WORD.findall(source.lower())}
+    words = set(_WORD.findall(source.lower()))
     known = {form for word in words for form in (*re.split(r"['’.,:/-]", word), word, _without_separators(word))}
     dated = bool(re.search(r"\b\d{4}\b", source))
     names_count = len(words & _GERMAN) < 3

@@ -125,6 +125,9 @@ class StepSpec(Generic[Q, A]):
 class Backend(Protocol):
     """Answers a step: a model, rules, or an estimate."""
 
+    share: float
+    """How much of the usual history its prompts show, from 0 to 1."""
+
     def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
         """The answer, or a `ModelError`, or `BudgetExceeded`. The cost goes to the tracker, also after a failure."""
 
@@ -133,13 +136,19 @@ class ModelBackend:
     """Asks a chat model: renders the prompt, reads the reply, asks for one repair, then tries the next output format.
 
     What the server refuses or ignores is remembered for every backend that speaks to it (`server_forms`).
-    `overrides` are system prompts by step, in place of the built-in ones.
+    `overrides` are instructions by step, in place of the built-in ones. `share` is how much of the usual history a
+    prompt shows, from 0 to 1; less where the context window is too small.
     """
 
     def __init__(
-        self, model: BaseChatModel, timeout_s: float = TIMEOUT_S, overrides: Mapping[str, str] = MappingProxyType({})
+        self,
+        model: BaseChatModel,
+        timeout_s: float = TIMEOUT_S,
+        overrides: Mapping[str, str] = MappingProxyType({}),
+        share: float = 1.0,
     ) -> None:
         self.name = name_of(model)
+        self.share = share
         self.overrides = overrides
         self._model = model
         self._timeout_s = timeout_s
@@ -199,7 +208,8 @@ class ModelBackend:
         override = self.overrides.get(step.name)
         form = describe_tools(step.tools, output) if step.tools and output == "function" else None
         for share in _SHARES:
-            system, human = render_prompt(step.name, question.prompt_values(share), form, override)
+            values = question.prompt_values(share * self.share)
+            system, human = render_prompt(step.name, values, form, override)
             messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
             try:
                 return (

@@ -12,6 +12,8 @@ from ..llm.sync_async import Computation
 class RuleBackend:
     """Answers from the words alone: no model, no network, the same answer every time."""
 
+    share = 1.0
+
     def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
         """Never waits, costs nothing."""
         yield from ()

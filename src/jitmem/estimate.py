@@ -37,13 +37,14 @@ class EstimateBackend:
     """In place of a model: counts the prompt, answers by rules, and requests every further round."""
 
     def __init__(self, rules: Backend, model: ModelBackend) -> None:
+        self.share = model.share
         self._rules = rules
         self._model = model
 
     def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
         """Sends nothing; records a call with an empty reply."""
         override = self._model.overrides.get(step.name)
-        system, human = render_prompt(step.name, question.prompt_values(1.0), override=override)
+        system, human = render_prompt(step.name, question.prompt_values(self.share), override=override)
         size = count_tokens([SystemMessage(system), HumanMessage(human)])
         usage = {"input_tokens": size, "output_tokens": 0, "total_tokens": size}
         tracker.add(step.name, self._model.name, 0.0, size, AIMessage("", usage_metadata=usage))

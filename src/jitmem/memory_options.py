@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from .models import TIMEOUT_S, chat_model, embedding_model
 from .stores.errors import BadInput
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
     from .nodes.options import OnModelFailure
 
 
+Profile = Literal["small", "large"]
+PROFILES: Mapping[Profile, float] = {"small": 0.4, "large": 1.0}
+"""By profile, the share of the usual history in a prompt."""
+_SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![a-z0-9])", re.I)
+_SMALL = 4  # billion parameters
+
+
+def profile_of(model: str) -> Profile:
+    """By the size that a model's name tells: `qwen2.5:1.5b` is small, a name without a size is large."""
+    sizes = [float(size) for size in _SIZE.findall(model)]
+    return "small" if sizes and min(sizes) <= _SMALL else "large"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """Which model answers which step, and how it is called.
@@ -32,7 +46,8 @@ class ModelOptions:
     served, if not at `base_url`. A model call ends within `timeout_s`, retries included. `prompts` replaces built-in
     prompts: a mapping by step, or a file as `jitmem learn prompts` writes it. `on_model_failure` applies after the last
     retry: "raise" an error, or let the "rules" answer; None leaves it to `MemorizeOptions` and `ResearchOptions`. `reranker`, a LangChain document compressor, reorders the best hits of a
-    round and of `recall`.
+    round and of `recall`. `profile` says for which size of model prompts are made: "small" shows it less of the history
+    at a time; None goes by the model's name ("small" where it tells at most four billion parameters, as qwen2.5:1.5b).
     """
 
     memorizer_model: str | BaseChatModel | None = None
@@ -43,8 +58,11 @@ class ModelOptions:
     prompts: str | os.PathLike[str] | Mapping[str, str] | None = None
     on_model_failure: OnModelFailure | None = None
     reranker: BaseDocumentCompressor | None = None
+    profile: Profile | None = None
 
     def __post_init__(self) -> None:
+        if self.profile not in (None, *PROFILES):
+            raise BadInput(f"There is no profile {self.profile!r}; use {', '.join(PROFILES)}.")
         if not self.timeout_s > 0:
             raise BadInput(f"timeout_s must be more than 0, not {self.timeout_s!r}.")
 
@@ -62,7 +80,7 @@ class ModelOptions:
 
     def models_by_step(self, model: str | BaseChatModel | None, base_url: str | None) -> dict[str, Backend]:
         """A model for each step that has one: the step's own, else its graph's, else `model`."""
-        from .nodes.llm.ask import ModelBackend
+        from .nodes.llm.ask import ModelBackend, name_of
         from .nodes.steps import STEPS
         from .prompt_overrides import read_overrides
 
@@ -77,11 +95,13 @@ class ModelOptions:
             for step, spec in STEPS.items()
         }
         prompts = read_overrides(self.prompts)
-        return {
-            step: ModelBackend(chat_model(one, base_url=base_url, timeout_s=self.timeout_s), self.timeout_s, prompts)
-            for step, one in chosen.items()
-            if one is not None
-        }
+        backends: dict[str, Backend] = {}
+        for step, one in chosen.items():
+            if one is not None:
+                made = chat_model(one, base_url=base_url, timeout_s=self.timeout_s)
+                share = PROFILES[self.profile or profile_of(name_of(made))]
+                backends[step] = ModelBackend(made, self.timeout_s, prompts, share)
+        return backends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
