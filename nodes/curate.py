@@ -234,7 +234,9 @@ def _usable_calls(question: CurateQuestion, calls: Sequence[Call]) -> tuple[list
     usable, rejected = [], []
     for call in calls:
         if problem := find_problem(question, call):
-            edit = Edit(op="insert", kind=str(call.args.get("kind", "")), content=call.args["content"], cause="memorizer")
+            edit = Edit(
+                op="insert", kind=str(call.args.get("kind", "")), content=call.args["content"], cause="memorizer"
+            )
             rejected.append((call, Outcome("rejected", edit, problem)))
         else:
             usable.append(complete_call(question, call))

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
-from ..stores.times import order_key
 from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_list
 
 _HIT_FIELDS = tuple(field.name for field in fields(Hit))
@@ -57,13 +56,12 @@ def take_fitting(snapshot: Snapshot, hits: Sequence[Hit], tokens: float) -> list
 
 
 def render_passages(snapshot: Snapshot, hits: Sequence[Hit]) -> str:
-    """Passages page by page in the order of time, each page under its id and header."""
+    """Passages page by page, the page of the best hit first, each page under its id and header."""
     by_page: dict[str, list[Hit]] = {}
     for hit in hits:
         by_page.setdefault(hit.record_id, []).append(hit)
     blocks = []
-    pages = [snapshot.record(one) for one in by_page]
-    for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
+    for page in map(snapshot.record, by_page):
         lines = [hit.text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
         blocks.append("\n".join([f"[{page.id}] {page.header}", *lines]))
     return fence("\n\n".join(blocks)) if blocks else "No new passage was found."

@@ -9,7 +9,9 @@ _WORD = re.compile(r"[^\W_]+(?:['’.,:/-][^\W_]+)*")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:;\n]\s*|[\"“”«»(]\s*)$")
 _POSSESSIVE = re.compile(r"['’]s$|['’]$")
 _PLACEHOLDER = re.compile(r"<[^<>\n]{1,40}>|\{\{\w+\}\}|…$")
-_ABOUT_THE_PROMPT = re.compile(r"\b(?:this|the) (?:page|header|core paragraph|conversation|session|history marks?)\b", re.I)
+_ABOUT_THE_PROMPT = re.compile(
+    r"\b(?:this|the) (?:page|header|core paragraph|conversation|session|history marks?)\b", re.I
+)
 _PROMPT_WORDS = ("there is none yet", "there are none yet", "nothing is in memory yet", "nothing yet")
 _CALENDAR = frozenset(
     "january february march april may june july august september october november december jan feb mar apr jun jul aug"
@@ -17,7 +19,9 @@ _CALENDAR = frozenset(
 )
 _DAY_OR_YEAR = re.compile(r"\d{1,2}(?:st|nd|rd|th)?|(?:19|20)\d\d|(?:19|20)\d\d-\d\d(?:-\d\d)?")
 _RUN = 6  # words
-_GERMAN = frozenset("und nicht ich der ist ein mit habe einen für den dem auf wir".split())  # three of them: its nouns are capitalized, too
+_GERMAN = frozenset(
+    "und nicht ich der ist ein mit habe einen für den dem auf wir".split()
+)  # three of them: its nouns are capitalized, too
 
 
 def foreign_terms(text: str, *sources: str) -> list[str]:

@@ -35,6 +35,7 @@ from .options import BaseResearchOptions, options_in
 from .reflect import Reflection
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
+from .support import line_of, support_of
 
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
 
@@ -137,9 +138,10 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
             answer, changes = yield from run_step(backends, CONCLUDE, both, policy, runtime.stream_writer)
         else:
             answer, changes = yield from run_step(backends, INTEGRATE, question, policy, runtime.stream_writer)
-        statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0}
+        statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0, "unsupported": 0}
         if answer is not None:
-            statements, counts = verify_statements(snapshot, answer, [record_id(hit) for hit in state["evidence"]])
+            retrieved = [record_id(hit) for hit in state["evidence"]]
+            statements, counts = verify_statements(snapshot, answer, retrieved, state["question"])
         texts = [statement["text"] for statement in statements]
         runtime.stream_writer({"event": "integrated", "statements": texts})
         concluded = isinstance(answer, Conclusion) and not changes.get("stop_reason")
@@ -153,6 +155,7 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
                 "statements": texts,
                 "corrected_citations": counts["corrected"],
                 "dropped_citations": counts["dropped"],
+                "unsupported_statements": counts["unsupported"],
             },
             **changes,
         }
@@ -161,12 +164,13 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
 
 
 def verify_statements(
-    snapshot: Snapshot, integration: Integration, page_ids: Sequence[str]
+    snapshot: Snapshot, integration: Integration, page_ids: Sequence[str], question: str
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The statements that a retrieved page supports, with their citations, and how many sources were corrected (their
-    quote is on another retrieved page) and how many dropped."""
+    quote is on another retrieved page) and how many dropped, and how many statements say what the lines that they
+    quote do not carry: these are left out."""
     retrieved = list(dict.fromkeys(page_ids))
-    counts = {"corrected": 0, "dropped": 0}
+    counts = {"corrected": 0, "dropped": 0, "unsupported": 0}
     statements = []
     for statement in integration.statements[:_MOST_STATEMENTS]:
         citations = []
@@ -177,6 +181,21 @@ def verify_statements(
             else:
                 counts["corrected"] += citation.record_id != source.page_id
                 citations.append(as_values(citation))
-        if citations and statement.text.strip():
-            statements.append({"text": " ".join(statement.text.split()), "citations": citations})
+        text = " ".join(statement.text.split())
+        if citations and text and _is_carried(snapshot, text, citations, question):
+            statements.append({"text": text, "citations": citations})
+        elif citations:
+            counts["unsupported"] += 1
     return statements, counts
+
+
+def _is_carried(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, Any]], question: str) -> bool:
+    """Whether the lines of the quotes carry a statement; one that is its quote needs no other."""
+    if any(" ".join(citation["quote"].split()) == text for citation in citations):
+        return True
+    records = [snapshot.record(record_id(citation)) for citation in citations]
+    lines = [
+        line_of(record.text, citation["start"], citation["end"])
+        for record, citation in zip(records, citations, strict=True)
+    ]
+    return support_of(text, question, lines, [record.header for record in records]).carried

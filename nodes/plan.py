@@ -101,7 +101,10 @@ def plan_spec(searches: Sequence[PlannedSearch]) -> StepSpec[PlanQuestion, Searc
 
 def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseResearchOptions) -> SnapshotBody:
     """The node: request → plan. Queries of tools that are off, of tools that do not exist, without a text, and those
-    asked before are left out."""
+    asked before are left out.
+
+    The request itself is searched in every tool that is on, whatever a model plans: those are the first `own` queries.
+    """
     spec = plan_spec(searches)
     named = {search.name: search for search in searches}
 
@@ -121,13 +124,36 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         policy = research_policy(state, options, required=question.first)
         answer, changes = yield from run_step(backends, spec, question, policy, runtime.stream_writer)
         asked = list(state["asked"])
-        queries, dropped = runnable_queries(answer, options.tools, asked) if answer else ([], 0)
-        made = {"request": request, "needs": answer.needs if answer else [], "queries": queries, "dropped": dropped}
+        own: list[dict[str, Any]] = []
+        if backends.has_model(spec.name) and not policy.by_rules:
+            own = _queries_of_request(question)
+        keys = [_key(query["tool"], query["text"]) for query in own]
+        added, dropped = runnable_queries(answer, options.tools, [*asked, *keys]) if answer else ([], 0)
+        queries = [query for query, key in zip(own, keys, strict=True) if key not in asked]
+        made = {
+            "request": request,
+            "needs": answer.needs if answer else [],
+            "queries": [*queries, *added],
+            "dropped": dropped,
+            "own": len(queries),
+        }
+        queries = [*queries, *added]
         runtime.stream_writer({"event": "planned", **made})
         asked += [_key(query["tool"], query["text"]) for query in queries]
         return {"plan": made, "asked": asked, "searches": Overwrite([]), **changes}
 
     return node
+
+
+def _queries_of_request(question: PlanQuestion) -> list[dict[str, Any]]:
+    """What each search makes of the request's own words."""
+    request = question.request[:_LONGEST_QUERY]
+    return [
+        {"tool": search.name, "text": text.strip()}
+        for search in question.searches
+        for text in search.for_question(question.snapshot, request)
+        if text.strip()
+    ]
 
 
 def route_after_plan(items: str) -> Callable[[ResearcherState], list[str]]:
@@ -172,6 +198,7 @@ def begin(state: ResearcherState) -> dict[str, Any]:
         "evidence": [],
         "fresh": [],
         "read": [],
+        "found_by_question": [],
         "statements": [],
         "asked": [],
         "rounds": Overwrite([]),

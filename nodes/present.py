@@ -34,8 +34,11 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
         snapshot.records([*ids, *cited])
         named = set(ids)
         evidence = [hit_from_state(hit) for hit in state["evidence"] if record_id(hit) in named]
+        if state["found_by_question"]:
+            evidence = _cited_first(evidence, state["statements"])
         context = Context(snapshot, options.context_tokens)
-        context.add_statements(_of(ids, state["statements"]))
+        share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
+        context.add_statements(_of(ids, state["statements"]), share)
         context.add_remark(remark(state))
         context.add_passages(OUTPUTS[options.output](Material(snapshot, evidence, ids, options.pages)))
         text, citations = context.text()
@@ -56,6 +59,23 @@ def _of(ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dic
         if citations:
             kept.append({**statement, "citations": citations})
     return kept
+
+
+def _cited_first(hits: Sequence[Hit], statements: Sequence[Mapping[str, Any]]) -> list[Hit]:
+    """The passages that a statement cites before all others: what a model's own queries found stands there only by a
+    statement that its words carry."""
+    spans = [citation for statement in statements for citation in statement["citations"]]
+
+    def is_cited(hit: Hit) -> bool:
+        return any(
+            record_id(one) == hit.record_id and one["start"] < hit.end and hit.start < one["end"] for one in spans
+        )
+
+    return sorted(hits, key=lambda hit: not is_cited(hit))
+
+
+STATEMENTS_SHARE = 1 / 3
+"""Of a context with passages, the most that statements in other words than the passages' may take."""
 
 
 def remark(state: ResearcherState) -> str:
@@ -128,8 +148,10 @@ class Context:
         self._said: set[tuple[str, int, int]] = set()
         self._added: list[tuple[str, int, int]] = []
 
-    def add_statements(self, statements: Sequence[Mapping[str, Any]]) -> None:
-        """Each on a line of its own, followed by the marks of its citations."""
+    def add_statements(self, statements: Sequence[Mapping[str, Any]], share: float = 1.0) -> None:
+        """Each on a line of its own, followed by the marks of its citations. Those that are no passages take at most
+        this share of the room."""
+        room = int(self._room * share)
         for statement in statements:
             citations = [Citation(**citation) for citation in statement["citations"]]
             text = str(statement["text"])
@@ -138,7 +160,8 @@ class Context:
                 text = f"({when}) {text}" if when else text
                 self._said.add((citations[0].record_id, citations[0].start, citations[0].end))
             cost = len(text) + len("- \n") + _MARK * len(citations)
-            if self._used + cost <= self._room:
+            verbatim = bool(self._said) and (citations[0].record_id, citations[0].start, citations[0].end) in self._said
+            if self._used + cost <= (self._room if verbatim else room):
                 self._used += cost
                 self._statements.append((text, citations))
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -36,20 +37,26 @@ def rank(
         options = options_in(runtime.context, defaults)
         _check_searches(state)
         before = [hit_from_state(hit) for hit in state["evidence"]]
-        ranked = _rank_round(snapshot, weight, state, before)
+        queries, own = state["plan"]["queries"], state["plan"]["own"]
+        ranked = _rank_round(snapshot, weight, state, before, len(queries))
+        first = not state["rounds"]
+        question_hits: list[Hit] = []
+        if first and own:
+            question_hits = ranked if own == len(queries) else _rank_round(snapshot, weight, state, before, own)
         failures: list[dict[str, Any]] = []
         if reranker is not None and ranked:
             left_s = UsageTracker(options.budget, started=state["started"]).remaining_s()
             timeout_s = TIMEOUT_S if left_s is None else min(TIMEOUT_S, left_s)
             try:
                 ranked = yield from rerank(reranker, state["plan"]["request"], ranked, timeout_s)
+                question_hits = [hit for hit in ranked if place_of(hit) in set(map(place_of, question_hits))]
             except ModelError as error:
                 failures = [{"step": "rank", "error": type(error).__name__, "message": str(error)}]
                 runtime.stream_writer({"event": "failed", **failures[0]})
-        evidence = merge(before, ranked)[:EVIDENCE]
-        first = not state["rounds"]
+        found_by_question = list(map(place_of, question_hits)) if first else state["found_by_question"]
+        evidence = _question_first(merge(before, ranked), found_by_question)[:EVIDENCE]
         already = set(state["read"])
-        unread = [hit for hit in ranked if place_of(hit) not in already]
+        unread = [hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already]
         trace = _trace(state, before, ranked)
         runtime.stream_writer(
             {
@@ -65,6 +72,7 @@ def rank(
             "fresh": [
                 hit_to_state(hit) for hit in take_fitting(snapshot, unread, FIRST_TOKENS if first else LATER_TOKENS)
             ],
+            "found_by_question": found_by_question,
             "round": trace,
             "failures": failures,
         }
@@ -72,21 +80,39 @@ def rank(
     return node
 
 
+def _question_first(hits: Sequence[Hit], found_by_question: Sequence[str]) -> list[Hit]:
+    """What the question itself finds keeps its order and stands before what a model's queries found beside it: a plan
+    adds to a search and never makes it worse."""
+    order = {place: at for at, place in enumerate(found_by_question)}
+    return sorted(hits, key=lambda hit: order.get(place_of(hit), len(order)))
+
+
+def _alternate(ranked: Sequence[Hit], question_hits: Sequence[Hit]) -> list[Hit]:
+    """What a model is shown: by turns a hit of the question and one of all queries."""
+    if not question_hits:
+        return list(ranked)
+    hits = {place_of(hit): hit for pair in zip_longest(question_hits, ranked) for hit in pair if hit is not None}
+    return list(hits.values())
+
+
 def _rank_round(
-    snapshot: Snapshot, weight: Mapping[str, float], state: ResearcherState, before: Sequence[Hit]
+    snapshot: Snapshot, weight: Mapping[str, float], state: ResearcherState, before: Sequence[Hit], count: int
 ) -> list[Hit]:
-    """This round's hits as one ranking, without what an earlier round has read, unless its page was asked for."""
+    """The hits of the round's first `count` queries as one ranking, without what an earlier round has read, unless its
+    page was asked for."""
     known = {(hit.record_id, hit.start) for hit in before[:READ]}
     found: dict[int, list[Hit]] = {}
     items: list[Hit] = []
     for search in state["searches"]:
+        if search["query"] >= count:
+            continue
         hits = [hit_from_state(hit) for hit in search["hits"]]
         competing = [hit for hit in hits if "page_id" in hit.scores or (hit.record_id, hit.start) not in known]
         if search["tool"] == ITEMS:
             items += competing
         else:
             found[search["query"]] = competing
-    queries = state["plan"]["queries"]
+    queries = state["plan"]["queries"][:count]
     searches = [(query["tool"], found.get(number, [])) for number, query in enumerate(queries)]
     if items:
         searches.append((ITEMS, sorted(items, key=lambda hit: -hit.score)))

@@ -18,6 +18,7 @@ from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody, must_stop, research_policy, run_step
 from .states import ResearcherState
+from .support import uncovered
 
 
 class Reflection(BaseModel):
@@ -66,6 +67,11 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         answer, changes = yield from _answer_reflect(backends, state, options, runtime, snapshot)
         stop_reason = changes.get("stop_reason") or state["stop_reason"]
         number = len(state["rounds"]) + 1
+        open_needs = _open_needs(state) if backends.has_model("reflect") and options.effort != "recall" else []
+        if open_needs:
+            missing = list(dict.fromkeys([*answer.missing, *open_needs]))
+            request = answer.request if answer.request.strip() or answer.names else open_needs[0]
+            answer = answer.model_copy(update={"enough": False, "missing": missing, "request": request})
         enough = answer.enough and bool(state["statements"])
         leads = bool(answer.request.strip() or answer.names)
         ended = stop_reason if must_stop(stop_reason, options) else ""
@@ -90,6 +96,14 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         }
 
     return node
+
+
+def _open_needs(state: ResearcherState) -> list[str]:
+    """The needs of the first plan that no statement answers: a model calls its answer complete too soon."""
+    needs = state["rounds"][0]["needs"] if state["rounds"] else state["plan"]["needs"]
+    quotes = [" ".join(citation["quote"] for citation in one["citations"]) for one in state["statements"]]
+    texts = [f"{one['text']} {quote}" for one, quote in zip(state["statements"], quotes, strict=True)]
+    return uncovered(needs, texts)
 
 
 def _answer_reflect(

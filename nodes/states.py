@@ -63,7 +63,8 @@ class ResearcherState(ResearcherOutput, total=False):
     """`searches` are this round's, `{tool, query, hits}`, where `query` is the place of the query in the plan; `evidence`
     and `statements` are carried from round to round. `fresh` are this round's passages that no model was shown yet.
 
-    `read` are the places of passages that a model has been shown; `started` is the clock's time in seconds; `stop_reason` is why no model is asked any more; `reflection` is there when
+    `found_by_question` are the places of passages that the question itself finds, best first, where a model has planned
+    more; `read` are the places of passages that a model has been shown; `started` is the clock's time in seconds; `stop_reason` is why no model is asked any more; `reflection` is there when
     integrate has reflected as well.
     """
 
@@ -77,6 +78,7 @@ class ResearcherState(ResearcherOutput, total=False):
     evidence: list[dict[str, Any]]
     fresh: list[dict[str, Any]]
     read: list[str]
+    found_by_question: list[str]
     statements: list[dict[str, Any]]
     asked: list[str]
     round: dict[str, Any]

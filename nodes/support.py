@@ -49,3 +49,19 @@ def support_of(statement: str, question: str, quotes: Sequence[str], headers: Se
         says_nothing=not own and share < 1.0,
         negation_differs=bool(_NEGATION.search(statement)) != any(_NEGATION.search(quote) for quote in quotes),
     )
+
+
+def line_of(text: str, start: int, end: int) -> str:
+    """The line or lines of a text in which a span stands: what a speaker said, with the speaker's name."""
+    first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+    return text[first : last if last >= 0 else len(text)]
+
+
+def uncovered(needs: Sequence[str], statements: Sequence[str]) -> list[str]:
+    """The needs of a plan of which no statement holds half of the words; none for a single need, which is the question
+    itself."""
+    said = [set(stems(statement)) for statement in statements]
+    wanted = {need: set(stems(need)) for need in dict.fromkeys(needs)}
+    if len(wanted) < 2:
+        return []
+    return [need for need, own in wanted.items() if own and not any(len(own & one) * 2 >= len(own) for one in said)]
