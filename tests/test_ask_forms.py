@@ -182,6 +182,12 @@ def test_a_call_is_one_flat_form_with_the_arguments_of_every_tool() -> None:
     assert '"max' not in json.dumps(strict_schema(calls_schema(TOOLS)))
 
 
+def test_a_length_that_no_grammar_can_count_is_a_smaller_one() -> None:
+    fields = {"short": {"type": "string", "maxLength": 600}, "long": {"type": "string", "maxLength": 2000}}
+    schema = strict_schema({"type": "object", "properties": fields}, {"maxLength"})
+    assert [field["maxLength"] for field in schema["properties"].values()] == [600, 1000]
+
+
 @pytest.mark.parametrize(("faults", "expected"), REFUSALS.values(), ids=REFUSALS)
 def test_memories_are_drawn_in_every_form(
     server: ModelServer, folder: Path, faults: list[str], expected: list[str]

@@ -25,6 +25,7 @@ OutputFormat = Literal["bounded_schema", "json_schema", "json_object", "function
 _JSON: Collection[OutputFormat] = ("bounded_schema", "json_schema", "json_object")
 _STRICT = {"type", "enum", "anyOf", "$ref", "description", "items"}
 _BOUNDS = {"const", "maxLength", "maxItems"}
+_LARGEST_BOUND = 1000  # llama.cpp turns a grammar down that repeats something 2,000 times
 _MOST_CALLS = 10
 _LONGEST_ARGUMENT = 300  # characters
 _MOST_SERVERS = 64
@@ -214,6 +215,7 @@ def strict_schema(schema: Any, bounds: Collection[str] = ()) -> Any:
     if not isinstance(schema, dict):
         return schema
     kept = {key: strict_schema(value, bounds) for key, value in schema.items() if key in _STRICT or key in bounds}
+    kept |= {key: min(kept[key], _LARGEST_BOUND) for key in ("maxLength", "maxItems") if key in kept}
     for group in ("properties", "$defs"):
         if group in schema:
             kept[group] = {name: strict_schema(part, bounds) for name, part in schema[group].items()}

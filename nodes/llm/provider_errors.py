@@ -63,6 +63,7 @@ _FORM = re.compile(
     r"|tool[_ ]calls?\b|function call|stream_options",
     re.I,
 )
+_SEARCHED_CHARS = 5000
 _FORM_PARAMETERS = ("response_format", "text.format", "tools", "tool_choice", "functions", "stream_options", "parallel")
 _QUOTA_USED_UP = re.compile(r"insufficient_quota|billing|exceeded your current quota", re.I)
 _CONNECTION = {"httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio", "aiohttp", "requests", "urllib3"}
@@ -106,7 +107,7 @@ def classify_error(error: Exception, model: str) -> ProviderFailure | None:
 def _by_status(error: Exception, status: int, said: str, model: str) -> ProviderFailure:
     if status == 429 and _QUOTA_USED_UP.search(f"{said} {getattr(error, 'code', '')}"):
         return ProviderFailure(RetryAction.GIVE_UP, f"The quota for {model} is used up (429): {said}")
-    concerns_form = bool(_FORM.search(said))
+    concerns_form = bool(_FORM.search(str(error)[:_SEARCHED_CHARS]))
     if status in (408, 409, 425, 429) or status >= 500:
         # llama.cpp's servers answer 500 to a form that they do not know.
         action = RetryAction.NEXT_FORMAT if status == 501 or (status == 500 and concerns_form) else RetryAction.RETRY

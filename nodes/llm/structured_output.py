@@ -43,6 +43,8 @@ _WRAPPERS = ("parameters", "arguments", "args", "input", "properties")  # of an 
 
 _ECHO = "The reply repeats the form instead of filling it in."
 _ARGUMENTS = ("arguments", "parameters", "args", "input")  # of a call
+_Arguments = Mapping[str, Collection[str]]
+_NONE: _Arguments = {}
 _LISTS = ("calls", "tool_calls")
 _NAMES = ("name", "function", "tool", "tool_name")
 _MAX_SCANNED = 200_000  # characters, for the ends of malformed objects
@@ -85,10 +87,10 @@ def parse_tool_calls(
     arguments, so that the tool answers them."""
     text = strip_thinking(str(reply.text)[:_MAX_CHARS])
     _check_refusal(reply, text)
-    names = {str(tool["function"]["name"]) for tool in tools}
+    arguments_of = {str(tool["function"]["name"]): set(tool["function"]["parameters"]["properties"]) for tool in tools}
     calls: list[dict[str, Any]] = []
     for call in reply.tool_calls:
-        inner = None if call["name"] in names else calls_in_object(call["args"], names)
+        inner = None if call["name"] in arguments_of else calls_in_object(call["args"], arguments_of)
         calls += [{"name": call["name"], "args": call["args"]}] if inner is None else inner
     for broken in reply.invalid_tool_calls:
         arguments = str(broken["args"] or "")
@@ -98,13 +100,13 @@ def parse_tool_calls(
         return answer.model_validate({"calls": calls})
     if is_cut_off(reply):
         return parse_reply(reply, answer)
-    written = calls_in_text(text, names)
+    written = calls_in_text(text, arguments_of)
     if written is None and (output_format != "function" or any(True for _ in _candidates(reply, text))):
         return parse_reply(reply, answer)
     return answer.model_validate({"calls": written or []})
 
 
-def calls_in_text(text: str, names: Collection[str] = ()) -> list[dict[str, Any]] | None:
+def calls_in_text(text: str, arguments_of: _Arguments = _NONE) -> list[dict[str, Any]] | None:
     """The tool calls that a text holds, as `{"name", "args"}`; None for none, `[]` where it says that there are none.
 
     An object with a list of calls is the whole answer. Else every call counts that is written as an object (in a list,
@@ -112,7 +114,7 @@ def calls_in_text(text: str, names: Collection[str] = ()) -> list[dict[str, Any]
     """
     found: list[dict[str, Any]] | None = None
     for value in _read_objects(text):
-        calls = calls_in_object(value, names)
+        calls = calls_in_object(value, arguments_of)
         if calls is not None and any(name in value for name in _LISTS):
             return calls
         found = found if calls is None else [*(found or []), *calls]
@@ -121,25 +123,31 @@ def calls_in_text(text: str, names: Collection[str] = ()) -> list[dict[str, Any]
     return [] if found is None and re.sub(r"```\w*", "", text).strip() == "[]" else found
 
 
-def calls_in_object(value: Any, names: Collection[str] = ()) -> list[dict[str, Any]] | None:
+def calls_in_object(value: Any, arguments_of: _Arguments = _NONE) -> list[dict[str, Any]] | None:
     """The calls of one object: `{"name", "arguments"}` by any usual name, nested, flat, or a list of them; None where it
-    is no call. `names` are the tools, for `{"memory_insert": {…}}`. An empty text in a flat call is no argument."""
+    is no call. `arguments_of` are those of each tool.
+
+    A strict form makes a model fill in the arguments of every tool: in a flat call, an empty text and what belongs to
+    other tools alone are no arguments.
+    """
     if not isinstance(value, dict) or _is_schema(value):
         return None
     for key in _LISTS:
         if isinstance(value.get(key), list):
-            calls = [calls_in_object(one, names) for one in value[key]]
+            calls = [calls_in_object(one, arguments_of) for one in value[key]]
             return None if None in calls else [call for one in calls for call in one or ()]
-    if len(value) == 1 and (name := next(iter(value))) in names and isinstance(value[name], dict):
+    if len(value) == 1 and (name := next(iter(value))) in arguments_of and isinstance(value[name], dict):
         return [{"name": name, "args": value[name]}]
     named = next((key for key in _NAMES if isinstance(value.get(key), dict | str) and value[key]), None)
     if named is None:
         return None
     if isinstance(value[named], dict):
-        return calls_in_object(value[named], names)
+        return calls_in_object(value[named], arguments_of)
     holder = next((name for name in _ARGUMENTS if name in value), None)
     if holder is None:
-        flat = {name: one for name, one in value.items() if name != named and one not in ("", None)}
+        own = arguments_of.get(value[named])
+        others = set() if own is None else {name for names in arguments_of.values() for name in names} - set(own)
+        flat = {name: one for name, one in value.items() if name not in (named, *others) and one not in ("", None)}
         if flat.get("type") == "function":
             del flat["type"]
         return [{"name": value[named], "args": flat}]
@@ -190,7 +198,7 @@ def _python_calls(text: str) -> list[dict[str, Any]] | None:
             for node in nodes:
                 if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args:
                     return None
-                args = {str(word.arg): ast.literal_eval(word.value) for word in node.keywords if word.arg}
+                args = {word.arg or "": ast.literal_eval(word.value) for word in node.keywords}
                 calls.append({"name": node.func.id, "args": args})
         except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
             return None

@@ -12,7 +12,7 @@ _MARK = re.compile(
 )
 # OpenAI's harmony: a message of any other channel than `analysis` is part of the reply.
 _HARMONY = re.compile(
-    r"(?:<\|start\|>\w*)?<\|channel\|>\s*(\w+)[^|]{0,200}?(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>"
+    r"(?:<\|start\|>\w{0,30})?<\|channel\|>\s{0,9}(\w{1,30})[^|]{0,200}?(?:<\|constrain\|>\s{0,9}\w{1,30}\s{0,9})?<\|message\|>"
     r"(.*?)(?:<\|(?:end|return|call)\|>|(?=<\|(?:start|channel)\|>)|\Z)",
     re.S | re.I,
 )
