@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -46,7 +47,7 @@ def chat_model(
     from langchain_core.language_models import BaseChatModel
 
     if isinstance(model, BaseChatModel):
-        return model
+        return _for_any_loop(model)
     provider, name = provider_and_name(model, "openai:gpt-4.1-mini")
     made: BaseChatModel
     if provider == "openai":
@@ -120,6 +121,26 @@ def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: 
                 ) from error
             _cache[(kind, name, address, login, timeout_s, key)] = made
     return made
+
+
+def _for_any_loop(model: BaseChatModel) -> BaseChatModel:
+    """A model of langchain-openai as a copy that keeps connections for each event loop, unless it has a client of its
+    own; any other model as it is.
+
+    The package's default client keeps them for all loops: in a second `asyncio.run` it raises "Event loop is closed".
+    """
+    client = getattr(model, "root_async_client", None)
+    if client is None or getattr(model, "http_async_client", None) is not None:
+        return model
+    own = client.with_options(http_client=_shared_connections())
+    return model.model_copy(update={"root_async_client": own, "async_client": own.chat.completions})
+
+
+@lru_cache(maxsize=1)
+def _shared_connections() -> Any:
+    from .connections import AsyncConnections
+
+    return AsyncConnections()
 
 
 def _address(base_url: str | None) -> str | None:

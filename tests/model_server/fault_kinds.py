@@ -82,6 +82,7 @@ KINDS = {
     "false_quote": Kind("quotes are words that stand nowhere", _in("integrate", "conclude")),
     "unknown_tool": Kind("the plan has a query more, of a tool web_search", _in("plan")),
     "enough_text": Kind("enough is the text false", _in("reflect", "conclude")),
+    "not_enough": Kind("enough is false, and something is missing", _in("reflect", "conclude")),
     "wrong_count": Kind("one vector too few", _in("embeddings")),
     "wrong_dimension": Kind("vectors of half the dimension", _in("embeddings")),
     "nan": Kind("the first value of every vector is null, or NaN in base64", _in("embeddings")),
@@ -290,5 +291,8 @@ _SPOILED: dict[str, Callable[[Reply], Reply]] = {
     "unknown_page": _answer(_sources(page_id="zzzzzzzzzzzz", quote=_NOWHERE)),
     "false_quote": _answer(_sources(quote=_NOWHERE)),
     "unknown_tool": _answer(_with_a_web_search),
+    "not_enough": _answer(
+        lambda answer: {**answer, "enough": False, "missing": ["more"], "request": "What more is known?"}
+    ),
     "enough_text": _answer(lambda answer: {**answer, "enough": "false"}),
 }

@@ -48,7 +48,8 @@ class ModelRequest:
             return {EMBEDDINGS: "embeddings", MODELS: "models"}.get(self.path, "other")
         names = [self._schema_name, *self._function_names]
         named = (step for name in names for answer, step in ANSWERS.items() if name in (answer, step))
-        return next(named, None) or _step_of_form(self.said_by("system", "developer")) or "other"
+        said = self.said_by("system", "developer")
+        return next(named, None) or ("curate" if '"memory_insert"' in said else _step_of_form(said)) or "other"
 
     @property
     def tokens(self) -> int:
@@ -255,6 +256,8 @@ class Reply:
 def reply_to(request: ModelRequest, thought: dict[str, Any] | None) -> Reply:
     """The answer in the requested format; `ok` if there is none."""
     text = json.dumps(thought or {}, ensure_ascii=False)
+    if request.step == "curate" and not request.function:  # a call that is written as words
+        text = json.dumps({"calls": [{"name": "memory_insert", "args": thought}]}, ensure_ascii=False)
     if request.function:
         return Reply(None, request.function, text, finish="tool_calls")
     json_only = (request.body.get("response_format") or {}).get("type") in ("json_object", "json_schema")
