@@ -163,30 +163,16 @@ _HISTORY = (
     Session(
         id="van",
         time="2024-04-20",
-        turns=[
-            ("Ana", "Tomas paid 1,150 euros for the red van."),
-            ("Ben", "Good. What will you do with the money?"),
-            ("Ana", "I will mend the roof of the mill."),
-        ],
+        text="Ana: Tomas paid 1,150 euros for the red van.\nBen: Good. And the money?\nAna: I will mend the roof of the mill.",
     ),
-    Session(
-        id="cat",
-        time="2024-04-28",
-        turns=[("Ben", "The cat is called Mouro and sleeps in the flour store."), ("Ana", "Give it no milk.")],
-    ),
+    Session(id="cat", time="2024-04-28", text="Ben: The cat is called Mouro.\nAna: Give it no milk."),
     Session(id="dentist", time="2024-04-29", text="Ana: The dentist moved my visit to 3 June at nine."),
 )
-_NEWS = Session(
-    id="news",
-    time="2024-05-02",
-    turns=[
-        ("Ana", "On Monday 6 May I start at the Harbour Museum."),
-        ("Ben", "And the flat?"),
-        ("Ana", "I signed the lease yesterday: 640 euros a month, from June."),
-        ("Ben", "Then we should celebrate. The baker at the corner has almond cake again."),
-        ("Ana", "Yes, tomorrow at four, if it does not rain."),
-    ],
-)
+_PAGE = """Ana: On Monday 6 May I start at the Harbour Museum.
+Ben: And the flat?
+Ana: I signed the lease yesterday: 640 euros a month, from June.
+Ben: Then we should celebrate. The baker at the corner has almond cake again.
+Ana: Yes, tomorrow at four, if it does not rain."""
 _FACTS = {"the Harbour Museum": re.compile(r"harbou?r museum", re.I), "640 euros": re.compile(r"\b640\b")}
 _PRICE = "How much did Tomas pay for the red van?"
 _PRICE_AND_BANK = "How much did Tomas pay for the red van, and which bank lent it to him?"
@@ -195,7 +181,8 @@ _LONGEST_ANSWER = 12  # words
 
 
 def _problem_of_memo(filed: Filed, answer: Any) -> str:
-    if all(text in answer.memo for _, text in _NEWS.turns or ()):
+    turns = [turn.partition(": ")[2] for turn in _PAGE.splitlines()]
+    if sum(turn in answer.memo for turn in turns) >= len(turns) - 1:
         return "The memo is the page, copied."
     missing = [name for name, fact in _FACTS.items() if not fact.search(answer.memo)]
     return f"The memo does not name {' and '.join(missing)}." if missing else ""
@@ -249,7 +236,7 @@ def _research(question: str, **options: Any) -> Callable[[Memory], Research]:
 
 
 def _file(memory: Memory) -> Filed:
-    return memory.memorize(_NEWS)
+    return memory.memorize(Session(id="page", time="2024-05-02", text=_PAGE))
 
 
 _FILING = "a larger model for filing (JITMEM_MEMORIZER_MODEL)"
