@@ -197,7 +197,7 @@ def test_an_interrupt_ends_it_at_once_and_leaves_no_folder(server: ModelServer, 
 
 def test_the_suite_for_real_servers_holds_against_the_test_server(tmp_path: Path) -> None:
     suite = Path(__file__).with_name("test_real_model.py")
-    with ModelServer.apart(latency_s=0.3) as server:
+    with ModelServer.apart(latency_s=0.5) as server:
         server.fail("context_length", times=None, limit=40_000)
         environment = {**os.environ, "MODEL": "openai:test", "BASE_URL": server.base_url}
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-rs", str(suite)]

@@ -40,9 +40,7 @@ NEWS = Session(
     text="Ana: On Monday 6 May I start at the Harbour Museum.\nBen: And the flat?\nAna: It costs 640 euros a month.",
 )
 QUESTION = "How much is Ana's flat a month?"
-LONG = "\n".join(
-    f"Ana: On day {n} I sold {n + 3} loaves to Ben, who paid {n % 7 + 2} euros for them." for n in range(60)
-)
+SALES = "\n".join(f"Ana: On day {n} I sold {n + 3} loaves to Ben, who paid {n + 2} euros." for n in range(9))
 
 
 def opened(folder: Path, model: str | BaseChatModel = MODEL, *, curate: bool = False) -> Memory:
@@ -125,18 +123,19 @@ def test_a_research_is_streamed_while_it_runs(asking: Memory) -> None:
 
 async def test_a_call_that_is_cancelled_ends_at_once_and_the_next_one_works(folder: Path) -> None:
     with opened(folder) as memory:
-        task = asyncio.create_task(memory.amemorize(Session(id="long", text=LONG)))
-        await asyncio.sleep(0.2)
-        if task.done():
+        first = await memory.amemorize(Session(id="first", text=SALES))
+        task = asyncio.create_task(memory.amemorize(Session(id="second", text=f"{SALES}\nBen: That was all.")))
+        done, _ = await asyncio.wait({task}, timeout=first.usage.seconds / 2)
+        if done:
             pytest.skip("the server answers faster than a call can be cancelled")
         started = time.monotonic()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert time.monotonic() - started < 2
-        assert memory.pages() == []  # it waits in the journal
+        assert [page.session_id for page in memory.pages()] == ["first"]  # the other waits in the journal
         filed = await memory.amemorize(NEWS)
-        assert [page.session_id for page in memory.pages()] == ["news"]
+        assert {page.session_id for page in memory.pages()} == {"first", "news"}
     assert filed.usage.calls >= 1
 
 
