@@ -14,7 +14,7 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-days test-floor lint check eval-small train-small torture soak fuzz clean always
+.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -30,6 +30,9 @@ test: $(VENV)/.installed-test  ## run every test, with the newest packages
 
 test-days: $(VENV)/.installed-test  ## run what a clock could decide on ten days and in four time zones (needs libfaketime)
 	PYTHONPATH=tests $(BIN)/python -m days $(TESTS)
+
+test-model: $(VENV)/.installed-test  ## ask a real server: MODEL=openai:NAME BASE_URL=http://…/v1 (needs minutes)
+	MODEL="$(MODEL)" BASE_URL="$(BASE_URL)" $(BIN)/python -m pytest -v -rs tests/test_real_model.py
 
 test-floor: $(FLOOR)/.installed  ## run what touches LangChain and LangGraph, with the oldest packages that are allowed
 	$(FLOOR)/bin/python $(PYTEST) $(TOUCHING:%=tests/test_%.py)

@@ -411,12 +411,12 @@ def test_every_event_of_a_research_has_a_status_line(tmp_path: Path) -> None:
 def test_a_command_has_only_the_options_that_it_uses() -> None:
     commands = leaf_commands(get_command(app))
     options = {name: [one.name for one in command.params] for name, command in commands.items()}
-    assert len(options) == 34
-    assert sum(map(len, options.values())) <= 220
+    assert len(options) == 35
+    assert sum(map(len, options.values())) <= 224
     asking = {name for name, names in options.items() if "timeout_s" in names}
     assert asking == {
         *("jitmem memorize", "jitmem research", "jitmem recall", "jitmem import", "jitmem mcp", "jitmem demo"),
-        *("jitmem eval run", "jitmem learn rollout", "jitmem learn prompts"),
+        *("jitmem eval run", "jitmem learn rollout", "jitmem learn prompts", "jitmem model check"),
     }
     assert all("memory" not in names and "namespace" not in names for names in options.values())
 

@@ -320,6 +320,7 @@ SPOILED: dict[str, tuple[str, Callable[[Any], bool]]] = {  # the form asked for,
     "false_quote": ("Integration", lambda c: PAGE in c.message.content and "zebras" in c.message.content),
     "unknown_tool": ("SearchPlan", lambda c: json.loads(c.message.content)["queries"][2]["tool"] == "web_search"),
     "enough_text": ("Reflection", lambda c: json.loads(c.message.content)["enough"] == "false"),
+    "not_enough": ("Reflection", lambda c: json.loads(c.message.content)["enough"] is False),
 }
 VECTORS: dict[str, Callable[[list[list[float]]], bool]] = {
     "wrong_count": lambda vectors: len(vectors) == 1,

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.language_models import BaseChatModel
+from langchain_openai import ChatOpenAI
 from model_server import ModelServer
 from openai import APITimeoutError, NotFoundError
+from pydantic import SecretStr
 
 from jitmem.models import chat_model, embedding_model
 from jitmem.stores.errors import BadInput, MissingPackage, ModelUnavailable
@@ -51,6 +54,16 @@ def connections(server: ModelServer) -> list[int]:
 
 
 # -- what a name becomes -----------------------------------------------------------------------------------
+
+
+def test_a_users_own_chat_model_answers_in_one_event_loop_after_another(server: ModelServer) -> None:
+    own = ChatOpenAI(model="m", base_url=server.base_url, api_key=SecretStr("x"), max_retries=0)
+    with_client = own.model_copy(update={"http_async_client": httpx.AsyncClient()})
+    model = chat_model(own)
+    for _ in range(3):
+        asyncio.run(ask_once(model))
+    assert len(server.requests()) == 3
+    assert chat_model(with_client) is with_client
 
 
 def test_objects_are_returned_as_they_are() -> None:

@@ -78,8 +78,11 @@ class UsageTracker:
         """Seconds until the budget's end; None without a limit."""
         return None if self._budget.seconds is None else self._started + self._budget.seconds - time.time()
 
-    def add(self, step: str, model: str, seconds: float, prompt_tokens: int, reply: AIMessage | None) -> None:
-        """A call that was answered; with `reply=None` one that failed, and is a retry of the call that follows."""
+    def add(
+        self, step: str, model: str, seconds: float, prompt_tokens: int, reply: AIMessage | None, form: str = ""
+    ) -> None:
+        """A call that was answered; with `reply=None` one that failed, and is a retry of the call that follows. `form` is
+        the output format that was asked for."""
         entry: dict[str, Any] = {
             "step": step,
             "model": model,
@@ -88,10 +91,13 @@ class UsageTracker:
             "completion_tokens": 0,
             "seconds": seconds,
             "retries": 1 if reply is None else 0,
+            "form": form,
         }
         if reply is not None and reply.usage_metadata:
             entry["prompt_tokens"] = reply.usage_metadata["input_tokens"]
             entry["completion_tokens"] = reply.usage_metadata["output_tokens"]
+            if (cached := reply.usage_metadata.get("input_token_details", {}).get("cache_read")) is not None:
+                entry["cached_tokens"] = cached
         elif reply is not None:
             entry |= {"prompt_tokens": prompt_tokens, "completion_tokens": count_tokens([reply]), "estimated": True}
         self.entries.append(entry)
@@ -239,7 +245,7 @@ class ModelBackend:
 
         def on_retry(reason: str, pause_s: float, took_s: float) -> None:
             nonlocal started
-            tracker.add(step.name, self.name, took_s, 0, None)
+            tracker.add(step.name, self.name, took_s, 0, None, output)
             tracker.emit({"event": "retrying", "step": step.name, "why": reason, "pause_s": round(pause_s, 2)})
             started = time.perf_counter() + pause_s
 
@@ -253,7 +259,7 @@ class ModelBackend:
                 call, self.name, timeout_s, on_retry, secrets_of=self._model, attempts=attempts
             )
         except ProviderFailure as failure:
-            tracker.add(step.name, self.name, time.perf_counter() - started, 0, None)
+            tracker.add(step.name, self.name, time.perf_counter() - started, 0, None, output)
             if failure.late and timeout_s < self._timeout_s:
                 raise BudgetExceeded from failure
             raise
@@ -262,7 +268,7 @@ class ModelBackend:
             if truncated is None:
                 raise
             reply = truncated
-        tracker.add(step.name, self.name, time.perf_counter() - started, size, reply)
+        tracker.add(step.name, self.name, time.perf_counter() - started, size, reply, output)
         return reply
 
     def _runnable(self, output: OutputFormat, step: StepSpec[Q, A]) -> Runnable[Any, AIMessage]:

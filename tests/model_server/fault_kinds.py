@@ -112,6 +112,7 @@ KINDS = {
         lambda request, options: request.step == "embeddings" and len(request.inputs) > options["limit"],
         {"limit": 16, "status": 413},
     ),
+    "not_enough": Kind("enough is false, and something is missing", _in("reflect", "conclude")),
     "wrong_count": Kind("one vector too few", _in("embeddings")),
     "wrong_dimension": Kind("vectors of half the dimension", _in("embeddings")),
     "nan": Kind("the first value of every vector is null, or NaN in base64", _in("embeddings")),
@@ -346,5 +347,8 @@ _SPOILED: dict[str, Callable[[Reply], Reply]] = {
     "unknown_page": _answer(_sources(page_id="zzzzzzzzzzzz", quote=_NOWHERE)),
     "false_quote": _answer(_sources(quote=_NOWHERE)),
     "unknown_tool": _answer(_with_a_web_search),
+    "not_enough": _answer(
+        lambda answer: {**answer, "enough": False, "missing": ["more"], "request": "What more is known?"}
+    ),
     "enough_text": _answer(lambda answer: {**answer, "enough": "false"}),
 }

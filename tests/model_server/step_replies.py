@@ -273,6 +273,8 @@ class Reply:
 def reply_to(request: ModelRequest, thought: dict[str, Any] | None) -> Reply:
     """The answer in the requested format; `ok` if there is none."""
     text = json.dumps(thought or {}, ensure_ascii=False)
+    if request.step == "curate" and not request.function:  # a call that is written as words
+        text = json.dumps({"calls": [{"name": "memory_insert", "args": thought}]}, ensure_ascii=False)
     if request.function:
         return Reply(None, request.function, text, finish="tool_calls")
     json_only = (request.body.get("response_format") or {}).get("type") in ("json_object", "json_schema")

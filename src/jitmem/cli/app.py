@@ -18,6 +18,7 @@ from . import (
     learn_training,
     mcp,
     memorize,
+    model,
     pages,
     research,
     transfer,
@@ -44,6 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     **STYLE,
 )
+models = typer.Typer(help="See what a chat model can do.", **STYLE)
 learn = typer.Typer(help="Record how models solve memory tasks, and learn from the rewards.", **STYLE)
 
 
@@ -97,6 +99,7 @@ _COMMANDS: tuple[tuple[typer.Typer, tuple[Callable[..., None], ...]], ...] = (
             demo.demo,
         ),
     ),
+    (models, (model.check,)),
     (evals.app, (evals.compare, evals.sources, evals.report)),
     (
         learn,
@@ -114,5 +117,6 @@ for group, functions in _COMMANDS:
     for function in functions:
         group.command(function.__name__.removesuffix("_"), cls=JitmemCommand)(function)
 evals.app.command("run", cls=JitmemCommand, hidden=True)(evals.run)
+app.add_typer(models, name="model", short_help="Check whether a chat model is fit for each step.")
 app.add_typer(evals.app, name="eval", short_help="Run benchmarks on public data.")
 app.add_typer(learn, name="learn", short_help="Record rollouts, and learn from their rewards.")

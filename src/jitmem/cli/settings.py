@@ -92,6 +92,7 @@ _USED_BY = {  # commands that call models; eval and learn create the memories th
     **dict.fromkeys(("memorize", "research", "import", "mcp"), tuple(_MODEL_OPTIONS)),
     "recall": _EMBEDDING,
     "demo": ("model", *_EMBEDDING),
+    "check": ("model", "base_url", "timeout_s", "prompts"),
     **dict.fromkeys(("run", "rollout", "prompts"), ("model", *_EMBEDDING, "prompts")),
 }
 
