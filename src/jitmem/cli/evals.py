@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from ..stores.errors import BadInput
 from .errors import FAILED
 from .output import count, progress_bar, say, say_json, say_rows
-from .settings import STYLE, Json, assignments, model_settings, split_help
+from .settings import STYLE, JitmemCommand, Json, assignments, model_settings, split_help
 
 if TYPE_CHECKING:
     from ..evals.compare import Comparison, Difference
@@ -268,10 +268,13 @@ def _show_comparison(one: Comparison) -> None:
         say(f"{count(one.left_out, 'question')} left out: only one of the two answered.", "yellow")
 
 
-app = typer.Typer(
+eval_ = typer.Typer(
     cls=_DataSetFirst,
     help="Measure a memory on public data, and compare two measurements. `jitmem eval locomo --help` shows the options.",
     epilog=split_help(getdoc(run) or "")[1],
     subcommand_metavar="DATASET [OPTIONS] | COMMAND [ARGS]…",
     **STYLE,
 )
+for _command in (compare, sources, report):
+    eval_.command(cls=JitmemCommand)(_command)
+eval_.command(cls=JitmemCommand, hidden=True)(run)

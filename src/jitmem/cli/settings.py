@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer import Option
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
 from ..stores.errors import BadInput
 from .errors import exit_code_of
@@ -125,26 +125,6 @@ def split_help(text: str) -> tuple[str, str]:
     before, example, after = text.partition("\n\nExample")
     paragraphs = f"{example.strip()}{after}".split("\n\n")
     return before, "\n\n".join(f"\b\n{one}" if "\n  " in one else one for one in paragraphs)
-
-
-class JitmemGroup(TyperGroup):
-    """`jitmem recall WORDS --memory PATH` is `jitmem --memory PATH recall WORDS`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        shared, rest, words = list[str](), list[str](), iter(args)
-        for word in words:
-            if word == "--":
-                rest += [word, *words]
-            elif word in ("--memory", "--namespace"):
-                value = next(words, None)
-                if value is None and not ctx.resilient_parsing:
-                    raise typer.BadParameter(f"{word} needs a value.", ctx)
-                shared += [] if value is None else [word, value]
-            elif word == "--debug" or word.startswith(("--memory=", "--namespace=")):
-                shared.append(word)
-            else:
-                rest.append(word)
-        return super().parse_args(ctx, [*shared, *rest])
 
 
 def settings_of(ctx: typer.Context) -> Settings:
