@@ -11,7 +11,8 @@ from ...evals.scores import METRICS
 from ...evals.systems.setups import model_label
 from ...graphs.research_options import ResearchOptions
 from ...memory_options import ModelOptions
-from ...models import TIMEOUT_S, chat_model
+from ...models import chat_model
+from ...nodes.llm.ask import TIMEOUT_S
 from ...nodes.options import Effort, MemorizeOptions, with_changes
 from ...prompt_overrides import read_overrides
 from ...stores.errors import BadInput

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
-from .models import TIMEOUT_S, chat_model, embedding_model
+from .nodes.llm.ask import TIMEOUT_S
 from .stores.errors import BadInput
 from .stores.records import KINDS
 from .tools.editor import Guard, Mode, validate_kinds
@@ -56,6 +56,8 @@ class ModelOptions:
 
         inner: Embeddings = HashedEmbeddings()
         if embeddings is not None:
+            from .models import embedding_model
+
             url = self.embeddings_base_url or base_url
             inner = embedding_model(embeddings, base_url=url, timeout_s=self.timeout_s)
         return Embedder(inner, model_name(inner), self.timeout_s)
@@ -64,7 +66,6 @@ class ModelOptions:
         """A model for each step that has one: the step's own, else its graph's, else `model`."""
         from .nodes.llm.ask import ModelBackend
         from .nodes.steps import STEPS
-        from .prompt_overrides import read_overrides
 
         own = dict(self.step_models or {})
         if unknown := sorted(own.keys() - set(STEPS)):
@@ -73,14 +74,19 @@ class ModelOptions:
             own.setdefault("conclude", own["integrate"])
         graph_models = {"memorizer": self.memorizer_model or model}
         chosen = {
-            step: own.get(step, graph_models.get(spec.role, self.researcher_model or model))
+            step: one
             for step, spec in STEPS.items()
+            if (one := own.get(step, graph_models.get(spec.role, self.researcher_model or model))) is not None
         }
+        if not chosen and self.prompts is None:
+            return {}
+        from .models import chat_model
+        from .prompt_overrides import read_overrides
+
         prompts = read_overrides(self.prompts)
         return {
             step: ModelBackend(chat_model(one, base_url=base_url, timeout_s=self.timeout_s), self.timeout_s, prompts)
             for step, one in chosen.items()
-            if one is not None
         }
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 from weakref import WeakValueDictionary
 
+from .nodes.llm.ask import TIMEOUT_S
 from .stores.errors import BadInput, MissingPackage, ModelUnavailable
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
 
-TIMEOUT_S = 120.0
 _OPENAI = "https://api.openai.com/v1"
 _LOGIN = re.compile(r"(?:(?<=://)|^)[^/]*@")
 # To name the missing package if langchain itself, which knows them, is not installed.

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from .estimate import CallStatistics, EstimateBackend
 from .graphs.memorizer import memorizer
 from .graphs.research_options import ResearchOptions
 from .graphs.researcher import researcher
@@ -19,6 +18,7 @@ from .nodes.llm.sync_async import run_sync
 from .nodes.options import MemorizeOptions
 from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
+from .results import CallStatistics
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
 from .stores.deletion.eraser import Eraser
 from .stores.index.chroma_index import ChromaFolder, OwnedChroma
@@ -29,7 +29,6 @@ from .stores.truth.database import Database
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items
 from .stores.truth.namespace import Namespace
-from .stores.truth.proposals import Proposals
 from .tools.editor import Editor, Mode, validate_kinds
 from .tools.item_search import ItemRecall, ItemSearch
 from .tools.memory_tools import make_tools
@@ -124,11 +123,6 @@ class MemoryRuntime:
         return self.archive.items
 
     @cached_property
-    def proposals(self) -> Proposals:
-        """The edits that wait for a decision."""
-        return Proposals(self.items)
-
-    @cached_property
     def editor(self) -> Editor:
         """Every edit of an item goes through it."""
         return self.editor_for()
@@ -139,7 +133,6 @@ class MemoryRuntime:
         wanted = own.kinds if kinds is None else validate_kinds(kinds)
         return Editor(
             self.items,
-            self.proposals,
             kinds=[kind for kind in own.kinds if kind in wanted],
             mode=max(own.mode, mode or own.mode, key=get_args(Mode).index),
             guard=own.before_write,
@@ -210,6 +203,8 @@ class MemoryRuntime:
     @cached_property
     def estimator(self) -> Graph:
         """The Researcher that renders each prompt and sends none."""
+        from .estimate import EstimateBackend
+
         rules = self.backends.rules
         models = {
             step: EstimateBackend(rules, model)
