@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
-
-from langgraph.runtime import Runtime
+from typing import TYPE_CHECKING, Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
@@ -17,6 +15,9 @@ from .evidence import as_values, citation_of, hit_from_state, record_id
 from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody
 from .states import ResearcherState
+
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
 
 _ENDED = {
     "budget": "The search was ended early: its budget was used up.",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentCompressor, Document
-from langgraph.runtime import Runtime
-from langgraph.types import Overwrite
 
 from ..stores.errors import ModelError, ModelReplyError, ModelUnavailable
 from ..stores.index.fusion import ITEMS, merge, rank_for
@@ -22,6 +20,9 @@ from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody
 from .states import ResearcherState
 
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
+
 
 def rank(
     weight: Mapping[str, float], defaults: BaseResearchOptions, reranker: BaseDocumentCompressor | None = None
@@ -31,6 +32,7 @@ def rank(
     With a `reranker` the first hits are put into its order. If it fails, the round continues with the fused order, and
     `failures` names it.
     """
+    from langgraph.types import Overwrite
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
         options = options_in(runtime.context, defaults)

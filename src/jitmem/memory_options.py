@@ -64,8 +64,13 @@ class ModelOptions:
 
     def models_by_step(self, model: str | BaseChatModel | None, base_url: str | None) -> dict[str, Backend]:
         """A model for each step that has one: the step's own, else its graph's, else `model`."""
+        given = (model, self.memorizer_model, self.researcher_model, self.step_models, self.prompts)
+        if all(one is None for one in given):
+            return {}
+        from .models import chat_model
         from .nodes.llm.ask import ModelBackend
         from .nodes.steps import STEPS
+        from .prompt_overrides import read_overrides
 
         own = dict(self.step_models or {})
         if unknown := sorted(own.keys() - set(STEPS)):
@@ -78,11 +83,6 @@ class ModelOptions:
             for step, spec in STEPS.items()
             if (one := own.get(step, graph_models.get(spec.role, self.researcher_model or model))) is not None
         }
-        if not chosen and self.prompts is None:
-            return {}
-        from .models import chat_model
-        from .prompt_overrides import read_overrides
-
         prompts = read_overrides(self.prompts)
         return {
             step: ModelBackend(chat_model(one, base_url=base_url, timeout_s=self.timeout_s), self.timeout_s, prompts)

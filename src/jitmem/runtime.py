@@ -8,9 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from .graphs.memorizer import memorizer
 from .graphs.research_options import ResearchOptions
-from .graphs.researcher import researcher
 from .memory_options import ItemOptions
 from .nodes.embedder import Embedder, embed
 from .nodes.llm.ask import Backend, ModelBackend
@@ -31,7 +29,6 @@ from .stores.truth.items import Items
 from .stores.truth.namespace import Namespace
 from .tools.editor import Editor, Mode, validate_kinds
 from .tools.item_search import ItemRecall, ItemSearch
-from .tools.memory_tools import make_tools
 from .tools.search_tool import SearchTool
 from .tools.searches import SEARCHES, HybridSearch
 
@@ -173,6 +170,8 @@ class MemoryRuntime:
 
     def tools(self, editor: Editor, research: Any, include: Collection[str] | None) -> list[BaseTool]:
         """Every tool over this memory, or those that `include` names."""
+        from .tools.memory_tools import make_tools
+
         searches = [PageSearchRunner(search, self.archive, self.embedder) for search in self.searches]
         return make_tools(
             searches=(*searches, self.hybrid),
@@ -186,6 +185,8 @@ class MemoryRuntime:
     @cached_property
     def memorizer(self) -> Graph:
         """The Memorizer over this memory."""
+        from .graphs.memorizer import memorizer
+
         return memorizer(
             self.archive, self.item_index, self.editor, self.embedder, self.backends, self.memorize_options
         )
@@ -214,6 +215,8 @@ class MemoryRuntime:
         return self._researcher(Backends(models, rules)).copy(update={"checkpointer": False})
 
     def _researcher(self, backends: Backends) -> Graph:
+        from .graphs.researcher import researcher
+
         return researcher(
             self.archive,
             self.item_index,
