@@ -80,7 +80,6 @@ class CallStatistics:
         self._sums: dict[str, tuple[int, int, float]] = {}
 
     def add(self, steps: Iterable[Mapping[str, Any]]) -> None:
-        """The steps of a usage."""
         for step in steps:
             calls, completion, seconds = self._sums.get(step["step"], (0, 0, 0.0))
             calls += step["calls"]

@@ -71,7 +71,6 @@ class MemoryRuntime:
         memorize_options: MemorizeOptions,
         research_options: ResearchOptions,
     ) -> MemoryRuntime:
-        """See `Memory.open`."""
         database = Database(folder, create=create)
         chroma = ChromaFolder(folder)
         passages, items = (
@@ -106,17 +105,14 @@ class MemoryRuntime:
 
     @property
     def namespace(self) -> Namespace:
-        """The namespace that is read and written."""
         return self.archive.pages.namespace
 
     @property
     def database(self) -> Database:
-        """The open store of the folder."""
         return self.namespace.database
 
     @cached_property
     def items(self) -> Items:
-        """The memory items of the namespace."""
         return self.archive.items
 
     @cached_property
@@ -138,7 +134,6 @@ class MemoryRuntime:
 
     @cached_property
     def weights(self) -> dict[str, float]:
-        """The weight of each search with these embeddings."""
         own = {search.name: search.weight for search in SEARCHES if search.weight is not None}
         return weights(lexical=self._lexical) | own
 
@@ -149,19 +144,16 @@ class MemoryRuntime:
 
     @cached_property
     def searches(self) -> tuple[SearchTool, ...]:
-        """The searches of the Researcher."""
         return tuple(search(self.embedder) for search in SEARCHES)
 
     @cached_property
     def hybrid(self) -> RecallRunner:
-        """The search behind `recall`."""
         searches = [search for search in self.searches if search.name in HybridSearch.searches]
         on_failure = self.research_options.on_model_failure
         return RecallRunner(searches, self.archive, self.embedder, self.weights, self.reranker, on_failure)
 
     @cached_property
     def item_search(self) -> ItemSearchRunner:
-        """The search over memory items."""
         return ItemSearchRunner(self._item_search, self.item_index, self.embedder)
 
     @cached_property
@@ -184,7 +176,6 @@ class MemoryRuntime:
 
     @cached_property
     def memorizer(self) -> Graph:
-        """The Memorizer over this memory."""
         from .graphs.memorizer import memorizer
 
         return memorizer(
@@ -193,7 +184,6 @@ class MemoryRuntime:
 
     @cached_property
     def researcher(self) -> Graph:
-        """The Researcher over this memory."""
         return self._researcher(self.backends)
 
     @cached_property

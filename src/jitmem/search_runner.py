@@ -46,7 +46,6 @@ class PageSearchRunner:
         return run_sync(self._run(query, k))
 
     async def asearch(self, query: str, k: int) -> list[Hit]:
-        """`search`, awaited."""
         return await run_async(self._run(query, k))
 
     def _run(self, query: str, k: int) -> Computation[list[Hit]]:
@@ -116,7 +115,6 @@ class ItemSearchRunner:
         return run_sync(self._run(query, **options))
 
     async def asearch(self, query: str, **options: Any) -> list[ItemHit]:
-        """`search`, awaited."""
         return await run_async(self._run(query, **options))
 
     def _run(self, query: str, **options: Any) -> Computation[list[ItemHit]]:

@@ -83,7 +83,6 @@ class Settings:
         )
 
     def open_memory(self, *, create: bool = True, research_options: ResearchOptions | None = None) -> Memory:
-        """Open the memory with its models."""
         from .memory import Memory
         from .memory_options import ModelOptions
 

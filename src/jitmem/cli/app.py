@@ -92,8 +92,6 @@ class MainGroup(LazyGroup):
 
 
 class LearnGroup(LazyGroup):
-    """The commands of `jitmem learn`."""
-
     table: ClassVar[CommandTable] = {
         "rollout": ("learn_rollouts", "Run tasks many times, and record every step with its reward."),
         "advantages": ("learn_rollouts", "Compute the advantage of each step over its group (GRPO), by role."),

@@ -237,7 +237,6 @@ def _show(done: EvalResult, *, as_json: bool) -> None:
 
 
 def _show_setups(made: Sequence[Comparison], metric: str) -> None:
-    """A row for each other setup that has the metric."""
     rows = [
         (one.b, *_difference_cells(difference, "higher", "lower"))
         for one in made

@@ -145,14 +145,12 @@ def settings_of(ctx: typer.Context) -> Settings:
 
 
 def model_settings(ctx: typer.Context) -> dict[str, Any]:
-    """The settings of models, for commands that create their own memories."""
     names = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s", "prompts")
     settings = settings_of(ctx)
     return {name: getattr(settings, name) for name in names}
 
 
 def open_memory(ctx: typer.Context, *, create: bool = False) -> Memory:
-    """The memory of the settings, with the models that the command calls."""
     return settings_of(ctx).open_memory(create=create)
 
 
