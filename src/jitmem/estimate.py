@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from .nodes.llm.ask import A, Backend, ModelBackend, Q, StepSpec, UsageTracker
+from .nodes.llm.ask import A, Backend, Q, StepSpec, UsageTracker
+from .nodes.llm.model_backend import ModelBackend
 from .nodes.llm.prompt import count_tokens, render_prompt
 from .nodes.llm.sync_async import Computation
 from .nodes.steps import STEPS

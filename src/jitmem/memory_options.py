@@ -68,7 +68,7 @@ class ModelOptions:
         if all(one is None for one in given):
             return {}
         from .models import chat_model
-        from .nodes.llm.ask import ModelBackend
+        from .nodes.llm.model_backend import ModelBackend
         from .nodes.steps import STEPS
         from .prompt_overrides import read_overrides
 

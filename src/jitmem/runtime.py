@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from .graphs.research_options import ResearchOptions
 from .memory_options import ItemOptions
 from .nodes.embedder import Embedder, embed
-from .nodes.llm.ask import Backend, ModelBackend
+from .nodes.llm.ask import Backend
 from .nodes.llm.sync_async import run_sync
 from .nodes.options import MemorizeOptions
 from .nodes.rules.backend import RuleBackend
@@ -195,6 +195,7 @@ class MemoryRuntime:
     def estimator(self) -> Graph:
         """The Researcher that renders each prompt and sends none."""
         from .estimate import EstimateBackend
+        from .nodes.llm.model_backend import ModelBackend
 
         rules = self.backends.rules
         models = {
