@@ -69,7 +69,7 @@ class _Node(Runnable[Any, dict[str, Any]]):
     LangGraph has done so, and langchain-core keeps what it inspected, a closed memory included, in a cache of 256."""
 
     def __init__(self, name: str, body: NodeBody) -> None:
-        from langgraph.runtime import get_runtime  # imported by whoever builds a graph, not by searches and edits
+        from langgraph.runtime import get_runtime  # heavy: only a graph needs it
 
         self.name = name
         self._body = body
