@@ -63,7 +63,7 @@ def expand_setups(request: EvalRequest) -> tuple[Setup, ...]:
     return tuple({one.name: one for one in map(restrict_setup, crossed)}.values())
 
 
-def evaluate(request: EvalRequest, tell: MetricProgress = lambda done, total, metric, mean: None) -> EvalResult:
+def evaluate(request: EvalRequest, progress: MetricProgress = lambda done, total, metric, mean: None) -> EvalResult:
     """Run the questions that have no answer yet and write the card, also when the run is stopped.
 
     `BadInput` for missing data (it says where to get it), unknown names, and a folder that holds another run.
@@ -79,7 +79,7 @@ def evaluate(request: EvalRequest, tell: MetricProgress = lambda done, total, me
 
     def report_progress(done: int, total: int, means: Mapping[str, float]) -> None:
         main = next((metric for metric in metrics if metric in means), "")
-        tell(done, total, main, means.get(main))
+        progress(done, total, main, means.get(main))
 
     try:
         ran = run_plan(plan, report_progress)

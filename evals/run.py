@@ -27,7 +27,7 @@ QUESTION_FIELDS = ("family", "tokens")
 """Metadata of the question that each line records, where the data set has it: RULER does."""
 
 
-def run_plan(plan: RunPlan, tell: MeansProgress = lambda done, total, means: None) -> RunOutcome:
+def run_plan(plan: RunPlan, progress: MeansProgress = lambda done, total, means: None) -> RunOutcome:
     """Ask the questions that have no answer in the folder; those that failed in an earlier run are asked again.
 
     A question that fails is logged as an error, and the others go on. `CostLimitReached` and `ModelUnavailable` (many
@@ -43,7 +43,7 @@ def run_plan(plan: RunPlan, tell: MeansProgress = lambda done, total, means: Non
         answered = {_line_key(line): line for line in read_log(plan.folder / ANSWERS)}
         wanted = set(keys)
         state = RunState(
-            plan, answers, errors, [line for key, line in answered.items() if key in wanted], len(keys), tell
+            plan, answers, errors, [line for key, line in answered.items() if key in wanted], len(keys), progress
         )
         before = state.done
         for sample in plan.data.samples:

@@ -29,10 +29,10 @@ class RunState:
         errors: JsonlLog,
         answered: Sequence[Mapping[str, Any]],
         total: int,
-        tell: MeansProgress,
+        progress: MeansProgress,
     ) -> None:
         self._plan, self._answers, self._errors = plan, answers, errors
-        self._total, self._tell = total, tell
+        self._total, self._progress = total, progress
         self._lock = threading.Lock()
         self._sums: dict[str, list[float]] = {}
         self._failed: set[tuple[str, str]] = set()
@@ -90,4 +90,4 @@ class RunState:
             sums = self._sums.setdefault(name, [0.0, 0.0])
             sums[0] += value
             sums[1] += 1
-        self._tell(self.done, self._total, {name: total / n for name, (total, n) in self._sums.items()})
+        self._progress(self.done, self._total, {name: total / n for name, (total, n) in self._sums.items()})

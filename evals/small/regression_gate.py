@@ -34,7 +34,7 @@ Scores = Mapping[str, Mapping[Pair, float]]
 
 def measure_small(
     tools: Sequence[str] | None = None,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
     names: Sequence[str] = tuple(SETUPS),
     data: DataSet | None = None,
 ) -> Scores:
@@ -43,7 +43,7 @@ def measure_small(
     setups = {name: replace(SETUPS[name], tools=tuple(tools) if tools else None) for name in names}
     with tempfile.TemporaryDirectory(prefix="jitmem-eval-") as folder:
         plan = RunPlan(data, tuple(setups.values()), Path(folder) / "card")
-        ran = run_plan(plan, lambda done, total, means: tell(done, total))
+        ran = run_plan(plan, lambda done, total, means: progress(done, total))
         if ran.failed:
             raise BadInput(f"{ran.failed} questions ended in an error; a card over the same data shows them.")
         lines = list(read_log(plan.folder / ANSWERS))

@@ -51,14 +51,14 @@ class RunCache:
         budget: int,
         *,
         concurrency: int = 1,
-        tell: BudgetProgress = lambda done, most: None,
+        progress: BudgetProgress = lambda done, most: None,
     ) -> None:
         self.config = config
         self.budget = budget
         self.base_prompts: Words = {**default_prompts(), **read_overrides(config.prompts)}
         self._folder = folder
         self._concurrency = concurrency
-        self._tell = tell
+        self._progress = progress
         self._made: dict[tuple[str, str, int], Rollout] = {}
 
     @property
@@ -81,7 +81,7 @@ class RunCache:
                 if run.error and not run.error.startswith(OWN_FAULTS):
                     raise ModelUnavailable(f"The run over {run.task} ended early: {run.error}")
                 self._made[key, run.task, run.n] = run
-            self._tell(len(self._made), self.budget)
+            self._progress(len(self._made), self.budget)
         return [self._made[one] for one in keys]
 
 

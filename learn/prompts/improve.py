@@ -53,7 +53,7 @@ def improve_prompts(
     patience: int = PATIENCE,
     seed: int = 0,
     concurrency: int = 1,
-    tell: BudgetProgress = lambda done, most: None,
+    progress: BudgetProgress = lambda done, most: None,
 ) -> LearnedPrompts:
     """Better prompts for the steps of a role, and files about them in `folder`.
 
@@ -90,7 +90,7 @@ def improve_prompts(
             **{name: {task.name: task_hash(task) for task in many} for name, many in tasks.items()},
         },
     )
-    runs = RunCache(config, target / _RUNS, budget, concurrency=concurrency, tell=tell)
+    runs = RunCache(config, target / _RUNS, budget, concurrency=concurrency, progress=progress)
     asked_steps = {step.name for run in runs.run({}, val) for step in run.steps}
     before = {step: runs.base_prompts[step] for step in _STEPS[role] if step in asked_steps}
     if not before:

@@ -75,14 +75,14 @@ class RolloutStats:
     reward: float | None
 
 
-Tell = Callable[[RolloutStats], None]
+StatsProgress = Callable[[RolloutStats], None]
 
 
 class RolloutProgress:
     """Counts, from several threads."""
 
-    def __init__(self, total: int, tell: Tell) -> None:
-        self._total, self._tell = total, tell
+    def __init__(self, total: int, progress: StatsProgress) -> None:
+        self._total, self._progress = total, progress
         self._lock = threading.Lock()
         self._done = self._failed = self._in_a_row = 0
         self._sum, self._paid = 0.0, 0
@@ -107,7 +107,7 @@ class RolloutProgress:
             if (total := rewards.get("total")) is not None:
                 self._sum += total
                 self._paid += 1
-            self._tell(self.stats)
+            self._progress(self.stats)
 
 
 def run_rollouts(
@@ -117,7 +117,7 @@ def run_rollouts(
     n: int = 8,
     folder: str | Path | None = None,
     concurrency: int = _AT_ONCE,
-    tell: Tell = lambda stats: None,
+    progress: StatsProgress = lambda stats: None,
 ) -> list[Rollout]:
     """`n` runs over each task, those of a task beside each other, in order of the tasks.
 
@@ -128,8 +128,8 @@ def run_rollouts(
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="rollouts-") as place:
-            return run_rollouts(tasks, config, n=n, folder=place, concurrency=concurrency, tell=tell)
-    record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, tell=tell)
+            return run_rollouts(tasks, config, n=n, folder=place, concurrency=concurrency, progress=progress)
+    record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, progress=progress)
     found = {(one.task, one.n): one for one in read_rollouts(folder)}
     return [found[key] for key in _run_keys(tasks, n)]
 
@@ -141,7 +141,7 @@ def record_rollouts(
     *,
     n: int = 8,
     concurrency: int = _AT_ONCE,
-    tell: Tell = lambda stats: None,
+    progress: StatsProgress = lambda stats: None,
 ) -> RolloutStats:
     """`run_rollouts` to a folder, without keeping them in memory."""
     if concurrency < 1:
@@ -152,7 +152,7 @@ def record_rollouts(
         claim_folder(place, tasks, config)
         known = {(line["task"], line["n"]): (line["error"], line["rewards"]) for line in read_log(place / ROLLOUTS)}
         finished = {key: rewards for key, (error, rewards) in known.items() if not error}
-        state = RolloutProgress(len(keys), tell)
+        state = RolloutProgress(len(keys), progress)
         for key in keys:
             if key in finished:
                 state.add("", finished[key])

@@ -13,7 +13,7 @@ from typing import Any
 from ...stores.errors import JitmemError
 from .packages import trainer_callback
 from .policy import Policy
-from .training_options import PATIENCE, Tell, TrainingOptions, TrainingStep
+from .training_options import PATIENCE, StepProgress, TrainingOptions, TrainingStep
 from .turn_pool import BroadcastTurns, TurnPool
 from .turn_starts import TurnStart
 
@@ -67,7 +67,7 @@ def collapse_callback(watch: CollapseWatch) -> Any:
     return trainer_callback("on_log", observe)
 
 
-def metrics_callback(path: Path, options: TrainingOptions, tell: Tell, first: bool) -> Any:
+def metrics_callback(path: Path, options: TrainingOptions, progress: StepProgress, first: bool) -> Any:
     """Writes a line for each step, in the first process."""
 
     began = time.perf_counter()
@@ -85,7 +85,7 @@ def metrics_callback(path: Path, options: TrainingOptions, tell: Tell, first: bo
         )
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(step)) + "\n")
-        tell(step)
+        progress(step)
 
     return trainer_callback("on_log", write_step)
 

@@ -19,7 +19,7 @@ from .callbacks import CollapseWatch, broadcast_turns, collapse_callback, metric
 from .environment import MemoryEnvironment
 from .packages import trainer_arguments, trl
 from .policy import Policy, with_reply_parser
-from .training_options import Tell, TrainingOptions, TrainingStep
+from .training_options import StepProgress, TrainingOptions, TrainingStep
 from .turn_pool import Curriculum, TurnPool
 
 __all__ = ["METRICS", "TrainingOptions", "TrainingStep", "load_weights", "make_trainer", "train"]
@@ -37,7 +37,7 @@ def train(
     training: TrainingOptions | None = None,
     config: RolloutConfig | None = None,
     tokenizer: Any = None,
-    tell: Tell = lambda step: None,
+    progress: StepProgress = lambda step: None,
 ) -> Path:
     """A model that learned to keep memories, in the folder `out`, with `metrics.jsonl`, a line for each step.
 
@@ -69,7 +69,7 @@ def train(
         seed=options.seed,
     )
     trainer.add_callback(refresh_callback(pool, policy, options))
-    trainer.add_callback(metrics_callback(target / METRICS, options, tell, trainer.accelerator.is_main_process))
+    trainer.add_callback(metrics_callback(target / METRICS, options, progress, trainer.accelerator.is_main_process))
     trainer.add_callback(collapse_callback(CollapseWatch(options.patience)))
     pool.fill(policy, 0.0)
     trainer.train()
@@ -136,7 +136,7 @@ def make_trainer(
         ],
         environment_factory=partial(MemoryEnvironment, partial(answer_from_items, config=config)),
     )
-    trainer.remove_callback(modules.transformers.PrinterCallback)  # `tell` reports the steps
+    trainer.remove_callback(modules.transformers.PrinterCallback)  # `progress` reports the steps
     return trainer
 
 

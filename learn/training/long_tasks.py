@@ -30,7 +30,7 @@ def evaluate_long_tasks(
     base_url: str | None = None,
     prompts: str | Path | Mapping[str, str] | None = None,
     setups: Sequence[Setup] = SETUPS,
-    tell: MeansProgress = lambda done, total, means: None,
+    progress: MeansProgress = lambda done, total, means: None,
 ) -> dict[str, Any]:
     """A bench card in the folder, and its summary: scores by setup, with `tokens`, the mean length of a task.
 
@@ -50,7 +50,7 @@ def evaluate_long_tasks(
     plan = RunPlan(data, tuple(setups), target, models)
     bench_card.begin_card(plan, seed=None)
     try:
-        run_plan(plan, tell)
+        run_plan(plan, progress)
     finally:
         summary = report.write_report(target)
     return {**summary, "tokens": round(sum(map(task_tokens, tasks)) / len(tasks))}

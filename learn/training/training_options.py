@@ -71,4 +71,4 @@ class TrainingStep:
     seconds: float = 0.0
 
 
-Tell = Callable[[TrainingStep], None]
+StepProgress = Callable[[TrainingStep], None]
