@@ -124,7 +124,9 @@ def test_training_writes_a_line_a_step_and_a_model_that_the_graphs_run_with(
     speak(model, tokens)
     told: list[Any] = []
     training = TrainingOptions(steps=3, group=5, groups=1, learning_rate=1e-3, refresh=2, places=2, save_steps=1000)
-    out = train(model, TASKS, tmp_path / "out", training=training, config=CONFIG, tokenizer=tokens, progress=told.append)
+    out = train(
+        model, TASKS, tmp_path / "out", training=training, config=CONFIG, tokenizer=tokens, progress=told.append
+    )
     lines = [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
     assert [line["step"] for line in lines] == [one.step for one in told] == [1, 2, 3]
     assert all({"r1", "r2", "r3", "r4", "total"} <= line["rewards"].keys() for line in lines)

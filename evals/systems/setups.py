@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...memory_options import ModelOptions
-from ...models import embedding_model
+from ...models import TIMEOUT_S, chat_model, embedding_model
 from ...stores.analyzer import HashedEmbeddings
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
@@ -180,8 +181,8 @@ class EvalModels:
     reader: str | BaseChatModel | None = None
     judge: str | BaseChatModel | None = None
     base_url: str | None = None
-    timeout_s: float = 120.0
-    prompts: str | Path | Mapping[str, str] | None = None
+    timeout_s: float = TIMEOUT_S
+    prompts: str | os.PathLike[str] | Mapping[str, str] | None = None
 
     @property
     def has_reader(self) -> bool:
@@ -195,8 +196,11 @@ class EvalModels:
 
     def names(self) -> dict[str, Any]:
         """Model names by role, for a report."""
-        kept = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
-        return {name: model_label(getattr(self, name)) for name in kept if getattr(self, name) is not None}
+        roles = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
+        return {name: model_label(model) for name in roles if (model := getattr(self, name)) is not None}
+
+    def chat_model(self, model: Any) -> BaseChatModel:
+        return chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s)
 
     def open_embeddings(self) -> Embeddings:
         """The named ones, else jitmem's hashed ones."""
@@ -204,7 +208,7 @@ class EvalModels:
             return HashedEmbeddings()
         return embedding_model(self.embeddings, base_url=self.base_url, timeout_s=self.timeout_s)
 
-    def memory_arguments(self, step_models: Mapping[str, BaseChatModel] | None = None) -> dict[str, Any]:
+    def memory_arguments(self, step_models: Mapping[str, str | BaseChatModel] | None = None) -> dict[str, Any]:
         """For `Memory.open`."""
         options = ModelOptions(
             memorizer_model=self.memorizer_model,
@@ -213,12 +217,8 @@ class EvalModels:
             timeout_s=self.timeout_s,
             prompts=self.prompts,
         )
-        return {
-            "model": self.model,
-            "embeddings": self.embeddings,
-            "base_url": self.base_url,
-            "model_options": options,
-        }
+        roles = {"model": self.model, "embeddings": self.embeddings, "base_url": self.base_url}
+        return {**roles, "model_options": options}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,7 @@ from ..rollout_records import (
     source_tokens,
     step_key,
 )
-from .question_readers import question_reader, raise_failure
-from .question_scores import score_question
+from .question_scores import question_reader, raise_failure, score_question
 from .rollout_config import RolloutConfig
 
 
@@ -57,7 +56,7 @@ def _run(sample: Sample, n: int, config: RolloutConfig, folder: Path | None) -> 
     seed = config.seed + n
     with (
         tempfile.TemporaryDirectory(prefix="rollout-", dir=folder) as place,
-        Memory.open(Path(place) / "memory", **config.memory_arguments(seed)) as memory,
+        Memory.open(Path(place) / "memory", **config.run_arguments(seed)) as memory,
     ):
         run = _RolloutRun(sample, f"{sample.name}/{n}", config, memory)
         error = ""

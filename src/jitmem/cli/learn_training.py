@@ -175,9 +175,7 @@ def grpo(
             advance(step.step, "".join(f"  {name} {step.rewards[name]:.2f}" for name in _SHOWN if name in step.rewards))
 
         try:
-            train(
-                model, load_tasks(tasks, limit=limit), out, training=training, config=config, progress=report_step
-            )
+            train(model, load_tasks(tasks, limit=limit), out, training=training, config=config, progress=report_step)
         except TrainingCollapsed as collapsed:
             say(str(collapsed), "yellow") if not as_json else say_json({"collapsed": str(collapsed), **last})
             raise typer.Exit(FAILED) from None
