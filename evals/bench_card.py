@@ -101,7 +101,9 @@ def _describe_run(
         "setups": {setup.name: setup.as_dict() for setup in plan.setups},
         "memory_key": {setup.name: setup.memory_key for setup in plan.setups},
         "models": plan.models.names(),
-        "prompts": {name: _text_hash(text) for name, text in sorted(_prompt_texts(plan).items())},
+        "prompts": {
+            name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(_prompt_texts(plan).items())
+        },
         "concurrency": plan.concurrency,
         "prices": {name: list(price) for name, price in plan.prices.table.items()},
         "jitmem": {"version": _package_version("jitmem"), "sha256": package_hash()},
@@ -191,7 +193,3 @@ def _package_version(package: str) -> str:
 
 def _json_bytes(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
-
-
-def _text_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

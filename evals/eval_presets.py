@@ -29,6 +29,10 @@ class EvalPreset:
     figures: tuple[tuple[str, str, str, str], ...] = ()
     differences: tuple[str, ...] = ()
 
+    def metrics_for(self, data: str) -> tuple[str, ...]:
+        """The metrics that are shown first for a data set."""
+        return self.metrics.get(data) or self.metrics[""]
+
 
 _EVIDENCE = ("evidence_recall", "page_recall")
 _DEFAULT_METRICS = {
@@ -146,8 +150,3 @@ def ablation_setups(names: Sequence[str], setup: Setup) -> tuple[Setup, ...]:
     if unknown := [name for name in names if name not in ABLATIONS]:
         raise BadInput(f"There is no ablation {unknown[0]!r}; there are: {', '.join(ABLATIONS)}.")
     return tuple({one.name: one for name in names for one in setup_grid(setup, ABLATIONS[name])}.values())
-
-
-def preset_metrics(preset: EvalPreset, data: str) -> tuple[str, ...]:
-    """The metrics that are shown first for a data set."""
-    return preset.metrics.get(data) or preset.metrics[""]

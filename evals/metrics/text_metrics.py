@@ -158,16 +158,6 @@ def page_recall(gold: Collection[str], found: Collection[str]) -> float | None:
     return _share(page in found for page in gold)
 
 
-def evidence_precision(evidence: Sequence[str], pieces: Sequence[str]) -> float | None:
-    """The share of the context's characters that lie in pieces with a gold text.
-
-    A piece that is itself part of a gold text counts as gold. None for a question without gold or with no piece.
-    """
-    if not evidence or not (total := sum(len(piece) for piece in pieces)):
-        return None
-    return sum(len(piece) for piece in pieces if holds_gold(piece, evidence)) / total
-
-
 def holds_gold(text: str, evidence: Iterable[str]) -> bool:
     """Whether the text contains a gold text, or is part of one."""
     bare = text.strip()

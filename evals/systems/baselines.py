@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
 from ..metrics.text_metrics import context_tokens
-from .chunks import BM25Ranking, Chunk, fixed_chunks, session_chunks
+from .chunks import BM25Ranking, Chunk, session_chunks
 from .setups import CONTEXT_TOKENS, CitedText, Setup, SystemAnswer, SystemContext, answer_from_texts
 
 CHUNK_TOKENS = 512
@@ -54,7 +54,7 @@ class Rag:
         self._vectors: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
 
     def prepare(self, sample: Sample) -> Usage:
-        self._ranked = BM25Ranking(fixed_chunks(sample.sessions, self._size))
+        self._ranked = BM25Ranking(session_chunks(sample.sessions, self._size))
         if self._by_vector:
             texts = [chunk.text for chunk in self._ranked.chunks]
             batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
