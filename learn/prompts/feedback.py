@@ -30,7 +30,10 @@ def worst_cases(step: str, rollouts: Sequence[Rollout], most: int = CASES) -> li
 
 
 def _make_case(rollout: Rollout, step: RecordedStep) -> FeedbackCase:
-    feedback = _filing_feedback(rollout, step) if step.role == "memorizer" else _question_feedback(rollout, step)
+    if step.role == "memorizer":
+        feedback = _filing_feedback(rollout, step)
+    else:
+        feedback = _wrong_answers(one for one in rollout.answers if one.id == step.about)
     lines = [line for line in feedback if line]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], f"(and {len(lines) - _MOST_LINES} more)"]
@@ -56,10 +59,6 @@ def _filing_feedback(rollout: Rollout, step: RecordedStep) -> Iterator[str]:
             much = "no memory item tells it" if share == 0 else "the memory items tell only a part of it"
             yield f"Later it was asked: {one.text} The right answer, {_join_gold(one.gold)}, stood on this page, and {much}."
     yield from map(_call_fault, step.calls or ())
-
-
-def _question_feedback(rollout: Rollout, step: RecordedStep) -> Iterator[str]:
-    yield from _wrong_answers([one for one in rollout.answers if one.id == step.about])
 
 
 def _wrong_answers(answers: Iterable[ScoredAnswer]) -> Iterator[str]:
