@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def compare_cards(
     config_a, config_b = read_config(a), read_config(b)
     _check_same_questions(a, b, config_a["data"], config_b["data"])
     pairs = _pair_setups(list(config_a["setups"]), list(config_b["setups"]), setup_a, setup_b)
-    first, second = _scores_by_setup(a), _scores_by_setup(b)
+    first, second = scores_by_setup(a, config_a["setups"]), scores_by_setup(b, config_b["setups"])
     return [_compare_scores(name_a, first[name_a], name_b, second[name_b], seed) for name_a, name_b in pairs]
 
 
@@ -78,7 +78,7 @@ def compare_setups(folder: Path, *, setup: str | None = None, seed: int = 0) -> 
     _check_setup(setup, names)
     if len(names) < 2:
         raise BadInput(f"{folder} holds one setup; name a second card to compare it with.")
-    base, scores = setup or names[0], _scores_by_setup(folder)
+    base, scores = setup or names[0], scores_by_setup(folder, names)
     return [_compare_scores(base, scores[base], name, scores[name], seed) for name in names if name != base]
 
 
@@ -158,9 +158,9 @@ def _pair_setups(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_
     raise BadInput("Name a setup of each card: --setup-a and --setup-b.")
 
 
-def _scores_by_setup(folder: Path) -> dict[str, dict[Pair, dict[str, float]]]:
-    """By setup, then by (sample, question)."""
-    by_setup: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in read_config(folder)["setups"]}
+def scores_by_setup(folder: Path, setups: Iterable[str]) -> dict[str, dict[Pair, dict[str, float]]]:
+    """The answers of these setups: by setup, then by (sample, question)."""
+    by_setup: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in setups}
     for line in read_log(folder / ANSWERS):
         if line["setup"] in by_setup:
             by_setup[line["setup"]][line["sample"], line["question"]] = line["scores"]

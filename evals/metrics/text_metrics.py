@@ -92,8 +92,7 @@ def bleu1(prediction: str, answers: Iterable[str]) -> float:
     Papineni et al. 2002 with n = 1 and one reference at a time: exp(1 − right / predicted) where the answer is shorter.
     As in GAM's evaluation of LoCoMo; 0 for an empty answer.
     """
-    predicted = gam_words(prediction)
-    return max((_bleu1_score(predicted, gam_words(answer)) for answer in answers), default=0.0)
+    return max((_bleu1_score(gam_words(prediction), gam_words(answer)) for answer in answers), default=0.0)
 
 
 def _bleu1_score(predicted: list[str], right: list[str]) -> float:

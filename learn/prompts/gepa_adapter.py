@@ -77,7 +77,8 @@ class RunCache:
         if missing:
             config = replace(self.config, prompts={**read_overrides(self.config.prompts), **changed})
             folder = self._folder / key
-            for run in run_rollouts(_unique_tasks(missing), config, n=n, folder=folder, concurrency=self._concurrency):
+            unique = list({task.name: task for task in missing}.values())
+            for run in run_rollouts(unique, config, n=n, folder=folder, concurrency=self._concurrency):
                 if run.error and not run.error.startswith(OWN_FAULTS):
                     raise ModelUnavailable(f"The run over {run.task} ended early: {run.error}")
                 self._made[key, run.task, run.n] = run
@@ -87,10 +88,6 @@ class RunCache:
 
 def prompts_hash(words: Words) -> str:
     return hashlib.sha256(json.dumps(dict(words), sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _unique_tasks(tasks: Sequence[Sample]) -> list[Sample]:
-    return list({task.name: task for task in tasks}.values())
 
 
 def learner_reward(run: Rollout, learner: Learner) -> float:
