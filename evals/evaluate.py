@@ -75,9 +75,20 @@ def evaluate(request: EvalRequest, progress: MetricProgress = lambda done, total
         raise BadInput(f"{mute[0]} has no answer of its own; name a model that reads, or compare research alone.")
     data = load_data_set(request.dataset, request.data, limit=request.limit, seed=request.seed, **request.loading)
     folder = request.folder or Path(f"bench-{request.dataset}")
-    plan = RunPlan(data, chosen, folder, request.models, request.concurrency, request.prices)
     metrics = get_preset(request.preset).metrics_for(request.dataset)
-    bench_card.begin_card(plan, seed=request.seed, preset=request.preset, metrics=metrics, path=request.data)
+    plan = RunPlan(
+        data,
+        chosen,
+        folder,
+        request.models,
+        request.concurrency,
+        request.prices,
+        seed=request.seed,
+        preset=request.preset,
+        metrics=metrics,
+        path=request.data,
+    )
+    bench_card.begin_card(plan)
 
     def report_progress(done: int, total: int, means: Mapping[str, float]) -> None:
         main = next((metric for metric in metrics if metric in means), "")

@@ -32,6 +32,8 @@ from ..rollout_records import (
 from .question_scores import question_reader, raise_failure, score_question
 from .rollout_config import RolloutConfig
 
+_EDIT_FIELDS = ("name", "args", "status", "reason", "item_id", "page_id")
+
 
 def run_rollout(sample: Sample, n: int, config: RolloutConfig, *, folder: Path | None = None) -> Rollout:
     """The `n`-th run over a task, with rewards.
@@ -136,10 +138,6 @@ def _with_calls(steps: Sequence[RecordedStep], filed: Mapping[str, Mapping[str, 
         if any(one["step"] == "curate" for one in out["failures"]):
             read = read[:-1]
         for key, page_id in read:
-            calls[key] = tuple(_call_from_edit(edit) for edit in out.get("edits") or () if edit["page_id"] == page_id)
+            edits = [edit for edit in out.get("edits") or () if edit["page_id"] == page_id]
+            calls[key] = tuple(MemoryToolCall(**{name: edit[name] for name in _EDIT_FIELDS}) for edit in edits)
     return tuple(replace(step, calls=calls[step.key]) if step.key in calls else step for step in steps)
-
-
-def _call_from_edit(edit: Mapping[str, Any]) -> MemoryToolCall:
-    values = {name: edit[name] for name in ("name", "args", "status", "reason", "item_id", "page_id")}
-    return MemoryToolCall(**values)

@@ -48,7 +48,7 @@ def evaluate_long_tasks(
     data = DataSet("tasks", "conversation", tuple(tasks), _SOURCE)
     models = EvalModels(memorizer_model=who, reader=reader, base_url=base_url, prompts=prompts)
     plan = RunPlan(data, tuple(setups), target, models)
-    bench_card.begin_card(plan, seed=None)
+    bench_card.begin_card(plan)
     try:
         run_plan(plan, progress)
     finally:
