@@ -154,7 +154,7 @@ def _prompt_texts(plan: RunPlan) -> Mapping[str, str]:
     if plan.models.model is not None or plan.models.researcher_model is not None:
         folder = Path(str(import_module("jitmem.nodes.llm").__file__)).parent / "prompts"
         texts |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
-    texts |= {f"{step}.words.md": said for step, said in read_overrides(plan.models.prompts).items()}
+    texts |= {f"{step}.words.md": prompt for step, prompt in read_overrides(plan.models.prompts).items()}
     return texts
 
 

@@ -125,12 +125,9 @@ def _render_lengths(summary: Mapping[str, Any], metrics: Sequence[str]) -> list[
     head = [f"{int(tokens):,} tokens" for tokens in lengths]
     parts = ["## By length"]
     for metric in metrics:
-        scores = {
-            row: {tokens: one["scores"][metric] for tokens, one in own.items() if metric in one["scores"]}
-            for row, own in by.items()
-        }
-        if measured := {row: own for row, own in scores.items() if own}:
-            parts.append(_score_table(metric, head, lengths, measured))
+        scores = {row: {tokens: one["scores"].get(metric) for tokens, one in own.items()} for row, own in by.items()}
+        if found := {row: own for row, own in scores.items() if any(own.values())}:
+            parts.append(_score_table(metric, head, lengths, found))
     rows = [[row, *(_format_seconds(own.get(tokens)) for tokens in lengths)] for row, own in by.items()]
     return [*parts, markdown_table(["seconds: to file a text, to answer", *head], rows)]
 

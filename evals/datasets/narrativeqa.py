@@ -42,9 +42,9 @@ def _row_question(row: Row, of: str) -> tuple[str, Question]:
     about = row.inner(row.get("document", dict), "document")
     holder = about.inner(about.get("summary", dict), "summary") if of == "summary" else about
     text = holder.get("text", str)
-    asked = row.inner(row.get("question", dict), "question").get("text", str)
+    question = row.inner(row.get("question", dict), "question").get("text", str)
     answers = tuple(answer.get("text", str) for answer in row.rows("answers"))
-    return text, Question(f"{about.text('id')}/{row.number - 1}", asked, answers, about.get("kind", str, ""))
+    return text, Question(f"{about.text('id')}/{row.number - 1}", question, answers, about.get("kind", str, ""))
 
 
 def _folder_samples(path: Path, split: str, of: str) -> Iterator[Sample]:

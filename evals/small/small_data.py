@@ -77,18 +77,20 @@ def _make_conversation(name: str, draw: random.Random) -> Sample:
     people = draw.sample(_NAMES, 6)
     turns: list[list[tuple[str, str]]] = [_small_talk(draw, draw.sample(people, 2)) for _ in range(SESSIONS)]
     questions: list[Question] = []
-    for person, (kind, said, asked, values) in product(people, _FACTS):
+    for person, (kind, statement, question, values) in product(people, _FACTS):
         value, place = draw.choice(values), draw.choice(_PLACES)
-        text = said.format(x=value, a=place)
+        text = statement.format(x=value, a=place)
         at = draw.randrange(SESSIONS - 4)
         _insert_turn(draw, turns[at], person, text)
-        questions.append(_make_question(name, questions, asked.format(n=person, a=place), value, "one turn", (text,)))
+        questions.append(
+            _make_question(name, questions, question.format(n=person, a=place), value, "one turn", (text,))
+        )
         if kind == "sold":
             price = f"{draw.choice(_PRICES)} euros"
             price_turn = f"By the way, the {value} brought me {price}."
             _insert_turn(draw, turns[draw.randrange(at + 1, SESSIONS)], person, price_turn)
-            asked = f"How much did {person} get for what the keeper of the {place} bought?"
-            questions.append(_make_question(name, questions, asked, price, "two turns", (text, price_turn)))
+            question = f"How much did {person} get for what the keeper of the {place} bought?"
+            questions.append(_make_question(name, questions, question, price, "two turns", (text, price_turn)))
     day = datetime(2025, 1, 6, 18, 0)
     sessions = [
         Session(turns=tuple(spoken), id=f"{name}/{number}", time=day + timedelta(days=5 * number))

@@ -32,9 +32,9 @@ class WholeHistory:
     def answer(self, question: Question) -> SystemAnswer:
         used = list(accumulate(context_tokens(chunk.text) + 4 for chunk in reversed(self._sessions)))
         fitting = len(used) if self._budget is None else sum(total <= self._budget for total in used)
-        shown = self._sessions[len(used) - fitting :]
-        context = "\n\n".join(f"{chunk.text} [{number}]" for number, chunk in enumerate(shown, start=1))
-        marks = tuple(CitedText(chunk.source, chunk.text) for chunk in shown)
+        chunks = self._sessions[len(used) - fitting :]
+        context = "\n\n".join(f"{chunk.text} [{number}]" for number, chunk in enumerate(chunks, start=1))
+        marks = tuple(CitedText(chunk.source, chunk.text) for chunk in chunks)
         return SystemAnswer(context, marks, tuple(dict.fromkeys(mark.source for mark in marks)))
 
     def close(self) -> None: ...

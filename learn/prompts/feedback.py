@@ -67,10 +67,10 @@ def _wrong_answers(answers: Iterable[ScoredAnswer]) -> Iterator[str]:
         if one.error:
             yield f"{one.text} No answer came of it: {one.error}"
         elif score is not None and score < 1:
-            said = f"the answer was {one.answer!r}" if one.answer else "there was no answer"
+            reply = f"the answer was {one.answer!r}" if one.answer else "there was no answer"
             found = "held it" if is_in_texts(one, [one.context]) else "did not hold it"
             yield (
-                f"{one.text} The right answer is {_join_gold(one.gold)}; {said}, worth {score:.2f} of 1."
+                f"{one.text} The right answer is {_join_gold(one.gold)}; {reply}, worth {score:.2f} of 1."
                 f" The context that was found {found}."
             )
 

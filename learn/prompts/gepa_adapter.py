@@ -68,7 +68,7 @@ class RunCache:
     def run(self, words: Words, tasks: Sequence[Sample], n: int = 1) -> list[Rollout]:
         """The first `n` runs of each task, those of a task beside each other. `ModelUnavailable` where one failed by no
         fault of its model: the same call, later, resumes."""
-        changed = {step: said for step, said in words.items() if said != self.base_prompts[step]}
+        changed = {step: prompt for step, prompt in words.items() if prompt != self.base_prompts[step]}
         key = prompts_hash(changed)
         keys = [(key, task.name, at) for task in tasks for at in range(n)]
         if len({one for one in keys if one not in self._made}) > self.runs_left:

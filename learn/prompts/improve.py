@@ -110,7 +110,7 @@ def improve_prompts(
         )
     if adapter.failure is not None:
         raise adapter.failure
-    best = {step: str(said) for step, said in found.best_candidate.items()}
+    best = {step: str(prompt) for step, prompt in found.best_candidate.items()}
     validation = outcome = None
     if found.val_aggregate_scores[found.best_idx] <= found.val_aggregate_scores[0]:
         best, reason = before, "no candidate was better on validation"

@@ -91,7 +91,7 @@ class LearnedPrompts:
     @property
     def changes(self) -> dict[str, str]:
         """Steps whose prompt differs."""
-        return {step: said for step, said in self.words.items() if said != self.before[step]}
+        return {step: prompt for step, prompt in self.words.items() if prompt != self.before[step]}
 
 
 def write_search(folder: Path, learned: LearnedPrompts, words: Words, **search: Any) -> None:
