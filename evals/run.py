@@ -103,7 +103,7 @@ class _EvalRun:
                 self._prepare(sample, setups[0].memory_key, systems, resumed=resumed)
             except _ENDS_RUN:
                 raise
-            except Exception as error:  # it concerns all of them, and counts once
+            except Exception as error:  # of all these questions, so it counts once
                 for number, (at, question) in enumerate(left):
                     key = (setups[at].name, sample.name, question.id)
                     self._add_failure(key, "prepare", error, counts=number == 0)

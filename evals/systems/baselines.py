@@ -41,8 +41,7 @@ class WholeHistory:
 
 
 class Rag:
-    """The best chunks that fit into the context, at most `pages`. Hybrid is the sum of both scores, each scaled to 0 …
-    1."""
+    """The best chunks that fit into the context, at most `pages`. Hybrid adds both scores, each scaled to 0 … 1."""
 
     def __init__(self, setup: Setup, context: SystemContext, *, words: bool, vectors: bool) -> None:
         self._size = setup.chunk_tokens or CHUNK_TOKENS
