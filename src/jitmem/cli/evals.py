@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from inspect import getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +18,7 @@ from .settings import STYLE, JitmemCommand, Json, assignments, model_settings, s
 
 if TYPE_CHECKING:
     from ..evals.compare import Comparison, Difference
-    from ..evals.evaluate import EvalResult, MetricProgress
+    from ..evals.evaluate import EvalResult
 
 _NAMES = ("system", "effort", "output")
 _NUMBERS = ("depth", "pages", "context_tokens", "page_tokens", "chunk_tokens", "history_tokens")
@@ -96,8 +95,12 @@ def run(
         prices=Prices.parse(price or [], max_cost),
         plots=plots,
     )
-    with _answer_progress(dataset) as tell:
-        done = evaluate(request, tell)
+    with progress_bar(dataset, None) as advance:
+
+        def report_score(done: int, total: int, metric: str, mean: float | None) -> None:
+            advance(done, "" if mean is None else f"  {metric} {100 * mean:.1f} %", total)
+
+        done = evaluate(request, report_score)
     _show(done, as_json=as_json)
     if done.outcome.failed:
         raise typer.Exit(FAILED)
@@ -205,17 +208,6 @@ def _parse_switch(name: str, word: str) -> bool:
     if word not in ("on", "off"):
         raise BadInput(f"--vary {name} takes on, off, or on,off; got {word!r}.")
     return word == "on"
-
-
-@contextmanager
-def _answer_progress(dataset: str) -> Iterator[MetricProgress]:
-    """A bar with the time left and the running score, on stderr if that is a terminal; removed at the end."""
-    with progress_bar(dataset, None) as advance:
-
-        def tell(done: int, total: int, metric: str, mean: float | None) -> None:
-            advance(done, "" if mean is None else f"  {metric} {100 * mean:.1f} %", total)
-
-        yield tell
 
 
 def _show(done: EvalResult, *, as_json: bool) -> None:
