@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -34,7 +34,7 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
         ids = list(dict.fromkeys([*cited, *(record_id(hit) for hit in state["evidence"])]))[: options.pages]
         snapshot.records([*ids, *cited])
         named = set(ids)
-        evidence = [hit_from_state(hit) for hit in state["evidence"] if record_id(hit) in named]
+        evidence = (hit_from_state(hit) for hit in state["evidence"] if record_id(hit) in named)
         context = Context(snapshot, options.context_tokens)
         context.add_statements(_of(ids, state["statements"]))
         context.add_remark(remark(state))
@@ -77,28 +77,28 @@ class Material:
     pages than `limit`, where one is given."""
 
     snapshot: Snapshot
-    evidence: Sequence[Hit]
+    evidence: Iterable[Hit]
     record_ids: Sequence[str]
     limit: int | None
 
 
-def integration(material: Material) -> Sequence[Hit]:
+def integration(material: Material) -> Iterable[Hit]:
     """Nothing: the statements alone."""
     return []
 
 
-def snippets(material: Material) -> Sequence[Hit]:
+def snippets(material: Material) -> Iterable[Hit]:
     """The best passages."""
     return material.evidence
 
 
-def pages(material: Material) -> Sequence[Hit]:
+def pages(material: Material) -> Iterable[Hit]:
     """Every passage of the first pages."""
     found = [material.snapshot.record(one) for one in material.record_ids[: material.limit or PAGES]]
     return [hit for page in found if isinstance(page, Page) for hit in material.snapshot.passages(page, "page_id", 1.0)]
 
 
-OUTPUTS: Mapping[str, Callable[[Material], Sequence[Hit]]] = {
+OUTPUTS: Mapping[str, Callable[[Material], Iterable[Hit]]] = {
     "integration": integration,
     "snippets": snippets,
     "pages": pages,
@@ -151,7 +151,7 @@ class Context:
             self._remark = text
             self._used += len(text) + 2
 
-    def add_passages(self, hits: Sequence[Hit]) -> None:
+    def add_passages(self, hits: Iterable[Hit]) -> None:
         """Best first; neighbours on a page are joined to one span with one citation."""
         passed_over = 0
         for hit in hits:

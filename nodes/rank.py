@@ -51,7 +51,7 @@ def rank(
         evidence = merge(before, ranked)[:EVIDENCE]
         first = not state["rounds"]
         already = set(state["read"])
-        unread = [hit for hit in ranked if place_of(hit) not in already]
+        unread = [hit for hit in ranked if place_of(hit) not in already] if already else ranked
         trace = _trace(state, before, ranked)
         runtime.stream_writer(
             {
@@ -109,14 +109,14 @@ def _check_searches(state: ResearcherState) -> None:
 def _trace(state: ResearcherState, before: Sequence[Hit], ranked: Sequence[Hit]) -> dict[str, Any]:
     """What the round's trace tells of the searches."""
     plan = state["plan"]
-    known = set(map(place_of, before))
+    known = {(hit.record_id, hit.start) for hit in before}
     counts = {search["query"]: len(search["hits"]) for search in state["searches"] if search["tool"] != ITEMS}
     return {
         "request": plan["request"],
         "needs": plan["needs"],
         "queries": [{**query, "hits": counts.get(number, 0)} for number, query in enumerate(plan["queries"])],
         "dropped_queries": plan["dropped"],
-        "new_passages": sum(place_of(hit) not in known for hit in ranked),
+        "new_passages": sum((hit.record_id, hit.start) not in known for hit in ranked),
         "page_ids": list(dict.fromkeys(hit.record_id for hit in ranked))[:10],
     }
 
