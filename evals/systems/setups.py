@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...memory_options import ModelOptions
-from ...models import TIMEOUT_S, chat_model, embedding_model
+from ...models import chat_model, embedding_model
+from ...nodes.llm.ask import TIMEOUT_S
 from ...stores.analyzer import HashedEmbeddings
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
