@@ -88,7 +88,7 @@ def run_seed(seed: int, out: Path) -> dict[str, Any]:
     for what, given, how in (("quoted", quoting_rows(seed), QUOTING), ("imitated", rows, IMITATING)):
         _print_line(seed, f"{what}: {size:,} weights, {len(given)} replies, {how.steps} steps of {how.batch}")
         tell = partial(_print_loss, seed, what)
-        imitate(weights, given, place / what, options=replace(how, seed=seed), tokenizer=tokens, tell=tell)
+        imitate(weights, given, place / what, options=replace(how, seed=seed), tokenizer=tokens, progress=tell)
     before = measure_model(place / "imitated", seed)
     _print_line(seed, f"on held-out tasks after imitation: {_format_rewards(before)}")
     trained = place / "trained"
@@ -99,7 +99,7 @@ def run_seed(seed: int, out: Path) -> dict[str, Any]:
         trained,
         training=replace(TRAINING, seed=seed),
         config=CONFIG,
-        tell=lambda step: _print_line(
+        progress=lambda step: _print_line(
             seed, f"grpo {step.step}/{step.steps}  {_format_rewards(step.rewards)}", step.step % 10 == 0
         ),
     )

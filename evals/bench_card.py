@@ -8,7 +8,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
@@ -35,14 +35,12 @@ _SAME = ("data", "setups", "models", "prompts", "seed", "jitmem")
 """What must be unchanged for a stopped run to resume: else its answers would not belong to one run."""
 
 
-def begin_card(
-    plan: RunPlan, *, seed: int | None, preset: str = "", metrics: Sequence[str] = (), path: Path | None = None
-) -> None:
+def begin_card(plan: RunPlan) -> None:
     """Record the run before its first question; on a folder that has a card, check that it is the same run.
 
     `BadInput` names what differs.
     """
-    config = _describe_run(plan, seed=seed, preset=preset, metrics=metrics, path=path)
+    config = _describe_run(plan)
     config_path = plan.folder / CONFIG
     if config_path.exists():
         before = read_config(plan.folder)
@@ -78,30 +76,31 @@ def write_json(path: Path, value: Any) -> None:
     draft.replace(path)
 
 
-def _describe_run(
-    plan: RunPlan, *, seed: int | None, preset: str, metrics: Sequence[str], path: Path | None
-) -> dict[str, Any]:
-    source = plan.data.source
+def _describe_run(plan: RunPlan) -> dict[str, Any]:
+    source, path = plan.data.source, plan.path
+    data_hash = sha256(path) if path and path.is_file() else ""
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": _command_line(),
-        "preset": preset,
-        "metrics": list(metrics),
-        "seed": seed,
+        "preset": plan.preset,
+        "metrics": list(plan.metrics),
+        "seed": plan.seed,
         "data": {
             "name": plan.data.name,
             "kind": plan.data.kind,
             "title": source.title,
             "licence": source.licence,
             "file": path.name if path else "",
-            "sha256": (found := sha256(path) if path and path.is_file() else ""),
-            "official": source.is_official(path.name, found) if path and found else None,
+            "sha256": data_hash,
+            "official": source.is_official(path.name, data_hash) if path and data_hash else None,
             **describe_content(plan.data),
         },
         "setups": {setup.name: setup.as_dict() for setup in plan.setups},
         "memory_key": {setup.name: setup.memory_key for setup in plan.setups},
         "models": plan.models.names(),
-        "prompts": {name: _text_hash(text) for name, text in sorted(_prompt_texts(plan).items())},
+        "prompts": {
+            name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(_prompt_texts(plan).items())
+        },
         "concurrency": plan.concurrency,
         "prices": {name: list(price) for name, price in plan.prices.table.items()},
         "jitmem": {"version": _package_version("jitmem"), "sha256": package_hash()},
@@ -155,7 +154,7 @@ def _prompt_texts(plan: RunPlan) -> Mapping[str, str]:
     if plan.models.model is not None or plan.models.researcher_model is not None:
         folder = Path(str(import_module("jitmem.nodes.llm").__file__)).parent / "prompts"
         texts |= {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.md"))}
-    texts |= {f"{step}.words.md": said for step, said in read_overrides(plan.models.prompts).items()}
+    texts |= {f"{step}.words.md": prompt for step, prompt in read_overrides(plan.models.prompts).items()}
     return texts
 
 
@@ -191,7 +190,3 @@ def _package_version(package: str) -> str:
 
 def _json_bytes(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
-
-
-def _text_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

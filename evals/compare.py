@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def compare_cards(
     config_a, config_b = read_config(a), read_config(b)
     _check_same_questions(a, b, config_a["data"], config_b["data"])
     pairs = _pair_setups(list(config_a["setups"]), list(config_b["setups"]), setup_a, setup_b)
-    first, second = _scores_by_setup(a), _scores_by_setup(b)
+    first, second = scores_by_setup(a, config_a["setups"]), scores_by_setup(b, config_b["setups"])
     return [_compare_scores(name_a, first[name_a], name_b, second[name_b], seed) for name_a, name_b in pairs]
 
 
@@ -78,7 +78,7 @@ def compare_setups(folder: Path, *, setup: str | None = None, seed: int = 0) -> 
     _check_setup(setup, names)
     if len(names) < 2:
         raise BadInput(f"{folder} holds one setup; name a second card to compare it with.")
-    base, scores = setup or names[0], _scores_by_setup(folder)
+    base, scores = setup or names[0], scores_by_setup(folder, names)
     return [_compare_scores(base, scores[base], name, scores[name], seed) for name in names if name != base]
 
 
@@ -89,8 +89,8 @@ def main_metric(folder: Path, comparisons: Sequence[Comparison]) -> str:
 
 
 def _compare_scores(a: str, scores_a: ScoresByQuestion, b: str, scores_b: ScoresByQuestion, seed: int) -> Comparison:
-    found = tuple(paired_differences(scores_a, scores_b, seed=seed))
-    return Comparison(a, b, found, len(set(scores_a) ^ set(scores_b)))
+    differences = tuple(paired_differences(scores_a, scores_b, seed=seed))
+    return Comparison(a, b, differences, len(set(scores_a) ^ set(scores_b)))
 
 
 def paired_differences(a: ScoresByQuestion, b: ScoresByQuestion, *, seed: int = 0) -> list[Difference]:
@@ -126,12 +126,12 @@ def bootstrap_means(values: Any, seed: int, resamples: int = RESAMPLES) -> Any:
 
 
 def _check_same_questions(a: Path, b: Path, data_a: Mapping[str, Any], data_b: Mapping[str, Any]) -> None:
-    names = f"another data set ({data_a['name']}, {data_b['name']})"
-    for part, problem in (
-        ("name", names),
-        ("sessions_sha256", "other sessions"),
-        ("questions_sha256", "other questions"),
-    ):
+    problems = {
+        "name": f"another data set ({data_a['name']}, {data_b['name']})",
+        "sessions_sha256": "other sessions",
+        "questions_sha256": "other questions",
+    }
+    for part, problem in problems.items():
         if data_a[part] != data_b[part]:
             raise BadInput(f"{a} and {b} cannot be compared: {problem}. Run both with the same --data and --limit.")
 
@@ -144,26 +144,23 @@ def _check_setup(setup: str | None, names: Sequence[str]) -> None:
 def _pair_setups(a: Sequence[str], b: Sequence[str], setup_a: str | None, setup_b: str | None) -> list[tuple[str, str]]:
     _check_setup(setup_a, a)
     _check_setup(setup_b, b)
-    if setup_a is None and setup_b is None:
-        shared = [(name, name) for name in a if name in b]
-        if shared:
-            return shared
-        if len(a) == len(b) == 1:
-            return [(a[0], b[0])]
+    if setup_a is setup_b is None and (shared := [(name, name) for name in a if name in b]):
+        return shared
+    first = setup_a or (a[0] if len(a) == 1 else None)
+    second = setup_b or (b[0] if len(b) == 1 else None)
+    if first and second:
+        return [(first, second)]
+    if setup_a is setup_b is None:
         raise BadInput(
             f"The cards have no setup in common; name one of each with --setup-a and --setup-b:"
             f" {', '.join(a)} and {', '.join(b)}."
         )
-    first = setup_a or (a[0] if len(a) == 1 else None)
-    second = setup_b or (b[0] if len(b) == 1 else None)
-    if first is None or second is None:
-        raise BadInput("Name a setup of each card: --setup-a and --setup-b.")
-    return [(first, second)]
+    raise BadInput("Name a setup of each card: --setup-a and --setup-b.")
 
 
-def _scores_by_setup(folder: Path) -> dict[str, dict[Pair, dict[str, float]]]:
-    """By setup, then by (sample, question)."""
-    by_setup: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in read_config(folder)["setups"]}
+def scores_by_setup(folder: Path, setups: Iterable[str]) -> dict[str, dict[Pair, dict[str, float]]]:
+    """The answers of these setups: by setup, then by (sample, question)."""
+    by_setup: dict[str, dict[Pair, dict[str, float]]] = {name: {} for name in setups}
     for line in read_log(folder / ANSWERS):
         if line["setup"] in by_setup:
             by_setup[line["setup"]][line["sample"], line["question"]] = line["scores"]

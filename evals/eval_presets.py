@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 from ..stores.errors import BadInput
@@ -29,6 +29,10 @@ class EvalPreset:
     figures: tuple[tuple[str, str, str, str], ...] = ()
     differences: tuple[str, ...] = ()
 
+    def metrics_for(self, data: str) -> tuple[str, ...]:
+        """The metrics that are shown first for a data set."""
+        return self.metrics.get(data) or self.metrics[""]
+
 
 _EVIDENCE = ("evidence_recall", "page_recall")
 _DEFAULT_METRICS = {
@@ -44,15 +48,15 @@ _DEFAULT_METRICS = {
 }
 
 
-PRESETS: Mapping[str, EvalPreset] = {
-    "jitmem": EvalPreset(
+_PRESETS = (
+    EvalPreset(
         name="jitmem",
         about="jitmem as it comes: three rounds, all searches, passages up to 2,000 tokens",
         source="",
         setup=Setup(depth=3, context_tokens=2000),
         metrics=_DEFAULT_METRICS,
     ),
-    "gam": EvalPreset(
+    EvalPreset(
         name="gam",
         about="GAM's protocol: pages of 2,048 tokens, three rounds, five pages, the integration as context",
         source=GAM,
@@ -78,7 +82,7 @@ PRESETS: Mapping[str, EvalPreset] = {
             "dense retrieval is by the embeddings that are named, GAM's by BGE-M3",
         ),
     ),
-    "mem-alpha": EvalPreset(
+    EvalPreset(
         name="mem-alpha",
         about="Mem-α's protocol: what was written of the sessions (core, semantic, episodic) answers, not the pages",
         source=MEM_ALPHA,
@@ -95,17 +99,11 @@ PRESETS: Mapping[str, EvalPreset] = {
         ),
         differences=("memos stand beside the items", "our prompts", "as much as fits into 2,000 tokens is shown"),
     ),
-}
-
-TOOLS: tuple[tuple[str, ...], ...] = (
-    ("keyword",),
-    ("vector",),
-    ("page_id",),
-    ("keyword", "vector"),
-    ("keyword", "page_id"),
-    ("vector", "page_id"),
-    ("keyword", "vector", "page_id"),
 )
+PRESETS: Mapping[str, EvalPreset] = {preset.name: preset for preset in _PRESETS}
+
+_SEARCHES = ("keyword", "vector", "page_id")
+TOOLS = tuple(tools for size in (1, 2, 3) for tools in combinations(_SEARCHES, size))
 """Every set of one, two and three searches, as GAM's ablation has them."""
 
 ABLATIONS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
@@ -146,8 +144,3 @@ def ablation_setups(names: Sequence[str], setup: Setup) -> tuple[Setup, ...]:
     if unknown := [name for name in names if name not in ABLATIONS]:
         raise BadInput(f"There is no ablation {unknown[0]!r}; there are: {', '.join(ABLATIONS)}.")
     return tuple({one.name: one for name in names for one in setup_grid(setup, ABLATIONS[name])}.values())
-
-
-def preset_metrics(preset: EvalPreset, data: str) -> tuple[str, ...]:
-    """The metrics that are shown first for a data set."""
-    return preset.metrics.get(data) or preset.metrics[""]

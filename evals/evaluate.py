@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..stores.errors import BadInput, MissingPackage
-from . import bench_card, eval_presets, plots, report
+from . import bench_card, plots, report
 from .datasets import load_data_set
+from .eval_presets import ablation_setups, get_preset, setup_grid
 from .run import run_plan
 from .run_plan import Prices, RunOutcome, RunPlan
 from .systems import SYSTEMS, EvalModels, Setup
@@ -52,18 +53,19 @@ class EvalResult:
 
 def expand_setups(request: EvalRequest) -> tuple[Setup, ...]:
     """The setups to compare, in order, each once. A part that a system does not have does not multiply it."""
-    start = eval_presets.get_preset(request.preset).setup
+    start = get_preset(request.preset).setup
     for system in request.varied.get("system", ()):
         if system not in SYSTEMS:
             raise BadInput(f"There is no system {system!r}; there are: {', '.join(SYSTEMS)}.")
-    crossed = eval_presets.setup_grid(start, request.varied)
     if request.ablations:
         single = replace(start, **{name: values[0] for name, values in request.varied.items()})
-        crossed = eval_presets.ablation_setups(request.ablations, single)
+        crossed = ablation_setups(request.ablations, single)
+    else:
+        crossed = setup_grid(start, request.varied)
     return tuple({one.name: one for one in map(restrict_setup, crossed)}.values())
 
 
-def evaluate(request: EvalRequest, tell: MetricProgress = lambda done, total, metric, mean: None) -> EvalResult:
+def evaluate(request: EvalRequest, progress: MetricProgress = lambda done, total, metric, mean: None) -> EvalResult:
     """Run the questions that have no answer yet and write the card, also when the run is stopped.
 
     `BadInput` for missing data (it says where to get it), unknown names, and a folder that holds another run.
@@ -73,13 +75,24 @@ def evaluate(request: EvalRequest, tell: MetricProgress = lambda done, total, me
         raise BadInput(f"{mute[0]} has no answer of its own; name a model that reads, or compare research alone.")
     data = load_data_set(request.dataset, request.data, limit=request.limit, seed=request.seed, **request.loading)
     folder = request.folder or Path(f"bench-{request.dataset}")
-    plan = RunPlan(data, chosen, folder, request.models, request.concurrency, request.prices)
-    metrics = eval_presets.preset_metrics(eval_presets.get_preset(request.preset), request.dataset)
-    bench_card.begin_card(plan, seed=request.seed, preset=request.preset, metrics=metrics, path=request.data)
+    metrics = get_preset(request.preset).metrics_for(request.dataset)
+    plan = RunPlan(
+        data,
+        chosen,
+        folder,
+        request.models,
+        request.concurrency,
+        request.prices,
+        seed=request.seed,
+        preset=request.preset,
+        metrics=metrics,
+        path=request.data,
+    )
+    bench_card.begin_card(plan)
 
     def report_progress(done: int, total: int, means: Mapping[str, float]) -> None:
         main = next((metric for metric in metrics if metric in means), "")
-        tell(done, total, main, means.get(main))
+        progress(done, total, main, means.get(main))
 
     try:
         ran = run_plan(plan, report_progress)
@@ -100,13 +113,12 @@ def rewrite_report(folder: Path, *, plot: bool = True, pictures: Path | None = N
 
 def _write_results(folder: Path, ran: RunOutcome, metrics: tuple[str, ...], *, plot: bool) -> EvalResult:
     summary = report.write_report(folder)
-    unplotted = ""
+    plot_error = ""
     if plot:
         try:
             if plots.draw_plots(folder, summary):
                 report.write_report(folder)  # now with the pictures
         except MissingPackage as error:
-            unplotted = str(error)
-    measured = {metric for one in summary["setups"].values() for metric in one["scores"]}
-    chosen = dict.fromkeys((*metrics, "citation_correctness", "context_tokens"))
-    return EvalResult(folder, summary, ran, tuple(metric for metric in chosen if metric in measured), unplotted)
+            plot_error = str(error)
+    measured = report.measured_metrics((*metrics, "citation_correctness", "context_tokens"), summary)
+    return EvalResult(folder, summary, ran, tuple(measured), plot_error)

@@ -231,10 +231,8 @@ def _costs(setups: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
     dollars = [one["online"]["dollars"] for one in setups]
     if None not in dollars and any(dollars):
         return [one["online"]["dollars"] / one["answered"] for one in setups], "dollars a question"
-    tokens = [
-        sum(one["online"][who][part] for who in ("system", "reader") for part in ("prompt_tokens", "completion_tokens"))
-        for one in setups
-    ]
+    usages = [(one["online"]["system"], one["online"]["reader"]) for one in setups]
+    tokens = [sum(usage["prompt_tokens"] + usage["completion_tokens"] for usage in both) for both in usages]
     if any(tokens):
         return tokens, "tokens a question, of system and reader"
     label = "tokens of context, which a reader would be given (no model was asked)"

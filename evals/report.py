@@ -17,6 +17,10 @@ _OFFICIAL = {
     False: ", which is not the official file's: a part of it, or another version",
     None: "",
 }
+_READER_NOTES = {
+    None: " No model reads the contexts, so there are metrics of evidence only.",
+    OWN_ANSWER: " The answers are jitmem's own; without a model, a sentence of its evidence, word for word.",
+}
 
 
 def write_report(folder: Path) -> dict[str, Any]:
@@ -29,6 +33,9 @@ def write_report(folder: Path) -> dict[str, Any]:
 
 def render_report(folder: Path, summary: Mapping[str, Any]) -> str:
     config = read_config(folder)
+    metrics = measured_metrics([*config["metrics"], *METRICS], summary)
+    shares = [metric for metric in metrics if metric not in AMOUNTS]
+    main = [metric for metric in shares if metric in config["metrics"]] or shares
     parts = [
         f"# {config['data']['title']}: bench card",
         _render_run(config, summary),
@@ -36,13 +43,13 @@ def render_report(folder: Path, summary: Mapping[str, Any]) -> str:
         "## Scores",
         "Means in percent ± one standard error of the mean over questions (tokens as they are), then n. A question"
         " without gold evidence, and one that ended in an error, has no score.",
-        *_render_scores(config, summary),
-        *_render_lengths(summary, _main_metrics(config, summary)),
+        *_render_scores(summary, metrics, main),
+        *_render_lengths(summary, main),
         "## What it took",
         *_render_costs(summary),
         *_render_quoted(config),
         "## Metrics",
-        "\n".join(f"- `{name}`: {METRICS[name]}" for name in _measured_metrics(config, summary)),
+        "\n".join(f"- `{name}`: {METRICS[name]}" for name in metrics),
         "## How it was run",
         _render_setup(config),
     ]
@@ -55,22 +62,14 @@ def render_report(folder: Path, summary: Mapping[str, Any]) -> str:
 def _render_run(config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     data = config["data"]
     models = ", ".join(f"{name} {model}" for name, model in config["models"].items())
-    answered, asked = summary["answered"], summary["questions"]
-    whole = "" if answered == asked else f" **Only {answered} of {asked} are answered.**"
+    answered, questions = summary["answered"], summary["questions"]
+    whole = "" if answered == questions else f" **Only {answered} of {questions} are answered.**"
     counts = f"{data['questions']:,} questions on {data['samples']:,} samples of {data['sessions']:,} sessions"
     return (
         f"{counts}, {len(config['setups'])} setups, {config['made'][:10]}."
         f" Models: {models or 'none; rules answer every step'}."
-        f"{_render_reader(config['models'].get('reader'))}{whole}"
+        f"{_READER_NOTES.get(config['models'].get('reader'), '')}{whole}"
     )
-
-
-def _render_reader(reader: str | None) -> str:
-    if reader is None:
-        return " No model reads the contexts, so there are metrics of evidence only."
-    if reader == OWN_ANSWER:
-        return " The answers are jitmem's own; without a model, a sentence of its evidence, word for word."
-    return ""
 
 
 def _render_failures(summary: Mapping[str, Any]) -> list[str]:
@@ -87,9 +86,8 @@ def _render_failures(summary: Mapping[str, Any]) -> list[str]:
     return parts
 
 
-def _render_scores(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
-    """One table over all setups, then one by category for each metric of the protocol."""
-    metrics = _measured_metrics(config, summary)
+def _render_scores(summary: Mapping[str, Any], metrics: Sequence[str], main: Sequence[str]) -> list[str]:
+    """One table over all setups, then one by category for each of the main metrics."""
     rows = []
     for name, one in summary["setups"].items():
         counts = [values[ALL]["n"] for values in one["scores"].values()]
@@ -97,21 +95,21 @@ def _render_scores(config: Mapping[str, Any], summary: Mapping[str, Any]) -> lis
         n = f"{min(counts)}–{max(counts)}" if counts and min(counts) < max(counts) else str(max(counts, default=0))
         rows.append([name, *cells, n])
     parts = [markdown_table(["setup", *metrics, "n"], rows)]
-    for metric in _main_metrics(config, summary):
+    for metric in main:
         by = {name: one["scores"].get(metric, {}) for name, one in summary["setups"].items()}
-        categories = list(dict.fromkeys(category for values in by.values() for category in values))
-        if len(categories) < 2:
-            continue
-        counts = [max(values[c]["n"] for values in by.values() if c in values) for c in categories]
-        head = [f"{category} ({n})" for category, n in zip(categories, counts, strict=True)]
-        parts.append(_score_table(metric, head, categories, by))
+        counts_by: dict[str, int] = {}
+        for category, score in ((category, score) for values in by.values() for category, score in values.items()):
+            counts_by[category] = max(counts_by.get(category, 0), score["n"])
+        if len(counts_by) > 1:
+            head = [f"{category} ({n})" for category, n in counts_by.items()]
+            parts.append(_score_table(metric, head, list(counts_by), by))
     return parts
 
 
 def _score_table(metric: str, head: Sequence[str], keys: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> str:
     """A row for each of `rows`, whose values at `keys` are means with errors."""
-    cells = {name: [format_score(metric, values.get(key)) for key in keys] for name, values in rows.items()}
-    return markdown_table([metric, *head], [[name, *own] for name, own in cells.items()])
+    cells = [[name, *(format_score(metric, values.get(key)) for key in keys)] for name, values in rows.items()]
+    return markdown_table([metric, *head], cells)
 
 
 def _render_lengths(summary: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
@@ -127,12 +125,9 @@ def _render_lengths(summary: Mapping[str, Any], metrics: Sequence[str]) -> list[
     head = [f"{int(tokens):,} tokens" for tokens in lengths]
     parts = ["## By length"]
     for metric in metrics:
-        scores = {
-            row: {tokens: one["scores"][metric] for tokens, one in own.items() if metric in one["scores"]}
-            for row, own in by.items()
-        }
-        if measured := {row: own for row, own in scores.items() if own}:
-            parts.append(_score_table(metric, head, lengths, measured))
+        scores = {row: {tokens: one["scores"].get(metric) for tokens, one in own.items()} for row, own in by.items()}
+        if found := {row: own for row, own in scores.items() if any(own.values())}:
+            parts.append(_score_table(metric, head, lengths, found))
     rows = [[row, *(_format_seconds(own.get(tokens)) for tokens in lengths)] for row, own in by.items()]
     return [*parts, markdown_table(["seconds: to file a text, to answer", *head], rows)]
 
@@ -144,16 +139,10 @@ def _format_seconds(one: Mapping[str, Any] | None) -> str:
     return f"{filing}, {one['online']['mean']:.3f}"
 
 
-def _measured_metrics(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
-    """Those that were measured, the protocol's first."""
+def measured_metrics(names: Iterable[str], summary: Mapping[str, Any]) -> list[str]:
+    """Those of the names that a setup has a score for, each once, in their order."""
     measured = {metric for one in summary["setups"].values() for metric in one["scores"]}
-    return [name for name in dict.fromkeys([*config["metrics"], *METRICS]) if name in measured]
-
-
-def _main_metrics(config: Mapping[str, Any], summary: Mapping[str, Any]) -> list[str]:
-    """The measured shares of the protocol; all measured shares where it has none."""
-    shares = [metric for metric in _measured_metrics(config, summary) if metric not in AMOUNTS]
-    return [metric for metric in shares if metric in config["metrics"]] or shares
+    return [name for name in dict.fromkeys(names) if name in measured]
 
 
 def _render_costs(summary: Mapping[str, Any]) -> list[str]:
@@ -215,12 +204,12 @@ def _render_quoted(config: Mapping[str, Any]) -> list[str]:
             "These stand in the papers. They were not run here: other models, prompts and perhaps other questions.",
             markdown_table(["system", "metric", "value", "source"], rows),
         ]
-    if differs := PRESETS[config["preset"]].differences if config["preset"] in PRESETS else ():
-        own = PRESETS[config["preset"]]
-        reader = f" Its reader: {own.reader}." if own.reader else ""
+    own = PRESETS.get(config["preset"])
+    if own and own.differences:
         parts += [
             f"## The protocol `{own.name}`",
-            f"{own.about} ({own.source}).{reader} What differs here: {'; '.join(differs)}.",
+            f"{own.about} ({own.source}).{f' Its reader: {own.reader}.' if own.reader else ''}"
+            f" What differs here: {'; '.join(own.differences)}.",
         ]
     return parts
 

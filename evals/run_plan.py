@@ -64,7 +64,8 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """`concurrency` is the number of questions at once, where a remote model answers."""
+    """`concurrency` is the number of questions at once, where a remote model answers. `seed`, `preset`, `metrics` (of its
+    protocol) and `path` (of the data) are for the card."""
 
     data: DataSet
     setups: tuple[Setup, ...]
@@ -72,6 +73,10 @@ class RunPlan:
     models: EvalModels = field(default_factory=EvalModels)
     concurrency: int = 8
     prices: Prices = field(default_factory=Prices)
+    seed: int | None = None
+    preset: str = ""
+    metrics: tuple[str, ...] = ()
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 
 from .datasets.benchmark_records import Question
 from .metrics.text_metrics import (
     bleu1,
     context_tokens,
-    evidence_precision,
     evidence_recall,
     exact_match,
     holds_gold,
@@ -52,7 +52,7 @@ def score_answer(kind: str, question: Question, answer: SystemAnswer) -> dict[st
         scores["page_recall"] = page_recall(gold, answer.sources[:TOP_PAGES])
     else:
         scores["evidence_recall"] = evidence_recall(gold, answer.context)
-    scores["evidence_precision"] = _precision(kind, gold, answer.marks)
+    scores["evidence_precision"] = evidence_precision(kind, gold, answer.marks)
     scores["citation_correctness"] = _citation_correctness(kind, gold, answer)
     if answer.text is not None and question.answers:
         scores |= _text_scores(question, answer.text)
@@ -74,17 +74,18 @@ def _text_scores(question: Question, text: str) -> dict[str, float | None]:
     }
 
 
-def _precision(kind: str, gold: Sequence[str], marks: Sequence[CitedText]) -> float | None:
-    if kind != "paragraphs":
-        return evidence_precision(gold, [mark.text for mark in marks])
-    total = sum(len(mark.text) for mark in marks)
-    return sum(len(mark.text) for mark in marks if mark.source in gold) / total if gold and total else None
+def _marks_with_gold(kind: str, gold: Sequence[str], marks: Sequence[CitedText]) -> list[bool]:
+    return [mark.source in gold if kind == "paragraphs" else holds_gold(mark.text, gold) for mark in marks]
+
+
+def evidence_precision(kind: str, gold: Sequence[str], marks: Sequence[CitedText]) -> float | None:
+    """The share of the context's characters that lie in passages with gold evidence; None without gold or marks."""
+    sizes = [len(mark.text) for mark in marks]
+    right = _marks_with_gold(kind, gold, marks)
+    return sum(compress(sizes, right)) / sum(sizes) if gold and sum(sizes) else None
 
 
 def _citation_correctness(kind: str, gold: Sequence[str], answer: SystemAnswer) -> float | None:
     """None where nothing is cited: an answer without a citation is not a wrong one."""
-    cited = answer.citations
-    if not gold or not cited:
-        return None
-    right = [mark.source in gold if kind == "paragraphs" else holds_gold(mark.text, gold) for mark in cited]
-    return sum(right) / len(right)
+    right = _marks_with_gold(kind, gold, answer.citations)
+    return sum(right) / len(right) if gold and right else None

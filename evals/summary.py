@@ -55,8 +55,8 @@ def mean_with_error(values: Sequence[float]) -> dict[str, float | int | None]:
 
 def _without_texts(line: Line) -> dict[str, Any]:
     """The texts of a card with many setups do not fit into memory at once, and means need none."""
-    kept = ("usage", "reader_usage", "seconds", "reader_seconds", "notes")
-    return {**line, "answer": {name: line["answer"][name] for name in kept}}
+    names = ("usage", "reader_usage", "seconds", "reader_seconds", "notes")
+    return {**line, "answer": {name: line["answer"][name] for name in names}}
 
 
 def _scores_by_category(answers: Sequence[Line]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -134,33 +134,23 @@ def write_advantages(path: Path, result: Advantages) -> None:
 def reward_units(
     rollouts: Iterable[Rollout], by: Grouping, roles: Sequence[Role] = LEARNERS
 ) -> Iterator[RewardUnit | None]:
-    """Run by run; None for a step or trajectory without a reward."""
+    """Run by run, in the order of their first steps; None for a step or trajectory without a reward."""
     for rollout in rollouts:
-        steps = [step for step in rollout.steps if step.role in roles]
-        if by == "step":
-            parts = [(step.role, step.about, step.key, [step], step.rewards) for step in steps]
-        else:
-            parts = list(_trajectories(rollout, steps))
-        for role, about, key, own, rewards in parts:
-            reward = rewards.get("total")
-            keys = tuple(step.key for step in own)
+        parts: dict[tuple[Role, str, str], list[RecordedStep]] = {}
+        for step in (step for step in rollout.steps if step.role in roles):
+            if by == "step":
+                part = step.role, step.about, step.key
+            else:
+                part = step.role, "" if step.role == "memorizer" else step.about, ""
+            parts.setdefault(part, []).append(step)
+        for (role, about, key), steps in parts.items():
+            whole_run = by == "trajectory" and role == "memorizer"
+            reward = (rollout if whole_run else steps[-1]).rewards.get("total")
+            keys = tuple(step.key for step in steps)
             yield None if reward is None else RewardUnit(rollout.task, rollout.n, role, about, key, keys, reward)
-
-
-def _trajectories(
-    rollout: Rollout, steps: Iterable[RecordedStep]
-) -> Iterator[tuple[Role, str, str, list[RecordedStep], Mapping[str, float | None]]]:
-    """Role, end, no key, steps and rewards of each, in the order of their first steps."""
-    parts: dict[tuple[Role, str], list[RecordedStep]] = {}
-    for step in steps:
-        parts.setdefault((step.role, "" if step.role == "memorizer" else step.about), []).append(step)
-    for (role, about), own in parts.items():
-        yield role, about, "", own, rollout.rewards if role == "memorizer" else own[-1].rewards
 
 
 def _mean_and_std(rewards: Sequence[float]) -> tuple[float, float]:
     """Of a sample; the deviation of one value is 0."""
     mean = math.fsum(rewards) / len(rewards)
-    if len(rewards) < 2:
-        return mean, 0.0
-    return mean, math.sqrt(math.fsum((reward - mean) ** 2 for reward in rewards) / (len(rewards) - 1))
+    return mean, math.sqrt(math.fsum((reward - mean) ** 2 for reward in rewards) / max(1, len(rewards) - 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -57,7 +56,7 @@ def verl_rows(rollouts: Iterable[Rollout], *, source: str = "jitmem") -> Iterato
     for rollout in rollouts:
         gold = [{"id": one.id, "question": one.text, "answers": list(one.gold)} for one in rollout.answers]
         for step, prompt, reply, tools in _replies(rollout):
-            key = hashlib.sha256(json.dumps([prompt, tools], sort_keys=True).encode()).hexdigest()
+            key = json.dumps([prompt, tools], sort_keys=True)
             reward = rollout.rewards.get(TOTAL)
             known = rows.get(key)
             best = known["extra_info"]["reward"] if known else None
@@ -108,7 +107,11 @@ def export_rows(
             raise BadInput(f"There is no {what} {unknown[0]!r}; there are {', '.join(known)}.")
     if path.exists():
         raise BadInput(f"{path} is there already; give a new name, an export never goes over a file.")
-    chosen = [_select_steps(one, steps, roles) for one in rollouts]
+
+    def is_chosen(step: RecordedStep) -> bool:
+        return (not steps or step.name in steps) and (not roles or step.role in roles)
+
+    chosen = [replace(one, steps=tuple(filter(is_chosen, one.steps))) for one in rollouts]
     rows = list(FORMATS[form](chosen, **options))
     if not rows:
         raise BadInput(
@@ -125,8 +128,7 @@ def _best_rollouts(rollouts: Iterable[Rollout], best: int, least: float | None) 
     for group in _group_by_task(rollouts):
         rewarded = [(reward, one) for one in group if not one.error and (reward := one.rewards.get(TOTAL)) is not None]
         fit = [pair for pair in rewarded if least is None or pair[0] >= least]
-        for _, one in sorted(fit, key=lambda pair: -pair[0])[:best]:
-            yield one
+        yield from (one for _, one in sorted(fit, key=lambda pair: -pair[0])[:best])
 
 
 def _group_by_task(rollouts: Iterable[Rollout]) -> list[list[Rollout]]:
@@ -147,21 +149,12 @@ def _replies(rollout: Rollout) -> Iterator[tuple[RecordedStep, list[Any], dict[s
             yield step, prompt, _reply_message(step.reply), tools
 
 
-def _select_steps(rollout: Rollout, steps: Collection[str], roles: Collection[Role]) -> Rollout:
-    kept = tuple(one for one in rollout.steps if (not steps or one.name in steps) and (not roles or one.role in roles))
-    return replace(rollout, steps=kept)
-
-
 def _reply_message(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """The reply as a message of a chat template, with arguments of calls as objects."""
+    """The reply as a message of a chat template, with arguments of calls as objects and without their ids."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.get("content") or ""}
-    calls = [
-        {"type": "function", "function": {"name": call["function"]["name"], "arguments": _call_arguments(call)}}
-        for call in reply.get("tool_calls") or ()
-    ]
+    calls = []
+    for call in reply.get("tool_calls") or ():
+        name, arguments = call["function"]["name"], call["function"]["arguments"]
+        arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+        calls.append({"type": "function", "function": {"name": name, "arguments": arguments}})
     return message | ({"tool_calls": calls} if calls else {})
-
-
-def _call_arguments(call: Mapping[str, Any]) -> Any:
-    arguments = call["function"]["arguments"]
-    return json.loads(arguments) if isinstance(arguments, str) else arguments

@@ -135,12 +135,12 @@ def _make_turns(
     """Chatter with the facts among it, in their order; `room` is in characters for all of it."""
     chatter: list[tuple[str, str]] = []
     left = 0 if room is None else room - sum(len(fact.person) + len(fact.text) + 3 for fact in facts)
-    for said in random_sentences(chance):
+    for sentence in random_sentences(chance):
         who = chance.choice(names)
-        left -= len(who) + len(said) + 3
+        left -= len(who) + len(sentence) + 3
         if (len(chatter) >= _CHATTER) if room is None else (left < 0):
             break
-        chatter.append((who, said))
+        chatter.append((who, sentence))
     places = sorted(chance.randrange(len(chatter) + 1) for _ in facts)
     for place, fact in reversed(list(zip(places, facts, strict=True))):
         chatter.insert(place, (fact.person, fact.text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -13,8 +13,7 @@ from typing import Any
 
 from langchain_core.messages import convert_to_openai_messages
 
-from ..evals.datasets import DATASETS
-from ..evals.datasets import load_data_set as load_data_set
+from ..evals.datasets import DATASETS, load_data_set
 from ..evals.datasets.benchmark_records import DataSet, Question, Sample
 from ..evals.datasets.row_files import Row, read_rows
 from ..session_json import sessions_of_json
@@ -42,12 +41,10 @@ def load_tasks(source: str | Path, *, limit: int | None = None) -> tuple[Sample,
     if limit is not None and limit < 1:
         raise BadInput(f"limit is a number of tasks of 1 or more, or None for all; got {limit}.")
     tasks = tuple(islice(_read_tasks(source), limit))
-    names = [sample.name for sample in tasks]
-    if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+    if twice := _first_repeated([sample.name for sample in tasks]):
         raise BadInput(f"{source}: two tasks have the id {twice!r}; results are kept by it, so each needs its own.")
     for sample in tasks:
-        ids = [question.id for question in sample.questions]
-        if twice := next((id for at, id in enumerate(ids) if id in ids[:at]), None):
+        if twice := _first_repeated([question.id for question in sample.questions]):
             raise BadInput(f"{source}: task {sample.name!r} has two questions with the id {twice!r}.")
     if not tasks:
         raise BadInput(f"{source}: holds no task; a line is one, with sessions and questions.")
@@ -58,6 +55,10 @@ def write_tasks(path: str | Path, tasks: Sequence[Sample]) -> None:
     """Lines that `load_tasks` reads; an existing file is replaced."""
     lines = [json.dumps(task_as_dict(sample), ensure_ascii=False) + "\n" for sample in tasks]
     Path(path).write_text("".join(lines), encoding="utf-8")
+
+
+def _first_repeated(ids: Sequence[str]) -> str | None:
+    return next((id for at, id in enumerate(ids) if id in ids[:at]), None)
 
 
 def _read_tasks(source: str | Path) -> Sequence[Sample] | Any:
@@ -91,13 +92,11 @@ def _with_evidence_texts(data: DataSet, sample: Sample) -> Sample:
     if data.kind != "paragraphs":
         return sample
     texts = {session.id: session.text for session in sample.sessions if session.text}
-    return replace(
-        sample,
-        questions=tuple(
-            replace(question, evidence=tuple(texts[one] for one in question.evidence if one in texts))
-            for question in sample.questions
-        ),
-    )
+    questions = [
+        replace(question, evidence=tuple(texts[one] for one in question.evidence if one in texts))
+        for question in sample.questions
+    ]
+    return replace(sample, questions=tuple(questions))
 
 
 def _sample(row: Row) -> Sample:
@@ -126,17 +125,7 @@ def _question(name: str, at: int, row: Row) -> Question:
 
 def task_as_dict(sample: Sample) -> dict[str, Any]:
     """As in its line of JSON."""
-    questions = [
-        {
-            "id": one.id,
-            "text": one.text,
-            "answers": list(one.answers),
-            "category": one.category,
-            "evidence": list(one.evidence),
-            "metadata": _json_values(one.metadata),
-        }
-        for one in sample.questions
-    ]
+    questions = [{**asdict(one), "metadata": _json_values(one.metadata)} for one in sample.questions]
     return {"id": sample.name, "sessions": [_session_as_dict(one) for one in sample.sessions], "questions": questions}
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from itertools import islice
+from itertools import accumulate, islice, takewhile
 from typing import Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_list
 
-_HIT_FIELDS = tuple(field.name for field in fields(Hit))
 EVIDENCE = 300  # passages carried from round to round
 LOOKED_AT = 50  # passages from the top that may become statements and leads
 READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them
@@ -26,8 +24,17 @@ def hit_from_state(values: Mapping[str, Any]) -> Hit:
 
 
 def hit_to_state(hit: Hit) -> dict[str, Any]:
-    """The plain values of a hit, for a state; `dataclasses.asdict` copies deeply and takes ten times as long."""
-    return {name: getattr(hit, name) for name in _HIT_FIELDS}
+    """The plain values of a hit, for a state; a question makes hundreds, and `dataclasses.asdict` takes many times as long."""
+    return {
+        "page_id": hit.page_id,
+        "start": hit.start,
+        "end": hit.end,
+        "text": hit.text,
+        "score": hit.score,
+        "scores": hit.scores,
+        "speaker": hit.speaker,
+        "item_id": hit.item_id,
+    }
 
 
 def place_of(hit: Hit) -> str:
@@ -43,16 +50,18 @@ def record_id(values: Mapping[str, Any]) -> str:
 def take_fitting(snapshot: Snapshot, hits: Sequence[Hit], tokens: float) -> list[Hit]:
     """The first of the hits that can be shown within a budget, each page's id and header counted once."""
     room = int(tokens * CHARS_PER_TOKEN)
-    snapshot.records({hit.record_id for hit in hits[:EVIDENCE]})
+    used = accumulate(len(hit.text) + 1 for hit in hits)
+    longest = [hit for hit, _ in takewhile(lambda pair: pair[1] <= room, zip(hits, used, strict=False))]
+    snapshot.records(hit.record_id for hit in longest)
     pages: set[str] = set()
-    kept: list[Hit] = []
-    for hit in hits:
-        room -= len(hit.text) + 1 + (0 if hit.record_id in pages else len(snapshot.record(hit.record_id).header) + 18)
+    for count, hit in enumerate(longest):
+        room -= len(hit.text) + 1
+        if hit.record_id not in pages:
+            pages.add(hit.record_id)
+            room -= len(snapshot.record(hit.record_id).header) + 18
         if room < 0:
-            break
-        pages.add(hit.record_id)
-        kept.append(hit)
-    return kept
+            return longest[:count]
+    return longest
 
 
 def render_passages(snapshot: Snapshot, hits: Sequence[Hit]) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
-
-from langgraph.runtime import Runtime
+from typing import TYPE_CHECKING, Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
@@ -17,6 +15,9 @@ from .evidence import as_values, citation_of, hit_from_state, record_id
 from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody
 from .states import ResearcherState
+
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
 
 _ENDED = {
     "budget": "The search was ended early: its budget was used up.",
@@ -33,9 +34,10 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
         ids = list(dict.fromkeys([*cited, *(record_id(hit) for hit in state["evidence"])]))[: options.pages]
         snapshot.records([*ids, *cited])
         named = set(ids)
-        evidence = [hit_from_state(hit) for hit in state["evidence"] if record_id(hit) in named]
+        chosen = [hit for hit in state["evidence"] if record_id(hit) in named]
         if state["found_by_question"]:
-            evidence = _cited_first(evidence, state["statements"])
+            chosen = _cited_first(chosen, state["statements"])
+        evidence = map(hit_from_state, chosen)
         context = Context(snapshot, options.context_tokens)
         share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
         context.add_statements(_of(ids, state["statements"]), share)
@@ -61,15 +63,14 @@ def _of(ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dic
     return kept
 
 
-def _cited_first(hits: Sequence[Hit], statements: Sequence[Mapping[str, Any]]) -> list[Hit]:
+def _cited_first(hits: Sequence[dict[str, Any]], statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The passages that a statement cites before all others: what a model's own queries found stands there only by a
     statement that its words carry."""
     spans = [citation for statement in statements for citation in statement["citations"]]
 
-    def is_cited(hit: Hit) -> bool:
-        return any(
-            record_id(one) == hit.record_id and one["start"] < hit.end and hit.start < one["end"] for one in spans
-        )
+    def is_cited(hit: Mapping[str, Any]) -> bool:
+        own = [one for one in spans if record_id(one) == record_id(hit)]
+        return any(one["start"] < hit["end"] and hit["start"] < one["end"] for one in own)
 
     return sorted(hits, key=lambda hit: not is_cited(hit))
 
@@ -96,28 +97,28 @@ class Material:
     pages than `limit`, where one is given."""
 
     snapshot: Snapshot
-    evidence: Sequence[Hit]
+    evidence: Iterable[Hit]
     record_ids: Sequence[str]
     limit: int | None
 
 
-def integration(material: Material) -> Sequence[Hit]:
+def integration(material: Material) -> Iterable[Hit]:
     """Nothing: the statements alone."""
     return []
 
 
-def snippets(material: Material) -> Sequence[Hit]:
+def snippets(material: Material) -> Iterable[Hit]:
     """The best passages."""
     return material.evidence
 
 
-def pages(material: Material) -> Sequence[Hit]:
+def pages(material: Material) -> Iterable[Hit]:
     """Every passage of the first pages."""
     found = [material.snapshot.record(one) for one in material.record_ids[: material.limit or PAGES]]
     return [hit for page in found if isinstance(page, Page) for hit in material.snapshot.passages(page, "page_id", 1.0)]
 
 
-OUTPUTS: Mapping[str, Callable[[Material], Sequence[Hit]]] = {
+OUTPUTS: Mapping[str, Callable[[Material], Iterable[Hit]]] = {
     "integration": integration,
     "snippets": snippets,
     "pages": pages,
@@ -173,7 +174,7 @@ class Context:
             self._remark = text
             self._used += len(text) + 2
 
-    def add_passages(self, hits: Sequence[Hit]) -> None:
+    def add_passages(self, hits: Iterable[Hit]) -> None:
         """Best first; neighbours on a page are joined to one span with one citation."""
         passed_over = 0
         for hit in hits:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentCompressor, Document
-from langgraph.runtime import Runtime
-from langgraph.types import Overwrite
 
 from ..stores.errors import ModelError, ModelReplyError, ModelUnavailable
 from ..stores.index.fusion import ITEMS, merge, rank_for
@@ -23,6 +21,9 @@ from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody
 from .states import ResearcherState
 
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
+
 
 def rank(
     weight: Mapping[str, float], defaults: BaseResearchOptions, reranker: BaseDocumentCompressor | None = None
@@ -32,6 +33,7 @@ def rank(
     With a `reranker` the first hits are put into its order. If it fails, the round continues with the fused order, and
     `failures` names it.
     """
+    from langgraph.types import Overwrite
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
         options = options_in(runtime.context, defaults)
@@ -133,14 +135,14 @@ def _check_searches(state: ResearcherState) -> None:
 def _trace(state: ResearcherState, before: Sequence[Hit], ranked: Sequence[Hit]) -> dict[str, Any]:
     """What the round's trace tells of the searches."""
     plan = state["plan"]
-    known = set(map(place_of, before))
+    known = {(hit.record_id, hit.start) for hit in before}
     counts = {search["query"]: len(search["hits"]) for search in state["searches"] if search["tool"] != ITEMS}
     return {
         "request": plan["request"],
         "needs": plan["needs"],
         "queries": [{**query, "hits": counts.get(number, 0)} for number, query in enumerate(plan["queries"])],
         "dropped_queries": plan["dropped"],
-        "new_passages": sum(place_of(hit) not in known for hit in ranked),
+        "new_passages": sum((hit.record_id, hit.start) not in known for hit in ranked),
         "page_ids": list(dict.fromkeys(hit.record_id for hit in ranked))[:10],
     }
 

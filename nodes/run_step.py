@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from langgraph.runtime import Runtime
+from typing import TYPE_CHECKING, Any
 
 from ..stores.errors import ModelError, ModelUnavailable, RecordGone
 from ..stores.index.snapshot import NamespaceStore, Snapshot
@@ -15,6 +13,9 @@ from .llm.ask import A, Backend, Budget, BudgetExceeded, Emit, Q, StepSpec, Usag
 from .llm.sync_async import Computation, NodeBody
 from .options import BaseResearchOptions, OnFilingFailure
 from .states import ResearcherState
+
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
 
 BUDGET, FAILURE = "budget", "failure"
 
@@ -102,7 +103,7 @@ def run_step(
     return None, changes
 
 
-SnapshotBody = Callable[[ResearcherState, Runtime[Any], Snapshot], Computation[dict[str, Any]] | dict[str, Any]]
+SnapshotBody = Callable[[ResearcherState, "Runtime[Any]", Snapshot], Computation[dict[str, Any]] | dict[str, Any]]
 
 
 def with_snapshot(archive: NamespaceStore, body: SnapshotBody) -> NodeBody:

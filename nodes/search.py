@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
-
-from langgraph.runtime import Runtime
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..stores.errors import ModelError
 from ..stores.index.snapshot import NamespaceStore, Snapshot
@@ -19,6 +17,9 @@ from .llm.sync_async import Computation, NodeBody, Wait
 from .options import BaseResearchOptions, options_in
 from .plan import PlannedSearch
 from .states import ResearcherState
+
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
 
 _LEAST_S = 0.5  # a search without a provider takes milliseconds, and may always be made
 _LEAST = 20  # passages of one query; several queries share the number that a search may return

@@ -392,13 +392,22 @@ def test_options_of_all_commands_stand_before_or_after_the_command(filled: Run) 
     assert (filled("stats", "--memory").exit_code, filled("stats", "--model", "openai:x").exit_code) == (2, 2)
 
 
-def leaf_commands(command: Any, name: str = "jitmem") -> dict[str, Any]:
-    below = getattr(command, "commands", {})
-    return {
-        one: leaf
-        for word, found in below.items()
-        for one, leaf in (leaf_commands(found, f"{name} {word}") or {f"{name} {word}": found}).items()
+def all_commands(group: Any, name: str = "jitmem") -> dict[str, Any]:
+    """Every command and group below, loaded."""
+    found = {f"{name} {word}": group.load(word) for word in group.table} if hasattr(group, "table") else {}
+    found |= {
+        f"{name} {word}": made for word, made in getattr(group, "commands", {}).items() if f"{name} {word}" not in found
     }
+    return found | {one: made for word, below in found.items() for one, made in all_commands(below, word).items()}
+
+
+def test_the_list_of_commands_shows_the_summaries_of_their_docstrings() -> None:
+    group: Any = get_command(app)
+    lists = {"jitmem": group, "jitmem learn": group.load("learn")}
+    for name, found in all_commands(group).items():
+        above, _, word = name.rpartition(" ")
+        if above in lists and not hasattr(found, "commands"):
+            assert lists[above].commands[word].short_help == found.short_help, name
 
 
 def test_every_event_of_a_research_has_a_status_line(tmp_path: Path) -> None:
@@ -409,7 +418,7 @@ def test_every_event_of_a_research_has_a_status_line(tmp_path: Path) -> None:
 
 
 def test_a_command_has_only_the_options_that_it_uses() -> None:
-    commands = leaf_commands(get_command(app))
+    commands = {name: found for name, found in all_commands(get_command(app)).items() if not hasattr(found, "commands")}
     options = {name: [one.name for one in command.params] for name, command in commands.items()}
     assert len(options) == 35
     assert sum(map(len, options.values())) <= 224

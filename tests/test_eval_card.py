@@ -52,8 +52,9 @@ def made(
     **models: Any,
 ) -> dict[str, Any]:
     """A card's summary."""
-    plan = RunPlan(of or data(), setups, folder, EvalModels(**models))
-    bench_card.begin_card(plan, seed=0, preset="jitmem", metrics=metrics)
+    named = EvalModels(**models)
+    plan = RunPlan(of or data(), setups, folder, named, seed=0, preset="jitmem", metrics=metrics)
+    bench_card.begin_card(plan)
     run_plan(plan)
     return report.write_report(folder)
 

@@ -12,7 +12,6 @@ from jitmem.evals.metrics.answer_judge import JUDGE_PROMPT, AnswerJudge, Judgeme
 from jitmem.evals.metrics.text_metrics import (
     bleu1,
     context_tokens,
-    evidence_precision,
     evidence_recall,
     exact_match,
     gam_words,
@@ -24,6 +23,8 @@ from jitmem.evals.metrics.text_metrics import (
     substring_match,
     token_f1,
 )
+from jitmem.evals.scores import evidence_precision
+from jitmem.evals.systems import CitedText
 from jitmem.testing import ScriptedModel, ScriptEnded
 
 
@@ -153,14 +154,18 @@ def test_evidence_recall_is_the_share_of_gold_texts_in_the_context() -> None:
     assert page_recall([], ["c"]) is None
 
 
+def marks(pieces: Sequence[str]) -> list[CitedText]:
+    return [CitedText("", piece) for piece in pieces]
+
+
 def test_evidence_precision_is_the_share_of_characters_in_pieces_with_gold() -> None:
     # 30 characters with the first gold text in them, 10 that are part of the second, 60 of neither: 40 of 100
     pieces = ["Ana works at the mill. Already", "Ben moved ", "x" * 60]
     assert [len(piece) for piece in pieces] == [30, 10, 60]
-    assert evidence_precision(GOLD, pieces) == pytest.approx(0.4)
-    assert evidence_precision(GOLD, []) is None
-    assert evidence_precision((), pieces) is None
-    assert evidence_precision(GOLD, ["  "]) == 0.0  # blanks are part of nothing
+    assert evidence_precision("document", GOLD, marks(pieces)) == pytest.approx(0.4)
+    assert evidence_precision("document", GOLD, marks([])) is None
+    assert evidence_precision("document", (), marks(pieces)) is None
+    assert evidence_precision("document", GOLD, marks(["  "])) == 0.0  # blanks are part of nothing
 
 
 def test_context_tokens_are_a_quarter_of_the_characters_and_four_for_the_message() -> None:

@@ -14,7 +14,7 @@ from jitmem import Memory, Session
 from jitmem.evals.datasets.benchmark_records import Question, Sample
 from jitmem.evals.metrics.text_metrics import context_tokens
 from jitmem.evals.systems import SYSTEMS, EvalModels, Setup, SystemAnswer, SystemContext, open_sharing, open_system
-from jitmem.evals.systems.chunks import fixed_chunks, session_lines
+from jitmem.evals.systems.chunks import session_chunks, session_lines
 from jitmem.evals.systems.setups import restrict_setup
 from jitmem.stores.errors import BadInput, MissingPackage
 from jitmem.testing import ScriptedModel
@@ -122,7 +122,7 @@ def test_a_history_cut_to_a_budget_keeps_the_newest(tmp_path: Path) -> None:
 )
 def test_chunks_lose_no_word_and_keep_their_size(texts: list[str], size: int) -> None:
     session = Session(text="\n".join(texts), id="one")
-    made = fixed_chunks([session], size)
+    made = session_chunks([session], size)
     assert "".join("".join(chunk.text.split()) for chunk in made) == "".join("".join(session_lines(session)).split())
     assert all(len(chunk.text) <= 4 * size for chunk in made)
 

@@ -1,4 +1,4 @@
-"""The main commands run without evaluation and learning code: only `jitmem eval` and `jitmem learn` import it."""
+"""A command loads its own module and what that needs: only `jitmem eval` and `jitmem learn` import their code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 SCRIPT = """
 import json, sys
@@ -15,7 +17,7 @@ from jitmem.cli.app import app
 for arguments in json.loads(sys.argv[1]):
     result = CliRunner().invoke(app, arguments, input="Ana: I moved to Porto.")
     assert result.exit_code == 0, (arguments, result.output, result.exception)
-print(json.dumps([name for name in sys.modules if name.startswith(("jitmem.evals", "jitmem.learn"))]))
+print(json.dumps([name for name in sys.modules if name.split(".")[0] == "jitmem"]))
 """
 COMMANDS = [
     ["memorize", "-"],
@@ -40,8 +42,21 @@ def imported(folder: Path, commands: list[list[str]]) -> list[str]:
 
 
 def test_the_ten_main_commands_import_neither_evals_nor_learn(tmp_path: Path) -> None:
-    assert imported(tmp_path, COMMANDS) == []
+    assert [name for name in imported(tmp_path, COMMANDS) if name.startswith(("jitmem.evals", "jitmem.learn"))] == []
 
 
 def test_a_command_of_its_own_imports_evals(tmp_path: Path) -> None:
     assert "jitmem.evals.datasets" in imported(tmp_path, [["eval", "sources"]])
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["learn", "--help"]])
+def test_the_list_of_commands_imports_none_of_them(tmp_path: Path, arguments: list[str]) -> None:
+    assert cli_modules(imported(tmp_path, [arguments])) == {"app", "errors", "settings"}
+
+
+def test_the_help_of_a_command_imports_its_module_alone(tmp_path: Path) -> None:
+    assert cli_modules(imported(tmp_path, [["recall", "--help"]])) == {"app", "errors", "output", "pages", "settings"}
+
+
+def cli_modules(names: list[str]) -> set[str]:
+    return {name.removeprefix("jitmem.cli.") for name in names if name.startswith("jitmem.cli.")}

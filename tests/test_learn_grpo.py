@@ -124,7 +124,9 @@ def test_training_writes_a_line_a_step_and_a_model_that_the_graphs_run_with(
     speak(model, tokens)
     told: list[Any] = []
     training = TrainingOptions(steps=3, group=5, groups=1, learning_rate=1e-3, refresh=2, places=2, save_steps=1000)
-    out = train(model, TASKS, tmp_path / "out", training=training, config=CONFIG, tokenizer=tokens, tell=told.append)
+    out = train(
+        model, TASKS, tmp_path / "out", training=training, config=CONFIG, tokenizer=tokens, progress=told.append
+    )
     lines = [json.loads(line) for line in (out / METRICS).read_text().splitlines()]
     assert [line["step"] for line in lines] == [one.step for one in told] == [1, 2, 3]
     assert all({"r1", "r2", "r3", "r4", "total"} <= line["rewards"].keys() for line in lines)
@@ -150,7 +152,7 @@ def test_a_model_learns_the_rows_of_an_export_and_nothing_that_it_was_asked(toke
     model = tiny_model.tiny_model(tokens, width=64, layers=2, heads=2)
     set_ = ImitationOptions(steps=60, batch=2, learning_rate=5e-3)
     out = imitate(
-        model, rows, tmp_path / "out", options=set_, tokenizer=tokens, tell=lambda *one: losses.append(one[2])
+        model, rows, tmp_path / "out", options=set_, tokenizer=tokens, progress=lambda *one: losses.append(one[2])
     )
     assert len(losses) == 60
     assert losses[-1] < 0.1 * losses[0]

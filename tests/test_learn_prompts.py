@@ -140,7 +140,7 @@ SEARCHING = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from test_learn_prompts import TEST, learned
-learned(sys.argv[1], test=TEST, tell=lambda done, most: print(done, flush=True))
+learned(sys.argv[1], test=TEST, progress=lambda done, most: print(done, flush=True))
 """
 
 

@@ -240,7 +240,8 @@ def test_what_is_on_disk_is_not_run_again_and_errors_are(tmp_path: Path) -> None
     model = following()
     told: list[RolloutStats] = []
     assert (
-        record_rollouts(tasks, RolloutConfig(model=model), tmp_path, n=1, concurrency=1, tell=told.append) == told[-1]
+        record_rollouts(tasks, RolloutConfig(model=model), tmp_path, n=1, concurrency=1, progress=told.append)
+        == told[-1]
     )
     assert [(one.done, one.total, one.failed) for one in told] == [(1, 2, 0), (2, 2, 0)]
     assert (tmp_path / "rollouts.jsonl").read_bytes().startswith(before)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from jitmem.nodes.llm.ask import TIMEOUT_S
 from jitmem.settings import Settings, load_dotenv_file
 from jitmem.stores.errors import BadInput
 
@@ -41,7 +42,7 @@ def test_without_any_variable_the_defaults_stand() -> None:
         "embeddings": None,
         "base_url": None,
         "embeddings_base_url": None,
-        "timeout_s": 120.0,
+        "timeout_s": TIMEOUT_S,
         "prompts": None,
         "on_model_failure": "raise",
         "effort": "deep",

@@ -11,7 +11,6 @@ from ..stores.errors import BadInput
 from ..stores.records import KINDS, Edit, Kind, Outcome
 from ..stores.times import parse_time
 from ..stores.truth.items import Items
-from ..stores.truth.proposals import Proposals
 from .expose import ToolSpec
 from .memory_specs import ARGUMENTS, CHARS_PER_TOKEN, CONTENT_TOKENS, CORE_TOKENS, memory_specs
 
@@ -39,7 +38,6 @@ class Editor:
     def __init__(
         self,
         items: Items,
-        proposals: Proposals,
         *,
         kinds: Collection[str] = KINDS,
         mode: Mode = "write",
@@ -49,7 +47,6 @@ class Editor:
         self.items = items
         self.kinds = validate_kinds(kinds)
         self.mode = mode
-        self._proposals = proposals
         self._guard = guard
         self._core_tokens = core_tokens
 
@@ -185,7 +182,9 @@ class Editor:
                     reason = f"Page {forgotten} was forgotten; what comes from it is not kept."
                     outcomes.append(Outcome("rejected", ruling.edit, reason))
                 elif ruling.waits:
-                    outcomes.append(self._proposals.propose_in(db, ruling.edit, ruling.waits))
+                    from ..stores.truth.proposals import Proposals
+
+                    outcomes.append(Proposals(self.items).propose_in(db, ruling.edit, ruling.waits))
                 else:
                     outcomes.append(self.items.apply_in(db, ruling.edit))
             if then is not None:

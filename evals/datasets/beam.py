@@ -38,19 +38,18 @@ def _read_chats(path: Path) -> Iterator[Row]:
     if not path.is_dir():
         yield from read_rows(path)
         return
-    folders = [path] if (path / _CHAT).exists() else [file.parent for file in path.glob(f"*/{_CHAT}")]
-    for number, folder in enumerate(sorted(folders, key=_chat_order), start=1):
+    chats = [path] if (path / _CHAT).exists() else [file.parent for file in path.glob(f"*/{_CHAT}")]
+    for number, folder in enumerate(sorted(chats or [path], key=lambda chat: _number_first(chat.name)), start=1):
         chat = [dict(row.values) for row in read_rows(SOURCE.require(folder / _CHAT))]
         probes = next(read_rows(SOURCE.require(folder / _PROBES))).values
         values = {"conversation_id": folder.name, "chat": chat, "probing_questions": probes}
         yield Row(folder, number, values)
-    if not folders:
-        raise SOURCE.missing_file_error(path / _CHAT)
 
 
-def _chat_order(folder: Path) -> tuple[int, str]:
-    """Numerically: 2 before 10."""
-    return (int(folder.name) if folder.name.isdigit() else 0, folder.name)
+def _number_first(name: str) -> tuple[int, str]:
+    """Sort key of chats and plans: 2 before 10, `plan-2` before `plan-10`."""
+    number = name.removeprefix("plan-")
+    return (int(number) if number.isdigit() else 0, name)
 
 
 def _sample(row: Row) -> Sample:
@@ -69,11 +68,12 @@ def _sample(row: Row) -> Sample:
                 texts[id] = message.get("content", str)
                 seen[id] += 1
     unique = {id: text for id, text in texts.items() if seen[id] == 1}
+    probes = _probes(row)
     questions = [
         _question(probe, f"{name}/{ability}/{at}", ability, unique)
-        for ability, probes in _probes(row).values.items()
-        for at, probe in enumerate(_probes(row).rows(ability))
-        if probes
+        for ability, given in probes.values.items()
+        if given
+        for at, probe in enumerate(probes.rows(ability))
     ]
     return Sample(name, tuple(sessions), tuple(questions))
 
@@ -87,15 +87,10 @@ def _batches(row: Row) -> Iterator[tuple[str, list[Row]]]:
         elif "turns" in (batch := row.inner(part, field)).values:
             yield f"batch-{at + 1}", _messages(row, batch.get("turns", list), f"{field}.turns")
         else:
-            for plan in sorted((name for name, value in batch.values.items() if value), key=_plan_order):
+            for plan in sorted((name for name, value in batch.values.items() if value), key=_number_first):
                 for n, inner in enumerate(batch.rows(plan)):
                     turns = _messages(row, inner.get("turns", list), f"{field}.{plan}[{n}].turns")
                     yield f"{plan}-batch-{n + 1}", turns
-
-
-def _plan_order(name: str) -> tuple[int, str]:
-    number = name.removeprefix("plan-")
-    return (int(number) if number.isdigit() else 0, name)
 
 
 def _messages(row: Row, parts: list[Any], field: str) -> list[Row]:
@@ -125,8 +120,6 @@ def _question(probe: Row, id: str, ability: str, texts: Mapping[int, str]) -> Qu
 
 def _ids(value: Any) -> list[int]:
     """`source_chat_ids` is a list of numbers, or an object of such lists."""
-    if isinstance(value, Mapping):
-        return [id for part in value.values() for id in _ids(part)]
-    if isinstance(value, list):
-        return [id for part in value for id in _ids(part)]
+    if isinstance(value, Mapping | list):
+        return [id for part in (value.values() if isinstance(value, Mapping) else value) for id in _ids(part)]
     return [value] if isinstance(value, int) else []

@@ -39,12 +39,9 @@ class DataSource:
 
     def require(self, path: Path) -> Path:
         """The path itself if it exists; else `BadInput` with where to get the file."""
-        if path.exists():
-            return path
-        raise self.missing_file_error(path)
-
-    def missing_file_error(self, path: Path) -> BadInput:
-        return BadInput(f"{path}: there is no such file. {self.instructions()}")
+        if not path.exists():
+            raise BadInput(f"{path}: there is no such file. {self.instructions()}")
+        return path
 
     def instructions(self) -> str:
         """A sentence on where to get the data."""

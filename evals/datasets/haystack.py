@@ -11,8 +11,6 @@ from langchain_core.messages.utils import count_tokens_approximately
 
 _JOBS = "an engineer|a botanist|a composer|a surveyor|a chemist|a printer|a judge|a cartographer".split("|")
 _TRADES = "glass|paper|clocks|bicycles|instruments|boats|carpets|lamps".split("|")
-
-
 _WHO = (
     "the baker|the ferryman|a young surveyor|the night porter|my neighbour|the old gardener|a travelling tailor|the clerk|"
     "the lighthouse keeper|a retired pilot|the librarian|the glazier|our postman|the schoolmaster|a quiet cellist|the miller|"
@@ -47,11 +45,8 @@ def random_sentences(chance: random.Random) -> Iterator[str]:
     while True:
         who, did, what = chance.choice(_WHO), chance.choice(_DID), chance.choice(_WHAT)
         where, when = chance.choice(_WHERE), chance.choice(_WHEN)
-        yield (
-            f"{when} {who} {did} {what} {where}.".capitalize()
-            if chance.random() < 0.4
-            else (f"{who} {did} {what} {where} {when}.".capitalize())
-        )
+        first = chance.random() < 0.4
+        yield (f"{when} {who} {did} {what} {where}." if first else f"{who} {did} {what} {where} {when}.").capitalize()
 
 
 def made_up_words(chance: random.Random, count: int, syllables: int = 2) -> list[str]:
@@ -79,12 +74,9 @@ def hide_needles(chance: random.Random, sentences: Sequence[str], tokens: int) -
         straw.append(sentence)
         left -= len(sentence) + 1
     depths = sorted(chance.randrange(len(straw) + 1) for _ in sentences)
-    lines: list[str] = []
-    start = 0
-    for depth, sentence in zip(depths, sentences, strict=True):
-        lines += [*straw[start:depth], sentence]
-        start = depth
-    lines += straw[start:]
+    lines = list(straw)
+    for depth, sentence in reversed(list(zip(depths, sentences, strict=True))):
+        lines.insert(depth, sentence)
     return [" ".join(lines[at : at + 8]) for at in range(0, len(lines), 8)]
 
 
@@ -95,11 +87,7 @@ class _Life:
     firm: str
     born: str
     founded: str
-    rest: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.born} {self.founded} {self.rest}"
+    text: str
 
 
 def invent_facts(chance: random.Random, tokens: int) -> tuple[list[str], str, str, tuple[str, ...]]:
@@ -145,11 +133,7 @@ def _make_life(chance: random.Random, first: str, last: str, firm: str, cities: 
     person, house = f"{first} {last}", f"{firm} Works"
     city, other = (city.capitalize() for city in chance.sample(cities, 2))
     year = chance.randrange(1820, 1930)
-    return _Life(
-        person,
-        city,
-        house,
-        f"{person} was born in {city} in {year} and became {chance.choice(_JOBS)}.",
-        f"In {year + chance.randrange(22, 40)} {last} founded {house}, which made {chance.choice(_TRADES)}.",
-        f"Later {last} moved to {other}, and lived there until {year + chance.randrange(45, 85)}.",
-    )
+    born = f"{person} was born in {city} in {year} and became {chance.choice(_JOBS)}."
+    founded = f"In {year + chance.randrange(22, 40)} {last} founded {house}, which made {chance.choice(_TRADES)}."
+    later = f"Later {last} moved to {other}, and lived there until {year + chance.randrange(45, 85)}."
+    return _Life(person, city, house, born, founded, f"{born} {founded} {later}")

@@ -17,8 +17,6 @@ SOURCE = DataSource(
     paper="arXiv:1809.09600",
     sha256={"hotpot_dev_distractor_v1.json": "4e9ecb5c8d3b719f624d66b60f8d56bf227f03914f5f0753d6fa1b359d7104ea"},
 )
-
-
 LONG = DataSource(
     title="HotpotQA in long texts, from the release of MemAgent",
     address="https://huggingface.co/datasets/BytedTsinghua-SIA/hotpotqa",

@@ -27,9 +27,8 @@ ABSTENTION = "abstention"
 
 
 def load(path: Path, *, first: int | None = None) -> DataSet:
-    """`longmemeval_s`, `_m` or `_oracle`, cleaned or not: a sample a question. `first` limits how many are read: `_m`
-    has
-    2.6 GB.
+    """`longmemeval_s`, `_m` or `_oracle`, cleaned or not: a sample a question. `first` limits how many are read:
+    `_m` has 2.6 GB.
 
     The category is the question's type, or `ABSTENTION` where its id ends with `_abs`. Evidence are the turns marked
     `has_answer`; `metadata["answer_sessions"]` are session ids, `metadata["time"]` is when it was asked.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from .benchmark_records import DataSet, DataSource, Question, Sample
 from .row_files import Row, read_rows
@@ -35,21 +34,14 @@ def load(path: Path, *, source: str = "") -> DataSet:
 
 def _sample(row: Row) -> Sample:
     name = f"{_source(row) or 'row'}/{row.number - 1}"
-    questions = row.texts("questions")
-    return document_sample(
-        name, row.get("context", str), [_question(row, name, at, text) for at, text in enumerate(questions)]
-    )
-
-
-def _question(row: Row, name: str, at: int, text: str) -> Question:
-    metadata: dict[str, Any] = {}
-    for field, label in _PER_QUESTION.items():
-        values = _metadata(row).values.get(field)
-        if isinstance(values, list) and at < len(values):
-            metadata[label] = values[at]
-    ids = _metadata(row).values.get("qa_pair_ids")
-    id = ids[at] if isinstance(ids, list) and at < len(ids) else f"{name}/{at}"
-    return Question(str(id), text, _answers(row, at), _source(row), (), metadata)
+    lists = {field: values for field, values in _metadata(row).values.items() if isinstance(values, list)}
+    questions = []
+    for at, text in enumerate(row.texts("questions")):
+        own = {field: values[at] for field, values in lists.items() if at < len(values)}
+        id = str(own.get("qa_pair_ids", f"{name}/{at}"))
+        metadata = {label: own[field] for field, label in _PER_QUESTION.items() if field in own}
+        questions.append(Question(id, text, _answers(row, at), _source(row), (), metadata))
+    return document_sample(name, row.get("context", str), questions)
 
 
 def _answers(row: Row, at: int) -> tuple[str, ...]:

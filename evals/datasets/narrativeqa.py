@@ -40,24 +40,19 @@ def _row_question(row: Row, of: str) -> tuple[str, Question]:
     if "document" not in row.values:
         return document_question(row, "narrativeqa", of)
     about = row.inner(row.get("document", dict), "document")
-    if of == "summary":
-        text = about.inner(about.get("summary", dict), "summary").get("text", str)
-    else:
-        text = about.get("text", str)
-    asked = row.inner(row.get("question", dict), "question").get("text", str)
+    holder = about.inner(about.get("summary", dict), "summary") if of == "summary" else about
+    text = holder.get("text", str)
+    question = row.inner(row.get("question", dict), "question").get("text", str)
     answers = tuple(answer.get("text", str) for answer in row.rows("answers"))
-    return text, Question(f"{about.text('id')}/{row.number - 1}", asked, answers, about.get("kind", str, ""))
+    return text, Question(f"{about.text('id')}/{row.number - 1}", question, answers, about.get("kind", str, ""))
 
 
 def _folder_samples(path: Path, split: str, of: str) -> Iterator[Sample]:
     rows_by_document: dict[str, list[Row]] = {}
     for row in read_rows(SOURCE.require(path / "qaps.csv")):
         rows_by_document.setdefault(row.get("document_id", str), []).append(row)
-    summaries = {}
-    if of == "summary":
-        summaries = {
-            r.get("document_id", str): r.get("summary", str) for r in read_rows(SOURCE.require(path / _SUMMARIES))
-        }
+    summary_rows = read_rows(SOURCE.require(path / _SUMMARIES)) if of == "summary" else ()
+    summaries = {row.get("document_id", str): row.get("summary", str) for row in summary_rows}
     for row in read_rows(SOURCE.require(path / "documents.csv")):
         id = row.get("document_id", str)
         if row.get("set", str) != split:

@@ -74,9 +74,9 @@ def load(
 class GeneratedSamples(Sequence[Sample]):
     """Samples that are generated on each access, so that none stays in memory."""
 
-    def __init__(self, count: int, make_sample: Callable[[int], Sample]) -> None:
-        self._places: Sequence[int] = range(count)
-        self._made = make_sample
+    def __init__(self, count: int | range, make_sample: Callable[[int], Sample]) -> None:
+        self._places = range(count) if isinstance(count, int) else count
+        self._make_sample = make_sample
 
     def __len__(self) -> int:
         return len(self._places)
@@ -88,13 +88,8 @@ class GeneratedSamples(Sequence[Sample]):
 
     def __getitem__(self, at: int | slice) -> Sample | GeneratedSamples:
         if isinstance(at, slice):
-            part = GeneratedSamples(0, self._made)
-            part._places = self._places[at]
-            return part
-        return self._made(self._places[at])
-
-    def __iter__(self) -> Iterator[Sample]:
-        return (self._made(place) for place in self._places)
+            return GeneratedSamples(self._places[at], self._make_sample)
+        return self._make_sample(self._places[at])
 
 
 def _sample(task: str, family: str, make: TaskMaker, number: int, tokens: int, sessions: int, seed: int) -> Sample:
@@ -117,5 +112,5 @@ def _row_question(row: Row) -> tuple[str, Question]:
     name = row.file.stem
     text, question = document_question(row, name, name, input="question", answers="outputs")
     example = row.get("example", str, "")
-    asked = f"{question.text}\n\nHere is the example:\n{example}" if example.strip() else question.text
-    return text, replace(question, text=asked, metadata={"match": "any" if name.startswith("qa") else "all"})
+    whole = f"{question.text}\n\nHere is the example:\n{example}" if example.strip() else question.text
+    return text, replace(question, text=whole, metadata={"match": "any" if name.startswith("qa") else "all"})

@@ -92,8 +92,7 @@ def bleu1(prediction: str, answers: Iterable[str]) -> float:
     Papineni et al. 2002 with n = 1 and one reference at a time: exp(1 − right / predicted) where the answer is shorter.
     As in GAM's evaluation of LoCoMo; 0 for an empty answer.
     """
-    predicted = gam_words(prediction)
-    return max((_bleu1_score(predicted, gam_words(answer)) for answer in answers), default=0.0)
+    return max((_bleu1_score(gam_words(prediction), gam_words(answer)) for answer in answers), default=0.0)
 
 
 def _bleu1_score(predicted: list[str], right: list[str]) -> float:
@@ -156,16 +155,6 @@ def evidence_recall(evidence: Sequence[str], context: str) -> float | None:
 def page_recall(gold: Collection[str], found: Collection[str]) -> float | None:
     """The share of the gold pages (or sessions) that were found; None for a question without gold."""
     return _share(page in found for page in gold)
-
-
-def evidence_precision(evidence: Sequence[str], pieces: Sequence[str]) -> float | None:
-    """The share of the context's characters that lie in pieces with a gold text.
-
-    A piece that is itself part of a gold text counts as gold. None for a question without gold or with no piece.
-    """
-    if not evidence or not (total := sum(len(piece) for piece in pieces)):
-        return None
-    return sum(len(piece) for piece in pieces if holds_gold(piece, evidence)) / total
 
 
 def holds_gold(text: str, evidence: Iterable[str]) -> bool:

@@ -12,16 +12,16 @@ from typing import Any
 
 from ...stores.errors import BadInput
 from ..bench_card import describe_content
-from ..compare import Difference, Pair, paired_differences
+from ..compare import Difference, Pair, paired_differences, scores_by_setup
 from ..datasets.benchmark_records import DataSet
-from ..jsonl_log import read_log
 from ..run import run_plan
-from ..run_plan import ANSWERS, RunPlan
+from ..run_plan import RunPlan
 from ..systems import Setup
 from .small_data import small_data
 
 METRIC = "evidence_recall"
 BASELINE = "baseline.json"
+WRITE = "python -m jitmem.evals.small --write"
 SETUPS = {  # small contexts: large ones hold nearly everything, and would hide a loss
     "recall": Setup("recall", context_tokens=300, curate=False),
     "research, one round": Setup(depth=1, context_tokens=300, curate=False),
@@ -34,7 +34,7 @@ Scores = Mapping[str, Mapping[Pair, float]]
 
 def measure_small(
     tools: Sequence[str] | None = None,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
     names: Sequence[str] = tuple(SETUPS),
     data: DataSet | None = None,
 ) -> Scores:
@@ -43,16 +43,14 @@ def measure_small(
     setups = {name: replace(SETUPS[name], tools=tuple(tools) if tools else None) for name in names}
     with tempfile.TemporaryDirectory(prefix="jitmem-eval-") as folder:
         plan = RunPlan(data, tuple(setups.values()), Path(folder) / "card")
-        ran = run_plan(plan, lambda done, total, means: tell(done, total))
+        ran = run_plan(plan, lambda done, total, means: progress(done, total))
         if ran.failed:
             raise BadInput(f"{ran.failed} questions ended in an error; a card over the same data shows them.")
-        lines = list(read_log(plan.folder / ANSWERS))
-    name_of = {setup.name: name for name, setup in setups.items()}
-    scores: dict[str, dict[Pair, float]] = {name: {} for name in setups}
-    for line in lines:
-        if METRIC in line["scores"]:
-            scores[name_of[line["setup"]]][line["sample"], line["question"]] = line["scores"][METRIC]
-    return scores
+        found = scores_by_setup(plan.folder, [setup.name for setup in plan.setups])
+    return {
+        name: {pair: scores[METRIC] for pair, scores in found[setup.name].items() if METRIC in scores}
+        for name, setup in setups.items()
+    }
 
 
 def compare_with_baseline(now: Scores, before: Scores) -> dict[str, Difference]:
@@ -60,9 +58,6 @@ def compare_with_baseline(now: Scores, before: Scores) -> dict[str, Difference]:
     if {name: set(scores) for name, scores in now.items()} != {name: set(scores) for name, scores in before.items()}:
         raise BadInput(f"The baseline is of other setups or questions; write it again and say why: {WRITE}")
     return {name: paired_differences(_as_scores(before[name]), _as_scores(scores))[0] for name, scores in now.items()}
-
-
-WRITE = "python -m jitmem.evals.small --write"
 
 
 def read_baseline(data: DataSet | None = None) -> Scores:

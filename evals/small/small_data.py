@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import product
 
@@ -75,37 +74,31 @@ def _make_conversation(name: str, draw: random.Random) -> Sample:
     """Six people meet in pairs: each fact is said once, by one of them, among small talk. Some have a price that is
     said days later, by the name of the thing alone, so that two turns are needed."""
     people = draw.sample(_NAMES, 6)
-    turns: list[list[tuple[str, str]]] = [_small_talk(draw, draw.sample(people, 2)) for _ in range(SESSIONS)]
+    pairs = (draw.sample(people, 2) for _ in range(SESSIONS))
+    turns = [[(pair[number % 2], draw.choice(_TALK)) for number in range(TURNS)] for pair in pairs]
     questions: list[Question] = []
-    for person, (kind, said, asked, values) in product(people, _FACTS):
+
+    def insert_turn(session: int, person: str, text: str) -> None:
+        turns[session].insert(draw.randrange(1, len(turns[session])), (person, text))
+
+    def add_question(text: str, answer: str, category: str, *evidence: str) -> None:
+        questions.append(Question(f"{name}/{len(questions)}", text, (answer,), category, evidence))
+
+    for person, (kind, statement, question, values) in product(people, _FACTS):
         value, place = draw.choice(values), draw.choice(_PLACES)
-        text = said.format(x=value, a=place)
+        text = statement.format(x=value, a=place)
         at = draw.randrange(SESSIONS - 4)
-        _insert_turn(draw, turns[at], person, text)
-        questions.append(_make_question(name, questions, asked.format(n=person, a=place), value, "one turn", (text,)))
+        insert_turn(at, person, text)
+        add_question(question.format(n=person, a=place), value, "one turn", text)
         if kind == "sold":
             price = f"{draw.choice(_PRICES)} euros"
             price_turn = f"By the way, the {value} brought me {price}."
-            _insert_turn(draw, turns[draw.randrange(at + 1, SESSIONS)], person, price_turn)
-            asked = f"How much did {person} get for what the keeper of the {place} bought?"
-            questions.append(_make_question(name, questions, asked, price, "two turns", (text, price_turn)))
+            insert_turn(draw.randrange(at + 1, SESSIONS), person, price_turn)
+            price_question = f"How much did {person} get for what the keeper of the {place} bought?"
+            add_question(price_question, price, "two turns", text, price_turn)
     day = datetime(2025, 1, 6, 18, 0)
     sessions = [
         Session(turns=tuple(spoken), id=f"{name}/{number}", time=day + timedelta(days=5 * number))
         for number, spoken in enumerate(turns, start=1)
     ]
     return Sample(name, tuple(sessions), tuple(questions))
-
-
-def _make_question(
-    name: str, before: Sequence[Question], text: str, answer: str, category: str, evidence: tuple[str, ...]
-) -> Question:
-    return Question(f"{name}/{len(before)}", text, (answer,), category, evidence)
-
-
-def _small_talk(draw: random.Random, pair: Sequence[str]) -> list[tuple[str, str]]:
-    return [(pair[number % 2], draw.choice(_TALK)) for number in range(TURNS)]
-
-
-def _insert_turn(draw: random.Random, turns: list[tuple[str, str]], person: str, text: str) -> None:
-    turns.insert(draw.randrange(1, len(turns)), (person, text))

@@ -48,9 +48,9 @@ def open_system(setup: Setup, context: SystemContext, *shared: SharedMemory) -> 
 
 def open_sharing(setups: list[Setup], context: SystemContext) -> list[System]:
     """One system for each setup, all with the same `memory_key`; those of jitmem share one memory."""
-    if setups[0].system not in JITMEM:
-        return [open_system(setup, context) for setup in setups]
-    from .jitmem_systems import SharedMemory
+    shared: list[SharedMemory] = []
+    if setups[0].system in JITMEM:
+        from .jitmem_systems import SharedMemory
 
-    shared = SharedMemory(setups[0], context)
-    return [open_system(setup, context, shared) for setup in setups]
+        shared = [SharedMemory(setups[0], context)]
+    return [open_system(setup, context, *shared) for setup in setups]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
 from ..metrics.text_metrics import context_tokens
-from .chunks import BM25Ranking, Chunk, fixed_chunks, session_chunks
+from .chunks import BM25Ranking, Chunk, session_chunks
 from .setups import CONTEXT_TOKENS, CitedText, Setup, SystemAnswer, SystemContext, answer_from_texts
 
 CHUNK_TOKENS = 512
@@ -32,17 +32,16 @@ class WholeHistory:
     def answer(self, question: Question) -> SystemAnswer:
         used = list(accumulate(context_tokens(chunk.text) + 4 for chunk in reversed(self._sessions)))
         fitting = len(used) if self._budget is None else sum(total <= self._budget for total in used)
-        shown = self._sessions[len(used) - fitting :]
-        context = "\n\n".join(f"{chunk.text} [{number}]" for number, chunk in enumerate(shown, start=1))
-        marks = tuple(CitedText(chunk.source, chunk.text) for chunk in shown)
+        chunks = self._sessions[len(used) - fitting :]
+        context = "\n\n".join(f"{chunk.text} [{number}]" for number, chunk in enumerate(chunks, start=1))
+        marks = tuple(CitedText(chunk.source, chunk.text) for chunk in chunks)
         return SystemAnswer(context, marks, tuple(dict.fromkeys(mark.source for mark in marks)))
 
     def close(self) -> None: ...
 
 
 class Rag:
-    """The best chunks that fit into the context, at most `pages`. Hybrid is the sum of both scores, each scaled to 0 …
-    1."""
+    """The best chunks that fit into the context, at most `pages`. Hybrid adds both scores, each scaled to 0 … 1."""
 
     def __init__(self, setup: Setup, context: SystemContext, *, words: bool, vectors: bool) -> None:
         self._size = setup.chunk_tokens or CHUNK_TOKENS
@@ -54,7 +53,7 @@ class Rag:
         self._vectors: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
 
     def prepare(self, sample: Sample) -> Usage:
-        self._ranked = BM25Ranking(fixed_chunks(sample.sessions, self._size))
+        self._ranked = BM25Ranking(session_chunks(sample.sessions, self._size))
         if self._by_vector:
             texts = [chunk.text for chunk in self._ranked.chunks]
             batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]

@@ -43,29 +43,22 @@ def session_name(session: Session, at: int) -> str:
     return session.id or f"session {at}"
 
 
-def session_chunks(sessions: Iterable[Session]) -> list[Chunk]:
-    """One chunk for each session."""
-    return [
-        Chunk(session_name(one, at), _join_titled(session_title(one), session_lines(one)))
-        for at, one in enumerate(sessions)
-    ]
-
-
-def fixed_chunks(sessions: Iterable[Session], size: int) -> list[Chunk]:
-    """At most `size` tokens each (4 characters a token), cut between lines; a longer line is cut at a space."""
-    room = 4 * size
-    found: list[Chunk] = []
+def session_chunks(sessions: Iterable[Session], size: int | None = None) -> list[Chunk]:
+    """One for each session; with a `size` of at most so many tokens each (4 characters a token), cut between lines, and
+    a longer line at a space."""
+    chunks: list[Chunk] = []
     for at, session in enumerate(sessions):
-        title = session_title(session)
-        for packed in _pack_lines(session_lines(session), max(80, room - len(title) - 1)):
-            found.append(Chunk(session_name(session, at), _join_titled(title, packed)))
-    return found
+        title, lines = session_title(session), session_lines(session)
+        packs = [lines] if size is None else _pack_lines(lines, max(80, 4 * size - len(title) - 1))
+        for packed in packs:
+            chunks.append(Chunk(session_name(session, at), "\n".join([title, *packed] if title else packed)))
+    return chunks
 
 
-def _pack_lines(parts: Sequence[str], room: int) -> Iterator[list[str]]:
+def _pack_lines(lines: Sequence[str], room: int) -> Iterator[list[str]]:
     packed: list[str] = []
     used = 0
-    for part in (piece for line in parts for piece in _split_line(line, room)):
+    for part in (piece for line in lines for piece in _split_line(line, room)):
         if packed and used + len(part) + 1 > room:
             yield packed
             packed, used = [], 0
@@ -82,10 +75,6 @@ def _split_line(line: str, room: int) -> Iterator[str]:
         yield line[:at]
         line = line[at:].lstrip(" ")
     yield line
-
-
-def _join_titled(title: str, parts: Sequence[str]) -> str:
-    return "\n".join([title, *parts] if title else parts)
 
 
 class BM25Ranking:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from ...memory import Memory
-from ...nodes.options import MemorizeOptions
+from ...nodes.options import MemorizeOptions, with_changes
 from ...stores.errors import ModelError
 from ...stores.records import Usage
 from ...testing import ScriptedModel
@@ -22,12 +22,13 @@ class SharedMemory:
     """One for each `Setup.memory_key`. `session_of` maps a page id to its session."""
 
     def __init__(self, setup: Setup, context: SystemContext) -> None:
-        size: dict[str, Any] = {} if setup.page_tokens is None else {"page_tokens": setup.page_tokens}
         # Without memos, a scripted model answers the step with an empty memo.
-        silent = None if setup.memos else {"memorize": ScriptedModel(lines=_empty_memo, model=_NO_MODEL)}
+        silent = (
+            None if setup.memos else {"memorize": ScriptedModel(lines=lambda messages: {"memo": "-"}, model=_NO_MODEL)}
+        )
         self.memory = Memory.open(
             context.folder / "memory",
-            memorize_options=MemorizeOptions(**size, curate=setup.curate),
+            memorize_options=with_changes(MemorizeOptions(curate=setup.curate), {"page_tokens": setup.page_tokens}),
             **context.models.memory_arguments(silent),
         )
         self.session_of: dict[str, str] = {}
@@ -121,7 +122,3 @@ class MemoryOnly(JitmemSystem):
     def answer(self, question: Question) -> SystemAnswer:
         found = [*self._core, *self._ranking.best(question.text, self.pages)]
         return answer_from_texts([(one.source, one.text) for one in found], self.budget)
-
-
-def _empty_memo(messages: Any) -> Mapping[str, Any]:
-    return {"memo": "-"}

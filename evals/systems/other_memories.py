@@ -8,7 +8,6 @@ from typing import Any
 
 from langgraph.store.memory import InMemoryStore
 
-from ...models import chat_model
 from ...stores.errors import BadInput, MissingPackage
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
@@ -32,8 +31,7 @@ class OtherMemory:
             raise BadInput(f"The system {self.package} writes its memories with a model; name one (--model).")
         self._budget = setup.context_tokens or CONTEXT_TOKENS
         self._limit = setup.pages or MEMORIES
-        model = chat_model(writer, base_url=models.base_url, timeout_s=models.timeout_s)
-        self._model, self._counter = with_call_counter(model)
+        self._model, self._counter = with_call_counter(models.chat_model(writer))
         self._embeddings = models.open_embeddings()
         self._dims = len(self._embeddings.embed_query("How long is a vector?"))
 

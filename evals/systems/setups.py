@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...memory_options import ModelOptions
-from ...models import embedding_model
+from ...models import chat_model, embedding_model
+from ...nodes.llm.ask import TIMEOUT_S
 from ...stores.analyzer import HashedEmbeddings
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
@@ -21,8 +23,6 @@ JITMEM = ("research", "recall", "memory-only")
 """The systems that ask the same jitmem memory, in different ways."""
 OWN_ANSWER = "itself"
 """The reader's name where a system answers by itself, as `research(answer=True)` does."""
-
-
 CONTEXT_TOKENS = 2000
 """Of a context, unless the setup says otherwise."""
 
@@ -60,9 +60,6 @@ class SystemAnswer:
     def citations(self) -> tuple[CitedText, ...]:
         """The cited texts; none without a reader."""
         return tuple(self.marks[number - 1] for number in self.cited if 0 < number <= len(self.marks))
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class System(Protocol):
@@ -103,10 +100,11 @@ class Setup:
     @property
     def name(self) -> str:
         """Distinguishes it in a table: `research depth=3 tools=keyword+vector`."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("system", "options")}
-        own |= self.options
+        parts = {**asdict(self), **self.options}
         words = [
-            f"{name}={_format_value(value)}" for name, value in own.items() if value is not None and value is not True
+            f"{name}={'+'.join(value) if isinstance(value, tuple | list) else str(value).lower()}"
+            for name, value in parts.items()
+            if name not in ("system", "options") and value is not None and value is not True
         ]
         return " ".join([self.system, *words])
 
@@ -115,13 +113,12 @@ class Setup:
         """Setups with the same key file a sample in the same way, and may share the memory."""
         if self.system not in JITMEM:
             return self.name
-        kept = {"page_tokens": self.page_tokens, "memos": self.memos, "curate": self.curate}
-        return Setup(system="jitmem", **kept).name  # type: ignore[arg-type]
+        return Setup("jitmem", page_tokens=self.page_tokens, memos=self.memos, curate=self.curate).name
 
     def as_dict(self) -> dict[str, Any]:
         """Without what is not set, for JSON."""
-        kept = {name: value for name, value in asdict(self).items() if value is not None and value != {}}
-        return {**kept, "tools": list(self.tools)} if self.tools else kept
+        parts = {**asdict(self), "tools": list(self.tools) if self.tools else self.tools}
+        return {name: value for name, value in parts.items() if value is not None and value != {}}
 
 
 _MEMORY_OPTIONS = ("page_tokens", "memos", "curate")
@@ -137,21 +134,21 @@ _SYSTEM_OPTIONS: Mapping[str, tuple[str, ...]] = {
 
 def restrict_setup(setup: Setup) -> Setup:
     """Without the parts that its system does not have: a recall has no depth."""
-    kept = {name: getattr(setup, name) for name in _SYSTEM_OPTIONS[setup.system]}
-    return Setup(setup.system, options=setup.options, **kept)
+    parts = {name: getattr(setup, name) for name in _SYSTEM_OPTIONS[setup.system]}
+    return Setup(setup.system, options=setup.options, **parts)
 
 
 def pack_context(texts: Sequence[tuple[str, str]], budget: int) -> tuple[str, tuple[CitedText, ...]]:
     """The context of `(source, text)` pairs, best first: each that still fits, with its marker behind it."""
     lines: list[str] = []
     marks: list[CitedText] = []
-    used = 0
+    left = 4 * (budget - 3) - 4
     for source, text in texts:
         line = f"{text} [{len(marks) + 1}]"
-        if 4 * (budget - 3) - 4 >= used + len(line) + 1:
+        if len(line) + 1 <= left:
             lines.append(line)
             marks.append(CitedText(source, text))
-            used += len(line) + 1
+            left -= len(line) + 1
     return "\n".join(lines), tuple(marks)
 
 
@@ -162,10 +159,6 @@ def answer_from_texts(
     context, marks = pack_context(texts, budget)
     found = [mark.source for mark in marks if mark.source] if sources is None else sources
     return SystemAnswer(context, marks, tuple(dict.fromkeys(found)))
-
-
-def _format_value(value: Any) -> str:
-    return "+".join(value) if isinstance(value, tuple | list) else str(value).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +173,8 @@ class EvalModels:
     reader: str | BaseChatModel | None = None
     judge: str | BaseChatModel | None = None
     base_url: str | None = None
-    timeout_s: float = 120.0
-    prompts: str | Path | Mapping[str, str] | None = None
+    timeout_s: float = TIMEOUT_S
+    prompts: str | os.PathLike[str] | Mapping[str, str] | None = None
 
     @property
     def has_reader(self) -> bool:
@@ -195,8 +188,11 @@ class EvalModels:
 
     def names(self) -> dict[str, Any]:
         """Model names by role, for a report."""
-        kept = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
-        return {name: model_label(getattr(self, name)) for name in kept if getattr(self, name) is not None}
+        roles = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
+        return {name: model_label(model) for name in roles if (model := getattr(self, name)) is not None}
+
+    def chat_model(self, model: Any) -> BaseChatModel:
+        return chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s)
 
     def open_embeddings(self) -> Embeddings:
         """The named ones, else jitmem's hashed ones."""
@@ -204,7 +200,7 @@ class EvalModels:
             return HashedEmbeddings()
         return embedding_model(self.embeddings, base_url=self.base_url, timeout_s=self.timeout_s)
 
-    def memory_arguments(self, step_models: Mapping[str, BaseChatModel] | None = None) -> dict[str, Any]:
+    def memory_arguments(self, step_models: Mapping[str, str | BaseChatModel] | None = None) -> dict[str, Any]:
         """For `Memory.open`."""
         options = ModelOptions(
             memorizer_model=self.memorizer_model,
@@ -213,12 +209,8 @@ class EvalModels:
             timeout_s=self.timeout_s,
             prompts=self.prompts,
         )
-        return {
-            "model": self.model,
-            "embeddings": self.embeddings,
-            "base_url": self.base_url,
-            "model_options": options,
-        }
+        roles = {"model": self.model, "embeddings": self.embeddings, "base_url": self.base_url}
+        return {**roles, "model_options": options}
 
 
 @dataclass(frozen=True, slots=True)

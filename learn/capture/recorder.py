@@ -40,11 +40,6 @@ def openai_reply(reply: AIMessage) -> dict[str, Any]:
     return written
 
 
-def openai_tools(tools: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
-    """Tools of other providers that have a name and a schema are converted; others stay as they are."""
-    return tuple(_openai_tool(tool) for tool in tools)
-
-
 def _openai_message(message: BaseMessage) -> dict[str, Any]:
     converted: Any = convert_to_openai_messages(message)
     back: dict[str, Any] = json.loads(json.dumps(converted, default=str))
@@ -52,6 +47,7 @@ def _openai_message(message: BaseMessage) -> dict[str, Any]:
 
 
 def _openai_tool(tool: Any) -> Mapping[str, Any]:
+    """A tool of another provider that has a name and a schema is converted; others stay as they are."""
     try:
         return convert_to_openai_tool(tool)
     except ValueError:  # a provider's own, such as its web search
@@ -135,7 +131,7 @@ class Recorder(BaseCallbackHandler):
                 part=int(given.get(_PART) or 0),
                 about=str(given.get(ABOUT, "")),
                 messages=sent,
-                tools=openai_tools(params.get("tools") or ()),
+                tools=tuple(map(_openai_tool, params.get("tools") or ())),
                 model=str(params.get("model") or params.get("model_name") or given.get("ls_model_name") or ""),
                 prompt_tokens=count_tokens(messages[0]),
             )

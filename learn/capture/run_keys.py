@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -126,20 +127,16 @@ def _strands(requests: Sequence[RecordedRequest]) -> list[list[RecordedRequest]]
 
 def _group_concurrent(strands: Iterable[list[RecordedRequest]]) -> Iterator[list[list[RecordedRequest]]]:
     """Groups of strands, by their beginning, in which each began before the earlier ones had ended."""
-    together: list[list[RecordedRequest]] = []
+    group: list[list[RecordedRequest]] = []
     last = 0.0
     for strand in strands:
-        if together and strand[0].began > last:
-            yield together
-            together = []
-        together.append(strand)
-        last = max(last, _last_event(strand)) if len(together) > 1 else _last_event(strand)
-    if together:
-        yield together
-
-
-def _last_event(strand: Sequence[RecordedRequest]) -> float:
-    return max(float("inf") if one.ended is None else one.ended for one in strand)
+        if group and strand[0].began > last:
+            yield group
+            group = []
+        group.append(strand)
+        last = max(last, *(math.inf if one.ended is None else one.ended for one in strand))
+    if group:
+        yield group
 
 
 def _request_hash(one: RecordedRequest) -> str:

@@ -30,7 +30,10 @@ def worst_cases(step: str, rollouts: Sequence[Rollout], most: int = CASES) -> li
 
 
 def _make_case(rollout: Rollout, step: RecordedStep) -> FeedbackCase:
-    feedback = _filing_feedback(rollout, step) if step.role == "memorizer" else _question_feedback(rollout, step)
+    if step.role == "memorizer":
+        feedback = _filing_feedback(rollout, step)
+    else:
+        feedback = _wrong_answers(one for one in rollout.answers if one.id == step.about)
     lines = [line for line in feedback if line]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], f"(and {len(lines) - _MOST_LINES} more)"]
@@ -58,20 +61,16 @@ def _filing_feedback(rollout: Rollout, step: RecordedStep) -> Iterator[str]:
     yield from map(_call_fault, step.calls or ())
 
 
-def _question_feedback(rollout: Rollout, step: RecordedStep) -> Iterator[str]:
-    yield from _wrong_answers([one for one in rollout.answers if one.id == step.about])
-
-
 def _wrong_answers(answers: Iterable[ScoredAnswer]) -> Iterator[str]:
     for one in answers:
         score = answer_score(one)
         if one.error:
             yield f"{one.text} No answer came of it: {one.error}"
         elif score is not None and score < 1:
-            said = f"the answer was {one.answer!r}" if one.answer else "there was no answer"
+            reply = f"the answer was {one.answer!r}" if one.answer else "there was no answer"
             found = "held it" if is_in_texts(one, [one.context]) else "did not hold it"
             yield (
-                f"{one.text} The right answer is {_join_gold(one.gold)}; {said}, worth {score:.2f} of 1."
+                f"{one.text} The right answer is {_join_gold(one.gold)}; {reply}, worth {score:.2f} of 1."
                 f" The context that was found {found}."
             )
 

@@ -51,14 +51,14 @@ class RunCache:
         budget: int,
         *,
         concurrency: int = 1,
-        tell: BudgetProgress = lambda done, most: None,
+        progress: BudgetProgress = lambda done, most: None,
     ) -> None:
         self.config = config
         self.budget = budget
         self.base_prompts: Words = {**default_prompts(), **read_overrides(config.prompts)}
         self._folder = folder
         self._concurrency = concurrency
-        self._tell = tell
+        self._progress = progress
         self._made: dict[tuple[str, str, int], Rollout] = {}
 
     @property
@@ -68,7 +68,7 @@ class RunCache:
     def run(self, words: Words, tasks: Sequence[Sample], n: int = 1) -> list[Rollout]:
         """The first `n` runs of each task, those of a task beside each other. `ModelUnavailable` where one failed by no
         fault of its model: the same call, later, resumes."""
-        changed = {step: said for step, said in words.items() if said != self.base_prompts[step]}
+        changed = {step: prompt for step, prompt in words.items() if prompt != self.base_prompts[step]}
         key = prompts_hash(changed)
         keys = [(key, task.name, at) for task in tasks for at in range(n)]
         if len({one for one in keys if one not in self._made}) > self.runs_left:
@@ -77,20 +77,17 @@ class RunCache:
         if missing:
             config = replace(self.config, prompts={**read_overrides(self.config.prompts), **changed})
             folder = self._folder / key
-            for run in run_rollouts(_unique_tasks(missing), config, n=n, folder=folder, concurrency=self._concurrency):
+            unique = list({task.name: task for task in missing}.values())
+            for run in run_rollouts(unique, config, n=n, folder=folder, concurrency=self._concurrency):
                 if run.error and not run.error.startswith(OWN_FAULTS):
                     raise ModelUnavailable(f"The run over {run.task} ended early: {run.error}")
                 self._made[key, run.task, run.n] = run
-            self._tell(len(self._made), self.budget)
+            self._progress(len(self._made), self.budget)
         return [self._made[one] for one in keys]
 
 
 def prompts_hash(words: Words) -> str:
     return hashlib.sha256(json.dumps(dict(words), sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _unique_tasks(tasks: Sequence[Sample]) -> list[Sample]:
-    return list({task.name: task for task in tasks}.values())
 
 
 def learner_reward(run: Rollout, learner: Learner) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -25,9 +26,6 @@ from .search_report import GainCheck, LearnedPrompts, compare_prompts, write_sea
 MINIBATCH = 3
 """Training tasks of a proposal, on which it is tried first."""
 
-_CLAIM = "search.json"
-
-
 PATIENCE = 8
 """Consecutive proposals without an improvement before the search stops."""
 
@@ -36,7 +34,7 @@ _STEPS: Mapping[str, tuple[str, ...]] = {
     "researcher": steps_of("researcher", "reader"),
     "both": tuple(STEPS),
 }
-_REFLECTIONS, _LOG, _RUNS = "reflections.jsonl", "search.log", "runs"
+_CLAIM, _REFLECTIONS, _LOG, _RUNS = "search.json", "reflections.jsonl", "search.log", "runs"
 
 
 def improve_prompts(
@@ -53,7 +51,7 @@ def improve_prompts(
     patience: int = PATIENCE,
     seed: int = 0,
     concurrency: int = 1,
-    tell: BudgetProgress = lambda done, most: None,
+    progress: BudgetProgress = lambda done, most: None,
 ) -> LearnedPrompts:
     """Better prompts for the steps of a role, and files about them in `folder`.
 
@@ -90,7 +88,7 @@ def improve_prompts(
             **{name: {task.name: task_hash(task) for task in many} for name, many in tasks.items()},
         },
     )
-    runs = RunCache(config, target / _RUNS, budget, concurrency=concurrency, tell=tell)
+    runs = RunCache(config, target / _RUNS, budget, concurrency=concurrency, progress=progress)
     asked_steps = {step.name for run in runs.run({}, val) for step in run.steps}
     before = {step: runs.base_prompts[step] for step in _STEPS[role] if step in asked_steps}
     if not before:
@@ -107,12 +105,12 @@ def improve_prompts(
             reflection_minibatch_size=minibatch,
             skip_perfect_score=False,
             stop_callbacks=_StopCondition(adapter, proposal_runs + check_runs, patience),
-            logger=_GepaLogger(log.write),
+            logger=SimpleNamespace(log=lambda message: log.write(f"{message}\n")),
             seed=seed,
         )
     if adapter.failure is not None:
         raise adapter.failure
-    best = {step: str(said) for step, said in found.best_candidate.items()}
+    best = {step: str(prompt) for step, prompt in found.best_candidate.items()}
     validation = outcome = None
     if found.val_aggregate_scores[found.best_idx] <= found.val_aggregate_scores[0]:
         best, reason = before, "no candidate was better on validation"
@@ -181,8 +179,8 @@ def _check_gain(
 class _StopCondition:
     """Ends the search while the runs of one more proposal and of the check are still left."""
 
-    def __init__(self, trying: PromptAdapter, needed: int, patience: int) -> None:
-        self._trying, self._needed, self._patience = trying, needed, patience
+    def __init__(self, adapter: PromptAdapter, needed: int, patience: int) -> None:
+        self._adapter, self._needed, self._patience = adapter, needed, patience
         self._candidates, self._since = 1, 0
 
     def __call__(self, state: Any) -> bool:
@@ -190,12 +188,4 @@ class _StopCondition:
         if len(state.program_candidates) > self._candidates:
             self._candidates, self._since = len(state.program_candidates), rounds
         tired = rounds - self._since >= self._patience
-        return tired or self._trying.failure is not None or self._trying.runs.runs_left < self._needed
-
-
-class _GepaLogger:
-    def __init__(self, write: Callable[[str], object]) -> None:
-        self._write = write
-
-    def log(self, message: str) -> None:
-        self._write(message + "\n")
+        return tired or self._adapter.failure is not None or self._adapter.runs.runs_left < self._needed

@@ -49,9 +49,6 @@ class GainCheck:
             return f"{change}, and no more answers are right"
         return ""
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"worth": asdict(self.worth), "r1": asdict(self.r1)}
-
 
 def compare_prompts(
     before: Sequence[Rollout], after: Sequence[Rollout], learner: Learner, *, scaled: bool = True
@@ -94,32 +91,30 @@ class LearnedPrompts:
     @property
     def changes(self) -> dict[str, str]:
         """Steps whose prompt differs."""
-        return {step: said for step, said in self.words.items() if said != self.before[step]}
+        return {step: prompt for step, prompt in self.words.items() if prompt != self.before[step]}
 
 
-def write_search(folder: Path, learned: LearnedPrompts, words: Words, **told: Any) -> None:
+def write_search(folder: Path, learned: LearnedPrompts, words: Words, **search: Any) -> None:
     """`prompts.md` (for `Memory.open(prompts=…)`) where it was accepted, else `candidate.md`, so that nobody takes it
     for an accepted one. `words` are those of every step that differ from the package's."""
     for name in (PROMPTS, CANDIDATE):
         (folder / name).unlink(missing_ok=True)
     if learned.changes:
         write_overrides(folder / (PROMPTS if learned.accepted else CANDIDATE), words)
-    (folder / DIFF).write_text(
-        "".join(f"{line}\n" for line in prompt_diff(learned.before, learned.words)), encoding="utf-8"
-    )
-    report = {**told, **search_as_dict(learned)}
+    diff = "".join(f"{line}\n" for line in prompt_diff(learned.before, learned.words))
+    (folder / DIFF).write_text(diff, encoding="utf-8")
+    report = {**search, **search_as_dict(learned)}
     (folder / REPORT).write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def search_as_dict(learned: LearnedPrompts) -> dict[str, Any]:
     """For JSON, without the prompts."""
-    plain = {name: getattr(learned, name) for name in ("accepted", "reason", "candidates", "spent", "reflections")}
     checks = {"validation": learned.validation, "test": learned.test}
     return {
-        **plain,
+        **{name: getattr(learned, name) for name in ("accepted", "reason", "candidates", "spent", "reflections")},
         "steps": list(learned.before),
         "changed": list(learned.changes),
-        **{name: check.as_dict() if check else None for name, check in checks.items()},
+        **{name: check and {"worth": asdict(check.worth), "r1": asdict(check.r1)} for name, check in checks.items()},
     }
 
 

@@ -43,32 +43,19 @@ def add_rewards(
     of a training (see `RewardPreset`). A failed run, and a step without a reply, has None everywhere: a failure is no
     reward of 0.
     """
-    seen = judge_calls(rollout, judge or preset.judge)
-    scores = {one.id: answer_score(one) for one in seen.answers}
-    whole = _no_rewards(preset) if seen.error else preset.rewards_of(run_input(seen), progress)
-    steps = tuple(
-        replace(step, rewards=_step_rewards(seen, step, preset, progress, whole, scores)) for step in seen.steps
-    )
-    return replace(seen, steps=steps, rewards=whole)
+    judged = judge_calls(rollout, judge or preset.judge)
+    none = dict.fromkeys([*preset.rewards, "coverage", "total"])
+    whole = none if judged.error else preset.rewards_of(run_input(judged), progress)
+    scores = {one.id: answer_score(one) for one in judged.answers}
 
+    def step_rewards(step: RecordedStep) -> Rewards:
+        if step.role == "other":
+            return {}
+        failed = judged.error or step.error
+        if step.name == "curate":
+            return none if failed else preset.rewards_of(turn_input(judged, step), progress)
+        score = whole["r1"] if step.role == "memorizer" else scores.get(step.about)
+        return {"r1": None, "total": None} if failed else {"r1": score, "total": score}
 
-def _step_rewards(
-    rollout: Rollout,
-    step: RecordedStep,
-    preset: RewardPreset,
-    progress: float,
-    whole: Rewards,
-    scores: Mapping[str, float | None],
-) -> Rewards:
-    if step.role == "other":
-        return {}
-    if rollout.error or step.error:
-        return _no_rewards(preset) if step.name == "curate" else {"r1": None, "total": None}
-    if step.name == "curate":
-        return preset.rewards_of(turn_input(rollout, step), progress)
-    first = whole["r1"] if step.role == "memorizer" else scores.get(step.about)
-    return {"r1": first, "total": first}
-
-
-def _no_rewards(preset: RewardPreset) -> Rewards:
-    return dict.fromkeys([*preset.rewards, "coverage", "total"])
+    steps = tuple(replace(step, rewards=step_rewards(step)) for step in judged.steps)
+    return replace(judged, steps=steps, rewards=whole)

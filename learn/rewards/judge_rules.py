@@ -100,8 +100,8 @@ def _source_fault(case: JudgeCase) -> str:
         return f"nobody spoke of {strange[0]!r}"
     if strange := [number for number in _NUMBER.findall(rest) if number not in known]:
         return f"the number {strange[0]} was not said"
-    said, own = set(stems(rest)), _stems([text, case.before])
-    if said and len(said & own) < _SHARE * len(said):
+    words, own = set(stems(rest)), _stems([text, case.before])
+    if words and len(words & own) < _SHARE * len(words):
         return "most of its words were not said"
     return ""
 

@@ -38,15 +38,12 @@ def run_input(rollout: Rollout) -> RewardInput:
     """The whole run: every call of every turn, and every question."""
     turns = [step.calls for step in rollout.steps if step.name == "curate" and not step.error]
     texts = [source.text for source in rollout.sources]
-    return RewardInput(
-        calls=tuple(call for calls in turns for call in calls or ()) if turns else None,
-        scores=_scores(rollout.answers),
-        coverage=_mean_coverage(rollout.answers),
-        missed=any(
-            is_incomplete(one) and (one.coverage is not None or is_in_texts(one, texts)) for one in rollout.answers
-        ),
-        memory_tokens=rollout.memory_tokens,
-        source_tokens=rollout.source_tokens,
+    lacking = [one for one in rollout.answers if is_incomplete(one)]
+    return _input(
+        rollout,
+        tuple(call for calls in turns for call in calls or ()) if turns else None,
+        rollout.answers,
+        missed=any(one.coverage is not None or is_in_texts(one, texts) for one in lacking),
     )
 
 
@@ -59,14 +56,18 @@ def turn_input(rollout: Rollout, step: RecordedStep) -> RewardInput:
     """
     texts = [source.text for source in rollout.sources if source.id == step.about]
     near = [one for one in rollout.answers if is_in_texts(one, texts)]
-    return RewardInput(
-        calls=step.calls or (),
-        scores=_scores(rollout.answers),
-        coverage=_mean_coverage(near or rollout.answers),
-        missed=step.calls is None or any(map(is_incomplete, near)),
-        memory_tokens=rollout.memory_tokens,
-        source_tokens=rollout.source_tokens,
-    )
+    missed = step.calls is None or any(map(is_incomplete, near))
+    return _input(rollout, step.calls or (), near or rollout.answers, missed=missed)
+
+
+def _input(
+    rollout: Rollout, calls: tuple[MemoryToolCall, ...] | None, questions: Iterable[ScoredAnswer], *, missed: bool
+) -> RewardInput:
+    """`questions` are those whose coverage counts."""
+    scores = tuple(score for one in rollout.answers if (score := answer_score(one)) is not None)
+    shares = [share for one in questions if (share := memory_share(one)) is not None]
+    coverage = sum(shares) / len(shares) if shares else None
+    return RewardInput(calls, scores, coverage, missed, rollout.memory_tokens, rollout.source_tokens)
 
 
 def answer_score(answered: ScoredAnswer) -> float | None:
@@ -79,10 +80,6 @@ def answer_score(answered: ScoredAnswer) -> float | None:
     if answered.error or not answered.scores:
         return None
     return sum(answered.scores.values()) / len(answered.scores)
-
-
-def _scores(answers: Iterable[ScoredAnswer]) -> tuple[float, ...]:
-    return tuple(score for one in answers if (score := answer_score(one)) is not None)
 
 
 def memory_share(answered: ScoredAnswer) -> float | None:
@@ -99,8 +96,3 @@ def is_incomplete(answered: ScoredAnswer) -> bool:
     """Whether the memory is known to lack something that the question asks for."""
     share = memory_share(answered)
     return share is not None and share < 1
-
-
-def _mean_coverage(answers: Iterable[ScoredAnswer]) -> float | None:
-    shares = [share for one in answers if (share := memory_share(one)) is not None]
-    return sum(shares) / len(shares) if shares else None

@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...evals.datasets.benchmark_records import Sample
 from ...evals.jsonl_log import JsonlLog, exclusive_run, read_log, run_all
@@ -25,9 +24,6 @@ PATIENCE = 10
 """Consecutive failed runs before all runs are stopped."""
 ROLLOUTS, WORK = "rollouts.jsonl", "work"
 _AT_ONCE = 8
-Key = tuple[str, int]
-
-
 CONFIG_FILE = "config.json"
 _VERSION = 1
 
@@ -38,25 +34,20 @@ def claim_folder(folder: Path, tasks: Sequence[Sample], config: RolloutConfig) -
     More tasks, and more runs of each, may follow.
     """
     path = folder / CONFIG_FILE
-    claim: dict[str, Mapping[str, Any]] = {
-        "config": config.as_dict(),
-        "tasks": {task.name: task_hash(task) for task in tasks},
-    }
+    settings, hashes = config.as_dict(), {task.name: task_hash(task) for task in tasks}
     if path.exists():
         known = json.loads(path.read_text(encoding="utf-8"))
-        for name, value in claim["config"].items():
-            if (recorded := known["config"].get(name)) != value:
+        for name in [*settings, *(known["config"].keys() - settings.keys())]:
+            recorded, value = known["config"].get(name), settings.get(name)
+            if recorded != value or name not in settings:
                 raise BadInput(
                     f"{folder} holds rollouts with {name}={recorded!r:.80}, not {value!r:.80}; choose another folder."
                 )
-        if gone := known["config"].keys() - claim["config"].keys():
-            name = min(gone)
-            raise BadInput(f"{folder} holds rollouts with {name}={known['config'][name]!r:.80}; choose another folder.")
-        for name, digest in claim["tasks"].items():
+        for name, digest in hashes.items():
             if known["tasks"].get(name, digest) != digest:
                 raise BadInput(f"{folder} holds rollouts of another task {name!r}; choose another folder.")
-        claim["tasks"] = {**known["tasks"], **claim["tasks"]}
-    content = {"version": _VERSION, **claim}
+        hashes = {**known["tasks"], **hashes}
+    content = {"version": _VERSION, "config": settings, "tasks": hashes}
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -75,39 +66,38 @@ class RolloutStats:
     reward: float | None
 
 
-Tell = Callable[[RolloutStats], None]
+StatsProgress = Callable[[RolloutStats], None]
 
 
 class RolloutProgress:
     """Counts, from several threads."""
 
-    def __init__(self, total: int, tell: Tell) -> None:
-        self._total, self._tell = total, tell
+    def __init__(self, total: int, progress: StatsProgress) -> None:
+        self._total, self._progress = total, progress
         self._lock = threading.Lock()
         self._done = self._failed = self._in_a_row = 0
-        self._sum, self._paid = 0.0, 0
+        self._sum, self._rewarded = 0.0, 0
 
     @property
     def stats(self) -> RolloutStats:
-        return RolloutStats(self._done, self._total, self._failed, self._sum / self._paid if self._paid else None)
+        return RolloutStats(
+            self._done, self._total, self._failed, self._sum / self._rewarded if self._rewarded else None
+        )
 
-    def count(self, one: Rollout) -> None:
+    def count(self, error: str, rewards: Mapping[str, float | None]) -> None:
         """Count a run; `ModelUnavailable` when too many have failed in a row."""
-        self.add(one.error, one.rewards)
-        if self._in_a_row >= PATIENCE:
-            raise ModelUnavailable(
-                f"{PATIENCE} runs failed one after the other, the last with {one.error} The same command goes on from here."
-            )
-
-    def add(self, error: str, rewards: Mapping[str, float | None]) -> None:
         with self._lock:
             self._done += 1
             self._failed += bool(error)
             self._in_a_row = self._in_a_row + 1 if error else 0
             if (total := rewards.get("total")) is not None:
                 self._sum += total
-                self._paid += 1
-            self._tell(self.stats)
+                self._rewarded += 1
+            self._progress(self.stats)
+            if self._in_a_row >= PATIENCE:
+                raise ModelUnavailable(
+                    f"{PATIENCE} runs failed one after the other, the last with {error} The same command goes on from here."
+                )
 
 
 def run_rollouts(
@@ -117,7 +107,7 @@ def run_rollouts(
     n: int = 8,
     folder: str | Path | None = None,
     concurrency: int = _AT_ONCE,
-    tell: Tell = lambda stats: None,
+    progress: StatsProgress = lambda stats: None,
 ) -> list[Rollout]:
     """`n` runs over each task, those of a task beside each other, in order of the tasks.
 
@@ -128,8 +118,8 @@ def run_rollouts(
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="rollouts-") as place:
-            return run_rollouts(tasks, config, n=n, folder=place, concurrency=concurrency, tell=tell)
-    record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, tell=tell)
+            return run_rollouts(tasks, config, n=n, folder=place, concurrency=concurrency, progress=progress)
+    record_rollouts(tasks, config, folder, n=n, concurrency=concurrency, progress=progress)
     found = {(one.task, one.n): one for one in read_rollouts(folder)}
     return [found[key] for key in _run_keys(tasks, n)]
 
@@ -141,7 +131,7 @@ def record_rollouts(
     *,
     n: int = 8,
     concurrency: int = _AT_ONCE,
-    tell: Tell = lambda stats: None,
+    progress: StatsProgress = lambda stats: None,
 ) -> RolloutStats:
     """`run_rollouts` to a folder, without keeping them in memory."""
     if concurrency < 1:
@@ -152,10 +142,10 @@ def record_rollouts(
         claim_folder(place, tasks, config)
         known = {(line["task"], line["n"]): (line["error"], line["rewards"]) for line in read_log(place / ROLLOUTS)}
         finished = {key: rewards for key, (error, rewards) in known.items() if not error}
-        state = RolloutProgress(len(keys), tell)
+        state = RolloutProgress(len(keys), progress)
         for key in keys:
             if key in finished:
-                state.add("", finished[key])
+                state.count("", finished[key])
         left = [(task, at) for task in tasks for at in range(n) if (task.name, at) not in finished]
         work = place / WORK
         shutil.rmtree(work, ignore_errors=True)  # left by a killed run
@@ -166,7 +156,7 @@ def record_rollouts(
                 def run(task: Sample, number: int) -> None:
                     one = _run_one(task, number, config, work)
                     lines.append(one.as_dict())
-                    state.count(one)
+                    state.count(one.error, one.rewards)
 
                 run_all(run, left, concurrency if config.uses_models else 1, "jitmem-rollout")
         finally:
@@ -189,7 +179,7 @@ def read_rollouts(source: str | Path) -> Iterator[Rollout]:
             yield Rollout.from_dict(line)
 
 
-def _run_keys(tasks: Sequence[Sample], n: int) -> list[Key]:
+def _run_keys(tasks: Sequence[Sample], n: int) -> list[tuple[str, int]]:
     if n < 1:
         raise BadInput(f"n is how many runs a task has, 1 or more; got {n}.")
     return [(task.name, at) for task in tasks for at in range(n)]

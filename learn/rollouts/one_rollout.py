@@ -29,9 +29,10 @@ from ..rollout_records import (
     source_tokens,
     step_key,
 )
-from .question_readers import question_reader, raise_failure
-from .question_scores import score_question
+from .question_scores import question_reader, raise_failure, score_question
 from .rollout_config import RolloutConfig
+
+_EDIT_FIELDS = ("name", "args", "status", "reason", "item_id", "page_id")
 
 
 def run_rollout(sample: Sample, n: int, config: RolloutConfig, *, folder: Path | None = None) -> Rollout:
@@ -57,7 +58,7 @@ def _run(sample: Sample, n: int, config: RolloutConfig, folder: Path | None) -> 
     seed = config.seed + n
     with (
         tempfile.TemporaryDirectory(prefix="rollout-", dir=folder) as place,
-        Memory.open(Path(place) / "memory", **config.memory_arguments(seed)) as memory,
+        Memory.open(Path(place) / "memory", **config.run_arguments(seed)) as memory,
     ):
         run = _RolloutRun(sample, f"{sample.name}/{n}", config, memory)
         error = ""
@@ -137,10 +138,6 @@ def _with_calls(steps: Sequence[RecordedStep], filed: Mapping[str, Mapping[str, 
         if any(one["step"] == "curate" for one in out["failures"]):
             read = read[:-1]
         for key, page_id in read:
-            calls[key] = tuple(_call_from_edit(edit) for edit in out.get("edits") or () if edit["page_id"] == page_id)
+            edits = [edit for edit in out.get("edits") or () if edit["page_id"] == page_id]
+            calls[key] = tuple(MemoryToolCall(**{name: edit[name] for name in _EDIT_FIELDS}) for edit in edits)
     return tuple(replace(step, calls=calls[step.key]) if step.key in calls else step for step in steps)
-
-
-def _call_from_edit(edit: Mapping[str, Any]) -> MemoryToolCall:
-    values = {name: edit[name] for name in ("name", "args", "status", "reason", "item_id", "page_id")}
-    return MemoryToolCall(**values)

@@ -1,26 +1,115 @@
-"""Answer a task's questions, score the answers, and see how much of the gold the memory items hold."""
+"""Answer a task's questions from its memory, score the answers, and see how much of the gold the memory items hold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
+
+from langchain_core.runnables import RunnableLambda
 
 from ...evals.datasets.benchmark_records import Question
 from ...evals.metrics.answer_judge import AnswerJudge
 from ...evals.metrics.text_metrics import normalize_answer
 from ...evals.scores import ADVERSARIAL, score_answer
-from ...evals.systems.setups import SystemAnswer as Read
+from ...evals.systems.chunks import BM25Ranking, Chunk
+from ...evals.systems.context_reader import ContextReader
+from ...evals.systems.setups import CONTEXT_TOKENS, SystemAnswer, pack_context
 from ...memory import Memory
-from ...nodes.llm.sync_async import Computation, run_sync
+from ...nodes.answer import ANSWER, Answer, AnswerQuestion
+from ...nodes.llm.ask import UsageTracker
+from ...nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from ...stores.analyzer import stems
-from ...stores.errors import ModelError
+from ...stores.errors import ModelError, ModelRefused, ModelReplyError, ModelUnavailable
 from ...stores.times import format_iso_time
 from ..rewards.reward_input import OWN_FAULTS
 from ..rollout_records import Item, ScoredAnswer, SessionText, current_items
-from .question_readers import QuestionReader, question_reader
 from .rollout_config import RolloutConfig
+
+ITEMS = 20
+"""The most items in a context, as in Mem-α."""
+
+QuestionReader = Callable[[Question, Mapping[str, Any]], Computation[tuple[str, str]]]
+"""From a question and LangChain's config to `(context, answer)`; else a `ModelError`."""
+
+
+def question_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) -> QuestionReader:
+    """As `config.reading` and `config.reader` say."""
+    found = _research_reader(memory, config) if config.reading == "research" else _items_reader(memory, items, config)
+    if config.reader is None:
+        return found
+    reader = ContextReader(config.chat_model(config.reader), config.timeout_s)
+
+    def read(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
+        context, _ = yield from found(question, graph_config)
+        return context, reader.read(question, SystemAnswer(context)).text or ""
+
+    return read
+
+
+def _research_reader(memory: Memory, config: RolloutConfig) -> QuestionReader:
+    context = config.research_options()
+
+    def read(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
+        graph: Any = memory.researcher
+        given = {"question": question.text}
+        out = yield Wait(
+            lambda: graph.invoke(given, graph_config, context=context),
+            lambda: graph.ainvoke(given, graph_config, context=context),
+        )
+        raise_failure(out["failures"], all_of_them=context.answer)
+        return out["context"], out["answer"]
+
+    return read
+
+
+def raise_failure(failures: Sequence[Mapping[str, Any]], *, all_of_them: bool) -> None:
+    """Raise what a graph noted and skipped: an unreachable model always, a model's own fault, by an error of the same
+    name, with `all_of_them`."""
+    for one in failures:
+        text = f"{one['step']}: {one['message']}"
+        if one["error"] not in OWN_FAULTS:
+            raise ModelUnavailable(text)
+        if all_of_them:
+            raise (ModelRefused if one["error"] == "ModelRefused" else ModelReplyError)(text)
+
+
+def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) -> QuestionReader:
+    core = [(item.id, item.content) for item in items if item.kind == "core"]
+    others = [item for item in items if item.kind != "core"]
+    ranked = BM25Ranking(
+        [Chunk(item.id, f"{item.content} ({item.time[:10]})" if item.time else item.content) for item in others]
+    )
+    backends = memory._runtime.backends
+    answerer = backends.by_step.get("answer", backends.rules)
+
+    def read(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
+        best = [(chunk.source, chunk.text) for chunk in ranked.best(question.text, ITEMS)]
+        context, marks = pack_context([*core, *best], config.context_tokens or CONTEXT_TOKENS)
+        if config.reader is not None:
+            return context, ""
+        cited = [
+            {"page_id": None, "item_id": mark.source, "start": 0, "end": len(mark.text), "quote": mark.text}
+            for mark in marks
+        ]
+        statements = [{"text": one["quote"], "citations": [one]} for one in cited]
+        question_values = AnswerQuestion(question.text, context, statements, cited, memory._runtime.archive.snapshot())
+
+        def ask(_: Any) -> Computation[Answer]:
+            return answerer.ask(ANSWER, question_values, UsageTracker())
+
+        async def ask_async(given: Any) -> Answer:
+            return await run_async(ask(given))
+
+        # Within a runnable, the model's requests have the config's callbacks and metadata.
+        runnable: Any = RunnableLambda(lambda given: run_sync(ask(given)), afunc=ask_async, name="answer")
+        given: Answer = yield Wait(
+            lambda: runnable.invoke(None, graph_config), lambda: runnable.ainvoke(None, graph_config)
+        )
+        return context, " ".join(given.answer.split())
+
+    return read
 
 
 def item_coverage(question: Question, items: Sequence[Item]) -> float | None:
@@ -103,7 +192,7 @@ def score_question(
             raise
         return replace(result, error=f"{type(failure).__name__}: {failure}")
     result = replace(result, context=context, answer=text)
-    scores = score_answer("conversation", question, Read(context, text=text))
+    scores = score_answer("conversation", question, SystemAnswer(context, text=text))
     if config.judge is not None:
         judge = AnswerJudge(config.chat_model(config.judge), config.timeout_s)
         verdict = judge.judge(question.text, question.answers, text, all_needed=question.all_needed)

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...evals.scores import METRICS
-from ...evals.systems.setups import model_label
+from ...evals.systems.setups import EvalModels, model_label
 from ...graphs.research_options import ResearchOptions
-from ...memory_options import ModelOptions
-from ...models import TIMEOUT_S, chat_model
 from ...nodes.options import Effort, MemorizeOptions, with_changes
 from ...prompt_overrides import read_overrides
 from ...stores.errors import BadInput
 from ..rewards import PRESETS
 
 if TYPE_CHECKING:
-    from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
-
-    Model = str | BaseChatModel
 
 Reading = Literal["research", "memory"]
 READINGS: tuple[Reading, ...] = get_args(Reading)
-_MODELS = ("model", "memorizer_model", "researcher_model", "embeddings", "reader", "judge")
 _PLAIN = ("effort", "depth", "context_tokens", "page_tokens", "reading", "rewards", "temperature", "seed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutConfig:
-    """`model`, `memorizer_model`, `researcher_model`, `step_models`, `embeddings` and `prompts` are as for
-    `Memory.open`; without a model rules answer, and there are no steps. None leaves the memory's default.
+class RolloutConfig(EvalModels):
+    """The models are those of an evaluation, and `step_models` as for `Memory.open`; without a model rules answer, and
+    there are no steps. None leaves the memory's default.
 
     `reading` is the source of answers: "research" is the Researcher over pages and items; "memory" the items alone, the
     core paragraph and the 20 that share most with the question (BM25), as in Mem-α. `reader` answers from the context:
@@ -44,14 +37,7 @@ class RolloutConfig:
     the seed of a task's n-th run is `seed + n`, and is set likewise.
     """
 
-    model: Model | None = None
-    memorizer_model: Model | None = None
-    researcher_model: Model | None = None
-    step_models: Mapping[str, Model] | None = None
-    embeddings: str | Embeddings | None = None
-    reader: Model | None = None
-    judge: Model | None = None
-    prompts: str | os.PathLike[str] | Mapping[str, str] | None = None
+    step_models: Mapping[str, str | BaseChatModel] | None = None
     effort: Effort | None = None
     depth: int | None = None
     context_tokens: int | None = None
@@ -61,8 +47,6 @@ class RolloutConfig:
     rewards: str | None = "default"
     temperature: float | None = None
     seed: int = 0
-    base_url: str | None = None
-    timeout_s: float = TIMEOUT_S
 
     def __post_init__(self) -> None:
         if self.reading not in READINGS:
@@ -79,51 +63,34 @@ class RolloutConfig:
     @property
     def uses_models(self) -> bool:
         """Whether a model is asked at all, so that several runs at once are faster."""
-        return bool(self.step_models) or any(
-            getattr(self, name) is not None for name in _MODELS if name != "embeddings"
-        )
+        return bool(self.step_models) or self.memorizer_model is not None or self.calls_models
 
-    def memory_arguments(self, seed: int) -> dict[str, Any]:
+    def run_arguments(self, seed: int) -> dict[str, Any]:
         """For `Memory.open`, in the run with this seed."""
-
-        def seeded_model(model: Model | None) -> BaseChatModel | None:
-            return None if model is None else self._sampling_model(model, seed)
-
-        options = ModelOptions(
-            memorizer_model=seeded_model(self.memorizer_model),
-            researcher_model=seeded_model(self.researcher_model),
-            step_models={step: self._sampling_model(one, seed) for step, one in (self.step_models or {}).items()},
-            timeout_s=self.timeout_s,
-            prompts=self.prompts,
-        )
-        return {
-            "model": seeded_model(self.model),
-            "embeddings": self.embeddings,
-            "base_url": self.base_url,
-            "model_options": options,
-            "memorize_options": with_changes(MemorizeOptions(), {"page_tokens": self.page_tokens}),
+        roles = {name: getattr(self, name) for name in ("model", "memorizer_model", "researcher_model")}
+        seeded: dict[str, Any] = {
+            name: self._sampling_model(model, seed) for name, model in roles.items() if model is not None
         }
+        steps = {step: self._sampling_model(model, seed) for step, model in (self.step_models or {}).items()}
+        options = with_changes(MemorizeOptions(), {"page_tokens": self.page_tokens})
+        return {**replace(self, **seeded).memory_arguments(steps), "memorize_options": options}
 
     def research_options(self) -> ResearchOptions:
         given = {"effort": self.effort, "depth": self.depth, "context_tokens": self.context_tokens}
         return with_changes(ResearchOptions(), {**given, "answer": self.reader is None})
 
-    def chat_model(self, model: Model) -> BaseChatModel:
-        return chat_model(model, base_url=self.base_url, timeout_s=self.timeout_s)
-
     def as_dict(self) -> dict[str, Any]:
         """What determines the rollouts, for JSON: models by name, prompts verbatim."""
-        models = {name: model_label(getattr(self, name)) for name in _MODELS if getattr(self, name) is not None}
         steps = {step: model_label(one) for step, one in (self.step_models or {}).items()}
         return {
-            **models,
+            **self.names(),
             **({"step_models": steps} if steps else {}),
             **{name: getattr(self, name) for name in _PLAIN},
             "metrics": list(self.metrics),
             "prompts": read_overrides(self.prompts),
         }
 
-    def _sampling_model(self, model: Model, seed: int) -> BaseChatModel:
+    def _sampling_model(self, model: str | BaseChatModel, seed: int) -> BaseChatModel:
         """The model with this seed; a copy shares the connections."""
         chat = self.chat_model(model)
         fields = type(chat).model_fields

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
@@ -13,11 +13,27 @@ from typing import Any
 from ...stores.errors import JitmemError
 from .packages import trainer_callback
 from .policy import Policy
-from .training_options import PATIENCE, Tell, TrainingOptions, TrainingStep
 from .turn_pool import BroadcastTurns, TurnPool
 from .turn_starts import TurnStart
 
+PATIENCE = 10
+"""Steps without a difference in rewards before the training stops."""
 REWARDS = ("r1", "r2", "r3", "r4", "coverage", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingStep:
+    """Means over the replies of a step, and the share of groups whose rewards were all equal."""
+
+    step: int
+    steps: int
+    rewards: Mapping[str, float]
+    equal: float = 0.0
+    loss: float | None = None
+    seconds: float = 0.0
+
+
+StepProgress = Callable[[TrainingStep], None]
 
 
 class TrainingCollapsed(JitmemError):
@@ -67,7 +83,7 @@ def collapse_callback(watch: CollapseWatch) -> Any:
     return trainer_callback("on_log", observe)
 
 
-def metrics_callback(path: Path, options: TrainingOptions, tell: Tell, first: bool) -> Any:
+def metrics_callback(path: Path, steps: int, progress: StepProgress, first: bool) -> Any:
     """Writes a line for each step, in the first process."""
 
     began = time.perf_counter()
@@ -77,7 +93,7 @@ def metrics_callback(path: Path, options: TrainingOptions, tell: Tell, first: bo
             return
         step = TrainingStep(
             step=state.global_step,
-            steps=options.steps,
+            steps=steps,
             rewards={name: logs[name] for name in REWARDS if logs.get(name) is not None},
             equal=logs["frac_reward_zero_std"],
             loss=logs.get("loss"),
@@ -85,17 +101,17 @@ def metrics_callback(path: Path, options: TrainingOptions, tell: Tell, first: bo
         )
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(step)) + "\n")
-        tell(step)
+        progress(step)
 
     return trainer_callback("on_log", write_step)
 
 
-def refresh_callback(pool: TurnPool, policy: Policy, options: TrainingOptions) -> Any:
-    """Makes new turns with the current policy, between two steps."""
+def refresh_callback(pool: TurnPool, policy: Policy, every: int, steps: int) -> Any:
+    """Makes new turns with the current policy, after `every` so many of the `steps` (0: never)."""
 
     def refresh(state: Any, logs: Mapping[str, Any]) -> None:
-        if options.refresh and state.global_step % options.refresh == 0 and state.global_step < options.steps:
-            pool.fill(policy, state.global_step / options.steps)
+        if every and state.global_step % every == 0 and state.global_step < steps:
+            pool.fill(policy, state.global_step / steps)
 
     return trainer_callback("on_step_end", refresh)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from math import gcd
 from pathlib import Path
@@ -15,18 +16,67 @@ from ...stores.errors import BadInput
 from ..rewards import PRESETS, RewardPreset, Rewards
 from ..rollouts import answer_from_items
 from ..rollouts.rollout_config import RolloutConfig
-from .callbacks import CollapseWatch, broadcast_turns, collapse_callback, metrics_callback, refresh_callback
+from .callbacks import (
+    PATIENCE,
+    CollapseWatch,
+    StepProgress,
+    broadcast_turns,
+    collapse_callback,
+    metrics_callback,
+    refresh_callback,
+)
 from .environment import MemoryEnvironment
 from .packages import trainer_arguments, trl
 from .policy import Policy, with_reply_parser
-from .training_options import Tell, TrainingOptions, TrainingStep
-from .turn_pool import Curriculum, TurnPool
-
-__all__ = ["METRICS", "TrainingOptions", "TrainingStep", "load_weights", "make_trainer", "train"]
+from .turn_pool import LONGEST, Curriculum, TurnPool
 
 METRICS = "metrics.jsonl"
 _READ_AT_ONCE = 16
 _AT_ONCE = 4  # replies in one training pass of a device; they are generated all at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Values that Mem-α reports are as there: groups of 8, 1e-6, KL 0.001, clip 0.2; the rest is ours.
+
+    A step takes `groups` turns, each `group` times. `learning_rate` is for models of billions of weights; smaller ones
+    need more, and far more ends in collapse. After `refresh` steps the graphs make new turns with the current policy
+    (0: never). `places` is the number of turns between, None for as many as are needed. `max_completion` is in tokens,
+    answers of tools included. With `tool_turns=0` a turn is one reply, whose calls are executed when it is complete, as
+    the Memorizer works; with more the model sees the tools' answers and continues, as an agent works. `longest` is in
+    tokens of a task. `vllm` is the address of a `trl vllm-serve`, which then writes the replies. `patience` is the
+    number of steps until a collapse ends the training. `trainer` is passed to TRL's GRPOConfig.
+    """
+
+    steps: int = 200
+    group: int = 8
+    groups: int = 4
+    learning_rate: float = 1e-6
+    beta: float = 0.001
+    epsilon: float = 0.2
+    temperature: float = 1.0
+    max_completion: int = 2048
+    tool_turns: int = 0
+    per_device: int | None = None
+    refresh: int = 20
+    places: int | None = None
+    longest: int = LONGEST
+    begin: float = 0.25
+    whole: float = 0.5
+    preset: str = "default"
+    patience: int = PATIENCE
+    seed: int = 0
+    save_steps: int = 50
+    vllm: str | None = None
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.group < 2:
+            raise BadInput(f"A group is compared with itself, so it has 2 replies or more; got {self.group}.")
+        if min(self.steps, self.groups, self.max_completion) < 1 or min(self.refresh, self.patience) < 0:
+            raise BadInput("steps, groups and max_completion are 1 or more, refresh and patience 0 or more.")
+        if self.preset not in PRESETS:
+            raise BadInput(f"There are no rewards {self.preset!r}; there are: {', '.join(PRESETS)}.")
 
 
 def train(
@@ -37,7 +87,7 @@ def train(
     training: TrainingOptions | None = None,
     config: RolloutConfig | None = None,
     tokenizer: Any = None,
-    tell: Tell = lambda step: None,
+    progress: StepProgress = lambda step: None,
 ) -> Path:
     """A model that learned to keep memories, in the folder `out`, with `metrics.jsonl`, a line for each step.
 
@@ -68,8 +118,9 @@ def train(
         temperature=options.temperature,
         seed=options.seed,
     )
-    trainer.add_callback(refresh_callback(pool, policy, options))
-    trainer.add_callback(metrics_callback(target / METRICS, options, tell, trainer.accelerator.is_main_process))
+    trainer.add_callback(refresh_callback(pool, policy, options.refresh, options.steps))
+    main_process = trainer.accelerator.is_main_process
+    trainer.add_callback(metrics_callback(target / METRICS, options.steps, progress, main_process))
     trainer.add_callback(collapse_callback(CollapseWatch(options.patience)))
     pool.fill(policy, 0.0)
     trainer.train()
@@ -136,7 +187,7 @@ def make_trainer(
         ],
         environment_factory=partial(MemoryEnvironment, partial(answer_from_items, config=config)),
     )
-    trainer.remove_callback(modules.transformers.PrinterCallback)  # `tell` reports the steps
+    trainer.remove_callback(modules.transformers.PrinterCallback)  # `progress` reports the steps
     return trainer
 
 

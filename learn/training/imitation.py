@@ -12,7 +12,7 @@ from .grpo import load_weights
 from .packages import trainer_arguments, trainer_callback, trl
 
 _UNTRAINED = -100
-Tell = Callable[[int, int, float], None]
+LossProgress = Callable[[int, int, float], None]
 """Called with the step, the number of steps, and the loss."""
 
 
@@ -36,7 +36,7 @@ def imitate(
     *,
     options: ImitationOptions | None = None,
     tokenizer: Any = None,
-    tell: Tell = lambda step, steps, loss: None,
+    progress: LossProgress = lambda step, steps, loss: None,
 ) -> Path:
     """A model that imitates the rows, in the folder `out`. `model` as for `grpo.train`; rows as `exports.sft_rows`."""
     chosen = options or ImitationOptions()
@@ -52,9 +52,9 @@ def imitate(
             else "There is nothing to imitate: no rows were given; `jitmem learn export --format sft` writes them."
         )
 
-    def tell_loss(state: Any, logs: Mapping[str, Any]) -> None:
+    def report_loss(state: Any, logs: Mapping[str, Any]) -> None:
         if "loss" in logs:
-            tell(state.global_step, chosen.steps, logs["loss"])
+            progress(state.global_step, chosen.steps, logs["loss"])
 
     arguments = {
         "output_dir": str(target / "checkpoints"),
@@ -74,7 +74,7 @@ def imitate(
         processing_class=tokens,
         args=modules.SFTConfig(**arguments),
         train_dataset=modules.datasets.Dataset.from_list(fitting),
-        callbacks=[trainer_callback("on_log", tell_loss)],
+        callbacks=[trainer_callback("on_log", report_loss)],
     )
     trainer.remove_callback(modules.transformers.PrinterCallback)
     trainer.train()

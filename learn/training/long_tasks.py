@@ -30,7 +30,7 @@ def evaluate_long_tasks(
     base_url: str | None = None,
     prompts: str | Path | Mapping[str, str] | None = None,
     setups: Sequence[Setup] = SETUPS,
-    tell: MeansProgress = lambda done, total, means: None,
+    progress: MeansProgress = lambda done, total, means: None,
 ) -> dict[str, Any]:
     """A bench card in the folder, and its summary: scores by setup, with `tokens`, the mean length of a task.
 
@@ -48,9 +48,9 @@ def evaluate_long_tasks(
     data = DataSet("tasks", "conversation", tuple(tasks), _SOURCE)
     models = EvalModels(memorizer_model=who, reader=reader, base_url=base_url, prompts=prompts)
     plan = RunPlan(data, tuple(setups), target, models)
-    bench_card.begin_card(plan, seed=None)
+    bench_card.begin_card(plan)
     try:
-        run_plan(plan, tell)
+        run_plan(plan, progress)
     finally:
         summary = report.write_report(target)
     return {**summary, "tokens": round(sum(map(task_tokens, tasks)) / len(tasks))}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +10,14 @@ from uuid import uuid4
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import PrivateAttr
 
 from ...stores.errors import BadInput
 from ...testing.stepped_model import Tool, as_openai
+from ..capture.recorder import openai_messages
 from .packages import trl
 
 
@@ -71,9 +71,12 @@ class Policy(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        plain = [_with_argument_objects(message) for message in convert_to_openai_messages(messages)]
         prompt_ids: list[int] = self.tokenizer.apply_chat_template(
-            plain, tools=kwargs.get("tools"), add_generation_prompt=True, tokenize=True, return_dict=False
+            [*openai_messages(messages)],
+            tools=kwargs.get("tools"),
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
         )
         with self._lock:
             reply_ids = self._generate_ids(prompt_ids)
@@ -130,13 +133,3 @@ def with_reply_parser(tokenizer: Any) -> Any:
             "How this model writes its calls is not known: its chat template is none of TRL's. Set"
             " `tokenizer.response_template` (see transformers' chat response parsing) and pass the tokenizer."
         ) from error
-
-
-def _with_argument_objects(message: Any) -> dict[str, Any]:
-    """Chat templates need the arguments of calls as objects."""
-    converted = dict(message)
-    for call in converted.get("tool_calls") or ():
-        function = call["function"]
-        if isinstance(function["arguments"], str):
-            function["arguments"] = json.loads(function["arguments"])
-    return converted

@@ -26,13 +26,13 @@ def correct_calls(request: str) -> list[dict[str, Any]]:
 def correct_calls_for_page(page: str) -> list[dict[str, Any]]:
     """One insert for each fact and event, in order: the sentence with its speaker, and for an event the date as its
     time. Chatter is skipped."""
-    calls = []
-    for who, said in _TURN.findall(page):
-        if event := _EVENT.match(said):
-            calls.append(_insert("episodic", f"{said} ({who})", event[1]))
-        elif _FACT.match(said):
-            calls.append(_insert("semantic", f"{said} ({who})"))
-    return calls
+    inserts: list[dict[str, str]] = []
+    for who, text in _TURN.findall(page):
+        if event := _EVENT.match(text):
+            inserts.append({"kind": "episodic", "content": f"{text} ({who})", "time": event[1]})
+        elif _FACT.match(text):
+            inserts.append({"kind": "semantic", "content": f"{text} ({who})"})
+    return [{"name": "memory_insert", "args": args} for args in inserts]
 
 
 def careless_calls(request: str, chance: random.Random, slips: float) -> list[dict[str, Any]]:
@@ -64,7 +64,3 @@ def as_message(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Calls as a message of a chat template."""
     tool_calls = [{"type": "function", "function": {"name": one["name"], "arguments": one["args"]}} for one in calls]
     return {"role": "assistant", "content": "", **({"tool_calls": tool_calls} if tool_calls else {})}
-
-
-def _insert(kind: str, content: str, time: str | None = None) -> dict[str, Any]:
-    return {"name": "memory_insert", "args": {"kind": kind, "content": content, **({"time": time} if time else {})}}

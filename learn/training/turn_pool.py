@@ -13,8 +13,10 @@ from ...evals.datasets.benchmark_records import Sample
 from ...stores.errors import BadInput
 from ..rollouts import run_rollout, task_tokens
 from ..rollouts.rollout_config import RolloutConfig
-from .training_options import LONGEST
 from .turn_starts import CURATE, TurnStart, turn_starts
+
+LONGEST = 30_000
+"""Tokens of a task that is trained on, as in Mem-α."""
 
 BroadcastTurns = Callable[[tuple[TurnStart, ...]], tuple[TurnStart, ...]]
 """Gives every process of a training the turns of the first."""

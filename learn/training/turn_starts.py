@@ -74,8 +74,8 @@ def turn_starts(rollout: Rollout, sample: Sample) -> tuple[TurnStart, ...]:
             )
         read = rollout.sources[: order.index(step.about) + 1]
         questions = tuple(one for one in sample.questions if _is_answerable(one, [source.text for source in read]))
-        system, asked = (str(message["content"]) for message in step.messages[:2])
-        starts.append(TurnStart(rollout.task, system, asked, items, dict(origins), read, questions))
+        system, request = (str(message["content"]) for message in step.messages[:2])
+        starts.append(TurnStart(rollout.task, system, request, items, dict(origins), read, questions))
         items = apply_calls(items, calls)
         origins |= {call.item_id: step.about for call in calls if call.status == "applied" and call.item_id}
         origins = {item.id: origins[item.id] for item in items}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig
-from langgraph.runtime import Runtime, get_runtime
+
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
 
 T = TypeVar("T")
 
@@ -24,7 +26,7 @@ class Wait(Generic[T]):
 Computation = Generator[Wait[Any], Any, T]
 """A computation that yields `Wait`s and returns a `T`; compose with `yield from`."""
 
-NodeBody = Callable[[Any, Runtime[Any]], Computation[dict[str, Any]]]
+NodeBody = Callable[[Any, "Runtime[Any]"], Computation[dict[str, Any]]]
 
 
 def run_sync(steps: Computation[T]) -> T:
@@ -67,14 +69,17 @@ class _Node(Runnable[Any, dict[str, Any]]):
     LangGraph has done so, and langchain-core keeps what it inspected, a closed memory included, in a cache of 256."""
 
     def __init__(self, name: str, body: NodeBody) -> None:
+        from langgraph.runtime import get_runtime  # heavy: only a graph needs it
+
         self.name = name
         self._body = body
+        self._runtime = get_runtime
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        return run_sync(self._body(input, get_runtime()))
+        return run_sync(self._body(input, self._runtime()))
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        return await run_async(self._body(input, get_runtime()))
+        return await run_async(self._body(input, self._runtime()))
 
 
 def _advance(steps: Computation[Any], result: Any, failure: Exception | None) -> tuple[bool, Any]:

@@ -101,7 +101,6 @@ def _workers(runtime: MemoryRuntime, concurrency: int) -> int:
 
 
 def to_filed(output: Mapping[str, Any]) -> Filed:
-    """From the Memorizer's output."""
     return Filed(
         output["session_id"],
         tuple(output["page_ids"]),
@@ -113,8 +112,6 @@ def to_filed(output: Mapping[str, Any]) -> Filed:
 
 
 class _Batch:
-    """Collects results and errors by session."""
-
     def __init__(self, total: int, progress: Progress) -> None:
         self.stopped = False
         self._filed: list[Filed | None] = [None] * total
@@ -124,7 +121,6 @@ class _Batch:
         self._progress = progress
 
     def add(self, at: int, output: Mapping[str, Any]) -> None:
-        """Add the result of a session, and report the progress."""
         self._filed[at] = to_filed(output)
         with self._lock:  # so that the counts are reported in order
             self._done += 1

@@ -42,7 +42,6 @@ class Connections(DefaultHttpxClient):
         return _secrets(self._login)
 
     def send(self, request: Any, **options: Any) -> Any:
-        """See httpx."""
         with self._lock:
             client = self._inner.get(os.getpid())
             if client is None:
@@ -54,7 +53,6 @@ class Connections(DefaultHttpxClient):
         return _redact_response(response, self._login)
 
     def close(self) -> None:
-        """Close every connection; the next call opens new ones."""
         with self._lock:
             _close_client_of_process(self._inner)
 
@@ -77,7 +75,6 @@ class AsyncConnections(DefaultAsyncHttpxClient):
         return _secrets(self._login)
 
     async def send(self, request: Any, **options: Any) -> Any:
-        """See httpx."""
         response = await (await self._of_this_loop()).send(request, **options)
         if options.get("stream") and response.is_success:
             return response
@@ -85,7 +82,6 @@ class AsyncConnections(DefaultAsyncHttpxClient):
         return _redact_response(response, self._login)
 
     async def aclose(self) -> None:
-        """Close the connections of this loop; the next call opens new ones."""
         with self._lock:
             inner = self._inner.pop(asyncio.get_running_loop(), None)
         if inner is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,14 +26,14 @@ def forget_selected(runtime: MemoryRuntime, selectors: Mapping[str, Any], *, pre
 
     selector = _make_selector(selectors)
     if preview:
-        return _preview_receipt(*preview_deletion(runtime.namespace, selector))
+        gone, beginnings = preview_deletion(runtime.namespace, selector)
+        return _receipt("preview", [gone], "Nothing was changed.", beginnings=beginnings)
     runtime.item_options.check_writable("forget")
     gone, erasure = delete(runtime.namespace, selector)
-    return _receipt(runtime, [gone], [] if erasure is None else [erasure])
+    return _erase(runtime, [gone], [] if erasure is None else [erasure])
 
 
 def purge_expired(runtime: MemoryRuntime, *, all_namespaces: bool) -> Receipt:
-    """See `MemoryAdmin.purge`."""
     from .stores.deletion.selectors import select_expired_by_namespace
     from .stores.truth.database import RETENTION
     from .stores.truth.row_deletion import delete_rows, record_erasure
@@ -44,32 +45,23 @@ def purge_expired(runtime: MemoryRuntime, *, all_namespaces: bool) -> Receipt:
         for number, expired in select_expired_by_namespace(db, own, everywhere=all_namespaces):
             deleted.append(delete_rows(db, number, expired, RETENTION))
             erasures.append(record_erasure(db, deleted[-1]))
-    return _receipt(runtime, deleted, [erasure for erasure in erasures if erasure is not None], earlier=True)
+    return _erase(runtime, deleted, [erasure for erasure in erasures if erasure is not None], earlier=True)
 
 
-def _receipt(
+def _erase(
     runtime: MemoryRuntime, deleted: Sequence[DeletionResult], erasures: Sequence[int], *, earlier: bool = False
 ) -> Receipt:
     """Erase the bytes of deleted rows; with `earlier` the receipt includes erasures that were pending before."""
     results = [one for one in runtime.eraser.finish() if earlier or one.number in erasures]
     missing = set(erasures) - {one.number for one in results}  # another process may have run them
     complete = all(map(runtime.eraser.is_complete, missing)) and not any(one.reasons for one in results)
-    counts: dict[str, int] = {}
-    for gone in deleted:
-        for what, count in gone.nonzero_counts().items():
-            counts[what] = counts.get(what, 0) + count
-    return Receipt(
-        status="erased" if complete else "pending",
-        at=datetime.now(UTC),
+    return _receipt(
+        "erased" if complete else "pending",
+        deleted,
+        OUT_OF_REACH,
         number=max(erasures, default=None),
-        counts=counts,
-        session_ids=tuple(one for gone in deleted for one in gone.session_ids),
-        page_ids=tuple(one for gone in deleted for one in gone.page_ids),
-        item_ids=tuple(one for gone in deleted for one in gone.item_ids),
-        kept=_kept_items(deleted),
         reasons=tuple(dict.fromkeys(reason for one in results for reason in one.reasons)),
         removed=tuple(dict.fromkeys(name for one in results for name in one.removed)),
-        note=f"{_timeless(deleted)}{OUT_OF_REACH}",
     )
 
 
@@ -87,11 +79,7 @@ def _make_selector(selectors: Mapping[str, Any]) -> Selector | None:
         return None
     if name == "times":
         after, before = map(parse_time, value)
-        if (
-            after is not None
-            and before is not None
-            and not order_key(local_clock(after)) < order_key(local_clock(before))
-        ):
+        if after and before and not order_key(local_clock(after)) < order_key(local_clock(before)):
             raise BadInput("after must be earlier than before.")
         return by.times(after, before)
     if name == "query":
@@ -106,30 +94,25 @@ def _make_selector(selectors: Mapping[str, Any]) -> Selector | None:
     return selector(ids)
 
 
-def _preview_receipt(gone: DeletionResult, beginnings: Mapping[str, str]) -> Receipt:
+def _receipt(status: Any, deleted: Sequence[DeletionResult], note: str, **others: Any) -> Receipt:
+    """`kept` is without the items that were deleted later in the same transaction."""
+    counts = Counter[str]()
+    for gone in deleted:
+        counts.update(gone.nonzero_counts())
+    timeless = sum(one.timeless for one in deleted)
     return Receipt(
-        status="preview",
+        status=status,
         at=datetime.now(UTC),
-        counts=gone.nonzero_counts(),
-        session_ids=tuple(gone.session_ids),
-        page_ids=tuple(gone.page_ids),
-        item_ids=tuple(gone.item_ids),
-        kept=_kept_items([gone]),
-        beginnings=beginnings,
-        note=f"{_timeless([gone])}Nothing was changed.",
-    )
-
-
-def _timeless(deleted: Sequence[DeletionResult]) -> str:
-    count = sum(one.timeless for one in deleted)
-    return f"Sessions without a time stay: {count:,}. " if count else ""
-
-
-def _kept_items(deleted: Sequence[DeletionResult]) -> tuple[KeptItem, ...]:
-    """Without those that were deleted later in the same transaction."""
-    return tuple(
-        KeptItem(item_id, reason)
-        for gone in deleted
-        for item_id, reason in gone.kept.items()
-        if item_id not in gone.item_ids
+        counts=dict(counts),
+        session_ids=tuple(one for gone in deleted for one in gone.session_ids),
+        page_ids=tuple(one for gone in deleted for one in gone.page_ids),
+        item_ids=tuple(one for gone in deleted for one in gone.item_ids),
+        kept=tuple(
+            KeptItem(item_id, reason)
+            for gone in deleted
+            for item_id, reason in gone.kept.items()
+            if item_id not in gone.item_ids
+        ),
+        note=f"Sessions without a time stay: {timeless:,}. {note}" if timeless else note,
+        **others,
     )

@@ -46,7 +46,6 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """One line."""
         numbers = {one: sum(finding.severity == one for finding in self.findings) for one in SEVERITIES}
         notes = f"{numbers['note']} note{'' if numbers['note'] == 1 else 's'}" if numbers["note"] else ""
         if self.healthy:

@@ -7,30 +7,12 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from .nodes.llm.ask import A, Backend, ModelBackend, Q, StepSpec, UsageTracker
+from .nodes.llm.ask import A, Backend, Q, StepSpec, UsageTracker
+from .nodes.llm.model_backend import ModelBackend
 from .nodes.llm.prompt import count_tokens, render_prompt
 from .nodes.llm.sync_async import Computation
 from .nodes.steps import STEPS
-from .results import Estimate
-
-
-class CallStatistics:
-    """The mean cost of the calls of each step so far, as a forecast of the next."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[int, int, float]] = {}
-
-    def add(self, steps: Iterable[Mapping[str, Any]]) -> None:
-        """The steps of a usage."""
-        for step in steps:
-            calls, completion, seconds = self._sums.get(step["step"], (0, 0, 0.0))
-            calls += step["calls"]
-            self._sums[step["step"]] = (calls, completion + step["completion_tokens"], seconds + step["seconds"])
-
-    def mean(self, step: str) -> tuple[float, float] | None:
-        """Completion tokens and seconds of a call; None before the first."""
-        calls, completion, seconds = self._sums.get(step, (0, 0, 0.0))
-        return (completion / calls, seconds / calls) if calls else None
+from .results import CallStatistics, Estimate
 
 
 class EstimateBackend:

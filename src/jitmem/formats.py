@@ -9,7 +9,6 @@ import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from .session_json import sessions_of_json, sessions_of_jsonl
 from .stores.errors import BadInput
 from .stores.records import Session
 
@@ -75,10 +74,10 @@ def parse_sessions(data: bytes, *, name: str, format: str | None = None) -> list
         raise BadInput(f"{shown}: is empty; a session needs some text")
     path = PurePosixPath(name)
     match format or _FORMAT_OF.get(path.suffix.lower()) or _recognise(text):
-        case "json":
-            sessions = sessions_of_json(text, shown)
-        case "jsonl":
-            sessions = sessions_of_jsonl(text, shown)
+        case "json" | "jsonl" as json_format:
+            from .session_json import sessions_of_json, sessions_of_jsonl
+
+            sessions = (sessions_of_json if json_format == "json" else sessions_of_jsonl)(text, shown)
         case "markdown":
             sessions = [_session_of_markdown(text, shown)]
         case _:

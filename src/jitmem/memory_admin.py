@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from .async_twin import async_twin
-from .deletion import purge_expired
 from .stores.records import Outcome, Proposal
 from .stores.truth.namespace import names
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .runtime import MemoryRuntime
     from .stores.deletion.receipt import Receipt
     from .stores.deletion.retention import Age, Retention
+    from .stores.truth.proposals import Proposals
 
 
 class MemoryAdmin:
@@ -62,7 +63,7 @@ class MemoryAdmin:
 
     def proposals(self, *, waiting: bool = True) -> list[Proposal]:
         """The edits that wait for a decision, oldest first; with `waiting=False` the decided ones too."""
-        return self._runtime.proposals.proposals(waiting=waiting)
+        return self._proposals.proposals(waiting=waiting)
 
     def approve(self, number: int) -> Outcome:
         """Apply a proposal; if it was approved before, return its outcome again.
@@ -70,12 +71,18 @@ class MemoryAdmin:
         `UnknownRecord` for an unknown number; `BadInput` for a rejected one, and in a read-only memory.
         """
         self._runtime.item_options.check_writable("decide on proposals")
-        return self._runtime.proposals.approve(number)
+        return self._proposals.approve(number)
 
     def reject(self, number: int) -> Proposal:
         """Reject a proposal; idempotent. Errors as for `approve`, and `BadInput` for an approved one."""
         self._runtime.item_options.check_writable("decide on proposals")
-        return self._runtime.proposals.reject(number)
+        return self._proposals.reject(number)
+
+    @cached_property
+    def _proposals(self) -> Proposals:
+        from .stores.truth.proposals import Proposals
+
+        return Proposals(self._runtime.items)
 
     # -- retention -----------------------------------------------------------------------------------------
 
@@ -108,6 +115,8 @@ class MemoryAdmin:
 
     def purge(self, *, all_namespaces: bool = False) -> Receipt:
         """Erase expired records, here or in `all_namespaces` of the folder, and finish pending erasures."""
+        from .deletion import purge_expired
+
         return purge_expired(self._runtime, all_namespaces=all_namespaces)
 
     def _rules(self) -> Retention:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
-from .models import TIMEOUT_S, chat_model, embedding_model
+from .nodes.llm.ask import TIMEOUT_S
 from .stores.errors import BadInput
 from .stores.records import KINDS
 from .tools.editor import Guard, Mode, validate_kinds
@@ -74,13 +74,20 @@ class ModelOptions:
 
         inner: Embeddings = HashedEmbeddings()
         if embeddings is not None:
+            from .models import embedding_model
+
             url = self.embeddings_base_url or base_url
             inner = embedding_model(embeddings, base_url=url, timeout_s=self.timeout_s)
         return Embedder(inner, model_name(inner), self.timeout_s)
 
     def models_by_step(self, model: str | BaseChatModel | None, base_url: str | None) -> dict[str, Backend]:
         """A model for each step that has one: the step's own, else its graph's, else `model`."""
-        from .nodes.llm.ask import ModelBackend, name_of
+        given = (model, self.memorizer_model, self.researcher_model, self.step_models, self.prompts)
+        if all(one is None for one in given):
+            return {}
+        from .models import chat_model
+        from .nodes.llm.ask import name_of
+        from .nodes.llm.model_backend import ModelBackend
         from .nodes.steps import STEPS
         from .prompt_overrides import read_overrides
 
@@ -91,16 +98,16 @@ class ModelOptions:
             own.setdefault("conclude", own["integrate"])
         graph_models = {"memorizer": self.memorizer_model or model}
         chosen = {
-            step: own.get(step, graph_models.get(spec.role, self.researcher_model or model))
+            step: one
             for step, spec in STEPS.items()
+            if (one := own.get(step, graph_models.get(spec.role, self.researcher_model or model))) is not None
         }
         prompts = read_overrides(self.prompts)
         backends: dict[str, Backend] = {}
         for step, one in chosen.items():
-            if one is not None:
-                made = chat_model(one, base_url=base_url, timeout_s=self.timeout_s)
-                share = PROFILES[self.profile or profile_of(name_of(made))]
-                backends[step] = ModelBackend(made, self.timeout_s, prompts, share)
+            made = chat_model(one, base_url=base_url, timeout_s=self.timeout_s)
+            share = PROFILES[self.profile or profile_of(name_of(made))]
+            backends[step] = ModelBackend(made, self.timeout_s, prompts, share)
         return backends
 
 

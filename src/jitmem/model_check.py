@@ -14,8 +14,7 @@ from pydantic import BaseModel
 
 from .memory import Memory
 from .memory_options import ModelOptions
-from .models import TIMEOUT_S
-from .nodes.llm.ask import A, Backend, Q, StepSpec, UsageTracker
+from .nodes.llm.ask import TIMEOUT_S, A, Backend, Q, StepSpec, UsageTracker
 from .nodes.llm.sync_async import Computation
 from .nodes.options import MemorizeOptions
 from .nodes.run_step import Backends
@@ -92,6 +91,7 @@ class _WatchedBackend:
     def __init__(self, inner: Backend) -> None:
         self.answer: BaseModel | None = None
         self.error: ModelError | None = None
+        self.share = inner.share
         self.entries: list[dict[str, Any]] = []
         self._inner = inner
 

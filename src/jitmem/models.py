@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 from weakref import WeakValueDictionary
 
+from .nodes.llm.ask import TIMEOUT_S
 from .stores.errors import BadInput, MissingPackage, ModelUnavailable
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
 
-TIMEOUT_S = 120.0
 _OPENAI = "https://api.openai.com/v1"
 _LOGIN = re.compile(r"(?:(?<=://)|^)[^/]*@")
 # To name the missing package if langchain itself, which knows them, is not installed.
@@ -90,11 +90,17 @@ def provider_and_name(name: object, example: str) -> tuple[str, str]:
 
 
 def _openai(kind: str, name: str, address: str | None, timeout_s: float, **own: Any) -> Any:
-    make = _class("langchain_openai", kind)
+    try:
+        import langchain_openai
+    except ImportError as error:
+        raise MissingPackage(
+            "This model needs the package langchain-openai; install it with: pip install langchain-openai"
+        ) from error
     from openai import OpenAIError
 
     from .connections import AsyncConnections, Connections
 
+    make = getattr(langchain_openai, kind)
     address, login = _without_login(address)
     key = os.environ.get("OPENAI_API_KEY")
     if not key and not _is_openai(address):
@@ -212,16 +218,6 @@ def _langchain(module: str, function: str, provider: str, model: str) -> Any:
         package = _PACKAGES.get(provider, f"langchain-{provider.replace('_', '-')}")
         raise MissingPackage(
             f"{model} needs packages that are not installed; install them with: pip install langchain {package}"
-        ) from error
-
-
-def _class(module: str, name: str) -> Any:
-    try:
-        return getattr(import_module(module), name)
-    except ImportError as error:
-        package = module.replace("_", "-")
-        raise MissingPackage(
-            f"This model needs the package {package}; install it with: pip install {package}"
         ) from error
 
 

@@ -28,7 +28,6 @@ _HEADING = re.compile(r"^# (.*)$", re.M)
 
 
 def default_prompts() -> dict[str, str]:
-    """The built-in prompts, by step."""
     return {step: default_prompt(step) for step in STEPS}
 
 

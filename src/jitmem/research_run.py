@@ -42,15 +42,12 @@ class ResearchRun:
         self._options = with_changes(runtime.research_options, changes)
 
     def invoke(self) -> Research:
-        """The result."""
         return self._result(self._runtime.nested_researcher.invoke(self._input, context=self._options))
 
     async def ainvoke(self) -> Research:
-        """`invoke`, awaited."""
         return self._result(await self._runtime.nested_researcher.ainvoke(self._input, context=self._options))
 
     def stream(self) -> Iterator[dict[str, Any]]:
-        """The events of the steps, then `done` with the result."""
         graph, state = self._runtime.nested_researcher, dict[str, Any]()
         events: Iterator[Any] = graph.stream(self._input, context=self._options, stream_mode=_STREAM_MODES)
         for mode, value in events:
@@ -61,7 +58,6 @@ class ResearchRun:
         yield {"event": "done", "result": self._result(state)}
 
     async def astream(self) -> AsyncIterator[dict[str, Any]]:
-        """`stream`, awaited."""
         graph, state = self._runtime.nested_researcher, dict[str, Any]()
         events: AsyncIterator[Any] = graph.astream(self._input, context=self._options, stream_mode=_STREAM_MODES)
         async for mode, value in events:
@@ -88,14 +84,12 @@ class ResearchRun:
 
 
 def validate_question(question: str) -> str:
-    """The question; `BadInput` if it is empty."""
     if not isinstance(question, str) or not question.strip():
         raise BadInput("A question needs at least one word.")
     return question
 
 
 def validate_count(count: int) -> int:
-    """The count; `BadInput` if it is less than 1."""
     if not isinstance(count, int) or count < 1:
         raise BadInput(f"A count must be 1 or more, not {count!r:.60}.")
     return count

@@ -73,6 +73,24 @@ class Estimate:
     steps: tuple[Mapping[str, Any], ...]
 
 
+class CallStatistics:
+    """The mean cost of the calls of each step so far, as a forecast of the next."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[int, int, float]] = {}
+
+    def add(self, steps: Iterable[Mapping[str, Any]]) -> None:
+        for step in steps:
+            calls, completion, seconds = self._sums.get(step["step"], (0, 0, 0.0))
+            calls += step["calls"]
+            self._sums[step["step"]] = (calls, completion + step["completion_tokens"], seconds + step["seconds"])
+
+    def mean(self, step: str) -> tuple[float, float] | None:
+        """Completion tokens and seconds of a call; None before the first."""
+        calls, completion, seconds = self._sums.get(step, (0, 0, 0.0))
+        return (completion / calls, seconds / calls) if calls else None
+
+
 def _citations(plain: Iterable[Mapping[str, Any]]) -> tuple[Citation, ...]:
     return tuple(Citation(**citation) for citation in plain)
 

@@ -8,17 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from .estimate import CallStatistics, EstimateBackend
-from .graphs.memorizer import memorizer
 from .graphs.research_options import ResearchOptions
-from .graphs.researcher import researcher
 from .memory_options import ItemOptions
 from .nodes.embedder import Embedder, embed
-from .nodes.llm.ask import Backend, ModelBackend
+from .nodes.llm.ask import Backend
 from .nodes.llm.sync_async import run_sync
 from .nodes.options import MemorizeOptions
 from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
+from .results import CallStatistics
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
 from .stores.deletion.eraser import Eraser
 from .stores.index.chroma_index import ChromaFolder, OwnedChroma
@@ -29,10 +27,8 @@ from .stores.truth.database import Database
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items
 from .stores.truth.namespace import Namespace
-from .stores.truth.proposals import Proposals
 from .tools.editor import Editor, Mode, validate_kinds
 from .tools.item_search import ItemRecall, ItemSearch
-from .tools.memory_tools import make_tools
 from .tools.search_tool import SearchTool
 from .tools.searches import SEARCHES, HybridSearch
 
@@ -75,7 +71,6 @@ class MemoryRuntime:
         memorize_options: MemorizeOptions,
         research_options: ResearchOptions,
     ) -> MemoryRuntime:
-        """See `Memory.open`."""
         database = Database(folder, create=create)
         chroma = ChromaFolder(folder)
         passages, items = (
@@ -110,23 +105,15 @@ class MemoryRuntime:
 
     @property
     def namespace(self) -> Namespace:
-        """The namespace that is read and written."""
         return self.archive.pages.namespace
 
     @property
     def database(self) -> Database:
-        """The open store of the folder."""
         return self.namespace.database
 
     @cached_property
     def items(self) -> Items:
-        """The memory items of the namespace."""
         return self.archive.items
-
-    @cached_property
-    def proposals(self) -> Proposals:
-        """The edits that wait for a decision."""
-        return Proposals(self.items)
 
     @cached_property
     def editor(self) -> Editor:
@@ -139,7 +126,6 @@ class MemoryRuntime:
         wanted = own.kinds if kinds is None else validate_kinds(kinds)
         return Editor(
             self.items,
-            self.proposals,
             kinds=[kind for kind in own.kinds if kind in wanted],
             mode=max(own.mode, mode or own.mode, key=get_args(Mode).index),
             guard=own.before_write,
@@ -148,7 +134,6 @@ class MemoryRuntime:
 
     @cached_property
     def weights(self) -> dict[str, float]:
-        """The weight of each search with these embeddings."""
         own = {search.name: search.weight for search in SEARCHES if search.weight is not None}
         return weights(lexical=self._lexical) | own
 
@@ -159,19 +144,16 @@ class MemoryRuntime:
 
     @cached_property
     def searches(self) -> tuple[SearchTool, ...]:
-        """The searches of the Researcher."""
         return tuple(search(self.embedder) for search in SEARCHES)
 
     @cached_property
     def hybrid(self) -> RecallRunner:
-        """The search behind `recall`."""
         searches = [search for search in self.searches if search.name in HybridSearch.searches]
         on_failure = self.research_options.on_model_failure
         return RecallRunner(searches, self.archive, self.embedder, self.weights, self.reranker, on_failure)
 
     @cached_property
     def item_search(self) -> ItemSearchRunner:
-        """The search over memory items."""
         return ItemSearchRunner(self._item_search, self.item_index, self.embedder)
 
     @cached_property
@@ -180,6 +162,8 @@ class MemoryRuntime:
 
     def tools(self, editor: Editor, research: Any, include: Collection[str] | None) -> list[BaseTool]:
         """Every tool over this memory, or those that `include` names."""
+        from .tools.memory_tools import make_tools
+
         searches = [PageSearchRunner(search, self.archive, self.embedder) for search in self.searches]
         return make_tools(
             searches=(*searches, self.hybrid),
@@ -192,14 +176,14 @@ class MemoryRuntime:
 
     @cached_property
     def memorizer(self) -> Graph:
-        """The Memorizer over this memory."""
+        from .graphs.memorizer import memorizer
+
         return memorizer(
             self.archive, self.item_index, self.editor, self.embedder, self.backends, self.memorize_options
         )
 
     @cached_property
     def researcher(self) -> Graph:
-        """The Researcher over this memory."""
         return self._researcher(self.backends)
 
     @cached_property
@@ -210,6 +194,9 @@ class MemoryRuntime:
     @cached_property
     def estimator(self) -> Graph:
         """The Researcher that renders each prompt and sends none."""
+        from .estimate import EstimateBackend
+        from .nodes.llm.model_backend import ModelBackend
+
         rules = self.backends.rules
         models = {
             step: EstimateBackend(rules, model)
@@ -219,6 +206,8 @@ class MemoryRuntime:
         return self._researcher(Backends(models, rules)).copy(update={"checkpointer": False})
 
     def _researcher(self, backends: Backends) -> Graph:
+        from .graphs.researcher import researcher
+
         return researcher(
             self.archive,
             self.item_index,

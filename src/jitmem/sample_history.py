@@ -12,7 +12,6 @@ from .stores.records import Session
 
 
 def sample_sessions() -> list[Session]:
-    """The sample history, in chronological order."""
     files = sorted((_sample() / "sessions").iterdir(), key=lambda file: file.name)
     return [session for file in files for session in parse_sessions(file.read_bytes(), name=file.name)]
 

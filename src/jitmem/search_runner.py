@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.documents import BaseDocumentCompressor
 
@@ -13,7 +13,6 @@ from .nodes.embedder import Embeddable, Embedder, embed_if_room
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import OnModelFailure
 from .nodes.rank import TIMEOUT_S, rerank
-from .nodes.search import NodeSearch
 from .stores.errors import ModelError
 from .stores.index.fusion import rank_for
 from .stores.index.item_index import ItemIndex
@@ -23,6 +22,9 @@ from .stores.truth.embeddings import ModelChanged
 from .tools.item_search import KEYWORD, ItemHit, ItemSearch
 from .tools.search_tool import SearchTool as PageSearch
 from .tools.searches import HybridSearch
+
+if TYPE_CHECKING:
+    from .nodes.search import NodeSearch
 
 T = TypeVar("T")
 _CANDIDATES = 100  # of each search that is ranked
@@ -44,7 +46,6 @@ class PageSearchRunner:
         return run_sync(self._run(query, k))
 
     async def asearch(self, query: str, k: int) -> list[Hit]:
-        """`search`, awaited."""
         return await run_async(self._run(query, k))
 
     def _run(self, query: str, k: int) -> Computation[list[Hit]]:
@@ -114,7 +115,6 @@ class ItemSearchRunner:
         return run_sync(self._run(query, **options))
 
     async def asearch(self, query: str, **options: Any) -> list[ItemHit]:
-        """`search`, awaited."""
         return await run_async(self._run(query, **options))
 
     def _run(self, query: str, **options: Any) -> Computation[list[ItemHit]]:

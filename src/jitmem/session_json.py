@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from langchain_core.messages import BaseMessage, convert_to_messages
 from pydantic import ValidationError
@@ -26,6 +26,7 @@ _LINE_IS = "every line must be one JSON object"
 
 # The place of a value ("notes.jsonl, line 7"), for messages, and the value.
 _Placed = tuple[str, object]
+_Read = TypeVar("_Read")
 
 
 def sessions_of_json(source: str, name: str) -> list[Session]:
@@ -34,8 +35,7 @@ def sessions_of_json(source: str, name: str) -> list[Session]:
     if isinstance(value, dict):
         if "sessions" not in value or any(key in value for key in _BODIES):
             return _sessions([(name, value)], name)
-        items = _list(value["sessions"], name, "sessions")
-        return [_session(item, f"{name}, session {number}") for number, item in enumerate(items, start=1)]
+        return _each(_session, value["sessions"], name, "sessions")
     if not isinstance(value, list):
         raise BadInput(f"{name}: {_kind(value)} is not a session; {_JSON_IS}")
     return _sessions([(f"{name}, item {number}", item) for number, item in enumerate(value, start=1)], name)
@@ -80,8 +80,8 @@ def _session(value: object, where: str) -> Session:
     session_id, time = _take_id(rest, where), _take_time(rest, where)
     return Session(
         text=None if body["text"] is None else _text(body["text"], where),
-        turns=None if body["turns"] is None else _turns(body["turns"], where),
-        messages=None if body["messages"] is None else _messages(body["messages"], where),
+        turns=None if body["turns"] is None else _each(_turn, body["turns"], where, "turns"),
+        messages=None if body["messages"] is None else _each(_message, body["messages"], where, "messages"),
         id=session_id,
         time=time,
         metadata=_metadata(rest, where),
@@ -128,11 +128,6 @@ def _text(value: object, where: str) -> str:
     return value
 
 
-def _turns(value: object, where: str) -> list[tuple[str, str]]:
-    turns = _list(value, where, "turns")
-    return [_turn(turn, f"{where}, turn {number}") for number, turn in enumerate(turns, start=1)]
-
-
 def _turn(value: object, where: str) -> tuple[str, str]:
     """A pair; other keys of an object are dropped."""
     if isinstance(value, dict):
@@ -147,11 +142,6 @@ def _turn(value: object, where: str) -> tuple[str, str]:
             return speaker, text
         fault = f"the {'text' if isinstance(speaker, str) else 'speaker'} is not a string"
     raise BadInput(f"{where}: {fault}; {_TURN_IS}")
-
-
-def _messages(value: object, where: str) -> list[BaseMessage]:
-    messages = _list(value, where, "messages")
-    return [_message(message, f"{where}, message {number}") for number, message in enumerate(messages, start=1)]
 
 
 def _message(value: object, where: str) -> BaseMessage:
@@ -193,14 +183,14 @@ def _reason(error: Exception) -> str:
     return reason.partition("\n")[0][:200] or type(error).__name__
 
 
-def _list(value: object, where: str, key: str) -> list[object]:
+def _each(read: Callable[[object, str], _Read], value: object, where: str, key: str) -> list[_Read]:
+    """Every element of a list, read with its place."""
     if not isinstance(value, list) or not value:
         raise BadInput(f'{where}: "{key}" is {_kind(value)}; it must be a list that is not empty')
-    return value
+    return [read(one, f"{where}, {key.removesuffix('s')} {number}") for number, one in enumerate(value, start=1)]
 
 
 def _kind(value: object) -> str:
-    """The name of its JSON type."""
     match value:
         case None:
             return "null"

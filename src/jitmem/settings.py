@@ -9,13 +9,15 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
-from .models import TIMEOUT_S, provider_and_name, validate_url
 from .stores.errors import BadInput
 
 if TYPE_CHECKING:
     from .graphs.research_options import ResearchOptions
     from .memory import Memory
     from .nodes.options import Effort, OnModelFailure
+
+# This module imports no other at load but `errors`: the command line reads it at each start.
+_TIMEOUT_S = 120.0  # as `TIMEOUT_S` of `nodes.llm.ask`
 
 
 def load_dotenv_file(folder: Path | None = None) -> None:
@@ -57,7 +59,7 @@ class Settings:
     embeddings: str | None = None
     base_url: str | None = field(default=None, repr=False)  # may hold a password
     embeddings_base_url: str | None = field(default=None, repr=False)
-    timeout_s: float = TIMEOUT_S
+    timeout_s: float = _TIMEOUT_S
     prompts: Path | None = None
     on_model_failure: OnModelFailure | None = None
     effort: Effort = "deep"
@@ -72,9 +74,9 @@ class Settings:
             memorizer_model=_model("JITMEM_MEMORIZER_MODEL", "openai:gpt-4.1-nano"),
             researcher_model=_model("JITMEM_RESEARCHER_MODEL", "openai:gpt-4.1-mini"),
             embeddings=_model("JITMEM_EMBEDDINGS", "openai:text-embedding-3-small"),
-            base_url=validate_url(_text("JITMEM_BASE_URL"), "JITMEM_BASE_URL"),
-            embeddings_base_url=validate_url(_text("JITMEM_EMBEDDINGS_BASE_URL"), "JITMEM_EMBEDDINGS_BASE_URL"),
-            timeout_s=_seconds("JITMEM_TIMEOUT", TIMEOUT_S),
+            base_url=_url("JITMEM_BASE_URL"),
+            embeddings_base_url=_url("JITMEM_EMBEDDINGS_BASE_URL"),
+            timeout_s=_seconds("JITMEM_TIMEOUT", _TIMEOUT_S),
             prompts=Path(prompts) if (prompts := _text("JITMEM_PROMPTS")) else None,
             on_model_failure=cast(
                 "OnModelFailure | None",
@@ -84,7 +86,6 @@ class Settings:
         )
 
     def open_memory(self, *, create: bool = True, research_options: ResearchOptions | None = None) -> Memory:
-        """Open the memory with its models."""
         from .memory import Memory
         from .memory_options import ModelOptions
 
@@ -112,13 +113,22 @@ def _text(variable: str) -> str | None:
 
 
 def _model(variable: str, example: str) -> str | None:
-    name = _text(variable)
-    if name is not None:
+    if name := _text(variable):
+        from .models import provider_and_name
+
         try:
             provider_and_name(name, example)
         except BadInput as error:
             raise BadInput(f"{variable}: {error}") from error
     return name
+
+
+def _url(variable: str) -> str | None:
+    if url := _text(variable):
+        from .models import validate_url
+
+        return validate_url(url, variable)
+    return None
 
 
 def _seconds(variable: str, default: float) -> float:

@@ -232,7 +232,7 @@ class EmbeddingStore:
             if row is None and known:
                 db.execute("INSERT INTO probe VALUES (?, ?)", (vector_label(self.model, generation), vector.tobytes()))
             elif row is not None:
-                known = known and _alike(vector, np.frombuffer(row[0], "<f4"))
+                known = known and is_same_model(vector, np.frombuffer(row[0], "<f4"))
             if known:
                 self._probed = generation
             else:
@@ -485,7 +485,8 @@ def _matrix(blobs: Sequence[bytes]) -> NDArray[np.float32]:
     return matrix
 
 
-def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+def is_same_model(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether two probes come of one model."""
     if len(one) != len(other):
         return False
     lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from inspect import getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,11 +14,11 @@ from typer.core import TyperGroup
 from ..stores.errors import BadInput
 from .errors import FAILED
 from .output import count, progress_bar, say, say_json, say_rows
-from .settings import STYLE, Json, assignments, model_settings, split_help
+from .settings import STYLE, JitmemCommand, Json, assignments, model_settings, split_help
 
 if TYPE_CHECKING:
     from ..evals.compare import Comparison, Difference
-    from ..evals.evaluate import EvalResult, MetricProgress
+    from ..evals.evaluate import EvalResult
 
 _NAMES = ("system", "effort", "output")
 _NUMBERS = ("depth", "pages", "context_tokens", "page_tokens", "chunk_tokens", "history_tokens")
@@ -96,8 +95,12 @@ def run(
         prices=Prices.parse(price or [], max_cost),
         plots=plots,
     )
-    with _answer_progress(dataset) as tell:
-        done = evaluate(request, tell)
+    with progress_bar(dataset, None) as advance:
+
+        def report_score(done: int, total: int, metric: str, mean: float | None) -> None:
+            advance(done, "" if mean is None else f"  {metric} {100 * mean:.1f} %", total)
+
+        done = evaluate(request, report_score)
     _show(done, as_json=as_json)
     if done.outcome.failed:
         raise typer.Exit(FAILED)
@@ -207,17 +210,6 @@ def _parse_switch(name: str, word: str) -> bool:
     return word == "on"
 
 
-@contextmanager
-def _answer_progress(dataset: str) -> Iterator[MetricProgress]:
-    """A bar with the time left and the running score, on stderr if that is a terminal; removed at the end."""
-    with progress_bar(dataset, None) as advance:
-
-        def tell(done: int, total: int, metric: str, mean: float | None) -> None:
-            advance(done, "" if mean is None else f"  {metric} {100 * mean:.1f} %", total)
-
-        yield tell
-
-
 def _show(done: EvalResult, *, as_json: bool) -> None:
     if as_json:
         say_json({"card": str(done.folder), **done.summary})
@@ -237,7 +229,6 @@ def _show(done: EvalResult, *, as_json: bool) -> None:
 
 
 def _show_setups(made: Sequence[Comparison], metric: str) -> None:
-    """A row for each other setup that has the metric."""
     rows = [
         (one.b, *_difference_cells(difference, "higher", "lower"))
         for one in made
@@ -268,10 +259,13 @@ def _show_comparison(one: Comparison) -> None:
         say(f"{count(one.left_out, 'question')} left out: only one of the two answered.", "yellow")
 
 
-app = typer.Typer(
+eval_ = typer.Typer(
     cls=_DataSetFirst,
     help="Measure a memory on public data, and compare two measurements. `jitmem eval locomo --help` shows the options.",
     epilog=split_help(getdoc(run) or "")[1],
     subcommand_metavar="DATASET [OPTIONS] | COMMAND [ARGS]…",
     **STYLE,
 )
+for _command in (compare, sources, report):
+    eval_.command(cls=JitmemCommand)(_command)
+eval_.command(cls=JitmemCommand, hidden=True)(run)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,7 @@ from .settings import Json, fields_from, model_settings
 
 if TYPE_CHECKING:
     from ..learn.advantages import Advantages
-    from ..learn.rollouts import RolloutStats, Tell
+    from ..learn.rollouts import RolloutStats
     from ..learn.rollouts.rollout_config import RolloutConfig
 
 Tasks = Annotated[str, Option(metavar="SOURCE", help="A file of JSON lines, DATASET:PATH, or toy:8.")]
@@ -78,22 +77,15 @@ def rollout(
 
     found = load_tasks(tasks, limit=limit)
     config = rollout_config(ctx, set_ or [], reader=reader, judge=judge, metric=metric, seed=seed)
-    with _progress() as tell:
-        stats = record_rollouts(found, config, out, n=n, concurrency=concurrency, tell=tell)
+    with progress_bar("runs", None) as advance:
+
+        def report(stats: RolloutStats) -> None:
+            advance(stats.done, "" if stats.reward is None else f"  reward {stats.reward:.3f}", stats.total)
+
+        stats = record_rollouts(found, config, out, n=n, concurrency=concurrency, progress=report)
     _show_rollouts(stats, len(found), out, as_json=as_json)
     if stats.failed:
         raise typer.Exit(FAILED)
-
-
-@contextmanager
-def _progress() -> Iterator[Tell]:
-    """A bar with the time left and the mean reward so far, on stderr if that is a terminal; removed at the end."""
-    with progress_bar("runs", None) as advance:
-
-        def tell(stats: RolloutStats) -> None:
-            advance(stats.done, "" if stats.reward is None else f"  reward {stats.reward:.3f}", stats.total)
-
-        yield tell
 
 
 def _show_rollouts(stats: RolloutStats, tasks: int, out: Path, *, as_json: bool) -> None:

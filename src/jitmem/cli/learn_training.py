@@ -63,7 +63,7 @@ def prompts(
     if reflects is None:
         raise BadInput("Learning prompts needs a model: name one with --model, such as openai:gpt-4.1-mini.")
     learner: Any = role
-    with progress("runs", "") as tell:
+    with progress("runs", "") as advance:
         learned = improve_prompts(
             load_tasks(train),
             load_tasks(val),
@@ -77,7 +77,7 @@ def prompts(
             patience=patience,
             seed=seed,
             concurrency=concurrency,
-            tell=tell,
+            progress=advance,
         )
     _show_prompts(learned, out, as_json=as_json)
     if not learned.accepted:
@@ -170,12 +170,12 @@ def grpo(
     last: dict[str, Any] = {}
     with progress_bar("grpo", steps) as advance:
 
-        def tell(step: Any) -> None:
+        def report_step(step: Any) -> None:
             last.update(step=step.step, rewards=dict(step.rewards))
             advance(step.step, "".join(f"  {name} {step.rewards[name]:.2f}" for name in _SHOWN if name in step.rewards))
 
         try:
-            train(model, load_tasks(tasks, limit=limit), out, training=training, config=config, tell=tell)
+            train(model, load_tasks(tasks, limit=limit), out, training=training, config=config, progress=report_step)
         except TrainingCollapsed as collapsed:
             say(str(collapsed), "yellow") if not as_json else say_json({"collapsed": str(collapsed), **last})
             raise typer.Exit(FAILED) from None
@@ -213,7 +213,7 @@ def evaluate(
             reader=reader,
             base_url=base_url,
             prompts=prompts,
-            tell=lambda done, total, means: advance(done, "", total),
+            progress=lambda done, total, means: advance(done, "", total),
         )
     if as_json:
         say_json({"card": str(out), **made})

@@ -36,7 +36,6 @@ class _Run:
     filed: list[Filed] = field(default_factory=list)
 
     def refuse(self, error: JitmemError) -> None:
-        """Report an error, and continue."""
         self.bad += 1
         complain(error)
 

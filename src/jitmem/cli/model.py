@@ -21,8 +21,9 @@ _STYLES = {"right": "", "wrong": "yellow", "failed": "bold red"}
 
 
 def check(ctx: typer.Context, as_json: Json = False) -> None:
-    """Ask each step one small question through the real prompts, and say whether the model is fit for it. A temporary
-    memory is used, not yours. A small model on a laptop needs a few minutes, and --timeout 600.
+    """Ask each step one small question through the real prompts.
+
+    It says whether the model is fit for the step. A temporary memory is used, not yours. A small model on a laptop needs a few minutes, and --timeout 600.
 
     Examples:
       jitmem model check --model openai:qwen2.5-7b --base-url http://localhost:8080/v1      llama.cpp, vLLM

@@ -41,7 +41,6 @@ def say_exactly(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print one JSON document."""
     print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer import Option
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
 from ..stores.errors import BadInput
 from .errors import exit_code_of
@@ -128,26 +128,6 @@ def split_help(text: str) -> tuple[str, str]:
     return before, "\n\n".join(f"\b\n{one}" if "\n  " in one else one for one in paragraphs)
 
 
-class JitmemGroup(TyperGroup):
-    """`jitmem recall WORDS --memory PATH` is `jitmem --memory PATH recall WORDS`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        shared, rest, words = list[str](), list[str](), iter(args)
-        for word in words:
-            if word == "--":
-                rest += [word, *words]
-            elif word in ("--memory", "--namespace"):
-                value = next(words, None)
-                if value is None and not ctx.resilient_parsing:
-                    raise typer.BadParameter(f"{word} needs a value.", ctx)
-                shared += [] if value is None else [word, value]
-            elif word == "--debug" or word.startswith(("--memory=", "--namespace=")):
-                shared.append(word)
-            else:
-                rest.append(word)
-        return super().parse_args(ctx, [*shared, *rest])
-
-
 def settings_of(ctx: typer.Context) -> Settings:
     """The given options over the environment; commands that call no model read only memory and namespace from it.
 
@@ -166,14 +146,12 @@ def settings_of(ctx: typer.Context) -> Settings:
 
 
 def model_settings(ctx: typer.Context) -> dict[str, Any]:
-    """The settings of models, for commands that create their own memories."""
     names = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s", "prompts")
     settings = settings_of(ctx)
     return {name: getattr(settings, name) for name in names}
 
 
 def open_memory(ctx: typer.Context, *, create: bool = False) -> Memory:
-    """The memory of the settings, with the models that the command calls."""
     return settings_of(ctx).open_memory(create=create)
 
 

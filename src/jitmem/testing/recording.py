@@ -15,16 +15,7 @@ from langchain_core.runnables import Runnable, RunnableBinding
 
 from ..stores.truth.embeddings import model_name
 from .recording_file import VERSION, Request, append, prepare, reply_to_dict, request_to_dict
-from .stepped_model import (
-    RunManager,
-    SteppedModel,
-    Tool,
-    as_last_chunk,
-    as_openai,
-    as_result,
-    take_step,
-    with_choice,
-)
+from .stepped_model import RunManager, SteppedModel, Tool, as_last_chunk, as_openai, as_result, take_step, with_choice
 
 DOCUMENT, QUERY = "document", "query"
 _ORIGINALS = "jitmem_tools"  # the tools as they were bound; `tools` has their schemas
@@ -150,7 +141,6 @@ class _RecordedCall:
         return ChatGenerationChunk(message=piece)
 
     def whole(self) -> AIMessage:
-        """The chunks of the stream as one message."""
         first, *others = self.pieces
         return first.__add__(others) if others else first
 

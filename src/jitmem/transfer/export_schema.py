@@ -178,8 +178,6 @@ class VersionLine(Line):
 
 
 class EditModel(StrictModel):
-    """The proposed edit."""
-
     op: Op
     kind: Text
     content: Text | None
@@ -214,14 +212,10 @@ class EntryLine(Line):
 
 
 class ShareLine(Line):
-    """A namespace that may read this one."""
-
     reader: NamespaceName
 
 
 class RetentionLine(Line):
-    """How long records of a kind are kept."""
-
     kind: Literal["page", "core", "semantic", "episodic"]
     age_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 

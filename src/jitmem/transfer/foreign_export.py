@@ -53,7 +53,6 @@ class ForeignExport:
         *,
         expires: bool = False,
     ) -> None:
-        """Add a memory, or count an empty one as skipped."""
         if text.strip():
             self.memories.append(ForeignMemory(text, kind, time, group, record, where))
             self.expiring += expires
@@ -84,7 +83,6 @@ def read_text(file: BinaryIO, name: str) -> str:
 
 
 def read_json(text: str, name: str, right: str) -> object:
-    """Parse JSON, or JSON lines as a list."""
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if len(lines) > 1 and isinstance(json_or_none(lines[0][1]), dict):
         return [parse_json(line, name=name, right=right, line=number) for number, line in lines]
@@ -145,7 +143,6 @@ def in_words(value: object) -> str:
 
 
 def json_or_none(text: object) -> Any:
-    """Parse a JSON text; None if it is not JSON."""
     try:
         return json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):

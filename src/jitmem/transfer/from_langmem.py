@@ -8,16 +8,7 @@ from typing import Any, BinaryIO
 from ..stores.errors import BadInput
 from ..stores.records import Kind
 from ..stores.strict_json import parse_json
-from .foreign_export import (
-    ForeignExport,
-    in_words,
-    objects,
-    read_json,
-    read_table,
-    read_text,
-    text_of,
-    time_of,
-)
+from .foreign_export import ForeignExport, in_words, objects, read_json, read_table, read_text, text_of, time_of
 
 _RIGHT = 'it must be a list of items {"namespace": […], "key": …, "value": {…}}, an item a line, or the table as CSV'
 

@@ -10,15 +10,7 @@ from typing import Any, BinaryIO
 
 from ..stores.errors import BadInput
 from ..stores.records import Session
-from .foreign_export import (
-    ForeignExport,
-    json_or_none,
-    objects,
-    read_json,
-    read_text,
-    text_of,
-    time_of,
-)
+from .foreign_export import ForeignExport, json_or_none, objects, read_json, read_text, text_of, time_of
 
 _RIGHT = 'it must be an agent file with "agents" or "core_memory", or a list of passages'
 _NO_PLACE = ("tools", "mcp_servers", "files", "sources", "groups", "skills")  # of the file

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import sqlite3
 from typing import Any
 
@@ -12,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..stores.errors import BadInput
+from ..stores.truth.embeddings import SUBJECTS, is_same_model, vector_label
 from .transfer_report import ImportReport
 
-_ALIKE = 0.98  # least cosine of two probes of one model, as in `EmbeddingStore`
+TABLES = (*(subject.table for subject in SUBJECTS), "entry_embedding")
 # By kind of owner: the table and columns of its vectors, and the rows they belong to, in order.
 _OWNERS = {
     "page": (
@@ -50,8 +50,7 @@ _EMBEDDED = {
 def merge_vectors(db: sqlite3.Connection, report: ImportReport) -> None:
     """Copy the staged vectors into the truth, and advance the cursors up to which everything is embedded."""
     for (model,) in db.execute("SELECT DISTINCT model FROM staged.vectors ORDER BY model").fetchall():
-        number = generation(db, model)
-        label = f"{model} #{number}" if number else model
+        label = vector_label(model, generation(db, model))
         dimension = _dimension(db, model, label)
         if isinstance(dimension, str):
             report.notes.append(f"The vectors of {model} were left out: {dimension}. They are computed when needed.")
@@ -78,11 +77,11 @@ def _dimension(db: sqlite3.Connection, model: str, label: str) -> int | str:
     probe = _decode(row[0])
     here = db.execute("SELECT vector FROM probe WHERE model = ?", (label,)).fetchone()
     if here is None:
-        for table in ("embedding", "item_embedding", "entry_embedding"):
+        for table in TABLES:
             if db.execute(f"SELECT 1 FROM {table} WHERE model = ? LIMIT 1", (label,)).fetchone():
                 return "there are vectors here, and no probe that identifies their model"
         db.execute("INSERT INTO probe VALUES (?, ?)", (label, probe.tobytes()))
-    elif not _is_same_model(probe, np.frombuffer(here[0], "<f4")):
+    elif not (probe.any() and is_same_model(probe, np.frombuffer(here[0], "<f4"))):
         return "here another model has this name"
     return len(probe)
 
@@ -125,8 +124,3 @@ def _cursor(db: sqlite3.Connection, name: str) -> int:
 
 def _decode(text: str) -> NDArray[np.float32]:
     return np.frombuffer(base64.b64decode(text), "<f4")
-
-
-def _is_same_model(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    lengths = math.sqrt(float(one @ one) * float(other @ other)) if len(one) == len(other) else 0.0
-    return lengths > 0 and float(one.astype(np.float64) @ other) >= _ALIKE * lengths

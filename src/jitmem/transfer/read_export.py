@@ -270,27 +270,24 @@ class _ExportReader:
 
     def _add_vectors(self, line: schema.VectorsLine) -> None:
         """The owner precedes the line in the file, and has one text for each vector."""
-        owner: dict[str, Any] = {}
         if line.page is not None:
-            table, query, keys = "page", "id = ?", [line.page]
-            texts, more = "SELECT count(*) FROM staged.passage WHERE page = ?", []
+            table, query, keys, texts = "page", "id = ?", [line.page], "passage WHERE page = :n"
         elif line.item is not None:
-            table, query, keys = "item", "id = ?", [line.item]
-            texts, more = "SELECT count(*) FROM staged.version WHERE item = ? AND version = ?", [line.version]
-            owner["version"] = line.version
+            table, query, keys, texts = "item", "id = ?", [line.item], "version WHERE item = :n AND version = :version"
         else:
-            table, query, keys = "entry", "labels = ? AND key = ?", [_compact(line.path), line.key or ""]
-            texts, more = "SELECT count(*) FROM staged.entry_text WHERE entry = ?", []
+            keys = [_compact(line.path), line.key or ""]
+            table, query, texts = "entry", "labels = ? AND key = ?", "entry_text WHERE entry = :n"
         n = self._one(f"SELECT n FROM staged.{table} WHERE space = ? AND {query}", self._space, *keys)
         if n is None:
             self._refuse(f"no line before is of {_label(line)}")
-        if (count := self._one(texts, n, *more)) != len(line.vectors):
+        counting = self._db.execute(f"SELECT count(*) FROM staged.{texts}", {"n": n, "version": line.version})
+        if (count := counting.fetchone()[0]) != len(line.vectors):
             self._refuse(f"{len(line.vectors)} vectors for {count} texts")
-        self._insert("vectors", model=line.model, vectors=json.dumps(line.vectors), **owner, **{table: n})
+        vectors = json.dumps(line.vectors)
+        self._insert("vectors", model=line.model, vectors=vectors, version=line.version, **{table: n})
 
 
 def _label(line: schema.Line) -> str:
-    """The type and the key of a line, for messages."""
     keys = ("id", "name", "item", "page", "key", "reader", "kind")
     return f"{line.type} {next((value for key in keys if (value := getattr(line, key, None))), '')!r:.80}"
 

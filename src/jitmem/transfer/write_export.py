@@ -16,7 +16,7 @@ from ..stores.errors import BadInput
 from ..stores.truth.database import Database
 from ..stores.truth.namespace import Namespace
 from .export_schema import FORMAT, LONGEST_LINE, VERSION
-from .merge_vectors import generation
+from .merge_vectors import TABLES, generation
 from .transfer_report import ExportReport
 
 Progress = Callable[[int, int], None] | None
@@ -146,7 +146,7 @@ def _vector_lines(db: sqlite3.Connection, values: dict[str, Any]) -> _Lines:
 def _models(db: sqlite3.Connection) -> list[tuple[str, str]]:
     """Each embedding model with the label of its newest vectors, sorted by name."""
     found = set()
-    for table in ("embedding", "item_embedding", "entry_embedding"):
+    for table in TABLES:
         for (label,) in db.execute(f"SELECT DISTINCT model FROM {table}"):
             model, mark, number = label.rpartition(" #")
             if not mark or not number.isdecimal():

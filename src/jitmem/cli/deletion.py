@@ -1,57 +1,24 @@
-"""The administration commands: `namespaces`, `share`, `forget`, `retention` and `purge`."""
+"""The commands that delete for good: `forget`, `retention` and `purge`."""
 
 from __future__ import annotations
 
 import sys
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer import Argument, Option
+from typer import Option
 
-from ..stores.deletion.receipt import Receipt
-from ..stores.errors import BadInput, UnknownRecord
+from ..stores.errors import BadInput
 from .errors import FAILED
 from .output import count, say, say_json, say_rows
-from .settings import Json, open_memory, settings_of
+from .settings import Json, open_memory
+
+if TYPE_CHECKING:
+    from ..stores.deletion.receipt import Receipt
 
 _Age = Annotated[str | None, Option(metavar="AGE", help="Such as '90 days', or always.")]
 _ALWAYS = "always"
-
-
-def namespaces(ctx: typer.Context, as_json: Json = False) -> None:
-    """List the namespaces of the folder.
-
-    Example:
-      jitmem namespaces --memory ./memory
-    """
-    with open_memory(ctx) as memory:
-        found = memory.admin.namespaces()
-    say_json(found) if as_json else say("\n".join(found))
-
-
-def share(
-    ctx: typer.Context,
-    reader: Annotated[str | None, Argument(metavar="READER", help="A namespace, or NAME/*.")] = None,
-    stop: Annotated[bool, Option("--stop", help="Stop sharing with the reader.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Let another namespace read this one, or list the readers.
-
-    Examples:
-      jitmem share --namespace team                  list the readers of team
-      jitmem share team/ana --namespace team         team/ana reads the records of team
-      jitmem share "team/*" --namespace team         every namespace below team does
-      jitmem share team/ana --namespace team --stop  no longer
-    """
-    own = settings_of(ctx).namespace
-    with open_memory(ctx) as memory:
-        if reader and stop and not memory.admin.unshare(reader):
-            raise UnknownRecord(f"{own} is not shared with {reader}.")
-        if reader and not stop:
-            memory.admin.share(reader)
-        found = memory.admin.shares()
-    say_json(found) if as_json else say(f"{own} is shared with {', '.join(found) or 'no other namespace'}.")
 
 
 def forget(
