@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -23,7 +23,10 @@ from .. import fork_hooks
 from ..errors import JitmemError, StoreFull
 from ..truth.database import Database, make_folder, restrict_permissions
 from ..truth.embeddings import EmbeddingStore, newest_erasure
-from .vector_index import ChromaVectors, ExactVectors, Retired
+from .vector_index import ExactVectors
+
+if TYPE_CHECKING:
+    from .chroma_vectors import ChromaVectors
 
 FOLDER = "vectors"
 OPENED = "opened"  # a file in it: the newest erasure when it was created, and the process that opened it last
@@ -56,6 +59,10 @@ def _keep_alive(of_chroma: object) -> None:
 
 if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
     os.register_at_fork(after_in_child=_note_threads)
+
+
+class Retired(Exception):
+    """The collection was closed; ask the folder for another."""
 
 
 class ChromaFolder:
@@ -187,6 +194,8 @@ class ChromaFolder:
 
     def _start(self, embeddings: EmbeddingStore) -> ChromaVectors:
         global _started
+        from .chroma_vectors import ChromaVectors, zero_unfilled
+
         if self._client is None:
             _started = True  # before the import: a child cannot finish an import that a thread of its parent started
             import chromadb
@@ -212,22 +221,10 @@ class ChromaFolder:
             trial.unlink(missing_ok=True)
 
     def _tidy(self) -> None:
+        from .chroma_vectors import zero_unfilled
+
         zero_unfilled(self._folder)
         restrict_permissions(self._folder)
-
-
-def zero_unfilled(folder: Path) -> None:
-    """In each index below `folder` that counts no vector (bytes 20 to 28 of its header); no thread may write it meanwhile."""
-    for header in folder.glob("*/header.bin"):
-        raw = header.read_bytes()
-        if len(raw) != 100 or raw[:4] != b"\1\0\0\0" or any(raw[20:28]):
-            continue
-        for file in (header.with_name("data_level0.bin"), header.with_name("length.bin")):
-            if file.exists() and any(file.read_bytes()):
-                with file.open("r+b") as opened:
-                    opened.write(bytes(file.stat().st_size))
-                    opened.flush()
-                    os.fsync(opened.fileno())
 
 
 T = TypeVar("T")

@@ -62,7 +62,7 @@ class GroupedBM25(IncrementalBM25):
 
     def _count(self, position: int, group: int, sign: int) -> None:
         self._sizes[group] += sign
-        self._words[group] += sign * int(self.doc_len.head(position + 1)[position])
+        self._words[group] += sign * int(self.doc_len.head()[position])
 
 
 class GroupedView(NamedTuple):
@@ -85,21 +85,8 @@ class GroupedView(NamedTuple):
 
     def scores(self, query: Iterable[str], groups: Sequence[int]) -> NDArray[np.float64]:
         """(documents,) float64 in order of `put`; 0 for the documents of other groups."""
-        count = len(self.group_of)
-        scores = np.zeros(count)
-        size, words = self.size(groups), sum(self.words[group] for group in groups)
-        average = words / size if words else 1.0
-        within, lengths = self.within(groups), self.index.doc_len.head(count)
-        for term in query:
-            posting = self.index.posting(term, count)
-            if posting is None:
-                continue
-            wanted = within[posting[0]]
-            documents, occurrences = posting[0][wanted], posting[1][wanted]
-            if len(documents):
-                idf = np.log((size + 1) / len(documents))
-                scores[documents] += self.index.weigh(idf, occurrences, lengths[documents], average)
-        return scores
+        words = sum(self.words[group] for group in groups)
+        return self.index.score(query, len(self.group_of), self.size(groups), words, self.within(groups))
 
 
 class ItemIndex:
@@ -150,9 +137,8 @@ class ItemIndex:
             versions.read = max(versions.read, extent.last)
             self._extent = extent
             if self._view is None:
-                self._view = ItemView(
-                    self, extent.namespaces, versions.words.view_groups(), versions.all_numbers(), versions.positions
-                )
+                words, numbers = versions.words.view_groups(), versions.numbers.head()
+                self._view = ItemView(self, extent.namespaces, words, numbers, versions.positions)
             return self._view
 
     def _load_current(self, extent: Extent) -> _Versions:
@@ -227,7 +213,7 @@ class _Versions:
         self.words = GroupedBM25()
         self.positions: dict[int, int] = {}
         """The number of a version to its position, of dead ones too."""
-        self._numbers = Column(np.int64)
+        self.numbers = Column(np.int64)  # in the order they were made
         self._newest: dict[int, int] = {}  # item to the number of its version
 
     def replace(self, n: int, item: int, kind: str, terms: list[str] | None) -> None:
@@ -241,15 +227,11 @@ class _Versions:
         if terms is not None:
             self._newest[item] = n
             self.positions[n] = self.words.put(terms, _GROUPS[kind])
-            self._numbers.extend((n,))
-
-    def all_numbers(self) -> NDArray[np.int64]:
-        """(versions,) in the order they were made."""
-        return self._numbers.head(len(self._numbers))
+            self.numbers.extend((n,))
 
     def needs_rebuild(self) -> bool:
         """Whether more is dead than alive, and so much that it counts."""
-        return len(self._numbers) > max(2 * len(self._newest), _FEW)
+        return len(self.numbers) > max(2 * len(self._newest), _FEW)
 
 
 def _groups(kind: str | None) -> Sequence[int]:

@@ -12,10 +12,9 @@ from typing import Any
 from ..analyzer import stems
 from ..errors import UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, new_id
-from .database import RETENTION, log_change, one_of, read_back
+from .database import log_change, one_of, read_back
 from .dedup_key import dedup_key
 from .namespace import Namespace
-from .row_deletion import Selection, delete_rows, record_erasure
 
 _ITEM = """
     SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
@@ -329,8 +328,9 @@ class Items:
             return None
         if row[1]:
             return self._holder(db, namespace, kind, mark)
-        selection = Selection(items={row[0]}, derived=False)
-        record_erasure(db, delete_rows(db, namespace, selection, RETENTION), tried=True)
+        from .row_deletion import delete_expired
+
+        delete_expired(db, namespace, items={row[0]})
         return None
 
     def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:

@@ -14,10 +14,9 @@ from ..analyzer import ANALYZER
 from ..errors import SessionConflict, UnknownRecord
 from ..records import new_id
 from ..times import local_clock, order_key
-from .database import RETENTION, read_back
+from .database import read_back
 from .dedup_key import session_key
 from .namespace import Namespace
-from .row_deletion import Selection, delete_rows, record_erasure
 
 _PAGES_AT_ONCE = 1000  # SQLite takes some 32,000 values in one statement
 
@@ -85,8 +84,9 @@ class Journal:
         payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
         with self.namespace.database.write() as db:
             if hidden:
-                expired = Selection(sessions=hidden, derived=False)
-                record_erasure(db, delete_rows(db, self.namespace.enter(db), expired, RETENTION), tried=True)
+                from .row_deletion import delete_expired
+
+                delete_expired(db, self.namespace.enter(db), sessions=hidden)
             values = (named, content, stamp, json.dumps(dict(metadata), ensure_ascii=False), payload, _now())
             row = self._insert(db, values)
             if row is None and not self.namespace.number(db):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from .database import PERSON, log_change
+from .database import PERSON, RETENTION, log_change
 from .dedup_key import dedup_key, session_key
 from .embeddings import ERASED_VECTORS
 
@@ -98,6 +98,14 @@ def record_erasure(db: sqlite3.Connection, result: DeletionResult, *, tried: boo
         db.execute("DELETE FROM mark WHERE name GLOB 'chroma:*'")  # of collections that are rebuilt
         db.execute("INSERT OR REPLACE INTO mark (name, n) VALUES (?, ?)", (ERASED_VECTORS, number))
     return number
+
+
+def delete_expired(
+    db: sqlite3.Connection, namespace: int, *, sessions: Collection[int] = (), items: Collection[int] = ()
+) -> None:
+    """What is hidden by its age, and would conflict with what comes; its bytes are erased by the next purge."""
+    selection = Selection(sessions=set(sessions), items=set(items), derived=False)
+    record_erasure(db, delete_rows(db, namespace, selection, RETENTION), tried=True)
 
 
 def _delete_page(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
