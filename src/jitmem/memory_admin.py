@@ -8,7 +8,6 @@ from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from .async_twin import async_twin
-from .deletion import purge_expired
 from .stores.records import Outcome, Proposal
 from .stores.truth.namespace import names
 
@@ -108,6 +107,8 @@ class MemoryAdmin:
 
     def purge(self, *, all_namespaces: bool = False) -> Receipt:
         """Erase expired records, here or in `all_namespaces` of the folder, and finish pending erasures."""
+        from .deletion import purge_expired
+
         return purge_expired(self._runtime, all_namespaces=all_namespaces)
 
     def _rules(self) -> Retention:

@@ -64,7 +64,6 @@ class Eraser:
             return [ErasureResult(number, reasons) for number, _ in self._open()]
 
     def is_complete(self, number: int) -> bool:
-        """Whether an erasure is complete, whichever process ran it."""
         return bool(self._database.fetch("SELECT 1 FROM erasure WHERE n = ? AND state = 'erased'", (number,)))
 
     def _open(self) -> list[tuple[int, bool]]:

@@ -89,7 +89,6 @@ class ChromaFolder:
 
     @property
     def is_owner(self) -> bool:
-        """Whether this process owns the folder now."""
         return self._client is not None
 
     def vectors(self, embeddings: EmbeddingStore) -> ChromaVectors | None:
@@ -119,7 +118,6 @@ class ChromaFolder:
             self._failures += 1
 
     def close(self) -> None:
-        """Stop Chroma and let the next process own it."""
         with self._lock:
             stale = False
             with suppress(JitmemError):  # of a truth that is closed already: the next owner looks again
@@ -252,16 +250,14 @@ class OwnedChroma:
         self._folder = folder if isinstance(folder, ChromaFolder) else ChromaFolder(folder)
         self._exact = ExactVectors(embeddings)
         self._failed = False
-        self._kept_before = 0
+        self._written_before = 0
         self._many = MIN_VECTORS <= 0
 
     @property
     def owner(self) -> bool:
-        """Whether this process owns the folder now."""
         return self._folder.is_owner
 
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
-        """From Chroma where there are many vectors and we own it, else from the exact scan."""
         if not self._many:
             hits = self._exact.search(vector, k, namespaces)
             self._many = self._exact.newest >= MIN_VECTORS
@@ -271,10 +267,10 @@ class OwnedChroma:
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Feed Chroma if it is ours; with more than one vector at least, those that this process has written count."""
-        kept = self._embeddings.kept
-        if at_least > 1 and kept - self._kept_before < at_least:
+        written = self._embeddings.written
+        if at_least > 1 and written - self._written_before < at_least:
             return
-        self._kept_before = kept
+        self._written_before = written
         self._many = self._many or self._embeddings.newest()[1] >= MIN_VECTORS
         if self._many:
             self._try_chroma(lambda owned: owned.catch_up(at_least=at_least))
@@ -295,6 +291,5 @@ class OwnedChroma:
         return None
 
     def close(self) -> None:
-        """Stop Chroma and let the next process own it."""
         self._exact.close()
         self._folder.close()

@@ -33,7 +33,7 @@ class ChromaVectors:
     """The collection of one subject and one generation of one embedding model, those of former generations deleted.
     Ids are the numbers of passages, or of versions of items; the namespace is a number in the metadata.
 
-    How far it has read is kept in the truth under the collection's own id, so a folder that was deleted, or a
+    How far it has read is stored in the truth under the collection's own id, so a folder that was deleted, or a
     restored old one, is simply fed again.
     """
 
@@ -98,7 +98,7 @@ class ChromaVectors:
         return [(seq, cosine) for seq, cosine in pairs if cosine > 0]
 
     def catch_up(self, *, at_least: int = 1) -> None:
-        """Upsert what the truth has kept since the mark, in batches; then advance the mark."""
+        """Upsert what was written since the mark, in batches; then advance the mark."""
         with self._lock:
             self._check()
             self._feed(at_least)

@@ -45,7 +45,6 @@ class GroupedBM25(IncrementalBM25):
         self._words = [0] * (len(_GROUPS) + 1)
 
     def put(self, document: Iterable[str], group: int) -> int:
-        """Add a document's terms; returns its position."""
         position = self.append(document)
         self._group_of.append(group)
         self._count(position, group, 1)
@@ -57,7 +56,6 @@ class GroupedBM25(IncrementalBM25):
         self._group_of[position] = 0
 
     def view_groups(self) -> GroupedView:
-        """What is here now, whatever is put in and taken out later."""
         return GroupedView(self, np.array(self._group_of, dtype=np.uint8), tuple(self._sizes), tuple(self._words))
 
     def _count(self, position: int, group: int, sign: int) -> None:
@@ -74,7 +72,6 @@ class GroupedView(NamedTuple):
     words: tuple[int, ...]
 
     def size(self, groups: Iterable[int]) -> int:
-        """How many documents of these groups are there."""
         return sum(self.sizes[group] for group in groups)
 
     def within(self, groups: Iterable[int]) -> NDArray[np.bool_]:
@@ -163,7 +160,6 @@ class ItemView:
     _positions: Mapping[int, int]
 
     def count(self, kind: str | None = None) -> int:
-        """How many items there are of a kind, or of all but entries."""
         return self.words.size(_groups(kind))
 
     def keyword(self, text: str, k: int, kind: str | None = None) -> Found:
@@ -244,5 +240,4 @@ def _terms(stemmed: str, time: str | None) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _date(time: str) -> tuple[str, ...]:
-    """The words of a date, so that `May 2023` finds what happened then."""
     return tuple(stems(format_iso_time(time)))

@@ -30,7 +30,6 @@ class Column:
         return self._count
 
     def extend(self, values: Sequence[int] | NDArray[Any]) -> None:
-        """Append them in order."""
         end = self._count + len(values)
         if end > len(self._data):
             grown = np.zeros((max(end, 2 * len(self._data)), *self._data.shape[1:]), self._data.dtype)
@@ -80,7 +79,6 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
         return self._words_in_all / self.corpus_size if self.corpus_size else 0.0
 
     def view(self) -> BM25View:
-        """What is here now, whatever is appended later."""
         return BM25View(self, self.corpus_size, self._words_in_all)
 
     def frequency(self, term: str, documents: int) -> int:
@@ -117,7 +115,6 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
         return self.view().get_scores(query)
 
     def get_batch_scores(self, query: Iterable[str], doc_ids: Sequence[int]) -> list[float]:
-        """The scores of some documents, in the order of `doc_ids`."""
         return [float(score) for score in self.get_scores(query)[list(doc_ids)]]
 
 
@@ -167,7 +164,6 @@ class WindowMap:
         return [(start, min(start + WINDOW, len(seqs))) for start in starts]
 
     def view(self) -> LayoutView:
-        """What is here now, whatever is appended later."""
         first, last = self._first_window.head(), self._last_window.head()
         return LayoutView(self._seqs.head(), self._page_of.head(), first, last, self._position, self.windows)
 
@@ -254,7 +250,6 @@ class KeywordIndex:
         self._page_seqs = Column(np.int64)
 
     def append(self, page: IndexedPage) -> None:
-        """Add a page with its passages."""
         stems = [stems for _, stems in page.passages]
         for start, end in self._layout.append([seq for seq, _ in page.passages]):
             self._windows.append([*page.context, *chain.from_iterable(stems[start:end])])
@@ -264,7 +259,6 @@ class KeywordIndex:
         self._page_seqs.extend((page.seq,))
 
     def view(self) -> KeywordView:
-        """What is here now, whatever is appended later."""
         return KeywordView(
             self._layout.view(),
             self._passages.view(),

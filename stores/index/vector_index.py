@@ -72,7 +72,6 @@ class ExactVectors:
         """Nothing to do: a search reads what is new."""
 
     def close(self) -> None:
-        """Forget what was read."""
         self._parts.clear()
 
 
@@ -86,7 +85,6 @@ class Scan:
 
     @property
     def dimension(self) -> int | None:
-        """Of the vectors; None while there are none."""
         return None if self._vectors is None else self._vectors.head().shape[1]
 
     def catch_up(self, embeddings: EmbeddingStore, generation: int, last: int, namespace: int) -> None:
@@ -102,7 +100,6 @@ class Scan:
             self._read = int(numbers[-1]) if len(numbers) else last
 
     def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
-        """`(number, cosine)`, best first, at most `k`."""
         length = float(np.linalg.norm(vector))
         if self._vectors is None or not length:
             return []

@@ -87,7 +87,6 @@ class Database:
                 self._give_back(connection)
 
     def fetch(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        """Every row of one SELECT."""
         with self.read() as connection:
             return connection.execute(query, values).fetchall()
 
@@ -173,7 +172,6 @@ class Database:
         self._close_idle()
 
     def after_fork_in_parent(self) -> None:
-        """Allow connections again."""
         self._forking = False
         self._resting.notify_all()
         self._resting.release()
@@ -216,7 +214,6 @@ class Database:
         return version
 
     def _upgrade(self) -> None:
-        """Upgrade the schema; a copy of the old file is kept beside it."""
         from .migrations import upgrade
 
         if self.read_only:
@@ -281,9 +278,9 @@ def has_deleted_bytes(database: Database) -> bool:
     return bool(database.fetch("SELECT 1 FROM erasure WHERE state = 'deleted' LIMIT 1"))
 
 
-def schema() -> str:
+def schema(name: str = "schema.sql") -> str:
     """Every table and index, each made only where there is none; no `;` within a statement or comment."""
-    return resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 @contextmanager

@@ -71,7 +71,6 @@ class Entries:
     # -- reading -------------------------------------------------------------------------------------------
 
     def get(self, path: Path, key: str) -> Entry | None:
-        """None where it is not."""
         found = self._select(f"{_ENTRY} WHERE {_LIVE} AND labels = ? AND key = ?", _labels(path), key)
         return _entry(found[0]) if found else None
 
@@ -162,7 +161,6 @@ class Entries:
             )
 
     def _delete(self, db: sqlite3.Connection, namespace: int, put: EntryWrite) -> int:
-        """The path that it was deleted from; 0 for one that is not there."""
         path = self._path(db, namespace, _labels(put.path))
         row = db.execute("DELETE FROM entry WHERE path = ? AND key = ? RETURNING n", (path, put.key)).fetchone()
         if row is not None:
@@ -187,7 +185,9 @@ class Entries:
             *values,
             before=(ANALYZER, ANALYZER, vector_label(self.model, generation)),
         )
-        return [SearchableText(n, " ".join(stems(text)) if kept is None else kept, v) for n, kept, text, v in rows]
+        return [
+            SearchableText(n, " ".join(stems(text)) if stored is None else stored, v) for n, stored, text, v in rows
+        ]
 
     def missing(self, prefix: Path, generation: int, limit: int) -> list[tuple[int, str]]:
         """Texts under a prefix that are still to be embedded, each with its number; at most `limit`."""

@@ -12,6 +12,7 @@ from typing import Any
 from ..analyzer import stems
 from ..errors import UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, new_id
+from ..times import parse_iso_time
 from .database import log_change, one_of, read_back
 from .dedup_key import dedup_key
 from .namespace import Namespace
@@ -49,7 +50,6 @@ class Items:
         return found
 
     def find(self, item_id: str) -> MemoryItem | None:
-        """The same, None where it is not."""
         return self.by_ids([item_id]).get(item_id)
 
     def beside_core(self, numbers: Sequence[int], newest: int) -> list[MemoryItem]:
@@ -73,7 +73,6 @@ class Items:
         return {item.id: item for item in self._select(condition, ids=json.dumps(list(ids)))}
 
     def core(self) -> MemoryItem | None:
-        """The core paragraph; None while there is none."""
         found = self.items(kind="core", limit=1)
         return found[0] if found else None
 
@@ -92,7 +91,7 @@ class Items:
 
     def newest_versions(self, namespaces: Sequence[int]) -> list[tuple[int, int, str, str, str | None]]:
         """`(number of the version, item, kind, stems, time)` of the items that stand, in the order of the versions."""
-        return self.namespace.fetch(
+        return self._fetch(
             "SELECT item_version.n, item.seq, kind, stems, time FROM standing_item AS item JOIN item_version"
             f" ON item_version.item = item.seq AND {_NEWEST}"
             f" WHERE namespace {one_of(namespaces)} AND sketch IS NOT NULL ORDER BY item_version.n"
@@ -101,7 +100,7 @@ class Items:
     def changed_versions(self, namespaces: Sequence[int], after: int, last: int, limit: int) -> list[Any]:
         """`(change, item, kind, stems, time, deleted)` of the next changes after a number, up to `last`; those of pages
         have no item, and neither has a version that was erased."""
-        return self.namespace.fetch(
+        return self._fetch(
             "SELECT change.n, item.seq, item.kind, stems, time, content IS NULL FROM change"
             " LEFT JOIN item_version ON change.kind = 'item' AND item_version.n = change.n"
             " LEFT JOIN item ON item.seq = item_version.item"
@@ -131,14 +130,13 @@ class Items:
         return [item for item in found if not item.deleted]
 
     def counts(self) -> dict[str, int]:
-        """How many items of each kind there are."""
         query = "SELECT kind, count(*) FROM standing_item AS item"
-        return dict(self.namespace.fetch(f"{query} WHERE {_OWN} AND sketch IS NOT NULL GROUP BY kind"))
+        return dict(self._fetch(f"{query} WHERE {_OWN} AND sketch IS NOT NULL GROUP BY kind"))
 
     def next_expiry(self) -> float | None:
         """When the next item that may be read is hidden by its age, in seconds since 1970; None where no rule says
         so."""
-        rows = self.namespace.fetch(
+        rows = self._fetch(
             "SELECT age_s, (SELECT min(made.at) FROM standing_item AS item"
             f" CROSS JOIN item_version ON item_version.item = item.seq AND {_NEWEST}"
             " CROSS JOIN change AS made ON made.n = item_version.n"
@@ -147,8 +145,12 @@ class Items:
         )
         return min((datetime.fromisoformat(at).timestamp() + age for age, at in rows if at), default=None)
 
+    def _fetch(self, query: str, **values: Any) -> list[Any]:
+        """Every row of one SELECT, in which `:name` is the name of the namespace."""
+        return self.namespace.database.fetch(query, {**self.namespace.values, **values})
+
     def _select(self, condition: str, **values: Any) -> list[MemoryItem]:
-        return [_item(row) for row in self.namespace.fetch(f"{_ITEM} WHERE {condition}", **values)]
+        return [_item(row) for row in self._fetch(f"{_ITEM} WHERE {condition}", **values)]
 
     # -- editing -------------------------------------------------------------------------------------------
 
@@ -327,7 +329,7 @@ def _item(row: Any) -> MemoryItem:
         id=item_id,
         kind=kind,
         content=content or "",
-        time=datetime.fromisoformat(time) if time else None,
+        time=parse_iso_time(time),
         page_ids=tuple(json.loads(pages)),
         version=version,
         change=change,

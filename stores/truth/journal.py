@@ -13,7 +13,7 @@ from typing import Any
 from ..analyzer import ANALYZER
 from ..errors import SessionConflict, UnknownRecord
 from ..records import new_id
-from ..times import local_clock, order_key
+from ..times import local_clock, order_key, parse_iso_time
 from .database import read_back
 from .dedup_key import session_key
 from .namespace import Namespace
@@ -47,8 +47,6 @@ class PassageDraft:
 
 @dataclass(frozen=True, slots=True)
 class PageDraft:
-    """A page before it is filed."""
-
     text: str
     header: str
     memo: str
@@ -195,16 +193,15 @@ class Journal:
 
 @read_back("A session in the journal")
 def _entry(rows: Sequence[Any]) -> tuple[JournalEntry, str, bool]:
-    """From its rows, one a page."""
     n, session_id, time, metadata, payload, content, _, standing = rows[0]
-    kept: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
+    history: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
     accepted = JournalEntry(
         n=n,
         session_id=session_id,
-        time=_time(time),
+        time=parse_iso_time(time),
         metadata=json.loads(metadata),
-        text=kept["text"],
-        turns=_turns(kept["turns"]),
+        text=history["text"],
+        turns=_turns(history["turns"]),
         page_ids=tuple(row[6] for row in rows if row[6] is not None),
     )
     return accepted, content, bool(standing)
@@ -260,16 +257,11 @@ def _insert_pages(
 
 
 def _columns(count: int) -> str:
-    """The values of a list in JSON, as columns."""
     return ", ".join(f"json_extract(value, '$[{at}]')" for at in range(count))
 
 
 def _turns(plain: Sequence[Sequence[Any]]) -> list[tuple[int, int, str]]:
     return [(start, end, speaker) for start, end, speaker in plain]
-
-
-def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
 
 
 def _now() -> str:

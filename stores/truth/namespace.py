@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 from ..errors import BadInput
 from .database import PERSON, Database, log_change
@@ -23,16 +22,12 @@ class Namespace:
         self.database = database
         self.name = name
         above = {f"above_{n}": path + _BELOW for n, path in enumerate(_above(name))}
-        self._values = {"name": name, **above}
-        readers = ", ".join(f":{key}" for key in self._values)
+        self.values = {"name": name, **above}
+        readers = ", ".join(f":{key}" for key in self.values)
         self.readable_sql = (
             f"SELECT id FROM namespace WHERE name = :name UNION SELECT namespace FROM share WHERE reader IN ({readers})"
         )
-        """For the numbers of all that it may read, as a subquery of what `fetch` runs."""
-
-    def fetch(self, query: str, **values: Any) -> list[Any]:
-        """Every row of one SELECT, in which `:name` is the name of this namespace."""
-        return self.database.fetch(query, {**self._values, **values})
+        """The numbers of all that it may read, as a subquery; its values are `values`."""
 
     def number(self, db: sqlite3.Connection) -> int:
         """Its number; 0, which no row has, while it is empty."""
@@ -42,7 +37,7 @@ class Namespace:
     def readable(self, db: sqlite3.Connection) -> tuple[int, ...]:
         """The numbers of all that it may read: its own, then those that are shared with it."""
         own = self.number(db)
-        return (own, *sorted(n for (n,) in db.execute(self.readable_sql, self._values).fetchall() if n != own))
+        return (own, *sorted(n for (n,) in db.execute(self.readable_sql, self.values).fetchall() if n != own))
 
     def enter(self, db: sqlite3.Connection) -> int:
         """Its number, made if need be; inside a write transaction only."""
@@ -74,13 +69,11 @@ class Namespace:
         return found
 
     def shares(self) -> list[str]:
-        """With whom this namespace is shared, by name."""
         query = "SELECT reader FROM share JOIN namespace ON id = namespace WHERE name = :name ORDER BY reader"
-        return [reader for (reader,) in self.fetch(query)]
+        return [reader for (reader,) in self.database.fetch(query, self.values)]
 
 
 def names(database: Database) -> list[str]:
-    """Every namespace of a database that was ever written, in the order of their names."""
     return [name for (name,) in database.fetch("SELECT name FROM namespace ORDER BY name")]
 
 

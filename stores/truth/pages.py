@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..analyzer import ANALYZER
 from ..errors import StoreDamaged, UnknownRecord
 from ..records import Page
-from ..times import Span, order_key
+from ..times import Span, order_key, parse_iso_time
 from .database import DOCTOR, one_of, read_back
 from .namespace import Namespace
 
@@ -50,8 +50,6 @@ _CHANGED = """
 
 @dataclass(frozen=True, slots=True)
 class PageRow:
-    """A page as the indexes read it."""
-
     seq: int
     id: str
     title: str
@@ -80,8 +78,6 @@ class Extent:
 
 
 class Changed(NamedTuple):
-    """What was read of the change log."""
-
     mark: int
     pages: list[PageRow]
     """Those that were put and still stand, oldest first."""
@@ -106,7 +102,7 @@ class Pages:
         found = self.by_ids([page_id]).get(page_id)
         if found is None:
             count = f"SELECT count(*) FROM standing_page WHERE namespace IN ({self.namespace.readable_sql})"
-            raise UnknownRecord(f"No page {page_id!r}; this memory holds {self.namespace.fetch(count)[0][0]} pages.")
+            raise UnknownRecord(f"No page {page_id!r}; this memory holds {self._fetch(count)[0][0]} pages.")
         return found
 
     def pages(
@@ -150,18 +146,18 @@ class Pages:
         """Those of some ids that are of pages which may be read, by id."""
         readable = f"+page.namespace IN ({self.namespace.readable_sql})"
         condition = f"{readable} AND page.id IN (SELECT value FROM json_each(:ids))"
-        rows = self.namespace.fetch(f"{_PAGE} WHERE {condition}", ids=json.dumps(list(page_ids)))
+        rows = self._fetch(f"{_PAGE} WHERE {condition}", ids=json.dumps(list(page_ids)))
         return {row[0]: _page(row) for row in rows}
 
     def uncurated_pages(self, session: int) -> list[Page]:
         """The pages of a session of this namespace, by its number, from which memories are still to be drawn."""
         condition = "page.session = :session AND namespace.name = :name AND page.seq IN (SELECT page FROM uncurated)"
-        rows = self.namespace.fetch(f"{_PAGE} WHERE {condition} ORDER BY page.part", session=session)
+        rows = self._fetch(f"{_PAGE} WHERE {condition} ORDER BY page.part", session=session)
         return [_page(row) for row in rows]
 
     def stems(self, page_ids: Iterable[str]) -> dict[str, list[str]]:
         """By id, the stems of the passages as they were filed; not of pages whose stems an older analyzer made."""
-        rows = self.namespace.fetch(
+        rows = self._fetch(
             "SELECT page.id, stems FROM standing_page AS page CROSS JOIN passage ON passage.page = page.seq"
             " WHERE page.id IN (SELECT value FROM json_each(:ids)) AND analyzer = :analyzer"
             f" AND +page.namespace IN ({self.namespace.readable_sql})",
@@ -186,12 +182,12 @@ class Pages:
             "passages": passages,
             "characters": pages.format("coalesce(sum(length(text)), 0)"),
         }
-        (counts,) = self.namespace.fetch(f"SELECT {', '.join(queries.values())}")
+        (counts,) = self._fetch(f"SELECT {', '.join(queries.values())}")
         return dict(zip(queries, counts, strict=True))
 
     def extent(self) -> Extent:
         """What there is to read, in one statement."""
-        rows = self.namespace.fetch(_EXTENT.format(readable=self.namespace.readable_sql))
+        rows = self._fetch(_EXTENT.format(readable=self.namespace.readable_sql))
         own = next((row[0] for row in rows if row[3]), 0)
         others = sorted(row[0] for row in rows if not row[3])
         due = [
@@ -207,9 +203,8 @@ class Pages:
         )
 
     def changed_pages(self, after: int, limit: int, last: int | None = None) -> Changed:
-        """The next changes after a mark, up to `last`."""
         query = _CHANGED.format(readable=self.namespace.readable_sql)
-        rows = self.namespace.fetch(query, after=after, limit=limit, last=last)
+        rows = self._fetch(query, after=after, limit=limit, last=last)
         pages: dict[int, PageRow] = {}
         for _, _, seq, page_id, title, time, analyzer, *passage in rows:
             if seq is not None:
@@ -219,13 +214,16 @@ class Pages:
         newest_item = max((n for n, kind, *_ in rows if kind == "item"), default=0)
         return Changed(rows[-1][0] if rows else after, list(pages.values()), newest_item)
 
+    def _fetch(self, query: str, **values: Any) -> list[Any]:
+        """Every row of one SELECT, in which `:name` is the name of the namespace."""
+        return self.namespace.database.fetch(query, {**self.namespace.values, **values})
+
     def number(self) -> int:
         """The namespace as a number, which is all that a derived index learns of it; 0 while it is empty."""
         with self.namespace.database.read() as db:
             return self.namespace.number(db)
 
     def numbers(self) -> tuple[int, ...]:
-        """All that may be read, as numbers."""
         with self.namespace.database.read() as db:
             return self.namespace.readable(db)
 
@@ -256,4 +254,4 @@ def _page(row: Any) -> Page:
 
 @read_back("The time of a session")
 def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
+    return parse_iso_time(value)

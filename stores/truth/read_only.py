@@ -33,7 +33,6 @@ class Reader(sqlite3.Connection):
         self._held = self.execute("SELECT 1 FROM sqlite_master")
 
     def release(self) -> None:
-        """See `hold`."""
         self._held.close()
 
 

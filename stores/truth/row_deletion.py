@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..times import parse_iso_time
 from .database import PERSON, RETENTION, log_change
 from .dedup_key import dedup_key, session_key
 from .embeddings import ERASED_VECTORS
@@ -188,7 +189,7 @@ def _make_newest(
 ) -> bool:
     """Make an earlier version the newest under an unused number; False if another item has the same content."""
     kind = db.execute("SELECT kind FROM item WHERE seq = ?", (item,)).fetchone()[0]
-    key = None if content is None else dedup_key(kind, content, datetime.fromisoformat(time) if time else None)
+    key = None if content is None else dedup_key(kind, content, parse_iso_time(time))
     same = "SELECT 1 FROM item WHERE namespace = ? AND kind = ? AND sketch = ? AND seq != ?"
     if key is not None and db.execute(same, (result.namespace, kind, key, item)).fetchone():
         return False
@@ -202,7 +203,6 @@ def _make_newest(
 
 
 def delete_item(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
-    """An item with all its versions."""
     for (n,) in db.execute("SELECT n FROM item_version WHERE item = ?", (seq,)).fetchall():
         _delete_version(db, result, n)
     ((item_id,),) = result.delete(db, "items", "item", "seq = ?", seq, returning="id")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
-from ..stores.deletion.receipt import Receipt
 from ..stores.errors import BadInput, UnknownRecord
 from .errors import FAILED
 from .output import count, say, say_json, say_rows
 from .settings import Json, open_memory, settings_of
+
+if TYPE_CHECKING:
+    from ..stores.deletion.receipt import Receipt
 
 _Age = Annotated[str | None, Option(metavar="AGE", help="Such as '90 days', or always.")]
 _ALWAYS = "always"
