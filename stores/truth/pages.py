@@ -218,15 +218,6 @@ class Pages:
         """Every row of one SELECT, in which `:name` is the name of the namespace."""
         return self.namespace.database.fetch(query, {**self.namespace.values, **values})
 
-    def number(self) -> int:
-        """The namespace as a number, which is all that a derived index learns of it; 0 while it is empty."""
-        with self.namespace.database.read() as db:
-            return self.namespace.number(db)
-
-    def numbers(self) -> tuple[int, ...]:
-        with self.namespace.database.read() as db:
-            return self.namespace.readable(db)
-
 
 def _verify_text(page_id: str, text: str, digest: str) -> str:
     """The text of a page, if its hash is that of the text that was filed; else `StoreDamaged`."""
