@@ -87,6 +87,7 @@ class Hit:
 
     @property
     def record_id(self) -> str:
+        """The id of the page or of the item."""
         return self.page_id or self.item_id or ""
 
 
@@ -103,6 +104,7 @@ class Citation:
 
     @property
     def record_id(self) -> str:
+        """The id of the page or of the item."""
         return self.page_id or self.item_id or ""
 
 
@@ -137,6 +139,7 @@ class MemoryItem:
 
     @property
     def text(self) -> str:
+        """The content, as what is cited."""
         return self.content
 
     @property
@@ -207,6 +210,7 @@ class Usage:
 
     @classmethod
     def of(cls, steps: Iterable[Mapping[str, Any]]) -> Usage:
+        """The sum of the steps."""
         every = tuple(steps)
         names = ("calls", "prompt_tokens", "completion_tokens", "seconds")
         return cls(**{name: sum(step[name] for step in every) for name in names}, steps=every)
