@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakSet
 
@@ -49,19 +48,19 @@ def _before() -> None:
 
 
 def _after_in_parent() -> None:
-    _each(lambda one: one.after_fork_in_parent(), _paused)
+    for one in _paused:
+        one.after_fork_in_parent()
+    _resume()
 
 
 def _after_in_child() -> None:
-    for one in list(_forking):
+    for one in [*_forking, *_paused]:
         one.after_fork_in_child()
-    _each(lambda one: one.after_fork_in_child(), _paused)
+    _resume()
 
 
-def _each(what: Callable[[PausedForFork], None], paused: list[PausedForFork]) -> None:
-    for one in paused:
-        what(one)
-    paused.clear()
+def _resume() -> None:
+    _paused.clear()
     _lock.release()
 
 

@@ -36,8 +36,8 @@ def recalled_spans(text: str) -> list[tuple[int, int]]:
 
 def without_recalled(text: str) -> str:
     """The text with a short note in place of every marked stretch."""
-    kept, at = [], 0
+    left, at = [], 0
     for start, end in recalled_spans(text):
-        kept += [text[at:start], "[recalled from memory]"]
+        left += [text[at:start], "[recalled from memory]"]
         at = end
-    return "".join(kept) + text[at:]
+    return "".join(left) + text[at:]

@@ -212,14 +212,9 @@ class Usage:
     @classmethod
     def of(cls, steps: Iterable[Mapping[str, Any]]) -> Usage:
         """The sum of the steps."""
-        kept = tuple(steps)
-        return cls(
-            calls=sum(step["calls"] for step in kept),
-            prompt_tokens=sum(step["prompt_tokens"] for step in kept),
-            completion_tokens=sum(step["completion_tokens"] for step in kept),
-            seconds=sum(step["seconds"] for step in kept),
-            steps=kept,
-        )
+        every = tuple(steps)
+        names = ("calls", "prompt_tokens", "completion_tokens", "seconds")
+        return cls(**{name: sum(step[name] for step in every) for name in names}, steps=every)
 
     def by_step(self) -> dict[tuple[str, str], Usage]:
         """`(step, model)` to what it cost, in the order of the first call."""

@@ -78,9 +78,14 @@ def format_time(time: datetime | None) -> str:
     return day if (time.hour, time.minute) == (0, 0) else f"{day} {time:%H:%M}"
 
 
+def parse_iso_time(stamp: str | None) -> datetime | None:
+    """A time as the truth stores it; None for none."""
+    return datetime.fromisoformat(stamp) if stamp else None
+
+
 def format_iso_time(stamp: str | None) -> str:
-    """`show` for a time as the truth keeps it; `""` for none."""
-    return format_time(datetime.fromisoformat(stamp)) if stamp else ""
+    """The same, formatted; `""` for none."""
+    return format_time(parse_iso_time(stamp))
 
 
 def spans(text: str) -> list[Span]:
@@ -88,34 +93,29 @@ def spans(text: str) -> list[Span]:
 
     In the order of the text, at most one for each date; relative words such as "yesterday" give none.
     """
-    found: list[tuple[int, Span]] = []
+    found: dict[int, Span] = {}
     taken = bytearray(len(text))
+    for pattern in (_BETWEEN, _SIDED, _PLAIN):
+        for match in pattern.finditer(text):
+            span = None if any(taken[match.start() : match.end()]) else _span(match)
+            if span is not None:
+                found[match.start()] = span
+                taken[match.start() : match.end()] = b"\1" * len(match[0])
+    return [found[at] for at in sorted(found)]
 
-    def take(at: re.Match[str]) -> None:
-        taken[at.start() : at.end()] = b"\1" * len(at[0])
 
-    def free(at: re.Match[str]) -> bool:
-        return not any(taken[at.start() : at.end()])
-
-    for match in _BETWEEN.finditer(text):
-        first, last = _extent(match[1]), _extent(match[2])
-        if first and last and first[0] < last[1]:
-            found.append((match.start(), (first[0], last[1])))
-            take(match)
-    for match in _SIDED.finditer(text):
-        extent = _extent(match[2])
-        if extent and free(match):
-            before = match[1].lower() in ("before", "until", "till")
-            inclusive = match[1].lower() == "since"
-            after = (extent[0] if inclusive else extent[1], END)
-            found.append((match.start(), (BEGINNING, extent[0]) if before else after))
-            take(match)
-    for match in _PLAIN.finditer(text):
-        extent = _extent(match[1])
-        if extent and free(match):
-            found.append((match.start(), extent))
-            take(match)
-    return [span for _, span in sorted(found, key=lambda item: item[0])]
+def _span(match: re.Match[str]) -> Span | None:
+    """What a match of one of the three patterns names."""
+    extent = _extent(match[match.re.groups])
+    if extent is None or match.re is _PLAIN:
+        return extent
+    if match.re is _BETWEEN:
+        first = _extent(match[1])
+        return (first[0], extent[1]) if first and first[0] < extent[1] else None
+    word = match[1].lower()
+    if word in ("before", "until", "till"):
+        return BEGINNING, extent[0]
+    return (extent[0] if word == "since" else extent[1]), END
 
 
 def _extent(text: str) -> Span | None:

@@ -480,7 +480,7 @@ def test_what_is_fed_is_found_once_where_its_mark_was_lost(folder: Path) -> None
             db.execute("DELETE FROM mark WHERE name LIKE 'chroma:%'")
     with closing(Kept(folder)) as again:
         vector = np.array(again.model.embed_query("mill"), np.float32)
-        assert len(again.vectors.search(vector, 10, [Pages(again.items.namespace).number()])) == 1
+        assert len(again.vectors.search(vector, 10, [Pages(again.items.namespace).extent().namespace])) == 1
 
 
 def test_new_items_are_found_beside_thousands_in_chroma(folder: Path) -> None:

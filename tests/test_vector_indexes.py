@@ -14,7 +14,8 @@ from contracts.vector_contract import Kept, VectorContract, agree, clustered, sp
 from jitmem import MemorizeOptions, Memory
 from jitmem.stores.index import chroma_index
 from jitmem.stores.index.chroma_index import FOLDER, OwnedChroma
-from jitmem.stores.index.vector_index import NEWEST, ExactVectors, VectorIndex
+from jitmem.stores.index.chroma_vectors import NEWEST
+from jitmem.stores.index.vector_index import ExactVectors, VectorIndex
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

@@ -18,12 +18,11 @@ from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .results import CallStatistics
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
-from .stores.deletion.eraser import Eraser
 from .stores.index.chroma_index import ChromaFolder, OwnedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore
-from .stores.truth.database import Database
+from .stores.truth.database import Database, has_deleted_bytes
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items
 from .stores.truth.namespace import Namespace
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
     from langchain_core.documents import BaseDocumentCompressor
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
+
+    from .stores.deletion.eraser import Eraser
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
@@ -53,7 +54,7 @@ class MemoryRuntime:
     item_options: ItemOptions
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
-    eraser: Eraser
+    chroma: ChromaFolder
     reranker: BaseDocumentCompressor | None = None
     call_statistics: CallStatistics = field(default_factory=CallStatistics)
 
@@ -79,9 +80,8 @@ class MemoryRuntime:
         )
         try:
             archive = NamespaceStore(Namespace(database, namespace), passages, _VECTORS(passages, chroma))
-            eraser = Eraser(database, chroma)
-            if not database.read_only:
-                eraser.recover()
+            if not database.read_only and has_deleted_bytes(database):
+                _make_eraser(database, chroma).finish(wait_s=0)
         except BaseException:
             database.close()
             raise
@@ -94,7 +94,7 @@ class MemoryRuntime:
             item_options=item_options,
             memorize_options=memorize_options,
             research_options=research_options,
-            eraser=eraser,
+            chroma=chroma,
         )
 
     def for_namespace(self, namespace: str) -> MemoryRuntime:
@@ -110,6 +110,11 @@ class MemoryRuntime:
     @property
     def database(self) -> Database:
         return self.namespace.database
+
+    @property
+    def eraser(self) -> Eraser:
+        """Erases the bytes of what was deleted in the folder."""
+        return _make_eraser(self.database, self.chroma)
 
     @cached_property
     def items(self) -> Items:
@@ -236,3 +241,9 @@ class MemoryRuntime:
         self.archive.vectors.close()
         self.item_index.vectors.close()
         self.database.close()
+
+
+def _make_eraser(database: Database, chroma: ChromaFolder) -> Eraser:
+    from .stores.deletion.eraser import Eraser
+
+    return Eraser(database, chroma)

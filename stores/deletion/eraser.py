@@ -63,13 +63,7 @@ class Eraser:
             reasons = ("Another process is erasing in this folder.",)
             return [ErasureResult(number, reasons) for number, _ in self._open()]
 
-    def recover(self) -> None:
-        """Erase what a process deleted before it died; not what other processes are erasing now."""
-        if self._database.fetch("SELECT 1 FROM erasure WHERE state = 'deleted' LIMIT 1"):
-            self.finish(wait_s=0)
-
     def is_complete(self, number: int) -> bool:
-        """Whether an erasure is complete, whichever process ran it."""
         return bool(self._database.fetch("SELECT 1 FROM erasure WHERE n = ? AND state = 'erased'", (number,)))
 
     def _open(self) -> list[tuple[int, bool]]:

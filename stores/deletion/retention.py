@@ -24,7 +24,6 @@ class Retention:
         self._namespace = namespace
 
     def rules(self) -> dict[str, timedelta]:
-        """The rules that are set, in the order of the kinds."""
         query = "SELECT kind, age_s FROM retention JOIN namespace ON id = namespace WHERE name = ?"
         rows = dict(self._namespace.database.fetch(query, (self._namespace.name,)))
         return {kind: timedelta(seconds=rows[kind]) for kind in RETENTION_KINDS if kind in rows}

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -23,7 +23,10 @@ from .. import fork_hooks
 from ..errors import JitmemError, StoreFull
 from ..truth.database import Database, make_folder, restrict_permissions
 from ..truth.embeddings import EmbeddingStore, newest_erasure
-from .vector_index import ChromaVectors, ExactVectors, Retired
+from .vector_index import ExactVectors
+
+if TYPE_CHECKING:
+    from .chroma_vectors import ChromaVectors
 
 FOLDER = "vectors"
 OPENED = "opened"  # a file in it: the newest erasure when it was created, and the process that opened it last
@@ -58,6 +61,10 @@ if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
     os.register_at_fork(after_in_child=_note_threads)
 
 
+class Retired(Exception):
+    """The collection was closed; ask the folder for another."""
+
+
 class ChromaFolder:
     """The folder beside the truth. The process with its lock owns Chroma, with the collections of all subjects.
 
@@ -82,7 +89,6 @@ class ChromaFolder:
 
     @property
     def is_owner(self) -> bool:
-        """Whether this process owns the folder now."""
         return self._client is not None
 
     def vectors(self, embeddings: EmbeddingStore) -> ChromaVectors | None:
@@ -112,7 +118,6 @@ class ChromaFolder:
             self._failures += 1
 
     def close(self) -> None:
-        """Stop Chroma and let the next process own it."""
         with self._lock:
             stale = False
             with suppress(JitmemError):  # of a truth that is closed already: the next owner looks again
@@ -187,6 +192,8 @@ class ChromaFolder:
 
     def _start(self, embeddings: EmbeddingStore) -> ChromaVectors:
         global _started
+        from .chroma_vectors import ChromaVectors, zero_unfilled
+
         if self._client is None:
             _started = True  # before the import: a child cannot finish an import that a thread of its parent started
             import chromadb
@@ -212,22 +219,10 @@ class ChromaFolder:
             trial.unlink(missing_ok=True)
 
     def _tidy(self) -> None:
+        from .chroma_vectors import zero_unfilled
+
         zero_unfilled(self._folder)
         restrict_permissions(self._folder)
-
-
-def zero_unfilled(folder: Path) -> None:
-    """In each index below `folder` that counts no vector (bytes 20 to 28 of its header); no thread may write it meanwhile."""
-    for header in folder.glob("*/header.bin"):
-        raw = header.read_bytes()
-        if len(raw) != 100 or raw[:4] != b"\1\0\0\0" or any(raw[20:28]):
-            continue
-        for file in (header.with_name("data_level0.bin"), header.with_name("length.bin")):
-            if file.exists() and any(file.read_bytes()):
-                with file.open("r+b") as opened:
-                    opened.write(bytes(file.stat().st_size))
-                    opened.flush()
-                    os.fsync(opened.fileno())
 
 
 T = TypeVar("T")
@@ -255,16 +250,14 @@ class OwnedChroma:
         self._folder = folder if isinstance(folder, ChromaFolder) else ChromaFolder(folder)
         self._exact = ExactVectors(embeddings)
         self._failed = False
-        self._kept_before = 0
+        self._written_before = 0
         self._many = MIN_VECTORS <= 0
 
     @property
     def owner(self) -> bool:
-        """Whether this process owns the folder now."""
         return self._folder.is_owner
 
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
-        """From Chroma where there are many vectors and we own it, else from the exact scan."""
         if not self._many:
             hits = self._exact.search(vector, k, namespaces)
             self._many = self._exact.newest >= MIN_VECTORS
@@ -274,10 +267,10 @@ class OwnedChroma:
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Feed Chroma if it is ours; with more than one vector at least, those that this process has written count."""
-        kept = self._embeddings.kept
-        if at_least > 1 and kept - self._kept_before < at_least:
+        written = self._embeddings.written
+        if at_least > 1 and written - self._written_before < at_least:
             return
-        self._kept_before = kept
+        self._written_before = written
         self._many = self._many or self._embeddings.newest()[1] >= MIN_VECTORS
         if self._many:
             self._try_chroma(lambda owned: owned.catch_up(at_least=at_least))
@@ -298,6 +291,5 @@ class OwnedChroma:
         return None
 
     def close(self) -> None:
-        """Stop Chroma and let the next process own it."""
         self._exact.close()
         self._folder.close()

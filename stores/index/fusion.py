@@ -113,7 +113,7 @@ def merge(before: Sequence[Hit], later: Sequence[Hit]) -> list[Hit]:
         else:
             total = known.score + score if "page_id" in hit.scores else max(known.score, score)
             hits[place] = _with_scores(known, total, _highest(known.scores, hit.scores))
-    return _best_first(hits.values())
+    return sorted(hits.values(), key=lambda hit: (-hit.score, hit.record_id, hit.start))
 
 
 Place = tuple[str, int, int]
@@ -126,10 +126,6 @@ def _place(hit: Hit) -> Place:
 def _with_scores(hit: Hit, score: float, scores: Mapping[str, float]) -> Hit:
     """`dataclasses.replace` takes three times as long."""
     return Hit(hit.page_id, hit.start, hit.end, hit.text, score, scores, hit.speaker, hit.item_id)
-
-
-def _best_first(hits: Iterable[Hit]) -> list[Hit]:
-    return sorted(hits, key=lambda hit: (-hit.score, hit.page_id or hit.item_id or "", hit.start))
 
 
 def _highest(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

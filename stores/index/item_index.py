@@ -45,7 +45,6 @@ class GroupedBM25(IncrementalBM25):
         self._words = [0] * (len(_GROUPS) + 1)
 
     def put(self, document: Iterable[str], group: int) -> int:
-        """Add a document's terms; returns its position."""
         position = self.append(document)
         self._group_of.append(group)
         self._count(position, group, 1)
@@ -57,12 +56,11 @@ class GroupedBM25(IncrementalBM25):
         self._group_of[position] = 0
 
     def view_groups(self) -> GroupedView:
-        """What is here now, whatever is put in and taken out later."""
         return GroupedView(self, np.array(self._group_of, dtype=np.uint8), tuple(self._sizes), tuple(self._words))
 
     def _count(self, position: int, group: int, sign: int) -> None:
         self._sizes[group] += sign
-        self._words[group] += sign * int(self.doc_len.head(position + 1)[position])
+        self._words[group] += sign * int(self.doc_len.head()[position])
 
 
 class GroupedView(NamedTuple):
@@ -74,7 +72,6 @@ class GroupedView(NamedTuple):
     words: tuple[int, ...]
 
     def size(self, groups: Iterable[int]) -> int:
-        """How many documents of these groups are there."""
         return sum(self.sizes[group] for group in groups)
 
     def within(self, groups: Iterable[int]) -> NDArray[np.bool_]:
@@ -85,21 +82,8 @@ class GroupedView(NamedTuple):
 
     def scores(self, query: Iterable[str], groups: Sequence[int]) -> NDArray[np.float64]:
         """(documents,) float64 in order of `put`; 0 for the documents of other groups."""
-        count = len(self.group_of)
-        scores = np.zeros(count)
-        size, words = self.size(groups), sum(self.words[group] for group in groups)
-        average = words / size if words else 1.0
-        within, lengths = self.within(groups), self.index.doc_len.head(count)
-        for term in query:
-            posting = self.index.posting(term, count)
-            if posting is None:
-                continue
-            wanted = within[posting[0]]
-            documents, occurrences = posting[0][wanted], posting[1][wanted]
-            if len(documents):
-                idf = np.log((size + 1) / len(documents))
-                scores[documents] += self.index.weigh(idf, occurrences, lengths[documents], average)
-        return scores
+        words = sum(self.words[group] for group in groups)
+        return self.index.score(query, len(self.group_of), self.size(groups), words, self.within(groups))
 
 
 class ItemIndex:
@@ -150,9 +134,8 @@ class ItemIndex:
             versions.read = max(versions.read, extent.last)
             self._extent = extent
             if self._view is None:
-                self._view = ItemView(
-                    self, extent.namespaces, versions.words.view_groups(), versions.all_numbers(), versions.positions
-                )
+                words, numbers = versions.words.view_groups(), versions.numbers.head()
+                self._view = ItemView(self, extent.namespaces, words, numbers, versions.positions)
             return self._view
 
     def _load_current(self, extent: Extent) -> _Versions:
@@ -177,7 +160,6 @@ class ItemView:
     _positions: Mapping[int, int]
 
     def count(self, kind: str | None = None) -> int:
-        """How many items there are of a kind, or of all but entries."""
         return self.words.size(_groups(kind))
 
     def keyword(self, text: str, k: int, kind: str | None = None) -> Found:
@@ -227,7 +209,7 @@ class _Versions:
         self.words = GroupedBM25()
         self.positions: dict[int, int] = {}
         """The number of a version to its position, of dead ones too."""
-        self._numbers = Column(np.int64)
+        self.numbers = Column(np.int64)  # in the order they were made
         self._newest: dict[int, int] = {}  # item to the number of its version
 
     def replace(self, n: int, item: int, kind: str, terms: list[str] | None) -> None:
@@ -241,15 +223,11 @@ class _Versions:
         if terms is not None:
             self._newest[item] = n
             self.positions[n] = self.words.put(terms, _GROUPS[kind])
-            self._numbers.extend((n,))
-
-    def all_numbers(self) -> NDArray[np.int64]:
-        """(versions,) in the order they were made."""
-        return self._numbers.head(len(self._numbers))
+            self.numbers.extend((n,))
 
     def needs_rebuild(self) -> bool:
         """Whether more is dead than alive, and so much that it counts."""
-        return len(self._numbers) > max(2 * len(self._newest), _FEW)
+        return len(self.numbers) > max(2 * len(self._newest), _FEW)
 
 
 def _groups(kind: str | None) -> Sequence[int]:
@@ -262,5 +240,4 @@ def _terms(stemmed: str, time: str | None) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _date(time: str) -> tuple[str, ...]:
-    """The words of a date, so that `May 2023` finds what happened then."""
     return tuple(stems(format_iso_time(time)))

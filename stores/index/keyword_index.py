@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,32 +19,28 @@ _FIRST = 64  # entries of a column that has just been made
 
 
 class Column:
-    """Numbers of one dtype. It doubles when it is full, and never changes an entry: a prefix is shared, not copied."""
+    """Numbers of one dtype, or rows of `width`. It doubles when it is full, and never changes an entry: a prefix is
+    shared, not copied."""
 
-    def __init__(self, dtype: Any) -> None:
-        self._data = np.zeros(_FIRST, dtype)
+    def __init__(self, dtype: Any, *width: int) -> None:
+        self._data = np.zeros((_FIRST, *width), dtype)
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def extend(self, values: Sequence[int]) -> None:
-        """Append them in order."""
+    def extend(self, values: Sequence[int] | NDArray[Any]) -> None:
         end = self._count + len(values)
         if end > len(self._data):
-            grown = np.zeros(max(end, 2 * len(self._data)), self._data.dtype)
+            grown = np.zeros((max(end, 2 * len(self._data)), *self._data.shape[1:]), self._data.dtype)
             grown[: self._count] = self._data[: self._count]
             self._data = grown
         self._data[self._count : end] = values
         self._count = end
 
-    def head(self, count: int) -> NDArray[Any]:
-        """(count,) the first so many; not to be written."""
-        return self._data[:count]
-
-
-Posting = tuple[NDArray[np.uint32], NDArray[np.uint32]]
-"""Documents in rising order, and how often each has the term."""
+    def head(self, count: int | None = None) -> NDArray[Any]:
+        """(count,) the first so many, all by default; not to be written."""
+        return self._data[: self._count if count is None else count]
 
 
 class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no types
@@ -57,7 +54,8 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
         self.corpus_size = 0
         self.doc_len = Column(np.uint32)
         self._words_in_all = 0
-        self._postings: dict[str, tuple[array[int], array[int]]] = {}  # term -> (documents, occurrences)
+        self._postings: dict[str, tuple[array[int], array[int]]] = {}
+        """By term the documents in rising order, and how often each has the term."""
 
     def append(self, document: Iterable[str]) -> int:
         """Add a document's terms; returns its position, counted from 0."""
@@ -81,29 +79,35 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
         return self._words_in_all / self.corpus_size if self.corpus_size else 0.0
 
     def view(self) -> BM25View:
-        """What is here now, whatever is appended later."""
         return BM25View(self, self.corpus_size, self._words_in_all)
-
-    def posting(self, term: str, documents: int) -> Posting | None:
-        """Of the first so many documents; None where none of them has the term."""
-        found = self._postings.get(term)
-        if found is None:
-            return None
-        end = bisect_left(found[0], documents)
-        # Slices: an array that lends its buffer refuses the next append.
-        return (np.frombuffer(found[0][:end], np.uint32), np.frombuffer(found[1][:end], np.uint32)) if end else None
 
     def frequency(self, term: str, documents: int) -> int:
         """In how many of the first so many documents the term occurs."""
-        found = self._postings.get(term)
-        return bisect_left(found[0], documents) if found else 0
+        posting = self._postings.get(term)
+        return bisect_left(posting[0], documents) if posting else 0
 
-    def weigh(
-        self, idf: float, occurrences: NDArray[Any], lengths: NDArray[Any], average: float
+    def score(
+        self, query: Iterable[str], documents: int, size: int, words: int, within: NDArray[np.bool_] | None = None
     ) -> NDArray[np.float64]:
-        """What one term adds to the scores of the documents that have it."""
-        norm = self.k1 * (1 - self.b + self.b * lengths / average)
-        scores: NDArray[np.float64] = idf * occurrences * (self.k1 + 1) / (norm + occurrences)
+        """(documents,) float64 of the first so many; 0 where no term of the query occurs.
+
+        `within`: (documents,) which of them count, by default all. Those are `size` documents of `words` terms in all.
+        """
+        scores = np.zeros(documents)
+        average = words / size if words else 1.0
+        lengths = self.doc_len.head(documents)
+        for term in query:
+            if not (end := self.frequency(term, documents)):
+                continue
+            # Slices: an array that lends its buffer refuses the next append.
+            found, occurrences = (np.frombuffer(one[:end], np.uint32) for one in self._postings[term])
+            if within is not None:
+                wanted = within[found]
+                found, occurrences = found[wanted], occurrences[wanted]
+            if len(found):
+                idf = math.log((size + 1) / len(found))
+                norm = self.k1 * (1 - self.b + self.b * lengths[found] / average)
+                scores[found] += idf * occurrences * (self.k1 + 1) / (norm + occurrences)
         return scores
 
     def get_scores(self, query: Iterable[str]) -> NDArray[np.float64]:
@@ -111,7 +115,6 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
         return self.view().get_scores(query)
 
     def get_batch_scores(self, query: Iterable[str], doc_ids: Sequence[int]) -> list[float]:
-        """The scores of some documents, in the order of `doc_ids`."""
         return [float(score) for score in self.get_scores(query)[list(doc_ids)]]
 
 
@@ -128,17 +131,7 @@ class BM25View(NamedTuple):
 
     def get_scores(self, query: Iterable[str]) -> NDArray[np.float64]:
         """(documents,) float64; 0 where no term of the query occurs."""
-        scores = np.zeros(self.documents)
-        average = self.words / self.documents if self.words else 1.0
-        lengths = self.index.doc_len.head(self.documents)
-        for term in query:
-            posting = self.index.posting(term, self.documents)
-            if posting is None:
-                continue
-            documents, occurrences = posting
-            idf = math.log((self.documents + 1) / len(documents))
-            scores[documents] += self.index.weigh(idf, occurrences, lengths[documents], average)
-        return scores
+        return self.index.score(query, self.documents, self.documents, self.words)
 
 
 WINDOW, STRIDE = 5, 3  # passages; evidence often answers a question of the turn before
@@ -171,16 +164,8 @@ class WindowMap:
         return [(start, min(start + WINDOW, len(seqs))) for start in starts]
 
     def view(self) -> LayoutView:
-        """What is here now, whatever is appended later."""
-        count = len(self._seqs)
-        return LayoutView(
-            self._seqs.head(count),
-            self._page_of.head(count),
-            self._first_window.head(count),
-            self._last_window.head(count),
-            self._position,
-            self.windows,
-        )
+        first, last = self._first_window.head(), self._last_window.head()
+        return LayoutView(self._seqs.head(), self._page_of.head(), first, last, self._position, self.windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,23 +250,21 @@ class KeywordIndex:
         self._page_seqs = Column(np.int64)
 
     def append(self, page: IndexedPage) -> None:
-        """Add a page with its passages."""
         stems = [stems for _, stems in page.passages]
         for start, end in self._layout.append([seq for seq, _ in page.passages]):
-            self._windows.append([*page.context, *_flat(stems[start:end])])
+            self._windows.append([*page.context, *chain.from_iterable(stems[start:end])])
         for own in stems:
             self._passages.append([*page.context, *own])
-        self._pages.append([*page.context, *page.context, *_flat(stems)])
+        self._pages.append([*page.context, *page.context, *chain.from_iterable(stems)])
         self._page_seqs.extend((page.seq,))
 
     def view(self) -> KeywordView:
-        """What is here now, whatever is appended later."""
         return KeywordView(
             self._layout.view(),
             self._passages.view(),
             self._windows.view(),
             self._pages.view(),
-            self._page_seqs.head(self._pages.corpus_size),
+            self._page_seqs.head(),
         )
 
 
@@ -313,7 +296,3 @@ class KeywordView:
         if not len(self.page_seqs) or not terms:
             return []
         return top_k(self.page_seqs, self.pages.get_scores(terms), k)
-
-
-def _flat(lists: Sequence[Sequence[str]]) -> list[str]:
-    return [stem for stems in lists for stem in stems]

@@ -81,10 +81,10 @@ class PageIndex:
         current = row.analyzer == ANALYZER
         passages: list[tuple[int, Sequence[str]]] = []
         places = []
-        for seq, start, end, speaker, kept in row.passages:
+        for seq, start, end, speaker, stored in row.passages:
             place = self.places[seq] = Passage(row.id, start, end, speaker)
             places.append(place)
-            passages.append((seq, kept.split() if current else stems(text[start:end])))
+            passages.append((seq, stored.split() if current else stems(text[start:end])))
             if speaker:
                 self.speakers.setdefault(speaker, position)
         self.passages[row.id] = (position, places)
@@ -311,7 +311,7 @@ _CHANGES = 500  # read from the log at once
 
 
 class NamespaceStore:
-    """Thread-safe. Two archives of one namespace, in one process or several, see each other's pages."""
+    """Thread-safe. Two stores of one namespace, in one process or several, see each other's pages."""
 
     def __init__(self, namespace: Namespace, embeddings: EmbeddingStore, vectors: VectorIndex) -> None:
         self.namespace = namespace

@@ -103,7 +103,6 @@ def erasures(look: ReadOnlyTruth) -> Iterator[Finding]:
 
 
 def stem_rows(look: ReadOnlyTruth) -> Iterator[Finding]:
-    """The stems by which passages, items and entries are found."""
     older = look.column("SELECT id FROM page WHERE analyzer != ?", ANALYZER)
     what = " with stems of an older analyzer; they are computed each time they are read."
     yield from find("note", "indexes", older, "page", what, f"{FIX} writes them.", "stems")
@@ -152,7 +151,6 @@ def sketches(look: ReadOnlyTruth) -> Iterator[Finding]:
 
 
 def vectors(look: ReadOnlyTruth) -> Iterator[Finding]:
-    """Stored vectors, by model and generation."""
     for table in VECTOR_TABLES:
         found = [bad_vectors(look.db, table, vector_label(*one)) for one in models(look.db).items()]
         if count := sum(map(len, found)):

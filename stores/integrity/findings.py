@@ -50,15 +50,12 @@ class ReadOnlyTruth:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def rows(self, query: str, *values: object) -> list[Any]:
-        """Every row of a query."""
         return self.db.execute(query, values).fetchall()
 
     def column(self, query: str, *values: object) -> list[Any]:
-        """The first column of every row of a query."""
         return [row[0] for row in self.db.execute(query, values)]
 
     def each(self, query: str, *values: object) -> Iterator[Any]:
-        """The rows of a query one by one, for large results."""
         return iter(self.db.execute(query, values))
 
     def hours_since(self, stamp: str) -> float:
@@ -91,7 +88,6 @@ class SalvageReport:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is missing."""
         return not (self.lost_pages or self.incomplete_sessions or self.lost_sessions or self.lost_items or self.notes)
 
 

@@ -59,7 +59,6 @@ def _restrict(folder: Path) -> list[str]:
 
 
 def _rebuild_indexes(database: Database) -> str:
-    """From the tables."""
     try:
         with database.write() as db:
             db.execute("REINDEX")

@@ -149,14 +149,14 @@ def _normalise_passages(db: sqlite3.Connection, cut: CutPassages, report: Salvag
 
 def _insert_passages(db: sqlite3.Connection, page: int, text: str, new: Sequence[tuple[int, int, str | None]]) -> None:
     """All passages of the page get new numbers, as these rise along the text; the page is then embedded again."""
-    kept = db.execute('SELECT start, "end", speaker FROM passage WHERE page = ?', (page,)).fetchall()
+    left = db.execute('SELECT start, "end", speaker FROM passage WHERE page = ?', (page,)).fetchall()
     db.execute("DELETE FROM embedding WHERE passage IN (SELECT seq FROM passage WHERE page = ?)", (page,))
     db.execute("DELETE FROM passage WHERE page = ?", (page,))
     db.executemany(
         'INSERT INTO passage (page, start, "end", speaker, stems) VALUES (?, ?, ?, ?, ?)',
         [
             (page, start, end, speaker, " ".join(stems(text[start:end])))
-            for start, end, speaker in sorted([*kept, *new], key=lambda one: one[:2])
+            for start, end, speaker in sorted([*left, *new], key=lambda one: one[:2])
         ],
     )
 
@@ -214,11 +214,11 @@ def _normalise_items(db: sqlite3.Connection, report: SalvageReport) -> None:
     report.lost_items += [item_id for (item_id,) in lost]
     lost = db.execute("DELETE FROM item_version WHERE item NOT IN (SELECT seq FROM item) RETURNING item").fetchall()
     report.lost_items += sorted({f"#{seq}" for (seq,) in lost})
-    for item_id, newest, kept in db.execute(
+    for item_id, newest, found in db.execute(
         "SELECT id, item.version, max(item_version.version) FROM item JOIN item_version ON item = seq GROUP BY seq"
     ).fetchall():
-        if kept < newest:
-            report.notes.append(f"The newest version of item {item_id} was lost; version {kept} is current now.")
+        if found < newest:
+            report.notes.append(f"The newest version of item {item_id} was lost; version {found} is current now.")
     write_newest_versions(db)
     db.execute("UPDATE item SET sketch = NULL WHERE sketch IS NOT NULL")
     for seq, item_id, right, _ in wrong_sketches(db):
@@ -229,7 +229,6 @@ def _normalise_items(db: sqlite3.Connection, report: SalvageReport) -> None:
 
 
 def _normalise_entries(db: sqlite3.Connection, report: SalvageReport) -> None:
-    """Entries with readable values and paths."""
     _delete_unreadable(db, "entry_path", "labels", list)
     lost = db.execute("DELETE FROM entry WHERE path NOT IN (SELECT n FROM entry_path)").rowcount
     if lost := lost + len(_delete_unreadable(db, "entry", "value", dict)):
@@ -237,7 +236,6 @@ def _normalise_entries(db: sqlite3.Connection, report: SalvageReport) -> None:
 
 
 def _drop_unreadable(db: sqlite3.Connection, report: SalvageReport) -> None:
-    """Proposals and metadata that are not JSON."""
     for n in _delete_unreadable(db, "proposal", "edit", dict):
         report.notes.append(f"Proposal {n} was damaged and left out.")
     for n, session_id, metadata in db.execute("SELECT n, id, metadata FROM session").fetchall():
@@ -256,7 +254,6 @@ def _normalise_namespaces(db: sqlite3.Connection, report: SalvageReport) -> None
 
 
 def _parse_json(text: str | None) -> Any:
-    """None for what is not JSON."""
     try:
         return json.loads(text or "")
     except ValueError:
@@ -272,7 +269,6 @@ def _delete_unreadable(db: sqlite3.Connection, table: str, column: str, kind: ty
 
 
 def _unused_namespace(db: sqlite3.Connection) -> int:
-    """For a row whose namespace is unknown."""
     return int(db.execute("SELECT 1 + coalesce(max(id), 0) FROM namespace").fetchone()[0])
 
 

@@ -54,7 +54,6 @@ class RawFile(SQLite3):  # type: ignore[misc]
         self._chain = 0
 
     def close(self) -> None:
-        """Close the file."""
         if isinstance(self._data, mmap.mmap):
             self._data.close()
         self._file.close()
@@ -74,7 +73,6 @@ class RawFile(SQLite3):  # type: ignore[misc]
         return self.raw_page(number)[0]
 
     def is_index(self, number: int) -> bool:
-        """Whether a page looks like one of an index."""
         return 1 <= number <= self.page_count and self.kind(number) in (_INDEX_LEAF, _INDEX_INTERIOR)
 
     def tree(self, root: int) -> Iterator[int]:
@@ -103,7 +101,6 @@ class RawFile(SQLite3):  # type: ignore[misc]
         return (number for number in range(1, self.page_count + 1) if self.kind(number) == LEAF)
 
     def records(self, number: int) -> Iterator[Record]:
-        """The readable rows of one page."""
         page, start = self._page(number)
         kind = page[start]
         source = SimpleNamespace(sqlite=self, num=number, data=page[start:], header=SimpleNamespace(flags=kind))

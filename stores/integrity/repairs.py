@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ..analyzer import ANALYZER, stems
+from ..times import parse_iso_time
 from ..truth.dedup_key import dedup_key
 from ..truth.embeddings import ITEMS, PASSAGES, EmbeddingTable, vector_label
 
@@ -55,12 +56,12 @@ def complete_log(db: sqlite3.Connection) -> int:
 
 def wrong_sketches(db: sqlite3.Connection) -> Iterator[tuple[int, str, str | None, bool]]:
     """`(item, id, right sketch, whether another live item has it)` of items with a wrong sketch."""
-    for seq, item_id, namespace, kind, kept, content, time in db.execute(
+    for seq, item_id, namespace, kind, stored, content, time in db.execute(
         "SELECT seq, id, namespace, kind, sketch, content, time FROM item JOIN item_version"
         " ON item_version.item = item.seq AND item_version.version = item.version ORDER BY seq"
     ).fetchall():
-        right = None if content is None else dedup_key(kind, content, datetime.fromisoformat(time) if time else None)
-        if right != kept:
+        right = None if content is None else dedup_key(kind, content, parse_iso_time(time))
+        if right != stored:
             # Without the index, which may be what is damaged.
             taken = db.execute(
                 "SELECT 1 FROM item NOT INDEXED WHERE namespace = ? AND kind = ? AND sketch = ? AND seq != ?",
@@ -77,7 +78,6 @@ def write_sketches(db: sqlite3.Connection) -> int:
 
 
 def write_newest_versions(db: sqlite3.Connection) -> int:
-    """Write the number of the newest version into each item that has another."""
     return db.execute(
         "UPDATE item SET version = newest FROM (SELECT item, max(version) AS newest FROM item_version GROUP BY item)"
         " WHERE item = item.seq AND newest != item.version"
@@ -90,21 +90,20 @@ def write_newest_versions(db: sqlite3.Connection) -> int:
 def wrong_stems(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
     """`(table, number, right stems)` of passages, item versions and texts of entries with wrong stems."""
     for page, text in db.execute("SELECT seq, text FROM page ORDER BY seq"):
-        for seq, start, end, kept in db.execute(
+        for seq, start, end, stored in db.execute(
             'SELECT seq, start, "end", stems FROM passage WHERE page = ?', (page,)
         ).fetchall():
-            if (right := " ".join(stems(text[start:end]))) != kept:
+            if (right := " ".join(stems(text[start:end]))) != stored:
                 yield "passage", seq, right
-    for n, content, kept in db.execute("SELECT n, coalesce(content, ''), stems FROM item_version ORDER BY n"):
-        if (right := " ".join(stems(content))) != kept:
+    for n, content, stored in db.execute("SELECT n, coalesce(content, ''), stems FROM item_version ORDER BY n"):
+        if (right := " ".join(stems(content))) != stored:
             yield "item_version", n, right
-    for n, text, kept in db.execute("SELECT n, text, stems FROM entry_text ORDER BY n"):
-        if (right := " ".join(stems(text))) != kept:
+    for n, text, stored in db.execute("SELECT n, text, stems FROM entry_text ORDER BY n"):
+        if (right := " ".join(stems(text))) != stored:
             yield "entry_text", n, right
 
 
 def write_stems(db: sqlite3.Connection) -> int:
-    """Write the stems of this version's analyzer."""
     wrong = list(wrong_stems(db))
     for table, number, right in wrong:
         key = "seq" if table == "passage" else "n"
@@ -221,5 +220,4 @@ def lower_marks(db: sqlite3.Connection) -> int:
 
 
 def progress_mark(subject: EmbeddingTable, namespace: int, of: str) -> str:
-    """The name of the mark that says how far a namespace is embedded."""
     return f"{subject.progress}:{namespace}:{of}"

@@ -96,7 +96,6 @@ def _salvage(path: Path, db: sqlite3.Connection, cut: CutPassages, progress: Pro
 
 
 def _stamp(path: Path) -> list[tuple[int, int]]:
-    """Size and time of the file and of its log."""
     stats = [file.stat() for file in (path, path.with_name(path.name + "-wal")) if file.exists()]
     return [(stat.st_size, stat.st_mtime_ns) for stat in stats]
 

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -30,7 +30,6 @@ from ..errors import (
     StoreIsNewer,
     StoreReadOnly,
 )
-from .read_only import CONNECTION, is_current, read_whole, reader
 
 FILE_NAME = "truth.sqlite3"
 DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
@@ -40,6 +39,10 @@ PERSON, RETENTION = "person", "retention"
 """The cause of a deletion, as the change log records it."""
 _LOG_INDEX = 1 << 16  # bytes; it grows by 32 KB
 _FORK_S = 10.0  # that a fork waits for connections at work
+BUSY_S = 60.0
+CONNECTION: Mapping[str, Any] = {"uri": True, "timeout": BUSY_S, "isolation_level": None, "check_same_thread": False}
+"""For any thread, and no transaction begins by itself. The database is `path.absolute().as_uri()`, which quotes '?', '#'
+and '%' in folder names, and the options of SQLite's URIs."""
 _DAMAGE = ("malformed", "disk i/o", "no such table", "no such column", "unsupported file format")
 
 
@@ -73,13 +76,17 @@ class Database:
         with _named_errors(self.path):
             connection = self._borrow()
             try:
-                with read_whole(connection) if self.read_only else nullcontext():
+                if self.read_only:
+                    from .read_only import read_whole
+
+                    with read_whole(connection):
+                        yield connection
+                else:
                     yield connection
             finally:
                 self._give_back(connection)
 
     def fetch(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
-        """Every row of one SELECT."""
         with self.read() as connection:
             return connection.execute(query, values).fetchall()
 
@@ -125,15 +132,21 @@ class Database:
             self._own.count = self._borrow_count() + 1
         try:
             with suppress(Empty):
-                idle = self._idle.get_nowait()
-                while self.read_only and not is_current(idle):
-                    idle.close()
+                while True:
                     idle = self._idle.get_nowait()
-                return idle
+                    if not self.read_only or self._is_current(idle):
+                        return idle
+                    idle.close()
             return self._connect()
         except BaseException:
             self._release()
             raise
+
+    @staticmethod
+    def _is_current(connection: sqlite3.Connection) -> bool:
+        from .read_only import is_current
+
+        return is_current(connection)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if self._closed:
@@ -159,7 +172,6 @@ class Database:
         self._close_idle()
 
     def after_fork_in_parent(self) -> None:
-        """Allow connections again."""
         self._forking = False
         self._resting.notify_all()
         self._resting.release()
@@ -173,6 +185,8 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if self.read_only:
+            from .read_only import reader
+
             return reader(self.path)
         connection: sqlite3.Connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", **CONNECTION)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -200,7 +214,6 @@ class Database:
         return version
 
     def _upgrade(self) -> None:
-        """Upgrade the schema; a copy of the old file is kept beside it."""
         from .migrations import upgrade
 
         if self.read_only:
@@ -260,9 +273,14 @@ def log_change(db: sqlite3.Connection, namespace: int, kind: str, ref: int, op: 
     return db.execute(insert, values).lastrowid or 0
 
 
-def schema() -> str:
+def has_deleted_bytes(database: Database) -> bool:
+    """Whether a process died between deleting rows and erasing their bytes, or is erasing them now."""
+    return bool(database.fetch("SELECT 1 FROM erasure WHERE state = 'deleted' LIMIT 1"))
+
+
+def schema(name: str = "schema.sql") -> str:
     """Every table and index, each made only where there is none; no `;` within a statement or comment."""
-    return resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 @contextmanager

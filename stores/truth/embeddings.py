@@ -25,7 +25,6 @@ FINGERPRINT_TEXT = (
 ERASED_VECTORS = "erased:vectors"
 """The mark with the number of the newest erasure of vectors; an older vector index must be rebuilt."""
 _ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
-_PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
 
 Missing = tuple[int, list[tuple[int, str]]]
 """How far these go, and `(number, text to embed)` of each."""
@@ -54,23 +53,19 @@ class EmbeddingTable:
 
     name: str
     table: str
-    key: str
-    """The column with the number of what was embedded."""
-    embedded: tuple[str, str]
-    """The table of what is embedded, and its number there."""
+    key: str  # the column with the number of what was embedded
+    embedded: tuple[str, str]  # the table of what is embedded, and its number there
     owner: str
     """The joins that lead from there to the namespace, which is `owner.namespace`, and leave out what was replaced.
     Cross joins: SQLite keeps their order, and would else begin at the namespace."""
-    progress: str
-    batch: int
-    """How many pages or versions are embedded in one request."""
+    progress: str  # what its marks begin with
+    batch: int  # pages or versions that are embedded in one request
     feed: int
     """How many new vectors Chroma is fed with at once; until there are so many, a search compares them one by one."""
     missing: str
     """The statement that gives the next pages, or versions of items: rows of `(number of a page or a change, number of
     what is embedded, time, title, speaker, text)`, of the namespace `:space` after `state.after`, at most `:limit`."""
-    waiting: str
-    """The condition that a namespace, `space`, has anything after `after`."""
+    waiting: str  # the condition that a namespace, `space`, has anything after `after`
 
 
 # What the vectors of the generation are filed under.
@@ -131,8 +126,8 @@ SUBJECTS = (PASSAGES, ITEMS)
 
 def newest_erasure(database: Database) -> int:
     """The number of the newest erasure of vectors; 0 if there was none."""
-    rows = database.fetch("SELECT n FROM mark WHERE name = ?", (ERASED_VECTORS,))
-    return int(rows[0][0]) if rows else 0
+    with database.read() as db:
+        return _read_mark(db, ERASED_VECTORS)
 
 
 def vector_label(model: str, generation: int) -> str:
@@ -154,13 +149,13 @@ def model_name(embeddings: Embeddings) -> str:
 
 
 class ModelChanged(ModelReplyError):
-    """The embedding model gives other vectors than those on file: `EmbeddingStore.renew()`, embed, and ask again."""
+    """The embedding model gives other vectors than those on file: `EmbeddingStore.start_generation()`, embed, and ask again."""
 
 
 class EmbeddingStore:
     """The vectors that one embedding model gave for one subject, of all namespaces. Vectors of two models never meet.
 
-    A model may change behind its name. Its vectors are filed under a generation; `renew` begins the next one, and
+    A model may change behind its name. Its vectors are filed under a generation; `start_generation` begins the next one, and
     those of the former are gone, of every subject. The generation is kept in the truth, and other processes and the
     stores of other subjects see it at their next step.
 
@@ -176,10 +171,9 @@ class EmbeddingStore:
         self.subject = subject
         self._lexical = lexical
         self._looked: dict[Space, tuple[int, int]] = {}  # by namespace: in a generation, how far nothing is missing
-        self._given_out: dict[
-            Space, tuple[int, bool]
-        ] = {}  # by namespace: a batch's generation, whether more may follow
-        self.kept = 0
+        # By namespace: the generation of the batch that was given out, and whether more may follow.
+        self._given_out: dict[Space, tuple[int, bool]] = {}
+        self.written = 0
         """How many vectors this object has written."""
         self._probed: int | None = None  # the generation in which this object has seen the probe
         self._doubted: int | None = None  # the generation that does not fit the model
@@ -209,7 +203,7 @@ class EmbeddingStore:
             return self._filed_state(db)[1]
 
     def needs_fingerprint(self, namespace: Space | None = None) -> bool:
-        """Whether this object has not yet seen the vector of `PROBE` in this generation; with a namespace, in the one
+        """Whether this object has not yet seen the vector of `FINGERPRINT_TEXT` in this generation; with a namespace, in the one
         for which `missing` has given out texts."""
         if namespace is not None:
             return self._probed != self._given_out[namespace][0]
@@ -217,20 +211,18 @@ class EmbeddingStore:
             return self._probed != self._filed_state(db)[0]
 
     def matches_fingerprint(self, probe: Sequence[float]) -> bool:
-        """Whether the model that gave this vector for `PROBE` is the one whose vectors are on file.
+        """Whether the model that gave this vector for `FINGERPRINT_TEXT` is the one whose vectors are on file.
 
         The first probe of a generation is filed, and recognised if its dimension is that of the vectors.
         """
         vector = validate_vectors(self.model, [0], [probe])[0]
         with self.database.write() as db:
-            db.execute(_PROBES)
             generation, dimension = self._filed_state(db)
             known = dimension in (None, len(vector))
-            row = db.execute(
-                "SELECT vector FROM probe WHERE model = ?", (vector_label(self.model, generation),)
-            ).fetchone()
+            label = vector_label(self.model, generation)
+            row = db.execute("SELECT vector FROM probe WHERE model = ?", (label,)).fetchone()
             if row is None and known:
-                db.execute("INSERT INTO probe VALUES (?, ?)", (vector_label(self.model, generation), vector.tobytes()))
+                db.execute("INSERT INTO probe VALUES (?, ?)", (label, vector.tobytes()))
             elif row is not None:
                 known = known and is_same_model(vector, np.frombuffer(row[0], "<f4"))
             if known:
@@ -262,7 +254,6 @@ class EmbeddingStore:
                 f"{self.model} changes while its vectors are being made; see that one model answers under this name."
             )
         label = vector_label(self.model, generation)
-        db.execute(_PROBES)
         db.execute("DELETE FROM probe WHERE model = ?", (label,))
         spaces = [row[0] for row in db.execute("SELECT id FROM namespace")]
         for subject in SUBJECTS:
@@ -271,11 +262,11 @@ class EmbeddingStore:
             db.executemany("DELETE FROM mark WHERE name = ?", marks)
         # By the clock, so that a truth restored from a backup does not give a number out a second time.
         following = max(generation + 1, int(time.time()))
-        self._advance(db, f"generation:{self.model}", following)
+        _advance_mark(db, f"generation:{self.model}", following)
         self._renewed, self._doubted = following, None
 
     def _generation(self, db: sqlite3.Connection) -> int:
-        return self._mark(db, f"generation:{self.model}")
+        return _read_mark(db, f"generation:{self.model}")
 
     def _filed_state(self, db: sqlite3.Connection) -> tuple[int, int | None]:
         """The generation, and the dimension of its vectors, None where there are none."""
@@ -288,7 +279,6 @@ class EmbeddingStore:
         return generation, None if length is None else length // 4
 
     def _sql_values(self) -> dict[str, Any]:
-        """The values of `_LABEL`."""
         return {"model": self.model, "generation": f"generation:{self.model}"}
 
     # -- embedding what is filed ---------------------------------------------------------------------------
@@ -337,7 +327,6 @@ class EmbeddingStore:
         return bool(row[1])
 
     def _state_of(self, namespace: Space) -> tuple[str, dict[str, Any]]:
-        """`_STATE` of a namespace, and its values."""
         space = ":space" if isinstance(namespace, int) else "(SELECT id FROM namespace WHERE name = :space)"
         looked_in, looked = self._looked.get(namespace, (-1, 0))
         named = {**self._sql_values(), "space": namespace, "progress": self.subject.progress}
@@ -362,20 +351,15 @@ class EmbeddingStore:
                 self._start_generation(db)
                 return True
             if len(numbers):
-                self.kept += len(numbers)
-                table, key = self.subject.table, self.subject.key
+                self.written += len(numbers)
                 owner, number_of = self.subject.embedded
+                label, given = vector_label(self.model, generation), json.dumps(list(numbers))
                 db.execute(  # what was forgotten since its text was given out stays so
-                    f"INSERT INTO {table} (model, {key}, vector)"
+                    f"INSERT INTO {self.subject.table} (model, {self.subject.key}, vector)"
                     f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
                     f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
                     " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
-                    (
-                        vector_label(self.model, generation),
-                        matrix.tobytes(),
-                        4 * matrix.shape[1],
-                        json.dumps(list(numbers)),
-                    ),
+                    (label, matrix.tobytes(), 4 * matrix.shape[1], given),
                 )
             db.execute(
                 f"{statement} INSERT INTO mark (name, n)"
@@ -383,24 +367,20 @@ class EmbeddingStore:
                 " ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
                 {**named, "reached": reached},
             )
-            if (
-                self._renewed == generation
-                and not db.execute(f"{statement} SELECT EXISTS ({self.subject.waiting}) FROM state", named).fetchone()[
-                    0
-                ]
-            ):
-                self._renewed = None
+            if self._renewed == generation:
+                left = db.execute(f"{statement} SELECT EXISTS ({self.subject.waiting}) FROM state", named).fetchone()
+                self._renewed = generation if left[0] else None
         return more
 
     # -- read by the indexes -------------------------------------------------------------------------------
 
     def rows(self, generation: int, after: int, limit: int, namespace: int | None = None) -> Rows:
-        """Vectors in the order they were kept: `n`, number of what was embedded, namespace, (rows, dim) float32.
+        """Vectors in the order they were written: `n`, number of what was embedded, namespace, (rows, dim) float32.
 
         None of a generation that is gone, and none of what was replaced meanwhile.
         """
         table = self.subject.table
-        condition, values = ("", []) if namespace is None else (" AND owner.namespace = ?", [namespace])
+        condition, values = ("", ()) if namespace is None else (" AND owner.namespace = ?", (namespace,))
         found = self.database.fetch(
             f"SELECT {table}.n, {table}.{self.subject.key}, owner.namespace, vector FROM {table} {self.subject.owner}"
             f" WHERE model = ? AND {table}.n > ?{condition} ORDER BY {table}.n LIMIT ?",
@@ -414,7 +394,7 @@ class EmbeddingStore:
         return np.array(numbers, np.int64), np.array(seqs, np.int64), np.array(spaces, np.int64), _matrix(blobs)
 
     def cosines(self, numbers: Sequence[int], vector: NDArray[np.float32]) -> list[tuple[int, float]]:
-        """`(number, cosine)` of those of these that are embedded, in any order; at most some 30,000 at once.
+        """`(number, cosine)` of those of these that are embedded, in any order.
 
         `ModelChanged` for a vector of another dimension.
         """
@@ -422,9 +402,9 @@ class EmbeddingStore:
         with self.database.read() as db:
             generation = self._generation(db)
             found = db.execute(
-                f"SELECT {key}, vector FROM {self.subject.table} WHERE model = ?"
-                f" AND {key} IN ({','.join('?' * len(numbers))})",
-                (vector_label(self.model, generation), *numbers),
+                f"SELECT {key}, vector FROM {self.subject.table}"
+                f" WHERE model = ? AND {key} IN (SELECT value FROM json_each(?))",
+                (vector_label(self.model, generation), json.dumps(list(numbers))),
             ).fetchall()
         matrix = _matrix([blob for _, blob in found])
         if not len(matrix):
@@ -438,24 +418,22 @@ class EmbeddingStore:
     def mark(self, name: str) -> int:
         """How far a derived index has read these vectors; 0 for one that has read nothing."""
         with self.database.read() as db:
-            return self._mark(db, name)
+            return _read_mark(db, name)
 
     def advance(self, name: str, n: int) -> None:
         """Remember how far a derived index has read, after it has applied what it read."""
         with self.database.write() as db:
-            self._advance(db, name, n)
+            _advance_mark(db, name, n)
 
-    @staticmethod
-    def _mark(db: sqlite3.Connection, name: str) -> int:
-        row = db.execute("SELECT n FROM mark WHERE name = ?", (name,)).fetchone()
-        return int(row[0]) if row else 0
 
-    @staticmethod
-    def _advance(db: sqlite3.Connection, name: str, n: int) -> None:
-        db.execute(
-            "INSERT INTO mark (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
-            (name, n),
-        )
+def _read_mark(db: sqlite3.Connection, name: str) -> int:
+    row = db.execute("SELECT n FROM mark WHERE name = ?", (name,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _advance_mark(db: sqlite3.Connection, name: str, n: int) -> None:
+    insert = "INSERT INTO mark (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)"
+    db.execute(insert, (name, n))
 
 
 def validate_vectors(model: str, texts: Sequence[object], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:

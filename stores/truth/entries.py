@@ -19,7 +19,9 @@ Path = tuple[str, ...]
 
 _FROM = "FROM entry_path JOIN entry ON entry.path = entry_path.n"
 _ENTRY = f"SELECT entry.n, labels, key, value, created_at, updated_at, ttl {_FROM}"
-_LIVE = "entry_path.namespace = ? AND (expires_at IS NULL OR expires_at > ?)"
+_LIVE = (
+    "entry_path.namespace = (SELECT id FROM namespace WHERE name = :name) AND (expires_at IS NULL OR expires_at > :now)"
+)
 _ORDER = "ORDER BY entry_path.n, entry.n"
 _MINUTE_S = 60
 
@@ -71,24 +73,22 @@ class Entries:
     # -- reading -------------------------------------------------------------------------------------------
 
     def get(self, path: Path, key: str) -> Entry | None:
-        """None where it is not."""
-        found = self._select(f"{_ENTRY} WHERE {_LIVE} AND labels = ? AND key = ?", _labels(path), key)
+        found = self._select(
+            f"{_ENTRY} WHERE {_LIVE} AND labels = :labels AND key = :key", labels=_labels(path), key=key
+        )
         return _entry(found[0]) if found else None
 
     def under(self, prefix: Path, *, limit: int | None = None, offset: int = 0) -> Iterator[Entry]:
         """Every entry whose path begins with the labels of `prefix`, from one committed state."""
         condition, values = _under(prefix)
-        rows = self._select(
-            f"{_ENTRY} WHERE {_LIVE}{condition} {_ORDER} LIMIT ? OFFSET ?",
-            *values,
-            -1 if limit is None else limit,
-            offset,
-        )
-        return map(_entry, rows)
+        count = -1 if limit is None else limit
+        query = f"{_ENTRY} WHERE {_LIVE}{condition} {_ORDER} LIMIT :count OFFSET :offset"
+        return map(_entry, self._select(query, **values, count=count, offset=offset))
 
     def by_numbers(self, numbers: Sequence[int]) -> list[Entry]:
         """Entries by their number, in the order asked for; those that are gone are left out."""
-        rows = self._select(f"{_ENTRY} WHERE {_LIVE} AND entry.n IN (SELECT value FROM json_each(?))", _list(numbers))
+        query = f"{_ENTRY} WHERE {_LIVE} AND entry.n IN (SELECT value FROM json_each(:numbers))"
+        rows = self._select(query, numbers=json.dumps(list(numbers)))
         found = {row[0]: row for row in rows}
         return [_entry(found[n]) for n in numbers if n in found]
 
@@ -162,7 +162,6 @@ class Entries:
             )
 
     def _delete(self, db: sqlite3.Connection, namespace: int, put: EntryWrite) -> int:
-        """The path that it was deleted from; 0 for one that is not there."""
         path = self._path(db, namespace, _labels(put.path))
         row = db.execute("DELETE FROM entry WHERE path = ? AND key = ? RETURNING n", (path, put.key)).fetchone()
         if row is not None:
@@ -180,25 +179,29 @@ class Entries:
         """The searchable texts under a prefix, in the order of their entries."""
         condition, values = _under(prefix)
         rows = self._select(
-            "SELECT entry.n, CASE WHEN analyzer = ? THEN stems END, CASE WHEN analyzer = ? THEN '' ELSE entry_text.text END, vector"
+            "SELECT entry.n, CASE analyzer WHEN :analyzer THEN stems END,"
+            " CASE analyzer WHEN :analyzer THEN '' ELSE entry_text.text END, vector"
             f" {_FROM} JOIN entry_text ON entry_text.entry = entry.n"
-            " LEFT JOIN entry_embedding ON entry_embedding.model = ? AND entry_embedding.text = entry_text.n"
+            " LEFT JOIN entry_embedding ON entry_embedding.model = :label AND entry_embedding.text = entry_text.n"
             f" WHERE {_LIVE}{condition} {_ORDER}, entry_text.n",
-            *values,
-            before=(ANALYZER, ANALYZER, vector_label(self.model, generation)),
+            **values,
+            analyzer=ANALYZER,
+            label=vector_label(self.model, generation),
         )
-        return [SearchableText(n, " ".join(stems(text)) if kept is None else kept, v) for n, kept, text, v in rows]
+        return [
+            SearchableText(n, " ".join(stems(text)) if stored is None else stored, v) for n, stored, text, v in rows
+        ]
 
     def missing(self, prefix: Path, generation: int, limit: int) -> list[tuple[int, str]]:
         """Texts under a prefix that are still to be embedded, each with its number; at most `limit`."""
         condition, values = _under(prefix)
         return self._select(
             f"SELECT entry_text.n, entry_text.text {_FROM} JOIN entry_text ON entry_text.entry = entry.n WHERE NOT EXISTS"
-            " (SELECT 1 FROM entry_embedding WHERE entry_embedding.model = ? AND entry_embedding.text = entry_text.n)"
-            f" AND {_LIVE}{condition} LIMIT ?",
-            *values,
-            limit,
-            before=(vector_label(self.model, generation),),
+            " (SELECT 1 FROM entry_embedding WHERE entry_embedding.model = :label AND entry_embedding.text = entry_text.n)"
+            f" AND {_LIVE}{condition} LIMIT :limit",
+            **values,
+            label=vector_label(self.model, generation),
+            limit=limit,
         )
 
     def keep(self, generation: int, numbers: Sequence[int], vectors: Sequence[Sequence[float]]) -> bool:
@@ -226,28 +229,23 @@ class Entries:
 
     # ------------------------------------------------------------------------------------------------------
 
-    def _select(self, query: str, *values: object, before: Sequence[object] = ()) -> list[Any]:
-        """The rows of a query, where `_LIVE` has its values after those of `before`."""
-        with self.namespace.database.read() as db:
-            namespace = self.namespace.number(db)
-            return db.execute(query, (*before, namespace, time.time(), *values)).fetchall()
+    def _select(self, query: str, **values: Any) -> list[Any]:
+        """The rows of a query with `_LIVE` in it."""
+        return self.namespace.database.fetch(query, {"name": self.namespace.name, "now": time.time(), **values})
 
 
-def _under(prefix: Path) -> tuple[str, Sequence[str]]:
+def _under(prefix: Path) -> tuple[str, dict[str, str]]:
     """A path begins with `["a"` if its text is `["a"]`, or begins with `["a",`: an index finds either."""
     if not prefix:
-        return "", ()
+        return "", {}
     exact = _labels(prefix)
     opened = exact.removesuffix("]")
-    return " AND (labels = ? OR (labels >= ? AND labels < ?))", (exact, f"{opened},", f"{opened}-")
+    condition = " AND (labels = :exact OR (labels >= :first AND labels < :last))"
+    return condition, {"exact": exact, "first": f"{opened},", "last": f"{opened}-"}
 
 
 def _labels(path: Path) -> str:
     return _json(list(path))
-
-
-def _list(numbers: Sequence[int]) -> str:
-    return json.dumps(list(numbers))
 
 
 def _json(value: object) -> str:

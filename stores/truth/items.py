@@ -12,10 +12,10 @@ from typing import Any
 from ..analyzer import stems
 from ..errors import UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, new_id
-from .database import RETENTION, log_change, one_of, read_back
+from ..times import parse_iso_time
+from .database import log_change, one_of, read_back
 from .dedup_key import dedup_key
 from .namespace import Namespace
-from .row_deletion import Selection, delete_rows, record_erasure
 
 _ITEM = """
     SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
@@ -25,7 +25,9 @@ _ITEM = """
     FROM standing_item AS item JOIN item_version ON item_version.item = item.seq
     JOIN change ON change.n = item_version.n JOIN namespace ON namespace.id = item.namespace
 """
-_OWN = "(SELECT id FROM namespace WHERE name = ?)"
+_OWN = "item.namespace = (SELECT id FROM namespace WHERE name = :name)"
+_NEWEST = "item_version.version = item.version"
+_STANDS = f"item.sketch IS NOT NULL AND {_NEWEST}"
 
 
 class Items:
@@ -36,7 +38,7 @@ class Items:
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
-        self._readable, self._named = namespace.readable_sql()
+        self._readable = f"+item.namespace IN ({namespace.readable_sql})"
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -48,37 +50,29 @@ class Items:
         return found
 
     def find(self, item_id: str) -> MemoryItem | None:
-        """The same, None where it is not."""
         return self.by_ids([item_id]).get(item_id)
 
     def beside_core(self, numbers: Sequence[int], newest: int) -> list[MemoryItem]:
         """Of this namespace alone: the core paragraph, the items of some versions, and the last so many to be made of
         the other kinds; the newest first."""
-        with self.namespace.database.read() as db:
-            rows = db.execute(
-                f"""WITH own AS (SELECT seq, kind FROM standing_item
-                    WHERE namespace = {_OWN} AND sketch IS NOT NULL)
-                {_ITEM} WHERE item_version.version = item.version AND item.seq IN (
-                    SELECT seq FROM own WHERE kind = 'core'
-                    UNION SELECT seq FROM item_version CROSS JOIN own ON own.seq = item_version.item
-                        WHERE n IN (SELECT value FROM json_each(?))
-                    UNION SELECT seq FROM (SELECT seq FROM own WHERE kind != 'entry' ORDER BY seq DESC LIMIT ?)
-                ) ORDER BY item.seq DESC""",
-                (self.namespace.name, json.dumps(list(numbers)), newest),
-            ).fetchall()
-        return [_item(row) for row in rows]
+        return self._select(
+            f"""{_NEWEST} AND item.seq IN (
+                WITH own AS (SELECT seq, kind FROM standing_item AS item WHERE {_OWN} AND sketch IS NOT NULL)
+                SELECT seq FROM own WHERE kind = 'core'
+                UNION SELECT seq FROM item_version CROSS JOIN own ON own.seq = item_version.item
+                    WHERE n IN (SELECT value FROM json_each(:numbers))
+                UNION SELECT seq FROM (SELECT seq FROM own WHERE kind != 'entry' ORDER BY seq DESC LIMIT :newest)
+            ) ORDER BY item.seq DESC""",
+            numbers=json.dumps(list(numbers)),
+            newest=newest,
+        )
 
     def by_ids(self, ids: Iterable[str]) -> dict[str, MemoryItem]:
         """Those of some ids that are of items which stand, by id."""
-        rows = self.namespace.database.fetch(
-            f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
-            " AND item_version.version = item.version AND item.id IN (SELECT value FROM json_each(:ids))",
-            {**self._named, "ids": json.dumps(list(ids))},
-        )
-        return {row[0]: _item(row) for row in rows}
+        condition = f"{self._readable} AND {_STANDS} AND item.id IN (SELECT value FROM json_each(:ids))"
+        return {item.id: item for item in self._select(condition, ids=json.dumps(list(ids)))}
 
     def core(self) -> MemoryItem | None:
-        """The core paragraph; None while there is none."""
         found = self.items(kind="core", limit=1)
         return found[0] if found else None
 
@@ -86,87 +80,77 @@ class Items:
         self, *, kind: str | None = None, newest: int | None = None, limit: int | None = None, offset: int = 0
     ) -> list[MemoryItem]:
         """As they stand, oldest first; with `newest` the last so many to be made, the newest first."""
-        of_kind, values = _of_kind(kind)
         down, count = ("DESC", newest) if newest is not None else ("", -1 if limit is None else limit)
-        rows = self.namespace.database.fetch(
-            f"{_ITEM} WHERE item.namespace = {_OWN} AND item.sketch IS NOT NULL"
-            f" AND item_version.version = item.version{of_kind} ORDER BY item.seq {down} LIMIT ? OFFSET ?",
-            (self.namespace.name, *values, count, offset),
-        )
-        return [_item(row) for row in rows]
+        condition = f"{_OWN} AND {_STANDS} AND {_of_kind(kind)} ORDER BY item.seq {down} LIMIT :count OFFSET :offset"
+        return self._select(condition, kind=kind, count=count, offset=offset)
 
     def by_change(self, numbers: Iterable[int]) -> dict[int, MemoryItem]:
         """Versions by their number, of this namespace and still standing: what is stale or deleted is left out."""
-        rows = self.namespace.database.fetch(
-            f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.sketch IS NOT NULL"
-            " AND item_version.version = item.version AND item_version.n IN (SELECT value FROM json_each(:numbers))",
-            {**self._named, "numbers": json.dumps(list(numbers))},
-        )
-        return {row[6]: _item(row) for row in rows}
+        condition = f"{self._readable} AND {_STANDS} AND item_version.n IN (SELECT value FROM json_each(:numbers))"
+        return {item.change: item for item in self._select(condition, numbers=json.dumps(list(numbers)))}
 
     def newest_versions(self, namespaces: Sequence[int]) -> list[tuple[int, int, str, str, str | None]]:
         """`(number of the version, item, kind, stems, time)` of the items that stand, in the order of the versions."""
-        return self.namespace.database.fetch(
-            "SELECT item_version.n, item.seq, kind, stems, time FROM standing_item AS item"
-            " JOIN item_version ON item_version.item = item.seq AND item_version.version = item.version"
+        return self._fetch(
+            "SELECT item_version.n, item.seq, kind, stems, time FROM standing_item AS item JOIN item_version"
+            f" ON item_version.item = item.seq AND {_NEWEST}"
             f" WHERE namespace {one_of(namespaces)} AND sketch IS NOT NULL ORDER BY item_version.n"
         )
 
     def changed_versions(self, namespaces: Sequence[int], after: int, last: int, limit: int) -> list[Any]:
         """`(change, item, kind, stems, time, deleted)` of the next changes after a number, up to `last`; those of pages
         have no item, and neither has a version that was erased."""
-        return self.namespace.database.fetch(
+        return self._fetch(
             "SELECT change.n, item.seq, item.kind, stems, time, content IS NULL FROM change"
             " LEFT JOIN item_version ON change.kind = 'item' AND item_version.n = change.n"
             " LEFT JOIN item ON item.seq = item_version.item"
-            f" WHERE change.namespace {one_of(namespaces)} AND change.n > ? AND change.n <= ?"
-            " ORDER BY change.n LIMIT ?",
-            (after, last, limit),
+            f" WHERE change.namespace {one_of(namespaces)} AND change.n > :after AND change.n <= :last"
+            " ORDER BY change.n LIMIT :limit",
+            after=after,
+            last=last,
+            limit=limit,
         )
 
     def history(self, item_id: str) -> list[MemoryItem]:
         """Every version, the oldest first, deletions too; `UnknownRecord` for an id that was never here."""
-        rows = self.namespace.database.fetch(
-            f"{_ITEM} WHERE +item.namespace IN ({self._readable}) AND item.id = :id ORDER BY item_version.version",
-            {**self._named, "id": item_id},
-        )
-        if not rows:
+        found = self._select(f"{self._readable} AND item.id = :id ORDER BY item_version.version", id=item_id)
+        if not found:
             raise UnknownRecord(f"No item {item_id!r} in this namespace.")
-        return [_item(row) for row in rows]
+        return found
 
     def as_of(self, time: datetime, *, kind: str | None = None) -> list[MemoryItem]:
         """The items as they stood at a time of this memory's own clock (not of the events), oldest first."""
-        of_kind, values = _of_kind(kind)
-        stamp = (time if time.tzinfo else time.astimezone()).astimezone(UTC).isoformat()
-        rows = self.namespace.database.fetch(
-            f"{_ITEM} WHERE item.namespace = {_OWN}{of_kind} AND item_version.n = ("
+        found = self._select(
+            f"{_OWN} AND {_of_kind(kind)} AND item_version.n = ("
             "   SELECT max(v.n) FROM item_version AS v JOIN change AS c ON c.n = v.n"
-            "   WHERE v.item = item.seq AND c.at <= ?) ORDER BY item.seq",
-            (self.namespace.name, *values, stamp),
+            "   WHERE v.item = item.seq AND c.at <= :at) ORDER BY item.seq",
+            kind=kind,
+            at=(time if time.tzinfo else time.astimezone()).astimezone(UTC).isoformat(),
         )
-        return [item for item in map(_item, rows) if not item.deleted]
+        return [item for item in found if not item.deleted]
 
     def counts(self) -> dict[str, int]:
-        """How many items of each kind there are."""
-        return dict(
-            self.namespace.database.fetch(
-                f"SELECT kind, count(*) FROM standing_item WHERE namespace = {_OWN} AND sketch IS NOT NULL GROUP BY kind",
-                (self.namespace.name,),
-            )
-        )
+        query = "SELECT kind, count(*) FROM standing_item AS item"
+        return dict(self._fetch(f"{query} WHERE {_OWN} AND sketch IS NOT NULL GROUP BY kind"))
 
     def next_expiry(self) -> float | None:
         """When the next item that may be read is hidden by its age, in seconds since 1970; None where no rule says
         so."""
-        rows = self.namespace.database.fetch(
+        rows = self._fetch(
             "SELECT age_s, (SELECT min(made.at) FROM standing_item AS item"
-            " CROSS JOIN item_version AS newest ON newest.item = item.seq AND newest.version = item.version"
-            " CROSS JOIN change AS made ON made.n = newest.n"
+            f" CROSS JOIN item_version ON item_version.item = item.seq AND {_NEWEST}"
+            " CROSS JOIN change AS made ON made.n = item_version.n"
             " WHERE item.namespace = retention.namespace AND item.kind = retention.kind)"
-            f" FROM retention WHERE namespace IN ({self._readable}) AND kind != 'page'",
-            self._named,
+            f" FROM retention WHERE namespace IN ({self.namespace.readable_sql}) AND kind != 'page'"
         )
         return min((datetime.fromisoformat(at).timestamp() + age for age, at in rows if at), default=None)
+
+    def _fetch(self, query: str, **values: Any) -> list[Any]:
+        """Every row of one SELECT, in which `:name` is the name of the namespace."""
+        return self.namespace.database.fetch(query, {**self.namespace.values, **values})
+
+    def _select(self, condition: str, **values: Any) -> list[MemoryItem]:
+        return [_item(row) for row in self._fetch(f"{_ITEM} WHERE {condition}", **values)]
 
     # -- editing -------------------------------------------------------------------------------------------
 
@@ -187,8 +171,8 @@ class Items:
         if edit.kind != current.kind:
             return Outcome("rejected", edit, f"Item {current.id} is {current.kind}, not {edit.kind}.", current)
         if edit.expected_version not in (None, current.version):
-            told = f"Item {current.id} was changed meanwhile: it is at version {current.version}."
-            return Outcome("rejected", edit, told, current)
+            reason = f"Item {current.id} was changed meanwhile: it is at version {current.version}."
+            return Outcome("rejected", edit, reason, current)
         if edit.op == "delete":
             return self._write(db, namespace, edit, current, None)
         return self._update(db, namespace, edit, current)
@@ -230,37 +214,30 @@ class Items:
             assert current is not None, "a change has an item"
             edit = Edit(op="undo", kind=current.kind, id=current.id, cause=cause)
             if current.change != change:
-                told = f"Item {current.id} was changed since, by change {current.change}; undo that one first."
-                return Outcome("rejected", edit, told, current)
+                reason = f"Item {current.id} was changed since, by change {current.change}; undo that one first."
+                return Outcome("rejected", edit, reason, current)
             # The last version before it that was not erased.
             earlier = "item.id = ? AND item_version.version < ? ORDER BY item_version.version DESC LIMIT 1"
             before = _find_item(db, earlier, current.id, row[1])
             if before is None or before.deleted:
                 return self._write(db, namespace, edit, current, None)
-            taken = self._current_holder(
-                db, namespace, before.kind, dedup_key(before.kind, before.content, before.time)
-            )
-            if taken is not None and taken.id != current.id:
-                return Outcome("duplicate", edit, f"Item {taken.id} says that already.", taken)
             restored = replace(edit, content=before.content, time=before.time, page_ids=before.page_ids)
-            return self._write(db, namespace, restored, current, before.content)
+            return self._write_unless_taken(db, namespace, edit, restored, current)
 
     # ------------------------------------------------------------------------------------------------------
 
     def _insert(self, db: sqlite3.Connection, namespace: int, edit: Edit) -> Outcome:
-        content = edit.content or ""
-        mark = dedup_key(edit.kind, content, edit.time)
-        known = self._current_holder(db, namespace, edit.kind, mark)
+        key = dedup_key(edit.kind, edit.content or "", edit.time)
+        known = self._holder(db, namespace, edit.kind, key)
         if known is not None and edit.kind == "core":
             return Outcome("rejected", edit, "There is a core memory already; update it.", known)
         if known is not None:
-            return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
-        seq = db.execute(
-            "INSERT INTO item (id, namespace, kind, sketch, version) VALUES (?, ?, ?, ?, 0)",
-            (new_id(), namespace, edit.kind, mark),
-        ).lastrowid
-        assert seq is not None, "an insert has a row"
-        return self._record(db, namespace, edit, seq, 1, content)
+            return _duplicate(edit, known)
+        (seq,) = db.execute(
+            "INSERT INTO item (id, namespace, kind, sketch, version) VALUES (?, ?, ?, ?, 0) RETURNING seq",
+            (new_id(), namespace, edit.kind, key),
+        ).fetchone()
+        return self._add_version(db, namespace, edit, seq, 1, edit.content or "")
 
     def _update(self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem) -> Outcome:
         whole = replace(
@@ -271,72 +248,69 @@ class Items:
             page_ids=tuple(dict.fromkeys([*current.page_ids, *edit.page_ids])),
         )
         if (whole.content, whole.time) == (current.content, current.time):
-            return Outcome("duplicate", edit, f"Item {current.id} says that already.", current)
-        known = self._current_holder(db, namespace, edit.kind, dedup_key(edit.kind, whole.content or "", whole.time))
+            return _duplicate(edit, current)
+        return self._write_unless_taken(db, namespace, edit, whole, current)
+
+    def _write_unless_taken(
+        self, db: sqlite3.Connection, namespace: int, edit: Edit, whole: Edit, current: MemoryItem
+    ) -> Outcome:
+        """A new version, unless another item says the same: then the outcome of `edit` names that one."""
+        key = dedup_key(whole.kind, whole.content or "", whole.time)
+        known = self._holder(db, namespace, whole.kind, key)
         if known is not None and known.id != current.id:
-            return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
+            return _duplicate(edit, known)
         return self._write(db, namespace, whole, current, whole.content)
 
     def _write(
         self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
     ) -> Outcome:
         """A new version of an item that is there; `content=None` takes it away."""
-        mark = None if content is None else dedup_key(edit.kind, content, edit.time)
-        seq = db.execute("SELECT seq FROM item WHERE id = ?", (current.id,)).fetchone()[0]
-        db.execute("UPDATE item SET sketch = ? WHERE seq = ?", (mark, seq))
-        kept = edit if content is not None else replace(edit, time=current.time, page_ids=current.page_ids)
-        return self._record(db, namespace, kept, seq, current.version + 1, content)
+        (seq,) = db.execute("SELECT seq FROM item WHERE id = ?", (current.id,)).fetchone()
+        whole = edit if content is not None else replace(edit, time=current.time, page_ids=current.page_ids)
+        return self._add_version(db, namespace, whole, seq, current.version + 1, content)
 
-    def _record(
+    def _add_version(
         self, db: sqlite3.Connection, namespace: int, edit: Edit, seq: int, version: int, content: str | None
     ) -> Outcome:
         n = log_change(db, namespace, "item", seq, edit.op, edit.cause)
+        time, pages = edit.time.isoformat() if edit.time else None, json.dumps(list(edit.page_ids))
         db.execute(
             "INSERT INTO item_version (n, item, version, content, time, pages, stems) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                n,
-                seq,
-                version,
-                content,
-                edit.time.isoformat() if edit.time else None,
-                json.dumps(list(edit.page_ids)),
-                " ".join(stems(content or "")),
-            ),
+            (n, seq, version, content, time, pages, " ".join(stems(content or ""))),
         )
-        db.execute("UPDATE item SET version = ? WHERE seq = ?", (version, seq))
-        row = db.execute(f"{_ITEM} WHERE item_version.n = ?", (n,)).fetchone()
-        return Outcome("applied", edit, "", _item(row), n)
+        key = None if content is None else dedup_key(edit.kind, content, edit.time)
+        db.execute("UPDATE item SET version = ?, sketch = ? WHERE seq = ?", (version, key, seq))
+        return Outcome("applied", edit, "", _find_item(db, "item_version.n = ?", n), n)
 
     def _target(self, db: sqlite3.Connection, edit: Edit) -> MemoryItem | None:
         """The item that an edit means: by its id, or the core paragraph, which needs none."""
+        namespace = self.namespace.number(db)
         if edit.kind == "core" and edit.id is None:
-            return self._holder(db, self.namespace.number(db), "core", dedup_key("core", "", None))
-        return self._current(db, self.namespace.number(db), edit.id or "")
+            return _find_item(db, f"item.namespace = ? AND item.kind = 'core' AND {_STANDS}", namespace)
+        return self._current(db, namespace, edit.id or "")
 
     def _current(self, db: sqlite3.Connection, namespace: int, item_id: str) -> MemoryItem | None:
-        where = "item.namespace = ? AND item.id = ? AND item_version.version = item.version"
-        return _find_item(db, where, namespace, item_id)
+        return _find_item(db, f"item.namespace = ? AND item.id = ? AND {_NEWEST}", namespace, item_id)
 
-    def _current_holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
-        """`_holder`, before something is written: one that has expired is deleted first, as it would
-        conflict."""
+    def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, key: str) -> MemoryItem | None:
+        """The live item with a key. One that has expired is deleted: it would conflict with what is written next."""
         row = db.execute(
             "SELECT seq, EXISTS (SELECT 1 FROM standing_item WHERE standing_item.seq = item.seq) FROM item"
             " WHERE namespace = ? AND kind = ? AND sketch = ?",
-            (namespace, kind, mark),
+            (namespace, kind, key),
         ).fetchone()
         if row is None:
             return None
         if row[1]:
-            return self._holder(db, namespace, kind, mark)
-        selection = Selection(items={row[0]}, derived=False)
-        record_erasure(db, delete_rows(db, namespace, selection, RETENTION), tried=True)
+            return _find_item(db, f"item.seq = ? AND {_NEWEST}", row[0])
+        from .row_deletion import delete_expired
+
+        delete_expired(db, namespace, items={row[0]})
         return None
 
-    def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, mark: str) -> MemoryItem | None:
-        """The live item with a sketch."""
-        where = "item.namespace = ? AND item.kind = ? AND item.sketch = ? AND item_version.version = item.version"
-        return _find_item(db, where, namespace, kind, mark)
+
+def _duplicate(edit: Edit, known: MemoryItem) -> Outcome:
+    return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
 
 
 def _find_item(db: sqlite3.Connection, where: str, *values: object) -> MemoryItem | None:
@@ -344,8 +318,8 @@ def _find_item(db: sqlite3.Connection, where: str, *values: object) -> MemoryIte
     return _item(row) if row else None
 
 
-def _of_kind(kind: str | None) -> tuple[str, Sequence[str]]:
-    return (" AND item.kind != 'entry'", ()) if kind is None else (" AND item.kind = ?", (kind,))
+def _of_kind(kind: str | None) -> str:
+    return "item.kind != 'entry'" if kind is None else "item.kind = :kind"
 
 
 @read_back("A memory item")
@@ -355,7 +329,7 @@ def _item(row: Any) -> MemoryItem:
         id=item_id,
         kind=kind,
         content=content or "",
-        time=datetime.fromisoformat(time) if time else None,
+        time=parse_iso_time(time),
         page_ids=tuple(json.loads(pages)),
         version=version,
         change=change,

@@ -13,12 +13,16 @@ from typing import Any
 from ..analyzer import ANALYZER
 from ..errors import SessionConflict, UnknownRecord
 from ..records import new_id
-from ..times import local_clock, order_key
-from .database import RETENTION, read_back
+from ..times import local_clock, order_key, parse_iso_time
+from .database import read_back
 from .dedup_key import session_key
 from .namespace import Namespace
-from .row_deletion import Selection, delete_rows, record_erasure
 
+# Gives no number where there is such a session already, or no namespace.
+_INSERT = """
+    INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at)
+    SELECT space.id, ?, ?, ?, ?, ?, ? FROM namespace AS space WHERE name = ? ON CONFLICT DO NOTHING RETURNING n
+"""
 _PAGES_AT_ONCE = 1000  # SQLite takes some 32,000 values in one statement
 
 
@@ -48,8 +52,6 @@ class PassageDraft:
 
 @dataclass(frozen=True, slots=True)
 class PageDraft:
-    """A page before it is filed."""
-
     text: str
     header: str
     memo: str
@@ -85,16 +87,17 @@ class Journal:
         payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
         with self.namespace.database.write() as db:
             if hidden:
-                expired = Selection(sessions=hidden, derived=False)
-                record_erasure(db, delete_rows(db, self.namespace.enter(db), expired, RETENTION), tried=True)
-            values = (named, content, stamp, json.dumps(dict(metadata), ensure_ascii=False), payload, _now())
-            row = self._insert(db, values)
+                from .row_deletion import delete_expired
+
+                delete_expired(db, self.namespace.enter(db), sessions=hidden)
+            plain = json.dumps(dict(metadata), ensure_ascii=False)
+            values = (named, content, stamp, plain, payload, _now(), self.namespace.name)
+            row = db.execute(_INSERT, values).fetchone()
             if row is None and not self.namespace.number(db):
                 self.namespace.enter(db)
-                row = self._insert(db, values)
+                row = db.execute(_INSERT, values).fetchone()
         if row is not None:
-            plain = json.loads(payload)["turns"]
-            return JournalEntry(row[0], named, time, json.loads(json.dumps(dict(metadata))), text, _turns(plain))
+            return _entry([(row[0], named, stamp, plain, payload, content, None, True)])[0]
         known, _ = self._find_session(session_id, content)
         if known is None:
             raise SessionConflict(f"The id {named} made for this session is taken; give it one of its own.")
@@ -102,14 +105,14 @@ class Journal:
 
     def entry(self, n: int) -> JournalEntry:
         """A session of this namespace by its place in the journal."""
-        for entry, _, standing in self._load_entries("session.n = :n", {"n": n}):
+        for entry, _, standing in self._load_entries("session.n = :n", n=n):
             if standing:
                 return entry
         raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
 
     def waiting(self) -> list[JournalEntry]:
         """Sessions that were accepted and not yet filed, oldest first."""
-        return [entry for entry, _, standing in self._load_entries("filed_at IS NULL", {}) if standing]
+        return [entry for entry, _, standing in self._load_entries("filed_at IS NULL") if standing]
 
     def file(
         self, accepted: JournalEntry, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
@@ -152,31 +155,20 @@ class Journal:
         """One with this id, or else with this content; and the numbers of those that are hidden by their age, and would
         stand in the way of a session that comes again."""
         named = session_id or f"s-{content[:12]}"
-        found = self._load_entries("(session.id = :id OR content = :content)", {"id": named, "content": content})
+        found = self._load_entries("(session.id = :id OR content = :content)", id=named, content=content)
         hidden = {row.n for row, _, standing in found if not standing}
-        known = [(entry, said) for entry, said, standing in found if standing]
-        for entry, said in known:
-            if entry.session_id == session_id:
+        same = [entry for entry, said, standing in found if standing and said == content]
+        for entry, said, standing in found:
+            if standing and entry.session_id == session_id:
                 if said != content:
                     raise SessionConflict(
                         f"Session {session_id!r} is already in memory with other content; give the new one another"
                         " id. Nothing was changed."
                     )
                 return entry, hidden
-        same = [entry for entry, said in known if said == content]
         return (same[0] if same else None), hidden
 
-    def _insert(self, db: sqlite3.Connection, values: tuple[Any, ...]) -> tuple[int] | None:
-        """The number of the new session; None where there is one already, or no namespace."""
-        row: tuple[int] | None = db.execute(
-            "INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at)"
-            " SELECT space.id, ?, ?, ?, ?, ?, ? FROM namespace AS space WHERE name = ?"
-            " ON CONFLICT DO NOTHING RETURNING n",
-            (*values, self.namespace.name),
-        ).fetchone()
-        return row
-
-    def _load_entries(self, condition: str, values: Mapping[str, Any]) -> list[tuple[JournalEntry, str, bool]]:
+    def _load_entries(self, condition: str, **values: Any) -> list[tuple[JournalEntry, str, bool]]:
         """Sessions of this namespace, oldest first, each with the hash of its content, and whether it may be read: what
         is hidden by its age may not."""
         rows = self.namespace.database.fetch(
@@ -195,16 +187,15 @@ class Journal:
 
 @read_back("A session in the journal")
 def _entry(rows: Sequence[Any]) -> tuple[JournalEntry, str, bool]:
-    """From its rows, one a page."""
     n, session_id, time, metadata, payload, content, _, standing = rows[0]
-    kept: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
+    history: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
     accepted = JournalEntry(
         n=n,
         session_id=session_id,
-        time=_time(time),
+        time=parse_iso_time(time),
         metadata=json.loads(metadata),
-        text=kept["text"],
-        turns=_turns(kept["turns"]),
+        text=history["text"],
+        turns=[(start, end, speaker) for start, end, speaker in history["turns"]],
         page_ids=tuple(row[6] for row in rows if row[6] is not None),
     )
     return accepted, content, bool(standing)
@@ -240,13 +231,14 @@ def _insert_pages(
             ).fetchall()
         ]
     numbers = sorted(seqs)
+    fields = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(5))
     passages = [
         (seq, p.start, p.end, p.speaker, " ".join(p.stems))
         for seq, page in zip(numbers, pages, strict=True)
         for p in page.passages
     ]
     db.execute(
-        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {_columns(5)} FROM json_each(?) ORDER BY key',
+        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {fields} FROM json_each(?) ORDER BY key',
         (json.dumps(passages, ensure_ascii=False),),
     )
     db.execute(
@@ -257,19 +249,6 @@ def _insert_pages(
     if curate:
         db.execute("INSERT INTO uncurated (page) SELECT value FROM json_each(?)", (json.dumps(numbers),))
     return tuple(ids)
-
-
-def _columns(count: int) -> str:
-    """The values of a list in JSON, as columns."""
-    return ", ".join(f"json_extract(value, '$[{at}]')" for at in range(count))
-
-
-def _turns(plain: Sequence[Sequence[Any]]) -> list[tuple[int, int, str]]:
-    return [(start, end, speaker) for start, end, speaker in plain]
-
-
-def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
 
 
 def _now() -> str:

@@ -7,11 +7,10 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
-from importlib import resources
 from pathlib import Path
 
 from ..errors import StoreDamaged, StoreFull
-from .database import sync_to_disk
+from .database import schema, sync_to_disk
 
 REPAIR_FOLDER = ".repair-"  # prefix of a temporary folder with a copy of the truth, see integrity/fix.py
 _log = logging.getLogger("jitmem")
@@ -64,15 +63,9 @@ def _take(db: sqlite3.Connection, version: int, *, newest: bool) -> None:
         db.execute(f'DROP VIEW "{view}"')  # created again below: a view holds no rows
     if version in CHANGES:
         CHANGES[version](db)
-    for statement in _schema(version, newest=newest).split(";"):
+    for statement in schema("schema.sql" if newest else f"schema_{version}.sql").split(";"):
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {version}")
-
-
-def _schema(version: int, *, newest: bool) -> str:
-    """Every table and index of a version, each made only where there is none; no `;` within a statement."""
-    name = "schema.sql" if newest else f"schema_{version}.sql"
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _copy_truth(reader: sqlite3.Connection, path: Path, version: int) -> Path:

@@ -21,6 +21,13 @@ class Namespace:
         _check(name)
         self.database = database
         self.name = name
+        above = {f"above_{n}": path + _BELOW for n, path in enumerate(_above(name))}
+        self.values = {"name": name, **above}
+        readers = ", ".join(f":{key}" for key in self.values)
+        self.readable_sql = (
+            f"SELECT id FROM namespace WHERE name = :name UNION SELECT namespace FROM share WHERE reader IN ({readers})"
+        )
+        """The numbers of all that it may read, as a subquery; its values are `values`."""
 
     def number(self, db: sqlite3.Connection) -> int:
         """Its number; 0, which no row has, while it is empty."""
@@ -30,23 +37,7 @@ class Namespace:
     def readable(self, db: sqlite3.Connection) -> tuple[int, ...]:
         """The numbers of all that it may read: its own, then those that are shared with it."""
         own = self.number(db)
-        named = [self.name, *(above + _BELOW for above in _above(self.name))]
-        shared = db.execute(
-            f"SELECT DISTINCT namespace FROM share WHERE reader IN ({','.join('?' * len(named))}) ORDER BY namespace",
-            named,
-        ).fetchall()
-        return (own, *(number for (number,) in shared if number != own))
-
-    def readable_sql(self) -> tuple[str, dict[str, str]]:
-        """A subquery for the numbers of all that it may read, and the values of its names: for one statement that
-        needs no other before it."""
-        named = {f"above_{n}": above + _BELOW for n, above in enumerate(_above(self.name))}
-        readers = ", ".join([":name", *(f":{key}" for key in named)])
-        return (
-            "SELECT id FROM namespace WHERE name = :name"
-            f" UNION SELECT namespace FROM share WHERE reader IN ({readers})",
-            {"name": self.name, **named},
-        )
+        return (own, *sorted(n for (n,) in db.execute(self.readable_sql, self.values).fetchall() if n != own))
 
     def enter(self, db: sqlite3.Connection) -> int:
         """Its number, made if need be; inside a write transaction only."""
@@ -78,13 +69,11 @@ class Namespace:
         return found
 
     def shares(self) -> list[str]:
-        """With whom this namespace is shared, by name."""
-        query = "SELECT reader FROM share JOIN namespace ON id = namespace WHERE name = ? ORDER BY reader"
-        return [reader for (reader,) in self.database.fetch(query, (self.name,))]
+        query = "SELECT reader FROM share JOIN namespace ON id = namespace WHERE name = :name ORDER BY reader"
+        return [reader for (reader,) in self.database.fetch(query, self.values)]
 
 
 def names(database: Database) -> list[str]:
-    """Every namespace of a database that was ever written, in the order of their names."""
     return [name for (name,) in database.fetch("SELECT name FROM namespace ORDER BY name")]
 
 

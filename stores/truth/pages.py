@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..analyzer import ANALYZER
 from ..errors import StoreDamaged, UnknownRecord
 from ..records import Page
-from ..times import Span, order_key
+from ..times import Span, order_key, parse_iso_time
 from .database import DOCTOR, one_of, read_back
 from .namespace import Namespace
 
@@ -50,8 +50,6 @@ _CHANGED = """
 
 @dataclass(frozen=True, slots=True)
 class PageRow:
-    """A page as the indexes read it."""
-
     seq: int
     id: str
     title: str
@@ -80,8 +78,6 @@ class Extent:
 
 
 class Changed(NamedTuple):
-    """What was read of the change log."""
-
     mark: int
     pages: list[PageRow]
     """Those that were put and still stand, oldest first."""
@@ -100,17 +96,14 @@ class Pages:
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
-        self._readable, self._named = namespace.readable_sql()
 
     def page(self, page_id: str) -> Page:
         """`UnknownRecord` for an id that this namespace does not hold."""
-        with self.namespace.database.read() as db:
-            readable = one_of(self.namespace.readable(db))
-            row = db.execute(f"{_PAGE} WHERE page.namespace {readable} AND page.id = ?", (page_id,)).fetchone()
-            if row is None:
-                count = db.execute(f"SELECT count(*) FROM standing_page WHERE namespace {readable}").fetchone()[0]
-                raise UnknownRecord(f"No page {page_id!r}; this memory holds {count} pages.")
-        return _page(row)
+        found = self.by_ids([page_id]).get(page_id)
+        if found is None:
+            count = f"SELECT count(*) FROM standing_page WHERE namespace IN ({self.namespace.readable_sql})"
+            raise UnknownRecord(f"No page {page_id!r}; this memory holds {self._fetch(count)[0][0]} pages.")
+        return found
 
     def pages(
         self,
@@ -128,57 +121,48 @@ class Pages:
         """In the order their sessions were accepted. `within` leaves out pages without a time; `newest` keeps
         the last so many; ids bound a range, both ends included. `namespaces` are the numbers of those to read, where
         they are known."""
-        conditions: list[str] = []
-        values: list[str | float] = []
-        if session_id is not None:
-            conditions.append("session.id = ?")
-            values.append(session_id)
-        if within is not None:
-            conditions.append("page.time_key >= ? AND page.time_key < ?")
-            values.extend(order_key(bound) for bound in within)
-        if first_id is not None:
-            conditions.append("page.id >= ?")
-            values.append(first_id)
-        if last_id is not None:
-            conditions.append("page.id <= ?")
-            values.append(last_id)
+        first, last = map(order_key, within) if within else (None, None)
+        given = {
+            "session.id =": session_id,
+            "page.time_key >=": first,
+            "page.time_key <": last,
+            "page.id >=": first_id,
+            "page.id <=": last_id,
+        }
+        wanted = {column: value for column, value in given.items() if value is not None}
         down = "DESC" if newest is not None else ""
         count = newest if newest is not None else -1 if limit is None else limit
         with self.namespace.database.read() as db:
             readable = namespaces or ([self.namespace.number(db)] if own else self.namespace.readable(db))
-            conditions.insert(0, f"page.namespace {one_of(readable)}")
+            conditions = " AND ".join([f"page.namespace {one_of(readable)}", *(f"{column} ?" for column in wanted)])
             rows = db.execute(
-                f"{_PAGE} WHERE {' AND '.join(conditions)} ORDER BY page.session {down}, page.part {down}"
-                " LIMIT ? OFFSET ?",
-                (*values, count, offset),
+                f"{_PAGE} WHERE {conditions} ORDER BY page.session {down}, page.part {down} LIMIT ? OFFSET ?",
+                (*wanted.values(), count, offset),
             ).fetchall()
         pages = [_page(row) for row in rows]
         return pages[::-1] if newest is not None else pages
 
     def by_ids(self, page_ids: Iterable[str]) -> dict[str, Page]:
         """Those of some ids that are of pages which may be read, by id."""
-        rows = self.namespace.database.fetch(
-            f"{_PAGE} WHERE +page.namespace IN ({self._readable}) AND page.id IN (SELECT value FROM json_each(:ids))",
-            {**self._named, "ids": json.dumps(list(page_ids))},
-        )
+        readable = f"+page.namespace IN ({self.namespace.readable_sql})"
+        condition = f"{readable} AND page.id IN (SELECT value FROM json_each(:ids))"
+        rows = self._fetch(f"{_PAGE} WHERE {condition}", ids=json.dumps(list(page_ids)))
         return {row[0]: _page(row) for row in rows}
 
     def uncurated_pages(self, session: int) -> list[Page]:
         """The pages of a session of this namespace, by its number, from which memories are still to be drawn."""
-        rows = self.namespace.database.fetch(
-            f"{_PAGE} WHERE page.session = ? AND namespace.name = ?"
-            " AND page.seq IN (SELECT page FROM uncurated) ORDER BY page.part",
-            (session, self.namespace.name),
-        )
+        condition = "page.session = :session AND namespace.name = :name AND page.seq IN (SELECT page FROM uncurated)"
+        rows = self._fetch(f"{_PAGE} WHERE {condition} ORDER BY page.part", session=session)
         return [_page(row) for row in rows]
 
     def stems(self, page_ids: Iterable[str]) -> dict[str, list[str]]:
         """By id, the stems of the passages as they were filed; not of pages whose stems an older analyzer made."""
-        rows = self.namespace.database.fetch(
+        rows = self._fetch(
             "SELECT page.id, stems FROM standing_page AS page CROSS JOIN passage ON passage.page = page.seq"
             " WHERE page.id IN (SELECT value FROM json_each(:ids)) AND analyzer = :analyzer"
-            f" AND +page.namespace IN ({self._readable})",
-            {**self._named, "ids": json.dumps(list(page_ids)), "analyzer": ANALYZER},
+            f" AND +page.namespace IN ({self.namespace.readable_sql})",
+            ids=json.dumps(list(page_ids)),
+            analyzer=ANALYZER,
         )
         found: dict[str, list[str]] = {}
         for page_id, stems in rows:
@@ -187,29 +171,23 @@ class Pages:
 
     def counts(self) -> dict[str, int]:
         """Sessions, waiting sessions, pages, passages and characters of this namespace alone."""
-        with self.namespace.database.read() as db:
-            namespace = self.namespace.number(db)
-            sessions, waiting = db.execute(
-                "SELECT count(*), count(*) - count(filed_at) FROM standing_session WHERE namespace = ?", (namespace,)
-            ).fetchone()
-            pages, characters = db.execute(
-                "SELECT count(*), coalesce(sum(length(text)), 0) FROM standing_page WHERE namespace = ?", (namespace,)
-            ).fetchone()
-            passages = db.execute(
-                "SELECT count(*) FROM standing_page AS page JOIN passage ON passage.page = page.seq WHERE namespace = ?",
-                (namespace,),
-            ).fetchone()[0]
-        return {
-            "sessions": sessions,
-            "waiting": waiting,
-            "pages": pages,
+        own = "namespace = (SELECT id FROM namespace WHERE name = :name)"
+        pages = f"(SELECT {{}} FROM standing_page AS page WHERE {own})"
+        sessions = f"(SELECT {{}} FROM standing_session WHERE {own})"
+        passages = f"(SELECT count(*) FROM standing_page AS page JOIN passage ON passage.page = page.seq WHERE {own})"
+        queries = {
+            "sessions": sessions.format("count(*)"),
+            "waiting": sessions.format("count(*) - count(filed_at)"),
+            "pages": pages.format("count(*)"),
             "passages": passages,
-            "characters": characters,
+            "characters": pages.format("coalesce(sum(length(text)), 0)"),
         }
+        (counts,) = self._fetch(f"SELECT {', '.join(queries.values())}")
+        return dict(zip(queries, counts, strict=True))
 
     def extent(self) -> Extent:
         """What there is to read, in one statement."""
-        rows = self.namespace.database.fetch(_EXTENT.format(readable=self._readable), self._named)
+        rows = self._fetch(_EXTENT.format(readable=self.namespace.readable_sql))
         own = next((row[0] for row in rows if row[3]), 0)
         others = sorted(row[0] for row in rows if not row[3])
         due = [
@@ -225,11 +203,8 @@ class Pages:
         )
 
     def changed_pages(self, after: int, limit: int, last: int | None = None) -> Changed:
-        """The next changes after a mark, up to `last`."""
-        rows = self.namespace.database.fetch(
-            _CHANGED.format(readable=self._readable),
-            {**self._named, "after": after, "limit": limit, "last": last},
-        )
+        query = _CHANGED.format(readable=self.namespace.readable_sql)
+        rows = self._fetch(query, after=after, limit=limit, last=last)
         pages: dict[int, PageRow] = {}
         for _, _, seq, page_id, title, time, analyzer, *passage in rows:
             if seq is not None:
@@ -239,15 +214,9 @@ class Pages:
         newest_item = max((n for n, kind, *_ in rows if kind == "item"), default=0)
         return Changed(rows[-1][0] if rows else after, list(pages.values()), newest_item)
 
-    def number(self) -> int:
-        """The namespace as a number, which is all that a derived index learns of it; 0 while it is empty."""
-        with self.namespace.database.read() as db:
-            return self.namespace.number(db)
-
-    def numbers(self) -> tuple[int, ...]:
-        """All that may be read, as numbers."""
-        with self.namespace.database.read() as db:
-            return self.namespace.readable(db)
+    def _fetch(self, query: str, **values: Any) -> list[Any]:
+        """Every row of one SELECT, in which `:name` is the name of the namespace."""
+        return self.namespace.database.fetch(query, {**self.namespace.values, **values})
 
 
 def _verify_text(page_id: str, text: str, digest: str) -> str:
@@ -276,4 +245,4 @@ def _page(row: Any) -> Page:
 
 @read_back("The time of a session")
 def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
+    return parse_iso_time(value)

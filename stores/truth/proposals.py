@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import BadInput, UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, Proposal
+from ..times import parse_iso_time
 from .database import read_back
 from .items import Items
 
@@ -72,7 +73,6 @@ class Proposals:
         return replace(outcome, proposal=number)
 
     def reject(self, number: int) -> Proposal:
-        """Turn a proposal down."""
         with self._namespace.database.write() as db:
             proposal, _ = self._load(db, number)
             if proposal.decision == "approved":
@@ -121,6 +121,5 @@ def _refuse_decided(proposal: Proposal) -> BadInput:
 def _proposal(row: Any) -> Proposal:
     number, edit, reason, at, decision, _ = row
     plain = json.loads(edit)
-    time = datetime.fromisoformat(plain["time"]) if plain["time"] else None
-    whole = Edit(**{**plain, "time": time, "page_ids": tuple(plain["page_ids"])})
+    whole = Edit(**{**plain, "time": parse_iso_time(plain["time"]), "page_ids": tuple(plain["page_ids"])})
     return Proposal(number, whole, reason, datetime.fromisoformat(at), decision)

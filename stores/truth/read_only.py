@@ -9,17 +9,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from ..errors import StoreReadOnly
+from .database import BUSY_S, CONNECTION
 
-_BUSY_S = 60.0
-CONNECTION: Mapping[str, Any] = {"uri": True, "timeout": _BUSY_S, "isolation_level": None, "check_same_thread": False}
-"""For any thread, and no transaction begins by itself. The database is `path.absolute().as_uri()`, which quotes '?', '#'
-and '%' in folder names, and the options of SQLite's URIs."""
 _PATIENCE_S, _PAUSE_S = 1.0, 0.01
 _NOT_YET = sqlite3.SQLITE_READONLY
 """Of a query: a writer rebuilds the index of the log, or was killed while it did. A connection opened later may read."""
@@ -37,7 +33,6 @@ class Reader(sqlite3.Connection):
         self._held = self.execute("SELECT 1 FROM sqlite_master")
 
     def release(self) -> None:
-        """See `hold`."""
         self._held.close()
 
 
@@ -71,7 +66,7 @@ def reader(path: Path) -> sqlite3.Connection:
                     f"What was written last to {path} is in {_log(path).name}, which this user cannot read without"
                     f" {path.name}-shm; let this user read both, or open the memory once as a user who can write it."
                 ) from error
-            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, _NOT_YET) or waited_s > _BUSY_S:
+            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, _NOT_YET) or waited_s > BUSY_S:
                 raise
         time.sleep(_PAUSE_S)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from .database import PERSON, log_change
+from ..times import parse_iso_time
+from .database import PERSON, RETENTION, log_change
 from .dedup_key import dedup_key, session_key
 from .embeddings import ERASED_VECTORS
 
@@ -100,6 +101,14 @@ def record_erasure(db: sqlite3.Connection, result: DeletionResult, *, tried: boo
     return number
 
 
+def delete_expired(
+    db: sqlite3.Connection, namespace: int, *, sessions: Collection[int] = (), items: Collection[int] = ()
+) -> None:
+    """What is hidden by its age, and would conflict with what comes; its bytes are erased by the next purge."""
+    selection = Selection(sessions=set(sessions), items=set(items), derived=False)
+    record_erasure(db, delete_rows(db, namespace, selection, RETENTION), tried=True)
+
+
 def _delete_page(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
     result.delete(db, "vectors", "embedding", "passage IN (SELECT seq FROM passage WHERE page = ?)", seq)
     result.delete(db, "passages", "passage", "page = ?", seq)
@@ -180,7 +189,7 @@ def _make_newest(
 ) -> bool:
     """Make an earlier version the newest under an unused number; False if another item has the same content."""
     kind = db.execute("SELECT kind FROM item WHERE seq = ?", (item,)).fetchone()[0]
-    key = None if content is None else dedup_key(kind, content, datetime.fromisoformat(time) if time else None)
+    key = None if content is None else dedup_key(kind, content, parse_iso_time(time))
     same = "SELECT 1 FROM item WHERE namespace = ? AND kind = ? AND sketch = ? AND seq != ?"
     if key is not None and db.execute(same, (result.namespace, kind, key, item)).fetchone():
         return False
@@ -194,7 +203,6 @@ def _make_newest(
 
 
 def delete_item(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
-    """An item with all its versions."""
     for (n,) in db.execute("SELECT n FROM item_version WHERE item = ?", (seq,)).fetchall():
         _delete_version(db, result, n)
     ((item_id,),) = result.delete(db, "items", "item", "seq = ?", seq, returning="id")

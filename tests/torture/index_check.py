@@ -57,7 +57,7 @@ def _vectors(memory: Memory) -> list[str]:
     assert parts.database.path.name == FILE_NAME
     with closing(sqlite3.connect(parts.database.path)) as db:
         passages, items = (db.execute(query).fetchall() for query in (_PASSAGES, _ITEMS))
-    namespaces = parts.archive.pages.numbers()
+    namespaces = parts.archive.pages.extent().namespaces
     return [
         *_of(
             "passages",

@@ -104,7 +104,7 @@ def _unfindable(folder: Path, memory: Memory) -> dict[str, int]:
         passages = db.execute("SELECT count(*) FROM passage").fetchone()[0]
     vectors = {n: np.frombuffer(blob, "<f4") for n, blob in rows}
     index: Any = memory._runtime.archive.vectors
-    namespaces = memory._runtime.archive.pages.numbers()
+    namespaces = memory._runtime.archive.pages.extent().namespaces
     collection = index._folder.vectors(index._embeddings)._collection
     lost = lost_by_chroma = 0
     for n, vector in vectors.items():

@@ -10,7 +10,6 @@ import typer
 from typer import Option
 
 from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
-from ..stores.integrity.findings import MOST_IDS
 from .errors import BAD_INPUT, FAILED, complain
 from .output import count, progress, say, say_json
 from .settings import Json, settings_of
@@ -65,6 +64,8 @@ def _examine(folder: Path, fix: bool, as_json: bool) -> None:
 
 
 def _show(report: Report) -> None:
+    from ..stores.integrity.findings import MOST_IDS
+
     for sentence in report.done:
         say(sentence)
     for number, finding in enumerate(report.findings, start=1):
