@@ -18,6 +18,7 @@ from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.records import Edit, MemoryItem, Outcome, Page
 from ..stores.times import format_time, parse_time
+from .evidence import cite
 from .file import disk_full_hint
 from .grounding import foreign_terms, is_about_the_prompt, is_placeholder, list_words
 from .llm.ask import StepSpec
@@ -26,6 +27,7 @@ from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
+from .support import best_support, line_of
 
 CORE_SHOWN = 512  # tokens
 _ITEMS_TOKENS = 500
@@ -33,6 +35,7 @@ _RELATED, _NEWEST = 10, 5
 _LIKE_CHARS = 4000  # of a page, by which the items that are like it are found
 _FILED = "The session is filed; no memories are drawn from it until resume(), or the same call, finds room."
 _MOST_CALLS = 50
+_LEAST_SUPPORT = 0.6  # of the words of a new item, those that one place of the page holds
 
 
 class ItemEditing(Protocol):
@@ -109,9 +112,12 @@ def find_problem(question: CurateQuestion, call: Call) -> str:
         return f"{content!r} is a word of the form; write what the page says, or make no call."
     if is_about_the_prompt(content):
         return f"{content!r} speaks of the page. Write who did what, by name, or make no call."
-    held = [question.core, *(describe_item(item) for item in question.items)]
+    merges = call.name == "memory_update" or call.args.get("kind") == "core"
+    held = [question.core, *(item.content for item in question.items)] if merges else []
     if foreign := foreign_terms(content, question.page.header, question.text, *held):
         return f"The page does not name {list_words(foreign)}. Write only what the page says."
+    if best_support(content, "\n".join([question.text, *held])) < _LEAST_SUPPORT and not merges:
+        return f"No line of the page says {content!r}. Write only what the page says, or make no call."
     return ""
 
 
@@ -119,6 +125,8 @@ def complete_call(question: CurateQuestion, call: Call) -> Call:
     """The call as it was meant: an event without a date of its own has its page's, an update that names no item is an
     insert, and an insert of a core paragraph changes the one that there is."""
     args = {name: value for name, value in call.args.items() if value not in ("", None)}
+    if isinstance(args.get("content"), str):
+        args["content"] = _with_speaker(question, args["content"])
     name = call.name
     if args.get("kind") == "core":
         args.pop("id", None)
@@ -133,6 +141,15 @@ def complete_call(question: CurateQuestion, call: Call) -> Call:
     if args.get("kind") != "episodic" and "time" in args and not _is_time(args["time"]):
         del args["time"]
     return Call(name=name, args=args)
+
+
+def _with_speaker(question: CurateQuestion, content: str) -> str:
+    """`Ben: I sold the van.` with the speaker who said it, where it is a sentence of the page."""
+    name, colon, sentence = content.partition(": ")
+    found = cite(question.page, sentence) if colon and len(sentence.split()) > 3 else None
+    line = line_of(question.page.text, found.start, found.end) if found else ""
+    speaker, colon, _ = line.partition(": ")
+    return f"{speaker}: {sentence}" if colon and speaker in question.page.header and speaker != name else content
 
 
 def _is_time(value: object) -> bool:

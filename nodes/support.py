@@ -51,6 +51,17 @@ def support_of(statement: str, question: str, quotes: Sequence[str], headers: Se
     )
 
 
+def best_support(statement: str, text: str) -> float:
+    """The largest share of a statement's words that one line of a text, or two in a row, hold; from 0 to 1.
+
+    Words that are scattered over a page carry nothing: any story can be made of them.
+    """
+    said = set(stems(statement))
+    lines = [set(stems(line)) for line in text.splitlines() if line.strip()]
+    pairs = [one | other for one, other in zip(lines, [*lines[1:], set()], strict=True)]
+    return max((len(said & pair) for pair in pairs), default=0) / len(said) if said else 0.0
+
+
 def line_of(text: str, start: int, end: int) -> str:
     """The line or lines of a text in which a span stands: what a speaker said, with the speaker's name."""
     first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)

@@ -104,7 +104,7 @@ class ModelBackend:
         form = describe_tools(step.tools, output) if step.tools and output == "function" else None
         for share in _SHARES:
             values = question.prompt_values(share * self.share)
-            system, human = render_prompt(step.name, values, form, override)
+            system, human = render_prompt(step.name, values, form, override, small=self.share < 1)
             messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
             try:
                 return (

@@ -2,7 +2,8 @@
 
 A prompt file has the sections `# System` (the instructions, and as its last paragraph what is data), `# Task` (the
 material with its places, then the job in one line) and `# Form` (the answer as a filled-in example). The steps of one
-page share their prefix: their instructions are in a section `# Job` and follow the material.
+page share their prefix: their instructions are in a section `# Job` and follow the material. `<step>.small.md`, where
+there is one, is the prompt for small models; it may leave places out.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ class StepQuestion(Protocol):
 
 
 def render_prompt(
-    name: str, values: Mapping[str, str], form: str | None = None, override: str | None = None
+    name: str,
+    values: Mapping[str, str],
+    form: str | None = None,
+    override: str | None = None,
+    *,
+    small: bool = False,
 ) -> tuple[str, str]:
     """The system part, which never varies (so that prefix caches work), and the task with its values.
 
@@ -45,11 +51,11 @@ def render_prompt(
 
     `KeyError` for a place without a value and for a value without a place: both are our mistake, not the caller's.
     """
-    sections = _template(name)
+    sections = _template(name, small)
     places = set(_PLACE.findall(sections["Task"]))
-    if places != set(values):
+    if places != set(values) and not (small and places < set(values)):
         raise KeyError(f"Prompt {name!r} has the places {sorted(places)}, its question gives {sorted(values)}.")
-    instructions = default_prompt(name)
+    instructions = _instructions(sections)
     if override is not None:
         instructions = escape_delimiters(override.strip(), _HISTORY, _QUESTION)
     form = form or f"Answer with one JSON object of this form:\n{sections['Form']}"
@@ -61,8 +67,7 @@ def render_prompt(
 
 def default_prompt(name: str) -> str:
     """A step's instructions: the part that may be overridden."""
-    sections = _template(name)
-    return sections.get("Job") or _split_system(sections["System"])[0]
+    return _instructions(_template(name, False))
 
 
 def fence(text: str) -> str:
@@ -102,6 +107,10 @@ def count_tokens(messages: Sequence[BaseMessage]) -> int:
     return sum(len(str(message.text)) // CHARS_PER_TOKEN + _PER_MESSAGE for message in messages)
 
 
+def _instructions(sections: Mapping[str, str]) -> str:
+    return sections.get("Job") or _split_system(sections["System"])[0]
+
+
 def _split_system(system: str) -> tuple[str, str]:
     said, _, on_data = system.rpartition("\n\n")
     return said, on_data
@@ -112,9 +121,13 @@ def _between(mark: str, text: str) -> str:
 
 
 @cache
-def _template(name: str) -> Mapping[str, str]:
+def _template(name: str, small: bool) -> Mapping[str, str]:
     """The sections of the file, by heading."""
-    text = resources.files(__package__).joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")
+    prompts = resources.files(__package__) / "prompts"
+    file = prompts / f"{name}.small.md"
+    if not (small and file.is_file()):
+        file = prompts / f"{name}.md"
+    text = file.read_text(encoding="utf-8")
     head, *parts = _HEADINGS.split(text)
     assert not head.strip(), f"prompts/{name}.md begins with '# System'"
     return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))

@@ -26,7 +26,9 @@ class EstimateBackend:
     def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
         """Sends nothing; records a call with an empty reply."""
         override = self._model.overrides.get(step.name)
-        system, human = render_prompt(step.name, question.prompt_values(self.share), override=override)
+        system, human = render_prompt(
+            step.name, question.prompt_values(self.share), override=override, small=self.share < 1
+        )
         size = count_tokens([SystemMessage(system), HumanMessage(human)])
         usage = {"input_tokens": size, "output_tokens": 0, "total_tokens": size}
         tracker.add(step.name, self._model.name, 0.0, size, AIMessage("", usage_metadata=usage))
