@@ -12,7 +12,13 @@ _PLACEHOLDER = re.compile(r"<[^<>\n]{1,40}>|\{\{\w+\}\}|…$")
 _ABOUT_THE_PROMPT = re.compile(
     r"\b(?:this|the) (?:page|header|core paragraph|conversation|session|history marks?)\b", re.I
 )
-_PROMPT_WORDS = ("there is none yet", "there are none yet", "nothing is in memory yet", "nothing yet")
+_PROMPT_WORDS = (
+    "there is none yet",
+    "there are none yet",
+    "nothing is in memory yet",
+    "nothing yet",
+    "the question itself",
+)
 _CALENDAR = frozenset(
     "january february march april may june july august september october november december jan feb mar apr jun jul aug"
     " sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday i i'm i've i'll i'd".split()

@@ -18,6 +18,7 @@ from .evidence import (
     LOOKED_AT,
     QUESTION_TOKENS,
     as_values,
+    citation_of,
     cite_retrieved,
     hit_from_state,
     place_of,
@@ -28,6 +29,7 @@ from .evidence import (
     render_statements,
     take_fitting,
 )
+from .grounding import is_placeholder
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
@@ -38,6 +40,7 @@ from .states import ResearcherState
 from .support import line_of, support_of
 
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
+_CARRIER = 0.75  # of a statement's own words, those that a passage must hold to be cited in place of a wrong quote
 
 
 class Source(BaseModel):
@@ -141,7 +144,8 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
         statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0, "unsupported": 0}
         if answer is not None:
             retrieved = [record_id(hit) for hit in state["evidence"]]
-            statements, counts = verify_statements(snapshot, answer, retrieved, state["question"])
+            verified, counts = verify_statements(snapshot, answer, retrieved, state["question"], evidence)
+            statements = verified or statements  # a later round does not lose what an earlier one has shown
         texts = [statement["text"] for statement in statements]
         runtime.stream_writer({"event": "integrated", "statements": texts})
         concluded = isinstance(answer, Conclusion) and not changes.get("stop_reason")
@@ -164,11 +168,15 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
 
 
 def verify_statements(
-    snapshot: Snapshot, integration: Integration, page_ids: Sequence[str], question: str
+    snapshot: Snapshot,
+    integration: Integration,
+    page_ids: Sequence[str],
+    question: str,
+    evidence: Sequence[Hit] = (),
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The statements that a retrieved page supports, with their citations, and how many sources were corrected (their
     quote is on another retrieved page) and how many dropped, and how many statements say what the lines that they
-    quote do not carry: these are left out."""
+    quote do not carry: these are left out, unless one of the passages (`evidence`) carries them, which is then cited."""
     retrieved = list(dict.fromkeys(page_ids))
     counts = {"corrected": 0, "dropped": 0, "unsupported": 0}
     statements = []
@@ -182,11 +190,26 @@ def verify_statements(
                 counts["corrected"] += citation.record_id != source.page_id
                 citations.append(as_values(citation))
         text = " ".join(statement.text.split())
-        if citations and text and _is_carried(snapshot, text, citations, question):
+        if not text or is_placeholder(text):
+            continue
+        if not (citations and _is_carried(snapshot, text, citations, question)):
+            carrier = _find_carrier(snapshot, text, question, evidence)
+            counts["corrected" if carrier else "unsupported"] += bool(carrier or citations)
+            citations = [carrier] if carrier else []
+        if citations:
             statements.append({"text": text, "citations": citations})
-        elif citations:
-            counts["unsupported"] += 1
     return statements, counts
+
+
+def _find_carrier(snapshot: Snapshot, text: str, question: str, evidence: Sequence[Hit]) -> dict[str, Any] | None:
+    """The citation of the passage that carries a statement best; None where none does. Small models often say what a
+    passage says and copy the words of another."""
+    best: tuple[float, Hit] | None = None
+    for hit in evidence:
+        support = support_of(text, question, [hit.text], [snapshot.record(hit.record_id).header])
+        if support.carried and support.share >= _CARRIER and (best is None or support.share > best[0]):
+            best = (support.share, hit)
+    return as_values(citation_of(snapshot.record(best[1].record_id), best[1].start, best[1].end)) if best else None
 
 
 def _is_carried(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, Any]], question: str) -> bool:

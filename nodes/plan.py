@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from ..stores.index.snapshot import Snapshot
 from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
+from .grounding import is_placeholder
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
@@ -130,9 +131,10 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         keys = [_key(query["tool"], query["text"]) for query in own]
         added, dropped = runnable_queries(answer, options.tools, [*asked, *keys]) if answer else ([], 0)
         queries = [query for query, key in zip(own, keys, strict=True) if key not in asked]
+        needs = [need for need in answer.needs if not is_placeholder(need)] if answer else []
         made = {
             "request": request,
-            "needs": answer.needs if answer else [],
+            "needs": needs,
             "queries": [*queries, *added],
             "dropped": dropped,
             "own": len(queries),
@@ -175,7 +177,7 @@ def runnable_queries(plan: SearchPlan, tools: Sequence[str], asked: Sequence[str
     for query in plan.queries:
         tool = query.tool.strip().lower().removeprefix("search_")
         tool, text = _ALSO_CALLED.get(tool, tool), query.text.strip()[:_LONGEST_QUERY]
-        if tool not in tools or not text:
+        if tool not in tools or not text or is_placeholder(text):
             dropped += 1
         elif _key(tool, text) not in seen and len(queries) < _MOST_QUERIES:
             seen.add(_key(tool, text))

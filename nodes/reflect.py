@@ -11,7 +11,16 @@ from pydantic import BaseModel, Field
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .evidence import LOOKED_AT, QUESTION_TOKENS, hit_from_state, render_needs, render_searches, render_statements
+from .evidence import (
+    LOOKED_AT,
+    QUESTION_TOKENS,
+    hit_from_state,
+    record_id,
+    render_needs,
+    render_searches,
+    render_statements,
+)
+from .grounding import is_placeholder
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
@@ -67,7 +76,11 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         answer, changes = yield from _answer_reflect(backends, state, options, runtime, snapshot)
         stop_reason = changes.get("stop_reason") or state["stop_reason"]
         number = len(state["rounds"]) + 1
-        open_needs = _open_needs(state) if backends.has_model("reflect") and options.effort != "recall" else []
+        if is_placeholder(answer.request):
+            answer = answer.model_copy(update={"request": ""})
+        open_needs = (
+            _open_needs(state, snapshot) if backends.has_model("reflect") and options.effort != "recall" else []
+        )
         if open_needs:
             missing = list(dict.fromkeys([*answer.missing, *open_needs]))
             request = answer.request if answer.request.strip() or answer.names else open_needs[0]
@@ -98,12 +111,14 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
     return node
 
 
-def _open_needs(state: ResearcherState) -> list[str]:
-    """The needs of the first plan that no statement answers: a model calls its answer complete too soon."""
+def _open_needs(state: ResearcherState, snapshot: Snapshot) -> list[str]:
+    """The needs of the first plan of which no statement, quote or header of a cited page has a word: a model calls its
+    answer complete too soon."""
     needs = state["rounds"][0]["needs"] if state["rounds"] else state["plan"]["needs"]
-    quotes = [" ".join(citation["quote"] for citation in one["citations"]) for one in state["statements"]]
-    texts = [f"{one['text']} {quote}" for one, quote in zip(state["statements"], quotes, strict=True)]
-    return uncovered(needs, texts)
+    texts = [one["text"] for one in state["statements"]]
+    for citation in (citation for one in state["statements"] for citation in one["citations"]):
+        texts += [citation["quote"], snapshot.record(record_id(citation)).header]
+    return uncovered(needs, state["question"], texts) if texts else []
 
 
 def _answer_reflect(

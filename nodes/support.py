@@ -68,11 +68,9 @@ def line_of(text: str, start: int, end: int) -> str:
     return text[first : last if last >= 0 else len(text)]
 
 
-def uncovered(needs: Sequence[str], statements: Sequence[str]) -> list[str]:
-    """The needs of a plan of which no statement holds half of the words; none for a single need, which is the question
-    itself."""
-    said = [set(stems(statement)) for statement in statements]
-    wanted = {need: set(stems(need)) for need in dict.fromkeys(needs)}
-    if len(wanted) < 2:
-        return []
-    return [need for need, own in wanted.items() if own and not any(len(own & one) * 2 >= len(own) for one in said)]
+def uncovered(needs: Sequence[str], question: str, texts: Sequence[str]) -> list[str]:
+    """The needs of a plan that have words beside the question's, none of which is in a text; none for a single need,
+    which is the question itself. Words that differ are no proof ("length", "long"), so one shared word is enough."""
+    found = {stem for text in texts for stem in stems(text)}
+    wanted = {need: set(stems(need)) - set(stems(question)) for need in dict.fromkeys(needs)}
+    return [need for need, own in wanted.items() if len(own) > 1 and not own & found] if len(wanted) > 1 else []
