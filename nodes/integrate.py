@@ -182,14 +182,14 @@ def verify_statements(
                 counts["corrected"] += citation.record_id != source.page_id
                 citations.append(as_values(citation))
         text = " ".join(statement.text.split())
-        if citations and text and _is_carried(snapshot, text, citations, question):
+        if citations and text and _is_supported(snapshot, text, citations, question):
             statements.append({"text": text, "citations": citations})
         elif citations:
             counts["unsupported"] += 1
     return statements, counts
 
 
-def _is_carried(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, Any]], question: str) -> bool:
+def _is_supported(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, Any]], question: str) -> bool:
     """Whether the lines of the quotes carry a statement; one that is its quote needs no other."""
     if any(" ".join(citation["quote"].split()) == text for citation in citations):
         return True
@@ -198,4 +198,4 @@ def _is_carried(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, 
         line_of(record.text, citation["start"], citation["end"])
         for record, citation in zip(records, citations, strict=True)
     ]
-    return support_of(text, question, lines, [record.header for record in records]).carried
+    return support_of(text, question, lines, [record.header for record in records]).is_sufficient

@@ -18,7 +18,7 @@ from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody, must_stop, research_policy, run_step
 from .states import ResearcherState
-from .support import uncovered
+from .support import uncovered_needs
 
 
 class Reflection(BaseModel):
@@ -103,7 +103,7 @@ def _open_needs(state: ResearcherState) -> list[str]:
     needs = state["rounds"][0]["needs"] if state["rounds"] else state["plan"]["needs"]
     quotes = [" ".join(citation["quote"] for citation in one["citations"]) for one in state["statements"]]
     texts = [f"{one['text']} {quote}" for one, quote in zip(state["statements"], quotes, strict=True)]
-    return uncovered(needs, texts)
+    return uncovered_needs(needs, texts)
 
 
 def _answer_reflect(

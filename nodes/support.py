@@ -26,7 +26,7 @@ class Support:
     negation_differs: bool
 
     @property
-    def carried(self) -> bool:
+    def is_sufficient(self) -> bool:
         """Whether the statement may stand."""
         return not self.says_nothing and not self.foreign and self.share >= LEAST_SUPPORT
 
@@ -57,7 +57,7 @@ def line_of(text: str, start: int, end: int) -> str:
     return text[first : last if last >= 0 else len(text)]
 
 
-def uncovered(needs: Sequence[str], statements: Sequence[str]) -> list[str]:
+def uncovered_needs(needs: Sequence[str], statements: Sequence[str]) -> list[str]:
     """The needs of a plan of which no statement holds half of the words; none for a single need, which is the question
     itself."""
     said = [set(stems(statement)) for statement in statements]

@@ -70,7 +70,7 @@ QUESTION = "Where was the key found?"
     ],
 )
 def test_a_statement_needs_quotes_that_carry_it(statement: str, quote: str, carried: bool) -> None:
-    assert support_of(statement, QUESTION, [quote], ["8 May 2023 · session_1 · Ana"]).carried is carried
+    assert support_of(statement, QUESTION, [quote], ["8 May 2023 · session_1 · Ana"]).is_sufficient is carried
 
 
 def test_a_negation_on_one_side_alone_is_noticed() -> None:

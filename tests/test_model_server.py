@@ -457,7 +457,7 @@ def test_a_form_is_ignored_in_prose_and_a_tool_call_comes_as_words(client: opena
 def test_a_page_comes_back_as_its_memo_and_a_reply_without_usage(client: openai.OpenAI, server: ModelServer) -> None:
     words = "Ana went to the market and bought a fish. " * 9
     server.fail("page_copied")
-    copied = thought(chat(client, "Memo", f"<history>\nheader\n\n{words}\n</history>"))["memo"]
+    copied = thought(chat(client, "Memo", f"Page:\n<history>\nheader\n\n{words}\n</history>"))["memo"]
     assert copied.strip() == words.strip()
     server.fail("no_usage", times=2)
     assert chat(client, "Memo").usage is None

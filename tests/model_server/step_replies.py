@@ -187,7 +187,9 @@ def _plan(prompt: str) -> dict[str, Any]:
 def _integration(prompt: str) -> dict[str, Any]:
     """Statements from the new passages, or the known ones if there are none."""
     asked = _vocabulary(_after("Question:", prompt))
-    passages = sorted(_passages(history_after("Passages:", prompt)), key=lambda one: -len(asked & _vocabulary(one[1])))[:_MOST]
+    passages = sorted(_passages(history_after("Passages:", prompt)), key=lambda one: -len(asked & _vocabulary(one[1])))[
+        :_MOST
+    ]
     found = [(line, page_id, _cut(line)) for page_id, line in passages]
     known = [match.groups() for match in _KNOWN.finditer(prompt)]
     return {
