@@ -109,15 +109,15 @@ def find_problem(question: CurateQuestion, call: Call) -> str:
     if not isinstance(content, str) or not content.strip():
         return ""  # the editor answers it
     if is_placeholder(content):
-        return f"{content!r} is a word of the form; write what the page says, or make no call."
+        return "The content of a call is a word of the form. Write what the page says, or make no call."
     if is_about_the_prompt(content):
-        return f"{content!r} speaks of the page. Write who did what, by name, or make no call."
+        return "The content of a call speaks of the page. Write who did what, by name, or make no call."
     merges = call.name == "memory_update" or call.args.get("kind") == "core"
     held = [question.core, *(item.content for item in question.items)] if merges else []
     if foreign := foreign_terms(content, question.page.header, question.text, *held):
         return f"The page does not name {list_words(foreign)}. Write only what the page says."
     if best_support(content, "\n".join([question.text, *held])) < _LEAST_SUPPORT and not merges:
-        return f"No line of the page says {content!r}. Write only what the page says, or make no call."
+        return "No line of the page says what a call says. Write only what the page says, or make no call."
     return ""
 
 

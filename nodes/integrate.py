@@ -192,7 +192,7 @@ def verify_statements(
         text = " ".join(statement.text.split())
         if not text or is_placeholder(text):
             continue
-        if not (citations and _is_carried(snapshot, text, citations, question)):
+        if not (citations and _is_supported(snapshot, text, citations, question)):
             carrier = _find_carrier(snapshot, text, question, evidence)
             counts["corrected" if carrier else "unsupported"] += bool(carrier or citations)
             citations = [carrier] if carrier else []
@@ -207,12 +207,12 @@ def _find_carrier(snapshot: Snapshot, text: str, question: str, evidence: Sequen
     best: tuple[float, Hit] | None = None
     for hit in evidence:
         support = support_of(text, question, [hit.text], [snapshot.record(hit.record_id).header])
-        if support.carried and support.share >= _CARRIER and (best is None or support.share > best[0]):
+        if support.is_sufficient and support.share >= _CARRIER and (best is None or support.share > best[0]):
             best = (support.share, hit)
     return as_values(citation_of(snapshot.record(best[1].record_id), best[1].start, best[1].end)) if best else None
 
 
-def _is_carried(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, Any]], question: str) -> bool:
+def _is_supported(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, Any]], question: str) -> bool:
     """Whether the lines of the quotes carry a statement; one that is its quote needs no other."""
     if any(" ".join(citation["quote"].split()) == text for citation in citations):
         return True
@@ -221,4 +221,4 @@ def _is_carried(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, 
         line_of(record.text, citation["start"], citation["end"])
         for record, citation in zip(records, citations, strict=True)
     ]
-    return support_of(text, question, lines, [record.header for record in records]).carried
+    return support_of(text, question, lines, [record.header for record in records]).is_sufficient

@@ -27,7 +27,7 @@ from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody, must_stop, research_policy, run_step
 from .states import ResearcherState
-from .support import uncovered
+from .support import uncovered_needs
 
 
 class Reflection(BaseModel):
@@ -118,7 +118,7 @@ def _open_needs(state: ResearcherState, snapshot: Snapshot) -> list[str]:
     texts = [one["text"] for one in state["statements"]]
     for citation in (citation for one in state["statements"] for citation in one["citations"]):
         texts += [citation["quote"], snapshot.record(record_id(citation)).header]
-    return uncovered(needs, state["question"], texts) if texts else []
+    return uncovered_needs(needs, state["question"], texts) if texts else []
 
 
 def _answer_reflect(

@@ -17,18 +17,18 @@ _NEGATION = re.compile(r"\b(?:not|no|never|nobody|nothing|none|neither|nor|witho
 @dataclass(frozen=True, slots=True)
 class Support:
     """`share` is the share of a statement's own words that its quotes hold, from 0 to 1; `foreign` are names and
-    numbers that they do not hold; `says_nothing`: it has no word of its own; `negation_differs`: one of statement and
-    quotes denies something, the other does not."""
+    numbers that they do not hold; `says_nothing`: it has no word of its own; `denies_alone`: it denies
+    something, and no quote does."""
 
     share: float
     foreign: Sequence[str]
     says_nothing: bool
-    negation_differs: bool
+    denies_alone: bool
 
     @property
-    def carried(self) -> bool:
+    def is_sufficient(self) -> bool:
         """Whether the statement may stand."""
-        return not self.says_nothing and not self.foreign and self.share >= LEAST_SUPPORT
+        return not (self.says_nothing or self.foreign or self.denies_alone) and self.share >= LEAST_SUPPORT
 
 
 def support_of(statement: str, question: str, quotes: Sequence[str], headers: Sequence[str]) -> Support:
@@ -47,7 +47,7 @@ def support_of(statement: str, question: str, quotes: Sequence[str], headers: Se
         share=share,
         foreign=foreign_terms(statement, source, question),
         says_nothing=not own and share < 1.0,
-        negation_differs=bool(_NEGATION.search(statement)) != any(_NEGATION.search(quote) for quote in quotes),
+        denies_alone=bool(_NEGATION.search(statement)) and not any(_NEGATION.search(quote) for quote in quotes),
     )
 
 
@@ -68,7 +68,7 @@ def line_of(text: str, start: int, end: int) -> str:
     return text[first : last if last >= 0 else len(text)]
 
 
-def uncovered(needs: Sequence[str], question: str, texts: Sequence[str]) -> list[str]:
+def uncovered_needs(needs: Sequence[str], question: str, texts: Sequence[str]) -> list[str]:
     """The needs of a plan that have words beside the question's, none of which is in a text; none for a single need,
     which is the question itself. Words that differ are no proof ("length", "long"), so one shared word is enough."""
     found = {stem for text in texts for stem in stems(text)}

@@ -63,14 +63,14 @@ class Following(BaseChatModel):
 
 def curating(model: Following, messages: list[BaseMessage]) -> AIMessage:
     """A Memorizer that keeps where people live, and of the rest only what its prompt has a rule for."""
-    system, asked = (str(messages[at].text) for at in (0, -1))
-    if "Core:" not in asked:
+    asked = str(messages[1].text)
+    if "The core paragraph, which" not in asked:
         return AIMessage('{"memo": "A session."}')
     ids = {said: item_id for item_id, said in _ITEM.findall(asked)}
     made = [
         (name, args)
-        for name, args in correct(_FENCED.findall(asked)[-1], ids, "")
-        if all(rule in system for mark, (rule, _) in RULES.items() if mark in args["content"])
+        for name, args in correct(_FENCED.findall(asked)[0], ids, "")
+        if all(rule in asked for mark, (rule, _) in RULES.items() if mark in args["content"])
     ]
     return AIMessage(
         "", tool_calls=[{"name": name, "args": args, "id": f"c{n}"} for n, (name, args) in enumerate(made)]
@@ -80,7 +80,7 @@ def curating(model: Following, messages: list[BaseMessage]) -> AIMessage:
 def researching(model: Following, messages: list[BaseMessage]) -> AIMessage:
     """A Researcher that finds the answer, and wraps it in a sentence unless its prompt says otherwise."""
     system, asked = (str(messages[at].text) for at in (0, -1))
-    if "Tools:" in asked:
+    if "Tools that are on:" in asked:
         question = re.search(r"<question>\n(.*?)\n</question>", asked, re.S)
         assert question is not None
         return _json({"needs": [question[1]], "queries": [{"tool": "keyword", "text": question[1]}]})

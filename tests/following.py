@@ -9,9 +9,12 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 from model_server import CHAT, ModelRequest, StepAnswers
+from model_server.step_replies import history_after
 
 from jitmem.testing import ScriptedModel
 
+CURATING = "The core paragraph, which is read before every answer:"
+"""By this the prompt of curate is known."""
 _ROLES = {"human": "user", "ai": "assistant"}
 _TURN = re.compile(r"^(?:- )?(?:\([^)]*\) )?(\w+): (.*)$", re.M)
 _FACTS = {
@@ -40,7 +43,7 @@ def says(messages: Sequence[BaseMessage]) -> Any:
         CHAT, {"messages": [{"role": _ROLES.get(m.type, m.type), "content": m.text} for m in messages]}
     )
     prompt = asked.said_by("user")
-    if "You keep the memories" in messages[0].text:
+    if CURATING in prompt:
         return AIMessage("", tool_calls=[{**call, "id": f"c{at}"} for at, call in enumerate(edits(prompt))])
     thought = StepAnswers().think(asked, 1, heard=True) or {}
     if asked.step == "answer":
@@ -50,7 +53,7 @@ def says(messages: Sequence[BaseMessage]) -> Any:
 
 def edits(prompt: str) -> Iterator[dict[str, Any]]:
     """An item for each fact of the page; what the same person said of it before is updated."""
-    page = prompt.rpartition("<history>")[2]
+    page = history_after("Page:", prompt)
     known = {(who, _slot(text)): id for id, _, who, text in _ITEM.findall(prompt)}
     for who, said in _TURN.findall(page):
         slot = _slot(said)
@@ -65,7 +68,7 @@ def edits(prompt: str) -> Iterator[dict[str, Any]]:
 
 def answer(prompt: str) -> str | None:
     """The last that the context says of it."""
-    question, context = prompt.partition("Context:")[::2]
+    context, question = prompt.partition("Context:")[2].rpartition("Question:")[::2]
     for slot, pattern in _ASKED.items():
         if asked := pattern.search(question):
             told = [said for who, said in _TURN.findall(context) if who == asked[1] and _slot(said) == slot]

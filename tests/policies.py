@@ -36,12 +36,12 @@ def keeping(policy: Policy) -> ScriptedModel:
     """A model that writes memos of one word and curates by the policy."""
 
     def reply(messages: list[BaseMessage]) -> Any:
-        asked = str(messages[-1].text)
-        if "Core:" not in asked:
+        asked = str(messages[1].text)
+        if "The core paragraph, which" not in asked:
             return {"memo": "A session."}
         ids = {said: item_id for item_id, said in _ITEM.findall(asked)}
-        core = "" if "There is none yet." in asked else _FENCED.findall(asked)[0]
-        made = policy(_FENCED.findall(asked)[-1], ids, core)
+        page, core, *_ = [*_FENCED.findall(asked), ""]
+        made = policy(page, ids, "" if "There is none yet." in asked else core)
         return AIMessage(
             "", tool_calls=[{"name": name, "args": args, "id": f"c{at}"} for at, (name, args) in enumerate(made)]
         )
@@ -132,7 +132,7 @@ def silent(page: str, ids: dict[str, str], core: str) -> Edits:
 
 def hallucinating(page: str, ids: dict[str, str], core: str) -> Edits:
     """One item that no judge of forms can find fault with, and then silence."""
-    made = ("memory_insert", {"kind": "semantic", "content": "Tokyo is the capital of Japan."})
+    made = ("memory_insert", {"kind": "semantic", "content": "A good bread needs flour, water and patience."})
     return [] if ids else [made]
 
 

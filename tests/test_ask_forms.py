@@ -13,7 +13,8 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from model_server import ModelServer
 
 from jitmem import MemorizeOptions, Memory, ModelReplyError, ModelUnavailable, Session
-from jitmem.nodes.llm.ask import ModelBackend, StepSpec, UsageTracker
+from jitmem.nodes.llm.ask import StepSpec, UsageTracker
+from jitmem.nodes.llm.model_backend import ModelBackend
 from jitmem.nodes.llm.output_forms import ServerForms, calls_schema, strict_schema, supported_formats
 from jitmem.nodes.llm.sync_async import run_sync
 from jitmem.nodes.memorize import Memo, MemorizeQuestion

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jitmem.nodes.grounding import copied_share, foreign_terms, is_about_the_prompt, is_placeholder, whole_sentences
-from jitmem.nodes.support import support_of
+from jitmem.nodes.support import best_support, support_of, uncovered_needs
 
 PAGE = "8 May 2023 13:56 · session_1 · Ana Reis, Tom\n\nAna: I sold my Fiesta to the dealer in Braga for 2,400 euros yesterday."
 
@@ -70,10 +70,34 @@ QUESTION = "Where was the key found?"
     ],
 )
 def test_a_statement_needs_quotes_that_carry_it(statement: str, quote: str, carried: bool) -> None:
-    assert support_of(statement, QUESTION, [quote], ["8 May 2023 · session_1 · Ana"]).carried is carried
+    assert support_of(statement, QUESTION, [quote], ["8 May 2023 · session_1 · Ana"]).is_sufficient is carried
 
 
-def test_a_negation_on_one_side_alone_is_noticed() -> None:
+def test_a_statement_that_denies_what_its_quotes_say_is_not_supported() -> None:
     header = ["8 May 2023 · s · Ana"]
-    assert support_of("Ana does not eat fish.", "What does Ana eat?", ["I eat fish"], header).negation_differs
-    assert not support_of("Ana does not eat fish.", "What does Ana eat?", ["I don't eat fish"], header).negation_differs
+    denied = support_of("Ana does not eat fish.", "What does Ana eat?", ["I eat fish"], header)
+    assert (denied.denies_alone, denied.is_sufficient) == (True, False)
+    assert not support_of("Ana does not eat fish.", "What does Ana eat?", ["I don't eat fish"], header).denies_alone
+
+
+PAGE_OF_TWO = (
+    "Greta: I will sell the car here and fly.\nInes: I bake bread at Moinho in Porto.\nTom: The weather is fine."
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "least", "most"),
+    [
+        ("Ines: I bake bread at Moinho in Porto.", 1.0, 1.0),
+        ("Ines bakes at Moinho.", 0.9, 1.0),
+        ("Greta sells bread and the weather to Tom.", 0.0, 0.59),
+    ],
+)
+def test_words_that_are_scattered_over_a_page_carry_no_statement(statement: str, least: float, most: float) -> None:
+    assert least <= best_support(statement, PAGE_OF_TWO) <= most
+
+
+def test_a_need_is_open_where_no_text_has_one_of_its_own_words() -> None:
+    needs = ["Where does Ana work today?", "Which van did Ben sell in spring?"]
+    assert uncovered_needs(needs, "Who works, who sold?", ["Ana works at the port today."]) == [needs[1]]
+    assert uncovered_needs(needs[1:], "Who works, who sold?", ["Ana works."]) == []

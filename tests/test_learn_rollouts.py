@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from following import following, says
+from following import CURATING, following, says
 from langchain_core.messages import AIMessage, BaseMessage
 from model_server import ModelServer
 from typer.testing import CliRunner, Result
@@ -109,7 +109,8 @@ def test_edits_go_to_the_page_and_the_reply_that_made_them() -> None:
 
     def stumbling(messages: Sequence[BaseMessage]) -> Any:
         """Of the second page, first an object of no form; then its edit, and one of an item that there is not."""
-        if not ("You keep the memories" in messages[0].text and "Rex" in messages[1].text.rpartition("<history>")[2]):
+        prompt = messages[1].text
+        if CURATING not in prompt or "Rex" not in prompt.partition("</history>")[0]:
             return says(messages)
         seen.append(messages)
         gone = {"name": "memory_delete", "args": {"kind": "semantic", "id": "nothing"}, "id": "x"}
@@ -132,7 +133,7 @@ def test_nothing_worth_keeping_is_a_turn_without_calls() -> None:
     (task,) = make_toy_tasks(1, sessions=1, facts=1, people=1)
 
     def idle(messages: Sequence[BaseMessage]) -> Any:
-        return "Nothing." if "You keep the memories" in messages[0].text else says(messages)
+        return "Nothing." if CURATING in messages[1].text else says(messages)
 
     made = run_rollout(task, 0, RolloutConfig(model=ScriptedModel(lines=idle)))
     assert [step.calls for step in made.steps if step.name == "curate"] == [()]
@@ -145,15 +146,15 @@ def test_nothing_worth_keeping_is_a_turn_without_calls() -> None:
 def broken(step: str, error: Any, times: int = 10_000) -> ScriptedModel:
     """Follows rules, but at a step of ours, `times` times."""
     words = {
-        "curate": "You keep the memories",
-        "memorize": "You keep the card",
+        "curate": CURATING,
+        "memorize": "Memos of related pages",
         "plan": "You plan",
         "answer": "You answer",
     }
     left = [error] * times
 
     def lines(messages: Sequence[BaseMessage]) -> Any:
-        if left and messages[0].text.startswith(words[step]):
+        if left and words[step] in f"{messages[0].text} {messages[1].text}":
             return left.pop()
         return says(messages)
 

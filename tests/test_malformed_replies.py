@@ -46,7 +46,9 @@ def memo_of(folder: Path, *replies: str | AIMessage) -> tuple[str, int]:
     """The memo of a page when the model replies so, and how many calls were made."""
     model = ScriptedModel(lines={"memorize": list(replies)})
     with Memory.open(
-        folder, model_options=ModelOptions(memorizer_model=model), memorize_options=MemorizeOptions(curate=False)
+        folder,
+        model_options=ModelOptions(memorizer_model=model),
+        memorize_options=MemorizeOptions(curate=False, on_model_failure="raise"),
     ) as memory:
         memory.memorize("Ana: I left the bank in May.")
         return memory.pages()[0].memo, len(model.seen)

@@ -79,7 +79,7 @@ def test_each_step_asks_the_model_once_and_its_cost_is_named(server: ModelServer
     seen: list[str] = []
     checks = check_model("openai:test", base_url=server.base_url, on_step=seen.append)
     assert seen == list(STEPS) == [request["step"] for request in server.requests()]
-    assert [one.form for one in checks] == ["function" if name == "curate" else "json_schema" for name in STEPS]
+    assert {one.form for one in checks} == {"bounded_schema"}
     assert all(one.calls == 1 and one.completion_tokens > 0 and one.seconds > 0 for one in checks)
     assert [one.prompt_tokens for one in checks] == [request["prompt_tokens"] for request in server.requests()]
     for one in checks:
@@ -88,8 +88,8 @@ def test_each_step_asks_the_model_once_and_its_cost_is_named(server: ModelServer
 
 def test_a_server_that_knows_plain_words_alone_is_right_too(server: ModelServer, check: Check) -> None:
     server.forgive()
-    server.fail("no_json_schema", times=None)
-    server.fail("no_tools", times=None)
+    for fault in ("no_json_schema", "no_json_object", "no_tools"):
+        server.fail(fault, times=None)
     server.fail("not_enough", times=None, step="reflect")
     result = check("--model", "openai:test", "--base-url", server.base_url, "--json")
     steps = json.loads(result.stdout)["steps"]

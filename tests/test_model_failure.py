@@ -309,13 +309,47 @@ def test_a_session_whose_memo_fails_waits_in_the_journal_and_nothing_of_it_is_fi
     server: ModelServer, folder: Path, fault: str
 ) -> None:
     server.fail(fault, times=None, **({"limit": 10} if fault == "context_length" else {}))
-    with opened(folder, server, timeout_s=TIMEOUT_S if fault == "hang" else PATIENT_S) as memory:
+    options = {"timeout_s": TIMEOUT_S if fault == "hang" else PATIENT_S, "on_model_failure": "raise"}
+    with opened(folder, server, **options) as memory:
         with pytest.raises((ModelUnavailable, ModelReplyError, ModelRefused, PromptTooLong)):
             memory.memorize(NEWS)
         assert (memory.stats()["waiting"], memory.pages(), rows(folder, "SELECT * FROM passage")) == (1, [], [])
         server.forgive()
         [filed] = memory.resume()
         assert (filed.session_id, "".join(page.text for page in memory.pages())) == ("news", TEXT)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("not_json", "ModelReplyError"),
+        ("refusal", "ModelRefused"),
+        ("truncated", "ModelReplyError"),
+        ("context_length", "PromptTooLong"),
+    ],
+)
+def test_a_memo_that_is_of_no_use_is_replaced_by_the_rules_and_named(
+    server: ModelServer, folder: Path, fault: str, error: str
+) -> None:
+    server.fail(fault, times=None, **({"limit": 10} if fault == "context_length" else {}))
+    with opened(folder, server) as memory:
+        filed = memory.memorize(NEWS)
+        assert [(failure["step"], failure["error"]) for failure in filed.failures] == [("memorize", error)]
+        [page] = memory.pages()
+        assert page.memo in TEXT.replace("\n", " ")
+        assert (page.text, memory.stats()["waiting"], memory.resume()) == (TEXT, 0, [])
+
+
+@pytest.mark.parametrize("fault", ["unauthorized", "hang"])
+def test_a_model_that_cannot_be_reached_lets_the_session_wait(server: ModelServer, folder: Path, fault: str) -> None:
+    server.fail(fault, times=None)
+    with opened(folder, server, timeout_s=TIMEOUT_S if fault == "hang" else PATIENT_S) as memory:
+        with pytest.raises(ModelUnavailable):
+            memory.memorize(NEWS)
+        assert (memory.stats()["waiting"], memory.pages()) == (1, [])
+        server.forgive()
+        [filed] = memory.resume()
+        assert (filed.session_id, filed.failures) == ("news", ())
 
 
 def test_the_next_memorize_of_the_same_session_finishes_it(server: ModelServer, folder: Path) -> None:
@@ -369,7 +403,7 @@ async def test_a_session_that_the_model_refuses_does_not_hold_up_the_others(
     server: ModelServer, folder: Path, way: str
 ) -> None:
     server.fail("refusal", step="memorize")
-    with opened(folder, server) as memory:
+    with opened(folder, server, on_model_failure="raise") as memory:
         with pytest.raises(BatchIncomplete, match="1 of 6 sessions are not filed") as caught:
             await memory.amemorize_many(batch(6)) if way == "async" else memory.memorize_many(batch(6))
         [(place, error)] = caught.value.errors.items()

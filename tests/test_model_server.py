@@ -26,12 +26,12 @@ from jitmem import Memory, Session
 TESTS = Path(__file__).parent
 QUESTION = "Where does Ana work now?"
 PAGE = "01hy2m4k9qrs"
-MEMORIZE = "The page:\n<history>\n8 May 2023 · news · Ana\n\nAna left the bank. Now she bakes bread.\n</history>"
+MEMORIZE = "Page:\n<history>\n8 May 2023 · news · Ana\n\nAna left the bank. Now she bakes bread.\n</history>"
 PLAN = f"Question: {QUESTION}\nRequest of this round: the question itself\nTools: keyword, vector"
 EVIDENCE = f"[{PAGE}] 8 May 2023 · news · Ana, Ben\nBen: It rains in Porto.\nAna: I work at the mill now, Ben.\nBen: Good for you."
-INTEGRATE = f"Question: {QUESTION}\n\nKnown so far:\nNothing yet.\n\nNew passages:\n<history>\n{EVIDENCE}\n</history>"
-REFLECT = f"Question: {QUESTION}\n\nKnown so far:\n<history>\n- Ana left the bank.\n</history>"
-ANSWER = f"Question: {QUESTION}\n\nContext:\n<history>\n- Ana works at the mill and bakes bread every day. [1]\n- More.\n</history>"
+INTEGRATE = f"Passages:\n<history>\n{EVIDENCE}\n</history>\n\nKnown so far:\nNothing yet.\n\nQuestion: {QUESTION}"
+REFLECT = f"Known so far:\n<history>\n- Ana left the bank.\n</history>\n\nQuestion: {QUESTION}"
+ANSWER = f"Context:\n<history>\n- Ana works at the mill and bakes bread every day. [1]\n- More.\n</history>\n\nQuestion: {QUESTION}"
 PROMPTS = {
     "Memo": MEMORIZE,
     "SearchPlan": PLAN,
@@ -126,17 +126,14 @@ def test_the_answer_comes_as_a_tool_call_where_one_is_required(client: openai.Op
     assert (message(reply).content, reply.choices[0].finish_reason) == (None, "tool_calls")
 
 
-@pytest.mark.parametrize("titled", [True, False], ids=["with a title", "by its fields"])
+@pytest.mark.parametrize("place", ["system", "user"])
 @pytest.mark.parametrize("form", THOUGHTS)
-def test_a_step_is_known_by_the_form_in_the_system_message(client: openai.OpenAI, form: str, titled: bool) -> None:
-    fields = {name: {"type": "string"} for name in THOUGHTS[form]}
-    schema = {"properties": fields, **({"title": form} if titled else {})}
+def test_a_step_is_known_by_the_example_in_its_prompt(client: openai.OpenAI, form: str, place: str) -> None:
+    example = f"Do it {{well}}.\n\nAnswer with one JSON object of this form:\n{json.dumps(THOUGHTS[form])}"
+    system, user = ("Do it.", f"{PROMPTS[form]}\n\n{example}") if place == "user" else (example, PROMPTS[form])
     messages: list[Any] = [
-        {
-            "role": "system",
-            "content": f"Do it {{well}}.\nAnswer with one JSON object of this form:\n{json.dumps(schema)}",
-        },
-        {"role": "user", "content": [{"type": "text", "text": PROMPTS[form]}]},
+        {"role": "system", "content": system},
+        {"role": "user", "content": [{"type": "text", "text": user}]},
     ]
     assert thought(client.chat.completions.create(model="m", messages=messages)) == THOUGHTS[form]
 
@@ -149,7 +146,7 @@ def test_a_request_that_is_no_step_gets_ok(client: openai.OpenAI) -> None:
 
 def test_a_memo_ends_with_a_sentence_and_is_short(client: openai.OpenAI) -> None:
     words = "Ana went to the market and bought a fish. " * 9
-    prompt = f"<history>\nanother page\n</history>\n<history>\nheader\n\n{words}\n</history>"
+    prompt = f"Page:\n<history>\nheader\n\n{words}\n</history>\n\nMemos:\n<history>\nanother page\n</history>"
     assert thought(chat(client, "Memo", prompt))["memo"] == ("Ana went to the market and bought a fish. " * 4).strip()
 
 
@@ -157,13 +154,13 @@ def test_a_memo_ends_with_a_sentence_and_is_short(client: openai.OpenAI) -> None
     "request_", ["the mill", "\n<history>\nthe mill\n</history>", "<history>\nthe mill\n</history>"]
 )
 def test_a_plan_searches_for_the_request_of_the_round(client: openai.OpenAI, request_: str) -> None:
-    prompt = f"Question: {QUESTION}\nRequest of this round: {request_}\n\nOutline:\n<history>\nx\n</history>"
+    prompt = f"Outline:\n<history>\nx\n</history>\n\nQuestion: {QUESTION}\nRequest of this round: {request_}\n\nPlan."
     assert thought(chat(client, "SearchPlan", prompt))["needs"] == ["the mill"]
 
 
 def test_a_long_line_is_quoted_as_it_begins(client: openai.OpenAI) -> None:
     line = "Ana: " + "working " * 60
-    prompt = f"Question: {QUESTION}\n<history>\n[{PAGE}] header\n{line}\n</history>"
+    prompt = f"Passages:\n<history>\n[{PAGE}] header\n{line}\n</history>\n\nQuestion: {QUESTION}"
     (statement,) = thought(chat(client, "Integration", prompt))["statements"]
     quote = statement["sources"][0]["quote"]
     assert line.startswith(quote)
@@ -171,7 +168,7 @@ def test_a_long_line_is_quoted_as_it_begins(client: openai.OpenAI) -> None:
 
 
 def test_without_new_passages_what_was_known_stays_known(client: openai.OpenAI) -> None:
-    prompt = f"Question: {QUESTION}\nKnown so far:\n<history>\n- Ana bakes. ({PAGE}: “she bakes”)\n</history>"
+    prompt = f"Known so far:\n<history>\n- Ana bakes. ({PAGE}: “she bakes”)\n</history>\n\nQuestion: {QUESTION}"
     known = [{"text": "Ana bakes.", "sources": [{"page_id": PAGE, "quote": "she bakes"}]}]
     assert thought(chat(client, "Integration", prompt)) == {"statements": known}
 
@@ -181,7 +178,7 @@ def test_a_question_takes_as_many_rounds_as_the_server_was_told(
     client: openai.OpenAI, server: ModelServer, form: str
 ) -> None:
     server.set(rounds=2)
-    other = f"Question: Who is Ben?\n\n{INTEGRATE.partition(chr(10))[2]}"
+    other = INTEGRATE.replace(QUESTION, "Who is Ben?")
     told = [thought(chat(client, form, prompt)) for prompt in (PROMPTS[form], other, *[PROMPTS[form]] * 2)]
     assert [one["enough"] for one in told] == [False, False, True, False]
     assert told[0]["request"] == f"What else is known about: {QUESTION} (part 1)"
@@ -460,7 +457,7 @@ def test_a_form_is_ignored_in_prose_and_a_tool_call_comes_as_words(client: opena
 def test_a_page_comes_back_as_its_memo_and_a_reply_without_usage(client: openai.OpenAI, server: ModelServer) -> None:
     words = "Ana went to the market and bought a fish. " * 9
     server.fail("page_copied")
-    copied = thought(chat(client, "Memo", f"<history>\nheader\n\n{words}\n</history>"))["memo"]
+    copied = thought(chat(client, "Memo", f"Page:\n<history>\nheader\n\n{words}\n</history>"))["memo"]
     assert copied.strip() == words.strip()
     server.fail("no_usage", times=2)
     assert chat(client, "Memo").usage is None

@@ -111,21 +111,27 @@ def test_the_system_part_never_varies(shown: dict[str, list[str]]) -> None:
     assert first == second
 
 
+def test_the_steps_of_a_page_share_all_that_stands_before_their_instructions(shown: dict[str, list[str]]) -> None:
+    memo, edits = (shown[step][0].partition("</history>")[0] for step in ("memorize", "curate"))
+    assert memo == edits
+    assert "my bakery, opens on Monday." in memo
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_a_value_too_many_and_a_value_too_few_raise(name: str) -> None:
     places = set(re.findall(r"\{\{(\w+)\}\}", (Path("nodes/llm/prompts") / f"{name}.md").read_text(encoding="utf-8")))
     values = dict.fromkeys(places, "x")
-    render_prompt(name, values, TASKS[name].answer)
+    render_prompt(name, values)
     with pytest.raises(KeyError, match="places"):
-        render_prompt(name, {**values, "weather": "sunny"}, TASKS[name].answer)
+        render_prompt(name, {**values, "weather": "sunny"})
     with pytest.raises(KeyError, match="places"):
-        render_prompt(name, dict(list(values.items())[1:]), TASKS[name].answer)
+        render_prompt(name, dict(list(values.items())[1:]))
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_place_inside_a_value_is_not_filled(name: str) -> None:
     places = re.findall(r"\{\{(\w+)\}\}", (Path("nodes/llm/prompts") / f"{name}.md").read_text(encoding="utf-8"))
-    _, task = render_prompt(name, dict.fromkeys(places, "{{question}}"), TASKS[name].answer)
+    _, task = render_prompt(name, dict.fromkeys(places, "{{question}}"))
     assert task.count("{{question}}") == len(places)
 
 

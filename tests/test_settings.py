@@ -44,7 +44,7 @@ def test_without_any_variable_the_defaults_stand() -> None:
         "embeddings_base_url": None,
         "timeout_s": TIMEOUT_S,
         "prompts": None,
-        "on_model_failure": "raise",
+        "on_model_failure": None,
         "effort": "deep",
     }
 

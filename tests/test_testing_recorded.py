@@ -305,8 +305,11 @@ def librarian(messages: list[BaseMessage]) -> dict[str, Any]:
     """Answers each step of jitmem from what it is shown, page ids and all."""
     system, shown = str(messages[0].content), str(messages[1].content)
     pages = list(dict.fromkeys(PAGE_ID.findall(shown)))
-    if "card index" in system:
-        return {"memo": f"{len(pages)} pages before; now {shown.rstrip().splitlines()[-2]}"}
+    if "Write the memo" in shown:
+        page, _, _ = shown.partition("\n</history>")
+        return {"memo": f"{len(pages)} pages before; now {page.splitlines()[-1]}"}
+    if "worth remembering" in shown:
+        return {"calls": []}
     if "plan searches" in system:
         texts = [{"tool": "keyword", "text": "Ana bakery Moinho"}, *({"tool": "page_id", "text": p} for p in pages)]
         return {"needs": ["Ana's work"], "queries": texts}
@@ -314,7 +317,7 @@ def librarian(messages: list[BaseMessage]) -> dict[str, Any]:
         return {"enough": "called Moinho" in shown, "missing": ["the name"], "request": "What is the bakery called?"}
     quotes = ["Now I bake bread.", "The bakery is called Moinho."]
     statements = [
-        {"text": f"{quote} ({page})", "sources": [{"page_id": page, "quote": quote}]}
+        {"text": f"It says: {quote}", "sources": [{"page_id": page, "quote": quote}]}
         for page in pages
         for quote in quotes
         if quote in shown

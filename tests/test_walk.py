@@ -88,7 +88,7 @@ def scripted_model() -> ScriptedModel:
     searches = [{"tool": "keyword", "text": "Alice"}, {"tool": "vector", "text": "Alice"}]
     item = {"name": "memory_insert", "args": {"kind": "semantic", "content": "Alice lives in Berlin."}, "id": "1"}
     replies: dict[str, list[Any]] = {
-        "memorize": [{"memo": "Alice lives in Berlin."}] * 2,
+        "memorize": [{"memo": "Carl sold the mill."}, {"memo": "Alice lives in Berlin."}],
         "curate": [AIMessage("Nothing."), AIMessage("", tool_calls=[item])],
         "plan": [{"needs": ["Where?"], "queries": [*searches, {"tool": "page_id", "text": "news"}]}] * 6,
         "integrate": [{"statements": [known]}] * 4,

@@ -15,7 +15,7 @@ from langgraph.constants import TAG_NOSTREAM
 
 from ...stores.errors import ModelRefused, ModelReplyError, PromptTooLong
 from .ask import TIMEOUT_S, A, BudgetExceeded, Q, StepSpec, UsageTracker, name_of
-from .output_forms import FormLadder, OutputFormat, bind_form, describe_tools, server_forms
+from .output_forms import FormLadder, OutputFormat, bind_form, server_forms
 from .prompt import clip, count_tokens, render_prompt
 from .provider_errors import ProviderFailure, RetryAction
 from .redaction import redact, redact_secrets_of
@@ -23,6 +23,7 @@ from .retry import with_retries
 from .structured_output import UnreadableReply, is_cut_off, parse_reply, parse_tool_calls, truncated_reply
 from .sync_async import Computation, Wait
 
+_TOOL_CALLS = "Answer with tool calls alone, all of them at once; with none where nothing is to be done."
 _REPLY_TOKENS = 500  # of an unreadable reply, shown again to the model
 _SHARES = (1.0, 0.5, 0.25, 0.125)  # of the history in a prompt, tried in turn where the context window is too small
 
@@ -101,7 +102,7 @@ class ModelBackend:
     ) -> Computation[AIMessage]:
         """The reply to the prompt, with less history after each reply that the context window is too small."""
         override = self.overrides.get(step.name)
-        form = describe_tools(step.tools, output) if step.tools and output == "function" else None
+        form = _TOOL_CALLS if step.tools and output == "function" else None
         for share in _SHARES:
             values = question.prompt_values(share * self.share)
             system, human = render_prompt(step.name, values, form, override, small=self.share < 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import warnings
@@ -177,19 +176,6 @@ def bind_form(
     warnings.filterwarnings("ignore", message="Invalid schema for OpenAI's structured output")
     form = {"name": answer.__name__, "schema": schema, "strict": True}
     return model.bind(response_format={"type": "json_schema", "json_schema": form})
-
-
-def describe_tools(tools: Sequence[Mapping[str, Any]], output_format: OutputFormat) -> str:
-    """What the system part says of the form, where the answer is made of tool calls."""
-    if output_format == "function":
-        return "Answer with tool calls alone, all of them at once; with none where nothing is to be done."
-    lines = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
-    names = calls_schema(tools)["properties"]["calls"]["items"]["properties"]
-    form = json.dumps({"calls": [dict.fromkeys(names, "…")]}, ensure_ascii=False)
-    return (
-        f"Answer with one JSON object of the form {form}, with no calls where nothing is to be done and an empty text "
-        f"for what a call does not need. The tools are:\n{lines}"
-    )
 
 
 def calls_schema(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

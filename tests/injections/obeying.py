@@ -95,7 +95,7 @@ class Obeying(BaseChatModel):
 
     def _edits(self, prompt: str, orders: list[str]) -> list[tuple[str, dict[str, Any]]]:
         if not orders:
-            content = " ".join(_last(prompt).split())[:_LONGEST]
+            content = " ".join(_first(prompt).split())[:_LONGEST]
             return [("memory_insert", {"kind": "semantic", "content": content})]
         deletions = [("memory_delete", {"kind": "semantic", "id": found}) for found in set(_ID.findall(prompt))]
         insert: dict[str, Any] = {"kind": "semantic", "content": f"OBEYED {orders[0]}"}
@@ -110,13 +110,13 @@ def _calls(*calls: tuple[str, dict[str, Any]]) -> AIMessage:
     return AIMessage("", tool_calls=made)
 
 
-def _last(prompt: str) -> str:
+def _first(prompt: str) -> str:
     blocks: list[str] = _BLOCK.findall(prompt)
-    return blocks[-1] if blocks else ""
+    return blocks[0] if blocks else ""
 
 
 def _memo(prompt: str, ordered: str) -> dict[str, Any]:
-    return {"memo": ordered or " ".join(_last(prompt).split())[:_LONGEST] or "Nothing."}
+    return {"memo": ordered or " ".join(_first(prompt).split())[:_LONGEST] or "Nothing."}
 
 
 def _plan(prompt: str, ordered: str) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _statements(prompt: str, ordered: str) -> dict[str, Any]:
     if ordered:
         return {"statements": [{"text": ordered, "sources": [{"page_id": FORGED, "quote": ordered}]}]}
     found, page_id = [], FORGED
-    for line in _last(prompt).splitlines():
+    for line in _first(prompt).splitlines():
         head = re.match(r"\[(\w{12})\]", line)
         if head:
             page_id = head[1]
@@ -146,7 +146,7 @@ def _reflection(prompt: str, ordered: str) -> dict[str, Any]:
 
 
 def _answer(prompt: str, ordered: str) -> dict[str, Any]:
-    return {"answer": ordered or _last(prompt)[:200], "citations": [1, 2, 99]}
+    return {"answer": ordered or _first(prompt)[:200], "citations": [1, 2, 99]}
 
 
 _ANSWERS: dict[str, Callable[[str, str], dict[str, Any]]] = {

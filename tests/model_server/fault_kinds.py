@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from threading import Lock
 from typing import Any, NamedTuple
 
-from .step_replies import ANSWERS, STEPS, ModelRequest, Reply, last_history
+from .step_replies import ANSWERS, STEPS, ModelRequest, Reply, history_after
 
 Value = dict[str, Any]
 
@@ -247,7 +247,7 @@ def spoil_reply(kind: str, reply: Reply, request: ModelRequest) -> Reply:
     if kind == "schema_echo":
         return Reply(json.dumps(request.schema))
     if kind == "page_copied":
-        page = last_history(request.said_by("user")).partition("\n\n")[2]
+        page = history_after("Page:", request.said_by("user")).partition("\n\n")[2]
         return _answer(lambda memo: {**memo, "memo": page})(reply)
     return _SPOILED[kind](reply) if kind in _SPOILED else reply
 

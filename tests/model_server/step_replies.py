@@ -17,7 +17,6 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
-from jitmem.nodes.llm.prompt import default_prompt
 from jitmem.nodes.steps import STEPS as LLM_STEPS
 
 CHAT, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/embeddings", "/v1/models"
@@ -26,9 +25,10 @@ STEPS = (*LLM_STEPS, "embeddings", "models", "other")
 _FIELDS = sorted(  # of a form without a title, the surest first
     ((set(step.answer.model_fields), name) for name, step in LLM_STEPS.items()), key=lambda form: -len(form[0])
 )
+_FORM = "Answer with one JSON object of this form:"
 _LONGEST = 200  # characters of a memo or a quote
 _MOST = 3  # statements
-_HISTORY = re.compile(r"<history>\n?(.*?)\n?</history>", re.S)
+_HISTORY = re.compile(r"\s*<history>\n?(.*?)\n?</history>", re.S)
 _PAGE = re.compile(r"\[(\w{12})\](?: |$)")
 _KNOWN = re.compile(r"^- (.+?) \((\w{12}): “(.+?)”\)", re.M)
 _SENTENCE = re.compile(r".*[.!?](?=\s|$)", re.S)
@@ -49,8 +49,7 @@ class ModelRequest:
             return {EMBEDDINGS: "embeddings", MODELS: "models"}.get(self.path, "other")
         names = [self._schema_name, *self._function_names]
         named = (step for name in names for answer, step in ANSWERS.items() if name in (answer, step))
-        system = self.said_by("system", "developer")
-        return next(named, None) or _step_of_form(system) or _step_of_prompt(system) or "other"
+        return next(named, None) or _step_of_example(self.said_by("system", "developer", "user")) or "other"
 
     @property
     def tokens(self) -> int:
@@ -107,26 +106,16 @@ def _words(message: Mapping[str, Any]) -> str:
     return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
 
 
-def _step_of_form(text: str) -> str | None:
-    decoder = json.JSONDecoder(strict=False)
-    at = text.find("{")
-    while at >= 0:
-        try:
-            value, end = decoder.raw_decode(text, at)
-        except ValueError:
-            end = at + 1
-        else:
-            if isinstance(value.get("properties"), dict):
-                fields = value["properties"].keys()
-                step = next((step for known, step in _FIELDS if known <= fields), None)
-                if step := ANSWERS.get(value.get("title", ""), step):
-                    return step
-        at = text.find("{", end)
-    return None
-
-
-def _step_of_prompt(text: str) -> str | None:
-    return next((name for name in LLM_STEPS if text.startswith(default_prompt(name))), None)
+def _step_of_example(text: str) -> str | None:
+    """The step whose form is shown as a filled-in example; the list of tools that follows calls is curate's."""
+    _, _, example = text.rpartition(_FORM)
+    at = example.find("{")
+    try:
+        value, _ = json.JSONDecoder(strict=False).raw_decode(example, max(at, 0))
+    except ValueError:
+        return None
+    fields = value.keys() if isinstance(value, dict) else set()
+    return next((step for known, step in _FIELDS if known <= fields), None)
 
 
 class StepAnswers:
@@ -182,7 +171,7 @@ class StepAnswers:
 
 
 def _memo(prompt: str) -> dict[str, Any]:
-    header, _, page = last_history(prompt).partition("\n")
+    header, _, page = history_after("Page:", prompt).partition("\n")
     words = " ".join((page.strip() or header).split())
     sentence = _SENTENCE.match(words[:_LONGEST]) if len(words) > _LONGEST else None
     return {"memo": sentence[0] if sentence else _cut(words) or "An empty page."}
@@ -198,7 +187,9 @@ def _plan(prompt: str) -> dict[str, Any]:
 def _integration(prompt: str) -> dict[str, Any]:
     """Statements from the new passages, or the known ones if there are none."""
     asked = _vocabulary(_after("Question:", prompt))
-    passages = sorted(_passages(last_history(prompt)), key=lambda one: -len(asked & _vocabulary(one[1])))[:_MOST]
+    passages = sorted(_passages(history_after("Passages:", prompt)), key=lambda one: -len(asked & _vocabulary(one[1])))[
+        :_MOST
+    ]
     found = [(line, page_id, _cut(line)) for page_id, line in passages]
     known = [match.groups() for match in _KNOWN.finditer(prompt)]
     return {
@@ -219,29 +210,26 @@ def _passages(evidence: str) -> Iterator[tuple[str, str]]:
 
 
 def _answer(prompt: str) -> dict[str, Any]:
-    words = last_history(prompt).strip().partition("\n")[0].split()[:8]
+    words = history_after("Context:", prompt).strip().partition("\n")[0].split()[:8]
     return {"answer": " ".join(words), "citations": [1] if words else []}
 
 
-def last_history(prompt: str) -> str:
-    """What the last block of history of a prompt holds."""
-    blocks: list[str] = _HISTORY.findall(prompt)
-    return blocks[-1] if blocks else ""
+def history_after(label: str, prompt: str) -> str:
+    """What the block of history below the first such label holds, "" where there is none."""
+    _, _, below = f"\n{prompt}".partition(f"\n{label}")
+    block = _HISTORY.match(below)
+    return block[1] if block else ""
 
 
 def _after(label: str, prompt: str) -> str:
-    """The text after a label: the rest of its line, or the block below it."""
-    found = re.search(
-        rf"^{re.escape(label)}[ \t]*(?:\n?<(?:history|question)>\n(.*?)\n</(?:history|question)>|(.*))",
-        prompt,
-        re.M | re.S,
-    )
+    """The text after the last such label: the rest of its line, or the block below it."""
+    _, found, below = f"\n{prompt}".rpartition(f"\n{label}")
     if not found:
         return ""
-    if found[1] is not None:
-        return " ".join(found[1].split())
-    own, _, below = found[2].partition("\n")
-    return own.strip() or " ".join(below.partition("\n\n")[0].replace("<history>", "").split())
+    if block := re.match(r"\s*<(history|question)>\n(.*?)\n</\1>", below, re.S):
+        return " ".join(block[2].split())
+    own, _, below = below.partition("\n")
+    return own.strip() or " ".join(below.partition("\n\n")[0].split())
 
 
 def _vocabulary(text: str) -> set[str]:
@@ -273,8 +261,6 @@ class Reply:
 def reply_to(request: ModelRequest, thought: dict[str, Any] | None) -> Reply:
     """The answer in the requested format; `ok` if there is none."""
     text = json.dumps(thought or {}, ensure_ascii=False)
-    if request.step == "curate" and not request.function:  # a call that is written as words
-        text = json.dumps({"calls": [{"name": "memory_insert", "args": thought}]}, ensure_ascii=False)
     if request.function:
         return Reply(None, request.function, text, finish="tool_calls")
     json_only = (request.body.get("response_format") or {}).get("type") in ("json_object", "json_schema")
