@@ -19,9 +19,8 @@ from langchain_core.outputs import LLMResult
 from pydantic import BaseModel
 
 from ...nodes.llm.ask import UsageTracker, name_of
-from ...nodes.llm.provider_errors import ProviderFailure
 from ...nodes.llm.redaction import redact
-from ...nodes.llm.retry import with_retries
+from ...nodes.llm.retry import ProviderFailure, with_retries
 from ...nodes.llm.structured_output import UnreadableReply, parse_reply
 from ...nodes.llm.sync_async import Computation, Wait, run_sync
 from ...stores.delimiters import escape_delimiters

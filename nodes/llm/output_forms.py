@@ -16,8 +16,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
-from .provider_errors import ProviderFailure, RetryAction
-from .retry import ATTEMPTS
+from .retry import ATTEMPTS, ProviderFailure, RetryAction
 
 OutputFormat = Literal["bounded_schema", "json_schema", "json_object", "function", "prompt"]
 """A JSON Schema with lengths; the same as OpenAI's strict mode takes it; JSON mode; a function call; words alone."""
