@@ -17,7 +17,7 @@ from .. import fork_hooks
 from ..errors import JitmemError
 from ..truth.database import Database, make_folder, restrict_permissions
 from ..truth.embeddings import EmbeddingStore, newest_erasure
-from .chroma_fork import inherits_threads, keep_alive, open_systems
+from .chroma_index import inherits_threads, keep_alive, open_systems
 from .chroma_vectors import ChromaVectors, zero_unfilled
 
 FOLDER = "vectors"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StoreFull
 from ..truth.embeddings import EmbeddingStore
-from .chroma_fork import inherits_threads, mark_started
 from .vector_index import ExactVectors
 
 if TYPE_CHECKING:
@@ -23,10 +23,41 @@ if TYPE_CHECKING:
     from .chroma_vectors import ChromaVectors
 
 T = TypeVar("T")
+_started = _inherited_threads = False
 MIN_VECTORS = int(os.environ.get("JITMEM_CHROMA_MIN_VECTORS", "20000"))
 """With fewer vectors the exact scan answers: at 10,000 vectors of 384 dimensions it takes a fifth of Chroma's CPU, finds
 every neighbour, and filing feeds no graph (benchmarks/indexes.py)."""
 _log = logging.getLogger("jitmem")
+
+
+def inherits_threads() -> bool:
+    """Whether this process is a child of one that had started Chroma, or tried to."""
+    return _inherited_threads
+
+
+def open_systems() -> Any:
+    """Where Chroma keeps what is open, by folder; None where it was never imported."""
+    return getattr(sys.modules.get("chromadb.api.shared_system_client"), "SharedSystemClient", None)
+
+
+def _note_threads() -> None:
+    """In a child: whether its parent had started Chroma, here or in other code."""
+    global _inherited_threads
+    shared = open_systems()
+    inherited = list(shared._identifier_to_system.values()) if shared else []
+    _inherited_threads |= _started or bool(inherited)
+    for system in inherited:
+        keep_alive(system)
+
+
+def keep_alive(of_chroma: object) -> None:
+    """Never dealloc it, not even at exit. In a child, dropping a Chroma waits for ever for threads that did not cross
+    the fork; dropping one that has failed sometimes hangs all threads of the process (1.5.9, on a full disk)."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(of_chroma))
+
+
+if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
+    os.register_at_fork(after_in_child=_note_threads)
 
 
 def _errors() -> tuple[type[Exception], ...]:
@@ -93,9 +124,10 @@ class OwnedChroma:
 
     def _try_chroma(self, what: Callable[[ChromaVectors], T]) -> T | None:
         """What Chroma answers; None where it is not ours, or fails."""
-        if inherits_threads():
+        global _started
+        if _inherited_threads:
             return None
-        mark_started()  # before the import: a child cannot finish an import that a thread of its parent started
+        _started = True  # before the import: a child cannot finish an import that a thread of its parent started
         from .chroma_vectors import Retired
 
         try:
