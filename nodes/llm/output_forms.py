@@ -213,14 +213,14 @@ def strict_schema(schema: Any, bounds: Collection[str] = ()) -> Any:
         return [strict_schema(part, bounds) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: strict_schema(value, bounds) for key, value in schema.items() if key in _STRICT or key in bounds}
-    kept |= {key: min(kept[key], _LARGEST_BOUND) for key in ("maxLength", "maxItems") if key in kept}
+    strict = {key: strict_schema(value, bounds) for key, value in schema.items() if key in _STRICT or key in bounds}
+    strict |= {key: min(strict[key], _LARGEST_BOUND) for key in ("maxLength", "maxItems") if key in strict}
     for group in ("properties", "$defs"):
         if group in schema:
-            kept[group] = {name: strict_schema(part, bounds) for name, part in schema[group].items()}
-    if "properties" in kept:
-        kept |= {"required": list(kept["properties"]), "additionalProperties": False}
-    return kept
+            strict[group] = {name: strict_schema(part, bounds) for name, part in schema[group].items()}
+    if "properties" in strict:
+        strict |= {"required": list(strict["properties"]), "additionalProperties": False}
+    return strict
 
 
 def _without(model: BaseChatModel, parameters: Collection[str]) -> BaseChatModel:
