@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from jitmem.stores.analyzer import HashedEmbeddings, stems
-from jitmem.stores.index.chroma_index import ChromaFolder, OwnedChroma
+from jitmem.stores.index.chroma_index import OwnedChroma, SharedChroma
 from jitmem.stores.index.fusion import weights
 from jitmem.stores.index.item_index import ItemIndex
 from jitmem.stores.index.vector_index import ExactVectors, VectorIndex
@@ -75,7 +75,7 @@ class ItemBench:
         self.items = Items(Namespace(self.database, "benchmark"))
         self.model = HashedEmbeddings()
         self.store = EmbeddingStore(self.database, model_name(self.model), ITEMS, lexical=True)
-        self.chroma = OwnedChroma(self.store, ChromaFolder(folder))
+        self.chroma = OwnedChroma(self.store, SharedChroma(folder))
         self.made = 0
         self._edits = make_edits()
 

@@ -14,7 +14,6 @@ from ..stores.errors import BadInput
 from ..stores.index.snapshot import NamespaceStore
 from ..stores.records import Session
 from ..stores.times import parse_time
-from .llm.thinking_marks import strip_thinking
 from .states import MemorizerState
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no engine keeps them all
@@ -167,6 +166,8 @@ def _message_text(message: BaseMessage) -> str:
         elif kind not in ("tool_use", "tool_call", "reasoning", "thinking"):
             parts.append(f"[{kind}]")
     if isinstance(message, AIMessage):
+        from .llm.thinking_marks import strip_thinking  # only what a model said may hold its thinking
+
         parts = [part if (said := strip_thinking(part)) == part else said.strip() for part in parts]
         for call in message.tool_calls:
             parts.append(f"[calls {call['name']} {json.dumps(call['args'], ensure_ascii=False, default=str)}]")

@@ -18,8 +18,7 @@ from ..stores.errors import ModelError, ModelReplyError, StoreFull
 from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore, is_lexical
 from ..stores.truth.namespace import Namespace
 from .llm.ask import TIMEOUT_S
-from .llm.provider_errors import ProviderFailure, RetryAction
-from .llm.retry import with_retries
+from .llm.retry import ProviderFailure, RetryAction, with_retries
 from .llm.sync_async import Computation, Wait, run_async, run_sync
 
 T = TypeVar("T")

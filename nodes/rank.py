@@ -14,8 +14,7 @@ from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, hit_from_state, hit_to_state, place_of, take_fitting
 from .llm.ask import UsageTracker
-from .llm.provider_errors import ProviderFailure
-from .llm.retry import with_retries
+from .llm.retry import ProviderFailure, with_retries
 from .llm.sync_async import Computation, Wait
 from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody

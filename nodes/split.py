@@ -84,15 +84,15 @@ def without_recalled(text: str, spans: Sequence[Span], turns: Sequence[tuple[int
     ]
     if not marked:
         return list(spans)
-    kept: list[Span] = []
+    parts: list[Span] = []
     for span in spans:
         start = span.start
         for first, last in [*marked, (span.end, span.end)]:
             part = _trim(text, Span(start, max(start, min(first, span.end)), span.speaker))
             if part.start < part.end:
-                kept.append(part)
+                parts.append(part)
             start = min(span.end, max(start, last))
-    return kept
+    return parts
 
 
 def pack_pages(text: str, spans: Sequence[Span], size: int) -> list[tuple[int, int, list[Span]]]:

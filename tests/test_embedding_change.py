@@ -14,7 +14,8 @@ from contracts.vector_contract import DIM, Kept, Vectors, agree, spread
 
 from jitmem import Memory
 from jitmem.stores.errors import ModelReplyError
-from jitmem.stores.index.chroma_index import FOLDER, OwnedChroma
+from jitmem.stores.index.chroma_folder import FOLDER
+from jitmem.stores.index.chroma_index import OwnedChroma
 from jitmem.stores.index.vector_index import ExactVectors, VectorIndex
 from jitmem.stores.truth.database import FILE_NAME, Database
 from jitmem.stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore, ModelChanged

@@ -19,9 +19,9 @@ from torture.ledger import Ledger
 from torture.truth_check import check_truth
 from torture.writer import OPTIONS
 
-import jitmem.stores.index.chroma_index
+import jitmem.stores.index.chroma_folder
 from jitmem import Memory, StoreFull
-from jitmem.stores.index.chroma_index import FOLDER, REST_S, ChromaFolder
+from jitmem.stores.index.chroma_folder import FOLDER, REST_S, ChromaFolder
 from jitmem.stores.truth.database import FILE_NAME
 
 OLD = Path(__file__).parent / "released" / "schema-1.sqlite3.gz"
@@ -267,7 +267,7 @@ def test_where_chromas_files_cannot_grow_vectors_are_compared_one_by_one_and_the
             memory.recall("harbour")
             assert vectors(memory).owner
         disk.fill()
-        monkeypatch.setattr(jitmem.stores.index.chroma_index, "REST_S", 0.0)  # so that it fails often
+        monkeypatch.setattr(jitmem.stores.index.chroma_folder, "REST_S", 0.0)  # so that it fails often
         for n in range(1, 5):
             memory.memorize(plan.session(n))
             assert f"boat number {n}." in " ".join(hit.text for hit in memory.recall(f"boat number {n}"))

@@ -22,7 +22,7 @@ from rank_bm25 import BM25Plus
 from jitmem.stores.analyzer import HashedEmbeddings, stems
 from jitmem.stores.errors import BadInput, StoreClosed
 from jitmem.stores.index import item_index
-from jitmem.stores.index.chroma_index import ChromaFolder, OwnedChroma
+from jitmem.stores.index.chroma_index import OwnedChroma, SharedChroma
 from jitmem.stores.index.fusion import item_weights
 from jitmem.stores.index.item_index import ItemIndex
 from jitmem.stores.index.vector_index import ExactVectors
@@ -77,7 +77,7 @@ class Kept:
         self.database = Database(self.folder, create=True)
         self.items = Items(Namespace(self.database, self.namespace))
         self.store = EmbeddingStore(self.database, "model", ITEMS)
-        folder = ChromaFolder(self.folder)
+        folder = SharedChroma(self.folder)
         self.vectors = OwnedChroma(self.store, folder) if self.chroma else ExactVectors(self.store)
         self.index = ItemIndex(self.items, self.store, self.vectors)
         self.tool = ItemSearch(self.items, self.index, self.model, item_weights(lexical=True))
@@ -452,7 +452,7 @@ def test_pages_that_are_filed_leave_no_item_waiting(kept: Kept) -> None:
 
 def test_pages_and_items_share_chroma_and_let_go_of_it_together(folder: Path) -> None:
     database = Database(folder, create=True)
-    shared = ChromaFolder(folder)
+    shared = SharedChroma(folder)
     stores = [EmbeddingStore(database, "model"), EmbeddingStore(database, "model", ITEMS)]
     pages, items = (OwnedChroma(store, shared) for store in stores)
     second = OwnedChroma(stores[1], folder)

@@ -13,7 +13,8 @@ from contracts.vector_contract import Kept, VectorContract, agree, clustered, sp
 
 from jitmem import MemorizeOptions, Memory
 from jitmem.stores.index import chroma_index
-from jitmem.stores.index.chroma_index import FOLDER, OwnedChroma
+from jitmem.stores.index.chroma_folder import FOLDER
+from jitmem.stores.index.chroma_index import OwnedChroma
 from jitmem.stores.index.chroma_vectors import NEWEST
 from jitmem.stores.index.vector_index import ExactVectors, VectorIndex
 
@@ -133,7 +134,7 @@ class TestOwnedChroma(VectorContract):
         index = owned(kept)
         query = clustered(1, 1)[0]
         (nearest, _), *_ = index.search(query, 10, [kept.number()])
-        index._folder.vectors(kept.store)._collection.delete(ids=[str(nearest)])  # type: ignore[union-attr]
+        index._chroma.folder.vectors(kept.store)._collection.delete(ids=[str(nearest)])  # type: ignore[union-attr]
         agree(index.search(query, 10, [kept.number()]), kept.exact(query, 10))
         index.close()
 
@@ -146,7 +147,7 @@ class TestOwnedChroma(VectorContract):
             index.catch_up()
             agree(index.search(first[0], 1, [kept.number()]), kept.exact(first[0], 1))
         number = index.search(first[0], 1, [kept.number()])[0][0]
-        index._folder.vectors(kept.store)._collection.delete(ids=[str(number)])  # type: ignore[union-attr]
+        index._chroma.folder.vectors(kept.store)._collection.delete(ids=[str(number)])  # type: ignore[union-attr]
         assert index.search(first[0], 1, [kept.number()])[0][0] != number
         index.close()
 

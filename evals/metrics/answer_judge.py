@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from ...nodes.llm.ask import TIMEOUT_S, name_of
-from .model_requests import PromptFile, request_judgement
+from .model_requests import ModelCaller, PromptFile
 
 JUDGE_PROMPT = PromptFile(__package__, "prompts/judge.md", tags=("question", "answers", "points", "prediction"))
 RUBRICS = PromptFile(__package__, "prompts/rubrics.md")
@@ -36,20 +34,15 @@ class Judgement:
     error: str = ""
 
 
-class AnswerJudge:
-    """Asks a chat model. `name` is what its provider calls it."""
-
-    def __init__(self, model: BaseChatModel, timeout_s: float = TIMEOUT_S) -> None:
-        self.name = name_of(model)
-        self._model = model
-        self._timeout_s = timeout_s
+class AnswerJudge(ModelCaller):
+    """Asks a chat model whether an answer is right."""
 
     def judge(
         self, question: str, answers: Sequence[str], prediction: str, *, all_needed: bool = False, note: str = ""
     ) -> Judgement:
         """One request, one repair. A `ModelError` becomes `Judgement(None, error=…)`. `note` is a `rubric`."""
         prompt = render_judge_prompt(question, answers, prediction, all_needed=all_needed, note=note)
-        verdict = request_judgement(self._model, prompt, AnswerVerdict, self._timeout_s)
+        verdict = self._ask_verdict(prompt, AnswerVerdict)
         if isinstance(verdict, str):
             return Judgement(None, error=verdict)
         return Judgement(verdict.verdict == "correct", verdict.reason)

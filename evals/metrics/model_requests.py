@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,10 +18,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.outputs import LLMResult
 from pydantic import BaseModel
 
-from ...nodes.llm.ask import UsageTracker, name_of
-from ...nodes.llm.provider_errors import ProviderFailure
+from ...nodes.llm.ask import TIMEOUT_S, UsageTracker, name_of
 from ...nodes.llm.redaction import redact
-from ...nodes.llm.retry import with_retries
+from ...nodes.llm.retry import ProviderFailure, with_retries
 from ...nodes.llm.structured_output import UnreadableReply, parse_reply
 from ...nodes.llm.sync_async import Computation, Wait, run_sync
 from ...stores.delimiters import escape_delimiters
@@ -95,14 +94,23 @@ def request_verdict(
     raise ModelReplyError(f"{name_of(model)} gave no verdict that could be read, in {MAX_REPLIES} replies: {problem}")
 
 
-def request_judgement(
-    model: BaseChatModel, prompt: tuple[BaseMessage, ...], answer: type[VerdictT], timeout_s: float
-) -> VerdictT | str:
-    """The verdict, or the `ModelError` as text: what could not be judged is counted, never scored."""
-    try:
-        return run_sync(request_verdict(model, prompt, answer, timeout_s))
-    except ModelError as error:
-        return f"{type(error).__name__}: {error}"
+class ModelCaller:
+    """Asks one chat model; `timeout_s` is for one answer, with retries. `name` is what its provider calls the model."""
+
+    def __init__(self, model: BaseChatModel, timeout_s: float = TIMEOUT_S) -> None:
+        self.name = name_of(model)
+        self._model = model
+        self._timeout_s = timeout_s
+
+    def _ask(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        return run_sync(request_reply(self._model, [*messages], self._timeout_s))
+
+    def _ask_verdict(self, prompt: tuple[BaseMessage, ...], answer: type[VerdictT]) -> VerdictT | str:
+        """The verdict, or the `ModelError` as text: what could not be judged is counted, never scored."""
+        try:
+            return run_sync(request_verdict(self._model, prompt, answer, self._timeout_s))
+        except ModelError as error:
+            return f"{type(error).__name__}: {error}"
 
 
 @cache

@@ -6,28 +6,21 @@ import re
 import time
 from dataclasses import replace
 
-from langchain_core.language_models import BaseChatModel
-
-from ...nodes.llm.ask import UsageTracker, name_of
+from ...nodes.llm.ask import UsageTracker
 from ...nodes.llm.prompt import count_tokens, fence, fence_question
-from ...nodes.llm.sync_async import run_sync
+from ...nodes.llm.thinking_marks import strip_thinking
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question
-from ..metrics.model_requests import PromptFile, request_reply
+from ..metrics.model_requests import ModelCaller, PromptFile
 from .setups import SystemAnswer
 
 READER_PROMPT = PromptFile(__package__, "prompts/reader.md")
 NOT_FOUND = "Not mentioned"
 _MARKERS = re.compile(r"\s*\[(\d+(?:\s*,\s*\d+)*)\]")
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.I | re.S)
 
 
-class ContextReader:
-    """Asks a chat model; `timeout_s` is for one answer, with retries."""
-
-    def __init__(self, model: BaseChatModel, timeout_s: float = 120.0) -> None:
-        self._model = model
-        self._timeout_s = timeout_s
+class ContextReader(ModelCaller):
+    """Asks a chat model."""
 
     def read(self, question: Question, answer: SystemAnswer) -> SystemAnswer:
         """The answer with its text and the numbers of the citation markers in it. `ModelError` where none came."""
@@ -38,12 +31,12 @@ class ContextReader:
             "asked": f"The question was asked on {asked_at}." if asked_at else "The question:",
             "question": fence_question(question.text),
         }
-        messages = list(READER_PROMPT.messages(values))
+        messages = READER_PROMPT.messages(values)
         meter = UsageTracker()
-        reply = run_sync(request_reply(self._model, [*messages], self._timeout_s))
+        reply = self._ask(messages)
         seconds = time.perf_counter() - started
-        meter.add("read", name_of(self._model), seconds, count_tokens(messages), reply)
-        text = _THOUGHT.sub("", str(reply.text))
+        meter.add("read", self.name, seconds, count_tokens([*messages]), reply)
+        text = strip_thinking(str(reply.text))
         numbers = [int(number) for group in _MARKERS.findall(text) for number in group.split(",")]
         return replace(
             answer,

@@ -12,9 +12,9 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from ...evals.jsonl_log import JsonlLog, read_log
-from ...evals.metrics.model_requests import MAX_REPLIES, PromptFile, request_reply
+from ...evals.metrics.model_requests import MAX_REPLIES, ModelCaller, PromptFile
 from ...nodes.llm.ask import TIMEOUT_S
-from ...nodes.llm.sync_async import run_sync
+from ...nodes.llm.thinking_marks import strip_thinking
 from ...nodes.steps import STEPS
 from ...stores.delimiters import escape_delimiters
 from .feedback import FeedbackCase
@@ -24,18 +24,16 @@ MAX_CHARS = 4000
 
 REFLECTION_PROMPT = PromptFile(__package__, "reflection.md", tags=("words", "cases", "history", "question"))
 _FENCE = re.compile(r"^```[^\n]*\n(.*)^```", re.M | re.S)
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.I | re.S)
 _HEADING = re.compile(r"^# ", re.M)
 
 
-class Proposer:
+class Proposer(ModelCaller):
     """Asks a chat model, once more where its proposal cannot be used. `requests` counts what it was asked."""
 
     def __init__(self, model: BaseChatModel, file: Path, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(model, timeout_s)
         self.requests = 0
-        self._model = model
         self._file = file
-        self._timeout_s = timeout_s
         self._kept: dict[tuple[str, int], str] = {(one["asked"], one["nth"]): one["reply"] for one in read_log(file)}
         self._times: Counter[str] = Counter()
 
@@ -58,7 +56,7 @@ class Proposer:
         self._times[key] += 1
         self.requests += 1
         if (key, nth) not in self._kept:
-            reply = str(run_sync(request_reply(self._model, messages, self._timeout_s)).text)
+            reply = str(self._ask(messages).text)
             with JsonlLog(self._file) as lines:
                 lines.append({"asked": key, "nth": nth, "reply": reply})
             self._kept[key, nth] = reply
@@ -82,7 +80,7 @@ def render_messages(step: str, now: str, cases: Sequence[FeedbackCase]) -> list[
 
 
 def _extract_prompt(reply: str) -> str:
-    fenced = _FENCE.search(_THOUGHT.sub("", reply))
+    fenced = _FENCE.search(strip_thinking(reply))
     return fenced[1].strip() if fenced else ""
 
 

@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Literal
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from ...evals.metrics.model_requests import PromptFile, request_judgement
-from ...nodes.llm.ask import TIMEOUT_S, name_of
+from ...evals.metrics.model_requests import ModelCaller, PromptFile
 from ...nodes.llm.prompt import CHARS_PER_TOKEN
 from ...stores.analyzer import stems
 from .judge_cases import JudgeCase
@@ -28,19 +26,14 @@ class ContentVerdict(BaseModel):
     verdict: Literal["valid", "invalid"]
 
 
-class ModelContentJudge:
+class ModelContentJudge(ModelCaller):
     """Asks a chat model, one repair. A `ModelError` is no verdict: None, and the error."""
-
-    def __init__(self, model: BaseChatModel, timeout_s: float = TIMEOUT_S) -> None:
-        self.name = name_of(model)
-        self._model = model
-        self._timeout_s = timeout_s
 
     def verdict(self, case: JudgeCase) -> tuple[bool | None, str]:
         """One request, or two. None, without a request, for a call that changed nothing."""
         if not case.call.has_effect:
             return None, "it changed nothing"
-        verdict = request_judgement(self._model, render_content_messages(case), ContentVerdict, self._timeout_s)
+        verdict = self._ask_verdict(render_content_messages(case), ContentVerdict)
         return (None, verdict) if isinstance(verdict, str) else (verdict.verdict == "valid", verdict.reason)
 
 

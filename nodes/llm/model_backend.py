@@ -17,9 +17,8 @@ from ...stores.errors import ModelRefused, ModelReplyError, PromptTooLong
 from .ask import TIMEOUT_S, A, BudgetExceeded, Q, StepSpec, UsageTracker, name_of
 from .output_forms import FormLadder, OutputFormat, bind_form, server_forms
 from .prompt import clip, count_tokens, render_prompt
-from .provider_errors import ProviderFailure, RetryAction
 from .redaction import redact, redact_secrets_of
-from .retry import with_retries
+from .retry import ProviderFailure, RetryAction, with_retries
 from .structured_output import UnreadableReply, is_cut_off, parse_reply, parse_tool_calls, truncated_reply
 from .sync_async import Computation, Wait
 

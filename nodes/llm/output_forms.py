@@ -15,8 +15,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
-from .provider_errors import ProviderFailure, RetryAction
-from .retry import ATTEMPTS
+from .retry import ATTEMPTS, ProviderFailure, RetryAction
 
 OutputFormat = Literal["bounded_schema", "json_schema", "json_object", "function", "prompt"]
 """A JSON Schema with lengths; the same as OpenAI's strict mode takes it; JSON mode; a function call; words alone."""
@@ -200,14 +199,14 @@ def strict_schema(schema: Any, bounds: Collection[str] = ()) -> Any:
         return [strict_schema(part, bounds) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: strict_schema(value, bounds) for key, value in schema.items() if key in _STRICT or key in bounds}
-    kept |= {key: min(kept[key], _LARGEST_BOUND) for key in ("maxLength", "maxItems") if key in kept}
+    strict = {key: strict_schema(value, bounds) for key, value in schema.items() if key in _STRICT or key in bounds}
+    strict |= {key: min(strict[key], _LARGEST_BOUND) for key in ("maxLength", "maxItems") if key in strict}
     for group in ("properties", "$defs"):
         if group in schema:
-            kept[group] = {name: strict_schema(part, bounds) for name, part in schema[group].items()}
-    if "properties" in kept:
-        kept |= {"required": list(kept["properties"]), "additionalProperties": False}
-    return kept
+            strict[group] = {name: strict_schema(part, bounds) for name, part in schema[group].items()}
+    if "properties" in strict:
+        strict |= {"required": list(strict["properties"]), "additionalProperties": False}
+    return strict
 
 
 def _without(model: BaseChatModel, parameters: Collection[str]) -> BaseChatModel:

@@ -83,15 +83,15 @@ def fence_question(question: str) -> str:
 def fence_list(lines: Iterable[str], tokens: float, empty: str) -> str:
     """A fenced list, one line each, as many of the first as the budget holds; `empty` where there are none."""
     room = int(tokens * CHARS_PER_TOKEN)
-    kept: list[str] = []
+    listed: list[str] = []
     for line in lines:
         line = f"- {' '.join(line.split())}"
-        if len(line) > room and kept:
-            kept.append("- (more is left out here)")
+        if len(line) > room and listed:
+            listed.append("- (more is left out here)")
             break
-        kept.append(clip(line, room / CHARS_PER_TOKEN))
+        listed.append(clip(line, room / CHARS_PER_TOKEN))
         room -= len(line) + 1
-    return fence("\n".join(kept)) if kept else empty
+    return fence("\n".join(listed)) if listed else empty
 
 
 def clip(text: str, tokens: float) -> str:

@@ -8,49 +8,14 @@ import time
 import traceback
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from enum import Enum
 from typing import Any
 
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.exceptions import ModelError as LangChainModelError
 
-from ...stores.errors import JitmemError, ModelError, ModelRefused, ModelUnavailable, PromptTooLong
+from ...stores.errors import JitmemError, ModelRefused, PromptTooLong
 from .redaction import redact
-
-
-class RetryAction(Enum):
-    """What may help after a failure."""
-
-    RETRY = "the same request, a little later"
-    SHORTER_PROMPT = "a shorter prompt"
-    NEXT_FORMAT = "the same prompt without the output format that the server does not know"
-    GIVE_UP = "nothing that can be done here"
-
-
-class ProviderFailure(Exception):
-    """A failed call. `error` is raised to the caller when no action helps. Caught by everyone who calls `with_retries`.
-
-    `wait_s` is the pause that the server asks for, None where it names none; `late` is set where only time was missing;
-    `status` is that of HTTP.
-    """
-
-    def __init__(
-        self,
-        action: RetryAction,
-        message: str,
-        kind: type[ModelError] = ModelUnavailable,
-        *,
-        wait_s: float | None = None,
-        late: bool = False,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.action = action
-        self.error = kind(message)
-        self.wait_s = wait_s
-        self.late = late
-        self.status = status
-
+from .retry import ProviderFailure, RetryAction
 
 _TOO_LONG = re.compile(
     r"context_length_exceeded|context (?:length|window|size)|maximum (?:context|number of tokens|input)|too many (?:input )?tokens"

@@ -8,10 +8,10 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, TypeVar
 
-from .provider_errors import ProviderFailure, RetryAction, classify_error
-from .redaction import redact_error
+from ...stores.errors import ModelError, ModelUnavailable
 from .sync_async import Computation, Wait
 
 T = TypeVar("T")
@@ -20,6 +20,40 @@ ATTEMPTS = 5
 FIRST_SHARE = 0.6  # of the timeout for the first attempt, so that one lost connection is not the end
 _FIRST_PAUSE_S = 0.5
 _MOMENT_S = 0.01
+
+
+class RetryAction(Enum):
+    """What may help after a failure."""
+
+    RETRY = "the same request, a little later"
+    SHORTER_PROMPT = "a shorter prompt"
+    NEXT_FORMAT = "the same prompt without the output format that the server does not know"
+    GIVE_UP = "nothing that can be done here"
+
+
+class ProviderFailure(Exception):
+    """A failed call. `error` is raised to the caller when no action helps. Caught by everyone who calls `with_retries`.
+
+    `wait_s` is the pause that the server asks for, None where it names none; `late` is set where only time was missing;
+    `status` is that of HTTP.
+    """
+
+    def __init__(
+        self,
+        action: RetryAction,
+        message: str,
+        kind: type[ModelError] = ModelUnavailable,
+        *,
+        wait_s: float | None = None,
+        late: bool = False,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.action = action
+        self.error = kind(message)
+        self.wait_s = wait_s
+        self.late = late
+        self.status = status
 
 
 def with_retries(
@@ -45,6 +79,9 @@ def with_retries(
         try:
             result: T = yield with_timeout(wait, longest)
         except Exception as error:
+            from .provider_errors import classify_error  # needed after a failure only
+            from .redaction import redact_error
+
             now = time.monotonic()
             cause = error if redact_error(error, secrets_of) else None
             failure = classify_error(error, name)

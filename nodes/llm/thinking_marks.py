@@ -26,23 +26,23 @@ def strip_thinking(text: str) -> str:
     """
     text = _HARMONY.sub(lambda match: "" if match[1].lower() == "analysis" else match[2], text)
     text = _HARMONY_WITHOUT_MARKS.sub("", text)
-    kept: list[str] = []
+    parts: list[str] = []
     at = depth = opening = 0
     for mark in _MARK.finditer(text):
         if _is_end(mark):
             if depth == 0:
-                kept.clear()
+                parts.clear()
             depth = max(0, depth - 1)
         else:
             if depth == 0:
-                kept.append(text[at : mark.start()])
+                parts.append(text[at : mark.start()])
                 opening = mark.start()
             depth += 1
         at = mark.end()
     if depth == 0:
-        return "".join(kept) + text[at:]
+        return "".join(parts) + text[at:]
     begins_its_line = not text[text.rfind("\n", 0, opening) + 1 : opening].strip()
-    return "".join(kept) + ("" if begins_its_line else text[opening:])
+    return "".join(parts) + ("" if begins_its_line else text[opening:])
 
 
 def _is_end(mark: re.Match[str]) -> bool:

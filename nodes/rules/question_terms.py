@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 
 from ...stores.analyzer import STOP_WORDS, stems
 from ...stores.index.snapshot import Snapshot
@@ -84,9 +83,3 @@ def rarity(snapshot: Snapshot, name: str, share: float = 0.05) -> float:
     if rarest > max(3, share * total):
         return 0.0
     return math.log((total + 1) / rarest) / math.log(total + 1)
-
-
-def covered_stems(wanted: Iterable[str], texts: Iterable[str]) -> set[str]:
-    """Which of the stems occur in the texts."""
-    here = {stem for text in texts for stem in stems(text)}
-    return {stem for stem in wanted if stem in here}

@@ -175,9 +175,9 @@ def _survey(folder: Path) -> SalvageReport | None:
 
 def _salvageable(found: SalvageReport) -> Finding:
     lost = [*found.lost_pages, *found.lost_sessions, *found.lost_items]
-    kept = f"{many(found.pages, 'page')} and {many(found.items, 'item')}"
+    readable = f"{many(found.pages, 'page')} and {many(found.items, 'item')}"
     rest = f"not these {len(lost)} pages, sessions or items" if len(lost) > 1 else "not this one"
-    what = f"{kept} can be read whole{f', {rest}' if lost else '; nothing is known to be lost'}."
+    what = f"{readable} can be read whole{f', {rest}' if lost else '; nothing is known to be lost'}."
     return Finding("note", "file", what, SALVAGE, max(1, len(lost)), some(lost))
 
 

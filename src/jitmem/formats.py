@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import json
 import os
-import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -29,8 +28,6 @@ _ENCODINGS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (b"", "utf-8"),
 )
-
-_KEY = re.compile(r"\w[\w .-]*")
 
 
 def session_files(path: Path) -> list[Path]:
@@ -79,7 +76,9 @@ def parse_sessions(data: bytes, *, name: str, format: str | None = None) -> list
 
             sessions = (sessions_of_json if json_format == "json" else sessions_of_jsonl)(text, shown)
         case "markdown":
-            sessions = [_session_of_markdown(text, shown)]
+            from .session_markdown import session_of_markdown
+
+            sessions = [session_of_markdown(text, shown)]
         case _:
             sessions = [Session(text=text)]
     stem = None if name == "-" else name.removesuffix(path.suffix)
@@ -100,47 +99,6 @@ def _decode_text(data: bytes, name: str) -> str:
     if "\0" in text:
         raise BadInput(f"{name}: not text (a NUL after {text.index(chr(0))} characters); {remedy}")
     return text
-
-
-def _session_of_markdown(text: str, name: str) -> Session:
-    """The text below the front matter, which gives id, time, and metadata by its other keys."""
-    fields, body = _front_matter(text)
-    if not body.strip():
-        raise BadInput(f"{name}: nothing but front matter; a session needs some text below it")
-    session_id = fields.pop("id", "") or None
-    time = None
-    for key in ("time", "date", "timestamp"):
-        time = time or fields.pop(key, "") or None
-    return Session(text=body, id=session_id, time=time, metadata=fields)
-
-
-def _front_matter(text: str) -> tuple[dict[str, str], str]:
-    """The `key: value` lines between a first and a second `---`, and the text below them.
-
-    `({}, text)` unless every line between is such a pair and no key comes twice: then the first `---` is
-    a rule, and what follows it may be a conversation.
-    """
-    if not text.startswith("---"):
-        return {}, text
-    fields: dict[str, str] = {}
-    lines = text.split("\n")
-    if lines[0].rstrip() != "---":
-        return {}, text
-    for number, line in enumerate(lines[1:], start=2):
-        if line.rstrip() == "---":
-            return (fields, "\n".join(lines[number:])) if fields else ({}, text)
-        key, _, value = line.partition(":")
-        if ":" not in line or not _KEY.fullmatch(key) or value[:1].strip() or key.strip() in fields:
-            break
-        fields[key.strip()] = _unquote(value.strip())
-    return {}, text
-
-
-def _unquote(value: str) -> str:
-    quote = value[:1]
-    if quote in ("'", '"') and value.count(quote) == 2 and value.endswith(quote):
-        return value[1:-1]
-    return value
 
 
 def _with_ids(sessions: list[Session], stem: str | None) -> list[Session]:

@@ -85,8 +85,8 @@ class MemoryTransfer:
 
         namespace = None if all_namespaces else runtime.namespace.name
         with _open_source(source) as (file, name, size):
-            tell = None if progress is None else lambda done: progress(done, max(size, done))
-            return import_export(runtime.database, namespace, file, name, tell)
+            advance = None if progress is None else lambda done: progress(done, max(size, done))
+            return import_export(runtime.database, namespace, file, name, advance)
 
     def backup(self, target: PathLike) -> Backup:
         """Copy the whole folder, every namespace, as a memory of its own into the new folder `target`.

@@ -18,7 +18,7 @@ from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .results import CallStatistics
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
-from .stores.index.chroma_index import ChromaFolder, OwnedChroma
+from .stores.index.chroma_index import OwnedChroma, SharedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
-_VECTORS = OwnedChroma  # makes a `VectorIndex` of an `EmbeddingStore` and the Chroma folder
+_VECTORS = OwnedChroma  # makes a `VectorIndex` of an `EmbeddingStore` and the shared Chroma
 
 
 @dataclass
@@ -54,7 +54,7 @@ class MemoryRuntime:
     item_options: ItemOptions
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
-    chroma: ChromaFolder
+    chroma: SharedChroma
     reranker: BaseDocumentCompressor | None = None
     call_statistics: CallStatistics = field(default_factory=CallStatistics)
 
@@ -73,7 +73,7 @@ class MemoryRuntime:
         research_options: ResearchOptions,
     ) -> MemoryRuntime:
         database = Database(folder, create=create)
-        chroma = ChromaFolder(folder)
+        chroma = SharedChroma(folder)
         passages, items = (
             EmbeddingStore(database, embedder.name, subject, lexical=is_lexical(embedder.inner))
             for subject in (PASSAGES, ITEMS)
@@ -243,7 +243,7 @@ class MemoryRuntime:
         self.database.close()
 
 
-def _make_eraser(database: Database, chroma: ChromaFolder) -> Eraser:
+def _make_eraser(database: Database, chroma: SharedChroma) -> Eraser:
     from .stores.deletion.eraser import Eraser
 
-    return Eraser(database, chroma)
+    return Eraser(database, chroma.folder)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..truth.embeddings import EmbeddingStore, VectorState
-from .chroma_index import Retired
 from .vector_index import BATCH, Scan
 
 if TYPE_CHECKING:
@@ -27,6 +26,10 @@ NEWEST = 2000
 """Vectors that are compared one by one, though Chroma has them. What came since it last wrote its graph, up to 1,000
 vectors, it adds again whenever it is opened, in several threads, and may lose some of it: of 1,500 collections of 40
 vectors, 12 had one that no search found any more (none of 700 with one thread)."""
+
+
+class Retired(Exception):
+    """The collection was closed; ask the folder for another."""
 
 
 class ChromaVectors:

@@ -96,7 +96,7 @@ def _of(name: str, memory: Memory, index: Any, rows: list[tuple[int, bytes | Non
 
 
 def _held(index: Any) -> dict[int, NDArray[np.float32]]:
-    got = index._folder.vectors(index._embeddings)._collection.get(include=["embeddings"])
+    got = index._chroma.folder.vectors(index._embeddings)._collection.get(include=["embeddings"])
     return {int(n): vector for n, vector in zip(got["ids"], got["embeddings"], strict=True)}
 
 

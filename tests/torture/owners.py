@@ -105,7 +105,7 @@ def _unfindable(folder: Path, memory: Memory) -> dict[str, int]:
     vectors = {n: np.frombuffer(blob, "<f4") for n, blob in rows}
     index: Any = memory._runtime.archive.vectors
     namespaces = memory._runtime.archive.pages.extent().namespaces
-    collection = index._folder.vectors(index._embeddings)._collection
+    collection = index._chroma.folder.vectors(index._embeddings)._collection
     lost = lost_by_chroma = 0
     for n, vector in vectors.items():
         lost += not _is_among(n, index.search(vector, 5, namespaces))

@@ -136,8 +136,8 @@ def _show(receipt: Receipt) -> None:
     else:
         erased = " Its bytes are erased." if receipt.status == "erased" and receipt.counts else ""
         say(f"Forgotten: {deleted}.{erased}")
-    for kept in receipt.kept:
-        say(f"Kept: item {kept.item_id}. {kept.reason}")
+    for item in receipt.kept:
+        say(f"Kept: item {item.item_id}. {item.reason}")
     for name in receipt.removed:
         say(f"Removed: {name}, an older copy of the truth.")
     for reason in receipt.reasons:

@@ -43,8 +43,8 @@ def demo(ctx: typer.Context) -> None:
     model = settings.researcher_model or settings.model
     with settings.open_memory() as memory:
         started = time.perf_counter()
-        with progress("Memorizing", "sessions") as tell:
-            filed = memory.memorize_many(sessions, progress=tell)
+        with progress("Memorizing", "sessions") as advance:
+            filed = memory.memorize_many(sessions, progress=advance)
         known = sum(one.duplicate for one in filed)
         pages = sum(len(one.page_ids) for one in filed)
         again = f" ({known} known already)" if known else ""

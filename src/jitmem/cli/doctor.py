@@ -53,8 +53,8 @@ def doctor(
 def _examine(folder: Path, fix: bool, as_json: bool) -> None:
     from ..doctor import examine, repair
 
-    with progress("Repairing" if fix else "Examining", "checks") as tell:
-        report = (repair if fix else examine)(folder, progress=tell)
+    with progress("Repairing" if fix else "Examining", "checks") as advance:
+        report = (repair if fix else examine)(folder, progress=advance)
     if as_json:
         say_json({**asdict(report), "memory": str(folder), "verdict": report.verdict, "healthy": report.healthy})
     else:
@@ -85,8 +85,8 @@ def _show(report: Report) -> None:
 def _salvage(folder: Path, into: Path, as_json: bool) -> None:
     from ..doctor import salvage
 
-    with progress("Reading", "pages of the file") as tell:
-        saved = salvage(folder, into, progress=tell)
+    with progress("Reading", "pages of the file") as advance:
+        saved = salvage(folder, into, progress=advance)
     if as_json:
         say_json({**asdict(saved), "memory": str(folder), "whole": saved.whole})
     else:
@@ -106,8 +106,8 @@ def _show_salvage(saved: SalvageReport) -> None:
             say(f"{name}: {', '.join(ids)}", _STYLES["damage"])
     for note in saved.notes:
         say(note)
-    kept = [count(saved.pages, "page"), count(saved.sessions, "session"), count(saved.items, "item")]
-    kept += [f"{count(saved.waiting, 'session')} still to be filed"] if saved.waiting else []
-    kept += [f"{saved.entries:,} of the store"] if saved.entries else []
+    counts = [count(saved.pages, "page"), count(saved.sessions, "session"), count(saved.items, "item")]
+    counts += [f"{count(saved.waiting, 'session')} still to be filed"] if saved.waiting else []
+    counts += [f"{saved.entries:,} of the store"] if saved.entries else []
     end = "Nothing is missing." if saved.whole else "What is missing is named above."
-    say(f"Saved into {saved.folder}: {', '.join(kept)}. {end}", "bold")
+    say(f"Saved into {saved.folder}: {', '.join(counts)}. {end}", "bold")

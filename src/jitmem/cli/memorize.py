@@ -125,17 +125,17 @@ def _the_one(sessions: list[tuple[str, Session]], time: str | None, id: str | No
 
 def _keep(run: _Run, memory: Memory, sessions: Iterator[tuple[str, Session]]) -> None:
     """File sessions left by an earlier run, accept the new ones into the journal, then file those."""
-    with progress("Finishing what was left", "sessions") as tell:
-        run.resumed = memory.resume(progress=tell)
-    with progress("Reading", "files") as tell:
+    with progress("Finishing what was left", "sessions") as advance:
+        run.resumed = memory.resume(progress=advance)
+    with progress("Reading", "files") as advance:
         for name, session in sessions:
-            tell(run.read, run.files)
+            advance(run.read, run.files)
             try:
                 run.accepted.append(memory.accept(session))
             except BadInput as error:
                 run.refuse(BadInput(f"{name}: {error}"))
-    with progress("Filing", "sessions") as tell:
-        run.filed = memory.resume(progress=tell)
+    with progress("Filing", "sessions") as advance:
+        run.filed = memory.resume(progress=advance)
 
 
 def _report(run: _Run, settings: Settings, seconds: float) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..memory import Memory
     from ..stores.records import Citation, Usage
 
-Tell = Callable[[int, int], None]
+Advance = Callable[[int, int], None]
 """Gets the number done, and of all."""
 
 
@@ -109,7 +109,7 @@ def usage_text(usage: Usage) -> str:
 
 
 @contextmanager
-def progress(doing: str, things: str) -> Iterator[Tell]:
+def progress(doing: str, things: str) -> Iterator[Advance]:
     """A bar for a count and its total."""
     with progress_bar(doing, None, things) as advance:
         yield lambda done, total: advance(done, "", total)

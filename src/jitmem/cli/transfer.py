@@ -37,9 +37,9 @@ def export(
     out = target == "-"
     if out and as_json:
         raise BadInput("--json is for an export into a file; give its name.")
-    with open_memory(ctx) as memory, progress("Exporting", "lines") as tell:
+    with open_memory(ctx) as memory, progress("Exporting", "lines") as advance:
         sink: Any = sys.stdout.buffer if out else Path(target)
-        done = memory.transfer.export(sink, all_namespaces=every, vectors=vectors, progress=tell)
+        done = memory.transfer.export(sink, all_namespaces=every, vectors=vectors, progress=advance)
     if as_json:
         say_json({"file": target, "lines": dict(done.lines), "bytes": done.bytes, "sha256": done.sha256})
         return
@@ -77,8 +77,8 @@ def import_(
             f"{file}: cannot be read; give a file that exists and may be read."
         )  # before a memory is created
     things = "bytes" if from_format is None else "memories and sessions"
-    with open_memory(ctx, create=True) as memory, progress("Importing", things) as tell:
-        options: dict[str, Any] = {"from_format": from_format, "all_namespaces": every, "progress": tell}
+    with open_memory(ctx, create=True) as memory, progress("Importing", things) as advance:
+        options: dict[str, Any] = {"from_format": from_format, "all_namespaces": every, "progress": advance}
         done = memory.transfer.import_(file, **options)  # type: ignore[arg-type]
     if as_json:
         say_json(done)
@@ -103,8 +103,8 @@ def backup(
     if as_json:
         say_json(done)
         return
-    kept = [count(done.sessions, "session"), count(done.pages, "page"), count(done.items, "item")]
-    say(f"Backed up {', '.join(kept)} and {count(done.entries, 'entry')}: {done.bytes:,} bytes, checked.")
+    counts = [count(done.sessions, "session"), count(done.pages, "page"), count(done.items, "item")]
+    say(f"Backed up {', '.join(counts)} and {count(done.entries, 'entry')}: {done.bytes:,} bytes, checked.")
     say(f"Open it with: --memory {done.path}")
 
 

@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableBinding
 
+from ..nodes.llm.ask import name_of
 from ..stores.truth.embeddings import model_name
 from .recording_file import VERSION, Request, append, prepare, reply_to_dict, request_to_dict
 from .stepped_model import RunManager, SteppedModel, Tool, as_last_chunk, as_openai, as_result, take_step, with_choice
@@ -55,8 +56,7 @@ class RecordingModel(SteppedModel):
     @property
     def model_name(self) -> str:
         """The name of the model that is asked."""
-        names = (getattr(self.model, "model_name", None), getattr(self.model, "model", None))
-        return str(next((name for name in names if name), type(self.model).__name__))
+        return name_of(self.model)
 
     def bind_tools(
         self, tools: Sequence[Tool], *, tool_choice: Any = None, **kwargs: Any

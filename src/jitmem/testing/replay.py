@@ -117,14 +117,8 @@ class ReplayedEmbeddings(Embeddings):
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [self._vector(DOCUMENT, text) for text in texts]
 
-    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        return self.embed_documents(texts)
-
     def embed_query(self, text: str) -> list[float]:
         return self._vector(QUERY, text)
-
-    async def aembed_query(self, text: str) -> list[float]:
-        return self.embed_query(text)
 
     def _vector(self, use: str, text: str) -> list[float]:
         if (use, text) in self._vectors:

@@ -1,0 +1,181 @@
+"""The folder of Chroma beside the truth, with one owner process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from .. import fork_hooks
+from ..errors import JitmemError
+from ..truth.database import Database, make_folder, restrict_permissions
+from ..truth.embeddings import EmbeddingStore, newest_erasure
+from .chroma_index import inherits_threads, keep_alive, open_systems
+from .chroma_vectors import ChromaVectors, zero_unfilled
+
+FOLDER = "vectors"
+OPENED = "opened"  # a file in it: the newest erasure when it was created, and the process that opened it last
+TRIAL = "trial"  # a file in it while Chroma reads a collection: some damage ends the process, and would end the next
+REST_S = 60.0
+"""For which Chroma is left alone when it has failed; after each further failure twice as long."""
+
+
+class ChromaFolder:
+    """The folder beside the truth. The process with its lock owns Chroma, with the collections of all subjects.
+
+    Two writers on one Chroma folder silently lose vectors, hence one owner. Ownership is asked for at the first
+    search or feed, again at each later one, and kept until `close()`. A child of a process that had started Chroma,
+    or tried to, never owns it: Chroma would wait there for threads that did not cross the fork.
+
+    Chroma leaves the bytes of deleted vectors in its files. So a folder older than the newest erasure is deleted by its
+    owner at the next search, feed or `close()`, and the next search rebuilds it from the truth.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FOLDER
+        self._lock_path = folder / f".{FOLDER}.lock"
+        self._client: Any = None
+        self._begin()
+        fork_hooks.call_in_child(self)
+
+    def after_fork_in_child(self) -> None:
+        """The parent's lock stays the parent's, and its client can neither work nor be closed here."""
+        self._begin()
+
+    @property
+    def is_owner(self) -> bool:
+        return self._client is not None
+
+    def vectors(self, embeddings: EmbeddingStore) -> ChromaVectors | None:
+        """The collection of these vectors; None where another process owns the folder, or the memory is read-only."""
+        with self._lock:
+            if time.monotonic() < self._rests_until:
+                return None
+            if self._opened and self._erasure != newest_erasure(embeddings.database):
+                self._drop()
+            if embeddings not in self._opened and not embeddings.database.read_only and not inherits_threads():
+                if not self._file_lock.is_locked:
+                    try:
+                        self._file_lock.acquire(timeout=0)
+                    except Timeout:
+                        return None
+                self._opened[embeddings] = self._open(embeddings)
+            return self._opened.get(embeddings)
+
+    def back_off(self) -> None:
+        """Abandon Chroma after a failure, and open it again after a pause: after some failures it no longer answers,
+        not even by an error.
+
+        A Chroma that has failed is not closed: its threads and handles stay until the process ends."""
+        with self._lock:
+            self._retire(failed=True)
+            self._rests_until = time.monotonic() + REST_S * 2**self._failures
+            self._failures += 1
+
+    def close(self) -> None:
+        with self._lock:
+            stale = False
+            with suppress(JitmemError):  # of a truth that is closed already: the next owner looks again
+                stale = any(self._erasure != newest_erasure(embeddings.database) for embeddings in self._opened)
+            self._retire()
+            if stale:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            self._file_lock.release()
+
+    def discard_if_stale(self, database: Database) -> str | None:
+        """Delete the folder if it is older than the newest erasure; the reason where another process owns it."""
+        with self._lock:
+            if not self._folder.exists() or self._start_erasure() == newest_erasure(database):
+                return None
+            if self._file_lock.is_locked:
+                self._drop()
+                return None
+            try:
+                with self._file_lock.acquire(timeout=0):
+                    self._drop()
+            except Timeout:
+                owner = self._read_marker().get("process")
+                who = "another memory in this process" if owner == os.getpid() else f"process {owner}"
+                return f"The vector index is open in {who}; its next search, flush or close rebuilds it."
+        return None
+
+    def _drop(self, *, failed: bool = False) -> None:
+        self._retire(failed=failed)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _retire(self, *, failed: bool = False) -> None:
+        """Close Chroma once no thread uses it, or abandon it if it has `failed`; the lock stays."""
+        for vectors in self._opened.values():
+            vectors.retire()
+        self._opened.clear()
+        if self._client is not None and not failed:
+            self._client.close()
+        self._client = None
+        # Chroma keeps what failed, to start or later, and would hand it out again: it waits for ever in a later call.
+        if self._file_lock.is_locked and (shared := open_systems()):
+            keep_alive(shared._identifier_to_system.pop(str(self._folder), None))
+            shared._identifier_to_refcount.pop(str(self._folder), None)
+
+    def _start_erasure(self) -> int:
+        """The newest erasure when the folder was created; 0 for none."""
+        return int(self._read_marker().get("erasure", 0))
+
+    def _read_marker(self) -> dict[str, int]:
+        try:
+            return dict(json.loads((self._folder / OPENED).read_text(encoding="ascii")))
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    def _begin(self) -> None:
+        self._file_lock = FileLock(self._lock_path, mode=0o600, thread_local=False)
+        self._lock = threading.Lock()
+        self._at_work = threading.Lock()  # of all collections: no write while files are zeroed
+        self._client = None
+        self._rests_until = 0.0
+        self._failures: int = 0
+        self._erasure = 0  # the newest when the folder was opened
+        self._opened: dict[EmbeddingStore, ChromaVectors] = {}
+
+    def _open(self, embeddings: EmbeddingStore) -> ChromaVectors:
+        try:
+            return self._start(embeddings)
+        except JitmemError:  # of the truth, such as StoreClosed: the folder is not to blame
+            raise
+        except Exception:
+            self._drop(failed=True)  # the folder is a cache: what cannot be opened is rebuilt from the truth
+            return self._start(embeddings)
+
+    def _start(self, embeddings: EmbeddingStore) -> ChromaVectors:
+        if self._client is None:
+            import chromadb
+            from chromadb.config import Settings
+
+            self._erasure = erasure = newest_erasure(embeddings.database)
+            if self._folder.exists() and (self._start_erasure() != erasure or (self._folder / TRIAL).exists()):
+                shutil.rmtree(self._folder)
+            make_folder(self._folder)
+            # Before the first vector is read: one that is erased later than this is noticed.
+            said = json.dumps({"erasure": erasure, "process": os.getpid()})
+            (self._folder / OPENED).write_text(said, encoding="ascii")
+            # Chroma would read a .env of its own accord, wherever the process was started.
+            settings = Settings(anonymized_telemetry=False, _env_file=None)  # type: ignore[call-arg]
+            zero_unfilled(self._folder)  # where an owner died before it could
+            self._client = chromadb.PersistentClient(self._folder, settings=settings)
+        restrict_permissions(self._folder)  # Chroma's own files come with whatever the umask leaves
+        trial = self._folder / TRIAL
+        trial.touch(0o600)
+        try:
+            return ChromaVectors(embeddings, self._client, self._tidy, self._at_work)
+        finally:
+            trial.unlink(missing_ok=True)
+
+    def _tidy(self) -> None:
+        zero_unfilled(self._folder)
+        restrict_permissions(self._folder)
