@@ -90,7 +90,7 @@ PAGE_OF_TWO = (
     [
         ("Ines: I bake bread at Moinho in Porto.", 1.0, 1.0),
         ("Ines bakes at Moinho.", 0.9, 1.0),
-        ("Greta sells bread and the weather to Tom.", 0.0, 0.59),
+        ("Greta sells loaves of bread with Tom in the market.", 0.0, 0.59),
     ],
 )
 def test_words_that_are_scattered_over_a_page_carry_no_statement(statement: str, least: float, most: float) -> None:
