@@ -146,6 +146,7 @@ class Context:
         self._statements: list[tuple[str, list[Citation]]] = []
         self._remark = ""
         self._spans: dict[str, list[tuple[int, int]]] = {}
+        self._costs: dict[str, int] = {}
         self._said: set[tuple[str, int, int]] = set()
         self._added: list[tuple[str, int, int]] = []
 
@@ -205,17 +206,16 @@ class Context:
         if (start, end) in spans:
             return True
         grown = [*spans, (start, end)]
-        cost = self._cost(page_id, grown) - self._cost(page_id, spans)
-        if self._used + cost > self._room:
+        cost = self._cost(page_id, grown)
+        used = self._used + cost - self._costs.get(page_id, 0)
+        if used > self._room:
             return False
-        self._used += cost
-        self._spans[page_id] = grown
+        self._used = used
+        self._spans[page_id], self._costs[page_id] = grown, cost
         self._added.append((page_id, start, end))
         return True
 
     def _cost(self, page_id: str, spans: Sequence[tuple[int, int]]) -> int:
-        if not spans:
-            return 0
         page = self._record(page_id)
         body = sum(end - start + _MARK + 1 for start, end in _join_spans(page.text, spans))
         return len(_page_heading(page)) + 2 + body
