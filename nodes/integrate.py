@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,13 +19,14 @@ from .evidence import (
     QUESTION_TOKENS,
     as_values,
     cite_retrieved,
-    hit_from_state,
+    hits_from_state,
     place_of,
     record_id,
     render_passages,
     render_request,
     render_searches,
     render_statements,
+    row_record_id,
     take_fitting,
 )
 from .llm.ask import StepSpec
@@ -119,8 +120,8 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
         options = options_in(runtime.context, defaults)
-        evidence = [hit_from_state(hit) for hit in state["evidence"][:LOOKED_AT]]
-        fresh = [hit_from_state(hit) for hit in state["fresh"]]
+        evidence = hits_from_state(state["evidence"][:LOOKED_AT])
+        fresh = hits_from_state(state["fresh"])
         question = IntegrateQuestion(
             question=state["question"],
             request=state["plan"]["request"],
@@ -140,7 +141,7 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
             answer, changes = yield from run_step(backends, INTEGRATE, question, policy, runtime.stream_writer)
         statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0, "unsupported": 0}
         if answer is not None:
-            retrieved = [record_id(hit) for hit in state["evidence"]]
+            retrieved = map(row_record_id, state["evidence"])
             statements, counts = verify_statements(snapshot, answer, retrieved, state["question"])
         texts = [statement["text"] for statement in statements]
         runtime.stream_writer({"event": "integrated", "statements": texts})
@@ -164,7 +165,7 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
 
 
 def verify_statements(
-    snapshot: Snapshot, integration: Integration, page_ids: Sequence[str], question: str
+    snapshot: Snapshot, integration: Integration, page_ids: Iterable[str], question: str
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The statements that a retrieved page supports, with their citations, and how many sources were corrected (their
     quote is on another retrieved page) and how many dropped, and how many statements say what the lines that they

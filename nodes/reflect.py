@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .evidence import LOOKED_AT, QUESTION_TOKENS, hit_from_state, render_needs, render_searches, render_statements
+from .evidence import LOOKED_AT, QUESTION_TOKENS, hits_from_state, render_needs, render_searches, render_statements
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
@@ -121,7 +121,7 @@ def _answer_reflect(
         question=state["question"],
         needs=state["plan"]["needs"],
         known=state["statements"],
-        evidence=[hit_from_state(hit) for hit in state["evidence"][:LOOKED_AT]],
+        evidence=hits_from_state(state["evidence"][:LOOKED_AT]),
         asked=state["asked"],
         snapshot=snapshot,
     )
