@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, starmap
 from typing import Any
 
 from ..stores.index.snapshot import Snapshot
@@ -29,15 +29,15 @@ def hits_to_state(hits: Iterable[Hit]) -> list[HitRow]:
     ]
 
 
-def hits_from_state(rows: Iterable[HitRow]) -> list[Hit]:
-    """The hits of a state."""
-    return [Hit(*row) for row in rows]
+def hits_from_state(rows: Iterable[HitRow]) -> Iterator[Hit]:
+    """The hits of a state, made one by one as they are read."""
+    return starmap(Hit, rows)
 
 
 def row_record_id(row: HitRow) -> str:
     """The id of the page or the item of a hit in a state."""
-    page_id, *_, item_id = row
-    return str(page_id or item_id)
+    record_id: str = row[0] or row[-1]
+    return record_id
 
 
 def place_of(hit: Hit) -> str:

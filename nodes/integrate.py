@@ -120,8 +120,8 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
         options = options_in(runtime.context, defaults)
-        evidence = hits_from_state(state["evidence"][:LOOKED_AT])
-        fresh = hits_from_state(state["fresh"])
+        evidence = list(hits_from_state(state["evidence"][:LOOKED_AT]))
+        fresh = list(hits_from_state(state["fresh"]))
         question = IntegrateQuestion(
             question=state["question"],
             request=state["plan"]["request"],

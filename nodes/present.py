@@ -34,7 +34,7 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
         ids = list(dict.fromkeys([*cited, *map(row_record_id, state["evidence"])]))[: options.pages]
         snapshot.records([*ids, *cited])
         named = set(ids)
-        evidence = hits_from_state(row for row in state["evidence"] if row_record_id(row) in named)
+        evidence: Iterable[Hit] = hits_from_state(row for row in state["evidence"] if row_record_id(row) in named)
         if state["found_by_question"]:
             evidence = _cited_first(evidence, state["statements"])
         context = Context(snapshot, options.context_tokens)
@@ -62,7 +62,7 @@ def _of(ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dic
     return kept
 
 
-def _cited_first(hits: Sequence[Hit], statements: Sequence[Mapping[str, Any]]) -> list[Hit]:
+def _cited_first(hits: Iterable[Hit], statements: Sequence[Mapping[str, Any]]) -> list[Hit]:
     """The passages that a statement cites before all others: what a model's own queries found stands there only by a
     statement that its words carry."""
     spans = [citation for statement in statements for citation in statement["citations"]]

@@ -47,7 +47,7 @@ def rank(
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
         options = options_in(runtime.context, defaults)
         _check_searches(state)
-        before = hits_from_state(state["evidence"])
+        before = list(hits_from_state(state["evidence"]))
         queries, own = state["plan"]["queries"], state["plan"]["own"]
         ranked = _rank_round(snapshot, weight, state, before, len(queries))
         first = not state["rounds"]
@@ -118,7 +118,7 @@ def _rank_round(
     for search in state["searches"]:
         if search["query"] >= count:
             continue
-        competing = hits_from_state(search["hits"])
+        competing = list(hits_from_state(search["hits"]))
         if known:
             competing = [hit for hit in competing if "page_id" in hit.scores or (hit.record_id, hit.start) not in known]
         if search["tool"] == ITEMS:

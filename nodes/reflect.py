@@ -121,7 +121,7 @@ def _answer_reflect(
         question=state["question"],
         needs=state["plan"]["needs"],
         known=state["statements"],
-        evidence=hits_from_state(state["evidence"][:LOOKED_AT]),
+        evidence=list(hits_from_state(state["evidence"][:LOOKED_AT])),
         asked=state["asked"],
         snapshot=snapshot,
     )
