@@ -53,15 +53,16 @@ def _leads(
     """
     asked = set(stems(question.question)) | {stem for query in question.asked for stem in stems(query)}
     promise: dict[str, float] = {}
-    found: dict[str, list[tuple[Passage, Page, float]]] = {}
+    found: dict[frozenset[str], list[tuple[Passage, Page, float]]] = {}
     best = question.evidence[0] if question.evidence else None
     weights = {stem: weight(snapshot, stem) for stem in wanted}
     for hit in question.evidence[:_PASSAGES]:
-        left = wanted.keys() - own_stems[hit.record_id]
-        if hit.record_id not in found:
-            found[hit.record_id] = snapshot.keyword_places(" ".join(left), _CANDIDATES) if left else []
-        for name in _new_names(snapshot, hit.text, asked):
-            covers = _covers(name, found[hit.record_id])
+        new_names = _new_names(snapshot, hit.text, asked)
+        left = frozenset(wanted.keys() - own_stems[hit.record_id])
+        if new_names and left not in found:
+            found[left] = snapshot.keyword_places(" ".join(left), _CANDIDATES) if left else []
+        for name in new_names:
+            covers = _covers(name, found[left])
             near = _nearness(hit.text, name, weights)
             worth = hit.score / question.evidence[0].score * rarity(snapshot, name) * near * (0.5 + covers)
             promise[name] = max(promise.get(name, 0.0), worth)
