@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from itertools import accumulate, islice, takewhile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, starmap
 from typing import Any
 
 from ..stores.index.snapshot import Snapshot
@@ -18,23 +18,26 @@ FIRST_TOKENS = 2200  # of new passages that the first round shows a model
 LATER_TOKENS = 900
 
 
-def hit_from_state(values: Mapping[str, Any]) -> Hit:
-    """A hit from the plain values of a state."""
-    return Hit(**values)
+HitRow = list[Any]
+"""The values of a `Hit` in the order of its fields. A state holds hundreds, and a mapping takes three times as long."""
 
 
-def hit_to_state(hit: Hit) -> dict[str, Any]:
-    """The plain values of a hit, for a state; a question makes hundreds, and `dataclasses.asdict` takes many times as long."""
-    return {
-        "page_id": hit.page_id,
-        "start": hit.start,
-        "end": hit.end,
-        "text": hit.text,
-        "score": hit.score,
-        "scores": hit.scores,
-        "speaker": hit.speaker,
-        "item_id": hit.item_id,
-    }
+def hits_to_state(hits: Iterable[Hit]) -> list[HitRow]:
+    """Hits as plain values, for a state."""
+    return [
+        [hit.page_id, hit.start, hit.end, hit.text, hit.score, hit.scores, hit.speaker, hit.item_id] for hit in hits
+    ]
+
+
+def hits_from_state(rows: Iterable[HitRow]) -> Iterator[Hit]:
+    """The hits of a state, made one by one as they are read."""
+    return starmap(Hit, rows)
+
+
+def row_record_id(row: HitRow) -> str:
+    """The id of the page or the item of a hit in a state."""
+    record_id: str = row[0] or row[-1]
+    return record_id
 
 
 def place_of(hit: Hit) -> str:
@@ -43,15 +46,19 @@ def place_of(hit: Hit) -> str:
 
 
 def record_id(values: Mapping[str, Any]) -> str:
-    """Of the plain values of a hit or a citation: the id of its page or its item."""
+    """Of the plain values of a citation: the id of its page or its item."""
     return str(values["page_id"] or values["item_id"])
 
 
-def take_fitting(snapshot: Snapshot, hits: Sequence[Hit], tokens: float) -> list[Hit]:
+def take_fitting(snapshot: Snapshot, hits: Iterable[Hit], tokens: float) -> list[Hit]:
     """The first of the hits that can be shown within a budget, each page's id and header counted once."""
     room = int(tokens * CHARS_PER_TOKEN)
-    used = accumulate(len(hit.text) + 1 for hit in hits)
-    longest = [hit for hit, _ in takewhile(lambda pair: pair[1] <= room, zip(hits, used, strict=False))]
+    longest, used = [], 0
+    for hit in hits:
+        used += len(hit.text) + 1
+        if used > room:
+            break
+        longest.append(hit)
     snapshot.records(hit.record_id for hit in longest)
     pages: set[str] = set()
     for count, hit in enumerate(longest):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -20,13 +20,14 @@ from .evidence import (
     as_values,
     citation_of,
     cite_retrieved,
-    hit_from_state,
+    hits_from_state,
     place_of,
     record_id,
     render_passages,
     render_request,
     render_searches,
     render_statements,
+    row_record_id,
     take_fitting,
 )
 from .grounding import is_placeholder
@@ -122,8 +123,8 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
         options = options_in(runtime.context, defaults)
-        evidence = [hit_from_state(hit) for hit in state["evidence"][:LOOKED_AT]]
-        fresh = [hit_from_state(hit) for hit in state["fresh"]]
+        evidence = list(hits_from_state(state["evidence"][:LOOKED_AT]))
+        fresh = list(hits_from_state(state["fresh"]))
         question = IntegrateQuestion(
             question=state["question"],
             request=state["plan"]["request"],
@@ -143,7 +144,7 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
             answer, changes = yield from run_step(backends, INTEGRATE, question, policy, runtime.stream_writer)
         statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0, "unsupported": 0}
         if answer is not None:
-            retrieved = [record_id(hit) for hit in state["evidence"]]
+            retrieved = map(row_record_id, state["evidence"])
             verified, counts = verify_statements(snapshot, answer, retrieved, state["question"], evidence)
             statements = verified or statements  # a later round does not lose what an earlier one has shown
         texts = [statement["text"] for statement in statements]
@@ -170,7 +171,7 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
 def verify_statements(
     snapshot: Snapshot,
     integration: Integration,
-    page_ids: Sequence[str],
+    page_ids: Iterable[str],
     question: str,
     evidence: Sequence[Hit] = (),
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import format_time, order_key
-from .evidence import as_values, citation_of, hit_from_state, record_id
+from .evidence import as_values, citation_of, hits_from_state, record_id, row_record_id
 from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody
 from .states import ResearcherState
@@ -31,13 +31,12 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> dict[str, Any]:
         options = options_in(runtime.context, defaults)
         cited = [record_id(citation) for statement in state["statements"] for citation in statement["citations"]]
-        ids = list(dict.fromkeys([*cited, *(record_id(hit) for hit in state["evidence"])]))[: options.pages]
+        ids = list(dict.fromkeys([*cited, *map(row_record_id, state["evidence"])]))[: options.pages]
         snapshot.records([*ids, *cited])
         named = set(ids)
-        chosen = [hit for hit in state["evidence"] if record_id(hit) in named]
+        evidence: Iterable[Hit] = hits_from_state(row for row in state["evidence"] if row_record_id(row) in named)
         if state["found_by_question"]:
-            chosen = _cited_first(chosen, state["statements"])
-        evidence = map(hit_from_state, chosen)
+            evidence = _cited_first(evidence, state["statements"])
         context = Context(snapshot, options.context_tokens)
         share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
         context.add_statements(_of(ids, state["statements"]), share)
@@ -63,14 +62,14 @@ def _of(ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dic
     return kept
 
 
-def _cited_first(hits: Sequence[dict[str, Any]], statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _cited_first(hits: Iterable[Hit], statements: Sequence[Mapping[str, Any]]) -> list[Hit]:
     """The passages that a statement cites before all others: what a model's own queries found stands there only by a
     statement that its words carry."""
     spans = [citation for statement in statements for citation in statement["citations"]]
 
-    def is_cited(hit: Mapping[str, Any]) -> bool:
-        own = [one for one in spans if record_id(one) == record_id(hit)]
-        return any(one["start"] < hit["end"] and hit["start"] < one["end"] for one in own)
+    def is_cited(hit: Hit) -> bool:
+        own = [one for one in spans if record_id(one) == hit.record_id]
+        return any(one["start"] < hit.end and hit.start < one["end"] for one in own)
 
     return sorted(hits, key=lambda hit: not is_cited(hit))
 
@@ -146,6 +145,7 @@ class Context:
         self._statements: list[tuple[str, list[Citation]]] = []
         self._remark = ""
         self._spans: dict[str, list[tuple[int, int]]] = {}
+        self._costs: dict[str, int] = {}
         self._said: set[tuple[str, int, int]] = set()
         self._added: list[tuple[str, int, int]] = []
 
@@ -205,17 +205,16 @@ class Context:
         if (start, end) in spans:
             return True
         grown = [*spans, (start, end)]
-        cost = self._cost(page_id, grown) - self._cost(page_id, spans)
-        if self._used + cost > self._room:
+        cost = self._cost(page_id, grown)
+        used = self._used + cost - self._costs.get(page_id, 0)
+        if used > self._room:
             return False
-        self._used += cost
-        self._spans[page_id] = grown
+        self._used = used
+        self._spans[page_id], self._costs[page_id] = grown, cost
         self._added.append((page_id, start, end))
         return True
 
     def _cost(self, page_id: str, spans: Sequence[tuple[int, int]]) -> int:
-        if not spans:
-            return 0
         page = self._record(page_id)
         body = sum(end - start + _MARK + 1 for start, end in _join_spans(page.text, spans))
         return len(_page_heading(page)) + 2 + body

@@ -12,7 +12,16 @@ from ..stores.errors import ModelError, ModelReplyError, ModelUnavailable
 from ..stores.index.fusion import ITEMS, merge, rank_for
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .evidence import EVIDENCE, FIRST_TOKENS, LATER_TOKENS, READ, hit_from_state, hit_to_state, place_of, take_fitting
+from .evidence import (
+    EVIDENCE,
+    FIRST_TOKENS,
+    LATER_TOKENS,
+    READ,
+    hits_from_state,
+    hits_to_state,
+    place_of,
+    take_fitting,
+)
 from .llm.ask import UsageTracker
 from .llm.retry import ProviderFailure, with_retries
 from .llm.sync_async import Computation, Wait
@@ -37,7 +46,7 @@ def rank(
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
         options = options_in(runtime.context, defaults)
         _check_searches(state)
-        before = [hit_from_state(hit) for hit in state["evidence"]]
+        before = list(hits_from_state(state["evidence"]))
         queries, own = state["plan"]["queries"], state["plan"]["own"]
         ranked = _rank_round(snapshot, weight, state, before, len(queries))
         first = not state["rounds"]
@@ -50,14 +59,16 @@ def rank(
             timeout_s = TIMEOUT_S if left_s is None else min(TIMEOUT_S, left_s)
             try:
                 ranked = yield from rerank(reranker, state["plan"]["request"], ranked, timeout_s)
-                question_hits = [hit for hit in ranked if place_of(hit) in set(map(place_of, question_hits))]
+                own_places = set(map(place_of, question_hits))
+                question_hits = [hit for hit in ranked if place_of(hit) in own_places]
             except ModelError as error:
                 failures = [{"step": "rank", "error": type(error).__name__, "message": str(error)}]
                 runtime.stream_writer({"event": "failed", **failures[0]})
         found_by_question = list(map(place_of, question_hits)) if first else state["found_by_question"]
         evidence = _question_first(merge(before, ranked), found_by_question)[:EVIDENCE]
         already = set(state["read"])
-        unread = [hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already]
+        unread = (hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already)
+        fresh = take_fitting(snapshot, unread, FIRST_TOKENS if first else LATER_TOKENS)
         trace = _trace(state, before, ranked)
         runtime.stream_writer(
             {
@@ -69,10 +80,8 @@ def rank(
         )
         return {
             "searches": Overwrite([]),
-            "evidence": [hit_to_state(hit) for hit in evidence],
-            "fresh": [
-                hit_to_state(hit) for hit in take_fitting(snapshot, unread, FIRST_TOKENS if first else LATER_TOKENS)
-            ],
+            "evidence": hits_to_state(evidence),
+            "fresh": hits_to_state(fresh),
             "found_by_question": found_by_question,
             "round": trace,
             "failures": failures,
@@ -84,6 +93,8 @@ def rank(
 def _question_first(hits: Sequence[Hit], found_by_question: Sequence[str]) -> list[Hit]:
     """What the question itself finds keeps its order and stands before what a model's queries found beside it: a plan
     adds to a search and never makes it worse."""
+    if not found_by_question:
+        return list(hits)
     order = {place: at for at, place in enumerate(found_by_question)}
     return sorted(hits, key=lambda hit: order.get(place_of(hit), len(order)))
 
@@ -107,8 +118,9 @@ def _rank_round(
     for search in state["searches"]:
         if search["query"] >= count:
             continue
-        hits = [hit_from_state(hit) for hit in search["hits"]]
-        competing = [hit for hit in hits if "page_id" in hit.scores or (hit.record_id, hit.start) not in known]
+        competing = list(hits_from_state(search["hits"]))
+        if known:
+            competing = [hit for hit in competing if "page_id" in hit.scores or (hit.record_id, hit.start) not in known]
         if search["tool"] == ITEMS:
             items += competing
         else:
@@ -141,7 +153,7 @@ def _trace(state: ResearcherState, before: Sequence[Hit], ranked: Sequence[Hit])
         "needs": plan["needs"],
         "queries": [{**query, "hits": counts.get(number, 0)} for number, query in enumerate(plan["queries"])],
         "dropped_queries": plan["dropped"],
-        "new_passages": sum((hit.record_id, hit.start) not in known for hit in ranked),
+        "new_passages": sum((hit.record_id, hit.start) not in known for hit in ranked) if known else len(ranked),
         "page_ids": list(dict.fromkeys(hit.record_id for hit in ranked))[:10],
     }
 

@@ -14,7 +14,7 @@ from ..stores.records import Hit
 from .evidence import (
     LOOKED_AT,
     QUESTION_TOKENS,
-    hit_from_state,
+    hits_from_state,
     record_id,
     render_needs,
     render_searches,
@@ -136,7 +136,7 @@ def _answer_reflect(
         question=state["question"],
         needs=state["plan"]["needs"],
         known=state["statements"],
-        evidence=[hit_from_state(hit) for hit in state["evidence"][:LOOKED_AT]],
+        evidence=list(hits_from_state(state["evidence"][:LOOKED_AT])),
         asked=state["asked"],
         snapshot=snapshot,
     )

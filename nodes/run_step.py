@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..stores.errors import ModelError, ModelUnavailable, RecordGone
 from ..stores.index.snapshot import NamespaceStore, Snapshot
-from .evidence import record_id
+from .evidence import HitRow, record_id, row_record_id
 from .llm.ask import A, Backend, Budget, BudgetExceeded, Emit, Q, StepSpec, UsageTracker
 from .llm.sync_async import Computation, NodeBody
 from .options import BaseResearchOptions, OnFilingFailure
@@ -127,19 +127,19 @@ def _without_gone(snapshot: Snapshot, state: ResearcherState) -> ResearcherState
     """
     plain: dict[str, Any] = {**state}
     searches: list[dict[str, Any]] = plain.get("searches", [])
-    lists: dict[str, list[dict[str, Any]]] = {name: plain[name] for name in ("evidence", "fresh") if name in plain}
+    lists: dict[str, list[HitRow]] = {name: plain[name] for name in ("evidence", "fresh") if name in plain}
     statements: list[dict[str, Any]] = plain.get("statements", [])
     named = [hit for search in searches for hit in search["hits"]] + [hit for hits in lists.values() for hit in hits]
-    named += [citation for statement in statements for citation in statement["citations"]]
-    ids = {record_id(one) for one in named}
+    ids = {row_record_id(hit) for hit in named}
+    ids |= {record_id(citation) for statement in statements for citation in statement["citations"]}
     gone = ids - snapshot.records(ids).keys()
     if not gone:
         raise
     left: Any = plain
     for name, hits in lists.items():
-        left[name] = [hit for hit in hits if record_id(hit) not in gone]
+        left[name] = [hit for hit in hits if row_record_id(hit) not in gone]
     left["searches"] = [
-        {**search, "hits": [hit for hit in search["hits"] if record_id(hit) not in gone]} for search in searches
+        {**search, "hits": [hit for hit in search["hits"] if row_record_id(hit) not in gone]} for search in searches
     ]
     kept = [
         {**statement, "citations": [one for one in statement["citations"] if record_id(one) not in gone]}

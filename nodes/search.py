@@ -10,7 +10,7 @@ from ..stores.errors import ModelError
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.records import Hit
 from ..stores.truth.embeddings import ModelChanged
-from .evidence import hit_to_state
+from .evidence import hits_to_state
 from .llm.ask import UsageTracker
 from .llm.retry import with_timeout
 from .llm.sync_async import Computation, NodeBody, Wait
@@ -81,7 +81,7 @@ def search(
                 found = yield searching if left is None else with_timeout(searching, max(_LEAST_S, left))
                 if found or not answers:
                     runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
-                searches.append({"tool": tool.name, "query": number, "hits": [hit_to_state(hit) for hit in found]})
+                searches.append({"tool": tool.name, "query": number, "hits": hits_to_state(found)})
 
         try:
             try:

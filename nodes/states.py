@@ -61,7 +61,8 @@ class ResearcherOutput(TypedDict, total=False):
 
 class ResearcherState(ResearcherOutput, total=False):
     """`searches` are this round's, `{tool, query, hits}`, where `query` is the place of the query in the plan; `evidence`
-    and `statements` are carried from round to round. `fresh` are this round's passages that no model was shown yet.
+    and `statements` are carried from round to round. `fresh` are this round's passages that no model was shown yet. A
+    hit is the list of a `Hit`'s values.
 
     `found_by_question` are the places of passages that the question itself finds, best first, where a model has planned
     more; `read` are the places of passages that a model has been shown; `started` is the clock's time in seconds; `stop_reason` is why no model is asked any more; `reflection` is there when
@@ -75,8 +76,8 @@ class ResearcherState(ResearcherOutput, total=False):
     names: list[str]
     plan: dict[str, Any]
     searches: Annotated[list[dict[str, Any]], add]
-    evidence: list[dict[str, Any]]
-    fresh: list[dict[str, Any]]
+    evidence: list[list[Any]]
+    fresh: list[list[Any]]
     read: list[str]
     found_by_question: list[str]
     statements: list[dict[str, Any]]

@@ -47,6 +47,8 @@ def _stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """Lower-case words in order, stop words included; a CJK run gives its bigrams (or its one character)."""
+    if text.isascii():  # nothing to normalize
+        return [word[:_LONGEST_WORD] for word in _WORD.findall(text.lower())]
     found: list[str] = []
     text = _MARKS.sub(r"\1", text)
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):

@@ -15,7 +15,7 @@ from .question_terms import names, rarity, terms
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from ...stores.records import Hit
+    from ...stores.records import Page, Passage
 _PASSAGES = 12  # from the top of the ranking, in which names are looked for
 _NEAR = 3  # passages that count as read, where none became a statement
 _LEADS = 4  # followed in one round
@@ -53,15 +53,16 @@ def _leads(
     """
     asked = set(stems(question.question)) | {stem for query in question.asked for stem in stems(query)}
     promise: dict[str, float] = {}
-    found: dict[str, list[Hit]] = {}
+    found: dict[frozenset[str], list[tuple[Passage, Page, float]]] = {}
     best = question.evidence[0] if question.evidence else None
     weights = {stem: weight(snapshot, stem) for stem in wanted}
     for hit in question.evidence[:_PASSAGES]:
-        left = wanted.keys() - own_stems[hit.record_id]
-        if hit.record_id not in found:
-            found[hit.record_id] = snapshot.keyword(" ".join(left), _CANDIDATES) if left else []
-        for name in _new_names(snapshot, hit.text, asked):
-            covers = _covers(snapshot, name, found[hit.record_id])
+        new_names = _new_names(snapshot, hit.text, asked)
+        left = frozenset(wanted.keys() - own_stems[hit.record_id])
+        if new_names and left not in found:
+            found[left] = snapshot.keyword_places(" ".join(left), _CANDIDATES) if left else []
+        for name in new_names:
+            covers = _covers(name, found[left])
             near = _nearness(hit.text, name, weights)
             worth = hit.score / question.evidence[0].score * rarity(snapshot, name) * near * (0.5 + covers)
             promise[name] = max(promise.get(name, 0.0), worth)
@@ -94,9 +95,9 @@ def _nearness(text: str, name: str, weights: dict[str, float]) -> float:
     return 0.5 + sum(weights[stem] / (1 + distance / _FAR) for stem, distance in nearest.items()) / total
 
 
-def _covers(snapshot: Snapshot, name: str, found: list[Hit]) -> float:
+def _covers(name: str, found: list[tuple[Passage, Page, float]]) -> float:
     """The best score, from 0 to 1, of a passage with the name in its text or its page's title."""
-    for hit in found:
-        if name in hit.text or name in snapshot.record(hit.record_id).header:
-            return hit.score / found[0].score
+    for place, page, score in found:
+        if page.text.find(name, place.start, place.end) >= 0 or name in page.header:
+            return score / found[0][2]
     return 0.0

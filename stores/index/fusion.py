@@ -50,12 +50,15 @@ def fuse(searches: Iterable[tuple[str, Sequence[tuple[K, float]]]], weight: Mapp
         best = 1.0 if search == "page_id" else max((score for _, score in found), default=0.0)
         scores = by_search.setdefault(search, {})
         for key, score in found:
-            scores[key] = max(scores.get(key, 0.0), discount * score / best)
+            scaled = discount * score / best
+            if scaled > scores.setdefault(key, 0.0):
+                scores[key] = scaled
     total = sum(weight[search] for search in by_search if search in _SHARING) or 1.0
     sums: dict[K, float] = {}
     for search, scores in by_search.items():
+        share = weight[search]
         for key, score in scores.items():
-            sums[key] = sums.get(key, 0.0) + weight[search] * score / total
+            sums[key] = sums.get(key, 0.0) + share * score / total
     return sums
 
 
@@ -65,27 +68,36 @@ def rank(
     speaker: str | None = None,
     unknown: float = 0.0,
 ) -> list[Hit]:
-    """One ranking of what the searches found, best first, each with the scores of all that found it.
+    """One ranking of what the searches found, best first, each with the scores of all that found it. The hits are those
+    that were given, changed: a question ranks hundreds.
 
     `unknown`, from 0 to 1, is how much of the queries stands nowhere (`Snapshot.unknown`).
     """
     passed = unknown * weight.get(UNKNOWN, 0.0)
     if passed:
         weight = {**weight, "keyword": weight["keyword"] - passed, "vector": weight["vector"] + passed}
-    placed = [(search, [(_place(hit), hit) for hit in found]) for search, found in searches]
-    sums = fuse([(search, [(place, hit.score) for place, hit in found]) for search, found in placed], weight)
     hits: dict[Place, Hit] = {}
-    scores: dict[Place, Mapping[str, float]] = {}
-    for _, found in placed:
-        for place, hit in found:
-            if hits.setdefault(place, hit) is not hit:
-                scores[place] = _highest(scores.get(place) or hits[place].scores, hit.scores)
+    placed: list[tuple[str, list[tuple[Place, float]]]] = []
+    for search, found in searches:
+        pairs = []
+        for hit in found:
+            place = (hit.page_id or hit.item_id or "", hit.start, hit.end)
+            pairs.append((place, hit.score))
+            known = hits.setdefault(place, hit)
+            if known is not hit:
+                known.scores = _highest(known.scores, hit.scores)
+        placed.append((search, pairs))
+    sums = fuse(placed, weight)
     if speaker is not None:
         for place, hit in hits.items():
             if hit.speaker == speaker:
                 sums[place] += SPEAKER_PRIOR
-    order = sorted(hits, key=lambda place: (-sums[place], place))
-    return [_with_scores(hits[place], sums[place], scores.get(place) or hits[place].scores) for place in order]
+    ranked = []
+    for below, place in sorted([(-score, place) for place, score in sums.items()]):
+        hit = hits[place]
+        hit.score = -below
+        ranked.append(hit)
+    return ranked
 
 
 def rank_for(

@@ -64,6 +64,8 @@ class PageIndex:
         """By page: its position in `page_ids`, and its passages in order."""
         self.speakers: dict[str, int] = {}
         """Everybody who speaks, as they are written, to the position of the first page in which they do."""
+        self.speaker_stems: dict[str, list[str]] = {}
+        """By speaker, the stems of the name."""
         self.titles: dict[str, list[int]] = {}
         """`title_key` of a title to the positions of the pages that have it."""
         self.pages: Cache[Page] = Cache()
@@ -85,8 +87,9 @@ class PageIndex:
             place = self.places[seq] = Passage(row.id, start, end, speaker)
             places.append(place)
             passages.append((seq, stored.split() if current else stems(text[start:end])))
-            if speaker:
-                self.speakers.setdefault(speaker, position)
+            if speaker and speaker not in self.speakers:
+                self.speaker_stems[speaker] = stems(speaker)
+                self.speakers[speaker] = position
         self.passages[row.id] = (position, places)
         if row.title:
             self.titles.setdefault(title_key(row.title), []).append(position)
@@ -127,6 +130,10 @@ class Snapshot:
     def keyword(self, text: str, k: int) -> list[Hit]:
         """Passages that share words with the text, best first; scores as `KeywordView.search` gives them."""
         return self._hits(self._keyword.search(stems(text), k), KEYWORD)
+
+    def keyword_places(self, text: str, k: int) -> list[tuple[Passage, Page, float]]:
+        """The same as spans, without making hits of them."""
+        return self._places(self._keyword.search(stems(text), k))
 
     def vector(self, vector: Sequence[float], k: int) -> list[Hit]:
         """Passages near a query vector, best first: cosine scaled to (0, 1] plus that of the best window.
@@ -204,7 +211,7 @@ class Snapshot:
     @cached_property
     def speaker_stems(self) -> frozenset[str]:
         """The stems of their names."""
-        return frozenset(stem for speaker in self.speakers for stem in stems(speaker))
+        return frozenset(stem for speaker in self.speakers for stem in self._index.speaker_stems[speaker])
 
     @property
     def has_titles(self) -> bool:
@@ -295,11 +302,12 @@ class Snapshot:
         return known is not None and known[0] < self._count
 
     def _hits(self, found: Sequence[tuple[int, float]], search: str) -> list[Hit]:
+        return [_make_hit(place, page, search, score) for place, page, score in self._places(found)]
+
+    def _places(self, found: Sequence[tuple[int, float]]) -> list[tuple[Passage, Page, float]]:
         placed = [(self._index.places[seq], score) for seq, score in found]
         pages = self.pages([place.page_id for place, _ in placed])
-        return [
-            _make_hit(place, pages[place.page_id], search, score) for place, score in placed if place.page_id in pages
-        ]
+        return [(place, pages[place.page_id], score) for place, score in placed if place.page_id in pages]
 
 
 def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
