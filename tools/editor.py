@@ -218,7 +218,7 @@ class Editor:
         elif edit.time is None:
             return "Nothing is to be changed: give a content, or a time."
         if edit.op == "insert" and edit.kind == "episodic" and edit.time is None:
-            return "An episodic memory needs the time of the event, such as 2024-05-08 or 8 May 2024 13:56."
+            return "An episodic memory needs the time of the event, such as 2024-05-08 or 8 May 2024."
         return ""
 
     def _current_item(self, edit: Edit) -> Any:

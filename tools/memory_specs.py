@@ -46,7 +46,7 @@ def _spec(name: str, kinds: Sequence[str], core_chars: int) -> ToolSpec:
     descriptions = {
         "kind": f"Which memory: {', '.join(_KINDS[kind] for kind in kinds)}.",
         "content": f"{change}: {content}.",
-        "time": "When it happened, or since when it holds, such as 2024-05-08 or 8 May 2024 13:56"
+        "time": "When it happened, or since when it holds, such as 2024-05-08 or 8 May 2024"
         + ("; an episodic memory needs it." if "episodic" in kinds else "."),
         "id": "The id of the memory: the 12 characters in square brackets before its text"
         + ("; none for core." if "core" in kinds else "."),

@@ -73,6 +73,8 @@ def _pages_of_query(snapshot: Snapshot, query: str) -> list[Page]:
     found = _open(snapshot, _SINGLE.findall(query))
     for span in spans(query):
         found += [page for page in snapshot.find_pages(within=span, limit=_MOST_PAGES) if page not in found]
+    if not found and len(query.split()) == 1:  # models name a session without saying that it is one
+        found = snapshot.find_pages(session_id=query.strip(), limit=_MOST_PAGES)
     return found[:_MOST_PAGES]
 
 

@@ -1,0 +1,124 @@
+"""A small model is shown less and asked for less, and what it gets wrong is mended or left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jitmem import MemorizeOptions, Memory, ModelOptions, Session
+from jitmem.memory_options import profile_of
+from jitmem.testing import ScriptedModel
+
+TURNS = [("Ana", "I sold my Fiesta to the dealer in Braga for 2,400 euros."), ("Ben", "I bake rye bread on Mondays.")]
+SESSION = Session(turns=TURNS, id="news", time="2024-06-01 10:00")
+MEMO = {"memo": "Ana sold her Fiesta in Braga. Ben bakes bread."}
+
+
+def insert(content: str, kind: str = "semantic", **arguments: str) -> dict[str, Any]:
+    return {"name": "memory_insert", "args": {"kind": kind, "content": content, **arguments}}
+
+
+def prompts_of(model: ScriptedModel, step: str) -> list[str]:
+    return ["\n".join(str(message.content) for message in messages) for name, messages in model.seen if name == step]
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [
+        ("qwen2.5:1.5b", "small"),
+        ("llama-3.2-3b-instruct", "small"),
+        ("gpt-4.1-mini", "large"),
+        ("qwen3-30b-a3b", "large"),
+        ("gemma2:27b", "large"),
+        ("v2b-tools", "large"),
+    ],
+)
+def test_the_size_in_a_models_name_decides_on_the_profile(name: str, profile: str) -> None:
+    assert profile_of(name) == profile
+
+
+def test_a_small_model_sees_neither_other_memos_nor_items_when_a_page_is_filed(folder: Path) -> None:
+    lines = {"memorize": [MEMO, MEMO], "curate": [{"calls": []}, {"calls": []}]}
+    seen = {}
+    for size in ("small", "large"):
+        model = ScriptedModel(lines=lines)
+        options = ModelOptions(memorizer_model=model, profile=size)
+        with Memory.open(folder / size, model_options=options) as memory:
+            memory.memorize(SESSION)
+            memory.items.insert("Ben has a cat.")
+            memory.memorize(Session(turns=[*TURNS, ("Ben", "Do you?")], id="later", time="2024-06-02"))
+        seen[size] = (prompts_of(model, "memorize")[1], prompts_of(model, "curate")[1])
+    assert "Ana sold her Fiesta in Braga." in seen["large"][0]
+    assert "Ben has a cat." in seen["large"][1]
+    assert "Ana sold her Fiesta in Braga." not in seen["small"][0]
+    assert "Ben has a cat." not in seen["small"][1]
+
+
+def test_the_prompts_of_one_page_begin_with_the_same_words_up_to_its_end(folder: Path) -> None:
+    model = ScriptedModel(lines={"memorize": [MEMO], "curate": [{"calls": []}]})
+    with Memory.open(folder, model_options=ModelOptions(memorizer_model=model)) as memory:
+        memory.memorize(SESSION)
+    memo, items = prompts_of(model, "memorize")[0], prompts_of(model, "curate")[0]
+    end = memo.index("Mondays.")
+    assert memo[:end] == items[:end]
+
+
+def test_a_sentence_of_the_page_is_remembered_under_the_name_of_who_said_it(folder: Path) -> None:
+    calls = {
+        "calls": [insert("Ana: I bake rye bread on Mondays."), insert("Ben bakes rye bread.", "episodic", time="x")]
+    }
+    model = ScriptedModel(lines={"memorize": [MEMO], "curate": [calls]})
+    with Memory.open(folder, model_options=ModelOptions(memorizer_model=model)) as memory:
+        memory.memorize(SESSION)
+        items = {item.content: (item.kind, str(item.time)) for item in memory.items.list()}
+    assert items == {
+        "Ben: I bake rye bread on Mondays.": ("semantic", "None"),
+        "Ben bakes rye bread.": ("episodic", "2024-06-01 10:00:00"),
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<one sentence>",
+        "There is none yet.",
+        "Lena works at the harbour.",
+        "The page is about Ana.",
+        "Ana bakes Fiesta euros",
+    ],
+)
+def test_what_the_page_does_not_say_is_not_remembered(folder: Path, content: str) -> None:
+    model = ScriptedModel(lines={"memorize": [MEMO], "curate": [{"calls": [insert(content)]}] * 2})
+    with Memory.open(folder, model_options=ModelOptions(memorizer_model=model)) as memory:
+        filed = memory.memorize(SESSION)
+        assert [failure["step"] for failure in filed.failures] == ["curate"]
+        assert content not in [item.content for item in memory.items.list()]
+
+
+@pytest.mark.parametrize(
+    "memo", ["Ines sold her bakery in Trier for 82,000 euros.", "<your two sentences>", "Ana sold it for 2,500 euros."]
+)
+def test_an_invented_memo_is_asked_for_again_and_then_written_by_rules(folder: Path, memo: str) -> None:
+    model = ScriptedModel(lines={"memorize": [{"memo": memo}] * 2})
+    options = MemorizeOptions(curate=False)
+    with Memory.open(folder, model_options=ModelOptions(memorizer_model=model), memorize_options=options) as memory:
+        filed = memory.memorize(SESSION)
+        [page] = memory.pages()
+    assert "2,400 euros" in page.memo
+    assert [(one["step"], one["error"]) for one in filed.failures] == [("memorize", "ModelReplyError")]
+
+
+def test_a_right_statement_with_the_words_of_another_passage_is_cited_where_it_stands(folder: Path) -> None:
+    statement = {"text": "Ana got 2,400 euros for the Fiesta.", "sources": [{"page_id": "0", "quote": "on Mondays."}]}
+    conclusion = {"statements": [statement], "enough": True, "missing": [], "request": "", "names": []}
+    plan = {"needs": ["<a question>"], "queries": [{"tool": "keyword", "text": "<two to four rare words>"}]}
+    model = ScriptedModel(lines={"plan": [plan], "conclude": [conclusion]})
+    with Memory.open(folder) as memory:
+        memory.memorize(SESSION)
+    with Memory.open(folder, model=model) as memory:
+        result = memory.research("How much money did Ana get?", effort="fast", output="integration")
+    assert [citation.quote for citation in result.citations] == [f"{TURNS[0][0]}: {TURNS[0][1]}"]
+    assert (result.rounds[0]["needs"], result.rounds[0]["corrected_citations"], result.enough) == ([], 1, True)
+    assert [query["text"] for query in result.rounds[0]["queries"]] == ["How much money did Ana get?"] * 2
