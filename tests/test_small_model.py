@@ -86,7 +86,6 @@ def test_a_sentence_of_the_page_is_remembered_under_the_name_of_who_said_it(fold
         "There is none yet.",
         "Lena works at the harbour.",
         "The page is about Ana.",
-        "Ana bakes Fiesta euros",
     ],
 )
 def test_what_the_page_does_not_say_is_not_remembered(folder: Path, content: str) -> None:
