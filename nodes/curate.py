@@ -110,7 +110,7 @@ def find_problem(question: CurateQuestion, call: Call) -> str:
         return ""  # the editor answers it
     if is_placeholder(content):
         return "The content of a call is a word of the form. Write what the page says, or make no call."
-    if is_about_the_prompt(content):
+    if is_about_the_prompt(content) and not is_about_the_prompt(question.text):
         return "The content of a call speaks of the page. Write who did what, by name, or make no call."
     merges = call.name == "memory_update" or call.args.get("kind") == "core"
     held = [question.core, *(item.content for item in question.items)] if merges else []
@@ -209,15 +209,17 @@ def curate(
             if answer is None:
                 continue
             done.append(page.id)
-            calls = answer.calls[:_MOST_CALLS]
-            if thinks:
-                calls, rejected = _usable_calls(questions[page.id], calls)
-                edits += [_plain(page.id, call, outcome) for call, outcome in rejected]
-            outcomes = []
+            question = questions[page.id]
+            checked = [(call, find_problem(question, call) if thinks else "") for call in answer.calls[:_MOST_CALLS]]
+            calls = [complete_call(question, call) if thinks else call for call, problem in checked if not problem]
+            outcomes: list[Outcome] = []
             if calls or thinks:  # a paid answer is noted at once
                 outcomes, done, questions = note(calls, done), [], {}
-            edits += [_plain(page.id, call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
-            runtime.stream_writer({"event": "curated", "page_id": page.id, "edits": [one.status for one in outcomes]})
+            made = iter(zip(calls, outcomes, strict=True))
+            results = [(call, _rejection(call, problem)) if problem else next(made) for call, problem in checked]
+            edits += [_plain(page.id, call, outcome) for call, outcome in results]
+            statuses = [outcome.status for _, outcome in results]
+            runtime.stream_writer({"event": "curated", "page_id": page.id, "edits": statuses})
         if done:
             note([], done)
         return {"usage": usage, "failures": failures, "edits": edits}
@@ -246,18 +248,9 @@ def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page])
     return questions
 
 
-def _usable_calls(question: CurateQuestion, calls: Sequence[Call]) -> tuple[list[Call], list[tuple[Call, Outcome]]]:
-    """The calls to make, completed, and those whose content is not of the page, each with its rejection."""
-    usable, rejected = [], []
-    for call in calls:
-        if problem := find_problem(question, call):
-            edit = Edit(
-                op="insert", kind=str(call.args.get("kind", "")), content=call.args["content"], cause="memorizer"
-            )
-            rejected.append((call, Outcome("rejected", edit, problem)))
-        else:
-            usable.append(complete_call(question, call))
-    return usable, rejected
+def _rejection(call: Call, problem: str) -> Outcome:
+    edit = Edit(op="insert", kind=str(call.args.get("kind", "")), content=call.args["content"], cause="memorizer")
+    return Outcome("rejected", edit, problem)
 
 
 def _plain(page_id: str, call: Call, outcome: Outcome) -> dict[str, Any]:

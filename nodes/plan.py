@@ -17,7 +17,7 @@ from ..stores.index.snapshot import Snapshot
 from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
 from .grounding import is_placeholder
 from .llm.ask import StepSpec
-from .llm.prompt import clip, fence_question
+from .llm.prompt import clip, default_prompt, fence_question
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody, research_policy, run_step
@@ -79,10 +79,15 @@ class PlanQuestion:
             "request": render_request(
                 self.question, " ".join([self.request, *self.names]) if self.names else self.request
             ),
-            "tools": ", ".join(search.name for search in self.searches),
+            "tools": ", ".join(map(_describe_search, self.searches)),
             "known": render_statements(self.known, share, sources=False),
             "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)),
         }
+
+
+def _describe_search(search: PlannedSearch) -> str:
+    """Its name, and what to ask it where the prompt does not say so: of a search that was added."""
+    return search.name if f"`{search.name}`" in default_prompt("plan") else f"{search.name} ({search.query_form})"
 
 
 PLAN = StepSpec("plan", PlanQuestion, SearchPlan)

@@ -145,6 +145,8 @@ def _show_round(number: int, one: Mapping[str, Any]) -> None:
         say(f"  statement  {' '.join(statement.split())}")
     if one["dropped_citations"]:
         say(f"  dropped    {count(one['dropped_citations'], 'citation')} that no page supports")
+    if one["unsupported_statements"]:
+        say(f"  dropped    {count(one['unsupported_statements'], 'statement')} that its quotes do not carry")
     if one["missing"]:
         say(f"  missing    {', '.join(one['missing'])}")
     if one["next"]:
