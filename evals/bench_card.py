@@ -19,6 +19,7 @@ from typing import Any
 from ..prompt_overrides import read_overrides
 from ..stores.errors import BadInput
 from .datasets.benchmark_records import DataSet, sha256
+from .jsonl_log import claim_folder, read_json
 from .metrics.answer_judge import JUDGE_PROMPT, RUBRICS
 from .run_plan import RunPlan
 from .systems.chunks import session_lines, session_name
@@ -40,40 +41,21 @@ def begin_card(plan: RunPlan) -> None:
 
     `BadInput` names what differs.
     """
-    config = _describe_run(plan)
-    config_path = plan.folder / CONFIG
-    if config_path.exists():
-        before = read_config(plan.folder)
-        if differing := [part for part in _SAME if before.get(part) != config[part]]:
-            raise BadInput(
-                f"{plan.folder}: holds a card of another run (not the same: {', '.join(differing)});"
-                " give another folder with --out."
-            )
-        return
-    if plan.folder.exists() and any(file.name != ".lock" for file in plan.folder.iterdir()):
+    files = [file.name for file in plan.folder.iterdir() if file.name != ".lock"] if plan.folder.exists() else []
+    if files and CONFIG not in files:
         raise BadInput(f"{plan.folder}: is neither empty nor a card; give another folder with --out.")
-    (plan.folder / PROMPTS).mkdir(parents=True, exist_ok=True)
+    claim_folder(plan.folder / CONFIG, "a card of another run", _describe_run(plan), _SAME)
+    (plan.folder / PROMPTS).mkdir(exist_ok=True)
     for prompt, text in _prompt_texts(plan).items():
         (plan.folder / PROMPTS / prompt).write_text(text, encoding="utf-8")
-    write_json(config_path, config)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The configuration that a card records; `BadInput` where there is none."""
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return read_json(folder / CONFIG)
     except FileNotFoundError as error:
         raise BadInput(f"{folder}: no bench card lies here; `jitmem eval … --out {folder}` makes one.") from error
-    except ValueError as error:
-        raise BadInput(f"{folder / CONFIG}: cannot be read as JSON ({error}).") from error
-    return dict(config)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Written whole or not at all: a reader never sees half a file."""
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path)
 
 
 def _describe_run(plan: RunPlan) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +70,38 @@ def _truncate_torn_line(path: Path) -> None:
             end = start
         if end + found + 1 < size:
             file.truncate(end + found + 1)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object in a file; `BadInput` for a file that is none."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise BadInput(f"{path}: cannot be read as JSON ({error}).") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Written whole or not at all: a reader never sees half a file."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def claim_folder(path: Path, what: str, record: Mapping[str, Any], parts: Collection[str] | None = None) -> None:
+    """Record in the file at `path` what its folder holds. `BadInput` where another record is there already: it names
+    those of the `parts` (all) that differ."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, record)
+        return
+    known, wanted = read_json(path), json.loads(json.dumps(record, default=str))
+    changes = [
+        f"another {part}" if isinstance(old, dict) and isinstance(new, dict) else f"{part}={old!r:.80}, not {new!r:.80}"
+        for part in parts or {**wanted, **known}
+        if (old := known.get(part)) != (new := wanted.get(part))
+    ]
+    if changes:
+        raise BadInput(f"{path.parent} holds {what} with {', '.join(changes)}; choose another folder.")
 
 
 @contextmanager

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .bench_card import REPORT, SCORES, read_config, write_json
+from .bench_card import REPORT, SCORES, read_config
 from .eval_presets import PRESETS
+from .jsonl_log import write_json
 from .scores import AMOUNTS, METRICS
 from .summary import ALL, summarize
 from .systems.setups import OWN_ANSWER

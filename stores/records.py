@@ -9,7 +9,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,9 @@ from .times import format_time
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
+
+Progress = Callable[[int, int], None]
+"""Called with the number done, and of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

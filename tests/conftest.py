@@ -18,6 +18,7 @@ os.environ.setdefault(
     "JITMEM_CHROMA_MIN_VECTORS", "0"
 )  # Chroma works from the first vector on, here and in child processes
 
+import jitmem.stores.index.chroma_index  # noqa: F401 (reads the variable now: some tests clear it)
 from jitmem import Memory
 from jitmem.nodes.llm.output_forms import forget_servers
 

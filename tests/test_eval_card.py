@@ -223,7 +223,7 @@ def test_errors_stand_in_the_report_with_their_number(tmp_path: Path) -> None:
 
 def test_a_folder_with_another_run_is_refused_and_says_what_differs(tmp_path: Path) -> None:
     made(tmp_path / "card")
-    with pytest.raises(BadInput, match=r"not the same: setups\)"):
+    with pytest.raises(BadInput, match="holds a card of another run with another setups; choose another folder"):
         made(tmp_path / "card", (Setup("recall"),))
     with pytest.raises(BadInput, match="data"):
         made(tmp_path / "card", of=small_data())

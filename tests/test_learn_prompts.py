@@ -287,7 +287,7 @@ def test_what_cannot_be_searched_for_is_said(options: dict[str, Any], told: str,
 
 def test_a_folder_belongs_to_one_search(found: tuple[LearnedPrompts, Path]) -> None:
     _, folder = found
-    with pytest.raises(BadInput, match="another seed"):
+    with pytest.raises(BadInput, match="holds a search with seed=0, not 1; choose another folder"):
         learned(folder, test=TEST, seed=1)
 
 

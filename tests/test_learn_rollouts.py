@@ -256,7 +256,7 @@ def test_a_folder_takes_no_rollouts_that_are_made_otherwise_or_of_other_tasks(tm
     record_rollouts(tasks, RolloutConfig(), tmp_path, n=1)
     with pytest.raises(BadInput, match="holds rollouts with depth=None, not 2; choose another folder"):
         record_rollouts(tasks, RolloutConfig(depth=2), tmp_path, n=1)
-    with pytest.raises(BadInput, match="holds rollouts with prompts="):
+    with pytest.raises(BadInput, match="holds rollouts with another prompts; choose another folder"):
         record_rollouts(tasks, RolloutConfig(prompts={"plan": "Plan well."}), tmp_path, n=1)
     (other,) = make_toy_tasks(1, 1, sessions=1, facts=1, people=1)
     with pytest.raises(BadInput, match="of another task 'toy-0-0'"):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from ...evals.datasets.benchmark_records import Sample
 from ...prompt_overrides import default_prompts, read_overrides
 from ...stores.errors import BadInput, MissingPackage, ModelUnavailable
+from ...stores.records import Progress
 from ..rewards.reward_input import OWN_FAULTS
 from ..rollout_records import Rollout
 from ..rollouts import run_rollouts
@@ -28,9 +29,6 @@ LEARNERS: tuple[Learner, ...] = get_args(Learner)
 
 Words = Mapping[str, str]
 """Prompts by step."""
-
-BudgetProgress = Callable[[int, int], None]
-"""Called with runs made and the budget."""
 
 
 class RunBudgetExceeded(Exception):
@@ -51,7 +49,7 @@ class RunCache:
         budget: int,
         *,
         concurrency: int = 1,
-        progress: BudgetProgress = lambda done, most: None,
+        progress: Progress = lambda done, most: None,
     ) -> None:
         self.config = config
         self.budget = budget

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -12,14 +11,16 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from ...evals.datasets.benchmark_records import Sample
+from ...evals.jsonl_log import claim_folder
 from ...nodes.llm.ask import name_of
 from ...nodes.steps import STEPS, steps_of
 from ...prompt_overrides import read_overrides
 from ...stores.errors import BadInput
+from ...stores.records import Progress
 from ..rewards import PRESETS
 from ..rollouts.many_rollouts import task_hash
 from ..rollouts.rollout_config import RolloutConfig
-from .gepa_adapter import LEARNERS, BudgetProgress, Learner, PromptAdapter, RunCache, Words, import_gepa
+from .gepa_adapter import LEARNERS, Learner, PromptAdapter, RunCache, Words, import_gepa
 from .propose import Proposer
 from .search_report import GainCheck, LearnedPrompts, compare_prompts, write_search
 
@@ -51,7 +52,7 @@ def improve_prompts(
     patience: int = PATIENCE,
     seed: int = 0,
     concurrency: int = 1,
-    progress: BudgetProgress = lambda done, most: None,
+    progress: Progress = lambda done, most: None,
 ) -> LearnedPrompts:
     """Better prompts for the steps of a role, and files about them in `folder`.
 
@@ -77,9 +78,10 @@ def improve_prompts(
             f"A budget of {budget} runs is too small: {len(val)} are for the current prompts, {proposal_runs} for"
             f" one proposal and {check_runs} for the check; give {least} or more."
         )
-    _claim_folder(
-        target,
-        {
+    claim_folder(
+        target / _CLAIM,
+        "a search",
+        {  # not the budget: with a larger one the search goes on
             "role": role,
             "seed": seed,
             "repeats": repeats,
@@ -148,21 +150,6 @@ def _check_search(tasks: Mapping[str, Sequence[Sample]], config: RolloutConfig, 
             raise BadInput(
                 f"The task {min(twice)!r} is in two of train, val and test; what is learned is checked on others."
             )
-
-
-def _claim_folder(folder: Path, search: Mapping[str, Any]) -> None:
-    """Record the search in the folder; `BadInput` where another search is recorded there.
-
-    The budget is not recorded: with a larger one the search goes on.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _CLAIM
-    text = json.dumps(search, ensure_ascii=False, indent=1, default=str)
-    if path.exists() and (known := path.read_text(encoding="utf-8")) != text:
-        was = json.loads(known)
-        differing = next((name for name, value in json.loads(text).items() if was.get(name) != value), "something")
-        raise BadInput(f"{folder} holds a search with another {differing}; choose another folder.")
-    path.write_text(text, encoding="utf-8")
 
 
 def _check_gain(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...evals.datasets.benchmark_records import Sample
-from ...evals.jsonl_log import JsonlLog, exclusive_run, read_log, run_all
+from ...evals.jsonl_log import JsonlLog, claim_folder, exclusive_run, read_json, read_log, run_all, write_json
 from ...stores.errors import BadInput, JitmemError, MissingPackage, ModelUnavailable
 from ..rollout_records import Rollout
 from ..tasks import task_as_dict
@@ -24,31 +24,17 @@ PATIENCE = 10
 """Consecutive failed runs before all runs are stopped."""
 ROLLOUTS, WORK = "rollouts.jsonl", "work"
 _AT_ONCE = 8
-CONFIG_FILE = "config.json"
-_VERSION = 1
+CONFIG_FILE, TASKS_FILE = "config.json", "tasks.json"
 
 
-def claim_folder(folder: Path, tasks: Sequence[Sample], config: RolloutConfig) -> None:
-    """Record configuration and tasks in the folder; `BadInput` where others are recorded.
-
-    More tasks, and more runs of each, may follow.
-    """
-    path = folder / CONFIG_FILE
-    settings, hashes = config.as_dict(), {task.name: task_hash(task) for task in tasks}
-    if path.exists():
-        known = json.loads(path.read_text(encoding="utf-8"))
-        for name in [*settings, *(known["config"].keys() - settings.keys())]:
-            recorded, value = known["config"].get(name), settings.get(name)
-            if recorded != value or name not in settings:
-                raise BadInput(
-                    f"{folder} holds rollouts with {name}={recorded!r:.80}, not {value!r:.80}; choose another folder."
-                )
-        for name, digest in hashes.items():
-            if known["tasks"].get(name, digest) != digest:
-                raise BadInput(f"{folder} holds rollouts of another task {name!r}; choose another folder.")
-        hashes = {**known["tasks"], **hashes}
-    content = {"version": _VERSION, "config": settings, "tasks": hashes}
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+def _record_tasks(folder: Path, tasks: Sequence[Sample]) -> None:
+    """`BadInput` where other tasks of the same names are recorded; more tasks may follow."""
+    path, hashes = folder / TASKS_FILE, {task.name: task_hash(task) for task in tasks}
+    known = read_json(path) if path.exists() else {}
+    for name, digest in hashes.items():
+        if known.get(name, digest) != digest:
+            raise BadInput(f"{folder} holds rollouts of another task {name!r}; choose another folder.")
+    write_json(path, {**known, **hashes})
 
 
 def task_hash(task: Sample) -> str:
@@ -139,7 +125,8 @@ def record_rollouts(
     place, keys = Path(folder), _run_keys(tasks, n)
     place.mkdir(parents=True, exist_ok=True)
     with exclusive_run(place):
-        claim_folder(place, tasks, config)
+        claim_folder(place / CONFIG_FILE, "rollouts", config.as_dict())
+        _record_tasks(place, tasks)
         known = {(line["task"], line["n"]): (line["error"], line["rewards"]) for line in read_log(place / ROLLOUTS)}
         finished = {key: rewards for key, (error, rewards) in known.items() if not error}
         state = RolloutProgress(len(keys), progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +14,7 @@ from .nodes.accept import normalize_session
 from .research_run import validate_count
 from .runtime import MemoryRuntime
 from .stores.errors import BadInput, BatchIncomplete, ModelError, ModelUnavailable, UnknownRecord
-from .stores.records import Filed, Session, Usage
-
-Progress = Callable[[int, int], None] | None
+from .stores.records import Filed, Progress, Session, Usage
 
 
 def accept(runtime: MemoryRuntime, sessions: Iterable[Any]) -> list[int]:
@@ -39,7 +37,7 @@ aaccept, aunfinished_sessions = async_twin(accept), async_twin(unfinished_sessio
 
 
 def file_all(
-    runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress = None
+    runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress | None = None
 ) -> list[Filed]:
     """File sessions of the journal, in several threads if a model is called; else one thread is the fastest.
 
@@ -71,7 +69,7 @@ def file_all(
 
 
 async def afile_all(
-    runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress = None
+    runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress | None = None
 ) -> list[Filed]:
     """`file_all`, awaited; when it is cancelled, sessions that are not filed stay in the journal."""
     workers = _workers(runtime, concurrency)
@@ -112,7 +110,7 @@ def to_filed(output: Mapping[str, Any]) -> Filed:
 
 
 class _Batch:
-    def __init__(self, total: int, progress: Progress) -> None:
+    def __init__(self, total: int, progress: Progress | None) -> None:
         self.stopped = False
         self._filed: list[Filed | None] = [None] * total
         self._errors: dict[int, ModelError] = {}

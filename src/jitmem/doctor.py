@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .stores.errors import JitmemError, StoreDamaged
 from .stores.integrity.findings import SALVAGE, SEVERITIES, Finding, SalvageReport, many, some
+from .stores.records import Progress
 from .stores.truth.database import FILE_NAME
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "Report", "SalvageReport", "examine", "repair", "salvage"]
 
-Progress = Callable[[int, int], None]
-"""Called with the number of checks that are done, and of all."""
 Check = Callable[["ReadOnlyTruth"], Iterator[Finding]]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .async_twin import async_twin
 from .research_run import ResearchChanges, ResearchRun, validate_count, validate_question
-from .stores.records import Filed, Hit, Page, Session
+from .stores.records import Filed, Hit, Page, Progress, Session
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     Graph = CompiledStateGraph[Any, Any, Any, Any]
     SessionLike = Session | str | Sequence[BaseMessage]
     Ids = str | Iterable[str]
-    Progress = Callable[[int, int], None] | None
 
 
 class Memory:
@@ -169,7 +168,7 @@ class Memory:
         return self._runtime.archive.journal.accept(**normalize_session(session)).session_id
 
     def memorize_many(
-        self, sessions: Iterable[SessionLike], *, concurrency: int = 8, progress: Progress = None
+        self, sessions: Iterable[SessionLike], *, concurrency: int = 8, progress: Progress | None = None
     ) -> list[Filed]:
         """File sessions; results in the order given. `progress` gets the number of sessions done, and of all.
 
@@ -181,20 +180,20 @@ class Memory:
         return file_all(self._runtime, accept(self._runtime, sessions), concurrency, progress)
 
     async def amemorize_many(
-        self, sessions: Iterable[SessionLike], *, concurrency: int = 8, progress: Progress = None
+        self, sessions: Iterable[SessionLike], *, concurrency: int = 8, progress: Progress | None = None
     ) -> list[Filed]:
         """`memorize_many`, awaited."""
         from .batch import aaccept, afile_all
 
         return await afile_all(self._runtime, await aaccept(self._runtime, sessions), concurrency, progress)
 
-    def resume(self, *, concurrency: int = 8, progress: Progress = None) -> list[Filed]:
+    def resume(self, *, concurrency: int = 8, progress: Progress | None = None) -> list[Filed]:
         """File sessions that were accepted but not filed, because a process died or a model failed; `[]` if there are none."""
         from .batch import file_all, unfinished_sessions
 
         return file_all(self._runtime, unfinished_sessions(self._runtime), concurrency, progress)
 
-    async def aresume(self, *, concurrency: int = 8, progress: Progress = None) -> list[Filed]:
+    async def aresume(self, *, concurrency: int = 8, progress: Progress | None = None) -> list[Filed]:
         """`resume`, awaited."""
         from .batch import afile_all, aunfinished_sessions
 

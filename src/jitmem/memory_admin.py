@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from .async_twin import async_twin
-from .stores.records import Outcome, Proposal
+from .stores.records import Outcome, Progress, Proposal
 from .stores.truth.namespace import names
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class MemoryAdmin:
         """The names of all namespaces in the folder that are not empty, sorted."""
         return names(self._runtime.database)
 
-    def doctor(self, *, fix: bool = False, progress: Callable[[int, int], None] | None = None) -> Report:
+    def doctor(self, *, fix: bool = False, progress: Progress | None = None) -> Report:
         """Check every namespace of the folder. Without `fix` nothing is written; with it, derived data is repaired:
         indexes, cursors, orphans, permissions. `progress` gets the number of checks done, and of all.
 

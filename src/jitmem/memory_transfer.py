@@ -13,12 +13,12 @@ from .stores.errors import BadInput, JitmemError, StoreFull, StoreReadOnly
 
 if TYPE_CHECKING:
     from .runtime import MemoryRuntime
+    from .stores.records import Progress
     from .stores.truth.backup import Backup
     from .transfer.importers import ImportTarget
     from .transfer.transfer_report import ExportReport, ImportReport
 
 PathLike = str | os.PathLike[str]
-Progress = Callable[[int, int], None] | None
 Source = Literal["mem0", "langmem", "letta"]
 
 
@@ -34,7 +34,7 @@ class MemoryTransfer:
         *,
         all_namespaces: bool = False,
         vectors: bool = False,
-        progress: Progress = None,
+        progress: Progress | None = None,
     ) -> ExportReport:
         """Write this namespace, or the whole folder, as JSON lines into a new file (0600) or an open binary one.
 
@@ -61,7 +61,7 @@ class MemoryTransfer:
         *,
         from_format: Source | None = None,
         all_namespaces: bool = False,
-        progress: Progress = None,
+        progress: Progress | None = None,
     ) -> ImportReport:
         """Import what `export` wrote, into this namespace, or with `all_namespaces` each namespace under its own name.
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 from ..errors import BadInput, JitmemError, MemoryNotFound, NotOurStore
+from ..records import Progress
 from ..truth.database import APPLICATION_ID, FILE_NAME, Database, schema
 from .findings import SalvageReport
 from .normalise import CutPassages, normalise
 from .raw_file import LEAF, RawFile
 from .row_schema import RowSchema, Value, identify, row_schemas
-
-Progress = Callable[[int, int], None]
-"""Called with the number of pages of the file that were read, and of all."""
 
 
 def salvage(folder: Path, into: Path, cut: CutPassages, progress: Progress | None = None) -> SalvageReport:

@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..memory import Memory
-    from ..stores.records import Citation, Usage
-
-Advance = Callable[[int, int], None]
-"""Gets the number done, and of all."""
+    from ..stores.records import Citation, Progress, Usage
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -109,7 +106,7 @@ def usage_text(usage: Usage) -> str:
 
 
 @contextmanager
-def progress(doing: str, things: str) -> Iterator[Advance]:
+def progress(doing: str, things: str) -> Iterator[Progress]:
     """A bar for a count and its total."""
     with progress_bar(doing, None, things) as advance:
         yield lambda done, total: advance(done, "", total)
@@ -118,19 +115,17 @@ def progress(doing: str, things: str) -> Iterator[Advance]:
 @contextmanager
 def progress_bar(doing: str, total: int | None, things: str = "") -> Iterator[Callable[..., None]]:
     """A bar with counts and the time left, on stderr if that is a terminal; removed at the end."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich import progress as bars
 
     err = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(things))
-    times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=err, transient=True, disable=not err.is_terminal) as bar:
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn(things),
+    )
+    times = (bars.TimeElapsedColumn(), bars.TimeRemainingColumn())
+    with bars.Progress(*columns, *times, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(doing, total=total)
 
         def advance(done: int, note: str = "", of: int | None = total) -> None:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from ..stores.errors import BadInput
 from ..stores.index.snapshot import NamespaceStore
-from ..stores.records import Filed, Session
+from ..stores.records import Filed, Progress, Session
 from ..tools.editor import Editor
 from ..tools.memory_specs import CHARS_PER_TOKEN, CONTENT_TOKENS
 from . import from_langmem, from_letta, from_mem0
@@ -29,8 +29,6 @@ IMPORTERS: dict[str, Callable[[BinaryIO, str], ForeignExport]] = {
 _TOGETHER = 50  # memories on the page of a group and a day
 _CHARS = CONTENT_TOKENS * CHARS_PER_TOKEN - 100  # of an item
 
-Progress = Callable[[int, int], None] | None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportTarget:
@@ -41,12 +39,12 @@ class ImportTarget:
     core_tokens: int
     file_records: Callable[[Session], Filed]
     """With rules, and without curating items."""
-    file_sessions: Callable[[Sequence[Session], Progress], Iterable[Filed]]
+    file_sessions: Callable[[Sequence[Session], Progress | None], Iterable[Filed]]
     """With the memory's models."""
 
 
 def import_foreign(
-    target: ImportTarget, source: str, file: BinaryIO, name: str, progress: Progress = None
+    target: ImportTarget, source: str, file: BinaryIO, name: str, progress: Progress | None = None
 ) -> ImportReport:
     """Validate the whole file, then file each group of memories as a session, with its items in one transaction.
 

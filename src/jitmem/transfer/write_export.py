@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..stores.errors import BadInput
+from ..stores.records import Progress
 from ..stores.truth.database import Database
 from ..stores.truth.namespace import Namespace
 from .export_schema import FORMAT, LONGEST_LINE, VERSION
 from .merge_vectors import TABLES, generation
 from .transfer_report import ExportReport
 
-Progress = Callable[[int, int], None] | None
 _Lines = Iterator[dict[str, Any]]
 
 _LIVE = "(expires_at IS NULL OR expires_at > :now)"
@@ -81,7 +81,7 @@ def write_export(
     *,
     vectors: bool = False,
     version: str = "",
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> ExportReport:
     """Write the lines of some namespaces, or with None of all. Records hidden by retention are left out, as is what can
     be computed again: stems, indexes, and without `vectors` the embeddings.
