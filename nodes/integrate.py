@@ -137,7 +137,10 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
         last = options.effort == "fast" or len(state["rounds"]) + 1 >= options.rounds
         policy = research_policy(state, options, required=question.first)
         answer: Integration | None
-        if last and backends.has_model("conclude") and not (policy.by_rules or policy.stop_reason):
+        concludes = last and backends.has_model("conclude") and not (policy.by_rules or policy.stop_reason)
+        share = backends.share("conclude" if concludes else "integrate")
+        read = fresh if share == 1 else question.readable(share)
+        if concludes:
             both = ConcludeQuestion.of(question, state["asked"])
             answer, changes = yield from run_step(backends, CONCLUDE, both, policy, runtime.stream_writer)
         else:
@@ -145,14 +148,14 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
         statements, counts = list(state["statements"]), {"corrected": 0, "dropped": 0, "unsupported": 0}
         if answer is not None:
             retrieved = map(row_record_id, state["evidence"])
-            verified, counts = verify_statements(snapshot, answer, retrieved, state["question"], evidence)
+            verified, counts = verify_statements(snapshot, answer, retrieved, state["question"], [*read, *evidence])
             statements = verified or statements  # a later round does not lose what an earlier one has shown
         texts = [statement["text"] for statement in statements]
         runtime.stream_writer({"event": "integrated", "statements": texts})
         concluded = isinstance(answer, Conclusion) and not changes.get("stop_reason")
         reflection = answer.model_dump(exclude={"statements"}) if answer and concluded else None
         return {
-            "read": [*state["read"], *map(place_of, fresh)],
+            "read": [*state["read"], *map(place_of, read)],
             "statements": statements,
             "reflection": reflection,
             "round": {

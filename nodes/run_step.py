@@ -31,6 +31,10 @@ class Backends:
         """Whether a model answers the step."""
         return self.by_step.get(step, self.rules) is not self.rules
 
+    def share(self, step: str) -> float:
+        """How much of the usual history the step's prompts show, from 0 to 1."""
+        return self.by_step.get(step, self.rules).share
+
 
 @dataclass(frozen=True, slots=True)
 class StepPolicy:
