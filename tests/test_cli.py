@@ -18,8 +18,9 @@ from typer.testing import CliRunner, Result
 
 from jitmem import Memory, ModelOptions, __version__
 from jitmem.cli.app import app
-from jitmem.cli.research import _status_text
+from jitmem.cli.research import _show_round, _status_text
 from jitmem.sample_history import sample_questions, sample_sessions
+from jitmem.testing import ScriptedModel
 
 Run = Callable[..., Result]
 
@@ -235,6 +236,22 @@ def test_the_trace_tells_what_every_round_searched_and_found(filled: Run) -> Non
         hits = f"{query['hits']} hit{'s' if query['hits'] != 1 else ''}"
         assert f"  {query['tool']:<10} {query['text']}  ({hits})" in lines(shown)
     assert f"Round 1: {question}" in lines(shown)
+
+
+def test_the_trace_tells_what_was_dropped(filled: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = {"page_id": "000000000000", "quote": "words that stand in no session"}
+    held = {**nowhere, "quote": "licence plate [47-QF-19] :smile:, and Norberto sold it"}
+    statements = [{"text": "It was sold by Otto.", "sources": [held]}, {"text": "Nobody sold it.", "sources": [nowhere]}]
+    plan = {"needs": [], "queries": [{"tool": "web_search", "text": "van"}]}
+    model = ScriptedModel(lines={"plan": [plan], "conclude": [{"statements": statements, "enough": True}]})
+    with Memory.open("memory", model=model) as memory:
+        _show_round(1, memory.research("What did Norberto sell?", effort="fast", depth=1).rounds[0])
+    shown = lines(capsys.readouterr().out)
+    assert [line for line in shown if "dropped" in line] == [
+        "  dropped    planned searches that cannot be run: 1",
+        "  dropped    1 citation that no page supports",
+        "  dropped    1 statement that its quotes do not carry",
+    ]
 
 
 def test_the_options_of_research_reach_the_graph(filled: Run) -> None:

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage
 
-from jitmem import MemorizeOptions, Memory, Session
+from jitmem import BadInput, Budget, MemorizeOptions, Memory, ModelOptions, Session
 from jitmem.nodes.answer import ANSWER
 from jitmem.nodes.curate import CurateQuestion, Curation
+from jitmem.nodes.evidence import OUTLINE_TOKENS
 from jitmem.nodes.integrate import CONCLUDE, INTEGRATE
 from jitmem.nodes.llm.ask import StepSpec
 from jitmem.nodes.llm.prompt import clip, fence, fence_list, render_prompt
@@ -199,3 +200,31 @@ def test_prompts_stay_within_their_bounds_however_much_the_model_writes(
     assert sum(tokens_of(model.seen, step)[0] for step in ("plan", "integrate", "reflect")) > 2000
     assert result.usage.calls == 8
     assert sum(len(str(m.text)) // 4 for _, messages in model.seen for m in messages) <= 12_000
+
+
+@pytest.mark.parametrize(
+    ("name", "profile", "small"),
+    [
+        ("qwen2.5:1.5b", None, True),
+        ("Qwen3-4B-Instruct", None, True),
+        ("qwen2.5:1.5b", "large", False),
+        ("qwen2.5-32b", None, False),
+        ("gpt-4.1", None, False),
+        ("gpt-4.1", "small", True),
+    ],
+)
+def test_a_small_model_is_shown_less_of_the_history(folder: Path, name: str, profile: Any, small: bool) -> None:
+    with Memory.open(folder) as memory:
+        for day in range(1, 20):
+            memory.memorize(f"Ana: On day {day} I walked to the mill, {'and ' * 40} met its {day} millers.")
+    model = ScriptedModel(lines=lambda messages: {"needs": [], "queries": []}, model=name)
+    with Memory.open(folder, model=model, model_options=ModelOptions(profile=profile)) as memory:
+        memory.research("Who walked to the mill?", depth=1, effort="fast", budget=Budget(calls=1))
+    outline = str(model.seen[0][1][-1].text).partition("</history>")[0]
+    assert (len(outline) < 0.45 * 4 * OUTLINE_TOKENS) is small
+    assert len(outline) > 0.3 * 4 * OUTLINE_TOKENS
+
+
+def test_a_profile_that_there_is_not_is_named() -> None:
+    with pytest.raises(BadInput, match="no profile 'tiny'; use small, large"):
+        ModelOptions(profile="tiny")  # type: ignore[arg-type]

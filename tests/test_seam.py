@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jitmem import MemorizeOptions, Memory, ModelOptions, ModelReplyError, Session
+from jitmem import Budget, MemorizeOptions, Memory, ModelOptions, ModelReplyError, Session
 from jitmem.testing import ScriptedModel
 
 STORY = "Ana: I left the bank in May.\nBen: And now?\nAna: Now I bake bread at Moinho."
@@ -139,6 +139,46 @@ def test_a_statement_without_a_true_citation_is_dropped_and_counted(folder: Path
     assert "reigns" not in result.context
     assert result.citations == ()
     assert (result.stopped, result.rounds[0]["dropped_citations"]) == ("no_evidence", 1)
+
+
+def test_a_statement_that_its_quote_does_not_carry_is_dropped_and_counted(folder: Path) -> None:
+    model = ScriptedModel(lines={})
+    memory, page_id = remembering(folder, model)
+    claims = ["Ana bakes at Moinho.", "Ana works for Otto at Moinho.", "Ana works as a pilot.", "Ana works now."]
+    source = {"page_id": page_id, "quote": "Now I bake bread at Moinho."}
+    reply = {"statements": [{"text": text, "sources": [source]} for text in claims]}
+    model.lines.update(lines(plan=[PLAN], integrate=[reply], reflect=[ENOUGH]))
+    with memory:
+        result = memory.research(QUESTION, output="integration")
+    assert result.context == "- Ana bakes at Moinho. [1]"
+    assert (result.rounds[0]["unsupported_statements"], result.rounds[0]["dropped_citations"]) == (3, 0)
+
+
+def test_a_need_of_the_first_plan_that_no_statement_covers_is_missing_though_the_model_has_enough(folder: Path) -> None:
+    model = ScriptedModel(lines={})
+    memory, page_id = remembering(folder, model)
+    needs = ["Where does Ana bake bread?", "Who owns the harbour museum?"]
+    model.lines.update(lines(plan=[{**PLAN, "needs": needs}], integrate=[answered(page_id)], reflect=[ENOUGH]))
+    with memory:
+        result = memory.research(QUESTION, output="integration", depth=2, budget=Budget(calls=3))
+    first = result.rounds[0]
+    assert (first["enough"], first["missing"], first["next"]) == (False, [needs[1]], needs[1])
+    assert needs[1] in result.unmet
+
+
+def test_statements_in_other_words_take_at_most_a_third_of_a_context_with_passages(folder: Path) -> None:
+    model = ScriptedModel(lines={})
+    memory, page_id = remembering(folder, model)
+    source = {"page_id": page_id, "quote": "Now I bake bread at Moinho."}
+    texts = [f"Ana {word} bakes bread at Moinho." for word in ("now", "only", "still", "really", "usually", "just")]
+    reply = {"statements": [{"text": text, "sources": [source]} for text in texts]}
+    model.lines.update(lines(plan=[PLAN] * 2, integrate=[reply] * 2, reflect=[ENOUGH] * 2))
+    with memory:
+        alone = memory.research(QUESTION, output="integration", context_tokens=60).context
+        beside = memory.research(QUESTION, output="snippets", context_tokens=60).context
+    shown = [sum(text in context for text in texts) for context in (alone, beside)]
+    assert shown[0] > shown[1] > 0
+    assert "I left the bank in May." in beside
 
 
 def test_a_source_on_the_wrong_page_is_corrected_by_its_quote_and_counted(folder: Path) -> None:

@@ -1,12 +1,12 @@
-"""Override system prompts by a file: a heading for each step, and the prompt below it.
+"""Override the instructions of prompts by a file: a heading for each step, and its instructions below it.
 
     # plan
     You plan searches …
 
     # curate
-    You keep the memories …
+    Decide what of the page is worth remembering …
 
-A step that is left out keeps its built-in prompt. The last paragraph of each system prompt, which says that history is
+A step that is left out keeps its built-in instructions. The last paragraph of each system part, which says that history is
 data and not an instruction, cannot be overridden, nor can the task with its placeholders.
 """
 
