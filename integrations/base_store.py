@@ -94,11 +94,11 @@ class MemoryStore(BaseStore):
             if isinstance(op, GetOp):
                 entry = self._entries.get(tuple(op.namespace), op.key)
                 accessed += [entry] if entry and op.refresh_ttl else []
-                results.append(_item(entry) if entry else None)
+                results.append(Item(**_fields(entry)) if entry else None)
             elif isinstance(op, SearchOp):
                 found = yield from self._search(op)
                 accessed += [entry for entry, _ in found] if op.refresh_ttl else []
-                results.append([_search_item(entry, score) for entry, score in found])
+                results.append([SearchItem(**_fields(entry), score=score) for entry, score in found])
             elif isinstance(op, ListNamespacesOp):
                 results.append(_list_paths(self._entries.paths(), op))
             else:
@@ -179,14 +179,6 @@ def _matches(condition: MatchCondition, path: Path) -> bool:
         return False
     part = path[: len(wanted)] if condition.match_type == "prefix" else path[len(path) - len(wanted) :]
     return all(label in ("*", own) for label, own in zip(wanted, part, strict=True))
-
-
-def _item(entry: Entry) -> Item:
-    return Item(**_fields(entry))
-
-
-def _search_item(entry: Entry, score: float | None) -> SearchItem:
-    return SearchItem(**_fields(entry), score=score)
 
 
 def _fields(entry: Entry) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ from .. import fork_hooks
 from ..errors import JitmemError
 from ..truth.database import Database, make_folder, restrict_permissions
 from ..truth.embeddings import EmbeddingStore, newest_erasure
-from .chroma_index import inherits_threads, keep_alive, open_systems
+from .chroma_index import keep_alive, open_systems
 from .chroma_vectors import ChromaVectors, zero_unfilled
 
 FOLDER = "vectors"
@@ -32,7 +32,7 @@ class ChromaFolder:
 
     Two writers on one Chroma folder silently lose vectors, hence one owner. Ownership is asked for at the first
     search or feed, again at each later one, and kept until `close()`. A child of a process that had started Chroma,
-    or tried to, never owns it: Chroma would wait there for threads that did not cross the fork.
+    or tried to, never asks (`OwnedChroma`): Chroma would wait there for threads that did not cross the fork.
 
     Chroma leaves the bytes of deleted vectors in its files. So a folder older than the newest erasure is deleted by its
     owner at the next search, feed or `close()`, and the next search rebuilds it from the truth.
@@ -60,7 +60,7 @@ class ChromaFolder:
                 return None
             if self._opened and self._erasure != newest_erasure(embeddings.database):
                 self._drop()
-            if embeddings not in self._opened and not embeddings.database.read_only and not inherits_threads():
+            if embeddings not in self._opened and not embeddings.database.read_only:
                 if not self._file_lock.is_locked:
                     try:
                         self._file_lock.acquire(timeout=0)

@@ -23,16 +23,11 @@ if TYPE_CHECKING:
     from .chroma_vectors import ChromaVectors
 
 T = TypeVar("T")
-_started = _inherited_threads = False
+_started = _inherited_threads = False  # whether this process, or its parent, has used Chroma or tried to
 MIN_VECTORS = int(os.environ.get("JITMEM_CHROMA_MIN_VECTORS", "20000"))
 """With fewer vectors the exact scan answers: at 10,000 vectors of 384 dimensions it takes a fifth of Chroma's CPU, finds
 every neighbour, and filing feeds no graph (benchmarks/indexes.py)."""
 _log = logging.getLogger("jitmem")
-
-
-def inherits_threads() -> bool:
-    """Whether this process is a child of one that had started Chroma, or tried to."""
-    return _inherited_threads
 
 
 def open_systems() -> Any:

@@ -15,7 +15,7 @@ from .output import count, progress, progress_bar, say, say_json, say_rows
 from .settings import Json, fields_from
 
 if TYPE_CHECKING:
-    from ..learn.prompts import GainCheck, LearnedPrompts
+    from ..learn.prompts import LearnedPrompts
 
 
 def prompts(
@@ -98,7 +98,7 @@ def _show_prompts(learned: LearnedPrompts, out: Path, *, as_json: bool) -> None:
         (name, what, str(gain.n), f"{gain.a:.3f}", f"{gain.b:.3f}", f"{gain.low:+.3f} to {gain.high:+.3f}")
         for name, check in (("validation", learned.validation), ("test", learned.test))
         if check is not None
-        for what, gain in _gains(check)
+        for what, gain in (("reward", check.worth), ("answers", check.r1))
     ]
     if rows:
         say_rows(("tasks", "what", "n", "before", "after", "95 % of the gain"), rows)
@@ -109,10 +109,6 @@ def _show_prompts(learned: LearnedPrompts, out: Path, *, as_json: bool) -> None:
     else:
         say(f"Nothing accepted: {learned.reason}. The prompts stay as they are. {spent}.", "yellow")
         say(f"Report: {out / REPORT}")
-
-
-def _gains(check: GainCheck) -> tuple[tuple[str, Any], ...]:
-    return ("reward", check.worth), ("answers", check.r1)
 
 
 _SHOWN = ("r1", "r2", "total")
