@@ -12,22 +12,18 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
-from ..stores.errors import BadInput
 from ..stores.index.item_index import ItemIndex
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.records import Edit, MemoryItem, Outcome, Page
-from ..stores.times import format_time, parse_time
-from .evidence import cite
+from ..stores.times import format_time
 from .file import disk_full_hint
-from .grounding import foreign_terms, is_about_the_prompt, is_placeholder, list_words
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence, fence_list
 from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
 from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
-from .support import best_support, line_of
 
 CORE_SHOWN = 512  # tokens
 _ITEMS_TOKENS = 500
@@ -35,7 +31,6 @@ _RELATED, _NEWEST = 10, 5
 _LIKE_CHARS = 4000  # of a page, by which the items that are like it are found
 _FILED = "The session is filed; no memories are drawn from it until resume(), or the same call, finds room."
 _MOST_CALLS = 50
-_LEAST_SUPPORT = 0.6  # of the words of a new item, those that one place of the page holds
 
 
 class ItemEditing(Protocol):
@@ -97,66 +92,10 @@ def describe_item(item: MemoryItem) -> str:
 
 
 def check_calls(question: CurateQuestion, answer: Curation) -> str:
-    """What is wrong with most of the calls, as one sentence for the model that made them; "" where most are usable."""
-    problems = [problem for call in answer.calls if (problem := find_problem(question, call))]
-    return problems[0] if len(problems) * 2 > len(answer.calls) else ""
+    """As `item_checks.check_calls`, which is imported where a model has answered."""
+    from .item_checks import check_calls
 
-
-def find_problem(question: CurateQuestion, call: Call) -> str:
-    """Why the content of a call cannot be kept: it is a placeholder, or says what neither the page nor what is
-    remembered holds; "" for a good one."""
-    content = call.args.get("content")
-    if not isinstance(content, str) or not content.strip():
-        return ""  # the editor answers it
-    if is_placeholder(content):
-        return "The content of a call is a word of the form. Write what the page says, or make no call."
-    if is_about_the_prompt(content) and not is_about_the_prompt(question.text):
-        return "The content of a call speaks of the page. Write who did what, by name, or make no call."
-    merges = call.name == "memory_update" or call.args.get("kind") == "core"
-    held = [question.core, *(item.content for item in question.items)] if merges else []
-    if foreign := foreign_terms(content, question.page.header, question.text, *held):
-        return f"The page does not name {list_words(foreign)}. Write only what the page says."
-    if best_support(content, "\n".join([question.text, *held])) < _LEAST_SUPPORT and not merges:
-        return "No line of the page says what a call says. Write only what the page says, or make no call."
-    return ""
-
-
-def complete_call(question: CurateQuestion, call: Call) -> Call:
-    """The call as it was meant: an event without a date of its own has its page's, an update that names no item is an
-    insert, and an insert of a core paragraph changes the one that there is."""
-    args = {name: value for name, value in call.args.items() if value not in ("", None)}
-    if isinstance(args.get("content"), str):
-        args["content"] = _with_speaker(question, args["content"])
-    name = call.name
-    if args.get("kind") == "core":
-        args.pop("id", None)
-        if name == "memory_insert" and question.core:
-            name = "memory_update"
-    elif name == "memory_update" and "id" not in args and args.get("content"):
-        name = "memory_insert"
-    if name == "memory_insert":
-        args.pop("id", None)
-        if args.get("kind") == "episodic" and question.page.time and not _is_time(args.get("time")):
-            args["time"] = question.page.time.isoformat()
-    if args.get("kind") != "episodic" and "time" in args and not _is_time(args["time"]):
-        del args["time"]
-    return Call(name=name, args=args)
-
-
-def _with_speaker(question: CurateQuestion, content: str) -> str:
-    """`Ben: I sold the van.` with the speaker who said it, where it is a sentence of the page."""
-    name, colon, sentence = content.partition(": ")
-    found = cite(question.page, sentence) if colon and len(sentence.split()) > 3 else None
-    line = line_of(question.page.text, found.start, found.end) if found else ""
-    speaker, colon, _ = line.partition(": ")
-    return f"{speaker}: {sentence}" if colon and speaker in question.page.header and speaker != name else content
-
-
-def _is_time(value: object) -> bool:
-    try:
-        return isinstance(value, str) and parse_time(value) is not None
-    except BadInput:
-        return False
+    return check_calls(question, answer)
 
 
 CURATE = StepSpec("curate", CurateQuestion, Curation, check=check_calls)
@@ -210,8 +149,13 @@ def curate(
                 continue
             done.append(page.id)
             question = questions[page.id]
-            checked = [(call, find_problem(question, call) if thinks else "") for call in answer.calls[:_MOST_CALLS]]
-            calls = [complete_call(question, call) if thinks else call for call, problem in checked if not problem]
+            checked = [(call, "") for call in answer.calls[:_MOST_CALLS]]
+            calls = [call for call, _ in checked]
+            if thinks:
+                from .item_checks import complete_call, find_problem
+
+                checked = [(call, find_problem(question, call)) for call in calls]
+                calls = [complete_call(question, call) for call, problem in checked if not problem]
             outcomes: list[Outcome] = []
             if calls or thinks:  # a paid answer is noted at once
                 outcomes, done, questions = note(calls, done), [], {}

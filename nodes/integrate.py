@@ -38,7 +38,6 @@ from .options import BaseResearchOptions, options_in
 from .reflect import Reflection
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
-from .support import line_of, support_of
 
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
 _CARRIER = 0.75  # of a statement's own words, those that a passage must hold to be cited in place of a wrong quote
@@ -208,6 +207,8 @@ def verify_statements(
 def _find_carrier(snapshot: Snapshot, text: str, question: str, evidence: Sequence[Hit]) -> dict[str, Any] | None:
     """The citation of the passage that carries a statement best; None where none does. Small models often say what a
     passage says and copy the words of another."""
+    from .support import support_of  # rules state passages word for word
+
     best: tuple[float, Hit] | None = None
     for hit in evidence:
         support = support_of(text, question, [hit.text], [snapshot.record(hit.record_id).header])
@@ -220,6 +221,8 @@ def _is_supported(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str
     """Whether the lines of the quotes carry a statement; one that is its quote needs no other."""
     if any(" ".join(citation["quote"].split()) == text for citation in citations):
         return True
+    from .support import line_of, support_of
+
     records = [snapshot.record(record_id(citation)) for citation in citations]
     lines = [
         line_of(record.text, citation["start"], citation["end"])

@@ -27,7 +27,6 @@ from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody, must_stop, research_policy, run_step
 from .states import ResearcherState
-from .support import uncovered_needs
 
 
 class Reflection(BaseModel):
@@ -114,6 +113,8 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
 def _open_needs(state: ResearcherState, snapshot: Snapshot) -> list[str]:
     """The needs of the first plan of which no statement, quote or header of a cited page has a word: a model calls its
     answer complete too soon."""
+    from .support import uncovered_needs
+
     needs = state["rounds"][0]["needs"] if state["rounds"] else state["plan"]["needs"]
     texts = [one["text"] for one in state["statements"]]
     for citation in (citation for one in state["statements"] for citation in one["citations"]):
