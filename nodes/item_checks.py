@@ -6,7 +6,8 @@ from ..stores.errors import BadInput
 from ..stores.times import parse_time
 from .curate import Call, CurateQuestion, Curation
 from .evidence import cite
-from .grounding import foreign_terms, is_about_the_prompt, is_placeholder, list_words
+from .grounding import foreign_terms, is_about_the_prompt, is_placeholder, list_words, whole_sentences
+from .llm.output_forms import LONGEST_ARGUMENT
 from .support import best_support, line_of
 
 _LEAST_SUPPORT = 0.6  # of the words of a new item, those that one place of the page holds
@@ -42,7 +43,7 @@ def complete_call(question: CurateQuestion, call: Call) -> Call:
     insert, and an insert of a core paragraph changes the one that there is."""
     args = {name: value for name, value in call.args.items() if value not in ("", None)}
     if isinstance(args.get("content"), str):
-        args["content"] = _with_speaker(question, args["content"])
+        args["content"] = _with_speaker(question, _without_cut(args["content"]))
     name = call.name
     if args.get("kind") == "core":
         args.pop("id", None)
@@ -57,6 +58,11 @@ def complete_call(question: CurateQuestion, call: Call) -> Call:
     if args.get("kind") != "episodic" and "time" in args and not _is_time(args["time"]):
         del args["time"]
     return Call(name=name, args=args)
+
+
+def _without_cut(content: str) -> str:
+    """The whole sentences of a content that a grammar has cut off at its bound."""
+    return whole_sentences(content, len(content)) if len(content) == LONGEST_ARGUMENT else content
 
 
 def _with_speaker(question: CurateQuestion, content: str) -> str:

@@ -14,7 +14,14 @@ from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
 from .evidence import OUTLINE_TOKENS, outline
-from .grounding import copied_share, foreign_terms, is_placeholder, list_words, whole_sentences
+from .grounding import (
+    copied_share,
+    foreign_terms,
+    is_about_the_prompt,
+    is_placeholder,
+    list_words,
+    whole_sentences,
+)
 from .llm.ask import StepSpec
 from .llm.prompt import CHARS_PER_TOKEN, fence
 from .llm.sync_async import Computation, NodeBody
@@ -62,6 +69,8 @@ def check_memo(question: MemorizeQuestion, answer: Memo) -> str:
     """What is wrong with a memo, as one sentence for the model that wrote it; "" for a good one."""
     if is_placeholder(answer.memo):
         return "The memo is the example's placeholder, not a memo of the page."
+    if is_about_the_prompt(answer.memo) and not is_about_the_prompt(question.text):
+        return "The memo speaks of the page. Write who did, said or plans what, by name."
     if foreign := foreign_terms(answer.memo, question.header, question.text):
         return f"The memo names {list_words(foreign)}; the page does not. Say only what the page says."
     if len(answer.memo) > _SHORT and copied_share(answer.memo, question.text) > _COPIED:

@@ -25,7 +25,7 @@ _STRICT = {"type", "enum", "anyOf", "$ref", "description", "items"}
 _BOUNDS = {"const", "maxLength", "maxItems"}
 _LARGEST_BOUND = 1000  # llama.cpp turns a grammar down that repeats something 2,000 times
 _MOST_CALLS = 10
-_LONGEST_ARGUMENT = 300  # characters
+LONGEST_ARGUMENT = 300  # characters
 _MOST_SERVERS = 64
 _PARAMETERS = re.compile(r"\b(tool_choice|stream_options|parallel_tool_calls)\b")
 _ADDRESSES = ("openai_api_base", "azure_endpoint", "anthropic_api_url", "base_url", "endpoint_url", "endpoint")
@@ -182,7 +182,7 @@ def calls_schema(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for tool in tools:
         for name, schema in tool["function"]["parameters"]["properties"].items():
-            bound = {"maxLength": _LONGEST_ARGUMENT} if schema.get("type") == "string" and "enum" not in schema else {}
+            bound = {"maxLength": LONGEST_ARGUMENT} if schema.get("type") == "string" and "enum" not in schema else {}
             arguments.setdefault(name, {**bound, **schema})
     names = {"type": "string", "enum": [tool["function"]["name"] for tool in tools]}
     call = {"type": "object", "properties": {"name": names, **arguments}}
