@@ -241,7 +241,10 @@ def test_the_trace_tells_what_every_round_searched_and_found(filled: Run) -> Non
 def test_the_trace_tells_what_was_dropped(filled: Run, capsys: pytest.CaptureFixture[str]) -> None:
     nowhere = {"page_id": "000000000000", "quote": "words that stand in no session"}
     held = {**nowhere, "quote": "licence plate [47-QF-19] :smile:, and Norberto sold it"}
-    statements = [{"text": "It was sold by Otto.", "sources": [held]}, {"text": "Nobody sold it.", "sources": [nowhere]}]
+    statements = [
+        {"text": "It was sold by Otto.", "sources": [held]},
+        {"text": "Nobody sold it.", "sources": [nowhere]},
+    ]
     plan = {"needs": [], "queries": [{"tool": "web_search", "text": "van"}]}
     model = ScriptedModel(lines={"plan": [plan], "conclude": [{"statements": statements, "enough": True}]})
     with Memory.open("memory", model=model) as memory:
