@@ -24,6 +24,7 @@ FINGERPRINT_TEXT = (
 
 ERASED_VECTORS = "erased:vectors"
 """The mark with the number of the newest erasure of vectors; an older vector index must be rebuilt."""
+_PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
 _ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
 
 Missing = tuple[int, list[tuple[int, str]]]
@@ -217,6 +218,7 @@ class EmbeddingStore:
         """
         vector = validate_vectors(self.model, [0], [probe])[0]
         with self.database.write() as db:
+            db.execute(_PROBES)
             generation, dimension = self._filed_state(db)
             known = dimension in (None, len(vector))
             label = vector_label(self.model, generation)
@@ -254,6 +256,7 @@ class EmbeddingStore:
                 f"{self.model} changes while its vectors are being made; see that one model answers under this name."
             )
         label = vector_label(self.model, generation)
+        db.execute(_PROBES)
         db.execute("DELETE FROM probe WHERE model = ?", (label,))
         spaces = [row[0] for row in db.execute("SELECT id FROM namespace")]
         for subject in SUBJECTS:
