@@ -64,13 +64,15 @@ class Curation(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CurateQuestion:
-    """The page without what was recalled from memory, and what is held already: core, related and newest items."""
+    """The page without what was recalled from memory, and what is held already: core, related and newest items.
+    `verbatim`: a small model is asked, which is to pick sentences of the page."""
 
     page: Page
     text: str
     core: str
     items: Sequence[MemoryItem]
     snapshot: Snapshot
+    verbatim: bool = False
 
     @property
     def part(self) -> int:
@@ -141,14 +143,14 @@ def curate(
             if page.id not in questions:  # forgotten while a model was thinking of the one before
                 continue
             policy = StepPolicy(on_failure, required=False, stop_reason=stop_reason)
-            answer, changes = yield from run_step(backends, spec, questions[page.id], policy, runtime.stream_writer)
+            question = replace(questions[page.id], verbatim=backends.share(spec.name) < 1)
+            answer, changes = yield from run_step(backends, spec, question, policy, runtime.stream_writer)
             usage += changes.get("usage", [])
             failures += changes.get("failures", [])
             stop_reason = changes.get("stop_reason", stop_reason)
             if answer is None:
                 continue
             done.append(page.id)
-            question = questions[page.id]
             checked = [(call, "") for call in answer.calls[:_MOST_CALLS]]
             calls = [call for call, _ in checked]
             if thinks:

@@ -33,7 +33,7 @@ def find_problem(question: CurateQuestion, call: Call) -> str:
     held = [question.core, *(item.content for item in question.items)] if merges else []
     if foreign := foreign_terms(content, question.page.header, question.text, *held):
         return f"The page does not name {list_words(foreign)}. Write only what the page says."
-    if best_support(content, "\n".join([question.text, *held])) < _LEAST_SUPPORT and not merges:
+    if question.verbatim and not merges and best_support(content, question.text) < _LEAST_SUPPORT:
         return "No line of the page says what a call says. Write only what the page says, or make no call."
     return ""
 

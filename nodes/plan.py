@@ -133,13 +133,13 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         own: list[dict[str, Any]] = []
         if backends.has_model(spec.name) and not policy.by_rules:
             own = _queries_of_request(question)
+            answer = answer and _without_placeholders(answer)
         keys = [_key(query["tool"], query["text"]) for query in own]
         added, dropped = runnable_queries(answer, options.tools, [*asked, *keys]) if answer else ([], 0)
         queries = [query for query, key in zip(own, keys, strict=True) if key not in asked]
-        needs = [need for need in answer.needs if not is_placeholder(need)] if answer else []
         made = {
             "request": request,
-            "needs": needs,
+            "needs": answer.needs if answer else [],
             "queries": [*queries, *added],
             "dropped": dropped,
             "own": len(queries),
@@ -163,6 +163,13 @@ def _queries_of_request(question: PlanQuestion) -> list[dict[str, Any]]:
     ]
 
 
+def _without_placeholders(plan: SearchPlan) -> SearchPlan:
+    """The plan without words of its form, such as `<a question>`."""
+    needs = [need for need in plan.needs if not is_placeholder(need)]
+    queries = [query for query in plan.queries if not is_placeholder(query.text)]
+    return plan.model_copy(update={"needs": needs, "queries": queries})
+
+
 def route_after_plan(items: str) -> Callable[[ResearcherState], list[str]]:
     """The edge after plan: each search that has a query, side by side; `items` answers those of words and vectors, too."""
 
@@ -182,7 +189,7 @@ def runnable_queries(plan: SearchPlan, tools: Sequence[str], asked: Sequence[str
     for query in plan.queries:
         tool = query.tool.strip().lower().removeprefix("search_")
         tool, text = _ALSO_CALLED.get(tool, tool), query.text.strip()[:_LONGEST_QUERY]
-        if tool not in tools or not text or is_placeholder(text):
+        if tool not in tools or not text:
             dropped += 1
         elif _key(tool, text) not in seen and len(queries) < _MOST_QUERIES:
             seen.add(_key(tool, text))

@@ -75,11 +75,10 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         answer, changes = yield from _answer_reflect(backends, state, options, runtime, snapshot)
         stop_reason = changes.get("stop_reason") or state["stop_reason"]
         number = len(state["rounds"]) + 1
-        if is_placeholder(answer.request):
+        thinks = backends.has_model("reflect") and options.effort != "recall"
+        if thinks and is_placeholder(answer.request):
             answer = answer.model_copy(update={"request": ""})
-        open_needs = (
-            _open_needs(state, snapshot) if backends.has_model("reflect") and options.effort != "recall" else []
-        )
+        open_needs = _open_needs(state, snapshot) if thinks else []
         if open_needs:
             missing = list(dict.fromkeys([*answer.missing, *open_needs]))
             request = answer.request if answer.request.strip() or answer.names else open_needs[0]

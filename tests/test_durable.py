@@ -139,7 +139,7 @@ def test_the_comparison_notices_a_vector_that_chroma_lacks(written: tuple[Memory
     with Memory.open(folder) as fresh:
         assert check_indexes(memory, fresh) == []
         vectors = memory._runtime.archive.vectors  # type: ignore[attr-defined]
-        vectors._folder.vectors(vectors._embeddings)._collection.delete(ids=["3"])
+        vectors._chroma.folder.vectors(vectors._embeddings)._collection.delete(ids=["3"])
         told = check_indexes(memory, fresh)
     assert told[0] == "passages: Chroma does not hold [3]"
 

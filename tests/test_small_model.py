@@ -90,7 +90,7 @@ def test_a_sentence_of_the_page_is_remembered_under_the_name_of_who_said_it(fold
 )
 def test_what_the_page_does_not_say_is_not_remembered(folder: Path, content: str) -> None:
     model = ScriptedModel(lines={"memorize": [MEMO], "curate": [{"calls": [insert(content)]}] * 2})
-    with Memory.open(folder, model_options=ModelOptions(memorizer_model=model)) as memory:
+    with Memory.open(folder, model_options=ModelOptions(memorizer_model=model, profile="small")) as memory:
         filed = memory.memorize(SESSION)
         assert [failure["step"] for failure in filed.failures] == ["curate"]
         assert content not in [item.content for item in memory.items.list()]
@@ -116,7 +116,7 @@ def test_a_right_statement_with_the_words_of_another_passage_is_cited_where_it_s
     model = ScriptedModel(lines={"plan": [plan], "conclude": [conclusion]})
     with Memory.open(folder) as memory:
         memory.memorize(SESSION)
-    with Memory.open(folder, model=model) as memory:
+    with Memory.open(folder, model=model, model_options=ModelOptions(profile="small")) as memory:
         result = memory.research("How much money did Ana get?", effort="fast", output="integration")
     assert [citation.quote for citation in result.citations] == [f"{TURNS[0][0]}: {TURNS[0][1]}"]
     assert (result.rounds[0]["needs"], result.rounds[0]["corrected_citations"], result.enough) == ([], 1, True)

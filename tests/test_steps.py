@@ -17,7 +17,7 @@ from jitmem.testing import ScriptedModel
 
 def test_every_step_has_a_prompt_and_every_prompt_a_step() -> None:
     files = resources.files("jitmem.nodes.llm").joinpath("prompts").iterdir()
-    assert {file.name for file in files} == {f"{name}.md" for name in STEPS}
+    assert {file.name.replace(".small", "") for file in files} == {f"{name}.md" for name in STEPS}
 
 
 def test_every_step_has_rules_in_the_file_of_its_name() -> None:
