@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..stores.errors import BadInput
 from ..stores.times import parse_time
-from .curate import Call, CurateQuestion, Curation
+from .curate import Call, CurateQuestion, Curation, describe_item
 from .evidence import cite
 from .grounding import foreign_terms, is_about_the_prompt, is_placeholder, list_words, whole_sentences
 from .llm.output_forms import LONGEST_ARGUMENT
@@ -30,7 +30,7 @@ def find_problem(question: CurateQuestion, call: Call) -> str:
     if is_about_the_prompt(content) and not is_about_the_prompt(question.text):
         return "The content of a call speaks of the page. Write who did what, by name, or make no call."
     merges = call.name == "memory_update" or call.args.get("kind") == "core"
-    held = [question.core, *(item.content for item in question.items)] if merges else []
+    held = [question.core, *map(describe_item, question.items)] if merges or not question.verbatim else []
     if foreign := foreign_terms(content, question.page.header, question.text, *held):
         return f"The page does not name {list_words(foreign)}. Write only what the page says."
     if question.verbatim and not merges and best_support(content, question.text) < _LEAST_SUPPORT:
