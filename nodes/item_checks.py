@@ -68,7 +68,9 @@ def _without_cut(content: str) -> str:
 def _with_speaker(question: CurateQuestion, content: str) -> str:
     """`Ben: I sold the van.` with the speaker who said it, where it is a sentence of the page."""
     name, colon, sentence = content.partition(": ")
-    found = cite(question.page, sentence) if colon and len(sentence.split()) > 3 else None
+    if not colon or len(sentence.split()) < 3 or cite(question.page, content):
+        return content  # no sentence of a speaker, or the very words of the page
+    found = cite(question.page, sentence)
     line = line_of(question.page.text, found.start, found.end) if found else ""
     speaker, colon, _ = line.partition(": ")
     return f"{speaker}: {sentence}" if colon and speaker in question.page.header and speaker != name else content

@@ -121,3 +121,12 @@ def test_a_right_statement_with_the_words_of_another_passage_is_cited_where_it_s
     assert [citation.quote for citation in result.citations] == [f"{TURNS[0][0]}: {TURNS[0][1]}"]
     assert (result.rounds[0]["needs"], result.rounds[0]["corrected_citations"], result.enough) == ([], 1, True)
     assert [query["text"] for query in result.rounds[0]["queries"]] == ["How much money did Ana get?"] * 2
+
+
+def test_what_two_people_said_in_the_same_words_stays_with_each_of_them(folder: Path) -> None:
+    session = Session(turns=[("Ana", "I sold my car."), ("Ben", "I sold my car.")], id="cars", time="2024-06-01")
+    calls = {"calls": [insert("Ben: I sold my car."), insert("Ana: I sold my car.")]}
+    model = ScriptedModel(lines={"memorize": [{"memo": "Ana and Ben sold cars."}], "curate": [calls]})
+    with Memory.open(folder, model_options=ModelOptions(memorizer_model=model)) as memory:
+        memory.memorize(session)
+        assert {item.content for item in memory.items.list()} == {"Ben: I sold my car.", "Ana: I sold my car."}
