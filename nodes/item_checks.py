@@ -66,14 +66,16 @@ def _without_cut(content: str) -> str:
 
 
 def _with_speaker(question: CurateQuestion, content: str) -> str:
-    """`Ben: I sold the van.` with the speaker who said it, where it is a sentence of the page."""
+    """`Ben: I sold the van.` with the speaker who said it, where it is a sentence of the page that another said."""
+    text = question.page.text
     name, colon, sentence = content.partition(": ")
-    if not colon or len(sentence.split()) < 3 or cite(question.page, content):
-        return content  # no sentence of a speaker, or the very words of the page
-    found = cite(question.page, sentence)
-    line = line_of(question.page.text, found.start, found.end) if found else ""
-    speaker, colon, _ = line.partition(": ")
-    return f"{speaker}: {sentence}" if colon and speaker in question.page.header and speaker != name else content
+    lines = [line.partition(": ") for line in text.splitlines()]
+    of_name = [said for speaker, _, said in lines if speaker == name]
+    found = cite(question.page, sentence) if colon and of_name and len(sentence.split()) > 2 else None
+    if found is None or any(found.quote in said for said in of_name):
+        return content
+    speaker, colon, _ = line_of(text, found.start, found.end).partition(": ")
+    return f"{speaker}: {sentence}" if colon and speaker in question.page.header else content
 
 
 def _is_time(value: object) -> bool:
