@@ -18,6 +18,8 @@ from .options import BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
 
+_READ_TOKENS = 4000  # of a context that a reader is shown whole; a small model is shown 0.4 of that
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerQuestion:
@@ -31,7 +33,7 @@ class AnswerQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/answer.md`."""
-        room = int(share * len(self.context)) / CHARS_PER_TOKEN
+        room = share * max(_READ_TOKENS, len(self.context) / CHARS_PER_TOKEN)
         return {
             "question": fence_question(clip(self.question, QUESTION_TOKENS)),
             "context": fence(clip(self.context, room)),

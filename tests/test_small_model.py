@@ -130,3 +130,14 @@ def test_what_two_people_said_in_the_same_words_stays_with_each_of_them(folder: 
     with Memory.open(folder, model_options=ModelOptions(memorizer_model=model)) as memory:
         memory.memorize(session)
         assert {item.content for item in memory.items.list()} == {"Ben: I sold my car.", "Ana: I sold my car."}
+
+
+def test_a_small_reader_is_shown_the_whole_of_a_usual_context(folder: Path) -> None:
+    conclusion = {"statements": [], "enough": True, "missing": [], "request": "", "names": []}
+    lines = {"plan": [{"needs": [], "queries": []}], "conclude": [conclusion], "answer": [{"answer": "Braga"}]}
+    model = ScriptedModel(lines=lines)
+    with Memory.open(folder) as memory:
+        memory.memorize(SESSION)
+    with Memory.open(folder, model=model, model_options=ModelOptions(profile="small")) as memory:
+        result = memory.research("Where is the dealer?", effort="fast", depth=1, answer=True)
+    assert result.context in prompts_of(model, "answer")[0]

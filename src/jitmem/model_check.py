@@ -176,7 +176,7 @@ Ana: Yes, tomorrow at four, if it does not rain."""
 _FACTS = {"the Harbour Museum": re.compile(r"harbou?r museum", re.I), "640 euros": re.compile(r"\b640\b")}
 _PRICE = "How much did Tomas pay for the red van?"
 _PRICE_AND_BANK = "How much did Tomas pay for the red van, and which bank lent it to him?"
-_EUROS = re.compile(r"\b1[,.\s]?150\b")
+_EUROS = re.compile(r"\b1[,.\s]{0,2}150\b")
 _LONGEST_ANSWER = 12  # words
 
 
