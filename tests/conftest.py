@@ -18,6 +18,8 @@ os.environ.setdefault(
     "JITMEM_CHROMA_MIN_VECTORS", "0"
 )  # Chroma works from the first vector on, here and in child processes
 
+from model_server import ModelServer
+
 import jitmem.stores.index.chroma_index  # noqa: F401 (reads the variable now: some tests clear it)
 from jitmem import Memory
 from jitmem.nodes.llm.output_forms import forget_servers
@@ -110,3 +112,15 @@ def start() -> Iterator[Callable[..., Child]]:
     for child in children:
         child.kill()
         child.communicate()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: ModelServer) -> ModelServer:
+    running.reset()
+    return running

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,6 @@ NEWS = Session(
     id="news", time="2024-06-01", text="Ana: I left the bank.\nBen: And now?\nAna: Now I bake bread at Moinho."
 )
 TOOLS = [spec.as_openai() for spec in memory_specs()]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ModelServer]:
-    with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: ModelServer) -> ModelServer:
-    running.reset()
-    return running
 
 
 def chat(server: ModelServer, **options: Any) -> ChatOpenAI:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -199,18 +198,6 @@ def test_kinds_that_are_off_are_not_offered_and_not_written(folder: Path) -> Non
 
 
 # -- when it fails -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ModelServer]:
-    with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: ModelServer) -> ModelServer:
-    running.reset()
-    return running
 
 
 def test_a_real_server_curates(server: ModelServer, folder: Path) -> None:

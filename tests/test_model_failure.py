@@ -32,12 +32,6 @@ TIMEOUT_S = 2.0  # where nobody answers; elsewhere a busy machine decides nothin
 PATIENT_S = 120.0
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[ModelServer]:
-    with ModelServer() as server:
-        yield server
-
-
 @pytest.fixture
 def server(running: ModelServer) -> ModelServer:
     running.reset()

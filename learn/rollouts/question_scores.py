@@ -41,17 +41,17 @@ def question_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig
         return found
     reader = ContextReader(config.chat_model(config.reader), config.timeout_s)
 
-    def read(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
+    def read_question(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
         context, _ = yield from found(question, graph_config)
         return context, reader.read(question, SystemAnswer(context)).text or ""
 
-    return read
+    return read_question
 
 
 def _research_reader(memory: Memory, config: RolloutConfig) -> QuestionReader:
     context = config.research_options()
 
-    def read(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
+    def read_question(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
         graph: Any = memory.researcher
         given = {"question": question.text}
         out = yield Wait(
@@ -61,7 +61,7 @@ def _research_reader(memory: Memory, config: RolloutConfig) -> QuestionReader:
         raise_failure(out["failures"], all_of_them=context.answer)
         return out["context"], out["answer"]
 
-    return read
+    return read_question
 
 
 def raise_failure(failures: Sequence[Mapping[str, Any]], *, all_of_them: bool) -> None:
@@ -84,7 +84,7 @@ def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) 
     backends = memory._runtime.backends
     answerer = backends.by_step.get("answer", backends.rules)
 
-    def read(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
+    def read_question(question: Question, graph_config: Mapping[str, Any]) -> Computation[tuple[str, str]]:
         best = [(chunk.source, chunk.text) for chunk in ranked.best(question.text, ITEMS)]
         context, marks = pack_context([*core, *best], config.context_tokens or CONTEXT_TOKENS)
         if config.reader is not None:
@@ -109,7 +109,7 @@ def _items_reader(memory: Memory, items: Sequence[Item], config: RolloutConfig) 
         )
         return context, " ".join(given.answer.split())
 
-    return read
+    return read_question
 
 
 def item_coverage(question: Question, items: Sequence[Item]) -> float | None:

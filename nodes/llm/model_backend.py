@@ -61,15 +61,15 @@ class ModelBackend:
             try:
                 reply = yield from self._ask_with_less_history(form, step, question, replies, tracker, ladder.attempts)
             except ProviderFailure as failure:
-                ladder.fail(failure)
+                ladder.reject_request(failure)
                 continue
             try:
-                answer = self._read(reply, step, form)
+                answer = self._parse(reply, step, form)
             except UnreadableReply as unreadable:
                 problem = redact(str(unreadable), self._model)
-                ladder.misread(cut_off=is_cut_off(reply))
+                ladder.reject_reply(cut_off=is_cut_off(reply))
             else:
-                ladder.read()
+                ladder.accept_reply()
                 problem = step.check(question, answer) if step.check else ""
                 if not problem:
                     return answer
@@ -82,7 +82,7 @@ class ModelBackend:
             f"{self.name} gave no usable answer to `{step.name}`, in {len(replies) // 2} replies: {problem}"
         )
 
-    def _read(self, reply: AIMessage, step: StepSpec[Q, A], output: OutputFormat) -> A:
+    def _parse(self, reply: AIMessage, step: StepSpec[Q, A], output: OutputFormat) -> A:
         try:
             if step.tools:
                 return parse_tool_calls(reply, step.answer, output, step.tools)

@@ -74,7 +74,7 @@ class FormLadder:
         self._repaired = False
         self._outage: ProviderFailure | None = None
 
-    def fail(self, failure: ProviderFailure) -> None:
+    def reject_request(self, failure: ProviderFailure) -> None:
         """The request failed; raises its error where no other form may help."""
         may_help = failure.action is RetryAction.NEXT_FORMAT
         if may_help and self._server.refuse_parameter(str(failure.error)):
@@ -88,9 +88,9 @@ class FormLadder:
         self._refused += [self.form] if self.form else []
         self.form = self._others.pop(0)
 
-    def misread(self, *, cut_off: bool) -> None:
+    def reject_reply(self, *, cut_off: bool) -> None:
         """The reply could not be read: one repair in the first form, then one try in each other."""
-        self._answer()
+        self._note_answer()
         if not self._repaired:
             self._repaired = True
             return
@@ -99,13 +99,13 @@ class FormLadder:
         others = [form for form in self._others if not (form == "json_schema" and self.form == "bounded_schema")]
         self.form, self._others = (others[0], others[1:]) if others else (None, [])
 
-    def read(self) -> None:
+    def accept_reply(self) -> None:
         """The reply was read."""
-        self._answer()
+        self._note_answer()
         if self._ignored and self.form:
             self._server.prefer(self.form)
 
-    def _answer(self) -> None:
+    def _note_answer(self) -> None:
         self._server.refuse(self._refused)
         self._outage, self.attempts = None, ATTEMPTS
 
