@@ -35,7 +35,7 @@ def support_of(statement: str, question: str, quotes: Sequence[str], headers: Se
     """Compare a statement with its quotes and the headers of their pages (date, title, speakers).
 
     Words of the question are no evidence for it. A statement without any other word repeats the question: it says
-    something only if a quote holds most of its words.
+    something only if its quotes hold all of its words and it is no question itself.
     """
     source = "\n".join([*quotes, *headers])
     there, asked = set(stems(source)), set(stems(question))
@@ -46,7 +46,7 @@ def support_of(statement: str, question: str, quotes: Sequence[str], headers: Se
     return Support(
         share=share,
         foreign=foreign_terms(statement, source, question),
-        says_nothing=not own and share < 1.0,
+        says_nothing=not own and (share < 1.0 or statement.rstrip().endswith(("?", "？"))),
         denies_alone=bool(_NEGATION.search(statement)) and not any(_NEGATION.search(quote) for quote in quotes),
     )
 

@@ -65,6 +65,7 @@ QUESTION = "Where was the key found?"
         ("The key was found in the mill race.", "Rui will look for the boots on Saturday", False),
         ("The key was found by Tomas under the mat.", "it lay under the mat", False),
         ("The key was found.", "I will look for it tomorrow", False),
+        ("Where was the key found?", "where the key was found I do not know", False),
         ("The key was found on 7 May.", "found it yesterday, the key", True),
         ("There are 3 keys for 120 euros under the mat.", "the keys under the mat cost 12", False),
     ],
