@@ -159,7 +159,8 @@ def copy_package(folder: Path) -> Path:
     shutil.copytree(ROOT / "src" / "jitmem", folder / "jitmem", ignore=ignore)
     for name in FOLDERS:
         shutil.copytree(ROOT / name, folder / "jitmem" / name, ignore=ignore)
-    shutil.copytree(ROOT / "tests" / "contracts", folder / "contracts", ignore=ignore)
+    for name in ("contracts", "model_server"):  # the second is what conftest.py imports
+        shutil.copytree(ROOT / "tests" / name, folder / name, ignore=ignore)
     shutil.copy(ROOT / "tests" / "conftest.py", folder)
     return folder
 
