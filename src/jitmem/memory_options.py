@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -48,6 +48,7 @@ class ModelOptions:
     retry: "raise" an error, or let the "rules" answer; None leaves it to `MemorizeOptions` and `ResearchOptions`. `reranker`, a LangChain document compressor, reorders the best hits of a
     round and of `recall`. `profile` says for which size of model prompts are made: "small" shows it less of the history
     at a time; None goes by the model's name ("small" where it tells at most four billion parameters, as qwen2.5:1.5b).
+    `thinking_steps` are the steps in which a reasoning model may think, `()` for none; None leaves it to the server.
     """
 
     memorizer_model: str | BaseChatModel | None = None
@@ -59,6 +60,7 @@ class ModelOptions:
     on_model_failure: OnModelFailure | None = None
     reranker: BaseDocumentCompressor | None = None
     profile: Profile | None = None
+    thinking_steps: Collection[str] | None = None
 
     def __post_init__(self) -> None:
         if self.profile not in (None, *PROFILES):
@@ -85,15 +87,16 @@ class ModelOptions:
         given = (model, self.memorizer_model, self.researcher_model, self.step_models, self.prompts)
         if all(one is None for one in given):
             return {}
-        from .models import chat_model
+        from .models import chat_model, without_thinking
         from .nodes.llm.ask import name_of
         from .nodes.llm.model_backend import ModelBackend
         from .nodes.steps import STEPS
         from .prompt_overrides import read_overrides
 
         own = dict(self.step_models or {})
-        if unknown := sorted(own.keys() - set(STEPS)):
-            raise BadInput(f"step_models: there is no step {unknown[0]!r}; there are {', '.join(STEPS)}.")
+        for option, names in (("step_models", own), ("thinking_steps", self.thinking_steps or ())):
+            if unknown := sorted(set(names) - set(STEPS)):
+                raise BadInput(f"{option}: there is no step {unknown[0]!r}; there are {', '.join(STEPS)}.")
         if "integrate" in own:
             own.setdefault("conclude", own["integrate"])
         graph_models = {"memorizer": self.memorizer_model or model}
@@ -106,6 +109,8 @@ class ModelOptions:
         backends: dict[str, Backend] = {}
         for step, one in chosen.items():
             made = chat_model(one, base_url=base_url, timeout_s=self.timeout_s)
+            if self.thinking_steps is not None and step not in self.thinking_steps:
+                made = without_thinking(made)
             share = PROFILES[self.profile or profile_of(name_of(made))]
             backends[step] = ModelBackend(made, self.timeout_s, prompts, share)
         return backends

@@ -78,6 +78,24 @@ def embedding_model(
     return made
 
 
+def without_thinking(model: BaseChatModel) -> BaseChatModel:
+    """A copy that asks its server to leave the thinking of a reasoning model out; other models as they are.
+
+    A server that refuses the switch is asked without it (`nodes/llm/output_forms.py`).
+    """
+    kinds = {kind.__name__ for kind in type(model).__mro__}
+    if "ChatOllama" in kinds:
+        return model.model_copy(update={"reasoning": False})
+    if "BaseChatOpenAI" not in kinds:
+        return model
+    if _is_openai(getattr(model, "openai_api_base", None)):
+        return model.model_copy(update={"reasoning_effort": "minimal"})
+    # vLLM, SGLang and llama.cpp pass these to the chat template: Qwen's has the first, DeepSeek's and Granite's the second.
+    switch = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
+    own: dict[str, Any] = getattr(model, "extra_body", None) or {}
+    return model.model_copy(update={"extra_body": {**own, **switch}, "reasoning_effort": "none"})
+
+
 def provider_and_name(name: object, example: str) -> tuple[str, str]:
     """`"openai", "gpt-4.1-mini"`; `BadInput` with the example if it is not `provider:name`."""
     provider, colon, model = name.partition(":") if isinstance(name, str) else ("", "", "")
