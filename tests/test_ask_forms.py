@@ -137,10 +137,20 @@ def test_a_parameter_that_is_refused_by_name_is_left_out_from_then_on(
 
 
 def test_a_refusal_that_no_form_can_mend_is_the_servers_message_at_once(server: ModelServer, folder: Path) -> None:
-    server.fail("no_parameter", times=None, name="temperature")
-    with pytest.raises(ModelUnavailable, match="Unknown parameter: 'temperature'"):
-        memorize(folder, chat(server, temperature=0.3))
+    server.fail("no_parameter", times=None, name="top_p")
+    with pytest.raises(ModelUnavailable, match="Unknown parameter: 'top_p'"):
+        memorize(folder, chat(server, top_p=0.3))
     assert len(server.requests()) == 1
+
+
+def test_a_model_by_name_answers_at_temperature_0_where_the_server_takes_one(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    for folder in ("a", "b"):
+        with Memory.open(tmp_path / folder, model="openai:m", base_url=server.base_url) as memory:
+            memory.memorize(NEWS)
+        assert server.requests()[-1]["body"].get("temperature") == (0 if folder == "a" else None)
+        server.fail("no_parameter", times=None, name="temperature")
 
 
 THINKING = ("reasoning_effort", "chat_template_kwargs")

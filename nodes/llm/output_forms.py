@@ -28,7 +28,7 @@ _MOST_CALLS = 10
 LONGEST_ARGUMENT = 300  # characters
 _MOST_SERVERS = 64
 _PARAMETERS = re.compile(
-    r"\b(tool_choice|stream_options|parallel_tool_calls|reasoning[._]effort|chat_template_kwargs)\b"
+    r"\b(tool_choice|stream_options|parallel_tool_calls|reasoning[._]effort|chat_template_kwargs|temperature)\b"
 )
 _ADDRESSES = ("openai_api_base", "azure_endpoint", "anthropic_api_url", "base_url", "endpoint_url", "endpoint")
 
@@ -216,8 +216,9 @@ def _without(model: BaseChatModel, parameters: Collection[str]) -> BaseChatModel
     changes: dict[str, Any] = {}
     if "stream_options" in parameters and getattr(model, "stream_usage", None):
         changes["stream_usage"] = False
-    if "reasoning_effort" in parameters and getattr(model, "reasoning_effort", None):
-        changes["reasoning_effort"] = None
+    for name in ("reasoning_effort", "temperature"):
+        if name in parameters and getattr(model, name, None) is not None:
+            changes[name] = None
     for group in ("model_kwargs", "extra_body"):
         own: Mapping[str, Any] = getattr(model, group, None) or {}
         if own.keys() & set(parameters):
