@@ -201,8 +201,8 @@ class Proposal:
 class Usage:
     """What models cost: calls, tokens as the models counted them, seconds they took; `steps` call by call.
 
-    A step is `{step, model, calls, prompt_tokens, completion_tokens, seconds, retries, form}`, where `form` is the output
-    format asked for; with `cached_tokens` where the server counts those of the prompt that it had read before, and
+    A step is `{step, model, calls, prompt_tokens, completion_tokens, seconds, retries, form, reply}`, where `form` is the
+    output format asked for and `reply` 1 for the first reply to its question, 2 for a repair; with `cached_tokens` where the server counts those of the prompt that it had read before, and
     with `estimated` where the model did not count, and the tokens are a quarter of the characters.
     """
 
