@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
+import stat
 import threading
 import time
 from contextlib import suppress
@@ -18,6 +20,7 @@ from ..errors import JitmemError
 from ..truth.database import Database, make_folder, restrict_permissions
 from ..truth.embeddings import EmbeddingStore, newest_erasure
 from .chroma_index import keep_alive, open_systems
+from .chroma_layout import find_foreign
 from .chroma_vectors import ChromaVectors, zero_unfilled
 
 FOLDER = "vectors"
@@ -25,6 +28,9 @@ OPENED = "opened"  # a file in it: the newest erasure when it was created, and t
 TRIAL = "trial"  # a file in it while Chroma reads a collection: some damage ends the process, and would end the next
 REST_S = 60.0
 """For which Chroma is left alone when it has failed; after each further failure twice as long."""
+ASIDE = tuple(f"{FOLDER}.aside{number}" for number in ("", "-2", "-3"))
+"""What a folder that is not ours is renamed to; once all are taken it is deleted. The next erasure deletes them too."""
+_log = logging.getLogger("jitmem")
 
 
 class ChromaFolder:
@@ -33,6 +39,8 @@ class ChromaFolder:
     Two writers on one Chroma folder silently lose vectors, hence one owner. Ownership is asked for at the first
     search or feed, again at each later one, and kept until `close()`. A child of a process that had started Chroma,
     or tried to, never asks (`OwnedChroma`): Chroma would wait there for threads that did not cross the fork.
+
+    A folder that holds more than Chroma and this package write is put aside before Chroma opens it (`find_foreign`).
 
     Chroma leaves the bytes of deleted vectors in its files. So a folder older than the newest erasure is deleted by its
     owner at the next search, feed or `close()`, and the next search rebuilds it from the truth.
@@ -86,7 +94,7 @@ class ChromaFolder:
                 stale = any(self._erasure != newest_erasure(embeddings.database) for embeddings in self._opened)
             self._retire()
             if stale:
-                shutil.rmtree(self._folder, ignore_errors=True)
+                remove(self._folder)
             self._file_lock.release()
 
     def discard_if_stale(self, database: Database) -> str | None:
@@ -108,7 +116,7 @@ class ChromaFolder:
 
     def _drop(self, *, failed: bool = False) -> None:
         self._retire(failed=failed)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove(self._folder)
 
     def _retire(self, *, failed: bool = False) -> None:
         """Close Chroma once no thread uses it, or abandon it if it has `failed`; the lock stays."""
@@ -125,13 +133,38 @@ class ChromaFolder:
 
     def _start_erasure(self) -> int:
         """The newest erasure when the folder was created; 0 for none."""
-        return int(self._read_marker().get("erasure", 0))
+        return self._read_marker().get("erasure", 0)
 
     def _read_marker(self) -> dict[str, int]:
+        """What is a number in the marker; no more of it is read, and no other kind of file than a plain one."""
         try:
-            return dict(json.loads((self._folder / OPENED).read_text(encoding="ascii")))
-        except (OSError, ValueError, TypeError):
+            if not stat.S_ISREG((self._folder / OPENED).lstat().st_mode):
+                return {}
+            with (self._folder / OPENED).open(encoding="ascii") as file:
+                return {name: value for name, value in json.loads(file.read(999)).items() if type(value) is int}
+        except (OSError, ValueError, AttributeError, RecursionError):
             return {}
+
+    def put_aside_foreign(self) -> str | None:
+        """Rename the folder if it is not ours; what was done, None for a folder that is ours, or open elsewhere."""
+        with self._lock:
+            try:
+                with self._file_lock.acquire(timeout=0):
+                    return self._put_aside() if self._client is None else None
+            except Timeout:
+                return None
+
+    def _put_aside(self) -> str | None:
+        reason = find_foreign(self._folder) if os.path.lexists(self._folder) else None
+        if reason is None:
+            return None
+        free = next((place for name in ASIDE if not os.path.lexists(place := self._folder.with_name(name))), None)
+        if free is None:
+            remove(self._folder)
+        else:
+            self._folder.rename(free)
+        done = "was deleted" if free is None else f"was put aside as {free.name}; look at it and delete it"
+        return f"{self._folder} is not a vector index of this memory ({reason}): it {done}. The index is rebuilt."
 
     def _begin(self) -> None:
         self._file_lock = FileLock(self._lock_path, mode=0o600, thread_local=False)
@@ -157,6 +190,8 @@ class ChromaFolder:
             import chromadb
             from chromadb.config import Settings
 
+            if done := self._put_aside():
+                _log.warning("%s", done)
             self._erasure = erasure = newest_erasure(embeddings.database)
             if self._folder.exists() and (self._start_erasure() != erasure or (self._folder / TRIAL).exists()):
                 shutil.rmtree(self._folder)
@@ -179,3 +214,11 @@ class ChromaFolder:
     def _tidy(self) -> None:
         zero_unfilled(self._folder)
         restrict_permissions(self._folder)
+
+
+def remove(folder: Path) -> None:
+    """A folder with all in it, or whatever else has the name; a link is removed, not what it leads to."""
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        folder.unlink(missing_ok=True)
