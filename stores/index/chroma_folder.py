@@ -17,8 +17,9 @@ from filelock import FileLock, Timeout
 
 from .. import fork_hooks
 from ..errors import JitmemError
-from ..truth.database import Database, make_folder, restrict_permissions
+from ..truth.database import VECTORS_LOCK, Database, make_folder
 from ..truth.embeddings import EmbeddingStore, newest_erasure
+from ..truth.file_permissions import restrict_permissions
 from .chroma_index import keep_alive, open_systems
 from .chroma_layout import find_foreign
 from .chroma_vectors import ChromaVectors, zero_unfilled
@@ -48,7 +49,7 @@ class ChromaFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
-        self._lock_path = folder / f".{FOLDER}.lock"
+        self._lock_path = folder / VECTORS_LOCK
         self._client: Any = None
         self._begin()
         fork_hooks.call_in_child(self)

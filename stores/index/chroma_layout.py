@@ -20,12 +20,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..truth.foreign_content import ends_in_super_journal
 from .hnsw_files import GRAPH_FILES, find_graph_fault
 
 DATABASE = "chroma.sqlite3"
 OWN_FILES = frozenset({DATABASE, f"{DATABASE}-journal", "opened", "trial"})
-SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
-"""The end of a rollback journal that names another file, which SQLite would delete. No journal of ours does."""
 KNOWN = {
     "schema": "08ecfb93076003cf7611f4d992005ee333092d660da5dccb66a94b42517535cd",
     "passages": "db8819c0f2c34f642a24271233e3202276434674a61d49ddd42dedd9f418ca31",
@@ -155,13 +154,6 @@ def _check_database(folder: Path) -> None:
             hnsw = json.loads(form)["keys"]["#embedding"]["float_list"]["vector_index"]["config"]["hnsw"]
             if fault := find_graph_fault(folder / segment, dimension, hnsw["max_neighbors"]):
                 raise ForeignFolder(f"the graph of {segment} cannot be Chroma's: {fault}")
-
-
-def ends_in_super_journal(journal: Path) -> bool:
-    """Whether a rollback journal names another file at its end; `journal` must be a plain file."""
-    with journal.open("rb") as file:
-        file.seek(max(0, journal.stat().st_size - len(SUPER_JOURNAL)))
-        return file.tell() > 0 and file.read() == SUPER_JOURNAL
 
 
 def read_layout(db: sqlite3.Connection) -> Layout:

@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
-from ..truth.database import APPLICATION_ID, CONNECTION, FILE_NAME, FOLDER_MODE, SCHEMA_VERSION, files_open_to_others
+from ..truth.database import APPLICATION_ID, CONNECTION, FILE_NAME, FOLDER_MODE, SCHEMA_VERSION
+from ..truth.file_permissions import files_open_to_others
 from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
 from .repairs import DERIVED
 from .row_schema import row_schemas

@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..errors import StoreDamaged
-from ..truth.database import FOLDER_MODE, Database, files_open_to_others, restrict_permissions
+from ..truth.database import FOLDER_MODE, Database
+from ..truth.file_permissions import files_open_to_others, restrict_permissions
 from ..truth.migrations import REPAIR_FOLDER
 from .repairs import (
     Repair,

@@ -10,7 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from ..errors import StoreDamaged, StoreFull
-from .database import schema, sync_to_disk
+from .backup import sync_to_disk
+from .database import schema
 
 REPAIR_FOLDER = ".repair-"  # prefix of a temporary folder with a copy of the truth, see integrity/fix.py
 _log = logging.getLogger("jitmem")
