@@ -48,6 +48,7 @@ class Eraser:
         """Run every open erasure, in the order of deletion; `[]` if there is none."""
         if not self._open():
             return []
+        self._database.refuse_moved()
         lock = FileLock(self._folder / ERASE_LOCK, mode=0o600)
         try:
             with lock.acquire(timeout=wait_s):

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from .. import fork_hooks
-from ..errors import JitmemError
+from ..errors import JitmemError, StoreMoved
 from ..truth.database import VECTORS_LOCK, Database, make_folder
 from ..truth.embeddings import EmbeddingStore, newest_erasure
 from ..truth.file_permissions import restrict_permissions
@@ -65,7 +65,7 @@ class ChromaFolder:
     def vectors(self, embeddings: EmbeddingStore) -> ChromaVectors | None:
         """The collection of these vectors; None where another process owns the folder, or the memory is read-only."""
         with self._lock:
-            if time.monotonic() < self._rests_until:
+            if time.monotonic() < self._rests_until or _is_moved(embeddings.database):
                 return None
             if self._opened and self._erasure != newest_erasure(embeddings.database):
                 self._drop()
@@ -92,23 +92,31 @@ class ChromaFolder:
         with self._lock:
             stale = False
             with suppress(JitmemError):  # of a truth that is closed already: the next owner looks again
-                stale = any(self._erasure != newest_erasure(embeddings.database) for embeddings in self._opened)
+                stale = any(
+                    not _is_moved(embeddings.database) and self._erasure != newest_erasure(embeddings.database)
+                    for embeddings in self._opened
+                )
             self._retire()
             if stale:
                 remove(self._folder)
             self._file_lock.release()
 
     def discard_if_stale(self, database: Database) -> str | None:
-        """Delete the folder if it is older than the newest erasure; the reason where another process owns it."""
+        """Delete the folder if it is older than the newest erasure; the reason where that is not all, or impossible: a
+        link was removed and what it leads to was not looked at, or another process owns the folder."""
         with self._lock:
-            if not self._folder.exists() or self._start_erasure() == newest_erasure(database):
+            link = os.readlink(self._folder) if self._folder.is_symlink() else None
+            if link is None and (not self._folder.exists() or self._start_erasure() == newest_erasure(database)):
                 return None
+            database.refuse_moved()
             if self._file_lock.is_locked:
                 self._drop()
                 return None
             try:
                 with self._file_lock.acquire(timeout=0):
                     self._drop()
+                if link is not None:
+                    return f"{FOLDER} was a link to {link!r}, and was removed; vectors may lie there: look, then purge."
             except Timeout:
                 owner = self._read_marker().get("process")
                 who = "another memory in this process" if owner == os.getpid() else f"process {owner}"
@@ -215,6 +223,26 @@ class ChromaFolder:
     def _tidy(self) -> None:
         zero_unfilled(self._folder)
         restrict_permissions(self._folder)
+
+
+def is_owned(folder: Path) -> bool:
+    """Whether a memory over this folder owns the index now."""
+    if not (folder / VECTORS_LOCK).exists():
+        return False
+    try:
+        with FileLock(folder / VECTORS_LOCK, mode=0o600).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _is_moved(database: Database) -> bool:
+    """Then nothing may be written beside the truth: the folder may be another memory's."""
+    try:
+        database.refuse_moved()
+    except StoreMoved:
+        return True
+    return False
 
 
 def remove(folder: Path) -> None:

@@ -82,15 +82,19 @@ class ForeignFolder(Exception):
     """The reason why a folder is not one that Chroma and this package have written."""
 
 
-def find_foreign(folder: Path) -> str | None:
+def find_foreign(folder: Path, *, roll_back: bool = True) -> str | None:
     """Why the folder must not be opened; None for one that is missing, empty, or all ours.
 
-    Only the owner of the folder may call it: a journal that a killed owner left is rolled back first.
+    A journal that a killed owner left is rolled back first, which only the new owner may do; without `roll_back` the
+    tables are then not looked at.
     """
     try:
         _check_kinds(folder)
-        if (folder / DATABASE).exists():
-            _check_database(folder)
+        journal = folder / f"{DATABASE}-journal"
+        if journal.exists() and ends_in_super_journal(journal):
+            raise ForeignFolder(f"{journal.name} names another file")
+        if (folder / DATABASE).exists() and (roll_back or not journal.exists()):
+            _check_database(folder, "rw" if journal.exists() else "ro")
     except ForeignFolder as error:
         return str(error)
     except (sqlite3.Error, OSError, ValueError, TypeError, RecursionError) as error:
@@ -126,7 +130,7 @@ def _entries(folder: Path) -> Iterator[tuple[Path, bool]]:
             raise ForeignFolder(f"it holds {path.name!r}, which Chroma does not make")
 
 
-def _check_database(folder: Path) -> None:
+def _check_database(folder: Path, mode: str) -> None:
     path = folder / DATABASE
     with path.open("rb") as file:
         header = file.read(100)
@@ -134,12 +138,6 @@ def _check_database(folder: Path) -> None:
         return  # a killed owner made it and wrote nothing
     if header[18:20] != b"\1\1":
         raise ForeignFolder(f"{DATABASE} is no SQLite file in the mode that Chroma uses")
-    mode = "ro"
-    journal = folder / f"{DATABASE}-journal"
-    if journal.exists():
-        if ends_in_super_journal(journal):
-            raise ForeignFolder(f"{journal.name} names another file")
-        mode = "rw"
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=5)) as db:
         db.execute("PRAGMA trusted_schema = OFF")
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)

@@ -38,7 +38,11 @@ def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
     done = []
     if "permissions" in wanted:
         done += _restrict(folder)
-    if set(wanted) == {"permissions"}:
+    if "vector folder" in wanted:
+        from ..index.chroma_folder import ChromaFolder
+
+        done += filter(None, [ChromaFolder(folder).put_aside_foreign()])
+    if set(wanted) <= {"permissions", "vector folder"}:
         return done
     with closing(Database(folder, create=False)) as database:
         if "sqlite indexes" in wanted:

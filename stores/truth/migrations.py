@@ -54,8 +54,9 @@ def upgrade(db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, targ
 
 
 def copies(folder: Path) -> list[Path]:
-    """The copies of the truth that upgrades have left in a folder, also drafts and folders of killed processes."""
-    patterns = ("truth.sqlite3.v*-copy", ".truth.sqlite3.v*-copy.part*", f"{REPAIR_FOLDER}*")
+    """The copies of the truth that upgrades have left in a folder, also drafts and folders of killed processes, and
+    indexes that were put aside: all may hold what was forgotten since."""
+    patterns = ("truth.sqlite3.v*-copy", ".truth.sqlite3.v*-copy.part*", f"{REPAIR_FOLDER}*", "vectors.aside*")
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
