@@ -9,6 +9,7 @@ import shutil
 import stat
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,8 @@ from filelock import FileLock, Timeout
 
 from .. import fork_hooks
 from ..errors import JitmemError, StoreMoved
-from ..truth.database import VECTORS_LOCK, Database, make_folder
+from ..truth.database import FOLDER_MODE, VECTORS_LOCK, Database, make_folder
 from ..truth.embeddings import EmbeddingStore, newest_erasure
-from ..truth.file_permissions import restrict_permissions
 from .chroma_index import keep_alive, open_systems
 from .chroma_layout import find_foreign
 from .chroma_vectors import ChromaVectors, zero_unfilled
@@ -31,6 +31,7 @@ REST_S = 60.0
 """For which Chroma is left alone when it has failed; after each further failure twice as long."""
 ASIDE = tuple(f"{FOLDER}.aside{number}" for number in ("", "-2", "-3"))
 """What a folder that is not ours is renamed to; once all are taken it is deleted. The next erasure deletes them too."""
+_FILE_MODE = 0o600
 _log = logging.getLogger("jitmem")
 
 
@@ -251,3 +252,23 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     else:
         folder.unlink(missing_ok=True)
+
+
+def files_open_to_others(folder: Path) -> Iterator[Path]:
+    """Everything in the folder that group or others may access; links are not followed."""
+    for place, folders, files in os.walk(folder):
+        for name in sorted([*folders, *files]):
+            path = Path(place, name)
+            with suppress(FileNotFoundError):
+                if not path.is_symlink() and path.lstat().st_mode & 0o077:
+                    yield path
+
+
+def restrict_permissions(folder: Path) -> None:
+    """Remove the permissions of group and others from everything in the folder; links are not followed.
+
+    Files of another owner are not changed.
+    """
+    for path in files_open_to_others(folder):
+        with suppress(FileNotFoundError, PermissionError):
+            path.chmod(path.lstat().st_mode & (FOLDER_MODE if path.is_dir() else _FILE_MODE))

@@ -33,6 +33,7 @@ KNOWN = {
 """Digests of what chromadb 1.5.9 writes. Another version's are taken from a folder that it makes."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _COLLECTION = re.compile(r"(passages|items)-[0-9a-f]{16}(-\d{1,12})?")
+_PLACE = "00000000-0000-0000-0000-000000000000"  # Chroma's only database
 _MOST_COLLECTIONS, _MOST_THREADS, _MOST_DIMENSIONS = 1000, 4096, 65_536
 _MOST_BYTES, _MOST_S = 1 << 20, 60.0  # of one row, and of the queries
 _SEGMENTS = {
@@ -57,7 +58,8 @@ _FOREIGN_ROWS = {  # queries that give a row only where the table holds what is 
     "embeddings": "typeof(embedding_id) != 'text' OR embedding_id GLOB '*[^0-9]*'"
     " OR segment_id NOT IN (SELECT id FROM segments)",
     "embeddings_queue": "operation NOT IN (0, 1, 2, 3) OR typeof(id) != 'text' OR id GLOB '*[^0-9]*'"
-    " OR encoding NOT IN ('FLOAT32') OR metadata != '{\"namespace\":' || json_extract(metadata, '$.namespace') || '}'"
+    " OR encoding NOT IN ('FLOAT32') OR metadata IS NOT NULL"
+    " AND metadata IS NOT '{\"namespace\":' || json_extract(metadata, '$.namespace') || '}'"
     " OR topic NOT IN (SELECT 'persistent://default/default/' || id FROM collections)",
     "max_seq_id": "typeof(seq_id) != 'integer' OR segment_id NOT IN (SELECT id FROM segments)",
 }
@@ -215,7 +217,9 @@ def _check_rows(db: sqlite3.Connection) -> None:
     orphan = "SELECT collection FROM segments WHERE collection NOT IN (SELECT id FROM collections) LIMIT 1"
     if found := db.execute(orphan).fetchone():
         raise ForeignFolder(f"it has a segment of no collection ({found[0]})")
-    for name, dimension in db.execute("SELECT name, dimension FROM collections"):
+    for collection, name, dimension, place in db.execute("SELECT id, name, dimension, database_id FROM collections"):
+        if not _UUID.fullmatch(str(collection)) or place != _PLACE:
+            raise ForeignFolder(f"its collection {name!r} is {str(collection)!r:.60} in {place!r:.60}")
         if dimension is not None and not (type(dimension) is int and 0 < dimension <= _MOST_DIMENSIONS):
             raise ForeignFolder(f"its collection {name!r} has {dimension!r:.60} dimensions")
     for table, condition in _FOREIGN_ROWS.items():

@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
+from ..index.chroma_folder import ASIDE, FOLDER, files_open_to_others, is_owned
+from ..index.chroma_layout import find_foreign
 from ..truth.database import (
     APPLICATION_ID,
     CONNECTION,
@@ -23,7 +25,6 @@ from ..truth.database import (
     SCHEMA_VERSION,
     refuse_special_files,
 )
-from ..truth.file_permissions import files_open_to_others
 from ..truth.foreign_content import compare_objects
 from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
 from .repairs import DERIVED
@@ -104,9 +105,6 @@ def unknown_objects(look: ReadOnlyTruth) -> Iterator[Finding]:
 
 def vector_folder(look: ReadOnlyTruth) -> Iterator[Finding]:
     """Whether the vector index is one that Chroma and this package have written, and what was put aside since it was not."""
-    from ..index.chroma_folder import ASIDE, FOLDER, is_owned
-    from ..index.chroma_layout import find_foreign
-
     if os.path.lexists(look.folder / FOLDER):
         reason = find_foreign(look.folder / FOLDER, roll_back=False)
         if reason is not None and not is_owned(look.folder):  # an owner may be writing what was read

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..errors import StoreDamaged
+from ..index.chroma_folder import ChromaFolder, files_open_to_others, restrict_permissions
 from ..truth.database import FOLDER_MODE, Database
-from ..truth.file_permissions import files_open_to_others, restrict_permissions
 from ..truth.migrations import REPAIR_FOLDER
 from .repairs import (
     Repair,
@@ -39,8 +39,6 @@ def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
     if "permissions" in wanted:
         done += _restrict(folder)
     if "vector folder" in wanted:
-        from ..index.chroma_folder import ChromaFolder
-
         done += filter(None, [ChromaFolder(folder).put_aside_foreign()])
     if set(wanted) <= {"permissions", "vector folder"}:
         return done
