@@ -138,19 +138,17 @@ class Database:
             with suppress(Empty):
                 while True:
                     idle = self._idle.get_nowait()
-                    if not self.read_only or self._is_current(idle):
+                    if not self.read_only:
+                        return idle
+                    from .read_only import is_current
+
+                    if is_current(idle):
                         return idle
                     idle.close()
             return self._connect()
         except BaseException:
             self._release()
             raise
-
-    @staticmethod
-    def _is_current(connection: sqlite3.Connection) -> bool:
-        from .read_only import is_current
-
-        return is_current(connection)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if self._closed:
