@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "Report", "SalvageReport", "examine", "repair", "salvage"]
 
+_OUTSIDE = {"permissions", "vector folder"}
+"""Repairs that do not write the truth."""
 Check = Callable[["ReadOnlyTruth"], Iterator[Finding]]
 
 
@@ -190,5 +192,5 @@ def _applicable_fixes(report: Report) -> set[str]:
     """A damaged file is not written; damaged indexes are rebuilt before anything that is read through them."""
     fixes = {finding.fix for finding in report.findings if finding.fix is not None}
     if _is_damaged(report.findings):
-        return fixes & {"permissions", "vector folder"}
-    return fixes & {"permissions", "vector folder", "sqlite indexes"} if "sqlite indexes" in fixes else fixes
+        return fixes & _OUTSIDE
+    return fixes & {*_OUTSIDE, "sqlite indexes"} if "sqlite indexes" in fixes else fixes

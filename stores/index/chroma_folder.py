@@ -21,7 +21,7 @@ from ..errors import JitmemError, StoreMoved
 from ..truth.database import FOLDER_MODE, VECTORS_LOCK, Database, make_folder
 from ..truth.embeddings import EmbeddingStore, newest_erasure
 from .chroma_index import keep_alive, open_systems
-from .chroma_layout import find_foreign
+from .chroma_layout import find_foreign, find_unreached_vectors
 from .chroma_vectors import ChromaVectors, zero_unfilled
 
 FOLDER = "vectors"
@@ -185,6 +185,7 @@ class ChromaFolder:
         self._failures: int = 0
         self._erasure = 0  # the newest when the folder was opened
         self._opened: dict[EmbeddingStore, ChromaVectors] = {}
+        self._unreached: dict[str, list[int]] = {}  # by collection, as its graph was when the folder was opened
 
     def _open(self, embeddings: EmbeddingStore) -> ChromaVectors:
         try:
@@ -212,12 +213,13 @@ class ChromaFolder:
             # Chroma would read a .env of its own accord, wherever the process was started.
             settings = Settings(anonymized_telemetry=False, _env_file=None)  # type: ignore[call-arg]
             zero_unfilled(self._folder)  # where an owner died before it could
+            self._unreached = find_unreached_vectors(self._folder)
             self._client = chromadb.PersistentClient(self._folder, settings=settings)
         restrict_permissions(self._folder)  # Chroma's own files come with whatever the umask leaves
         trial = self._folder / TRIAL
         trial.touch(0o600)
         try:
-            return ChromaVectors(embeddings, self._client, self._tidy, self._at_work)
+            return ChromaVectors(embeddings, self._client, self._tidy, self._at_work, self._unreached)
         finally:
             trial.unlink(missing_ok=True)
 
@@ -235,6 +237,8 @@ def is_owned(folder: Path) -> bool:
             return False
     except Timeout:
         return True
+    except OSError:  # not for this user to write
+        return False
 
 
 def _is_moved(database: Database) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..truth.foreign_content import ends_in_super_journal
-from .hnsw_files import GRAPH_FILES, find_graph_fault
+from .hnsw_files import GRAPH_FILES, find_graph_fault, find_unreached
 
 DATABASE = "chroma.sqlite3"
 OWN_FILES = frozenset({DATABASE, f"{DATABASE}-journal", "opened", "trial"})
@@ -130,6 +130,17 @@ def _entries(folder: Path) -> Iterator[tuple[Path, bool]]:
                 yield file, False
         else:
             raise ForeignFolder(f"it holds {path.name!r}, which Chroma does not make")
+
+
+def find_unreached_vectors(folder: Path) -> dict[str, list[int]]:
+    """By collection: the numbers whose vectors no search of its graph finds. Only for a folder that is not foreign."""
+    path = folder / DATABASE
+    if not path.exists() or not path.stat().st_size or path.with_name(f"{DATABASE}-journal").exists():
+        return {}
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+        segments = "SELECT name, segments.id FROM segments JOIN collections ON collections.id = collection"
+        rows = db.execute(f"{segments} WHERE scope = 'VECTOR'").fetchall()
+    return {name: found for name, segment in rows if (found := find_unreached(folder / segment))}
 
 
 def _check_database(folder: Path, mode: str) -> None:

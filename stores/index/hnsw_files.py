@@ -5,6 +5,7 @@ hnswlib trusts sizes and the numbers of neighbours: wrong ones lead it outside o
 
 from __future__ import annotations
 
+import pickle
 import re
 import struct
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 _HEADER = struct.Struct("<i6QiI3QdQ")
 _NAMES = "index_metadata.pickle"
 GRAPH_FILES = frozenset({"header.bin", "data_level0.bin", "length.bin", "link_lists.bin", _NAMES})
+_SHAPE = (3, 4, 5, 8, 10)  # in the header: vectors, bytes of one, place of its name, first one, most neighbours
 _MOST_LEVELS, _ROWS = 64, 10_000
 _NAME_BYTES = 100  # of one vector, at most
 
@@ -97,3 +99,29 @@ def _find_level_fault(file: Path, count: int, maximum: int, top: int, entry: int
 
 def _is_plain(names: Path) -> bool:
     return not names.exists() or _PICKLE.fullmatch(names.read_bytes()) is not None
+
+
+def find_unreached(folder: Path) -> list[int]:
+    """The names of the vectors that no path of neighbours reaches from where each search begins; most graphs have none.
+
+    Only for files without a fault: the names are read as the pickle that they were checked to be.
+    """
+    names = folder / _NAMES
+    if not names.exists() or not _is_plain(names):
+        return []
+    count, row, label, entry, maximum_0 = (_HEADER.unpack((folder / "header.bin").read_bytes())[at] for at in _SHAPE)
+    vectors: NDArray[np.uint8] = np.memmap(folder / "data_level0.bin", np.uint8, "r", shape=(count, row))
+    words = np.ascontiguousarray(vectors[:, : maximum_0 * 4 + 4]).view("<u4")
+    held = np.arange(maximum_0) < (words[:, :1] & 0xFFFF)
+    reached = np.zeros(count, np.bool_)
+    reached[entry] = True
+    newest = np.array([entry])
+    while len(newest):
+        before = reached.copy()
+        reached[words[newest, 1:][held[newest]]] = True
+        newest = np.flatnonzero(reached & ~before)
+    if reached.all():
+        return []
+    labels = np.ascontiguousarray(vectors[~reached, label : label + 8]).view("<u8").ravel().tolist()
+    known = pickle.loads(names.read_bytes())["label_to_id"]
+    return sorted(int(known[one]) for one in labels if one in known)

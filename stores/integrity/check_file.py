@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
 from ..index.chroma_folder import ASIDE, FOLDER, files_open_to_others, is_owned
-from ..index.chroma_layout import find_foreign
+from ..index.chroma_layout import find_foreign, find_unreached_vectors
 from ..truth.database import (
     APPLICATION_ID,
     CONNECTION,
@@ -107,10 +107,16 @@ def vector_folder(look: ReadOnlyTruth) -> Iterator[Finding]:
     """Whether the vector index is one that Chroma and this package have written, and what was put aside since it was not."""
     if os.path.lexists(look.folder / FOLDER):
         reason = find_foreign(look.folder / FOLDER, roll_back=False)
-        if reason is not None and not is_owned(look.folder):  # an owner may be writing what was read
+        if is_owned(look.folder):  # the owner may be writing what was read
+            reason = None
+        elif reason is not None:
             what = f"The vector index is not one of this memory ({reason}): no search opens it."
             act = f"{FIX} puts it aside, as the next search does; it is rebuilt."
             yield Finding("attention", "indexes", what, act, fix="vector folder")
+        elif unreached := sum(map(len, find_unreached_vectors(look.folder / FOLDER).values())):
+            what = f"{many(unreached, 'vector')} that the graph of the index does not reach."
+            act = "No action needed: each search compares them one by one, and there is nothing to repair."
+            yield Finding("note", "indexes", what, act, unreached)
     aside = [name for name in ASIDE if os.path.lexists(look.folder / name)]
     act = "You: look at it, and delete it; no memory needs it. The next `forget` deletes it too."
     yield from find("note", "indexes", aside, "index", " put aside, for it was not one of this memory.", act)
