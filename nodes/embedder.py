@@ -40,6 +40,7 @@ class Embedder(Embeddings):
         self.lock = threading.Lock()
         self.failed: tuple[float, ModelError] | None = None
         self._full_at: float | None = None
+        self.full_error = ""  # of the last try
         self._most_texts: int | None = None  # of a request, where the server has refused more
         self._timeout_s = timeout_s
         self._local = is_lexical(inner)
@@ -72,7 +73,7 @@ class Embedder(Embeddings):
 
     def report_full(self, error: StoreFull) -> None:
         """Vectors could not be stored. The search continues: keywords find what has no vector yet."""
-        self._full_at = time.monotonic()
+        self._full_at, self.full_error = time.monotonic(), str(error)
         _log.warning("What has no vector yet is searched by its words alone: %s", error)
 
     def embed_in_turn(self, waiting: Callable[[], bool], batch: Callable[[], Computation[bool]]) -> Computation[None]:
@@ -171,13 +172,19 @@ def embed(embedded: Embeddable, embedder: Embedder, suspect: bool = False, waiti
     yield from embedder.embed_in_turn(lambda: suspect or store.waiting(namespace), batch)
 
 
-def embed_if_room(embedded: Embeddable, embedder: Embedder, suspect: bool = False) -> Computation[None]:
-    """`embed` before a search, which continues without the vectors that a full disk has no room for."""
+def embed_if_room(embedded: Embeddable, embedder: Embedder, suspect: bool = False) -> Computation[str | None]:
+    """`embed` before a search, which continues without the vectors that a full disk has no room for: a sentence about
+    these, None where there are none."""
     if suspect or embedder.has_room:
         try:
             yield from embed(embedded, embedder, suspect)
+            return None
         except StoreFull as error:
             embedder.report_full(error)
+    elif not embedded.embeddings.waiting(embedded.namespace.name):
+        return None
+    what = embedded.embeddings.subject.name
+    return f"The {what} that have no vector yet are searched by their words alone: {embedder.full_error}"
 
 
 def _embed_batch(store: EmbeddingStore, embedder: Embedder, namespace: str, suspect: bool) -> Computation[bool]:

@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from .stores.errors import StoreDamaged as StoreDamaged
     from .stores.errors import StoreFull as StoreFull
     from .stores.errors import StoreIsNewer as StoreIsNewer
+    from .stores.errors import StoreMoved as StoreMoved
     from .stores.errors import StoreReadOnly as StoreReadOnly
     from .stores.errors import UnknownRecord as UnknownRecord
+    from .stores.errors import UnknownSchema as UnknownSchema
     from .stores.records import Citation as Citation
     from .stores.records import Edit as Edit
     from .stores.records import Filed as Filed
@@ -71,7 +73,8 @@ _HOME = {
         "stores.deletion.receipt": "KeptItem Receipt",
         "stores.errors": "BadInput BatchIncomplete ImportConflict JitmemError MemoryNotFound MissingPackage"
         " ModelError ModelRefused ModelReplyError ModelUnavailable NotOurStore PromptTooLong"
-        " SessionConflict StoreClosed StoreDamaged StoreFull StoreIsNewer StoreReadOnly UnknownRecord",
+        " SessionConflict StoreClosed StoreDamaged StoreFull StoreIsNewer StoreMoved StoreReadOnly UnknownRecord"
+        " UnknownSchema",
         "stores.records": "Citation Edit Filed Hit MemoryItem Outcome Page Passage Proposal Session Usage",
         "stores.truth.backup": "Backup",
         "tools.memory_tools": "make_memory_tools",
