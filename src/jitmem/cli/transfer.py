@@ -10,7 +10,7 @@ import typer
 from typer import Argument, Option
 
 from ..stores.errors import BadInput
-from .output import count, progress, say, say_json
+from .output import below, count, progress, say, say_json
 from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
@@ -37,8 +37,14 @@ def export(
     out = target == "-"
     if out and as_json:
         raise BadInput("--json is for an export into a file; give its name.")
+    sink: Any = Path(target)
+    if out and below("stdout").isatty():
+        from .terminal import TerminalSink
+
+        sink = TerminalSink()
+    elif out:
+        sink = sys.stdout.buffer
     with open_memory(ctx) as memory, progress("Exporting", "lines") as advance:
-        sink: Any = sys.stdout.buffer if out else Path(target)
         done = memory.transfer.export(sink, all_namespaces=every, vectors=vectors, progress=advance)
     if as_json:
         say_json({"file": target, "lines": dict(done.lines), "bytes": done.bytes, "sha256": done.sha256})
