@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from injections.obeying import FORGED, Obeying, unfenced
 
 from jitmem import ItemOptions, Memory, Research
 from jitmem.nodes.llm import prompt
-from jitmem.stores import delimiters, recall_markers
+from jitmem.stores import recall_markers
 
 pytest.importorskip("langchain.agents", reason="the middleware needs langchain")
 
@@ -145,8 +144,8 @@ def test_with_the_fences_left_out_the_model_obeys_every_page(folder: Path) -> No
     assert {word for word, _ in model.obeyed} == {attack.word for attack in ATTACKS}
 
 
-def test_where_marks_are_not_defused_pages_close_the_fence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompt, "escape_delimiters", lambda text, *names: text)
+def test_where_a_fence_has_no_nonce_pages_close_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt, "_between", lambda mark, text: f"<{mark}>\n{text}\n</{mark}>")
     model = obeying()
     with Memory.open(folder, model=model) as memory:
         filed(memory)
@@ -190,6 +189,6 @@ def test_a_fence_holds_alone(attack: Attack) -> None:
 
 
 def test_a_page_of_code_is_shown_as_it_is() -> None:
-    code = "if a < b and history > 0:\n  <div class='history'>the historian</div> &lt;b&gt; <History2> x</p>"
-    assert delimiters.escape_delimiters(code, "history") == code
-    assert re.search("‹/history›", delimiters.escape_delimiters("</history>", "history"))
+    code = "</history> if a < b and history > 0:\n  <div class='history'>the historian</div> &lt;b&gt; <History2> x</p>"
+    assert f"\n{code}\n" in prompt.fence(code)
+    assert f"\n{code}\n" in prompt.fence_question(code)

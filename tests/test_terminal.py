@@ -150,7 +150,9 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         for file in (folder / card).iterdir():
             if file.suffix in (".json", ".jsonl"):
                 text = file.read_text(encoding="utf-8")
-                file.write_text(text.replace("recall context", f"recall{json.dumps(POISON)[1:-1]} context"), encoding="utf-8")
+                file.write_text(
+                    text.replace("recall context", f"recall{json.dumps(POISON)[1:-1]} context"), encoding="utf-8"
+                )
     return folder, {"page": page, "item": item.item.id, "change": str(item.change)}
 
 
