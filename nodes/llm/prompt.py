@@ -26,7 +26,6 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _HEADINGS = re.compile(r"^# (System|Task|Job|Form)\s*$", re.M)
 _HISTORY, _QUESTION = "history", "question"
 _NOT_HEX = re.compile("[^0-9a-f]")
-# Ids differ from run to run, and the words of an author hold none that he could know.
 _RECORD_ID = re.compile(r"\b(?=[a-z]{0,11}[0-9])[0-9a-hjkmnp-tv-z]{12}\b")
 
 
