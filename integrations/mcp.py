@@ -16,6 +16,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from ..stores.errors import JitmemError, MissingPackage
 from ..stores.records import Outcome
+from ..tools.expose import fence_quotations
 from ..tools.memory_specs import TOOL_NAMES
 
 try:
@@ -59,7 +60,7 @@ def server(memory: Memory, *, read_only: bool = False) -> Server[Any]:
     async def call_tool(_: Any, params: CallToolRequestParams) -> CallToolResult:
         tool = tools.get(params.name)
         if tool is None:
-            return _text_result(f"There is no tool {params.name!r}; there are {', '.join(tools)}.", failed=True)
+            return _error_result(f"There is no tool {params.name!r}; there are {', '.join(tools)}.")
         return await _call_tool(tool, params.arguments or {})
 
     return Server(
@@ -106,13 +107,17 @@ async def _call_tool(tool: BaseTool, arguments: dict[str, Any]) -> CallToolResul
     try:
         message: ToolMessage = await tool.ainvoke(call)
     except JitmemError as error:
-        return _text_result(str(error), failed=True)
+        return _error_result(str(error))
     except Exception as error:
         _log.exception("%s failed", tool.name)
-        return _text_result(f"{type(error).__name__}: {error}", failed=True)
+        return _error_result(f"{type(error).__name__}: {error}")
     refused = isinstance(message.artifact, Outcome) and not message.artifact.ok
     return _text_result(message.text, failed=refused or message.status == "error")
 
 
 def _text_result(text: str, *, failed: bool) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=text)], is_error=failed)
+
+
+def _error_result(message: str) -> CallToolResult:
+    return _text_result(fence_quotations(message), failed=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from .delimiters import escape_delimiters
-
 RECALLED_OPEN = "<recalled-memory>"
 RECALLED_CLOSE = "</recalled-memory>"
 _MARK = re.compile(r"<\s*(/?)\s*recalled-memory\s*>", re.I)  # models that repeat a mark do not always do so exactly
@@ -13,6 +11,8 @@ _MARK = re.compile(r"<\s*(/?)\s*recalled-memory\s*>", re.I)  # models that repea
 
 def wrap_recalled(text: str) -> str:
     """The text between the marks, on lines of its own if it has several. Marks inside it become `[recalled-memory]`."""
+    from .delimiters import escape_delimiters
+
     inside = escape_delimiters(text, "recalled-memory", brackets="[]")
     around = "\n" if "\n" in inside else ""
     return f"{RECALLED_OPEN}{around}{inside}{around}{RECALLED_CLOSE}"

@@ -45,7 +45,7 @@ def exported(memory: Memory, **options: Any) -> bytes:
 
 
 def imported(memory: Memory, data: bytes, **options: Any) -> ImportReport:
-    return memory.transfer.import_(io.BytesIO(data), **options)
+    return memory.transfer.import_(io.BytesIO(data), **{"rules": True} | options)
 
 
 def body(data: bytes) -> bytes:
@@ -356,6 +356,42 @@ def test_shares_and_retention_rules_are_added_to_an_empty_namespace_only(filled:
         f"Line {len(lines(data)) - 1}: the share ['team/*'] was left out, since 'default' is in use; set it there."
     ]
     assert other.admin.shares() == []
+
+
+def test_an_import_is_a_guest_its_rules_and_proposals_are_put_aside_and_named(filled: Memory, other: Memory) -> None:
+    filled.admin.set_retention(episodic="400 days")
+    data = exported(filled)
+    rows = lines(data)
+    places = {type: [n for n, row in enumerate(rows, 1) if row.get("type") == type] for type in ("share", "proposal")}
+    done = imported(other, data, rules=False)
+    assert (other.admin.shares(), other.admin.retention(), other.admin.proposals(waiting=False)) == ([], {}, [])
+    assert not {"share", "retention", "proposal"} & done.new.keys()
+    assert done.notes == []
+    assert len(done.put_aside) == 5
+    assert done.put_aside[0] == f"Line {places['share'][0]}: the share with 'team/*'."
+    assert done.put_aside[1].endswith("the retention of 34,560,000 s for episodic.")
+    insert = f"Line {places['proposal'][0]}: the waiting proposal to insert semantic: 'Ana is allergic to nuts.'."
+    assert done.put_aside[2] == insert
+    assert ": the rejected proposal to insert semantic: 'Ana is tall.'." in done.put_aside[4]
+    assert [page.text for page in other.pages()] == [page.text for page in filled.pages()]
+    again = imported(filled, data, rules=False)
+    assert (again.put_aside, again.known["share"], again.known["proposal"]) == ([], 1, 3)
+
+
+def test_who_a_foreign_file_names_reads_nothing_that_is_filed_later(filled: Memory, tmp_path: Path) -> None:
+    """A6: an import into an empty namespace took its `share` lines."""
+    filled.admin.share("eve")
+    data = exported(filled)
+    with Memory.open(tmp_path / "mine") as mine:
+        mine.transfer.import_(io.BytesIO(data))
+        mine.memorize("Ana: My locker code is 5512.")
+        assert "5512" not in mine.for_namespace("eve").research("What is the locker code?").context
+        assert mine.for_namespace("team/ben").recall("locker code") == []
+
+
+def test_rules_are_of_exports_of_jitmem(other: Memory) -> None:
+    with pytest.raises(BadInput, match="--rules"):
+        other.transfer.import_(io.BytesIO(b"[]"), from_format="mem0", rules=True)
 
 
 # Retention

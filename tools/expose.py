@@ -74,7 +74,7 @@ def _bad_input_to_model() -> Iterator[None]:
     try:
         yield
     except BadInput as error:
-        raise ToolException(str(error)) from error
+        raise ToolException(fence_quotations(str(error))) from error
 
 
 def _await_checked(arun: Callable[..., Awaitable[ToolResult]]) -> Callable[..., Awaitable[ToolResult]]:
@@ -84,6 +84,13 @@ def _await_checked(arun: Callable[..., Awaitable[ToolResult]]) -> Callable[..., 
             return await arun(*args, **kwargs)
 
     return call
+
+
+def fence_quotations(message: str) -> str:
+    """An error for the model: what it quotes was written by a model or a stranger, so it is marked as recalled text is."""
+    from .quotations import mark_quotations
+
+    return mark_quotations(message)
 
 
 class SearchInput(BaseModel):
@@ -133,4 +140,4 @@ def _render_hits(hits: Sequence[Hit]) -> ToolResult:
 def _explain_validation(error: Any) -> str:
     """Which arguments do not fit, and why."""
     problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-    return f"The arguments do not fit: {'; '.join(problems)}."
+    return fence_quotations(f"The arguments do not fit: {'; '.join(problems)}.")

@@ -12,7 +12,7 @@ from ..stores.errors import UnknownRecord
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Kind, MemoryItem, Page
 from ..stores.times import format_time
-from .expose import NOTHING, ToolResult, ToolSpec, expose
+from .expose import NOTHING, ToolResult, ToolSpec, expose, fence_quotations
 
 
 class ReadInput(BaseModel):
@@ -35,7 +35,7 @@ def read_tool(record: Callable[[str], Page | MemoryItem]) -> BaseTool:
         try:
             found = record(page_id.strip())
         except UnknownRecord as unknown:
-            return str(unknown), None
+            return fence_quotations(str(unknown)), None
         return wrap_recalled(f"[{found.id}] {found.header}\n\n{found.text}"), found
 
     return expose(READ, run)

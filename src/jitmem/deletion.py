@@ -59,7 +59,6 @@ def _erase(
         "erased" if complete else "pending",
         deleted,
         OUT_OF_REACH,
-        number=max(erasures, default=None),
         reasons=tuple(dict.fromkeys(reason for one in results for reason in one.reasons)),
         removed=tuple(dict.fromkeys(name for one in results for name in one.removed)),
     )

@@ -36,7 +36,6 @@ class Receipt:
 
     status: Literal["erased", "pending", "preview"]
     at: datetime
-    number: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     session_ids: tuple[str, ...] = ()
     page_ids: tuple[str, ...] = ()

@@ -1,0 +1,25 @@
+"""What an error quotes was written by a model or a stranger: in a tool's answer it is marked as recalled text is."""
+
+from __future__ import annotations
+
+import re
+
+from ..stores.invisible import escape_invisible
+from ..stores.recall_markers import wrap_recalled
+
+_LONGEST = 60  # characters of a quotation
+# As `repr` writes a text; cut in its middle, it has no end.
+_QUOTATION = re.compile(r"(?<!\w)(?:'(?:[^'\\]|\\.)*(?:'|\\?$)|\"(?:[^\"\\]|\\.)*(?:\"|\\?$))", re.S)
+_PLAIN = re.compile(r"['\"][\w.:/-]{1,24}['\"]")
+
+
+def mark_quotations(message: str) -> str:
+    """A message for a model: each quotation that is more than one plain word is cut and marked."""
+    return escape_invisible(_QUOTATION.sub(_mark, message))
+
+
+def _mark(found: re.Match[str]) -> str:
+    text = found[0]
+    if _PLAIN.fullmatch(text):
+        return text
+    return wrap_recalled(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
