@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -21,10 +22,13 @@ class HistoryFile(NamedTuple):
     name: str
     load: Callable[[], bytes]
     lookup: Lookup | None = None
+    folder: str = ""
 
     def sessions(self, format: str | None = None, day_first: bool | None = None) -> list[Session]:
-        """`BadInput` if it cannot be read."""
-        return parse_sessions(self.load(), name=self.name, format=format, day_first=day_first, lookup=self.lookup)
+        """`BadInput` if it cannot be read. With the folder in `metadata["file"]`, since another may have the same names."""
+        found = parse_sessions(self.load(), name=self.name, format=format, day_first=day_first, lookup=self.lookup)
+        origin = {"file": f"{self.folder}/{self.name}"} if self.folder else {}
+        return [replace(one, metadata={**one.metadata, **origin}) for one in found]
 
 
 def history_files(path: Path, report: Callable[[str], None]) -> list[HistoryFile]:
@@ -32,7 +36,8 @@ def history_files(path: Path, report: Callable[[str], None]) -> list[HistoryFile
     if path.is_dir() or path.suffix.lower() == ".zip":
         from .readers.file_tree import tree_files
 
-        return [HistoryFile(*one) for one in tree_files(path, report)]
+        folder = Path(os.path.abspath(path)).stem
+        return [HistoryFile(*one, folder) for one in tree_files(path, report)]
     here, whole = Path.cwd(), Path(os.path.abspath(path))
     # With its folder where it is elsewhere: two chats may be called alike.
     parts = whole.relative_to(here).parts if whole.is_relative_to(here) else whole.parts[1:][-2:]
