@@ -62,6 +62,8 @@ def merge_turns(turns: Iterable[ChatTurn], gap: str = "\n") -> list[ChatTurn]:
     """Turns of one speaker in a row as one, which has the time of the first."""
     merged: list[ChatTurn] = []
     for turn in turns:
+        if not turn.text.strip():
+            continue
         if merged and merged[-1].speaker == turn.speaker:
             merged[-1] = merged[-1]._replace(text=f"{merged[-1].text}{gap}{turn.text}")
         else:

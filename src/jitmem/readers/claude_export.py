@@ -39,7 +39,7 @@ def _branch(messages: list[Any], conversation: Mapping[str, Any]) -> list[Any]:
     """The messages up to the current leaf where the file has a tree; all of them in other files."""
     by_id = {one.get("uuid"): one for one in messages if isinstance(one, dict)}
     at = conversation.get("current_leaf_message_uuid")
-    if at not in by_id:
+    if not at or at not in by_id:
         return messages
     path = []
     while at in by_id:

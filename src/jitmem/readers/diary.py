@@ -12,7 +12,16 @@ from .source_file import SourceFile
 from .written_times import AmbiguousDates, NumericDate, numeric_date, read_times, try_time
 
 _MARKED = re.compile(r"^(?:#{1,6}\s+|\*\*|__|=+\s*|-{2,}\s*)?(.+?)(?:\*\*|__|\s*=+|\s*-{2,}|\s*#+)?:?$")
-_WEEKDAY = re.compile(r"^[^\W\d_]{2,12}\.?,?\s+(?=\S)")
+_DAYS = (
+    r"(?:mon(?:day)?|tues?(?:day)?|wed(?:nesday)?|thu(?:rs?)?(?:day)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?"
+    r"|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag|mo|di|mi|do|fr|sa|so"
+    r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|mi[eé]rcoles|jueves|viernes|s[aá]bado|domingo"
+    r"|(?:segunda|ter[cç]a|quarta|quinta|sexta)(?:-feira)?|luned[iì]|marted[iì]|mercoled[iì]|gioved[iì]|venerd[iì]|sabato"
+    r"|domenica|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag|понедельник|вторник|среда|четверг|пятница"
+    r"|суббота|воскресенье|пн|вт|ср|чт|пт|сб|вс|[월화수목금토일](?:요일)?|[月火水木金土日](?:曜日)?|星期.|[週周].)"
+)
+_DAY_BEFORE = re.compile(rf"{_DAYS}\.?[,،]?\s+", re.I)
+_DAY_BEHIND = re.compile(rf"[\s,]*[(（]?{_DAYS}[)）]?\.?$", re.I)
 _YEAR = re.compile(r"(?:19|20)\d\d|\d[./-]\d{1,2}[./-]\d\d")
 _LONGEST = 60  # characters of a line that is a date
 
@@ -64,10 +73,10 @@ def date_of_line(line: str) -> str:
         return ""
     match = _MARKED.match(plain)
     text = match[1].strip() if match else plain
-    for one in (text, _WEEKDAY.sub("", text), re.sub(r"[\s,]+\(?[^\W\d_]{2,12}\)?\.?$", "", text)):
-        if _is_date(one):
-            return one
-    return ""
+    if before := _DAY_BEFORE.match(text):
+        text = text[before.end() :]
+    text = _DAY_BEHIND.sub("", text)
+    return text if _is_date(text) else ""
 
 
 def _is_date(text: str) -> bool:

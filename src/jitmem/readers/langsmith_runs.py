@@ -61,12 +61,11 @@ def _turns(run: Mapping[str, Any], time: Any) -> list[ChatTurn]:
     """The messages of the outputs if they hold the whole conversation, else those of the inputs and the reply."""
     asked, answered = _messages(run.get("inputs")), _messages(run.get("outputs"))
     before, after = message_turns(asked, time), message_turns(answered, time)
-    if before and new_turns(before, after) is not None:
+    if before and all(turn[:2] in [one[:2] for one in after] for turn in before):
         return after
-    return [
-        *before,
-        *(turn if turn.speaker != "user" or not before else turn._replace(speaker="assistant") for turn in after),
-    ]
+    if answered and all(isinstance(one, str) for one in answered):
+        after = [turn._replace(speaker="assistant") for turn in after]
+    return [*before, *after]
 
 
 def _messages(value: Any) -> list[Any]:

@@ -44,7 +44,7 @@ def read(file: SourceFile) -> list[Session]:
     """One session: its time is in the file's name, or in a note; where cues name speakers, turns are theirs."""
     cues = _cues(file)
     named = [_with_name(cue) for cue in cues]
-    if 2 * sum(bool(cue.speaker) for cue in named) >= len(cues):  # otherwise a colon is one of a sentence
+    if 2 * sum(bool(cue.speaker) for cue in named) > len(cues):  # otherwise a colon is one of a sentence
         cues = _carry_speakers(named)
     start = date_in_name(file) or _time_in_note(file)
     turns = []

@@ -44,17 +44,25 @@ _SYSTEM = re.compile(
 
 def recognise(file: SourceFile) -> bool:
     """The first line is stamped as a phone does it, and somebody speaks."""
-    return any(begins_with(file.lines, pattern) for pattern in (_ANDROID, _IOS)) and not _is_other(file)
+    return any(begins_with(_lines(file), pattern) for pattern in (_ANDROID, _IOS)) and not _is_other(file)
 
 
 def read(file: SourceFile) -> list[Session]:
     """A session a day; ids begin with the chat's name: that of the file, or of its folder where it is `_chat.txt`."""
-    pattern = _IOS if begins_with(file.lines, _IOS) else _ANDROID
-    messages = [_without_system(one) for one in find_messages(file.lines, pattern)]
+    lines = _lines(file)
+    pattern = _IOS if begins_with(lines, _IOS) else _ANDROID
+    messages = [_without_system(one) for one in find_messages(lines, pattern)]
     turns = timed_turns(messages, file.label, file.day_first, _clean)
     name = file.path.parent.as_posix() if file.title == "_chat" and len(file.path.parts) > 1 else file.stem
     title = re.sub(r"^WhatsApp[ -](?:Chat|-).*? - |^WhatsApp Chat (?:with|mit) ", "", name.rpartition("/")[2])
     return chat_sessions(Chat(turns=turns, id=name, dated=True, title=title.strip(), metadata={"source": "whatsapp"}))
+
+
+def _lines(file: SourceFile) -> list[str]:
+    """Without the marks that Arabic and Hebrew phones put into dates."""
+    if "\u200f" not in file.text:
+        return file.lines
+    return [re.sub(r"^[^:]{0,30}", lambda head: head[0].replace("\u200f", ""), line) for line in file.lines]
 
 
 def _is_other(file: SourceFile) -> bool:
