@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
+from jitmem import Memory
 from jitmem.formats import history_files, parse_sessions
 from jitmem.readers.file_bytes import read_bytes
 from jitmem.readers.file_tree import SUFFIXES
@@ -34,7 +35,8 @@ def parse(content: str | bytes, name: str, format: str | None = None) -> list[Se
 def read_sessions(path: Path) -> list[Session]:
     if not path.is_dir():
         return parse_sessions(read_bytes(path), name=path.name)
-    return [one for file in history_files(path, print) for one in file.sessions()]
+    files = [file._replace(folder="") for file in history_files(path, print)]
+    return [one for file in files for one in file.sessions()]
 
 
 def parse_json(value: object, name: str = "notes.json") -> list[Session]:
@@ -653,3 +655,18 @@ def test_any_markdown_gives_sessions_or_bad_input(lines: list[str]) -> None:
 )
 def test_ten_megabytes_in_one_line_give_sessions_or_bad_input(format: str | None, content: str) -> None:
     sessions_or_bad_input(content.encode(), format)
+
+
+@pytest.mark.parametrize(
+    "text", ["/path/to/file", "~/notes", "notes/day.md", "export.zip", "C:\\ana\\notes.txt", Path("notes")]
+)
+def test_a_path_that_is_memorized_as_a_text_says_what_was_probably_meant(memory: Memory, text: str | Path) -> None:
+    with pytest.raises(BadInput, match=r"is a path, .* memory\.memorize_many\(read_history\(path\)\)"):
+        memory.memorize(text)  # type: ignore[arg-type]
+    assert memory.stats()["sessions"] == 0
+    assert memory.memorize(Session(text=str(text))).page_ids
+
+
+@pytest.mark.parametrize("text", ["/clear", "/usr/bin is where it lies.", "see notes.txt", "http://x.org/a.txt", "3/4"])
+def test_a_text_in_which_a_path_stands_is_a_text(memory: Memory, text: str) -> None:
+    assert memory.memorize(text).page_ids

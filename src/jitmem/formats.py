@@ -12,8 +12,8 @@ from typing import NamedTuple
 from .readers.file_bytes import Lookup, decode_text, read_bytes
 from .stores.records import Session
 
-# Without a digit: every export of a chat has its times.
-_PLAIN = re.compile(rb"(?![{<\xef\xfe\xff])[^\d\0]*")
+# Without a digit, also of Arabic, Persian and Indic script; every export of a chat has its times.
+_PLAIN = re.compile(rb"(?![{<\xef\xfe\xff])[^\d\0\xd9\xdb\xe0]*")
 
 
 class HistoryFile(NamedTuple):

@@ -131,12 +131,17 @@ class Journal:
         """
         with self.namespace.database.write() as db:
             row = db.execute(
-                "UPDATE session SET filed_at = ? WHERE n = ? AND filed_at IS NULL"
+                "UPDATE session SET filed_at = ?, payload = NULL WHERE n = ? AND filed_at IS NULL"
                 " RETURNING namespace, json_extract(metadata, '$._continues')",
                 (_now(), accepted.n),
             ).fetchone()
             if row is not None:
-                n, ids = _file_pages(db, row, accepted, pages, cause=cause, curate=curate)
+                n, before = accepted.n, 0
+                if row[1]:
+                    from .session_growth import join_growth
+
+                    n, before = join_growth(db, row[0], n, row[1], [page.text for page in pages])
+                ids = _insert_pages(db, row[0], replace(accepted, n=n), pages, before, cause=cause, curate=curate)
                 return replace(accepted, n=n, text="", turns=[], page_ids=ids, fresh=True)
             if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
                 raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
@@ -207,27 +212,6 @@ def _entry(rows: Sequence[Any]) -> tuple[JournalEntry, str, bool]:
         page_ids=tuple(row[6] for row in rows if row[6] is not None),
     )
     return accepted, content, bool(standing)
-
-
-def _file_pages(
-    db: sqlite3.Connection,
-    row: tuple[int, str | None],
-    accepted: JournalEntry,
-    pages: Sequence[PageDraft],
-    **options: Any,
-) -> tuple[int, tuple[str, ...]]:
-    """The pages of a session, or the further ones of the session that it continues; with that session's number."""
-    namespace, continues = row
-    whole, before = accepted.n, 0
-    if continues:
-        from .session_growth import join_growth
-
-        whole, before = join_growth(db, namespace, accepted.n, continues) or (whole, 0)
-    db.execute("UPDATE session SET payload = NULL WHERE n = ?", (whole,))
-    ids = _insert_pages(db, namespace, replace(accepted, n=whole), pages, before, **options)
-    if before:
-        db.execute("UPDATE page SET parts = ? WHERE session = ?", (before + len(pages), whole))
-    return whole, ids
 
 
 def _insert_pages(

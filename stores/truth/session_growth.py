@@ -54,9 +54,14 @@ def accept_growth(
     return None
 
 
-def join_growth(db: sqlite3.Connection, namespace: int, part: int, continues: str) -> tuple[int, int] | None:
-    """Give the session that a part continues its new hash, and delete the part, in the transaction that files its pages.
-    Returns the session's number and how many pages it has; None if it was forgotten or changed, and the part stays alone."""
+def join_growth(
+    db: sqlite3.Connection, namespace: int, part: int, continues: str, texts: Sequence[str]
+) -> tuple[int, int]:
+    """In the transaction that files a part, whose pages have these texts: give the session that it continues the new hash
+    and number of pages, and delete the part.
+
+    Returns the session's number and how many pages it had; the part's own and 0 if it was forgotten or has changed.
+    """
     target = json.loads(continues)
     rows = db.execute(
         "SELECT session.n, session.time, page.text FROM session JOIN page ON page.session = session.n"
@@ -64,12 +69,12 @@ def join_growth(db: sqlite3.Connection, namespace: int, part: int, continues: st
         (namespace, target["session"], target["content"]),
     ).fetchall()
     if not rows:
-        return None
+        return part, 0
     number, stamp, _ = rows[0]
-    (payload,) = db.execute("SELECT payload FROM session WHERE n = ?", (part,)).fetchone()
-    content = session_key(stamp, "".join(text for _, _, text in rows) + json.loads(payload)["text"])
+    content = session_key(stamp, "".join([*(text for _, _, text in rows), *texts]))
     db.execute("DELETE FROM session WHERE n = ?", (part,))
     db.execute("UPDATE session SET content = ? WHERE n = ?", (content, number))
+    db.execute("UPDATE page SET parts = ? WHERE session = ?", (len(rows) + len(texts), number))
     return number, len(rows)
 
 

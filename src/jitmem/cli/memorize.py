@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
+from ..formats import HistoryFile, history_files
 from ..stores.errors import BadInput, JitmemError
 from ..stores.records import Filed, Session, Usage
 from .errors import BAD_INPUT, FAILED, complain
@@ -20,7 +21,6 @@ from .output import count, progress, say, usage_text
 from .settings import open_memory, settings_of
 
 if TYPE_CHECKING:
-    from ..formats import HistoryFile
     from ..memory import Memory
     from ..settings import Settings
 
@@ -89,13 +89,10 @@ def memorize(
 
 def _files(run: _Run, paths: list[str]) -> list[HistoryFile]:
     """Each file of the paths, named by its place in the folder that was given."""
-    from ..formats import HistoryFile, history_files
-
     files: list[HistoryFile] = []
     for path in paths:
         try:
-            stdin = [HistoryFile("-", sys.stdin.buffer.read)]
-            files += stdin if path == "-" else history_files(Path(path), complain)
+            files += history_files(Path(path), complain) if path != "-" else [HistoryFile("-", sys.stdin.buffer.read)]
         except BadInput as error:
             run.refuse(error)
     return files
@@ -110,7 +107,8 @@ def _sessions(
         try:
             found = file.sessions(format, day_first)
         except BadInput as error:
-            run.refuse(error)
+            empty = len(files) > 1 and type(error).__name__ == "EmptyHistory"  # a log in which nobody says anything
+            (complain if empty else run.refuse)(error)
         else:
             run.read += 1
             yield from ((file.name, one) for one in found)

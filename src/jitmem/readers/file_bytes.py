@@ -12,12 +12,7 @@ Lookup = Callable[[str], bytes | None]
 """The bytes of a file by its path from the folder that is read; None if there is none."""
 
 LARGEST = 512 * 1024 * 1024  # bytes of one file, and of all that an archive holds
-_ENCODINGS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-    (b"", "utf-8"),
-)
+_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 def read_bytes(file: Path) -> bytes:
@@ -40,7 +35,8 @@ def unreadable(path: object, error: Exception) -> str:
 
 def decode_text(data: bytes, name: str) -> str:
     """Decode a text, without its byte order mark and otherwise unchanged; `name` is for messages."""
-    bom, encoding = next(known for known in _ENCODINGS if data.startswith(known[0]))
+    encoding = _UTF_16.get(data[:2], "utf-8")
+    bom = data[:2] if data[:2] in _UTF_16 else codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     remedy = "save it as UTF-8, or as UTF-16 with a byte order mark"
     try:
         text = data[len(bom) :].decode(encoding)
