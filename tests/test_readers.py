@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zipfile
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from jitmem import BadInput, Session, read_history
 from jitmem.formats import parse_sessions
-from jitmem.readers.reader_table import FORMS
+from jitmem.readers.reader_table import FORMS, NATIVE_FORMS
 
 Expected = list[tuple[str, str, list[tuple[str, str]]]]
 """Id, time and turns of each session."""
@@ -875,6 +876,12 @@ def test_links_out_of_the_folder_pipes_and_huge_files_are_left_out_and_named(
 def test_a_document_is_refused_by_its_kind(data: bytes, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         parse(data, "a.txt")
+
+
+def test_the_table_in_the_docs_is_that_of_the_readers() -> None:
+    table = (Path(__file__).parents[1] / "docs/how-to/history.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| (.*) \|$", table, re.M))
+    assert rows == {**NATIVE_FORMS, **{name: form.what for name, form in FORMS.items()}}
 
 
 @pytest.mark.parametrize("name", FORMS)
