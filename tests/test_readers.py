@@ -584,6 +584,7 @@ def test_teams_and_skype_chats_are_read() -> None:
 FLAT = {
     "role and content": {"role": "user", "content": "hi", "timestamp": "2025-05-20T10:00:00", "conversation_id": "c"},
     "sender and text": {"sender": "user", "text": "hi", "ts": 1747735200, "chat_id": "c"},
+    "facebook": {"sender_name": "user", "content": "hi", "timestamp_ms": 1747735200000, "thread_id": "c"},
     "author object": {"author": {"name": "user"}, "content": "hi", "created_at": "2025-05-20 10:00", "thread_id": "c"},
 }
 
@@ -663,6 +664,8 @@ TRANSCRIPTS = {
     "otter": "Ana  0:00\n{0}\n\nBen  3:00\n{1}\n\nTranscribed by https://otter.ai\n",
     "otter with a head": "Job\nTue, May 20, 2025 10:00AM • 15:30\n\nSUMMARY KEYWORDS\nharbour\n\nAna  00:00\n{0}\n\nBen  03:00\n{1}\n",
     "brackets": "[00:00:01] Ana: {0}\n[00:03:00] Ben: {1}\n",
+    "teams": "Ana\n0:03\n{0}\n\nBen\n0:10\n{1}\n",
+    "clocks of irc": "[10:00:00] <Ana> {0}\n[10:03:00] <Ben> {1}\n",
     "zoom chat": "10:00:00 From Ana to Everyone: {0}\n10:03:00 From Ben to Everyone: {1}\n",
 }
 

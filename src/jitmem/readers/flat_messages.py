@@ -57,6 +57,8 @@ def _read_chats(file: SourceFile) -> list[Session]:
         messages = row["messages"]
         times = read_times([_stamp(one) for one in messages], file.label, file.day_first, in_order=True)
         turns = [turn for one, time in zip(messages, times, strict=True) for turn in _row_turns(one, time)]
+        if all(turn.time is not None for turn in turns):  # Facebook and others write the newest first
+            turns.sort(key=lambda turn: order_of(turn.time))
         title = str(row.get("title") or row.get("name") or "")
         sessions += chat_sessions(Chat(turns=turns, id=name or stem, title=title))
     return sessions
@@ -105,5 +107,5 @@ def _is_timed_chat(row: Mapping[str, Any]) -> bool:
     if not isinstance(messages, list) or not messages or "turns" in row or "text" in row:
         return False
     return all(isinstance(one, dict) and not is_dumped(one) for one in messages) and any(
-        _is_flat(one) and (is_message(one) or "sender" in one or "author" in one) for one in messages
+        _is_flat(one) and (is_message(one) or {"sender", "sender_name", "author"} & one.keys()) for one in messages
     )

@@ -9,9 +9,21 @@ from .block_text import INSTRUCTIONS, ROLES, TOOL_ROLES, block_text, call_text, 
 from .chat_turns import ChatTurn
 from .written_times import try_time
 
-SPEAKERS = ("role", "from", "speaker", "sender", "author", "name", "user", "username", "type")
+SPEAKERS = ("role", "from", "speaker", "sender", "sender_name", "author", "name", "user", "username", "type")
 WORDS = ("content", "value", "text", "message", "body", "parts", "utterance")
-TIMES = ("timestamp", "created_at", "create_time", "createdAt", "created", "time", "date", "ts", "sent_at", "datetime")
+TIMES = (
+    "timestamp",
+    "timestamp_ms",
+    "created_at",
+    "create_time",
+    "createdAt",
+    "created",
+    "time",
+    "date",
+    "ts",
+    "sent_at",
+    "datetime",
+)
 
 
 def is_message(value: object) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from ..stores.records import Session
-from .chat_turns import Chat, chat_sessions
+from .chat_turns import Chat, ChatTurn, chat_sessions
 from .day_sections import find_messages_by_day
+from .file_dates import date_in_name
 from .source_file import SourceFile
 from .stamped_lines import LONGEST_SPEAKER, MARKS, StampedLine, is_stamp, timed_turns
+from .written_times import read_times
 
 _NUMBERS = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[- ][A-Z][a-z]{2}[- ]\d{2,4})"
 _MONTH = r"(?:[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}|\d{1,2} [A-Z][a-z]{2,8}\.? \d{4})"
@@ -33,6 +35,8 @@ def recognise(file: SourceFile) -> bool:
         return False
     if _day(lines[0]) and sum(bool((found := _IRC.match(line)) and found["speaker"]) for line in lines) >= 1:
         return True
+    if sum(bool((found := _IRC.match(line)) and found["speaker"]) for line in lines) >= max(2, len(lines) // 2):
+        return _IRC.match(lines[0]) is not None  # `[10:00] <ana> hi`, whose day may be in the name of the file
     first = _LINE.match(lines[0])
     if first is None or not is_stamp(first["stamp"]):
         return False
@@ -47,8 +51,19 @@ def read(file: SourceFile) -> list[Session]:
         messages = find_messages_by_day(file.lines, _day, _IRC, _NOISE)
     else:
         messages = _messages(file.lines)
+    if not messages:
+        return _read_clocks(file)
     turns = timed_turns(messages, file.label, file.day_first)
     return chat_sessions(Chat(turns=turns, id=file.stem, dated=True, title=file.title))
+
+
+def _read_clocks(file: SourceFile) -> list[Session]:
+    """Lines with a clock alone: the day is that of the file's name, else there are no times."""
+    day = date_in_name(file)
+    found = find_messages_by_day(["day", *file.lines], lambda line: "x" if line == "day" else None, _IRC, _NOISE)
+    times = read_times([f"{day:%Y-%m-%d} {one.stamp[2:]}" for one in found], file.label) if day else [None] * len(found)
+    turns = [ChatTurn(one.speaker, one.text, time) for one, time in zip(found, times, strict=True) if one.speaker]
+    return chat_sessions(Chat(turns=turns, id=file.stem, title=file.title))
 
 
 _NOISE = re.compile(r"---|\*{3}|\s*$")

@@ -18,13 +18,15 @@ _AFTER = re.compile(rf"{_NAME}(?:\s{{2,}}|\t+|\s?(?=[(\[]))[(\[]?{_CLOCK}[)\]]?:
 _BEFORE = re.compile(
     rf"[(\[]?{_CLOCK}[)\]]?[\s:–-]+(?:From\s+)?{_NAME}(?:\s+to\s+[^:\n]{{1,60}}?)?(?:\s?\((?:Privately|Direct Message)\))?\s?:\s*(?P<text>.*)"
 )
+# Teams and others put the clock on a line of its own, under the name.
+_ALONE = re.compile(r"\s*[(\[]?(?:\d{1,2}:)?\d{1,3}:\d\d[)\]]?\s*")
 _SECTIONS = re.compile(r"(?:SUMMARY KEYWORDS|KEYWORDS|SPEAKERS|SUMMARY|TRANSCRIPT|OUTLINE)\s*:?$", re.I)
 _CREDIT = re.compile(r"\s*Transcribed by https?://\S+\s*$")
 
 
 def recognise(file: SourceFile) -> bool:
     """A name with a clock that runs on, in at least two places, the first near the top."""
-    full = [line for line in file.lines[:300] if line.strip()]
+    full = [line for line in _join_clocks(file.lines[:300]) if line.strip()]
     for pattern, top in ((_AFTER, 12), (_BEFORE, 1)):
         found = [(number, match) for number, line in enumerate(full) if (match := pattern.match(line))]
         offsets = [_offset(match) for _, match in found]
@@ -36,11 +38,24 @@ def recognise(file: SourceFile) -> bool:
 
 def read(file: SourceFile) -> list[Session]:
     """One session. Its time is in the name of the file or above the first turn; without one there are no times."""
-    head, turns = _parts(file.lines)
+    head, turns = _parts(_join_clocks(file.lines))
     start = next((found for line in head if (found := date_in_text(line))), None) or date_in_name(file)
     clock = bool(turns) and turns[0][0] >= timedelta(hours=6)  # the clock of the day, not of the recording
     timed = [ChatTurn(speaker, text, _time(start, offset, clock)) for offset, speaker, text in turns]
     return chat_sessions(Chat(turns=merge_turns(timed), id=file.stem, title=_title(file, head), time=start, whole=True))
+
+
+def _join_clocks(lines: list[str]) -> list[str]:
+    """A name and the clock below it as one line."""
+    joined: list[str] = []
+    for number, line in enumerate(lines):
+        before = lines[number - 1] if number else ""
+        begins = number < 2 or not lines[number - 2].strip()
+        if _ALONE.fullmatch(line) and begins and re.fullmatch(r"[^\W_][^\n:\t]{0,60}", before):
+            joined[-1] = f"{before.strip()}  {line.strip()}"
+        else:
+            joined.append(line)
+    return joined
 
 
 def _parts(lines: list[str]) -> tuple[list[str], list[tuple[timedelta, str, str]]]:
