@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
@@ -17,6 +18,10 @@ from ..stores.times import parse_time
 from .states import MemorizerState
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no engine keeps them all
+_PATH = re.compile(
+    r"\s*(?:(?:~|\.{1,2}|[A-Za-z]:|file:/)[/\\]\S*|/[^\s/]+/(?:\S*|[^\n]*\.\w{1,5})"
+    r"|(?!\w+://)\S*[\w/-]\.(?:txt|md|jsonl?|csv|html?|pdf|docx|zip|mbox|eml))\s*"
+)
 _SPEAKERS = {"human": "user", "ai": "assistant"}
 _LONGEST_ID = 512  # characters; part of the header of every page
 _LONGEST_SPEAKER = 120  # characters of it that are kept beside each passage; the text itself is not cut
@@ -88,6 +93,11 @@ def _session_id(given: str) -> str:
 def _as_session(session: SessionLike) -> Session:
     if isinstance(session, Session):
         return session
+    if isinstance(session, PathLike) or (isinstance(session, str) and _PATH.fullmatch(session)):
+        raise BadInput(
+            f"{str(session)[:200]!r} is a path, not what a session says; memory.memorize_many(read_history(path)) files what the"
+            " file or folder holds, and memory.memorize(Session(text=…)) the path as a text."
+        )
     if isinstance(session, str):
         return Session(text=session)
     if isinstance(session, Mapping):

@@ -39,7 +39,7 @@ def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., di
             message = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
             failure = {"step": "file", "error": "UnknownRecord", "message": message}
             return {"page_ids": [], "duplicate": False, "pages": [], "failures": [failure]}
-        return {"page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
+        return {"journal": filed.n, "page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
 
     return node
 

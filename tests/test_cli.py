@@ -20,6 +20,7 @@ from jitmem import Memory, ModelOptions, __version__
 from jitmem.cli.app import app
 from jitmem.cli.research import _show_round
 from jitmem.cli.terminal import _event_text
+from jitmem.readers.reader_table import FORMATS
 from jitmem.sample_history import sample_questions, sample_sessions
 from jitmem.testing import ScriptedModel
 
@@ -173,7 +174,7 @@ def test_an_unknown_format_is_refused(run: Run) -> None:
     Path("a.txt").write_text("First.")
     result = run("memorize", "a.txt", "--format", "pdf")
     assert result.exit_code == 2
-    assert lines(result.stderr) == ["jitmem: unknown format 'pdf'; use one of text, markdown, json, jsonl"]
+    assert lines(result.stderr) == ["jitmem: unknown format 'pdf'; `jitmem formats` lists them: " + ", ".join(FORMATS)]
 
 
 def test_after_a_kill_the_same_command_files_everything_once(run: Run, tmp_path: Path) -> None:
@@ -441,8 +442,8 @@ def test_every_event_of_a_research_has_a_status_line(tmp_path: Path) -> None:
 def test_a_command_has_only_the_options_that_it_uses() -> None:
     commands = {name: found for name, found in all_commands(get_command(app)).items() if not hasattr(found, "commands")}
     options = {name: [one.name for one in command.params] for name, command in commands.items()}
-    assert len(options) == 35
-    assert sum(map(len, options.values())) <= 225
+    assert len(options) == 36
+    assert sum(map(len, options.values())) <= 227
     asking = {name for name, names in options.items() if "timeout_s" in names}
     assert asking == {
         *("jitmem memorize", "jitmem research", "jitmem recall", "jitmem import", "jitmem mcp", "jitmem demo"),

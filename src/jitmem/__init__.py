@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .graphs.research_options import ResearchOptions as ResearchOptions
+    from .history import read_history as read_history
     from .memory import Memory as Memory
     from .memory_admin import MemoryAdmin as MemoryAdmin
     from .memory_items import MemoryItems as MemoryItems
@@ -62,6 +63,7 @@ _HOME = {
     name: module
     for module, names in {
         "graphs.research_options": "ResearchOptions",
+        "history": "read_history",
         "memory": "Memory",
         "memory_admin": "MemoryAdmin",
         "memory_items": "MemoryItems",

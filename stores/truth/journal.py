@@ -80,7 +80,14 @@ class Journal:
         """
         stamp = time.isoformat() if time else None
         content = session_key(stamp, text)
-        known, hidden = self._find_session(session_id, content)
+        try:
+            known, hidden = self._find_session(session_id, content)
+        except SessionConflict:
+            from .session_growth import accept_growth
+
+            known, hidden = accept_growth(self, str(session_id), text, turns, time, metadata), set()
+            if known is None:
+                raise
         if known is not None:
             return known
         named = session_id or f"s-{content[:12]}"
@@ -124,12 +131,18 @@ class Journal:
         """
         with self.namespace.database.write() as db:
             row = db.execute(
-                "UPDATE session SET filed_at = ?, payload = NULL WHERE n = ? AND filed_at IS NULL RETURNING namespace",
+                "UPDATE session SET filed_at = ?, payload = NULL WHERE n = ? AND filed_at IS NULL"
+                " RETURNING namespace, json_extract(metadata, '$._continues')",
                 (_now(), accepted.n),
             ).fetchone()
             if row is not None:
-                ids = _insert_pages(db, row[0], accepted, pages, cause=cause, curate=curate)
-                return replace(accepted, text="", turns=[], page_ids=ids, fresh=True)
+                n, before = accepted.n, 0
+                if row[1]:
+                    from .session_growth import join_growth
+
+                    n, before = join_growth(db, row[0], n, row[1], [page.text for page in pages])
+                ids = _insert_pages(db, row[0], replace(accepted, n=n), pages, before, cause=cause, curate=curate)
+                return replace(accepted, n=n, text="", turns=[], page_ids=ids, fresh=True)
             if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
                 raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
             rows = db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (accepted.n,))
@@ -191,7 +204,7 @@ def _entry(rows: Sequence[Any]) -> tuple[JournalEntry, str, bool]:
     history: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
     accepted = JournalEntry(
         n=n,
-        session_id=session_id,
+        session_id=named["session"] if (named := json.loads(metadata).get("_continues")) else session_id,
         time=parse_iso_time(time),
         metadata=json.loads(metadata),
         text=history["text"],
@@ -206,6 +219,7 @@ def _insert_pages(
     namespace: int,
     accepted: JournalEntry,
     pages: Sequence[PageDraft],
+    before: int = 0,
     *,
     cause: str,
     curate: bool,
@@ -219,7 +233,7 @@ def _insert_pages(
         values: list[Any] = []
         for part, page in enumerate(some, start=first + 1):
             digest = hashlib.sha256(page.text.encode()).hexdigest()
-            values += (ids[part - 1], namespace, accepted.n, part, len(pages), page.text, digest)
+            values += (ids[part - 1], namespace, accepted.n, before + part, before + len(pages), page.text, digest)
             values += (page.header, page.memo, page.title, time_key, ANALYZER)
         row = f"({', '.join('?' * 12)})"
         seqs += [

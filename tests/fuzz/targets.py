@@ -23,7 +23,7 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
 from jitmem import BadInput, JitmemError, Memory
-from jitmem.formats import FORMATS, parse_sessions
+from jitmem.formats import parse_sessions
 from jitmem.integrations.entry_values import matches_filter
 from jitmem.nodes.accept import normalize_session
 from jitmem.nodes.answer import Answer
@@ -35,6 +35,7 @@ from jitmem.nodes.llm.structured_output import UnreadableReply, parse_reply, par
 from jitmem.nodes.memorize import Memo
 from jitmem.nodes.plan import SearchPlan, runnable_queries
 from jitmem.nodes.split import pack_pages, passages, without_recalled
+from jitmem.readers.reader_table import FORMATS
 from jitmem.stores import recall_markers
 from jitmem.stores.records import Page
 from jitmem.stores.times import format_time, order_key, parse_time, spans

@@ -48,6 +48,7 @@ class MainGroup(LazyGroup):
 
     table: ClassVar[CommandTable] = {
         "memorize": ("memorize", "File sessions from files, folders or standard input."),
+        "formats": ("formats", "List the forms of history that `memorize` reads."),
         "research": ("research", "Answer a question with a small, cited context."),
         "recall": ("pages", "Find passages, with no chat model."),
         "pages": ("pages", "List the pages, or read one: header, memo and full text."),
