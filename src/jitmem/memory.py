@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from .async_twin import async_twin
 from .research_run import ResearchChanges, ResearchRun, validate_count, validate_question
 from .stores.records import Filed, Hit, Page, Progress, Session
+from .stores.trace_guard import guard_traces
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -89,6 +90,7 @@ class Memory:
             step_models=models.models_by_step(model, base_url),
             create=create,
             reranker=models.reranker,
+            trace_content=models.trace_content,
             item_options=items,
             memorize_options=with_changes(
                 memorize_options or MemorizeOptions(), {**failing, "curate": None if items.can_edit else False}
@@ -247,13 +249,13 @@ class Memory:
 
         `ModelUnavailable` when the embedding model cannot be reached.
         """
-        hits: list[Hit] = self._runtime.hybrid.search(validate_question(query), validate_count(k))
-        return hits
+        with guard_traces(self._runtime.trace_level):
+            return self._runtime.hybrid.search(validate_question(query), validate_count(k))
 
     async def arecall(self, query: str, k: int = 10) -> list[Hit]:
         """`recall`, awaited."""
-        hits: list[Hit] = await self._runtime.hybrid.asearch(validate_question(query), validate_count(k))
-        return hits
+        with guard_traces(self._runtime.trace_level):
+            return await self._runtime.hybrid.asearch(validate_question(query), validate_count(k))
 
     # -- read ----------------------------------------------------------------------------------------------
 
