@@ -19,6 +19,8 @@ from ..graphs.research_options import ResearchOptions
 from ..nodes.llm.sync_async import Computation, NodeBody, Wait, make_node
 from ..stores.errors import SessionConflict
 from ..stores.recall_markers import wrap_recalled
+from ..stores.trace_guard import TraceLevel
+from ..traced_graph import guard_graph
 from .agent_turns import AgentTurn, last_human_text, session_of_turn, start_turn
 
 if TYPE_CHECKING:
@@ -76,7 +78,12 @@ def agent_with_memory(
     graph.add_edge("recall", "answer")
     graph.add_edge("answer", "memorize")
     graph.add_edge("memorize", END)
-    return graph.compile(name="agent")
+    return guard_graph(graph.compile(name="agent"), _trace_level(memory, model))
+
+
+def _trace_level(memory: Memory, model: BaseChatModel | None) -> TraceLevel:
+    own = memory._runtime.trace_level
+    return "names" if model is not None and own == "none" else own
 
 
 def _recall(memory: Memory, defaults: AgentOptions) -> NodeBody:

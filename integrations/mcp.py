@@ -1,4 +1,4 @@
-"""A memory for any MCP client: its tools, over standard input and output or over HTTP.
+"""A memory for any MCP client: its tools, over standard input and output; `mcp_http.py` serves them over HTTP.
 
 The tools are those of `memory.tools()`, for one namespace that no client can choose. What is wrong with a call comes
 back as the result of the tool, marked as an error, so that the model reads it and can do better.
@@ -20,7 +20,6 @@ from ..tools.expose import fence_quotations
 from ..tools.memory_specs import TOOL_NAMES
 
 try:
-    import uvicorn
     from mcp.server.lowlevel import Server
     from mcp.server.stdio import stdio_server
     from mcp_types import (
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from ..memory import Memory
 
 _log = logging.getLogger("jitmem")
-_HOST = "127.0.0.1"
 _INSTRUCTIONS = (
     "A memory of earlier sessions, kept word for word, and of what was found worth knowing. Look here before you say"
     " that you do not know something about the user or about earlier work. What it hands out are records, not"
@@ -81,12 +79,6 @@ def serve_stdio(memory: Memory, *, read_only: bool = False) -> None:
             await served.run(read, write, served.create_initialization_options())
 
     anyio.run(run)
-
-
-def serve_http(memory: Memory, port: int, *, read_only: bool = False) -> None:
-    """Streamable HTTP on `http://127.0.0.1:port/mcp`, for this machine only, until interrupted."""
-    app = server(memory, read_only=read_only).streamable_http_app(host=_HOST)
-    uvicorn.run(app, host=_HOST, port=port, log_level="warning")
 
 
 def _describe_tool(tool: BaseTool) -> Tool:

@@ -23,6 +23,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.config import get_config
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
+from langgraph.types import TracePolicy, omit_payload
 
 from ..graphs.research_options import ResearchOptions
 from ..nodes.llm.sync_async import Computation, Wait, run_async, run_sync
@@ -103,6 +104,8 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
         self._memorize = memorize
         self._background = background
         self._namespace = namespace
+        if memory._runtime.trace_level != "content":
+            self.trace_policy = TracePolicy(process_inputs=omit_payload, process_outputs=omit_payload)
 
     # -- before the turn -----------------------------------------------------------------------------------
 

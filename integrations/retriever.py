@@ -1,25 +1,23 @@
-"""A memory as a LangChain retriever, and LangChain's documents as sessions.
+"""A memory as a LangChain retriever.
 
 chain = {"context": memory.as_retriever(k=5), "question": RunnablePassthrough()} | prompt | model
-memory.memorize_many(as_sessions(TextLoader("notes.txt").load()))
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableConfig
 from pydantic import Field
 
 from ..nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from ..nodes.options import Effort
-from ..stores.records import Citation, Hit, MemoryItem, Page, Session
+from ..stores.records import Citation, Hit, MemoryItem, Page
+from ..stores.trace_guard import guard_traces
 
 
 class MemoryRetriever(BaseRetriever):
@@ -33,6 +31,14 @@ class MemoryRetriever(BaseRetriever):
     memory: Any
     k: int = Field(default=10, ge=1)
     effort: Effort | None = None
+
+    def invoke(self, input: str, config: RunnableConfig | None = None, **changes: Any) -> list[Document]:
+        with guard_traces(self.memory._runtime.trace_level, config) as guarded:
+            return super().invoke(input, guarded, **changes)
+
+    async def ainvoke(self, input: str, config: RunnableConfig | None = None, **changes: Any) -> list[Document]:
+        with guard_traces(self.memory._runtime.trace_level, config) as guarded:
+            return await super().ainvoke(input, guarded, **changes)
 
     def _get_relevant_documents(
         self,
@@ -68,28 +74,6 @@ class MemoryRetriever(BaseRetriever):
         return [_document(one, records[one.record_id]) for one in passages if one.record_id in records]
 
 
-def as_sessions(documents: Iterable[Document]) -> Iterator[Session]:
-    """A session for each document with text in it, for `memorize_many`.
-
-    Its id is the document's, or `id` of the metadata, or `source`, numbered where several documents have one source
-    (`notes.pdf#1`); its time is `time`. All metadata stays with the session, what is no JSON as text.
-    """
-    given = list(documents)
-    shared = Counter(_name(document) for document in given)
-    seen: Counter[str | None] = Counter()
-    for document in given:
-        name = _name(document)
-        seen[name] += 1
-        if document.page_content.strip():
-            time = document.metadata.get("time")
-            yield Session(
-                text=document.page_content,
-                id=f"{name}#{seen[name]}" if name and shared[name] > 1 else name,
-                time=time if isinstance(time, str | datetime) and time else None,
-                metadata=_plain(document.metadata),
-            )
-
-
 def _document(passage: Hit | Citation, record: Page | MemoryItem) -> Document:
     hit = passage if isinstance(passage, Hit) else None
     return Document(
@@ -107,14 +91,3 @@ def _document(passage: Hit | Citation, record: Page | MemoryItem) -> Document:
             "scores": dict(hit.scores) if hit else {},
         },
     )
-
-
-def _name(document: Document) -> str | None:
-    names = (document.id, document.metadata.get("id"), document.metadata.get("source"))
-    return next((str(name) for name in names if name is not None and str(name).strip()), None)
-
-
-def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    text = json.dumps(dict(metadata), default=str, skipkeys=True)
-    plain: dict[str, Any] = json.loads(text, parse_constant=str)  # NaN is common in what comes from tables
-    return plain

@@ -14,7 +14,8 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 from pydantic import ValidationError
 
 from jitmem import BadInput, Memory, Session
-from jitmem.integrations.retriever import MemoryRetriever, as_sessions
+from jitmem.integrations.document_sessions import as_sessions
+from jitmem.integrations.retriever import MemoryRetriever
 
 TALK = [("Ana", "I work at the harbour office in Viana."), ("Rui", "The harbour has three cranes.")]
 

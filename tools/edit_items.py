@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_core.tools import BaseTool
-
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Outcome
 from .editor import Editor
-from .expose import ToolResult, ToolSpec, UnvalidatedTool, expose, fence_quotations
+from .expose import MemoryTool, ToolResult, ToolSpec, UnvalidatedTool, expose, fence_quotations
 
 _MAX_QUOTED = 200  # characters of an item that is only to be recognized
 
 
-def edit_tools(editor: Editor) -> list[BaseTool]:
+def edit_tools(editor: Editor) -> list[MemoryTool]:
     """Over an editor, for the kinds that it may edit; none where it may write nothing."""
     if editor.mode == "read_only" or not editor.kinds:
         return []
@@ -38,7 +36,7 @@ def describe_outcome(outcome: Outcome) -> str:
     return f"{outcome.status}: {reason} It reads: {wrap_recalled(short)}"
 
 
-def _edit_tool(spec: ToolSpec, editor: Editor) -> BaseTool:
+def _edit_tool(spec: ToolSpec, editor: Editor) -> MemoryTool:
     def run(given: Any) -> ToolResult:
         outcome = editor.call(spec.name, given)
         return describe_outcome(outcome), outcome

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Protocol
 
-from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langchain_core.tools import StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from ..stores.errors import BadInput
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Hit
+from ..stores.trace_guard import TraceLevel, guard_traces
 
 ToolResult = tuple[str, Any]
 """What the model reads, and the artifact: the records that it was made from."""
@@ -40,7 +41,21 @@ class ToolSpec:
         return {"type": "function", "function": function}
 
 
-class UnvalidatedTool(StructuredTool):
+class MemoryTool(StructuredTool):
+    """A tool whose texts are in no trace that LangSmith is sent, unless they are wanted there."""
+
+    trace_level: TraceLevel = "none"
+
+    def run(self, tool_input: Any, *seen: Any, **options: Any) -> Any:
+        with guard_traces(self.trace_level, {"callbacks": None, **options}) as guarded:
+            return super().run(tool_input, *seen, **guarded)
+
+    async def arun(self, tool_input: Any, *seen: Any, **options: Any) -> Any:
+        with guard_traces(self.trace_level, {"callbacks": None, **options}) as guarded:
+            return await super().arun(tool_input, *seen, **guarded)
+
+
+class UnvalidatedTool(MemoryTool):
     """Hands its function the arguments as the model wrote them (`given`): the function answers an invalid one, where a
     failed validation would leave no artifact, or end the agent's turn."""
 
@@ -52,11 +67,11 @@ def expose(
     spec: ToolSpec,
     run: Callable[..., ToolResult],
     arun: Callable[..., Awaitable[ToolResult]] | None = None,
-    kind: type[StructuredTool] = StructuredTool,
-) -> BaseTool:
+    kind: type[MemoryTool] = MemoryTool,
+) -> MemoryTool:
     """A tool from its two forms; without `arun`, `run` is awaited in a thread. Arguments that do not fit, a `BadInput` and a `ToolException` go back to the model as an answer;
     every other error rises."""
-    return kind.from_function(
+    made: Any = kind.from_function(
         func=_bad_input_to_model()(run),
         coroutine=arun and _await_checked(arun),
         name=spec.name,
@@ -66,6 +81,7 @@ def expose(
         handle_validation_error=_explain_validation,
         handle_tool_error=True,
     )
+    return made  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -120,7 +136,7 @@ def search_spec(search: NamedTool | type[NamedTool]) -> ToolSpec:
     return ToolSpec(f"search_{search.name}", search.description, SearchInput)
 
 
-def as_tool(search: RunnableSearch) -> BaseTool:
+def as_tool(search: RunnableSearch) -> MemoryTool:
     """A tool named `search_<name>`, sync and async."""
 
     def run(query: str, k: int = 10) -> ToolResult:

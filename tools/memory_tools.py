@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime, get_runtime
 
 from ..stores.errors import BadInput
 from ..stores.records import MemoryItem, Page
+from ..stores.trace_guard import TraceLevel
 from .edit_items import edit_tools
 from .editor import Editor
 from .expose import NamedTool, RunnableSearch, ToolResult, ToolSpec, UnvalidatedTool, as_tool, expose, search_spec
@@ -34,6 +35,7 @@ def make_tools(
     items: ItemFinder | None = None,
     editor: Editor | None = None,
     include: Collection[str] | None = None,
+    trace_level: TraceLevel = "none",
 ) -> list[BaseTool]:
     """A tool for everything that is given, in the order of `TOOLS`; of these only those that `include` names.
 
@@ -44,6 +46,8 @@ def make_tools(
     made += [ask_tool(research)] if research else []
     made += [find_tool(items)] if items else []
     made += edit_tools(editor) if editor else []
+    for tool in made:
+        tool.trace_level = trace_level
     return [tool for tool in made if tool.name in _validate_names(include, [tool.name for tool in made])]
 
 

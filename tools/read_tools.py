@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, Protocol
 
-from langchain_core.tools import BaseTool
 from pydantic import BaseModel, Field
 
 from ..stores.errors import UnknownRecord
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Kind, MemoryItem, Page
 from ..stores.times import format_time
-from .expose import NOTHING, ToolResult, ToolSpec, expose, fence_quotations
+from .expose import NOTHING, MemoryTool, ToolResult, ToolSpec, expose, fence_quotations
 
 
 class ReadInput(BaseModel):
@@ -28,7 +27,7 @@ READ = ToolSpec(
 )
 
 
-def read_tool(record: Callable[[str], Page | MemoryItem]) -> BaseTool:
+def read_tool(record: Callable[[str], Page | MemoryItem]) -> MemoryTool:
     """`read_page` over what gives a page or an item by its id, or raises `UnknownRecord`: contexts name both."""
 
     def run(page_id: str) -> ToolResult:
@@ -83,7 +82,7 @@ FIND = ToolSpec(
 )
 
 
-def find_tool(items: ItemFinder) -> BaseTool:
+def find_tool(items: ItemFinder) -> MemoryTool:
     """`memory_search` over a search of items."""
 
     def run(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
@@ -137,7 +136,7 @@ ASK = ToolSpec(
 )
 
 
-def ask_tool(researchers: Researchers) -> BaseTool:
+def ask_tool(researchers: Researchers) -> MemoryTool:
     """`research_memory` over the two forms of a research."""
     research, aresearch = researchers
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from .async_twin import async_twin
 from .research_run import ResearchChanges, ResearchRun, validate_count, validate_question
 from .stores.records import Filed, Hit, Page, Progress, Session
+from .stores.trace_guard import guard_traces
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
     from langchain_core.tools import BaseTool
+    from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
     from langgraph.store.base import TTLConfig
 
@@ -89,6 +91,7 @@ class Memory:
             step_models=models.models_by_step(model, base_url),
             create=create,
             reranker=models.reranker,
+            trace_content=models.trace_content,
             item_options=items,
             memorize_options=with_changes(
                 memorize_options or MemorizeOptions(), {**failing, "curate": None if items.can_edit else False}
@@ -247,13 +250,13 @@ class Memory:
 
         `ModelUnavailable` when the embedding model cannot be reached.
         """
-        hits: list[Hit] = self._runtime.hybrid.search(validate_question(query), validate_count(k))
-        return hits
+        with guard_traces(self._runtime.trace_level):
+            return self._runtime.hybrid.search(validate_question(query), validate_count(k))
 
     async def arecall(self, query: str, k: int = 10) -> list[Hit]:
         """`recall`, awaited."""
-        hits: list[Hit] = await self._runtime.hybrid.asearch(validate_question(query), validate_count(k))
-        return hits
+        with guard_traces(self._runtime.trace_level):
+            return await self._runtime.hybrid.asearch(validate_question(query), validate_count(k))
 
     # -- read ----------------------------------------------------------------------------------------------
 
@@ -344,12 +347,14 @@ class Memory:
         query: str | None = None,
         everything: bool = False,
         preview: bool = False,
+        threads: BaseCheckpointSaver[Any] | None = None,
     ) -> Receipt:
         """Delete records of this namespace for good, with all that is derived only from them, and erase their bytes.
 
         Select in one way: ids of pages, sessions or items; sessions that happened from `after` on and `before` a time
         (those without a time stay); records that contain each word of a `query`; or `everything`, the namespace with its
-        name, entries, shares and rules. `preview=True` changes nothing and shows what would be deleted.
+        name, entries, shares and rules. `preview=True` changes nothing and shows what would be deleted. `threads`: the
+        checkpointer of your agents, from which the threads are deleted that forgotten turns belong to.
 
         The receipt counts what was deleted and holds the result of a scan of every file of the memory. It is "pending"
         while another process reads the old files: `admin.purge()` tries again. See docs/forgetting.md. `UnknownRecord`
@@ -365,7 +370,7 @@ class Memory:
             "query": query,
             "everything": everything or None,
         }
-        return forget_selected(self._runtime, selectors, preview=preview)
+        return forget_selected(self._runtime, selectors, preview=preview, threads=threads)
 
     def flush(self) -> None:
         """Wait until background filing is complete and every index is up to date."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from .. import recall_markers
@@ -56,26 +56,31 @@ def times(after: datetime | None, before: datetime | None) -> Selector:
 
 
 def words(query: Sequence[str]) -> Selector:
-    """Pages, waiting sessions, item versions and proposals in which all of these stems occur.
+    """Pages, waiting sessions, item versions, proposals and entries in which all of these stems occur.
 
-    A page is its text, title, memo and date; of an item the versions are selected that have all stems.
+    A page is its text, title, memo, header and speakers, with id, time and metadata of its session; a waiting session
+    is the same. Of an item the versions are selected that have all stems. An entry is its labels, key and value.
     """
     wanted = set(query)
 
     def select(db: sqlite3.Connection, namespace: int) -> Selection:
+        def matching(statement: str) -> set[int]:
+            """Numbers of the rows that have all stems in their columns; one that is JSON counts with its names."""
+            rows = db.execute(statement, (namespace,))
+            return {n for n, *texts in rows if wanted <= {stem for text in texts for stem in stems(_words_of(text))}}
+
         selection = Selection()
-        for seq, *page in db.execute(
-            "SELECT page.seq, text, title, memo, session.time, analyzer FROM page"
+        for seq, text, title, memo, header, session_id, metadata, time, analyzer in db.execute(
+            "SELECT page.seq, text, title, memo, header, session.id, metadata, session.time, analyzer FROM page"
             " JOIN session ON session.n = page.session WHERE page.namespace = ?",
             (namespace,),
         ):
-            if wanted <= _stems_of_page(db, seq, *page):
+            about = "\n".join((title, memo, header, session_id, _words_of(metadata), format_iso_time(time)))
+            if wanted <= {*stems(about), *_stems_of_page(db, seq, text, analyzer)}:
                 selection.pages.add(seq)
-        for n, payload in db.execute(
-            "SELECT n, payload FROM session WHERE namespace = ? AND payload IS NOT NULL", (namespace,)
-        ):
-            if wanted <= set(stems(json.loads(payload)["text"])):
-                selection.sessions.add(n)
+        selection.sessions = matching(
+            "SELECT n, id, metadata, time, payload FROM session WHERE namespace = ? AND payload IS NOT NULL"
+        )
         for n, content, time in db.execute(
             "SELECT item_version.n, content, time FROM item JOIN item_version ON item_version.item = item.seq"
             " WHERE namespace = ? AND content IS NOT NULL",
@@ -83,12 +88,33 @@ def words(query: Sequence[str]) -> Selector:
         ):
             if wanted <= {*stems(content), *stems(format_iso_time(time))}:
                 selection.versions.add(n)
-        for n, edit in db.execute("SELECT n, edit FROM proposal WHERE namespace = ?", (namespace,)):
-            if wanted <= set(stems(json.loads(edit).get("content") or "")):
-                selection.proposals.add(n)
+        selection.proposals = matching("SELECT n, edit, reason FROM proposal WHERE namespace = ?")
+        selection.entries = matching(
+            "SELECT entry.n, labels, key, value FROM entry JOIN entry_path ON entry_path.n = entry.path"
+            " WHERE namespace = ?"
+        )
         return selection
 
     return select
+
+
+def _words_of(text: str | None) -> str:
+    """The names and values of a JSON object or list as text; other text as it is."""
+    if not text or text[0] not in "{[":
+        return text or ""
+    try:
+        return "\n".join(_leaves(json.loads(text)))
+    except ValueError:
+        return text
+
+
+def _leaves(value: object) -> Iterator[str]:
+    parts = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else None
+    if parts is None:
+        yield str(value)
+        return
+    for part in parts:
+        yield from _leaves(part)
 
 
 def select_expired_by_namespace(db: sqlite3.Connection, own: int, *, everywhere: bool) -> list[tuple[int, Selection]]:
@@ -114,12 +140,10 @@ def select_expired(db: sqlite3.Connection, namespace: int) -> Selection:
     return Selection(sessions={n for (n,) in old}, items={seq for (seq,) in hidden}, derived=False)
 
 
-def _stems_of_page(
-    db: sqlite3.Connection, seq: int, text: str, title: str, memo: str, time: str | None, analyzer: str
-) -> set[str]:
-    found = {*stems(title), *stems(memo), *stems(format_iso_time(time))}
+def _stems_of_page(db: sqlite3.Connection, seq: int, text: str, analyzer: str) -> set[str]:
     if analyzer != ANALYZER or recall_markers.recalled_spans(text):  # recalled text is in no passage
-        return found.union(stems(text))
+        return set(stems(text))
+    found = set[str]()
     for passage_stems, speaker in db.execute("SELECT stems, speaker FROM passage WHERE page = ?", (seq,)):
         found.update(passage_stems.split())
         found.update(stems(speaker or ""))
