@@ -18,6 +18,7 @@ from .states import MemorizerState
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no engine keeps them all
 _SPEAKERS = {"human": "user", "ai": "assistant"}
+_MODELS = ("assistant", "ai")
 _LONGEST_ID = 512  # characters; part of the header of every page
 _LONGEST_SPEAKER = 120  # characters of it that are kept beside each passage; the text itself is not cut
 
@@ -128,11 +129,13 @@ def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:
 
 
 def _turn_pairs(turns: Any) -> list[tuple[str, str]]:
+    from .llm.thinking_marks import spoken_text  # only what a model said may hold its thinking
+
     pairs = []
     for number, turn in enumerate(_as_list(turns, "turns"), start=1):
         if not isinstance(turn, list | tuple) or len(turn) != 2 or not all(isinstance(part, str) for part in turn):
             raise BadInput(f"Turn {number} must be a (speaker, text) pair of two strings, not {turn!r:.80}.")
-        pairs.append((turn[0], turn[1]))
+        pairs.append((turn[0], spoken_text(turn[1]) if turn[0] in _MODELS else turn[1]))
     return pairs
 
 

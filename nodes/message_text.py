@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
-from .llm.thinking_marks import strip_thinking
+from .llm.thinking_marks import spoken_text
 
 _DEEPEST = 60  # levels of blocks in blocks; of what lies deeper the texts are collected one by one
 _THINKING = frozenset("reasoning thinking redacted_thinking reasoning_content redacted_reasoning thought".split())
@@ -56,7 +56,7 @@ def message_text(message: BaseMessage) -> str:
     parts = [part for block in content for part in _parts(block, known)]
     parts += [part for part in _parts_beside_content(message) if part not in parts]
     if isinstance(message, AIMessage):  # only what a model said may hold its thinking
-        parts = [part if (said := strip_thinking(part)) == part else said.strip() for part in parts]
+        parts = [spoken_text(part) for part in parts]
         parts += [_call_mark(call["name"], call["args"]) for call in calls]
     if isinstance(message, ToolMessage) and message.status == "error":
         parts.insert(0, "[error]")

@@ -107,7 +107,7 @@ def test_no_page_succeeds_with_an_agent_that_has_every_tool(folder: Path) -> Non
         for attack in ATTACKS:
             said = talk(f"Tell me of the {attack.about}.")
             assert "OBEYED" not in said
-            assert "<recalled-memory>" in said
+            assert "<recalled-memory id=" in said
         assert not any("OBEYED" in item.content for item in memory.items.list())
     assert model.obeyed == []
 
@@ -132,7 +132,7 @@ def test_without_a_model_no_rule_takes_an_order(memory: Memory) -> None:
 @pytest.fixture
 def without_fences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompt, "_between", lambda mark, text: text)
-    monkeypatch.setattr(recall_markers, "RECALLED_OPEN", "")
+    monkeypatch.setattr(recall_markers, "_open_mark", lambda inside: "")
     monkeypatch.setattr(recall_markers, "RECALLED_CLOSE", "")
 
 
