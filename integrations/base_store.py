@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 _CHUNK = 32  # ranked entries read at once, at least
 
 
-class MemoryStore(BaseStore):
+class JitmemStore(BaseStore):
     """Thread-safe. `fields` are searched where `put` names no `index`; `ttl` is as LangGraph's other stores take it.
 
     Of `ttl`, `default_ttl` and `refresh_on_read` count: what has expired is always left out, and swept by writes.

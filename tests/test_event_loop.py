@@ -28,7 +28,7 @@ from jitmem import Memory, MemoryAdmin, MemoryItems, MemoryTransfer, Session
 from jitmem.integrations.agent import agent_with_memory
 from jitmem.stores.analyzer import HashedEmbeddings
 from jitmem.testing import ScriptedModel
-from jitmem.tools.memory_tools import TOOLS, make_memory_tools
+from jitmem.tools.memory_tools import TOOLS, jitmem_tools
 
 ANA = "Ana: Since Monday I work at the harbour office in Viana.\nBen: Then you can see the ferry from your desk."
 QUESTION = "Where does Ana work since Monday, and what can she see?"
@@ -295,7 +295,7 @@ async def test_a_tool_leaves_the_loop_alone(cold: Memory, ids: Ids, name: str) -
 
 @pytest.mark.parametrize("name", TOOLS)
 async def test_a_tool_that_finds_its_memory_in_the_run_leaves_the_loop_alone(cold: Memory, ids: Ids, name: str) -> None:
-    [tool] = make_memory_tools([name])
+    [tool] = jitmem_tools([name])
     builder = StateGraph(MessagesState)
     builder.add_node("tools", ToolNode([tool]))
     builder.add_edge(START, "tools")

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .graphs.research_options import ResearchOptions as ResearchOptions
+    from .integrations.base_store import JitmemStore as JitmemStore
+    from .integrations.middleware import JitmemMiddleware as JitmemMiddleware
+    from .integrations.retriever import JitmemRetriever as JitmemRetriever
     from .memory import Memory as Memory
     from .memory_admin import MemoryAdmin as MemoryAdmin
     from .memory_items import MemoryItems as MemoryItems
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     from .stores.records import Session as Session
     from .stores.records import Usage as Usage
     from .stores.truth.backup import Backup as Backup
-    from .tools.memory_tools import make_memory_tools as make_memory_tools
+    from .tools.memory_tools import jitmem_tools as jitmem_tools
     from .transfer.transfer_report import ExportReport as ExportReport
     from .transfer.transfer_report import ImportReport as ImportReport
 
@@ -60,6 +63,9 @@ _HOME = {
     name: module
     for module, names in {
         "graphs.research_options": "ResearchOptions",
+        "integrations.base_store": "JitmemStore",
+        "integrations.middleware": "JitmemMiddleware",
+        "integrations.retriever": "JitmemRetriever",
         "memory": "Memory",
         "memory_admin": "MemoryAdmin",
         "memory_items": "MemoryItems",
@@ -74,7 +80,7 @@ _HOME = {
         " SessionConflict StoreClosed StoreDamaged StoreFull StoreIsNewer StoreReadOnly UnknownRecord",
         "stores.records": "Citation Edit Filed Hit MemoryItem Outcome Page Passage Proposal Session Usage",
         "stores.truth.backup": "Backup",
-        "tools.memory_tools": "make_memory_tools",
+        "tools.memory_tools": "jitmem_tools",
         "transfer.transfer_report": "ExportReport ImportReport",
     }.items()
     for name in names.split()
