@@ -8,14 +8,15 @@ message of a person.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from .agent_turns import is_human
 
-Inject = Literal["human", "message", "system"]
-INJECT: tuple[Inject, ...] = get_args(Inject)
+if TYPE_CHECKING:
+    from .middleware import Inject
+
 _CACHE_POINTS = 4  # that Anthropic's API takes in one request
 
 

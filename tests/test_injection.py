@@ -54,7 +54,7 @@ def check_citations(memory: Memory, result: Research) -> None:
 
 def agent_of(memory: Memory, model: Obeying) -> Callable[[str], str]:
     """An agent with every tool, whose turns are memorized: from a question to everything that was said."""
-    agent = create_agent(model, middleware=[memory.middleware(background=False)])
+    agent = create_agent(model, middleware=[memory.middleware(single_user=True, background=False)])
     return lambda question: "\n".join(map(str, agent.invoke({"messages": question})["messages"]))
 
 
