@@ -11,7 +11,7 @@ _SPEAKER = re.compile(r"^[^:\n]{1,40}: ")
 
 
 def unknown_hits(hits: Sequence[Hit], known_text: str) -> list[Hit]:
-    """The hits whose words do not stand in the text, whoever it says spoke them; white space does not count."""
+    """The hits whose words do not stand in the text, with any speaker; white space does not count."""
     known = f" {' '.join(known_text.split())} "
     return [hit for hit in hits if f" {' '.join(_words(hit))} " not in known]
 
