@@ -20,7 +20,7 @@ from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.trace_guard import guard_traces
 
 
-class MemoryRetriever(BaseRetriever):
+class JitmemRetriever(BaseRetriever):
     """The best passages for a query, at most `k`, as documents; `invoke(query, k=…, effort=…)` changes either.
 
     With an `effort` the query is researched, and the documents are the passages that the result cites, in its order.

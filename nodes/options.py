@@ -49,6 +49,9 @@ class BaseResearchOptions(BaseModel):
     tools: tuple[str, ...]
     k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return in a round.")
     answer: bool = Field(default=False, description="Also give a short answer from the context.")
+    known_text: str = Field(
+        default="", description="What the reader has before them; what stands in it is not brought up again."
+    )
     budget: Budget | None = Field(default=None, description="The most that a question may cost; unset: no limit.")
     on_model_failure: OnModelFailure = Field(default="raise", description=_ON_FAILURE)
 

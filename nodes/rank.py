@@ -48,11 +48,14 @@ def rank(
         _check_searches(state)
         before = list(hits_from_state(state["evidence"]))
         queries, own = state["plan"]["queries"], state["plan"]["own"]
-        ranked = _rank_round(snapshot, weight, state, before, len(queries))
+        known_text = options.known_text
+        ranked = _rank_round(snapshot, weight, state, before, len(queries), known_text)
         first = not state["rounds"]
         question_hits: list[Hit] = []
         if first and own:
-            question_hits = ranked if own == len(queries) else _rank_round(snapshot, weight, state, before, own)
+            question_hits = (
+                ranked if own == len(queries) else _rank_round(snapshot, weight, state, before, own, known_text)
+            )
         failures: list[dict[str, Any]] = []
         if reranker is not None and ranked:
             left_s = UsageTracker(options.budget, started=state["started"]).remaining_s()
@@ -108,10 +111,15 @@ def _alternate(ranked: Sequence[Hit], question_hits: Sequence[Hit]) -> list[Hit]
 
 
 def _rank_round(
-    snapshot: Snapshot, weight: Mapping[str, float], state: ResearcherState, before: Sequence[Hit], count: int
+    snapshot: Snapshot,
+    weight: Mapping[str, float],
+    state: ResearcherState,
+    before: Sequence[Hit],
+    count: int,
+    known_text: str,
 ) -> list[Hit]:
     """The hits of the round's first `count` queries as one ranking, without what an earlier round has read, unless its
-    page was asked for."""
+    page was asked for, and without what stands in `known_text`."""
     known = {(hit.record_id, hit.start) for hit in before[:READ]}
     found: dict[int, list[Hit]] = {}
     items: list[Hit] = []
@@ -130,7 +138,12 @@ def _rank_round(
     if items:
         searches.append((ITEMS, sorted(items, key=lambda hit: -hit.score)))
     asked = " ".join(query["text"] for query in queries if query["tool"] in ("keyword", "vector"))
-    return rank_for(snapshot, state["question"], asked, searches, weight)
+    ranked = rank_for(snapshot, state["question"], asked, searches, weight)
+    if not known_text:
+        return ranked
+    from .known_text import unknown_hits
+
+    return unknown_hits(ranked, known_text)
 
 
 def _check_searches(state: ResearcherState) -> None:

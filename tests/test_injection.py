@@ -57,7 +57,7 @@ def check_citations(memory: Memory, result: Research) -> None:
 
 def agent_of(memory: Memory, model: Obeying) -> Callable[[str], str]:
     """An agent with every tool, whose turns are memorized: from a question to everything that was said."""
-    agent = create_agent(model, middleware=[memory.middleware(background=False)])
+    agent = create_agent(model, middleware=[memory.middleware(single_user=True, background=False)])
     return lambda question: "\n".join(map(str, agent.invoke({"messages": question})["messages"]))
 
 
@@ -110,7 +110,7 @@ def test_no_page_succeeds_with_an_agent_that_has_every_tool(folder: Path) -> Non
         for attack in ATTACKS:
             said = talk(f"Tell me of the {attack.about}.")
             assert "OBEYED" not in said
-            assert "<recalled-memory>" in said
+            assert "<recalled-memory id=" in said
         assert not any("OBEYED" in item.content for item in memory.items.list())
     assert model.obeyed == []
 
@@ -135,7 +135,7 @@ def test_without_a_model_no_rule_takes_an_order(memory: Memory) -> None:
 @pytest.fixture
 def without_fences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompt, "_between", lambda mark, text: text)
-    monkeypatch.setattr(recall_markers, "RECALLED_OPEN", "")
+    monkeypatch.setattr(recall_markers, "_open_mark", lambda inside: "")
     monkeypatch.setattr(recall_markers, "RECALLED_CLOSE", "")
 
 

@@ -29,6 +29,7 @@ from model_server import ModelServer
 
 from jitmem import Memory, ModelOptions, ModelUnavailable
 from jitmem.integrations.agent import AgentOptions, agent_with_memory
+from jitmem.stores.recall_markers import wrap_recalled
 from jitmem.testing import ScriptedModel
 
 CONFIG = Path(__file__).parents[1] / "langgraph.json"
@@ -328,7 +329,7 @@ def test_a_model_that_the_panel_names_answers(client: Client, whose: dict[str, A
     assert {"plan", "integrate", "other"} <= {request["step"] for request in asked}
     shown = next(request["body"]["messages"][0] for request in asked if request["step"] == "other")
     assert shown["role"] == "system"
-    assert "<recalled-memory>" in shown["content"]
+    assert "<recalled-memory id=" in shown["content"]
     assert "Zoe lives in Oslo." in shown["content"]
     assert [message["type"] for message in output["messages"]] == ["human", "ai"]
 
@@ -594,7 +595,7 @@ def test_the_model_is_shown_what_was_recalled_and_only_what_was_said_is_memorize
     model = ScriptedModel(lines=["In Oslo [1]."])
     output = agent_with_memory(memory, model).invoke({"messages": [HumanMessage("Where does Zoe live?")]})
     (_, shown), *_ = model.seen
-    assert "<recalled-memory>- Zoe lives in Oslo. [1]</recalled-memory>" in shown[0].text
+    assert wrap_recalled("- Zoe lives in Oslo. [1]") in shown[0].text
     assert [message.text for message in output["messages"]] == ["Where does Zoe live?", "In Oslo [1]."]
     assert [page.text for page in memory.pages()] == [
         "Zoe lives in Oslo.",

@@ -59,7 +59,7 @@ def test_without_a_model_nothing_is_sent(switch: str, folder: Path) -> None:
 def test_with_a_model_the_steps_are_sent_and_no_text(folder: Path, running: ModelServer) -> None:
     tap = trace("all", folder, running.base_url)
     names = {name_of(run) for run in sent_runs(tap).values()}
-    assert {"memorizer", "researcher", "plan", "integrate", "search_pages", "MemoryRetriever"} <= names
+    assert {"memorizer", "researcher", "plan", "integrate", "search_pages", "JitmemRetriever"} <= names
     assert not WORDS.search(tap.text), WORDS.split(tap.text)[0][-500:]
     assert '"run_type":"llm"' in tap.text
     assert "usage_metadata" in tap.text
@@ -70,7 +70,7 @@ def test_texts_are_sent_where_they_are_asked_for(folder: Path, running: ModelSer
     runs = sent_runs(trace("all content", folder, running.base_url)).values()
     telling = {name_of(run) for run in runs if WORDS.search("".join(run.values()))}
     assert any('"run_type":"llm"' in run[""] and WORDS.search(run["inputs"]) for run in runs)
-    assert {"memorizer", "researcher", "plan", "integrate", "search_pages", "MemoryRetriever"} <= telling
+    assert {"memorizer", "researcher", "plan", "integrate", "search_pages", "JitmemRetriever"} <= telling
 
 
 @pytest.mark.parametrize("model", [False, True])
@@ -93,7 +93,7 @@ def test_in_an_agent_of_somebody_else_our_own_spans_hold_no_text(
 ) -> None:
     runs = sent_runs(trace("host agent", folder, running.base_url if model else "")).values()
     names = {name_of(run) for run in runs}
-    assert {"MemoryMiddleware.before_agent", "ScriptedModel"} <= names
+    assert {"JitmemMiddleware.before_agent", "ScriptedModel"} <= names
     telling = {name_of(run) for run in runs if WORDS.search("".join(run.values()))}
     hosts = {"LangGraph", "model", "tools", "ScriptedModel"}
     assert telling <= hosts, telling - hosts

@@ -1,4 +1,4 @@
-"""All tools of a memory, bound to it (`make_tools`), or finding it when they are called (`make_memory_tools`)."""
+"""All tools of a memory, bound to it (`make_tools`), or finding it when they are called (`jitmem_tools`)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class HasTools(Protocol):
     def tools(self) -> list[BaseTool]: ...
 
 
-def make_memory_tools(include: Collection[str] | None = None) -> list[BaseTool]:
+def jitmem_tools(include: Collection[str] | None = None) -> list[BaseTool]:
     """Tools that belong to no memory yet, to build an agent from: each call goes to the memory of the graph's run.
 
     That is the run's context, if it is a memory, or its `memory` (a key or an attribute); else the `memory` of the

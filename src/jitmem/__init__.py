@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .graphs.research_options import ResearchOptions as ResearchOptions
     from .history import read_history as read_history
+    from .integrations.base_store import JitmemStore as JitmemStore
+    from .integrations.middleware import JitmemMiddleware as JitmemMiddleware
+    from .integrations.retriever import JitmemRetriever as JitmemRetriever
     from .memory import Memory as Memory
     from .memory_admin import MemoryAdmin as MemoryAdmin
     from .memory_items import MemoryItems as MemoryItems
@@ -53,7 +56,7 @@ if TYPE_CHECKING:
     from .stores.records import Session as Session
     from .stores.records import Usage as Usage
     from .stores.truth.backup import Backup as Backup
-    from .tools.memory_tools import make_memory_tools as make_memory_tools
+    from .tools.memory_tools import jitmem_tools as jitmem_tools
     from .transfer.transfer_report import ExportReport as ExportReport
     from .transfer.transfer_report import ImportReport as ImportReport
 
@@ -64,6 +67,9 @@ _HOME = {
     for module, names in {
         "graphs.research_options": "ResearchOptions",
         "history": "read_history",
+        "integrations.base_store": "JitmemStore",
+        "integrations.middleware": "JitmemMiddleware",
+        "integrations.retriever": "JitmemRetriever",
         "memory": "Memory",
         "memory_admin": "MemoryAdmin",
         "memory_items": "MemoryItems",
@@ -79,7 +85,7 @@ _HOME = {
         " UnknownSchema",
         "stores.records": "Citation Edit Filed Hit MemoryItem Outcome Page Passage Proposal Session Usage",
         "stores.truth.backup": "Backup",
-        "tools.memory_tools": "make_memory_tools",
+        "tools.memory_tools": "jitmem_tools",
         "transfer.transfer_report": "ExportReport ImportReport",
     }.items()
     for name in names.split()

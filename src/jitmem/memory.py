@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from langgraph.store.base import TTLConfig
 
     from .graphs.research_options import ResearchOptions
-    from .integrations.base_store import MemoryStore
-    from .integrations.middleware import MemoryMiddleware
-    from .integrations.retriever import MemoryRetriever
+    from .integrations.base_store import JitmemStore
+    from .integrations.middleware import JitmemMiddleware, MiddlewareOptions
+    from .integrations.retriever import JitmemRetriever
     from .memory_admin import MemoryAdmin
     from .memory_items import MemoryItems
     from .memory_options import ItemOptions, ModelOptions
@@ -291,48 +291,31 @@ class Memory:
         editor = self._runtime.editor_for(kinds=kinds, mode=mode)
         return self._runtime.tools(editor, (self.research, self.aresearch), include)
 
-    def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> MemoryStore:
+    def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> JitmemStore:
         """A LangGraph store over this memory: `graph.compile(store=memory.as_store())`. `fields` are what a query
         searches, `ttl` as LangGraph has it; `jitmem.integrations.base_store` says what a store cannot express."""
-        from .integrations.base_store import MemoryStore
+        from .integrations.base_store import JitmemStore
 
-        return MemoryStore(self, fields=fields, ttl=ttl)
+        return JitmemStore(self, fields=fields, ttl=ttl)
 
-    def middleware(
-        self,
-        *,
-        effort: Effort | None = "recall",
-        tools: bool | Sequence[str] = True,
-        context_tokens: int = 1000,
-        memorize: bool = True,
-        background: bool = True,
-        namespace: Callable[[Any], str] | None = None,
-    ) -> MemoryMiddleware:
+    def middleware(self, **options: Unpack[MiddlewareOptions]) -> JitmemMiddleware:
         """Memory for an agent: `create_agent(model, tools, middleware=[memory.middleware()])`.
 
-        Before each turn it adds context for the turn to that model call only, with this `effort` (None: only the core
-        memory); after the turn it memorizes the conversation, in the `background`. `tools`
-        adds the memory tools: the usual ones, or those that are named. `namespace` chooses the namespace of a run;
-        without it, that is the run's `user_id`, or this memory's own. See `jitmem.integrations.middleware`.
+        Before each turn it adds context for the turn to that model call only; after the turn it memorizes the conversation.
+        A run belongs to its `user_id`, and has no memory without one; `single_user=True` is for a memory of one user, and
+        the default for one from `for_namespace`. The other options are those of `JitmemMiddleware`: `name`, `effort`,
+        `tools`, `context_tokens`, `memorize`, `background`, `inject`, `namespace`.
         """
-        from .integrations.middleware import MemoryMiddleware
+        from .integrations.middleware import JitmemMiddleware
 
-        return MemoryMiddleware(
-            self,
-            effort=effort,
-            tools=tools,
-            context_tokens=context_tokens,
-            memorize=memorize,
-            background=background,
-            **({} if namespace is None else {"namespace": namespace}),
-        )
+        return JitmemMiddleware(self, **options)
 
-    def as_retriever(self, *, k: int = 10, effort: Effort | None = None) -> MemoryRetriever:
+    def as_retriever(self, *, k: int = 10, effort: Effort | None = None) -> JitmemRetriever:
         """A LangChain retriever: passages as documents with page id, span, time and score in the metadata; with an
         `effort`, the citations of a research."""
-        from .integrations.retriever import MemoryRetriever
+        from .integrations.retriever import JitmemRetriever
 
-        return MemoryRetriever(memory=self, k=k, effort=effort)
+        return JitmemRetriever(memory=self, k=k, effort=effort)
 
     # -- forget and close ----------------------------------------------------------------------------------
 

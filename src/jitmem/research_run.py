@@ -28,6 +28,7 @@ class ResearchChanges(TypedDict, total=False):
     tools: Sequence[str] | None
     budget: Budget | None
     answer: bool | None
+    known_text: str | None
     on_model_failure: OnModelFailure | None
 
 
