@@ -174,7 +174,8 @@ class ChromaFolder:
         else:
             self._folder.rename(free)
         done = "was deleted" if free is None else f"was put aside as {free.name}; look at it and delete it"
-        return f"{self._folder} is not a vector index of this memory ({reason}): it {done}. The index is rebuilt."
+        what = "is not a vector index of this memory, or one that a killed process left half written"
+        return f"{self._folder} {what} ({reason}): it {done}. The index is rebuilt."
 
     def _begin(self) -> None:
         self._file_lock = FileLock(self._lock_path, mode=0o600, thread_local=False)

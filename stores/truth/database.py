@@ -186,13 +186,12 @@ class Database:
         self._resting = threading.Condition()
 
     def _connect(self) -> sqlite3.Connection:
+        self.refuse_moved()
         if self.read_only:
             from .read_only import reader
 
-            self.refuse_moved()
             return reader(self.path)
         connection: sqlite3.Connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", **CONNECTION)
-        self.refuse_moved()
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL lost data in 4 of 12 power cuts, FULL in none
@@ -264,8 +263,8 @@ def _prepare(folder: Path, file: Path, *, create: bool) -> None:
 
 
 def refuse_special_files(folder: Path) -> None:
-    """`NotOurStore` for a link, pipe or device in the place of a file, and for a journal that SQLite would roll back into
-    another file. The folder itself may be a link."""
+    """`NotOurStore` for a link, pipe or device in the place of a file, and for a journal that names another
+    file, which SQLite would delete. The folder itself may be a link."""
     for name in (*(f"{FILE_NAME}{end}" for end in ("", "-wal", "-shm", "-journal")), VECTORS_LOCK, ERASE_LOCK):
         with suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISREG((folder / name).lstat().st_mode):
