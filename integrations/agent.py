@@ -71,7 +71,7 @@ def agent_with_memory(
     """
     options = defaults or AgentOptions()
     graph = StateGraph(AgentState, context_schema=AgentOptions, input_schema=AgentInput, output_schema=AgentOutput)
-    graph.add_node("recall", make_node("recall", _recall(memory, options)))
+    graph.add_node("recall", make_node("recall", _recall(memory, options, has_model=model is not None)))
     graph.add_node("answer", make_node("answer", _answer(memory, model)))
     graph.add_node("memorize", make_node("memorize", _memorize(memory, options, reads_out=model is None)))
     graph.add_edge(START, "recall")
@@ -86,12 +86,13 @@ def _trace_level(memory: Memory, model: BaseChatModel | None) -> TraceLevel:
     return "names" if model is not None and own == "none" else own
 
 
-def _recall(memory: Memory, defaults: AgentOptions) -> NodeBody:
+def _recall(memory: Memory, defaults: AgentOptions, *, has_model: bool) -> NodeBody:
     def node(state: AgentState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         messages, recalled = state["messages"], {}
         turn = start_turn(messages, state.get("turn"), thread_of(memory), memory.namespace)
         if question := question_of(messages):
-            known_text = "\n".join(map(message_text, messages))
+            # Read out, the conversation itself is an answer.
+            known_text = "\n".join(map(message_text, messages)) if has_model else ""
             given, options = {"question": question}, _options(runtime, defaults, known_text=known_text)
             recalled = yield Wait(
                 partial(memory.researcher.invoke, given, context=options),

@@ -106,8 +106,9 @@ def _start(messages: Sequence[BaseMessage], left: AgentTurn | None, thread: Thre
         return known if left["at"] else max([known, *(at + 1 for at, one in enumerate(messages) if thread.knows(one))])
     if thread.id is not None and None not in ids:
         return max((at + 1 for at, message in enumerate(messages) if thread.knows(message)), default=0)
-    start = max((at for at, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
-    while start and isinstance(messages[start - 1], HumanMessage):
+    people = [at for at, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    start = people[-1] if people else len(messages)
+    while people and start and isinstance(messages[start - 1], HumanMessage):
         start -= 1
     return start
 

@@ -104,7 +104,8 @@ async def _call_tool(tool: BaseTool, arguments: dict[str, Any]) -> CallToolResul
         _log.exception("%s failed", tool.name)
         return _error_result(f"{type(error).__name__}: {error}")
     refused = isinstance(message.artifact, Outcome) and not message.artifact.ok
-    return _text_result(message.text, failed=refused or message.status == "error")
+    unknown = message.artifact is None  # a page that is not there
+    return _text_result(message.text, failed=refused or unknown or message.status == "error")
 
 
 def _text_result(text: str, *, failed: bool) -> CallToolResult:

@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
+from ..stores.errors import BadInput
 from ..stores.index.snapshot import Snapshot
 from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
 from .grounding import is_placeholder
@@ -203,10 +204,13 @@ def _key(tool: str, text: str) -> str:
 
 def begin(state: ResearcherState) -> dict[str, Any]:
     """The node: a question → the initial state of a run, with its start time."""
+    question: object = state.get("question")
+    if not isinstance(question, str) or not question.strip():
+        raise BadInput('The Researcher needs a question with at least one word: {"question": "…"}.')
     return {
         "started": time.time(),
         "stop_reason": "",
-        "request": state["question"],
+        "request": question,
         "names": [],
         "searches": Overwrite([]),
         "evidence": [],

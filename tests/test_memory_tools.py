@@ -455,7 +455,7 @@ def test_a_page_is_read_whole_under_its_header(memory: Memory, tools: dict[str, 
     assert message.content == wrap_recalled(f"[{page_id}] {page.header}\n\n{ANA}")
     assert message.artifact == page
     unknown = tools["read_page"].invoke(call("read_page", page_id="nope"))
-    assert (unknown.content, unknown.artifact) == ("No page 'nope'; this memory holds 1 pages.", None)
+    assert (unknown.content, unknown.artifact) == ("No page 'nope'; this memory holds 1 page.", None)
 
 
 async def test_a_question_is_researched(memory: Memory, tools: dict[str, BaseTool]) -> None:

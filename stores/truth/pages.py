@@ -102,7 +102,8 @@ class Pages:
         found = self.by_ids([page_id]).get(page_id)
         if found is None:
             count = f"SELECT count(*) FROM standing_page WHERE namespace IN ({self.namespace.readable_sql})"
-            raise UnknownRecord(f"No page {page_id!r}; this memory holds {self._fetch(count)[0][0]} pages.")
+            held = self._fetch(count)[0][0]
+            raise UnknownRecord(f"No page {page_id!r}; this memory holds {held} {'page' if held == 1 else 'pages'}.")
         return found
 
     def pages(
