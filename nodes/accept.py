@@ -157,8 +157,9 @@ def _as_list(value: Any, name: str) -> Sequence[Any]:
 
 
 def _message_turns(messages: Sequence[Any]) -> list[tuple[str, str]]:
+    given = [{"content": "", **one} if isinstance(one, Mapping) and "tool_calls" in one else one for one in messages]
     try:
-        converted = convert_to_messages(messages)
+        converted = convert_to_messages(given)
     except (ValueError, TypeError, NotImplementedError, KeyError) as error:
         raise BadInput(f"Not a list of chat messages: {str(error).splitlines()[0][:120]}") from error
     from .message_text import message_text  # only chat messages need it

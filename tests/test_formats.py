@@ -670,3 +670,10 @@ def test_a_path_that_is_memorized_as_a_text_says_what_was_probably_meant(memory:
 @pytest.mark.parametrize("text", ["/clear", "/usr/bin is where it lies.", "see notes.txt", "http://x.org/a.txt", "3/4"])
 def test_a_text_in_which_a_path_stands_is_a_text(memory: Memory, text: str) -> None:
     assert memory.memorize(text).page_ids
+
+
+def test_a_call_without_content_is_memorized_as_the_command_files_it(memory: Memory) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "tool_calls": [call]}]
+    [page_id] = memory.memorize(messages).page_ids  # type: ignore[arg-type]
+    assert memory.page(page_id).text == 'user: hi\nassistant: [calls f {"x": 1}]'

@@ -768,6 +768,7 @@ PLAIN = {
         "Shopping: 3 eggs\nCall Ben: 912 345 678\n",
         "1. First\n2. Second: 10:30 - lunch\n",
         "Invoice 2025-05-20\nTotal: 20\n2025-05-20 paid\n",
+        "WEBVTT is a format of 2010.\n",
         "10:00 breakfast\n12:30 lunch\n",
         "[1] Smith 2020: A title.\n[2] Jones 2021: Another.\n",
         "From 2020 to 2025 she lived in Porto.\nFrom: nowhere\n",
@@ -777,7 +778,10 @@ PLAIN = {
         "<b>Bold</b> move of 2025\n",
         "| a | b |\n|---|---|\n| 1 | 2 |\n",
     ],
-    "a.log": ["2025-05-20 10:00:00 INFO server started\n2025-05-20 10:00:01 WARN disk at 90%\n"],
+    "a.log": [
+        "2025-05-20 10:00 INFO: started\n2025-05-20 10:01 ERROR: failed\n",
+        "2025-05-20 10:00:00 INFO server started\n2025-05-20 10:00:01 WARN disk at 90%\n",
+    ],
 }
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import pairwise
 
 from ..stores.records import Session
-from .file_dates import date_in_text
 from .source_file import SourceFile
 from .written_times import AmbiguousDates, NumericDate, numeric_date, read_times, try_time
 
@@ -31,6 +30,8 @@ def recognise(file: SourceFile) -> bool:
     may stand above them in Markdown."""
     full = [line for line in file.lines if line.strip()]
     if not full or file.suffix in (".csv", ".tsv"):
+        return False
+    if not any(is_date_line(line) for line in full[:60]):
         return False
     dated = [number for number, line in enumerate(full) if is_date_line(line)]
     if len(dated) < 2 or any(after - before < 2 for before, after in pairwise(dated)):
@@ -84,13 +85,14 @@ def _is_date(text: str) -> bool:
     found = numeric_date(text)
     if isinstance(found, NumericDate):
         return not found.rest.strip() or re.fullmatch(r"[, ]*\d{1,2}[:.]\d\d.{0,6}", found.rest) is not None
-    if not re.search(r"(?:19|20)\d\d", text) or len(re.findall(r"\d+", text)) < 2:
+    words, numbers = re.findall(r"[^\W\d_]+", text), re.findall(r"\d+", text)
+    if not re.search(r"(?:19|20)\d\d", text) or len(words) > 3 or not 2 <= len(numbers) <= 6:
         return False
     try:
         time: datetime | None = try_time(text)
     except AmbiguousDates:
         return False
-    return time is not None and (date_in_text(text) is not None or len(re.findall(r"[^\W\d_]+", text)) <= 3)
+    return time is not None
 
 
 def _under_front_matter(file: SourceFile, full: list[str], first: int) -> bool:

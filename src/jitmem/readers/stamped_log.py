@@ -69,6 +69,10 @@ def _read_clocks(file: SourceFile) -> list[Session]:
 _NOISE = re.compile(r"---|\*{3}|\s*$")
 
 
+_LEVELS = frozenset("TRACE DEBUG INFO NOTICE WARN WARNING ERROR SEVERE CRITICAL FATAL".split())
+"""A log of a program, in which nobody speaks."""
+
+
 def _messages(lines: list[str]) -> list[StampedLine]:
     found: list[StampedLine] = []
     for line in lines:
@@ -81,7 +85,7 @@ def _messages(lines: list[str]) -> list[StampedLine]:
 
 def _name(match: re.Match[str]) -> str:
     name = next((match[key] for key in ("n1", "n2", "n3", "n4") if match[key]), "").strip()
-    return "" if name.startswith(("-", "*", "=")) else name
+    return "" if name.startswith(("-", "*", "=")) or name.upper() in _LEVELS else name
 
 
 def _day(line: str) -> str | None:

@@ -34,7 +34,7 @@ def recognise(file: SourceFile) -> bool:
     head = [line.strip().lstrip("\ufeff") for line in file.lines[:12] if line.strip()]
     if not head:
         return False
-    if re.match(r"WEBVTT(?:\s|$)", head[0]):
+    if re.match(r"WEBVTT(?:\s|$)", head[0]) and "-->" in file.text:
         return True
     first = head[1] if head[0].isdigit() and len(head) > 1 else head[0]
     return _CUE.match(first) is not None or (file.suffix == ".sbv" and _SBV.match(first) is not None)
