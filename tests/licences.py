@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 
 from packaging.requirements import Requirement
@@ -34,6 +35,7 @@ class Package:
     """Those of jitmem that bring it; none for what every installation has."""
 
 
+@cache
 def installed_packages() -> list[Package]:
     """Sorted by name; what is not installed, as on another platform, is left out."""
     found: dict[str, tuple[Distribution, set[str]]] = {}
@@ -55,16 +57,28 @@ def _closure(extra: str) -> Iterator[Distribution]:
         if (name, with_extra) in seen:
             continue
         seen.add((name, with_extra))
-        try:
-            dist = distribution(name)
-        except PackageNotFoundError:
+        dist = _find(name)
+        if dist is None:
             continue
         if name != "jitmem":
             yield dist
-        for text in dist.requires or ():
-            needed = Requirement(text)
+        for needed in _requirements_of(name):
             if needed.marker is None or needed.marker.evaluate({"extra": with_extra}):
                 waiting += [(canonicalize_name(needed.name), one) for one in ("", *needed.extras)]
+
+
+@cache
+def _find(name: str) -> Distribution | None:
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _requirements_of(name: str) -> list[Requirement]:
+    dist = _find(name)
+    return [Requirement(text) for text in (dist.requires if dist else None) or ()]
 
 
 def licence_of(dist: Distribution) -> str:

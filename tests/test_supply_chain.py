@@ -15,13 +15,13 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
-    *("MIT", "MIT License", "MIT-0", "MIT-CMU", "0BSD", "ISC License (ISCL)", "Zlib", "CC0-1.0"),
+    *("MIT", "MIT License", "MIT-0", "MIT-CMU", "0BSD", "ISC License (ISCL", "Zlib", "CC0-1.0"),
     *("Apache-2.0", "Apache Software License", "Apache2.0"),
     *("BSD License", "BSD-2-Clause", "BSD-3-Clause", "3-Clause BSD License"),
     *("PSF-2.0", "Python Software Foundation License", "CNRI-Python"),
-    *("MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)"),  # of the package's own files; nothing of them is changed here
+    *("MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0"),  # of the package's own files; nothing of them is changed here
 }
-"""Licences that ask nothing of an application but a notice."""
+"""Licences that ask nothing of an application but a notice; without the bracket at the end, which `parts_of` strips."""
 EXCEPTIONS = {
     "langgraph-api": "Elastic-2.0",
     "langgraph-runtime-inmem": "Elastic-2.0",
