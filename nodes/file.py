@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from langgraph.runtime import Runtime
 from ..stores.analyzer import stems
 from ..stores.errors import ModelError, StoreFull, UnknownRecord
 from ..stores.index.snapshot import NamespaceStore
+from ..stores.times import parse_iso_time
 from ..stores.truth.journal import JournalEntry, PageDraft, PassageDraft
 from .embedder import Embedder, embed
 from .llm.sync_async import Computation, NodeBody
@@ -31,8 +31,7 @@ def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., di
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
         drafts = [_draft(page) for page in state["pages"]]
         try:
-            time = datetime.fromisoformat(state["time"]) if state["time"] else None
-            accepted = JournalEntry(state["journal"], state["session_id"], time, {})
+            accepted = JournalEntry(state["journal"], state["session_id"], parse_iso_time(state["time"]), {})
             with disk_full_hint(archive.embeddings.database.path, _NOT_FILED):
                 filed = archive.journal.file(accepted, drafts, curate=options_in(runtime.context, defaults).curate)
         except UnknownRecord:

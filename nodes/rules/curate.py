@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ...stores.index.snapshot import Snapshot
 from ...stores.records import MemoryItem
-from ...stores.times import local_clock, spans
+from ...stores.times import is_before, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
 
 _MOST = 6  # of a kind, from one page
@@ -105,7 +105,7 @@ def _holder(items: Sequence[MemoryItem], speaker: str, slot: str) -> MemoryItem 
 
 def _is_older(time: datetime | None, old: MemoryItem | None) -> bool:
     """Whether what is known is of a later session than the page: sessions need not come in order."""
-    return old is not None and old.time is not None and time is not None and local_clock(time) < local_clock(old.time)
+    return old is not None and old.time is not None and time is not None and is_before(time, old.time)
 
 
 def _lines(core: str) -> dict[tuple[str, str], str]:

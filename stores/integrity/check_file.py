@@ -10,10 +10,10 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from datetime import datetime
 from pathlib import Path
 
 from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
+from ..times import parse_iso_time
 from ..truth.database import APPLICATION_ID, CONNECTION, FILE_NAME, FOLDER_MODE, SCHEMA_VERSION, files_open_to_others
 from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
 from .repairs import DERIVED
@@ -187,6 +187,6 @@ def _is_readable(table: str, column: str, value: object) -> bool:
         if column in _JSON.get(table, ()):
             json.loads(value)
         elif column in _TIMES:
-            datetime.fromisoformat(value)
+            parse_iso_time(value)
         return True
     return False

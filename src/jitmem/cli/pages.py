@@ -79,7 +79,13 @@ def pages(
         say_json(found)
     elif found:
         rows = [
-            (page.id, f"{page.time:%Y-%m-%d %H:%M}" if page.time else "-", page.session_id, page.memo) for page in found
+            (
+                page.id,
+                page.time.replace(tzinfo=None).isoformat(" ", "minutes") if page.time else "-",
+                page.session_id,
+                page.memo,
+            )
+            for page in found
         ]
         say_rows(("page", "time", "session", "memo"), rows)
     else:

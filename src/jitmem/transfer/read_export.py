@@ -7,7 +7,6 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
 from itertools import groupby
 from typing import Any, BinaryIO, NoReturn, TypeVar
 
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 from ..stores.analyzer import stems
 from ..stores.errors import BadInput
 from ..stores.strict_json import parse_json
-from ..stores.times import local_clock, order_key
+from ..stores.times import local_clock, order_key, parse_iso_time
 from ..stores.truth.dedup_key import dedup_key
 from . import export_schema as schema
 
@@ -222,7 +221,7 @@ class _ExportReader:
             self._refuse(f"another page of the session {line.session!r:.80} is of another number of parts")
         values = line.model_dump(exclude={"type", "passages"}) | {"session": session}
         values["sha256"] = hashlib.sha256(line.text.encode()).hexdigest()
-        values["time_key"] = order_key(local_clock(datetime.fromisoformat(time))) if time else None
+        values["time_key"] = order_key(local_clock(when)) if (when := parse_iso_time(time)) else None
         self._insert("page", space=self._space, **values)
         self._db.executemany(
             "INSERT INTO staged.passage VALUES (?, ?, ?, ?, ?)",
@@ -240,8 +239,7 @@ class _ExportReader:
             self._refuse(f"version {line.version} of {line.item} comes after version {newest}")
         values = line.model_dump(exclude={"type"}) | {"item": item, "pages": json.dumps(line.pages)}
         self._insert("version", **values, stems=_stems(line.content or ""))
-        time = datetime.fromisoformat(line.time) if line.time else None
-        mark = None if line.content is None else dedup_key(kind, line.content, time)
+        mark = None if line.content is None else dedup_key(kind, line.content, parse_iso_time(line.time))
         self._db.execute("UPDATE staged.item SET newest = ?, sketch = ? WHERE n = ?", (line.version, mark, item))
 
     def _add_proposal(self, line: schema.ProposalLine) -> None:
