@@ -29,6 +29,7 @@ from ..nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from ..nodes.options import Effort, with_changes
 from ..stores.errors import JitmemError, MissingPackage, SessionConflict
 from ..stores.recall_markers import wrap_recalled
+from ..stores.times import Now, moment
 from ..tools.memory_tools import USUAL
 from .agent_turns import AgentTurn, last_human_text, session_of_turn, start_turn
 from .background_filing import file_in_background
@@ -87,22 +88,25 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
         memorize: bool = True,
         background: bool = True,
         namespace: NameOf = user_of,
+        now: Now = None,
     ) -> None:
         """`effort`: how what a turn needs is looked for ("recall" asks no model), None for not at all; the core memory
         is shown in any case. `tools`: all that an agent needs, none, or those that are named. `background=False`
-        files a turn before the run ends. `namespace` names the user of a run; what it raises ends the run.
+        files a turn before the run ends. `namespace` names the user of a run; what it raises ends the run. `now`
+        is when a turn is spoken: given, or asked for at each.
 
         `BadInput` for an option that cannot be.
         """
         super().__init__()
         with_changes(ResearchOptions(), {"effort": effort, "context_tokens": context_tokens})
         self.memory = memory
-        self.tools = _select_tools(memory, tools)
+        self.tools = _select_tools(memory, tools, now)
         self._effort = effort
         self._context_tokens = context_tokens
         self._memorize = memorize
         self._background = background
         self._namespace = namespace
+        self._now = now
 
     # -- before the turn -----------------------------------------------------------------------------------
 
@@ -123,6 +127,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
             question = last_human_text(state["messages"])[-_LONGEST:]
             if self._effort and question:
                 options: Any = {"effort": self._effort, "context_tokens": self._context_tokens}
+                options["now"] = moment(self._now)
                 result = yield _outside_graph(
                     partial(memory.research, question, **options), partial(memory.aresearch, question, **options)
                 )
@@ -166,7 +171,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
         memory = self._of(self._namespace(request.runtime))
         if memory is self.memory:
             return request
-        return request.override(tool=memory.tools([request.tool_call["name"]])[0])
+        return request.override(tool=memory.tools([request.tool_call["name"]], now=self._now)[0])
 
     def _error_message(self, request: ToolCallRequest, error: Exception) -> ToolMessage:
         if isinstance(error, GraphBubbleUp) or not self._is_ours(request):
@@ -215,10 +220,10 @@ class MemoryMiddleware(AgentMiddleware[MemoryState, Any, Any]):
         return self.memory if name is None else self.memory.for_namespace(name)
 
 
-def _select_tools(memory: Memory, tools: bool | Sequence[str]) -> list[Any]:
+def _select_tools(memory: Memory, tools: bool | Sequence[str], now: Now) -> list[Any]:
     if isinstance(tools, bool):
-        return [tool for tool in memory.tools() if tool.name in USUAL] if tools else []
-    return memory.tools(tools)
+        return [tool for tool in memory.tools(now=now) if tool.name in USUAL] if tools else []
+    return memory.tools(tools, now=now)
 
 
 def _with_recall(request: ModelRequest[Any]) -> ModelRequest[Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ..stores.analyzer import stems
+from ..stores.analyzer import passage_stems
 from ..stores.errors import ModelError, StoreFull, UnknownRecord
 from ..stores.index.snapshot import NamespaceStore
 from ..stores.times import parse_iso_time
@@ -29,9 +30,10 @@ def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., di
     was forgotten meanwhile nothing is kept, which `failures` says."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
-        drafts = [_draft(page) for page in state["pages"]]
+        time = parse_iso_time(state["time"])
+        drafts = [_draft(page, time) for page in state["pages"]]
         try:
-            accepted = JournalEntry(state["journal"], state["session_id"], parse_iso_time(state["time"]), {})
+            accepted = JournalEntry(state["journal"], state["session_id"], time, {})
             with disk_full_hint(archive.embeddings.database.path, _NOT_FILED):
                 filed = archive.journal.file(accepted, drafts, curate=options_in(runtime.context, defaults).curate)
         except UnknownRecord:
@@ -73,8 +75,9 @@ def disk_full_hint(path: Path, hint: str) -> Iterator[None]:
         raise StoreFull(f"The disk of {path} is full. {hint}") from error
 
 
-def _draft(page: dict[str, Any]) -> PageDraft:
+def _draft(page: dict[str, Any], time: datetime | None) -> PageDraft:
     passages = [
-        PassageDraft(start, end, speaker, stems(page["text"][start:end])) for start, end, speaker in page["passages"]
+        PassageDraft(start, end, speaker, passage_stems(page["text"][start:end], time))
+        for start, end, speaker in page["passages"]
     ]
     return PageDraft(page["text"], page["header"], page["memo"], page["title"], passages)

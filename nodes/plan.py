@@ -14,8 +14,8 @@ from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from ..stores.index.snapshot import Snapshot
+from ..stores.times import add_dates, moment
 from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
-from .grounding import is_placeholder
 from .llm.ask import StepSpec
 from .llm.prompt import clip, default_prompt, fence_question
 from .llm.sync_async import Computation
@@ -118,7 +118,7 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         options = options_in(runtime.context, defaults)
         request = state["request"]
         question = PlanQuestion(
-            question=state["question"],
+            question=state["dated_question"],
             request=request,
             names=state["names"],
             searches=[named[name] for name in options.tools],
@@ -165,6 +165,8 @@ def _queries_of_request(question: PlanQuestion) -> list[dict[str, Any]]:
 
 def _without_placeholders(plan: SearchPlan) -> SearchPlan:
     """The plan without words of its form, such as `<a question>`."""
+    from .grounding import is_placeholder  # a model has answered
+
     needs = [need for need in plan.needs if not is_placeholder(need)]
     queries = [query for query in plan.queries if not is_placeholder(query.text)]
     return plan.model_copy(update={"needs": needs, "queries": queries})
@@ -201,23 +203,29 @@ def _key(tool: str, text: str) -> str:
     return f"{tool}:{text}"
 
 
-def begin(state: ResearcherState) -> dict[str, Any]:
+def begin(defaults: BaseResearchOptions) -> Callable[..., dict[str, Any]]:
     """The node: a question → the initial state of a run, with its start time."""
-    return {
-        "started": time.time(),
-        "stop_reason": "",
-        "request": state["question"],
-        "names": [],
-        "searches": Overwrite([]),
-        "evidence": [],
-        "fresh": [],
-        "read": [],
-        "found_by_question": [],
-        "statements": [],
-        "asked": [],
-        "rounds": Overwrite([]),
-        "usage": Overwrite([]),
-        "failures": Overwrite([]),
-        "answer": "",
-        "answer_citations": [],
-    }
+
+    def node(state: ResearcherState, runtime: Runtime[Any]) -> dict[str, Any]:
+        dated = add_dates(state["question"], moment(options_in(runtime.context, defaults).now))
+        return {**_INITIAL, "started": time.time(), "dated_question": dated, "request": dated}
+
+    return node
+
+
+_INITIAL: Mapping[str, Any] = {
+    "stop_reason": "",
+    "names": [],
+    "searches": Overwrite([]),
+    "evidence": [],
+    "fresh": [],
+    "read": [],
+    "found_by_question": [],
+    "statements": [],
+    "asked": [],
+    "rounds": Overwrite([]),
+    "usage": Overwrite([]),
+    "failures": Overwrite([]),
+    "answer": "",
+    "answer_citations": [],
+}

@@ -7,12 +7,13 @@ A grammar of our own, as `dateparser`, `parsedatetime` and `timefhuman` give mom
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from .times import BEGINNING, END, MonthTime, PartialTime, Span, is_before, is_within, local_clock
+from .analyzer import stems
+from .times import BEGINNING, DATE_TERM, END, MonthTime, PartialTime, Span, YearTime, is_before, is_within, local_clock
 
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _WEEKDAYS = "mon tue wed thu fri sat sun".split()
@@ -68,7 +69,15 @@ _ALL = re.compile(
 _DATED = re.compile(
     rf"(?<![\w-])(?:{'|'.join(f'(?P<{name}>{form})' for name, form in _ABSOLUTE.items())})(?![\w-])", re.I
 )
+_PAST = re.compile(
+    r"\b(?:\w+ed|was|were|had|did|went|came|saw|met|got|ate|took|made|said|told|bought|sold|left|found|gave|ran|won|lost"
+    r"|began|felt|thought|knew|heard|sat|slept|spoke|wrote|drove|flew|swam|sent|spent|built|brought|caught|taught|kept"
+    r"|held|paid|read|broke|became|fell|forgot|grew|rode|rose|sang|stood|wore|woke|hit|put|set|cut)\b",
+    re.I,
+)
+_ZONE = re.compile(r"\s+UTC([+-]\d{4})\b")
 _EXPLAINED = re.compile(rf"\b(?:{'|'.join(_RELATIVE.values())})(?:['’]s)?\s+\[(?P<date>[^\[\]]+)\]", re.I)
+_RARELY = timedelta(days=270)  # back; of a longer time ago the year is said
 _DOUBT = timedelta(days=3)  # two weeks ago, more or less
 _AHEAD = re.compile(
     r"\b(?:will|won't|gonna|going to|shall|upcoming|plan(?:s|ning)?|looking forward|can't wait|tomorrow|soon|scheduled"
@@ -101,7 +110,8 @@ class DatePhrase:
     @property
     def date(self) -> str:
         """What `find_spans` reads again."""
-        return f"around {format_span(_days(self.span[0] + _DOUBT, 1))}" if self.vague else format_span(self.span)
+        words = f"around {format_span(_days(self.span[0] + _DOUBT, 1))}" if self.vague else format_span(self.span)
+        return words + (f" UTC{self.span[0]:%z}" if self.span[0].tzinfo else "")
 
 
 def find_phrases(text: str, said: datetime | None, *, bare_years: bool = False) -> list[DatePhrase]:
@@ -124,7 +134,12 @@ def _phrase(match: re.Match[str], text: str, said: datetime | None, bare_years: 
             if kind == "moment":
                 start = datetime.fromisoformat(re.sub(r"(?<=\d)\s(?=[Z+-])", "", match[0].upper().replace(" ", "T", 1)))
                 return DatePhrase(*match.span(), (start, start + timedelta(minutes=1)), False)
-            return DatePhrase(*match.span(), _absolute(kind, words.replace(",", "")), False)
+            start, end = _absolute(kind, words.replace(",", ""))
+            if found := _ZONE.match(text, match.end()):
+                zone = datetime.strptime(found[1], "%z").tzinfo
+                start, end = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
+                return DatePhrase(match.start(), found.end(), (start, end), False)
+            return DatePhrase(*match.span(), (start, end), False)
         assert said is not None, "relative forms are only looked for where it is known when they were said"
         span = _relative(kind, words, match, text, said)
         if span is None or span[0] >= span[1]:
@@ -198,6 +213,9 @@ def _relative(kind: str, words: str, match: re.Match[str], text: str, said: date
         return None
     sentence = _sentence(text, *match.span())
     ahead = bool(_AHEAD.search(sentence)) and not _BEHIND.search(sentence)
+    past = bool(_PAST.search(sentence))
+    ahead |= kind == "weekday" and not past  # on Monday I start
+    unlikely = timedelta(0) if ahead else _RARELY if past else None
     parts = words.split()
     match kind:
         case "before_last":
@@ -219,9 +237,9 @@ def _relative(kind: str, words: str, match: re.Match[str], text: str, said: date
         case "of_month":
             return _of_month(words, match, text, day, ahead)
         case "yearless" if match[0] != words or not _WORDS_TOO.intersection(parts):
-            return _nearest(day, ahead, lambda year: _days(datetime(year, _month_in(words), _day_in(words)), 1))
+            return _nearest(day, unlikely, lambda year: _days(datetime(year, _month_in(words), _day_in(words)), 1))
         case "in_month":
-            return _nearest(day, ahead, lambda year: _months(year, _month_in(parts[-1]), 1))
+            return _nearest(day, unlikely, lambda year: _months(year, _month_in(parts[-1]), 1))
         case "weekday":
             return _days(_weekday(day, parts[-1], ahead), 1)
     return None
@@ -297,14 +315,19 @@ def _weekday(day: datetime, name: str, ahead: bool) -> datetime:
     return day + timedelta(days=(distance or 7) if ahead else distance - 7)
 
 
-def _nearest(day: datetime, ahead: bool, of_year: Callable[[int], Span]) -> Span | None:
-    """Of what comes every year, the newest that has begun, or the next that is not over."""
-    for year in (day.year, day.year + 1) if ahead else (day.year, day.year - 1):
+def _nearest(day: datetime, unlikely: timedelta | None, of_year: Callable[[int], Span]) -> Span | None:
+    """Of what comes every year the newest that has begun, if that is less than `unlikely` ago, else the next; without
+    such a limit the one that is nearer."""
+    spans = []
+    for year in range(day.year - 1, day.year + 2):
         with suppress(ValueError):  # no 29 February
-            span = of_year(year)
-            if span[1] > day if ahead else span[0] <= day:
-                return span
-    return None
+            spans.append(of_year(year))
+    before = max((span for span in spans if span[0] <= day), default=None)
+    after = min((span for span in spans if span[1] > day), default=None)
+    if before is None or after is None or before == after:
+        return before or after
+    limit = after[0] - day if unlikely is None else unlikely
+    return before if day - before[1] < limit else after
 
 
 def _of_month(words: str, match: re.Match[str], text: str, day: datetime, ahead: bool) -> Span | None:
@@ -336,6 +359,7 @@ def _sentence(text: str, start: int, end: int) -> str:
 
 def find_spans(text: str, now: datetime | None) -> list[Span]:
     """See `times.spans`."""
+    text = _EXPLAINED.sub(r"\g<date>", text)
     phrases = find_phrases(text, now, bare_years=True)
     found: list[Span] = []
     at = 0
@@ -384,17 +408,21 @@ def _phrases_to_explain(text: str, said: datetime) -> list[DatePhrase]:
     return [one for one in find_phrases(text, said) if one.relative and not is_within(own_day, one.span)]
 
 
-_NOTE = re.compile(r"\s*\((?:[^()\[\]]+ \[[^\[\]]+\](?:, )?)+\)\s*$")
+_NOTE = re.compile(r" ?\((?:[^()\[\]]+ \[[^\[\]]*\d{4}\](?:, )?)+\)")
 
 
-def without_note(text: str) -> str:
-    """Without what `explain_dates` has put behind it."""
+def without_notes(text: str) -> str:
+    """Without what `explain_dates` has put behind its lines."""
     return _NOTE.sub("", text)
 
 
 def drop_explained(text: str) -> str:
-    """`yesterday [7 May 2023]` → `7 May 2023`: a date in the words of a calendar alone."""
-    return _EXPLAINED.sub(r"\g<date>", text)
+    """`yesterday [7 May 2023]` → `7 May 2023`: a day in the words of a calendar alone. A longer span has no words that
+    stand beside all that lies in it."""
+    return _EXPLAINED.sub(lambda match: found[0] if (found := _ONE_DAY.match(match["date"])) else "", text)
+
+
+_ONE_DAY = re.compile(r"\d+ [A-Z]\w+ \d{4}")
 
 
 def format_span(span: Span) -> str:
@@ -418,11 +446,43 @@ _MOST_TERMS = 8  # of a passage; a table of dates is found by its words
 
 
 def span_terms(text: str, said: datetime | None) -> list[str]:
-    """Index terms of the spans that a text names, such as `@2023-05-07`; no text has such a term by its words."""
+    """See `times.date_terms`."""
     spans = dict.fromkeys(phrase.span for phrase in find_phrases(text, said and local_clock(said)))
     return [_term(span) for span in spans][:_MOST_TERMS]
 
 
 def _term(span: Span) -> str:
     start, end = (bound.date().isoformat() for bound in span)
-    return f"@{start}" if span[1] - span[0] <= timedelta(days=1) else f"@{start}/{end}"
+    return DATE_TERM + (start if span[1] - span[0] <= timedelta(days=1) else f"{start}/{end}")
+
+
+def read_date_term(term: str) -> tuple[int, int]:
+    """The first day of an index term and the day after its last, as ordinals."""
+    first, _, end = term.removeprefix(DATE_TERM).partition("/")
+    day = date.fromisoformat(first).toordinal()
+    return day, date.fromisoformat(end).toordinal() if end else day + 1
+
+
+def date_stems(terms: Iterable[str]) -> list[str]:
+    """The stems of what index terms of dates mean in words."""
+    days = [read_date_term(term) for term in terms if term[0] == DATE_TERM]
+    spans = [(datetime.fromordinal(first), datetime.fromordinal(end)) for first, end in days]
+    return stems(" ".join(map(format_span, spans)))
+
+
+def end_of(time: datetime) -> datetime:
+    """When a year or a month is over; a time of day is its own end."""
+    if not isinstance(time, PartialTime):
+        return time
+    years, month = divmod(time.month, 12) if isinstance(time, MonthTime) else (1, 0)
+    return END if time.year + years > END.year else datetime(time.year + years, month + 1, 1)
+
+
+def start_of(span: Span) -> datetime:
+    """Its beginning; of a whole month or year that month or year."""
+    start, end = span
+    if (start.day, end.day) == (1, 1) and (end - start).days > 27:
+        months = (end.year - start.year) * 12 + end.month - start.month
+        whole = {1: MonthTime, 12: YearTime if start.month == 1 else datetime}.get(months, datetime)
+        return whole(start.year, start.month, 1)
+    return start

@@ -56,14 +56,6 @@ def is_within(time: datetime | None, span: Span) -> bool:
     return time is not None and not is_before(time, span[0]) and is_before(time, span[1])
 
 
-def end_of(time: datetime) -> datetime:
-    """When a year or a month is over; a time of day is its own end."""
-    if not isinstance(time, PartialTime):
-        return time
-    years, month = divmod(time.month, 12) if isinstance(time, MonthTime) else (1, 0)
-    return END if time.year + years > END.year else datetime(time.year + years, month + 1, 1)
-
-
 def order_key(time: datetime | None) -> float:
     """Seconds since 1970 for sorting; a naive time counts as UTC, no time sorts last."""
     if time is None:
@@ -72,14 +64,18 @@ def order_key(time: datetime | None) -> float:
     return (aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
 
 
-def format_time(time: datetime | None) -> str:
-    """`8 May 2023 13:56` as its own clock read; midnight sharp is a date without a time, a year stays a year."""
+def format_day(time: datetime | None) -> str:
+    """`8 May 2023`, as its own clock read; a year stays a year."""
     if time is None:
         return ""
-    if isinstance(time, PartialTime):
-        return f"{time:%B} {time.year:04d}" if isinstance(time, MonthTime) else f"{time.year:04d}"
-    day = f"{time.day} {time:%B} {time.year:04d}"
-    return day if (time.hour, time.minute) == (0, 0) else f"{day} {time:%H:%M}"
+    day = "" if isinstance(time, PartialTime) else f"{time.day} "
+    return f"{time.year:04d}" if isinstance(time, YearTime) else f"{day}{time:%B} {time.year:04d}"
+
+
+def format_time(time: datetime | None) -> str:
+    """`8 May 2023 13:56`; midnight sharp is a date without a time."""
+    clock = f" {time:%H:%M}" if time and (time.hour, time.minute) != (0, 0) else ""
+    return format_day(time) + clock
 
 
 def parse_iso_time(stamp: str | None) -> datetime | None:
@@ -144,8 +140,12 @@ def explain_dates(text: str, said: datetime | None) -> str:
     return explain_dates(text, said)
 
 
+DATE_TERM = "@"
+"""Begins an index term of a date, and no term of a word."""
+
+
 def date_terms(text: str, said: datetime | None) -> list[str]:
-    """Index terms of the spans of time that a text names; no words of a text give such a term."""
+    """`@2023-05-07`, or `@2023-05-01/2023-05-08` with the day after: an index term for each date that a text names."""
     if not _DATE_WORD.search(text):
         return []
     from .date_phrases import span_terms

@@ -14,7 +14,8 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 from pydantic import ValidationError
 
 from jitmem import BadInput, Memory, Session
-from jitmem.integrations.retriever import MemoryRetriever, as_sessions
+from jitmem.integrations.documents import as_sessions
+from jitmem.integrations.retriever import MemoryRetriever
 
 TALK = [("Ana", "I work at the harbour office in Viana."), ("Rui", "The harbour has three cranes.")]
 
@@ -73,6 +74,7 @@ async def test_a_document_says_where_it_stands(harbour: Memory) -> None:
             "end": hit.end,
             "session_id": "talk",
             "time": "2025-03-01T10:00:00",
+            "date": "1 March 2025 10:00",
             "speaker": "Ana",
             "score": hit.score,
             "scores": hit.scores,

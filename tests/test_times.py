@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jitmem import BadInput
+from jitmem.stores.date_phrases import end_of
 from jitmem.stores.times import (
     BEGINNING,
     END,
     MonthTime,
     PartialTime,
     YearTime,
-    end_of,
     format_iso_time,
     format_time,
     is_before,

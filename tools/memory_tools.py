@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime, get_runtime
 
 from ..stores.errors import BadInput
 from ..stores.records import MemoryItem, Page
+from ..stores.times import Now
 from .edit_items import edit_tools
 from .editor import Editor
 from .expose import NamedTool, RunnableSearch, ToolResult, ToolSpec, UnvalidatedTool, as_tool, expose, search_spec
@@ -34,14 +35,16 @@ def make_tools(
     items: ItemFinder | None = None,
     editor: Editor | None = None,
     include: Collection[str] | None = None,
+    now: Now = None,
 ) -> list[BaseTool]:
-    """A tool for everything that is given, in the order of `TOOLS`; of these only those that `include` names.
+    """A tool for everything that is given, in the order of `TOOLS`; of these only those that `include` names. `now` is
+    that of their questions.
 
     `BadInput` for a name in `include` that is no tool, or none of what is given: an editor that may not write has none.
     """
-    made = [as_tool(search) for search in searches]
+    made = [as_tool(search, now) for search in searches]
     made += [read_tool(record)] if record else []
-    made += [ask_tool(research)] if research else []
+    made += [ask_tool(research, now)] if research else []
     made += [find_tool(items)] if items else []
     made += edit_tools(editor) if editor else []
     return [tool for tool in made if tool.name in _validate_names(include, [tool.name for tool in made])]

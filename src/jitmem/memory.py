@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from .async_twin import async_twin
 from .research_run import ResearchChanges, ResearchRun, validate_count, validate_question
 from .stores.records import Filed, Hit, Page, Progress, Session
+from .stores.times import Now, add_dates, moment
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -215,6 +216,7 @@ class Memory:
         `count_tokens_approximately`. `pages`: from how many pages passages may come. `tools`: a subset of "keyword",
         "vector", "page_id". `budget=Budget(calls=…, tokens=…, seconds=…)`: when it is exceeded, the best context so
         far is returned. `answer=True`: a short answer from the context as well. `on_model_failure`: as in `ModelOptions`.
+        `now`: the time of the question, by which "last week" is understood; the clock's without it.
 
         `BadInput` for an empty question or a bad option; `ModelError` when a model fails and there is no result.
         """
@@ -242,17 +244,20 @@ class Memory:
         called; the embedding model, if there is one, embeds the question."""
         return ResearchRun(self._runtime, question, options).estimate()
 
-    def recall(self, query: str, k: int = 10) -> list[Hit]:
-        """The best passages by keywords and vectors, with no chat model; at most `k`, best first.
+    def recall(self, query: str, k: int = 10, *, now: Now = None) -> list[Hit]:
+        """The best passages by keywords and vectors, with no chat model; at most `k`, best first. Of a query that names a
+        date also those of that time, or that speak of it; `now` as in `research`.
 
         `ModelUnavailable` when the embedding model cannot be reached.
         """
-        hits: list[Hit] = self._runtime.hybrid.search(validate_question(query), validate_count(k))
+        query = add_dates(validate_question(query), moment(now))
+        hits: list[Hit] = self._runtime.hybrid.search(query, validate_count(k))
         return hits
 
-    async def arecall(self, query: str, k: int = 10) -> list[Hit]:
+    async def arecall(self, query: str, k: int = 10, *, now: Now = None) -> list[Hit]:
         """`recall`, awaited."""
-        hits: list[Hit] = await self._runtime.hybrid.asearch(validate_question(query), validate_count(k))
+        query = add_dates(validate_question(query), moment(now))
+        hits: list[Hit] = await self._runtime.hybrid.asearch(query, validate_count(k))
         return hits
 
     # -- read ----------------------------------------------------------------------------------------------
@@ -277,16 +282,18 @@ class Memory:
         *,
         kinds: Collection[str] | None = None,
         mode: Mode | None = None,
+        now: Now = None,
     ) -> list[BaseTool]:
         """LangChain tools over this memory, all or those that `include` names.
 
         search_pages, search_keyword, search_vector, search_page_id, read_page, research_memory, memory_search, and
         memory_insert, memory_update, memory_delete. `kinds` and `mode` as in `ItemOptions`: a model may be allowed less
-        than the memory's owner. A read-only memory has no tool that edits. Their results are marked, so that they are
+        than the memory's owner. A read-only memory has no tool that edits. `now` as in `research`, or a function that
+        gives it. Their results are marked, so that they are
         not memorized again when they come back in a transcript.
         """
         editor = self._runtime.editor_for(kinds=kinds, mode=mode)
-        return self._runtime.tools(editor, (self.research, self.aresearch), include)
+        return self._runtime.tools(editor, (self.research, self.aresearch), include, now)
 
     def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> MemoryStore:
         """A LangGraph store over this memory: `graph.compile(store=memory.as_store())`. `fields` are what a query
@@ -304,13 +311,14 @@ class Memory:
         memorize: bool = True,
         background: bool = True,
         namespace: Callable[[Any], str] | None = None,
+        now: Now = None,
     ) -> MemoryMiddleware:
         """Memory for an agent: `create_agent(model, tools, middleware=[memory.middleware()])`.
 
         Before each turn it adds context for the turn to that model call only, with this `effort` (None: only the core
         memory); after the turn it memorizes the conversation, in the `background`. `tools`
         adds the memory tools: the usual ones, or those that are named. `namespace` chooses the namespace of a run;
-        without it, that is the run's `user_id`, or this memory's own. See `jitmem.integrations.middleware`.
+        without it, that is the run's `user_id`, or this memory's own. `now` as for `tools`. See `jitmem.integrations.middleware`.
         """
         from .integrations.middleware import MemoryMiddleware
 
@@ -321,6 +329,7 @@ class Memory:
             context_tokens=context_tokens,
             memorize=memorize,
             background=background,
+            now=now,
             **({} if namespace is None else {"namespace": namespace}),
         )
 

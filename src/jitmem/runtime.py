@@ -22,6 +22,7 @@ from .stores.index.chroma_index import OwnedChroma, SharedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore
+from .stores.times import Now
 from .stores.truth.database import Database, has_deleted_bytes
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items
@@ -165,7 +166,7 @@ class MemoryRuntime:
     def _item_search(self) -> ItemSearch:
         return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self._lexical))
 
-    def tools(self, editor: Editor, research: Any, include: Collection[str] | None) -> list[BaseTool]:
+    def tools(self, editor: Editor, research: Any, include: Collection[str] | None, now: Now = None) -> list[BaseTool]:
         """Every tool over this memory, or those that `include` names."""
         from .tools.memory_tools import make_tools
 
@@ -177,6 +178,7 @@ class MemoryRuntime:
             items=self.item_search,
             editor=editor,
             include=include,
+            now=now,
         )
 
     @cached_property

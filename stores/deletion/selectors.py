@@ -9,9 +9,10 @@ from datetime import datetime
 
 from .. import recall_markers
 from ..analyzer import ANALYZER, stems
+from ..date_phrases import end_of
 from ..errors import UnknownRecord
 from ..records import KINDS
-from ..times import BEGINNING, END, end_of, format_iso_time, is_before, parse_iso_time
+from ..times import BEGINNING, END, format_iso_time, is_before, parse_iso_time
 from ..truth.row_deletion import Selection
 
 PAGE = "page"

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from ..stores.analyzer import stems
+from ..stores.analyzer import passage_stems, stems
 from ..stores.errors import BadInput
 from ..stores.strict_json import parse_json
 from ..stores.times import local_clock, order_key, parse_iso_time
@@ -221,11 +221,15 @@ class _ExportReader:
             self._refuse(f"another page of the session {line.session!r:.80} is of another number of parts")
         values = line.model_dump(exclude={"type", "passages"}) | {"session": session}
         values["sha256"] = hashlib.sha256(line.text.encode()).hexdigest()
-        values["time_key"] = order_key(local_clock(when)) if (when := parse_iso_time(time)) else None
+        when = parse_iso_time(time)
+        values["time_key"] = order_key(local_clock(when)) if when else None
         self._insert("page", space=self._space, **values)
         self._db.executemany(
             "INSERT INTO staged.passage VALUES (?, ?, ?, ?, ?)",
-            [(self._number, start, end, who, _stems(line.text[start:end])) for start, end, who in line.passages],
+            [
+                (self._number, start, end, who, " ".join(passage_stems(line.text[start:end], when)))
+                for start, end, who in line.passages
+            ],
         )
 
     def _add_version(self, line: schema.VersionLine) -> None:
