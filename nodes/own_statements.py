@@ -29,12 +29,12 @@ _MATERIAL = re.compile(
 
 def own_sentences(text: str, speakers: Collection[str]) -> Iterator[tuple[str, str, bool]]:
     """`(speaker, sentence, is_own)` of each speaker, without questions and hedges. A line that begins with a name that is
-    no speaker's is part of the turn before it."""
+    none of the `speakers`, where there are some, is part of the turn before it."""
     speaker, foreign, fenced = "", False, False
     for line in text.splitlines():
         turn = _TURN.match(line.strip())
         said = line
-        if turn and turn["speaker"] in speakers:
+        if turn and (not speakers or turn["speaker"] in speakers):
             speaker, said, foreign, fenced = turn["speaker"], turn["said"], False, False
         fenced ^= line.count("```") % 2 == 1
         plain = _QUOTED.sub(lambda match: "\0" * len(match[0]), said)

@@ -126,6 +126,7 @@ OUTPUTS: Mapping[str, Callable[[Material], Iterable[Hit]]] = {
 
 
 _NOTES_SHARE = 1 / 30  # of a context, for what relative dates mean, those of the best passages first
+_ONE_NOTE = 60  # characters that there are for them in any context
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
 _MARK = len(" [99]")  # what a citation mark counts as; the last check is exact
 
@@ -147,7 +148,7 @@ class Context:
         self._remark = ""
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self._costs: dict[str, int] = {}
-        self._note_room = int(self._room * _NOTES_SHARE)
+        self._note_room = max(_ONE_NOTE, int(self._room * _NOTES_SHARE))
         self._notes: dict[tuple[str, int], str] = {}
         self._said: set[tuple[str, int, int]] = set()
         self._added: list[tuple[str, int, int]] = []

@@ -65,7 +65,7 @@ def test_an_empty_memory_answers_that_nothing_is_known(memory: Memory) -> None:
 
 def test_the_time_of_a_session_is_searched_and_shown(mill: Memory) -> None:
     result = mill.research("What happened on 8 April 2025?", tools=["page_id"])
-    assert "2025-04-08 20:00:00" in [str(mill.page(page_id).time) for page_id in result.page_ids]
+    assert [str(mill.page(page_id).time) for page_id in result.page_ids] == ["2025-04-08 20:00:00"]
     assert "8 April 2025 20:00" in result.context
 
 

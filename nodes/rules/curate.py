@@ -20,7 +20,8 @@ _MONTH = re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[
 _CLAUSE = (  # where a clause begins, after a word or a date that opens it
     r"(?:^|[,;–—]\s+|\b(?:and|but|so|because|since)\s+)"
     r"(?:(?:[Yy]es|[Nn]ow|[Ww]ell|[Aa]ctually|[Aa]lso|[Hh]i|[Hh]ello|[Oo]h|and|so)[,.!]?\s+)*"
-    r"(?:(?:[Ii]n|[Oo]n|[Ss]ince)\s(?:\w+\s){0,2}\d{4},?\s+|(?:[Ll]ast|[Tt]his)\s\w+,?\s+)?"
+    r"(?:(?:[Ii]n|[Oo]n|[Ss]ince|[Ff]rom)\s(?:(?:last|next|this|the|of|early|late|[A-Z]\w*(?:day|ber|ary|ch|il|ay|ne|ly|ust)"
+    r"|\d+(?:st|nd|rd|th)?),?\s)+|(?:[Ll]ast|[Tt]his)\s\w+,?\s+)?"
 )
 _DENIED = re.compile(r"\b(?:not|never|no longer|nobody|neither|nor|said|says|say)\b|n['’]t\b", re.I)
 
@@ -51,7 +52,8 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     facts: dict[str, Call] = {}
     events: list[Call] = []
     core = _lines(question.core)
-    for speaker, sentence, is_own in own_sentences(question.text, snapshot.speakers):
+    speakers = {hit.speaker for hit in snapshot.passages(question.page, "", 1.0) if hit.speaker}
+    for speaker, sentence, is_own in own_sentences(question.text, speakers):
         slot = _slot(sentence) if is_own else None
         content = f"{speaker}: {sentence}"
         when = _single_date(sentence)

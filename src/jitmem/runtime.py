@@ -22,7 +22,6 @@ from .stores.index.chroma_index import OwnedChroma, SharedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore
-from .stores.times import Now
 from .stores.truth.database import Database, has_deleted_bytes
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from .stores.deletion.eraser import Eraser
+    from .stores.times import Now
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
