@@ -21,6 +21,7 @@ from ..nodes.llm.sync_async import Computation, Wait
 from ..nodes.message_text import message_text
 from ..stores.errors import BadInput, JitmemError, SessionConflict
 from ..stores.recall_markers import wrap_recalled
+from ..stores.times import moment
 from .agent_turns import AgentTurn, Thread, end_turn, question_of, session_of_turn, start_turn, thread_of
 from .background_filing import file_in_background
 from .prompt_blocks import count_cached, with_block, with_recalled
@@ -100,6 +101,7 @@ def recall_for_turn(agent: AgentMemory, state: Any, runtime: Runtime[Any]) -> Co
         question = question_of(messages)
         if agent.effort and question:
             options: Any = {"effort": agent.effort, "context_tokens": agent.context_tokens}
+            options["now"] = moment(agent.now)
             options["known_text"] = "\n".join([core, *map(message_text, messages)])
             result = yield _outside_graph(
                 partial(memory.research, question, **options), partial(memory.aresearch, question, **options)
@@ -149,7 +151,7 @@ def bind_tool(agent: AgentMemory, request: ToolCallRequest) -> ToolCallRequest:
         return request
     name = request.tool_call["name"]
     base = name if agent.label is None else name.removeprefix(f"{agent.label}_")
-    return request.override(tool=agent.with_label(memory.tools([base])[0]))
+    return request.override(tool=agent.with_label(memory.tools([base], now=agent.now)[0]))
 
 
 def tool_error_message(agent: AgentMemory, request: ToolCallRequest, error: Exception) -> ToolMessage:

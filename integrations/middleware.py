@@ -25,6 +25,7 @@ from ..graphs.research_options import ResearchOptions
 from ..nodes.llm.sync_async import run_async, run_sync
 from ..nodes.options import Effort, with_changes
 from ..stores.errors import BadInput, MissingPackage
+from ..stores.times import Now
 from ..tools.memory_tools import USUAL
 
 try:
@@ -58,6 +59,7 @@ class MiddlewareOptions(TypedDict, total=False):
     background: bool
     inject: Inject
     namespace: NameOf | None
+    now: Now
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class AgentMemory:
     background: bool
     inject: Inject
     namespace: NameOf | None
+    now: Now
     tools: list[Any] = field(default_factory=list)
     warned: threading.Event = field(default_factory=threading.Event)
 
@@ -108,12 +111,14 @@ class JitmemMiddleware(AgentMiddleware[Any, Any, Any]):
         background: bool = True,
         inject: Inject = "human",
         namespace: NameOf | None = None,
+        now: Now = None,
     ) -> None:
         """`effort`: how what a turn needs is looked for ("recall" asks no model), None for not at all; the core memory
         is shown in any case. `tools`: all that an agent needs, none, or those that are named. `background=False`
         files a turn before the run ends. `inject`: where what was recalled stands: at the end of the last "human"
         message, in a "message" of its own behind it, or at the end of the "system" message. `name` tells several memories
-        of one agent apart: it is part of the names of their state and tools.
+        of one agent apart: it is part of the names of their state and tools. `now` is when a turn is spoken: given, or
+        asked for at each.
 
         `namespace` names the user of a run; what it raises ends the run. Without it that is the run's `user_id`; a run
         without one gets no memory. With `single_user` every run uses this very memory; that is the default for a memory
@@ -133,8 +138,10 @@ class JitmemMiddleware(AgentMiddleware[Any, Any, Any]):
         if memory._runtime.trace_level != "content":
             self.trace_policy = TracePolicy(process_inputs=omit_payload, process_outputs=omit_payload)
         own = namespace is None and (memory is not memory.root if single_user is None else single_user)
-        self._agent = AgentMemory(memory, name, own, effort, context_tokens, memorize, background, inject, namespace)
-        self._agent.tools.extend(map(self._agent.with_label, _select_tools(memory, tools)))
+        self._agent = AgentMemory(
+            memory, name, own, effort, context_tokens, memorize, background, inject, namespace, now
+        )
+        self._agent.tools.extend(map(self._agent.with_label, _select_tools(memory, tools, now)))
         self.tools = self._agent.tools
         self.state_schema = _state_schema(self._agent.key)
 
@@ -212,7 +219,7 @@ def _state_schema(key: Callable[[str], str]) -> Any:
     )
 
 
-def _select_tools(memory: Memory, tools: bool | Sequence[str]) -> list[Any]:
+def _select_tools(memory: Memory, tools: bool | Sequence[str], now: Now) -> list[Any]:
     if isinstance(tools, bool):
-        return [tool for tool in memory.tools() if tool.name in USUAL] if tools else []
-    return memory.tools(tools)
+        return [tool for tool in memory.tools(now=now) if tool.name in USUAL] if tools else []
+    return memory.tools(tools, now=now)

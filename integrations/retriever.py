@@ -17,6 +17,7 @@ from pydantic import Field
 from ..nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from ..nodes.options import Effort
 from ..stores.records import Citation, Hit, MemoryItem, Page
+from ..stores.times import explain_dates, format_time
 from ..stores.trace_guard import guard_traces
 
 
@@ -24,7 +25,8 @@ class JitmemRetriever(BaseRetriever):
     """The best passages for a query, at most `k`, as documents; `invoke(query, k=…, effort=…)` changes either.
 
     With an `effort` the query is researched, and the documents are the passages that the result cites, in its order.
-    Metadata: page_id, start, end, session_id, time (ISO, None for unknown), speaker, tool, score. What research cites
+    Metadata: page_id, start, end, session_id, time (ISO, None for unknown), date (as a reader is shown it, with
+    what relative dates of the text mean), speaker, tool, score. What research cites
     has the tool "research" and neither speaker nor score. `BadInput` for an empty query.
     """
 
@@ -76,8 +78,9 @@ class JitmemRetriever(BaseRetriever):
 
 def _document(passage: Hit | Citation, record: Page | MemoryItem) -> Document:
     hit = passage if isinstance(passage, Hit) else None
+    text = passage.text if isinstance(passage, Hit) else passage.quote
     return Document(
-        passage.text if isinstance(passage, Hit) else passage.quote,
+        text,
         id=f"{record.id}:{passage.start}-{passage.end}",
         metadata={
             "page_id": passage.page_id,
@@ -86,6 +89,7 @@ def _document(passage: Hit | Citation, record: Page | MemoryItem) -> Document:
             "end": passage.end,
             "session_id": record.session_id if isinstance(record, Page) else None,
             "time": record.time.isoformat() if record.time else None,
+            "date": format_time(record.time) + explain_dates(text, record.time if isinstance(record, Page) else None),
             "speaker": hit.speaker if hit else None,
             "score": hit.score if hit else None,
             "scores": dict(hit.scores) if hit else {},

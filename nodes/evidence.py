@@ -9,6 +9,7 @@ from typing import Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
+from ..stores.times import parse_iso_time
 from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_list
 
 EVIDENCE = 300  # passages carried from round to round
@@ -19,24 +20,35 @@ LATER_TOKENS = 900
 
 
 HitRow = list[Any]
-"""The values of a `Hit` in the order of its fields. A state holds hundreds, and a mapping takes three times as long."""
+"""The values of a `Hit` in the order of its fields, its time as text. A state holds hundreds, and a mapping takes three times as long."""
 
 
 def hits_to_state(hits: Iterable[Hit]) -> list[HitRow]:
     """Hits as plain values, for a state."""
     return [
-        [hit.page_id, hit.start, hit.end, hit.text, hit.score, hit.scores, hit.speaker, hit.item_id] for hit in hits
+        [
+            hit.page_id,
+            hit.start,
+            hit.end,
+            hit.text,
+            hit.score,
+            hit.scores,
+            hit.speaker,
+            hit.item_id,
+            str(hit.time or ""),
+        ]
+        for hit in hits
     ]
 
 
 def hits_from_state(rows: Iterable[HitRow]) -> Iterator[Hit]:
     """The hits of a state, made one by one as they are read."""
-    return starmap(Hit, rows)
+    return starmap(Hit, ([*row[:-1], parse_iso_time(row[-1])] for row in rows))
 
 
 def row_record_id(row: HitRow) -> str:
     """The id of the page or the item of a hit in a state."""
-    record_id: str = row[0] or row[-1]
+    record_id: str = row[0] or row[-2]
     return record_id
 
 
@@ -55,14 +67,14 @@ def take_fitting(snapshot: Snapshot, hits: Iterable[Hit], tokens: float) -> list
     room = int(tokens * CHARS_PER_TOKEN)
     longest, used = [], 0
     for hit in hits:
-        used += len(hit.text) + 1
+        used += len(hit.dated_text) + 1
         if used > room:
             break
         longest.append(hit)
     snapshot.records(hit.record_id for hit in longest)
     pages: set[str] = set()
     for count, hit in enumerate(longest):
-        room -= len(hit.text) + 1
+        room -= len(hit.dated_text) + 1
         if hit.record_id not in pages:
             pages.add(hit.record_id)
             room -= len(snapshot.record(hit.record_id).header) + 18
@@ -78,7 +90,7 @@ def render_passages(snapshot: Snapshot, hits: Sequence[Hit]) -> str:
         by_page.setdefault(hit.record_id, []).append(hit)
     blocks = []
     for page in map(snapshot.record, by_page):
-        lines = [hit.text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
+        lines = [hit.dated_text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
         blocks.append("\n".join([f"[{page.id}] {page.header}", *lines]))
     return fence("\n\n".join(blocks)) if blocks else "No new passage was found."
 
@@ -100,6 +112,10 @@ def cite(record: Page | MemoryItem, quote: str, start: int | None = None) -> Cit
     quote = quote.strip().strip('“”"…').strip()
     if not re.search(r"\w", quote):
         return None
+    if "[" in quote and quote not in text:
+        from ..stores.date_phrases import without_notes
+
+        quote = without_notes(quote)
     at = text.find(quote)
     if at >= 0:
         return citation_of(record, at, at + len(quote))

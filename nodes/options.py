@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ..stores.errors import BadInput
+from ..stores.times import parse_time
 from .llm.ask import Budget
 
 
@@ -54,6 +56,9 @@ class BaseResearchOptions(BaseModel):
     )
     budget: Budget | None = Field(default=None, description="The most that a question may cost; unset: no limit.")
     on_model_failure: OnModelFailure = Field(default="raise", description=_ON_FAILURE)
+    now: Annotated[datetime | None, BeforeValidator(parse_time)] = Field(
+        default=None, description='The time of the question, by which "last week" is understood; unset: the clock.'
+    )
 
     @property
     def rounds(self) -> int:

@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from ..stores.errors import BadInput
 from ..stores.index.snapshot import Snapshot
+from ..stores.times import add_dates, moment
 from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
-from .grounding import is_placeholder
 from .llm.ask import StepSpec
 from .llm.prompt import clip, default_prompt, fence_question
 from .llm.sync_async import Computation
@@ -119,7 +119,7 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         options = options_in(runtime.context, defaults)
         request = state["request"]
         question = PlanQuestion(
-            question=state["question"],
+            question=state["dated_question"],
             request=request,
             names=state["names"],
             searches=[named[name] for name in options.tools],
@@ -166,6 +166,8 @@ def _queries_of_request(question: PlanQuestion) -> list[dict[str, Any]]:
 
 def _without_placeholders(plan: SearchPlan) -> SearchPlan:
     """The plan without words of its form, such as `<a question>`."""
+    from .grounding import is_placeholder  # a model has answered
+
     needs = [need for need in plan.needs if not is_placeholder(need)]
     queries = [query for query in plan.queries if not is_placeholder(query.text)]
     return plan.model_copy(update={"needs": needs, "queries": queries})
@@ -202,26 +204,32 @@ def _key(tool: str, text: str) -> str:
     return f"{tool}:{text}"
 
 
-def begin(state: ResearcherState) -> dict[str, Any]:
+def begin(defaults: BaseResearchOptions) -> Callable[..., dict[str, Any]]:
     """The node: a question → the initial state of a run, with its start time."""
-    question: object = state.get("question")
-    if not isinstance(question, str) or not question.strip():
-        raise BadInput('The Researcher needs a question with at least one word: {"question": "…"}.')
-    return {
-        "started": time.time(),
-        "stop_reason": "",
-        "request": question,
-        "names": [],
-        "searches": Overwrite([]),
-        "evidence": [],
-        "fresh": [],
-        "read": [],
-        "found_by_question": [],
-        "statements": [],
-        "asked": [],
-        "rounds": Overwrite([]),
-        "usage": Overwrite([]),
-        "failures": Overwrite([]),
-        "answer": "",
-        "answer_citations": [],
-    }
+
+    def node(state: ResearcherState, runtime: Runtime[Any]) -> dict[str, Any]:
+        question: object = state.get("question")
+        if not isinstance(question, str) or not question.strip():
+            raise BadInput('The Researcher needs a question with at least one word: {"question": "…"}.')
+        dated = add_dates(question, moment(options_in(runtime.context, defaults).now))
+        return {**_INITIAL, "started": time.time(), "dated_question": dated, "request": dated}
+
+    return node
+
+
+_INITIAL: Mapping[str, Any] = {
+    "stop_reason": "",
+    "names": [],
+    "searches": Overwrite([]),
+    "evidence": [],
+    "fresh": [],
+    "read": [],
+    "found_by_question": [],
+    "statements": [],
+    "asked": [],
+    "rounds": Overwrite([]),
+    "usage": Overwrite([]),
+    "failures": Overwrite([]),
+    "answer": "",
+    "answer_citations": [],
+}

@@ -7,6 +7,7 @@ import re
 import threading
 import unicodedata
 from collections import Counter
+from datetime import datetime
 from functools import lru_cache
 from zlib import crc32
 
@@ -15,7 +16,9 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 from snowballstemmer.english_stemmer import EnglishStemmer
 
-ANALYZER = "en-1"  # kept with the stems in the truth; change it when the terms of the same text change
+from .times import date_terms
+
+ANALYZER = "en-2"  # kept with the stems in the truth; change it when the terms of the same text change
 
 STOP_WORDS = frozenset(
     """
@@ -70,6 +73,12 @@ def words(text: str) -> list[str]:
 def stems(text: str) -> list[str]:
     """Index terms in order, repeated as often as they occur; `[]` for text with nothing but stop words."""
     return [_stem(word) for word in words(text) if word not in STOP_WORDS]
+
+
+def passage_stems(text: str, said: datetime | None) -> list[str]:
+    """The index terms of a passage: its stems, and a term for each date that it names, relative ones resolved at the time
+    of its session."""
+    return [*stems(text), *date_terms(text, said)]
 
 
 _GRAMS = (3, 4)

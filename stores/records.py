@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from .times import format_time
+from .times import explain_dates, format_time
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -76,7 +76,8 @@ class Hit:
     """A passage of a page, or a whole memory item, offered as evidence: one of `page_id` and `item_id` is set.
 
     `text` is `[start:end]` of its page or item. `score` ranks it among the hits beside it, higher is better; `scores`
-    holds what each search that found it gave it, by the name of the search, on that search's own scale.
+    holds what each search that found it gave it, by the name of the search, on that search's own scale. `time` is that
+    of its session, or of the item.
     """
 
     page_id: str | None
@@ -87,11 +88,17 @@ class Hit:
     scores: Mapping[str, float] = field(hash=False)
     speaker: str | None = None
     item_id: str | None = None
+    time: datetime | None = None
 
     @property
     def record_id(self) -> str:
         """The id of the page or of the item."""
         return self.page_id or self.item_id or ""
+
+    @property
+    def dated_text(self) -> str:
+        """What a reader is shown: the text, and what its relative dates mean, which an item has resolved."""
+        return self.text + explain_dates(self.text, self.time) if self.page_id else self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,16 @@ def other(tmp_path: Path) -> Any:
 # Out and in
 
 
+def test_a_month_and_a_year_stay_what_they_are(memory: Memory, other: Memory) -> None:
+    memory.memorize(Session(id="diary", text="The oven was cold.", time="March 2021"))
+    memory.items.insert("Ana learned to bake.", "episodic", "2019")
+    imported(other, exported(memory))
+    assert [str(page.time) for page in other.pages()] == ["2021-03"]
+    assert [str(item.time) for item in other.items.list()] == ["2019"]
+    assert body(exported(other)) == body(exported(memory))
+    assert other.admin.doctor().healthy
+
+
 def test_export_import_export_gives_the_same_bytes_but_for_the_time_of_the_first_line(
     filled: Memory, other: Memory
 ) -> None:

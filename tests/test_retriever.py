@@ -74,6 +74,7 @@ async def test_a_document_says_where_it_stands(harbour: Memory) -> None:
             "end": hit.end,
             "session_id": "talk",
             "time": "2025-03-01T10:00:00",
+            "date": "1 March 2025 10:00",
             "speaker": "Ana",
             "score": hit.score,
             "scores": hit.scores,

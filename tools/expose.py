@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from ..stores.errors import BadInput
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Hit
+from ..stores.times import Now, add_dates, format_time, moment
 from ..stores.trace_guard import TraceLevel, guard_traces
 
 ToolResult = tuple[str, Any]
@@ -136,20 +137,26 @@ def search_spec(search: NamedTool | type[NamedTool]) -> ToolSpec:
     return ToolSpec(f"search_{search.name}", search.description, SearchInput)
 
 
-def as_tool(search: RunnableSearch) -> MemoryTool:
-    """A tool named `search_<name>`, sync and async."""
+def as_tool(search: RunnableSearch, now: Now = None) -> MemoryTool:
+    """A tool named `search_<name>`, sync and async; `now` is when it is asked, by default the moment of the call."""
 
     def run(query: str, k: int = 10) -> ToolResult:
-        return _render_hits(search.search(query, k))
+        return _render_hits(search.search(add_dates(query, moment(now)), k))
 
     async def arun(query: str, k: int = 10) -> ToolResult:
-        return _render_hits(await search.asearch(query, k))
+        return _render_hits(await search.asearch(add_dates(query, moment(now)), k))
 
     return expose(search_spec(search), run, arun)
 
 
 def _render_hits(hits: Sequence[Hit]) -> ToolResult:
-    lines = [f"[{hit.record_id} {hit.start}-{hit.end}] {hit.text}" for hit in hits]
+    """Each passage under its day, which is said once for those in a row that share it."""
+    lines, day = [], ""
+    for hit in hits:
+        if (when := format_time(hit.time)) != day:
+            day = when
+            lines.append(f"# {when or 'without a date'}")
+        lines.append(f"[{hit.record_id} {hit.start}-{hit.end}] {hit.dated_text}")
     return wrap_recalled("\n".join(lines)) if lines else NOTHING, list(hits)
 
 

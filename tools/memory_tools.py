@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime, get_runtime
 
 from ..stores.errors import BadInput
 from ..stores.records import MemoryItem, Page
+from ..stores.times import Now
 from ..stores.trace_guard import TraceLevel
 from .edit_items import edit_tools
 from .editor import Editor
@@ -35,15 +36,17 @@ def make_tools(
     items: ItemFinder | None = None,
     editor: Editor | None = None,
     include: Collection[str] | None = None,
+    now: Now = None,
     trace_level: TraceLevel = "none",
 ) -> list[BaseTool]:
-    """A tool for everything that is given, in the order of `TOOLS`; of these only those that `include` names.
+    """A tool for everything that is given, in the order of `TOOLS`; of these only those that `include` names. `now` is
+    that of their questions.
 
     `BadInput` for a name in `include` that is no tool, or none of what is given: an editor that may not write has none.
     """
-    made = [as_tool(search) for search in searches]
+    made = [as_tool(search, now) for search in searches]
     made += [read_tool(record)] if record else []
-    made += [ask_tool(research)] if research else []
+    made += [ask_tool(research, now)] if research else []
     made += [find_tool(items)] if items else []
     made += edit_tools(editor) if editor else []
     for tool in made:

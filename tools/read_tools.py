@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from ..stores.errors import UnknownRecord
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Kind, MemoryItem, Page
-from ..stores.times import format_time
+from ..stores.times import Now, explain_dates, format_time, moment
 from .expose import NOTHING, MemoryTool, ToolResult, ToolSpec, expose, fence_quotations
 
 
@@ -35,7 +35,8 @@ def read_tool(record: Callable[[str], Page | MemoryItem]) -> MemoryTool:
             found = record(page_id.strip())
         except UnknownRecord as unknown:
             return fence_quotations(str(unknown)), None
-        return wrap_recalled(f"[{found.id}] {found.header}\n\n{found.text}"), found
+        note = explain_dates(found.text, found.time).replace(" (", "\n(", 1) if isinstance(found, Page) else ""
+        return wrap_recalled(f"[{found.id}] {found.header}\n\n{found.text}{note}"), found
 
     return expose(READ, run)
 
@@ -115,7 +116,7 @@ class Researched(Protocol):
 
 
 Researchers = tuple[Callable[..., Researched], Callable[..., Awaitable[Researched]]]
-"""`Memory.research` and `Memory.aresearch`, or what is called as they are: `(question, depth=…, effort=…)`."""
+"""`Memory.research` and `Memory.aresearch`, or what is called as they are: `(question, depth=…, effort=…, now=…)`."""
 
 
 class AskInput(BaseModel):
@@ -136,15 +137,15 @@ ASK = ToolSpec(
 )
 
 
-def ask_tool(researchers: Researchers) -> MemoryTool:
+def ask_tool(researchers: Researchers, now: Now = None) -> MemoryTool:
     """`research_memory` over the two forms of a research."""
     research, aresearch = researchers
 
     def run(question: str, depth: int | None = None, effort: EffortName | None = None) -> ToolResult:
-        return _render_research(research(question, depth=depth, effort=effort))
+        return _render_research(research(question, depth=depth, effort=effort, now=moment(now)))
 
     async def arun(question: str, depth: int | None = None, effort: EffortName | None = None) -> ToolResult:
-        return _render_research(await aresearch(question, depth=depth, effort=effort))
+        return _render_research(await aresearch(question, depth=depth, effort=effort, now=moment(now)))
 
     return expose(ASK, run, arun)
 

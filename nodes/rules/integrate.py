@@ -62,4 +62,4 @@ def weight(snapshot: Snapshot, stem: str) -> float:
 
 def _visible_text(snapshot: Snapshot, hit: Hit) -> str:
     """What a reader of the passage sees: its words under its page's header."""
-    return f"{snapshot.record(hit.record_id).header} {hit.text}"
+    return f"{snapshot.record(hit.record_id).header} {hit.dated_text}"

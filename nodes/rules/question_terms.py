@@ -66,6 +66,10 @@ def _pronoun(word: str) -> bool:
 def terms(snapshot: Snapshot, question: str) -> dict[str, str]:
     """Stem → word for what the question turns on: no stop words, no question words, none of the speakers."""
     found: dict[str, str] = {}
+    if "[" in question:
+        from ...stores.date_phrases import drop_explained
+
+        question = drop_explained(question)
     for word in _WORD.findall(question):
         for stem in stems(re.sub(r"['’]s$", "", word)):
             if stem not in _GENERIC and stem not in snapshot.speaker_stems:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .stores.deletion.receipt import NOTHING_FOUND, OUT_OF_REACH, KeptItem, Receipt
 from .stores.errors import BadInput
-from .stores.times import local_clock, order_key, parse_time
+from .stores.times import is_before, parse_time
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -89,7 +89,7 @@ def _make_selector(selectors: Mapping[str, Any]) -> Selector | None:
         return None
     if name == "times":
         after, before = map(parse_time, value)
-        if after and before and not order_key(local_clock(after)) < order_key(local_clock(before)):
+        if after and before and not is_before(after, before):
             raise BadInput("after must be earlier than before.")
         return by.times(after, before)
     if name == "query":

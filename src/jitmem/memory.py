@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from .async_twin import async_twin
 from .research_run import ResearchChanges, ResearchRun, validate_count, validate_question
 from .stores.records import Filed, Hit, Page, Progress, Session
+from .stores.times import Now, add_dates, moment
 from .stores.trace_guard import guard_traces
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ class Memory:
         `count_tokens_approximately`. `pages`: from how many pages passages may come. `tools`: a subset of "keyword",
         "vector", "page_id". `budget=Budget(calls=…, tokens=…, seconds=…)`: when it is exceeded, the best context so
         far is returned. `answer=True`: a short answer from the context as well. `on_model_failure`: as in `ModelOptions`.
+        `now`: the time of the question, by which "last week" is understood; the clock's without it.
 
         `BadInput` for an empty question or a bad option; `ModelError` when a model fails and there is no result.
         """
@@ -245,18 +247,21 @@ class Memory:
         called; the embedding model, if there is one, embeds the question."""
         return ResearchRun(self._runtime, question, options).estimate()
 
-    def recall(self, query: str, k: int = 10) -> list[Hit]:
-        """The best passages by keywords and vectors, with no chat model; at most `k`, best first.
+    def recall(self, query: str, k: int = 10, *, now: Now = None) -> list[Hit]:
+        """The best passages by keywords and vectors, with no chat model; at most `k`, best first. Of a query that names a
+        date also those of that time, or that speak of it; `now` as in `research`.
 
         `ModelUnavailable` when the embedding model cannot be reached.
         """
+        query = add_dates(validate_question(query), moment(now))
         with guard_traces(self._runtime.trace_level):
-            return self._runtime.hybrid.search(validate_question(query), validate_count(k))
+            return self._runtime.hybrid.search(query, validate_count(k))
 
-    async def arecall(self, query: str, k: int = 10) -> list[Hit]:
+    async def arecall(self, query: str, k: int = 10, *, now: Now = None) -> list[Hit]:
         """`recall`, awaited."""
+        query = add_dates(validate_question(query), moment(now))
         with guard_traces(self._runtime.trace_level):
-            return await self._runtime.hybrid.asearch(validate_question(query), validate_count(k))
+            return await self._runtime.hybrid.asearch(query, validate_count(k))
 
     # -- read ----------------------------------------------------------------------------------------------
 
@@ -280,16 +285,18 @@ class Memory:
         *,
         kinds: Collection[str] | None = None,
         mode: Mode | None = None,
+        now: Now = None,
     ) -> list[BaseTool]:
         """LangChain tools over this memory, all or those that `include` names.
 
         search_pages, search_keyword, search_vector, search_page_id, read_page, research_memory, memory_search, and
         memory_insert, memory_update, memory_delete. `kinds` and `mode` as in `ItemOptions`: a model may be allowed less
-        than the memory's owner. A read-only memory has no tool that edits. Their results are marked, so that they are
+        than the memory's owner. A read-only memory has no tool that edits. `now` as in `research`, or a function that
+        gives it. Their results are marked, so that they are
         not memorized again when they come back in a transcript.
         """
         editor = self._runtime.editor_for(kinds=kinds, mode=mode)
-        return self._runtime.tools(editor, (self.research, self.aresearch), include)
+        return self._runtime.tools(editor, (self.research, self.aresearch), include, now)
 
     def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> JitmemStore:
         """A LangGraph store over this memory: `graph.compile(store=memory.as_store())`. `fields` are what a query
@@ -304,7 +311,7 @@ class Memory:
         Before each turn it adds context for the turn to that model call only; after the turn it memorizes the conversation.
         A run belongs to its `user_id`, and has no memory without one; `single_user=True` is for a memory of one user, and
         the default for one from `for_namespace`. The other options are those of `JitmemMiddleware`: `name`, `effort`,
-        `tools`, `context_tokens`, `memorize`, `background`, `inject`, `namespace`.
+        `tools`, `context_tokens`, `memorize`, `background`, `inject`, `namespace`, `now`.
         """
         from .integrations.middleware import JitmemMiddleware
 

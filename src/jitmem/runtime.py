@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from .stores.deletion.eraser import Eraser
+    from .stores.times import Now
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
@@ -174,7 +175,7 @@ class MemoryRuntime:
     def _item_search(self) -> ItemSearch:
         return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self._lexical))
 
-    def tools(self, editor: Editor, research: Any, include: Collection[str] | None) -> list[BaseTool]:
+    def tools(self, editor: Editor, research: Any, include: Collection[str] | None, now: Now = None) -> list[BaseTool]:
         """Every tool over this memory, or those that `include` names."""
         from .tools.memory_tools import make_tools
 
@@ -187,6 +188,7 @@ class MemoryRuntime:
             editor=editor,
             include=include,
             trace_level=self.trace_level,
+            now=now,
         )
 
     @cached_property

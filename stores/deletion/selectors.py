@@ -9,9 +9,10 @@ from datetime import datetime
 
 from .. import recall_markers
 from ..analyzer import ANALYZER, stems
+from ..date_phrases import end_of
 from ..errors import UnknownRecord
 from ..records import KINDS
-from ..times import format_iso_time, local_clock, order_key
+from ..times import BEGINNING, END, format_iso_time, is_before, parse_iso_time
 from ..truth.row_deletion import Selection
 
 PAGE = "page"
@@ -43,14 +44,18 @@ def items(ids: Iterable[str]) -> Selector:
 
 
 def times(after: datetime | None, before: datetime | None) -> Selector:
-    """Sessions that happened from `after` on and before `before`, by their own clocks."""
-    first = order_key(local_clock(after)) if after else float("-inf")
-    last = order_key(local_clock(before)) if before else float("inf")
+    """Sessions that happened from `after` on and before `before`: as instants, and where a zone is missing by their
+    own clocks. A session of a year or a month counts as before a time that is not before its end."""
+
+    def is_selected(time: datetime) -> bool:
+        return not is_before(time, after or BEGINNING) and (
+            is_before(time, before or END) and not is_before(before or END, end_of(time))
+        )
 
     def select(db: sqlite3.Connection, namespace: int) -> Selection:
         rows = db.execute("SELECT n, time FROM session WHERE namespace = ?", (namespace,)).fetchall()
-        keys = [(n, order_key(local_clock(datetime.fromisoformat(time)))) for n, time in rows if time is not None]
-        return Selection(sessions={n for n, key in keys if first <= key < last}, timeless=len(rows) - len(keys))
+        times = [(n, time) for n, stamp in rows if (time := parse_iso_time(stamp))]
+        return Selection(sessions={n for n, time in times if is_selected(time)}, timeless=len(rows) - len(times))
 
     return select
 

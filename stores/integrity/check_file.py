@@ -10,12 +10,12 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from datetime import datetime
 from pathlib import Path
 
 from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
 from ..index.chroma_folder import ASIDE, FOLDER, files_open_to_others, is_owned
 from ..index.chroma_layout import find_foreign, find_unreached_vectors
+from ..times import parse_iso_time
 from ..truth.database import (
     APPLICATION_ID,
     CONNECTION,
@@ -237,6 +237,6 @@ def _is_readable(table: str, column: str, value: object) -> bool:
         if column in _JSON.get(table, ()):
             json.loads(value)
         elif column in _TIMES:
-            datetime.fromisoformat(value)
+            parse_iso_time(value)
         return True
     return False

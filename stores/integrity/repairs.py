@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from ..analyzer import ANALYZER, stems
+from ..analyzer import ANALYZER, passage_stems, stems
 from ..times import parse_iso_time
 from ..truth.dedup_key import dedup_key
 from ..truth.embeddings import ITEMS, PASSAGES, EmbeddingTable, vector_label
@@ -89,11 +89,13 @@ def write_newest_versions(db: sqlite3.Connection) -> int:
 
 def wrong_stems(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
     """`(table, number, right stems)` of passages, item versions and texts of entries with wrong stems."""
-    for page, text in db.execute("SELECT seq, text FROM page ORDER BY seq"):
+    pages = "SELECT seq, text, session.time FROM page JOIN session ON session.n = page.session ORDER BY seq"
+    for page, text, stamp in db.execute(pages):
+        time = parse_iso_time(stamp)
         for seq, start, end, stored in db.execute(
             'SELECT seq, start, "end", stems FROM passage WHERE page = ?', (page,)
         ).fetchall():
-            if (right := " ".join(stems(text[start:end]))) != stored:
+            if (right := " ".join(passage_stems(text[start:end], time))) != stored:
                 yield "passage", seq, right
     for n, content, stored in db.execute("SELECT n, coalesce(content, ''), stems FROM item_version ORDER BY n"):
         if (right := " ".join(stems(content))) != stored:

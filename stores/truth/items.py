@@ -235,7 +235,7 @@ class Items:
             time=edit.time or current.time,
             page_ids=tuple(dict.fromkeys([*current.page_ids, *edit.page_ids])),
         )
-        if (whole.content, whole.time) == (current.content, current.time):
+        if whole.content == current.content and str(whole.time) == str(current.time):  # a month is not its first day
             return _duplicate(edit, current)
         return self._write_unless_taken(db, namespace, edit, whole, current)
 

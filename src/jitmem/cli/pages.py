@@ -40,7 +40,7 @@ def recall(
                 f"{hit.score:.2f}  {'  '.join(part for part in (page.id, format_time(page.time), page.session_id) if part)}",
                 "bold",
             )
-            say_text(f"{hit.text.strip()}\n")
+            say_text(f"{hit.dated_text.strip()}\n")
         if not hits:
             say("Nothing found.")
 
@@ -79,9 +79,7 @@ def pages(
     if as_json:
         say_json(found)
     elif found:
-        rows = [
-            (page.id, f"{page.time:%Y-%m-%d %H:%M}" if page.time else "-", page.session_id, page.memo) for page in found
-        ]
+        rows = [(page.id, str(page.time or "-")[:16], page.session_id, page.memo) for page in found]  # to the minute
         say_rows(("page", "time", "session", "memo"), rows)
     else:
         say(f"No page of session {session}." if session else f"No page in namespace {settings_of(ctx).namespace}.")

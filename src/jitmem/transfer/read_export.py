@@ -7,16 +7,15 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
 from itertools import groupby
 from typing import Any, BinaryIO, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from ..stores.analyzer import stems
+from ..stores.analyzer import passage_stems, stems
 from ..stores.errors import BadInput
 from ..stores.strict_json import parse_json
-from ..stores.times import local_clock, order_key
+from ..stores.times import local_clock, order_key, parse_iso_time
 from ..stores.truth.dedup_key import dedup_key
 from . import export_schema as schema
 
@@ -222,11 +221,15 @@ class _ExportReader:
             self._refuse(f"another page of the session {line.session!r:.80} is of another number of parts")
         values = line.model_dump(exclude={"type", "passages"}) | {"session": session}
         values["sha256"] = hashlib.sha256(line.text.encode()).hexdigest()
-        values["time_key"] = order_key(local_clock(datetime.fromisoformat(time))) if time else None
+        when = parse_iso_time(time)
+        values["time_key"] = order_key(local_clock(when)) if when else None
         self._insert("page", space=self._space, **values)
         self._db.executemany(
             "INSERT INTO staged.passage VALUES (?, ?, ?, ?, ?)",
-            [(self._number, start, end, who, _stems(line.text[start:end])) for start, end, who in line.passages],
+            [
+                (self._number, start, end, who, " ".join(passage_stems(line.text[start:end], when)))
+                for start, end, who in line.passages
+            ],
         )
 
     def _add_version(self, line: schema.VersionLine) -> None:
@@ -240,8 +243,7 @@ class _ExportReader:
             self._refuse(f"version {line.version} of {line.item} comes after version {newest}")
         values = line.model_dump(exclude={"type"}) | {"item": item, "pages": json.dumps(line.pages)}
         self._insert("version", **values, stems=_stems(line.content or ""))
-        time = datetime.fromisoformat(line.time) if line.time else None
-        mark = None if line.content is None else dedup_key(kind, line.content, time)
+        mark = None if line.content is None else dedup_key(kind, line.content, parse_iso_time(line.time))
         self._db.execute("UPDATE staged.item SET newest = ?, sketch = ? WHERE n = ?", (line.version, mark, item))
 
     def _add_proposal(self, line: schema.ProposalLine) -> None:
