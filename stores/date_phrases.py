@@ -77,6 +77,7 @@ _PAST = re.compile(
 )
 _ZONE = re.compile(r"\s+UTC([+-]\d{4})\b")
 _EXPLAINED = re.compile(rf"\b(?:{'|'.join(_RELATIVE.values())})(?:['’]s)?\s+\[(?P<date>[^\[\]]+)\]", re.I)
+_NEAR, _FAR = 40, 400  # characters that are looked at: of a word before a date, of its sentence
 _RARELY = timedelta(days=270)  # back; of a longer time ago the year is said
 _DOUBT = timedelta(days=3)  # two weeks ago, more or less
 _AHEAD = re.compile(
@@ -129,7 +130,9 @@ def _phrase(match: re.Match[str], text: str, said: datetime | None, bare_years: 
     words = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", " ".join(match[0].lower().replace(".", "").split()))
     try:
         if kind in _ABSOLUTE:
-            if kind == "year" and not (bare_years or _BEFORE_YEAR.search(text, 0, match.start())):
+            if kind == "year" and not (
+                bare_years or _BEFORE_YEAR.search(text, max(0, match.start() - _NEAR), match.start())
+            ):
                 return None
             if kind == "moment":
                 start = datetime.fromisoformat(re.sub(r"(?<=\d)\s(?=[Z+-])", "", match[0].upper().replace(" ", "T", 1)))
@@ -352,8 +355,9 @@ def _of_month(words: str, match: re.Match[str], text: str, day: datetime, ahead:
 
 def _sentence(text: str, start: int, end: int) -> str:
     """About the sentence around a place."""
-    first = max(text.rfind(mark, 0, start) for mark in ".!?\n") + 1
-    last = min((at for mark in ".!?\n" if (at := text.find(mark, end)) >= 0), default=len(text))
+    least, most = max(0, start - _FAR), min(len(text), end + _FAR)
+    first = max(text.rfind(mark, least, start) for mark in ".!?\n") + 1 or least
+    last = min((at for mark in ".!?\n" if (at := text.find(mark, end, most)) >= 0), default=most)
     return text[first:last]
 
 
@@ -366,7 +370,7 @@ def find_spans(text: str, now: datetime | None) -> list[Span]:
     while at < len(phrases):
         phrase = phrases[at]
         at += 1
-        before = text[: phrase.start]
+        before = text[max(0, phrase.start - _NEAR) : phrase.start]
         if at < len(phrases) and _FROM.search(before) and _TO.fullmatch(text, phrase.end, phrases[at].start):
             whole = phrase.span[0], phrases[at].span[1]
             if is_before(*whole):

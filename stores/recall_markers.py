@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from .records import RECORD_ID
+
 RECALLED_OPEN = "<recalled-memory"
 RECALLED_CLOSE = "</recalled-memory>"
 # Models and tools that repeat a mark do not always do so exactly.
@@ -56,6 +58,6 @@ def _open_mark(inside: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """Of the letters and digits alone: white space and escapes change on the way."""
-    plain = re.sub(r"\\[nrt]", " ", text)
+    """Of the letters and digits alone, without ids: white space and escapes change on the way, and ids from run to run."""
+    plain = RECORD_ID.sub("", re.sub(r"\\[nrt]", " ", text))
     return hashlib.sha256("".join(filter(str.isalnum, plain)).encode(errors="replace")).hexdigest()[:16]

@@ -6,6 +6,7 @@ Offsets (`start`, `end`) count characters of `Page.text`, as Python slices do: `
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import threading
 import time
@@ -19,6 +20,8 @@ from .times import explain_dates, format_time
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
+RECORD_ID = re.compile(r"\b(?=[a-z]{0,11}[0-9])[0-9a-hjkmnp-tv-z]{12}\b")
+"""An id of a page or an item in a text."""
 Progress = Callable[[int, int], None]
 """Called with the number done, and of all."""
 

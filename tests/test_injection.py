@@ -227,7 +227,7 @@ def test_no_argument_of_a_model_is_echoed_outside_of_the_marks(memory: Memory, o
     ],
 )
 def test_a_quotation_of_more_than_one_plain_word_is_marked(message: str, shown: str) -> None:
-    assert mark_quotations(message) == shown
+    assert re.sub(r' id="\w{16}"', "", mark_quotations(message)) == shown
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)

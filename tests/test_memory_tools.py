@@ -286,6 +286,11 @@ INVALID: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+def without_marks(text: str) -> str:
+    """What quotations stand in is no part of the reason."""
+    return re.sub(r'</?recalled-memory(?: id="\w+")?>', "", text)
+
+
 @pytest.mark.parametrize(("name", "args", "reason"), INVALID)
 async def test_invalid_arguments_are_rejected_with_what_would_be_right(
     memory: Memory, tools: dict[str, BaseTool], name: str, args: dict[str, Any], reason: str
@@ -294,7 +299,7 @@ async def test_invalid_arguments_are_rejected_with_what_would_be_right(
     assert told.status == "rejected"
     assert reason in told.reason
     assert told.reason
-    assert tools[name].invoke(args) == f"rejected: {told.reason}"
+    assert without_marks(tools[name].invoke(args)) == f"rejected: {told.reason}"
     assert (await tools[name].ainvoke(call(name, **args))).artifact == told
     state = {"messages": [AIMessage("", tool_calls=[call(name, **args)])]}
     [message] = answers(node_of(list(tools.values())).invoke(state))

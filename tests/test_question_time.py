@@ -96,7 +96,7 @@ def test_the_middleware_shows_the_day_and_asks_from_its_now(diary: Memory) -> No
 
     middleware = diary.middleware(memorize=False, tools=False, namespace=lambda _: "default", now=clock)
     state: Any = {"messages": [HumanMessage("What did I do yesterday?")]}
-    recalled = middleware.before_agent(state, Runtime())["recalled_memory"]
+    recalled = middleware.before_agent(state, Runtime())["jitmem_recalled"]
     assert f"(8 May 2023) {GROUP} (Yesterday [7 May 2023])" in recalled
     assert seen == [1]
 

@@ -43,6 +43,7 @@ TUNABLES = {
     "k": 200,
     "answer": False,
     "known_text": "",
+    "now": None,
     "budget": None,
     "on_model_failure": "rules",
 }
@@ -518,7 +519,7 @@ def test_a_turn_of_the_agent_is_answered_and_memorized_once(killed: Killed) -> N
         ("ai", "ok"),
     ]
     [shown] = [request["body"]["messages"] for request in killed.model.requests() if request["step"] == "other"]
-    assert "Ana bought the mill in Porto." in shown[0]["content"]
+    assert "Ana bought the mill in Porto." in shown[-1]["content"]
     assert texts(killed.memory).count("user: In which city is Ana's mill?\nassistant: ok") == 1
 
 

@@ -53,6 +53,7 @@ CASES: dict[str, list[list[str]]] = {
         ["pages", POISON, *SHARED],
         ["pages", "--session", POISON, *SHARED],
     ],
+    "formats": [["formats"], ["formats", "--json"]],
     "items": [["items", *SHARED], ["items", "--kind", POISON, *SHARED]],
     "insert": [
         ["insert", f"{WORD} is a bakery. {POISON}", *SHARED],

@@ -26,7 +26,7 @@ from jitmem import Memory, ModelOptions, Session
 from jitmem.integrations.agent import agent_with_memory
 from jitmem.stores.errors import JitmemError
 from jitmem.testing import ScriptedModel
-from jitmem.tools.memory_tools import make_memory_tools
+from jitmem.tools.memory_tools import jitmem_tools
 
 PAGE = "Ana: The quokka moved to Porto in March."
 QUESTION = "Where is the quokka?"
@@ -103,7 +103,7 @@ def in_host_graph(memory: Memory) -> None:
     def look(state: HostState) -> HostState:
         memory.research(QUESTION)
         memory.recall("quokka")
-        for tool in [*memory.tools(["search_pages"]), *make_memory_tools(["search_pages"])]:
+        for tool in [*memory.tools(["search_pages"]), *jitmem_tools(["search_pages"])]:
             tool.invoke({"query": "quokka"})
         memory.as_retriever().invoke("quokka")
         memory.memorize("Eva: The quokka drums.")

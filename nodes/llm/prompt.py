@@ -19,6 +19,7 @@ from typing import Protocol
 from langchain_core.messages import BaseMessage
 
 from ...stores.index.snapshot import Snapshot
+from ...stores.records import RECORD_ID
 
 CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
 _PER_MESSAGE = 3
@@ -26,7 +27,6 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _HEADINGS = re.compile(r"^# (System|Task|Job|Form)\s*$", re.M)
 _HISTORY, _QUESTION = "history", "question"
 _NOT_HEX = re.compile("[^0-9a-f]")
-_RECORD_ID = re.compile(r"\b(?=[a-z]{0,11}[0-9])[0-9a-hjkmnp-tv-z]{12}\b")
 
 
 class StepQuestion(Protocol):
@@ -132,7 +132,7 @@ def _nonce(text: str) -> str:
     They follow from the text, without the ids in it: an author cannot write the hash of what he writes, and prefix
     caches and recordings see the same prompt in every process.
     """
-    text = _RECORD_ID.sub("", text)
+    text = RECORD_ID.sub("", text)
     hidden = _NOT_HEX.sub("", unicodedata.normalize("NFKD", text).casefold())
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return next(digest[:length] for length in range(4, 65) if digest[:length] not in hidden)

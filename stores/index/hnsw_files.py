@@ -5,9 +5,10 @@ hnswlib trusts sizes and the numbers of neighbours: wrong ones lead it outside o
 
 from __future__ import annotations
 
-import pickle
+import pickletools
 import re
 import struct
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -123,5 +124,13 @@ def find_unreached(folder: Path) -> list[int]:
     if reached.all():
         return []
     labels = np.ascontiguousarray(vectors[~reached, label : label + 8]).view("<u8").ravel().tolist()
-    known = pickle.loads(names.read_bytes())["label_to_id"]
+    known = _read_names(names.read_bytes())
     return sorted(int(known[one]) for one in labels if one in known)
+
+
+def _read_names(data: bytes) -> dict[int, str]:
+    """The dict `label_to_id`: its numbers and names alternate until the next key that is no number."""
+    values = [arg for code, arg, _ in pickletools.genops(data) if code.name.startswith("BIN")]
+    rest = values[values.index("label_to_id") + 1 :]
+    own = list(takewhile(lambda value: isinstance(value, int) or value.isdigit(), rest))
+    return dict(zip(own[::2], own[1::2], strict=True))

@@ -226,7 +226,7 @@ def _after(label: str, prompt: str) -> str:
     _, found, below = f"\n{prompt}".rpartition(f"\n{label}")
     if not found:
         return ""
-    if block := re.match(r"\s*<(history|question)>\n(.*?)\n</\1>", below, re.S):
+    if block := re.match(r"\s*<((?:history|question)-\w+)>\n(.*?)\n</\1>", below, re.S):
         return " ".join(block[2].split())
     own, _, below = below.partition("\n")
     return own.strip() or " ".join(below.partition("\n\n")[0].split())

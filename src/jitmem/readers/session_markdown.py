@@ -71,7 +71,7 @@ def _yaml_front_matter(text: str) -> tuple[dict[str, Any], str]:
             return super().compose_node(parent, index)
 
     try:
-        fields = yaml.load(match[1], PlainLoader)
+        fields = PlainLoader(match[1]).get_single_data()
     except (yaml.YAMLError, RecursionError, ValueError):
         return {}, text
     keys = [line.partition(":")[0] for line in match[1].split("\n") if not line.startswith((" ", "\t", "-"))]
