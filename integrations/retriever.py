@@ -35,10 +35,12 @@ class JitmemRetriever(BaseRetriever):
     effort: Effort | None = None
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **changes: Any) -> list[Document]:
+        """The documents for a query; `changes` are `k` and `effort`. A trace is sent no text of it."""
         with guard_traces(self.memory._runtime.trace_level, config) as guarded:
             return super().invoke(input, guarded, **changes)
 
     async def ainvoke(self, input: str, config: RunnableConfig | None = None, **changes: Any) -> list[Document]:
+        """`invoke`, awaited."""
         with guard_traces(self.memory._runtime.trace_level, config) as guarded:
             return await super().ainvoke(input, guarded, **changes)
 
