@@ -10,6 +10,7 @@ import re
 import struct
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,7 @@ def find_unreached(folder: Path) -> list[int]:
 
 def _read_names(data: bytes) -> dict[int, str]:
     """The dict `label_to_id`: its numbers and names alternate until the next key that is no number."""
-    values = [arg for code, arg, _ in pickletools.genops(data) if code.name.startswith("BIN")]
+    values: list[Any] = [arg for code, arg, _ in pickletools.genops(data) if code.name.startswith("BIN")]
     rest = values[values.index("label_to_id") + 1 :]
     own = list(takewhile(lambda value: isinstance(value, int) or value.isdigit(), rest))
     return dict(zip(own[::2], own[1::2], strict=True))
