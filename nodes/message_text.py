@@ -63,6 +63,11 @@ def message_text(message: BaseMessage) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def content_text(content: Any) -> str:
+    """The same of a content alone: a text, a block, or a list of them."""
+    return "\n".join(part for part in _parts(content) if part)
+
+
 def _parts_beside_content(message: BaseMessage) -> Iterator[str]:
     """What OpenAI's chat replies and broken calls have in fields of their own."""
     extra = message.additional_kwargs

@@ -899,3 +899,18 @@ def test_a_form_that_is_forced_on_another_file_gives_sessions_or_bad_input(name:
         except BadInput:
             continue
         assert sessions
+
+
+def test_no_word_is_left_out_of_what_a_tool_returned_or_of_a_block_of_an_unknown_kind() -> None:
+    sacks = "Rye. " * 400 + "In all 17 sacks of rye."
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": [{"type": "stock_list", "body": "Count the rye."}]},
+        {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "count", "arguments": "{}"}}]},
+        {"role": "tool", "content": sacks},
+        {"role": "user", "content": [{"type": "tool_result", "content": [{"type": "ledger", "rows": [sacks]}]}]},
+    ]
+    logged = {"request": {"messages": messages}, "response": {"choices": [{"message": REPLY}]}}
+    [session] = parse(json.dumps(logged) + "\n", "log.jsonl")
+    text = "\n".join(words for _, words in session.turns or [])
+    assert "Count the rye." in text
+    assert text.count(sacks) == 2

@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-SHORT = 500  # characters of a tool's result that stay
+from ..nodes.message_text import content_text
+
+SHORT = 500
+"""Characters of a tool's call and result that stay of the logs of coding agents and of ChatGPT, which hold whole files."""
 
 ROLES = {
     "human": "user",
@@ -31,33 +34,37 @@ INSTRUCTIONS = ("system", "developer")
 TOOL_ROLES = ("tool", "function", "observation", "function_response", "ipython", "tool_result")
 _SILENT = ("thinking", "redacted_thinking", "reasoning", "reasoning_content", "thoughts", "token_budget", "flag")
 _TEXTS = ("text", "value", "content", "output_text", "input_text", "refusal", "transcript", "extracted_content")
+_PLAIN = ("", "text", "output_text", "input_text", "multimodal_text", "refusal")
+_MEDIA = ("image", "audio", "video", "file")
 _CALLS = ("tool_use", "tool_call", "function_call", "server_tool_use", "mcp_tool_use", "custom_tool_call")
 
 
-def block_text(content: Any) -> str:
-    """The words of a content: a string, a block, or blocks in a list, nested as deep as they come."""
-    return "\n".join(part for part in _parts(content, 0) if part.strip())
+def block_text(content: Any, longest: int | None = None) -> str:
+    """The words of a content: a string, a block, or blocks in a list, nested as deep as they come. Calls and results of
+    tools have at most `longest` characters."""
+    return "\n".join(part for part in _parts(content, longest, 0) if part.strip())
 
 
-def short_text(text: str, length: int = SHORT) -> str:
+def short_text(text: str, longest: int | None = None) -> str:
     """The text, or its beginning and how much is left out."""
     text = text.strip()
-    return text if len(text) <= length else f"{text[:length]}… [{len(text) - length:,} more characters]"
+    left = 0 if longest is None else len(text) - longest
+    return f"{text[:longest]}… [{left:,} more characters]" if left > 0 else text
 
 
-def call_text(name: object, arguments: Any) -> str:
+def call_text(name: object, arguments: Any, longest: int | None = None) -> str:
     """A call of a tool as a page shows it."""
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
         except ValueError:
-            return f"[calls {name} {short_text(arguments)}]"
-    return f"[calls {name} {short_text(json.dumps(arguments or {}, ensure_ascii=False))}]"
+            return f"[calls {name} {short_text(arguments, longest)}]"
+    return f"[calls {name} {short_text(json.dumps(arguments or {}, ensure_ascii=False), longest)}]"
 
 
-def result_text(content: Any) -> str:
-    """What a tool returned, as a short note; "" for nothing."""
-    text = short_text(block_text(content))
+def result_text(content: Any, longest: int | None = None) -> str:
+    """What a tool returned, as a note; "" for nothing."""
+    text = short_text(block_text(content), longest)
     return f"[result: {text}]" if text else ""
 
 
@@ -67,37 +74,36 @@ def mark(kind: object, *details: object) -> str:
     return f"[{kind}: {said}]" if said else f"[{kind}]"
 
 
-def _parts(content: Any, depth: int) -> Iterator[str]:
+def _parts(content: Any, longest: int | None, depth: int) -> Iterator[str]:
     if isinstance(content, str):
         yield content
     elif isinstance(content, list) and depth < 20:
         for one in content:
-            yield from _parts(one, depth + 1)
+            yield from _parts(one, longest, depth + 1)
     elif isinstance(content, Mapping) and depth < 20:
-        yield from _block(content, depth)
+        yield from _block(content, longest, depth)
 
 
-def _block(block: Mapping[str, Any], depth: int) -> Iterator[str]:
+def _block(block: Mapping[str, Any], longest: int | None, depth: int) -> Iterator[str]:
     kind = str(block.get("type") or block.get("content_type") or "")
     if kind in _SILENT:
         return
     if kind in _CALLS or "functionCall" in block:
         call = block.get("functionCall") or block
-        yield call_text(call.get("name") or kind, call.get("input") or call.get("args") or call.get("arguments"))
+        arguments = call.get("input") or call.get("args") or call.get("arguments")
+        yield call_text(call.get("name") or kind, arguments, longest)
         return
     if kind.endswith(("tool_result", "function_call_output")) or "functionResponse" in block:
-        yield result_text(block.get("content") or block.get("output") or _response(block))
+        yield result_text(block.get("content") or block.get("output") or _response(block), longest)
         return
     texts = [block[key] for key in _TEXTS if block.get(key) is not None]
-    said = [part for text in texts for part in _parts(text, depth + 1)]
-    if kind == "document" and isinstance(source := block.get("source"), Mapping) and source.get("type") != "base64":
-        said += [*_parts(source.get("data"), depth + 1), *_parts(source.get("content"), depth + 1)]
-    if kind == "text-plain":
-        said += _parts(block.get("data"), depth + 1)
-    if said:
+    said = [part for text in texts for part in _parts(text, longest, depth + 1)]
+    if kind in _PLAIN or (said and any(word in kind for word in _MEDIA)):
         yield from said
-    elif kind not in ("", "text", "output_text", "input_text"):
+    elif any(word in kind for word in _MEDIA):
         yield _mark_of(kind, block)
+    else:
+        yield content_text(block) or _mark_of(kind, block)
 
 
 def _response(block: Mapping[str, Any]) -> str:
@@ -112,7 +118,7 @@ def _mark_of(kind: str, block: Mapping[str, Any]) -> str:
     name = next((both[key] for key in ("filename", "file_name", "name", "title", "file_id", "id") if both.get(key)), "")
     url = str(both.get("url") or both.get("asset_pointer") or "")
     url = "" if url.startswith("data:") else url[:300]
-    plain = next((word for word in ("image", "audio", "video", "document", "file") if word in kind), kind)
+    plain = next((word for word in (*_MEDIA, "document") if word in kind), kind)
     media = both.get("media_type") or both.get("mime_type") or both.get("mimeType")
     size = both.get("size_bytes") or both.get("size")
     return mark(plain, name, url, media, size if isinstance(size, int) else None)

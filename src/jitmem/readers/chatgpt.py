@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..stores.records import Session
-from .block_text import INSTRUCTIONS, block_text, mark, result_text, short_text
+from .block_text import INSTRUCTIONS, SHORT, block_text, mark, result_text, short_text
 from .chat_turns import Chat, ChatTurn, chat_sessions, merge_turns
 from .source_file import SourceFile
 from .written_times import read_time
@@ -19,7 +19,7 @@ def recognise(file: SourceFile) -> bool:
     return any(_is_conversation(one) for one in file.objects[:20])
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a conversation, cut by day; its id is the conversation's."""
     sessions = []
     for conversation in file.objects:
@@ -77,7 +77,9 @@ def _turns(message: Mapping[str, Any], shown: str) -> list[ChatTurn]:
         recipient = message.get("recipient") or "all"
         speaker = "assistant"
         if recipient != "all" and text:
-            text = f"[calls {recipient} {short_text(text)}]" if not str(recipient).startswith("canmore") else text
+            text = (
+                f"[calls {recipient} {short_text(text, SHORT)}]" if not str(recipient).startswith("canmore") else text
+            )
     else:
         speaker = "user" if role in ("user", None) else str(role)
     names = [one.get("name") for one in metadata.get("attachments") or [] if isinstance(one, dict)]
@@ -86,7 +88,7 @@ def _turns(message: Mapping[str, Any], shown: str) -> list[ChatTurn]:
 
 
 def _tool_note(name: str, text: str) -> str:
-    return result_text(f"{name}: {text}") if text else ""
+    return result_text(f"{name}: {text}", SHORT) if text else ""
 
 
 def _words(content: Any, kind: str) -> str:

@@ -53,7 +53,7 @@ def read_sessions(
     if form in NATIVE_FORMS:
         return _in_one_notation(_read_native(file, form), file)
     try:
-        sessions = reader(form).read(file)
+        sessions = reader(form).read_file_sessions(file)
     except _MALFORMED as error:  # a record that is not as its program writes it
         if isinstance(error, BadInput):
             raise

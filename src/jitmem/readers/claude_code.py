@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..stores.records import Session
-from .block_text import block_text
+from .block_text import SHORT, block_text
 from .chat_turns import Chat, ChatTurn, chat_sessions, merge_turns
 from .source_file import SourceFile
 from .written_times import read_time
@@ -27,7 +27,7 @@ def recognise(file: SourceFile) -> bool:
     return any(_is_message(one) and "sessionId" in one for one in file.rows[:50])
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a log, cut by day; results of tools are short, thinking and other agents' side chains are left out."""
     title, session_id = "", ""
     turns = []
@@ -50,12 +50,12 @@ def _turns(row: Mapping[str, Any], shown: str) -> list[ChatTurn]:
     """What a person typed is the user's; results of tools come back in a user's message, and are the assistant's."""
     time, content = read_time(row.get("timestamp"), shown), row["message"].get("content")
     if row["type"] == "assistant":
-        return [ChatTurn("assistant", block_text(content), time)]
+        return [ChatTurn("assistant", block_text(content, SHORT), time)]
     blocks = content if isinstance(content, list) else [content]
     results = [one for one in blocks if isinstance(one, dict) and one.get("type") == "tool_result"]
     own = [one for one in blocks if one not in results]
     return [
-        ChatTurn("assistant", block_text(results), time),
+        ChatTurn("assistant", block_text(results, SHORT), time),
         ChatTurn("user", _typed_text(block_text(own)), time),
     ]
 

@@ -17,7 +17,7 @@ def recognise(file: SourceFile) -> bool:
     return any(isinstance(one.get("chat_messages"), list) for one in file.objects[:20])
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a conversation, cut by day; its id is the conversation's."""
     sessions = []
     for conversation in file.objects:

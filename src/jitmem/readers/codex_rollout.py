@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..stores.records import Session
-from .block_text import INSTRUCTIONS, block_text, call_text, result_text
+from .block_text import INSTRUCTIONS, SHORT, block_text, call_text, result_text
 from .chat_turns import Chat, ChatTurn, chat_sessions, merge_turns
 from .source_file import SourceFile
 from .written_times import read_time
@@ -29,7 +29,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(wrapped) or _is_old(rows)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a rollout, cut by day: messages and short notes on tools. `event_msg` repeats them, and is used where
     there is no item."""
     rows = file.rows
@@ -66,9 +66,9 @@ def _item(row: Mapping[str, Any], shown: str) -> list[ChatTurn]:
         return [] if role in INSTRUCTIONS else [ChatTurn(role, block_text(kept), time)]
     if kind in _CALLS:
         arguments = payload.get("arguments") or payload.get("input") or payload.get("action")
-        return [ChatTurn("assistant", call_text(payload.get("name") or kind, arguments), time)]
+        return [ChatTurn("assistant", call_text(payload.get("name") or kind, arguments, SHORT), time)]
     if kind in _OUTPUTS:
-        return [ChatTurn("assistant", result_text(payload.get("output")), time)]
+        return [ChatTurn("assistant", result_text(payload.get("output"), SHORT), time)]
     return []
 
 

@@ -40,7 +40,7 @@ def recognise(file: SourceFile) -> bool:
     return len(header) >= 3 and "content" in _roles(header) and "time" in _roles(header)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a conversation, cut by day; rows with a prompt and its response are two turns."""
     header, rows = _rows(file)
     roles = _roles(header)

@@ -39,7 +39,7 @@ def recognise(file: SourceFile) -> bool:
     return dated[0] == 0 or (dated[0] <= 2 and full[0].startswith("# ")) or _under_front_matter(file, full, dated[0])
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session an entry, with its date line, word for word; ids are `file/day`."""
     entries: list[tuple[str, list[str]]] = []
     head: list[str] = []

@@ -23,7 +23,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(rows) and all({"ID", "Timestamp", "Contents"} <= one.keys() for one in rows)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day; ids begin with the channel's."""
     if not isinstance(file.value, dict):
         return _data_package(file)

@@ -21,7 +21,7 @@ def recognise(file: SourceFile) -> bool:
     return _HEAD.match(file.text.replace("\r\n", "\n")) is not None
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day; reactions are left out."""
     head = _HEAD.match("\n".join(file.lines))
     found: list[tuple[str, str, list[str]]] = []

@@ -27,7 +27,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(holders) and all(_is_timed_chat(one) for one in holders)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a conversation, cut by day and by pauses; without an id the file is one conversation."""
     if not (file.rows and all(_is_flat(one) for one in file.rows[:50])):
         return _read_chats(file)

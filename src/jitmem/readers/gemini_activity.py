@@ -27,7 +27,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(rows) and all("title" in one and "time" in one for one in rows) and any(_is_gemini(one) for one in rows)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day, or several where hours lie between; each entry is the user's turn and the assistant's."""
     turns = [turn for one in file.rows if _is_gemini(one) for turn in _turns(one, file.label)]
     turns.sort(key=lambda turn: order_of(turn.time))

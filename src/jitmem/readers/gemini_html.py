@@ -22,7 +22,7 @@ def recognise(file: SourceFile) -> bool:
     return "outer-cell" in head and "mdl-typography" in head and re.search(r"Gemini Apps|Bard", head) is not None
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day, or several where hours lie between."""
     turns = []
     for cell in _CELL.split(file.text)[1:]:

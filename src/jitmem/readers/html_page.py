@@ -27,7 +27,7 @@ def recognise(file: SourceFile) -> bool:
     )
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """One session: the text, with the title, and the time that the page gives for itself."""
     page = _Page()
     page.feed(file.text)

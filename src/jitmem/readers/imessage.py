@@ -23,7 +23,7 @@ def recognise(file: SourceFile) -> bool:
     return len(lines) >= 3 and _STAMP.match(lines[0]) is not None and _STAMP.match(lines[1]) is None
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day; replies that are shown again, indented under what they answer, are left out."""
     blocks: list[tuple[str, list[str]]] = []
     for line in file.lines:

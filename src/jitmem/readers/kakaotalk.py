@@ -30,7 +30,7 @@ def recognise(file: SourceFile) -> bool:
     return (head or first) and (pc or bool(phone))
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day; lines of the program have no speaker and are left out."""
     if any(_day(line) for line in file.lines):
         messages = find_messages_by_day(file.lines, _day, _PC, _NOTICE)

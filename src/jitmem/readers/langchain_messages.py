@@ -15,7 +15,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(rows) and (all(_is_old(one) for one in rows) or all(_holds(one) for one in rows))
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A list of messages is one session, an object with messages one each."""
     if all(_is_old(one) for one in file.objects):
         return chat_sessions(Chat(turns=message_turns(file.objects), id=file.stem))

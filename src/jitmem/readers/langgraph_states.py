@@ -18,7 +18,7 @@ def recognise(file: SourceFile) -> bool:
     return any(_messages(one) for one in rows) and all(_is_state(one) for one in rows)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a thread, cut by day where messages have times; of the states of one thread the longest counts."""
     threads: dict[str, tuple[list[ChatTurn], Mapping[str, Any]]] = {}
     for number, state in enumerate(file.objects, start=1):

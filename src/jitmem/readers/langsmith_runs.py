@@ -20,7 +20,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(rows) and all("run_type" in one and "inputs" in one for one in rows)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """The turns of each run in the order of their start, without what an earlier run of the same thread has said."""
     runs = [(read_time(one.get("start_time"), file.label), one) for one in file.objects]
     roots = {str(_trace(one)) for _, one in runs if not one.get("parent_run_id") and _turns(one, None)}

@@ -28,7 +28,7 @@ def recognise(file: SourceFile) -> bool:
     return any(_day(line) for line in lines[:5]) and (head or len(found) >= 2)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day; what the app says of itself has no name between its tabs and is left out."""
     pattern = _TABS if any("\t" in line for line in file.lines) else _BLANKS
     messages = find_messages_by_day(file.lines, _day, pattern)

@@ -33,7 +33,7 @@ def recognise(file: SourceFile) -> bool:
     return _HEADER.match(head + b"\n") is not None and len({one.lower() for one in _KNOWN.findall(head)}) >= 2
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a message: its id is the Message-ID, its title the subject, its speaker the sender."""
     found = [_session(one, file) for one in _messages(file.data)]
     seen: set[str] = set()

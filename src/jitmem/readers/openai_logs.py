@@ -31,7 +31,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(rows) and all(_is_exchange(one) for one in rows)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a conversation: a request that repeats an earlier one with more turns continues its session."""
     chats: list[Chat] = []
     turns: list[list[ChatTurn]] = []

@@ -26,7 +26,7 @@ def recognise(file: SourceFile) -> bool:
     )
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a dated heading with what is below it; what has no date stays with the entry before, or is one of its own."""
     fields = {match[1].lower(): match[2] for line in file.lines[:60] if (match := _KEYWORD.match(line))}
     whole = _time(fields.get("date", "")) or date_in_name(file)

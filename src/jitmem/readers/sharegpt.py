@@ -23,7 +23,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(rows) and all(_turns(one) for one in rows)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a conversation; most such files have no times."""
     sessions = []
     for number, row in enumerate(file.objects, start=1):

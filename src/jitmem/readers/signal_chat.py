@@ -22,7 +22,7 @@ def recognise(file: SourceFile) -> bool:
     return (file.suffix == ".md" and begins_with(file.lines, _MARKDOWN)) or _is_sigtop(file)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day; ids begin with the chat's name, which is the folder's where the file is `chat.md` or `index.md`."""
     turns = (
         _sigtop_turns(file)

@@ -31,7 +31,7 @@ def recognise(file: SourceFile) -> bool:
     )
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A file of an export is one session, `channel/day`; messages of the API are cut by day."""
     names = _names(file)
     turns = [turn for one in _messages(file) if (turn := _turn(one, names, file.label))]

@@ -45,7 +45,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(named) and 2 * len(named) >= len(matches) and len(named) >= min(2, len(lines))
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day; joins, quits and other lines without a name are left out."""
     if any(_day(line) for line in file.lines[:5]):
         messages = find_messages_by_day(file.lines, _day, _IRC, _NOISE)

@@ -40,7 +40,7 @@ def recognise(file: SourceFile) -> bool:
     return _CUE.match(first) is not None or (file.suffix == ".sbv" and _SBV.match(first) is not None)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """One session: its time is in the file's name, or in a note; where cues name speakers, turns are theirs."""
     cues = _cues(file)
     named = [_with_name(cue) for cue in cues]

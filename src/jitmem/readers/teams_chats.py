@@ -23,7 +23,7 @@ def recognise(file: SourceFile) -> bool:
     return bool(rows) and all("createdDateTime" in one and isinstance(one.get("body"), dict) for one in rows[:20])
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day of each conversation."""
     if rows := _graph_rows(file):
         turns = [_graph_turn(one, file.label) for one in rows if one.get("messageType", "message") == "message"]

@@ -27,7 +27,7 @@ def recognise(file: SourceFile) -> bool:
     return isinstance(file.value, dict) and any(_is_chat(one) for one in _chats(file.value))
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day of each chat; ids begin with the chat's."""
     sessions = []
     for chat in _chats(file.value):

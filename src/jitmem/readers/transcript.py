@@ -36,7 +36,7 @@ def recognise(file: SourceFile) -> bool:
     return False
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """One session. Its time is in the name of the file or above the first turn; without one there are no times."""
     head, turns = _parts(_join_clocks(file.lines))
     start = next((found for line in head if (found := date_in_text(line))), None) or date_in_name(file)

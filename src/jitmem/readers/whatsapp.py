@@ -47,7 +47,7 @@ def recognise(file: SourceFile) -> bool:
     return any(begins_with(_lines(file), pattern) for pattern in (_ANDROID, _IOS)) and not _is_other(file)
 
 
-def read(file: SourceFile) -> list[Session]:
+def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a day; ids begin with the chat's name: that of the file, or of its folder where it is `_chat.txt`."""
     lines = _lines(file)
     pattern = _IOS if begins_with(lines, _IOS) else _ANDROID
