@@ -23,6 +23,7 @@ from fuzz.seeds import SEEDS  # noqa: E402  # tests are no package
 
 _EXECUTIONS = re.compile(r"^#(\d+)\s", re.M)
 _COVERAGE = re.compile(r"cov: (\d+)")
+_SHARES = {"foreign_folders": 5}  # a copy of a folder each
 _LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-max_len=4096")
 
 
@@ -38,7 +39,7 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     total, failed = 0, []
     for name in names:
-        share_s = max(1, round(60 * minutes / len(names)))
+        share_s = max(1, round(60 * minutes * _SHARES.get(name, 1) / sum(_SHARES.get(one, 1) for one in names)))
         options = (f"-max_total_time={share_s}", f"-seed={seed}", f"-artifact_prefix={folder}/{name}-", *_LIMITS)
         command = [sys.executable, "-W", "ignore", "-m", "fuzz.atheris_run", name, *options]
         started = time.perf_counter()

@@ -40,7 +40,9 @@ SLOW = {
     "namespaces": 40,
     "exports": 60,
     "edits": 150,
-}  # examples: each of these asks a store
+    "zips": 40,
+    "foreign_folders": 40,
+}  # examples: each of these asks a store or makes files
 
 
 @pytest.fixture(scope="module", autouse=True)

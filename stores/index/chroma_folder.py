@@ -20,7 +20,7 @@ from .. import fork_hooks
 from ..errors import JitmemError, StoreMoved
 from ..truth.database import FOLDER_MODE, VECTORS_LOCK, Database, make_folder
 from ..truth.embeddings import EmbeddingStore, newest_erasure
-from .chroma_index import keep_alive, open_systems
+from .chroma_index import failures, keep_alive, open_systems
 from .chroma_layout import find_foreign, find_unreached_vectors
 from .chroma_vectors import ChromaVectors, zero_unfilled
 
@@ -193,7 +193,7 @@ class ChromaFolder:
             return self._start(embeddings)
         except JitmemError:  # of the truth, such as StoreClosed: the folder is not to blame
             raise
-        except Exception:
+        except (Exception, *failures()):
             self._drop(failed=True)  # the folder is a cache: what cannot be opened is rebuilt from the truth
             return self._start(embeddings)
 

@@ -55,10 +55,12 @@ if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
     os.register_at_fork(after_in_child=_note_threads)
 
 
-def _errors() -> tuple[type[Exception], ...]:
-    """By which Chroma fails: its own, where it was imported, and those of the disk."""
+def failures() -> tuple[type[BaseException], ...]:
+    """By which Chroma fails: its own errors, where it was imported, those of the disk, and panics of its Rust code, which
+    are no `Exception`."""
     errors = sys.modules.get("chromadb.errors")
-    return (StoreFull, OSError, errors.ChromaError) if errors else (StoreFull, OSError)
+    panics = [kind for kind in BaseException.__subclasses__() if kind.__module__ == "pyo3_runtime"]
+    return (StoreFull, OSError, *panics, *([errors.ChromaError] if errors else []))
 
 
 class SharedChroma:
@@ -131,7 +133,7 @@ class OwnedChroma:
                     answer = what(owned)
                     self._failed = False
                     return answer
-        except _errors() as error:
+        except failures() as error:
             if not self._failed:
                 _log.warning("Chroma cannot work, so vectors are compared one by one until it can: %s", error)
             self._failed = True

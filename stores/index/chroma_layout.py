@@ -46,6 +46,14 @@ _FIXED = {  # tables whose rows are the same in every folder of one version of C
     "databases": "SELECT id, name, tenant_id FROM databases ORDER BY id LIMIT 9",
     "embeddings_queue_config": "SELECT id, config_json_str FROM embeddings_queue_config ORDER BY id LIMIT 9",
 }
+_TYPES = {  # by a column's declared type
+    "TEXT": "'text'",
+    "INTEGER": "'integer'",
+    "INT": "'integer'",
+    "REAL": "'real'",
+    "BLOB": "'blob', 'integer'",
+    "TIMESTAMP": "'text', 'integer'",
+}
 _FOREIGN_ROWS = {  # queries that give a row only where the table holds what is never written
     "collection_metadata": "key IS NOT 'read' OR typeof(int_value) != 'integer' OR str_value IS NOT NULL"
     " OR float_value IS NOT NULL OR bool_value IS NOT NULL",
@@ -58,7 +66,7 @@ _FOREIGN_ROWS = {  # queries that give a row only where the table holds what is 
     "embeddings": "typeof(embedding_id) != 'text' OR embedding_id GLOB '*[^0-9]*'"
     " OR segment_id NOT IN (SELECT id FROM segments)",
     "embeddings_queue": "operation NOT IN (0, 1, 2, 3) OR typeof(id) != 'text' OR id GLOB '*[^0-9]*'"
-    " OR encoding NOT IN ('FLOAT32') OR metadata IS NOT NULL"
+    " OR encoding NOT IN ('FLOAT32') OR length(vector) % 4 OR metadata IS NOT NULL"
     " AND metadata IS NOT '{\"namespace\":' || json_extract(metadata, '$.namespace') || '}'"
     " OR topic NOT IN (SELECT 'persistent://default/default/' || id FROM collections)",
     "max_seq_id": "typeof(seq_id) != 'integer' OR segment_id NOT IN (SELECT id FROM segments)",
@@ -233,9 +241,22 @@ def _check_rows(db: sqlite3.Connection) -> None:
             raise ForeignFolder(f"its collection {name!r} is {str(collection)!r:.60} in {place!r:.60}")
         if dimension is not None and not (type(dimension) is int and 0 < dimension <= _MOST_DIMENSIONS):
             raise ForeignFolder(f"its collection {name!r} has {dimension!r:.60} dimensions")
+    for table, condition in _wrong_types(db):
+        if db.execute(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1").fetchone():
+            raise ForeignFolder(f"its table {table} holds values of another type than Chroma's")
     for table, condition in _FOREIGN_ROWS.items():
         if db.execute(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1").fetchone():
             raise ForeignFolder(f"its table {table} holds what is never written into it")
+
+
+def _wrong_types(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """`(table, condition)` by which a row has a text for a number or the like: SQLite keeps any, and Chroma panics."""
+    columns = "SELECT t.name, c.name, c.type FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'"
+    found: dict[str, list[str]] = {}
+    for table, column, declared in db.execute(columns):
+        if types := _TYPES.get(declared):
+            found.setdefault(table, []).append(f"typeof({column}) NOT IN ('null', {types})")
+    return ((table, " OR ".join(conditions)) for table, conditions in found.items())
 
 
 @lru_cache(maxsize=1)

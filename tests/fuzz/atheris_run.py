@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
 
 import atheris
+
+os.environ.setdefault("JITMEM_CHROMA_MIN_VECTORS", "0")  # a small folder has its graph
 
 with atheris.instrument_imports(include=["jitmem", "dateutil"]):
     from fuzz.seeds import SEEDS

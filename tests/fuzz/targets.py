@@ -8,11 +8,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
+import shutil
+import sqlite3
 import tempfile
+import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +27,7 @@ from injections.obeying import unfenced
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
-from jitmem import BadInput, JitmemError, Memory
+from jitmem import BadInput, JitmemError, MemorizeOptions, Memory, read_history
 from jitmem.formats import parse_sessions
 from jitmem.integrations.entry_values import matches_filter
 from jitmem.nodes.accept import normalize_session
@@ -36,11 +42,16 @@ from jitmem.nodes.plan import SearchPlan, runnable_queries
 from jitmem.nodes.split import pack_pages, passages, without_recalled
 from jitmem.readers.reader_table import FORMATS
 from jitmem.stores import recall_markers
+from jitmem.stores.date_phrases import explain_dates, find_spans, without_notes
+from jitmem.stores.index.chroma_folder import FOLDER
+from jitmem.stores.index.chroma_layout import DATABASE
+from jitmem.stores.invisible import escape_invisible
 from jitmem.stores.records import Page
 from jitmem.stores.times import format_time, order_key, parse_iso_time, parse_time, spans
 
 FORMS: tuple[type[BaseModel], ...] = (Memo, SearchPlan, Integration, Conclusion, Answer, Curation)
 _folders: list[tempfile.TemporaryDirectory[str]] = []
+SUFFIXES = ("", *".txt .md .json .jsonl .csv .html .mbox .eml .vtt .srt .org .log .gz .tsv".split())
 TOOL_NAMES = ("memory_insert", "memory_update", "memory_delete", "memory_drop")
 
 
@@ -78,14 +89,36 @@ def value_of(data: bytes) -> Any:
 
 
 def session_files(data: bytes) -> None:
-    """A file of every format, read, accepted and split: its text comes out whole."""
-    kind = None if not data or data[0] % 5 == 4 else FORMATS[data[0] % 5]
-    for session in parse_sessions(data[1:], name="notes", format=kind):
+    """A file of every format, read, accepted and split: its text comes out whole. A first byte of 128 and more leaves
+    the format open and chooses the file's ending."""
+    kind = data[0] if data else 0
+    name = f"notes{SUFFIXES[kind % len(SUFFIXES)]}"
+    for session in parse_sessions(data[1:], name=name, format=None if kind > 127 else FORMATS[kind % len(FORMATS)]):
         draft = normalize_session(session)
         text = draft["text"]
         spoken = without_recalled(text, passages(text, draft["turns"]))
         assert "".join(text[start:end] for start, end, _ in pack_pages(text, spoken, 400)) == text
         json.dumps(draft["metadata"]).encode()
+
+
+def zips(data: bytes) -> None:
+    """A zip, as it is or made of the bytes, beside a note: what it holds is read or named, and nothing is written."""
+    with tempfile.TemporaryDirectory(prefix="jitmem-fuzz-") as folder:
+        place, body = Path(folder, "in"), data[1:]
+        place.mkdir()
+        if data[:1] == b"\1":
+            name, _, body = body.partition(b"|")
+            with zipfile.ZipFile(place / "a.zip", "w") as archive:
+                archive.writestr(name.decode("latin-1").replace("\0", "") or "a", body)
+                archive.writestr("inner.zip", body)
+        else:
+            (place / "a.zip").write_bytes(body)
+        (place / "note.md").write_text("Ana keeps bees.")
+        with suppress(JitmemError), warnings.catch_warnings(action="ignore"):  # what is left out is named so
+            list(read_history(place))
+        assert sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*")) == [
+            "in", "in/a.zip", "in/note.md",
+        ]  # fmt: skip
 
 
 def sessions(data: bytes) -> None:
@@ -144,6 +177,85 @@ def times(data: bytes) -> None:
     assert time is not None
     assert parse_iso_time(time.isoformat()) == time
     order_key(time), format_time(time)
+
+
+def date_phrases(data: bytes) -> None:
+    """A text whose dates are explained on any day, in words that are recognised as an explanation."""
+    text = text_of(data[2:])
+    said = datetime(1500 + int.from_bytes(data[:2]) % 8000, 3, 1)
+    assert all(span[0] < span[1] for span in find_spans(text, said))
+    assert without_notes(explain_dates(text, said)) == ""
+
+
+def terminals(data: bytes) -> None:
+    """Any text for a terminal: nothing that it obeys is left, and what was JSON means the same."""
+    text = text_of(data)
+    shown = escape_invisible(text)
+    assert escape_invisible(shown) == shown
+    assert not re.search("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
+    with suppress(ValueError, RecursionError):
+        assert json.loads(escape_invisible(json.dumps(json.loads(text), ensure_ascii=False))) == json.loads(text)
+
+
+@cache
+def original_folder() -> Path:
+    """A memory whose vector index has its graph, for copies that are made foreign."""
+    folder = tempfile.TemporaryDirectory(prefix="jitmem-fuzz-")
+    _folders.append(folder)
+    place = Path(folder.name) / "memory"
+    with Memory.open(place, memorize_options=MemorizeOptions(curate=False)) as memory:
+        memory.memorize("\n".join(f"Ana: Boat {n}." for n in range(1100)))
+        memory.items.insert("Ana keeps bees.")
+        memory.recall("boat 7")
+        memory.flush()
+    return place
+
+
+def foreign_folders(data: bytes) -> None:
+    """A memory's folder, changed by a byte, a value of a table, a link or a size: it is opened and asked, or refused by
+    name; what it shows is what was filed, and nothing beside the folder is made or changed."""
+    with tempfile.TemporaryDirectory(prefix="jitmem-fuzz-") as outside:
+        folder = Path(shutil.copytree(original_folder(), Path(outside, "memory")))
+        canary = Path(outside, "canary")
+        canary.write_bytes(b"untouched")
+        _make_foreign(folder, data.ljust(8, b"\0"), canary)
+        with suppress(JitmemError), Memory.open(folder, create=False) as memory:
+            for hit in memory.recall("boat 7", k=3):
+                assert re.fullmatch(r"Ana: Boat \d+\.|Ana keeps bees\.", hit.text), hit.text
+        assert sorted(os.listdir(outside)) == ["canary", "memory"]
+        assert canary.read_bytes() == b"untouched"
+
+
+def _make_foreign(folder: Path, data: bytes, canary: Path) -> None:
+    """By the first byte: what is done; by the second: to which file or table; then where, and with which bytes."""
+    how, which, at, body = data[0] % 5, data[1], int.from_bytes(data[2:5]), data[5:]
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    path = files[which % len(files)]
+    if how == 0:
+        with path.open("r+b") as opened:
+            opened.seek(at % max(1, path.stat().st_size))
+            opened.write(body)
+    elif how == 1:
+        os.truncate(path, at)
+    elif how == 2:
+        path.unlink()
+        path.symlink_to(canary)
+    elif how == 3:
+        (path.parent / f"x{which}").write_bytes(body)
+    else:
+        _change_a_value(folder / FOLDER / DATABASE, which, at, body)
+
+
+def _change_a_value(database: Path, which: int, at: int, body: bytes) -> None:
+    """In a column of Chroma's tables."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as db, suppress(sqlite3.Error):
+        columns = db.execute(
+            "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' ORDER BY 1, 2"
+        ).fetchall()
+        table, column = columns[at % len(columns)]
+        value = value_of(body)
+        given = value if isinstance(value, int | float | None) else (body, text_of(body))[which % 2]
+        db.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid % ? = 0', (given, 1 + which % 7))
 
 
 def ids(data: bytes) -> None:
@@ -235,12 +347,16 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
         session_files,
+        zips,
         sessions,
         replies,
         edits,
         calls,
         queries,
         times,
+        date_phrases,
+        terminals,
+        foreign_folders,
         ids,
         namespaces,
         filters,
@@ -251,7 +367,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
-STORELESS = ("session_files", "sessions", "replies", "times", "fences", "citations")
+STORELESS = ("session_files", "sessions", "replies", "times", "date_phrases", "terminals", "fences", "citations")
 
 
 def storeless(data: bytes) -> None:
