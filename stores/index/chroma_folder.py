@@ -193,7 +193,7 @@ class ChromaFolder:
             return self._start(embeddings)
         except JitmemError:  # of the truth, such as StoreClosed: the folder is not to blame
             raise
-        except (Exception, *failures()):
+        except failures(Exception):
             self._drop(failed=True)  # the folder is a cache: what cannot be opened is rebuilt from the truth
             return self._start(embeddings)
 

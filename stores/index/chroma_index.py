@@ -55,12 +55,12 @@ if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
     os.register_at_fork(after_in_child=_note_threads)
 
 
-def failures() -> tuple[type[BaseException], ...]:
-    """By which Chroma fails: its own errors, where it was imported, those of the disk, and panics of its Rust code, which
-    are no `Exception`."""
+def failures(*others: type[BaseException]) -> tuple[type[BaseException], ...]:
+    """By which Chroma fails: its own errors, where it was imported, those of the disk, panics of its Rust code, which are
+    no `Exception`, and `others`."""
     errors = sys.modules.get("chromadb.errors")
     panics = [kind for kind in BaseException.__subclasses__() if kind.__module__ == "pyo3_runtime"]
-    return (StoreFull, OSError, *panics, *([errors.ChromaError] if errors else []))
+    return (StoreFull, OSError, *others, *panics, *([errors.ChromaError] if errors else []))
 
 
 class SharedChroma:
