@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from langchain_core.embeddings import Embeddings
 from torture import plan
 from torture.index_check import check_indexes
 from torture.ledger import Ledger
@@ -24,6 +25,7 @@ from jitmem import Memory, StoreFull
 from jitmem.nodes.options import Effort
 from jitmem.stores.index.chroma_folder import FOLDER, REST_S, ChromaFolder
 from jitmem.stores.truth.database import FILE_NAME
+from jitmem.stores.truth.embeddings import ModelChanged
 
 OLD = Path(__file__).parent / "released" / "schema-1.sqlite3.gz"
 KEPT = range(5)
@@ -171,6 +173,38 @@ def test_a_question_whose_sessions_lack_vectors_is_answered_and_the_failure_name
     disk.clear()
     with Memory.open(disk.root / "memory") as other:
         assert other.research("Which boat did Ben repair on 4 May 1903?", effort=effort).failures == ()
+
+
+class GrowingEmbeddings(Embeddings):
+    """A model that changes behind its name: its vectors get longer."""
+
+    def __init__(self) -> None:
+        self.size = 16
+
+    def embed_query(self, text: str) -> list[float]:
+        return [float(1 + text.count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz"[: self.size]]
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+
+def test_a_model_that_changes_while_the_disk_is_full_costs_the_vectors_and_no_reading(disk: Disk) -> None:
+    model = GrowingEmbeddings()
+    with Memory.open(disk.root / "memory", embeddings=model) as memory:
+        memory.memorize("Ana: Boat number 3 was repaired by Ben on 4 May 1903.")
+        memory.items.insert("Ben repairs boats.")
+        assert memory.recall("boat number 3")
+        assert memory.items.search("boats")
+        model.size = 24
+        disk.fill()
+        for _ in range(2):
+            assert memory.recall("boat number 3")[0].text.startswith("Ana: Boat number 3")
+            assert memory.items.search("boats")[0].item.content == "Ben repairs boats."
+            assert memory.as_retriever().invoke("boat number 3")
+            with pytest.raises(ModelChanged):
+                memory.items.search("boats", method="vector")
+        disk.clear()
+        assert memory.items.search("boats", method="vector")
 
 
 STANDS = ("nothing was changed", "The session waits in the journal", "The session is filed")

@@ -19,7 +19,7 @@ from .stores.index.snapshot import NamespaceStore, Snapshot
 from .stores.records import Hit
 from .stores.times import spans
 from .stores.truth.embeddings import ModelChanged
-from .tools.item_search import KEYWORD, ItemHit, ItemSearch
+from .tools.item_search import KEYWORD, VECTOR, ItemHit, ItemSearch
 from .tools.page_id_search import PageIdSearch
 from .tools.search_tool import SearchTool as PageSearch
 from .tools.searches import HybridSearch
@@ -58,10 +58,10 @@ class PageSearchRunner:
     ) -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
         """The hits of each search in one snapshot, by its name."""
 
-        def look() -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
+        def look(with_vectors: bool = True) -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
             snapshot = self._archive.snapshot()
             found = []
-            for search in searches:
+            for search in [one for one in searches if with_vectors or not one.embeds] or searches:
                 waiting: Wait[Sequence[Hit]] = Wait(
                     partial(search.search, snapshot, query, k), partial(search.asearch, snapshot, query, k)
                 )
@@ -124,9 +124,11 @@ class ItemSearchRunner:
         return await run_async(self._run(query, **options))
 
     def _run(self, query: str, **options: Any) -> Computation[list[ItemHit]]:
-        def look() -> Computation[list[ItemHit]]:
+        def look(with_vectors: bool = True) -> Computation[list[ItemHit]]:
+            by_words = {} if with_vectors or options.get("method") == VECTOR else {"method": KEYWORD}
+            asked = {**options, **by_words}
             found: list[ItemHit] = yield Wait(
-                partial(self._search.search, query, **options), partial(self._search.asearch, query, **options)
+                partial(self._search.search, query, **asked), partial(self._search.asearch, query, **asked)
             )
             return found
 
@@ -134,11 +136,14 @@ class ItemSearchRunner:
         return (yield from look() if words_only else _embed_and_search(self._index, self._embedder, look))
 
 
-def _embed_and_search(embedded: Embeddable, embedder: Embedder, look: Callable[[], Computation[T]]) -> Computation[T]:
-    """Embed what is missing, then search; if the model has changed, everything is embedded again."""
+def _embed_and_search(
+    embedded: Embeddable, embedder: Embedder, look: Callable[[bool], Computation[T]]
+) -> Computation[T]:
+    """Embed what is missing, then search; if the model has changed, everything is embedded again, or where a full disk has
+    no room for that, words alone are searched."""
     yield from embed_if_room(embedded, embedder)
     try:
-        return (yield from look())
+        return (yield from look(True))
     except ModelChanged:
-        yield from embed_if_room(embedded, embedder, suspect=True)
-        return (yield from look())
+        full = yield from embed_if_room(embedded, embedder, suspect=True)
+        return (yield from look(full is None))
