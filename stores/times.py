@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
 
 Span = tuple[datetime, datetime]
 """Half open: `start <= time < end`. A bound with a zone is an instant, one without is compared with own clocks."""
@@ -78,6 +80,7 @@ def format_time(time: datetime | None) -> str:
     return format_day(time) + clock
 
 
+@lru_cache(maxsize=4096)
 def parse_iso_time(stamp: str | None) -> datetime | None:
     """A time as the truth stores it, by `isoformat`; None for none."""
     if not stamp:
@@ -102,6 +105,19 @@ _DATE_WORD = re.compile(
     r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\b(?:day|week|month|year)s?\b",
     re.I,
 )
+# One of these or a digit is in whatever `_DATE_WORD` finds, and is found in a tenth of the time.
+_DIGIT = re.compile(r"\d")
+_DATE_MARKS = (
+    "day week month year ago night morrow last next this past jan feb mar apr may jun jul aug sep oct nov dec".split()
+)
+
+
+def _may_name_date(text: str) -> bool:
+    low = text.lower()
+    for mark in _DATE_MARKS:  # any() takes three times as long
+        if mark in low:
+            return _DATE_WORD.search(text) is not None
+    return _DIGIT.search(text) is not None and _DATE_WORD.search(text) is not None
 
 
 def moment(now: Now) -> datetime:
@@ -115,7 +131,7 @@ def spans(text: str, now: datetime | None = None) -> list[Span]:
 
     In the order of the text, at most one for each date. Days without a zone are those of the sessions' own clocks.
     """
-    if not _DATE_WORD.search(text):
+    if not _may_name_date(text):
         return []
     from .date_phrases import find_spans
 
@@ -124,7 +140,7 @@ def spans(text: str, now: datetime | None = None) -> list[Span]:
 
 def add_dates(text: str, said: datetime | None) -> str:
     """`yesterday [7 May 2023]`: relative dates with what they mean."""
-    if said is None or not _DATE_WORD.search(text):
+    if said is None or not _may_name_date(text):
         return text
     from .date_phrases import add_dates
 
@@ -133,11 +149,23 @@ def add_dates(text: str, said: datetime | None) -> str:
 
 def explain_dates(text: str, said: datetime | None) -> str:
     """` (yesterday [7 May 2023])`: what the relative dates of a text mean, to stand behind it; "" for none."""
-    if said is None or not _DATE_WORD.search(text):
+    if said is None:
         return ""
-    from .date_phrases import explain_dates
+    key = hash(text), type(said), said.tzinfo, said  # equal instants of two zones may be two days
+    if (note := _notes.get(key)) is None:
+        note = ""
+        if _may_name_date(text):
+            from .date_phrases import explain_dates
 
-    return explain_dates(text, said)
+            note = explain_dates(text, said)
+        if len(_notes) >= _MOST_NOTES:
+            _notes.clear()
+        _notes[key] = note
+    return note
+
+
+_MOST_NOTES = 20_000
+_notes: dict[tuple[Any, ...], str] = {}  # by the hash of a text: a question asks for those of hundreds of passages
 
 
 DATE_TERM = "@"
@@ -146,7 +174,7 @@ DATE_TERM = "@"
 
 def date_terms(text: str, said: datetime | None) -> list[str]:
     """`@2023-05-07`, or `@2023-05-01/2023-05-08` with the day after: an index term for each date that a text names."""
-    if not _DATE_WORD.search(text):
+    if not _may_name_date(text):
         return []
     from .date_phrases import span_terms
 
