@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from .analyzer import stems
 from .times import BEGINNING, DATE_TERM, END, MonthTime, PartialTime, Span, YearTime, is_before, is_within, local_clock
@@ -460,6 +461,7 @@ def _term(span: Span) -> str:
     return DATE_TERM + (start if span[1] - span[0] <= timedelta(days=1) else f"{start}/{end}")
 
 
+@lru_cache(maxsize=8192)
 def read_date_term(term: str) -> tuple[int, int]:
     """The first day of an index term and the day after its last, as ordinals."""
     first, _, end = term.removeprefix(DATE_TERM).partition("/")
