@@ -10,7 +10,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ..stores.analyzer import stems
+from ..stores.analyzer import Analyzer
 from ..stores.errors import ModelError, StoreFull, UnknownRecord
 from ..stores.index.snapshot import NamespaceStore
 from ..stores.truth.journal import JournalEntry, PageDraft, PassageDraft
@@ -29,7 +29,7 @@ def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., di
     was forgotten meanwhile nothing is kept, which `failures` says."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
-        drafts = [_draft(page) for page in state["pages"]]
+        drafts = [_draft(archive.analyzer, page) for page in state["pages"]]
         try:
             time = datetime.fromisoformat(state["time"]) if state["time"] else None
             accepted = JournalEntry(state["journal"], state["session_id"], time, {})
@@ -74,8 +74,9 @@ def disk_full_hint(path: Path, hint: str) -> Iterator[None]:
         raise StoreFull(f"The disk of {path} is full. {hint}") from error
 
 
-def _draft(page: dict[str, Any]) -> PageDraft:
+def _draft(analyzer: Analyzer, page: dict[str, Any]) -> PageDraft:
     passages = [
-        PassageDraft(start, end, speaker, stems(page["text"][start:end])) for start, end, speaker in page["passages"]
+        PassageDraft(start, end, speaker, analyzer.stems(page["text"][start:end]))
+        for start, end, speaker in page["passages"]
     ]
     return PageDraft(page["text"], page["header"], page["memo"], page["title"], passages)

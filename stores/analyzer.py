@@ -1,21 +1,20 @@
-"""From text to index terms: NFKC, lower case, unicode words, stop words out, Snowball stems; CJK runs as bigrams."""
+"""From text to index terms: ASCII English here, other scripts, languages and identifiers in modules of their own."""
 
 from __future__ import annotations
 
 import math
 import re
 import threading
-import unicodedata
 from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 from snowballstemmer.english_stemmer import EnglishStemmer
-
-ANALYZER = "en-1"  # kept with the stems in the truth; change it when the terms of the same text change
 
 STOP_WORDS = frozenset(
     """
@@ -28,17 +27,23 @@ STOP_WORDS = frozenset(
     yourselves
     """.split()
 )
+_ENGLISH = frozenset(
+    "and are did does from had have his how is my of our she that the their they this what when where which who why with"
+    " you your".split()
+)  # stop words that are hardly a word of another language
 
 _WORD = re.compile(r"[^\W_]+")
-_CJK = re.compile(r"[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
-_MARKS = re.compile(r"((?:[\u0300-\U0010ffff](?<![\w\s])){30})(?:[\u0300-\U0010ffff](?<![\w\s]))+")
-_LONGEST_WORD = 64  # characters; what is longer is a blob, and its beginning finds it
+_IDENTIFIER = re.compile(
+    r"[^\W_][-_./:@\\#+]+[^\W_]|[a-z][A-Z]|[^\W\d_]\d|\d[^\W\d_]|\d[,' ]\d|\d (?:m|b|th|t|M)i?|(?:19|20)\d\d|\d{7}|#\w"
+)
+LONGEST_WORD = 64  # characters; what is longer is a blob, and its beginning finds it
 
 _stemmers = threading.local()  # a stemmer keeps its word in itself, so each thread has its own
 
 
 @lru_cache(maxsize=1 << 16)
-def _stem(word: str) -> str:
+def english_stem(word: str) -> str:
+    """Snowball's English stem of a lower-case word."""
     stemmer = getattr(_stemmers, "english", None)
     if stemmer is None:
         stemmer = _stemmers.english = EnglishStemmer()
@@ -46,30 +51,110 @@ def _stem(word: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words in order, stop words included; a CJK run gives its bigrams (or its one character)."""
+    """Lower-case words in order, stop words included, accents kept; runs without spaces give their n-grams."""
     if text.isascii():  # nothing to normalize
-        return [word[:_LONGEST_WORD] for word in _WORD.findall(text.lower())]
-    found: list[str] = []
-    text = _MARKS.sub(r"\1", text)
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
-        if word.isascii() or not _CJK.search(word):
-            found.append(word[:_LONGEST_WORD])
-            continue
-        last = 0
-        for run in _CJK.finditer(word):
-            if run.start() > last:
-                found.append(word[last : run.start()][:_LONGEST_WORD])
-            chars = run.group()
-            found.extend([chars] if len(chars) == 1 else [chars[i : i + 2] for i in range(len(chars) - 1)])
-            last = run.end()
-        if last < len(word):
-            found.append(word[last:][:_LONGEST_WORD])
-    return found
+        return [word[:LONGEST_WORD] for word in _WORD.findall(text.lower())]
+    from .scripts import script_words
+
+    return [part for word in script_words(text) for part in word.parts]
+
+
+def base_stems(text: str) -> list[str]:
+    """The stems of the single words, without the forms of a whole identifier; `[]` for stop words alone."""
+    return [stem for paragraph in text.split("\n\n") for stem in _paragraph_stems(paragraph)]
 
 
 def stems(text: str) -> list[str]:
-    """Index terms in order, repeated as often as they occur; `[]` for text with nothing but stop words."""
-    return [_stem(word) for word in words(text) if word not in STOP_WORDS]
+    """Index terms, repeated as often as they occur; `[]` for text with nothing but stop words.
+
+    Each paragraph by itself: first its words in order, then its identifiers, amounts and dates as a whole.
+    """
+    found: list[str] = []
+    for paragraph in text.split("\n\n"):
+        found += _paragraph_stems(paragraph)
+        if _IDENTIFIER.search(paragraph):
+            from .identifiers import whole_forms
+
+            found += whole_forms(paragraph)
+    return found
+
+
+class Term(NamedTuple):
+    """A word of a question or a query, as it is written, and what may stand for it: any of its `forms` whole, or this
+    `share` of one where that is made of n-grams."""
+
+    text: str
+    forms: Sequence[frozenset[str]]
+    share: float = 1.0
+
+    def is_in(self, stems: Collection[str], *, whole: bool = False) -> bool:
+        """Whether a form is among some stems; `whole`: every n-gram of it."""
+        share = 1.0 if whole else self.share
+        return any(sum(stem in stems for stem in form) >= share * len(form) for form in self.forms)
+
+
+def terms(text: str) -> list[Term]:
+    """The words of a text and its identifiers, each once, without stop words."""
+    found: dict[Sequence[frozenset[str]], Term] = {}
+    for paragraph in text.split("\n\n"):
+        for term in _paragraph_terms(paragraph):
+            found.setdefault(tuple(term.forms), term)
+    return list(found.values())
+
+
+def _paragraph_terms(text: str) -> list[Term]:
+    if _IDENTIFIER.search(text):
+        from .identifiers import terms_around
+
+        return terms_around(text, _word_terms)
+    return _word_terms(text)
+
+
+def _word_terms(text: str) -> list[Term]:
+    if _is_plain_english(text):
+        found = [(match.group(), match.group().lower()[:LONGEST_WORD]) for match in _WORD.finditer(text)]
+        return [Term(word, (frozenset((english_stem(low),)),)) for word, low in found if low not in STOP_WORDS]
+    from .scripts import script_terms
+
+    return script_terms(text)
+
+
+def _paragraph_stems(text: str) -> list[str]:
+    if _is_plain_english(text):
+        return [english_stem(word) for word in words(text) if word not in STOP_WORDS]
+    from .scripts import script_stems
+
+    return script_stems(text)
+
+
+def _is_plain_english(text: str) -> bool:
+    """Whether an eighth of its words are English and of no other language, or there is one word alone."""
+    if not text.isascii():
+        return False
+    found = _WORD.findall(text.lower())
+    return len(found) < 2 or 8 * sum(word in _ENGLISH for word in found) >= len(found)
+
+
+ANALYZER = "scripts-2"
+"""Stands with the terms in the truth; change it when the terms of the same text change."""
+
+
+class Analyzer:
+    """What makes the terms of a memory's index. `extra` adds a language package: by a name with its version, a function
+    from a text to further terms of it. They are indexed and searched beside our own, so nothing that was found before
+    is lost. A memory that is opened with other packages than before makes its terms again; no text is embedded again.
+    """
+
+    def __init__(self, extra: Mapping[str, Callable[[str], Iterable[str]]] | None = None) -> None:
+        self._extra = dict(extra or {})
+        self.name = "+".join([ANALYZER, *sorted(self._extra)])
+
+    def stems(self, text: str) -> list[str]:
+        """As the function `stems`, then what the packages add."""
+        found = stems(text)
+        for terms in self._extra.values():
+            found += [term.casefold() for more in terms(text) for term in more.split()]
+        return found
 
 
 _GRAMS = (3, 4)
@@ -86,7 +171,7 @@ class HashedEmbeddings(Embeddings):
 
     def __init__(self, dim: int = 384) -> None:
         self.dim = dim
-        self.model = f"hashed-{dim}-{ANALYZER}"
+        self.model = f"hashed-{dim}-en-1"  # the vectors of English text are those of the first version
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text, in order."""
@@ -94,7 +179,7 @@ class HashedEmbeddings(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a text, the same as `embed_documents` gives."""
-        counts = Counter(stems(text))
+        counts = Counter(base_stems(text))
         if not counts:
             return [0.0] * self.dim
         features = [_features(word, self.dim) for word in counts]

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ..analyzer import ANALYZER
 from ..errors import SessionConflict, UnknownRecord
 from ..records import new_id
 from ..times import local_clock, order_key, parse_iso_time
@@ -128,7 +127,8 @@ class Journal:
                 (_now(), accepted.n),
             ).fetchone()
             if row is not None:
-                ids = _insert_pages(db, row[0], accepted, pages, cause=cause, curate=curate)
+                analyzer = self.namespace.database.analyzer.name
+                ids = _insert_pages(db, row[0], accepted, pages, analyzer, cause=cause, curate=curate)
                 return replace(accepted, text="", turns=[], page_ids=ids, fresh=True)
             if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
                 raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
@@ -206,6 +206,7 @@ def _insert_pages(
     namespace: int,
     accepted: JournalEntry,
     pages: Sequence[PageDraft],
+    analyzer: str,
     *,
     cause: str,
     curate: bool,
@@ -220,7 +221,7 @@ def _insert_pages(
         for part, page in enumerate(some, start=first + 1):
             digest = hashlib.sha256(page.text.encode()).hexdigest()
             values += (ids[part - 1], namespace, accepted.n, part, len(pages), page.text, digest)
-            values += (page.header, page.memo, page.title, time_key, ANALYZER)
+            values += (page.header, page.memo, page.title, time_key, analyzer)
         row = f"({', '.join('?' * 12)})"
         seqs += [
             seq
