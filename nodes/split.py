@@ -19,8 +19,15 @@ LONGEST_PASSAGE = 120  # tokens; a turn up to this stays whole
 LONGEST_TITLE = 200  # characters, for part of the header of every page
 
 _LINE = re.compile(r"[^\r\n]+")
-_SPEAKER = re.compile(r"(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?=\S)")
-_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？]")
+_SPEAKER = re.compile(
+    r"""(?:[-*•]\ +)? (?:\[[\d:.,/\ -]{4,24}(?:[AaPp][Mm])?\]\ *)? (?:\*\*|__)?  # - [09:15:00] **
+    (?: (?P<speaker>[^\W\d_](?:[\w\ .'’-]|[\u0300-\u036f\u0900-\u0e7f]){0,30}?)
+        (?:\ ?\([\w:.,\ ]{1,20}\))? (?:\*\*|__)? (?:\ ?:(?:\*\*|__)?\ +|\ ?：\s*)  # Ana (10:02): or Ana：
+      | \[(?P<named>[^\W\d_][\w\ ]{0,30})\]\ \[[^\[\]\n]{3,20}\]\ )  # [Ana] [10:02 AM]
+    (?=\S)""",
+    re.X,
+)
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？]|[।॥؟۔](?=\s)")
 _FIRST_LINE = re.compile(r"\s{0,3}+([^\r\n]{1,200})\r?\n\s*+\S")
 _MARKED = re.compile(r"#{1,6}\s+(.*[^#\s])")
 
@@ -120,7 +127,7 @@ def heading(text: str) -> str:
 def _transcript_turns(text: str) -> list[Span]:
     """The turns of a transcript, a continuation line belonging to the turn before; none for other text."""
     lines = [(line.start(), _SPEAKER.match(line.group())) for line in _LINE.finditer(text) if line.group().strip()]
-    starts = [(start, match["speaker"]) for start, match in lines if match]
+    starts = [(start, match["speaker"] or match["named"]) for start, match in lines if match]
     if len(starts) < 2 or 2 * len(starts) < len(lines) or lines[0][1] is None:
         return []
     ends = [start for start, _ in starts[1:]] + [len(text)]

@@ -27,6 +27,7 @@ _FORMS = [
     rf"(?<!\d){_YEAR}\.?\s{_MONTH}\.?\s(?P<day>\d{{1,2}})(?!\d)\.?",
     rf"(?:[^\W\d_]+\s)?{_MONTH}\.?{_JOIN}{_YEAR}",
     r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?[年년]",
+    r"(?<![\w.-])(?P<year>(?:19|20)\d\d)(?![\w-])",
 ]
 _PATTERNS = [re.compile(form, re.I) for form in _FORMS]
 _BUDDHIST = 543

@@ -24,6 +24,12 @@ _BETWEEN = re.compile(rf"\b(?:between|from)\s+({_DATE})\s+(?:and|to|until|till)\
 _SIDED = re.compile(rf"\b(before|until|till|after|since)\s+({_DATE})\b", re.I)
 _PLAIN = re.compile(rf"(?<![\w-])({_DATE})(?![\w-])", re.I)
 
+_ENGLISH_TIME = re.compile(
+    rf"(?:[\d:/T+\sZ-]|(?<!\d)\.|\d\.(?=\d{{3}})|,|{_MONTH}|st|nd|rd|th|[ap]m|UTC|GMT|of|on|at|mon|tue|wed|thu|fri|sat|sun)+",
+    re.I,
+)
+_DIGITS = re.compile(r"\d{4}")
+
 _LONGEST = 200  # characters of a time
 
 Span = tuple[datetime, datetime]
@@ -51,6 +57,10 @@ def parse_time(value: str | datetime | date | None) -> datetime | None:
 def _parse(text: str) -> datetime:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise ValueError("no text, or a long one")
+    if not _ENGLISH_TIME.fullmatch(text):
+        from .local_dates import in_english
+
+        text = in_english(text)
     time, other = (dateutil_parser.parse(text, default=datetime(year, 1, 1)) for year in (1, 2))
     if time.year != other.year:
         raise ValueError("no year")
@@ -91,8 +101,18 @@ def format_iso_time(stamp: str | None) -> str:
 def spans(text: str) -> list[Span]:
     """The spans of time that a text names: `in May 2023`, `before 2024`, `between 1 May 2023 and 4 June 2023`.
 
-    In the order of the text, at most one for each date; relative words such as "yesterday" give none.
+    In the order of the text, at most one for each date; relative words such as "yesterday" give none. Dates of other
+    languages and notations are read where English gives no day or month.
     """
+    found = _english_spans(text)
+    if _DIGITS.search(text) and not (found and all(end - start < timedelta(days=365) for start, end in found)):
+        from .local_dates import in_english
+
+        return _english_spans(in_english(text))
+    return found
+
+
+def _english_spans(text: str) -> list[Span]:
     found: dict[int, Span] = {}
     taken = bytearray(len(text))
     for pattern in (_BETWEEN, _SIDED, _PLAIN):

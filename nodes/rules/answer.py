@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +9,7 @@ from ...stores.analyzer import stems
 from ...stores.index.snapshot import Snapshot
 from ..answer import Answer, AnswerQuestion
 from ..evidence import record_id
-from .question_terms import question_terms, weigh
-
-_SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
+from .question_terms import SENTENCE, question_terms, weigh
 
 
 def answer(snapshot: Snapshot, question: AnswerQuestion) -> Answer:
@@ -21,7 +18,7 @@ def answer(snapshot: Snapshot, question: AnswerQuestion) -> Answer:
     best, most = "", -1.0
     source: Mapping[str, Any] | None = None
     for statement in question.statements:
-        for sentence in _SENTENCE.findall(statement["text"]):
+        for sentence in SENTENCE.findall(statement["text"]):
             there = frozenset(stems(sentence))
             worth = sum(weight for term, weight in weights if term.is_in(there))
             if worth > most and sentence.strip():

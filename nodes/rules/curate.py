@@ -10,13 +10,13 @@ from ...stores.index.snapshot import Snapshot
 from ...stores.records import MemoryItem
 from ...stores.times import local_clock, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
+from .question_terms import SENTENCE
 
 _MOST = 6  # of a kind, from one page
 _LONGEST = 240  # characters of a sentence that is worth an item
 _CHARS_PER_TOKEN = 4
-_TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
-_SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
-_QUESTION = re.compile(r"\?[\"'”’)]*$")
+_TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?)(?:: |：\s*)(?P<said>.*)$")
+_QUESTION = re.compile(r"[?？؟][\"'”’)]*$")
 _MONTH = re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*\b|\d{4}-\d\d-\d\d")
 _HEDGED = re.compile(r"\b(?:if|maybe|perhaps|might|would|wish|could|used to|pretend\w*|joking)\b", re.I)
 
@@ -76,7 +76,7 @@ def _sentences(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
         turn = _TURN.match(line.strip())
         speaker, said = (turn["speaker"], turn["said"]) if turn else (speaker, line)
-        for match in _SENTENCE.finditer(said):
+        for match in SENTENCE.finditer(said):
             sentence = match.group().strip()
             whole = len(sentence.split()) >= 3 and len(sentence) <= _LONGEST
             if speaker and whole and not _QUESTION.search(sentence) and not _HEDGED.search(sentence):

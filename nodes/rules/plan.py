@@ -31,4 +31,4 @@ def plan(snapshot: Snapshot, question: PlanQuestion) -> SearchPlan:
 
 def _needs(request: str) -> list[str]:
     """Each sentence of the request is a need of its own."""
-    return [part.strip() for part in re.split(r"(?<=[?!.])\s+", request) if part.strip()][:8]
+    return [part.strip() for part in re.split(r"(?<=[?!.।؟۔])\s+|(?<=[？！。])", request) if part.strip()][:8]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ...stores.analyzer import Term, stems, words
@@ -80,11 +81,16 @@ def _new_names(snapshot: Snapshot, text: str, asked: Collection[str]) -> list[st
     return new[:_TRIED]
 
 
+@lru_cache(maxsize=1 << 14)
+def _word_stems(word: str) -> tuple[str, ...]:
+    return tuple(stems(word))
+
+
 def _spots(text: str, weights: Sequence[tuple[Term, float]]) -> list[tuple[list[int], float]]:
     """Of each word of the question that is in a passage: at which of its words, and how much it weighs."""
     places: dict[str, list[int]] = {}
     for place, word in enumerate(words(text)):
-        for stem in stems(word):
+        for stem in _word_stems(word):
             places.setdefault(stem, []).append(place)
     found = []
     for term, weight in weights:
