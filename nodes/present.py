@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..stores.analyzer import is_plain_english
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import format_time, order_key
@@ -81,10 +82,15 @@ STATEMENTS_SHARE = 1 / 3
 def remark(state: ResearcherState) -> str:
     """What a reader must know of the gaps: nothing when it is enough."""
     unmet = ", ".join(state["unmet"])
+    absent, unfound = "Not in memory: {}.", "Not found: {}."
+    if not is_plain_english(state["question"]):
+        from ..stores.own_sentences import sentences_for
+
+        absent, unfound = sentences_for(state["question"])
     if state["stopped"] == "no_evidence":
-        return f"Not in memory: {unmet or state['question'].strip().rstrip('?!.')}."
+        return absent.format(unmet or state["question"].strip().rstrip("?!.？！。।؟"))
     ended = _ENDED.get(state["stopped"], "")
-    return " ".join(part for part in (f"Not found: {unmet}." if unmet else "", ended) if part)
+    return " ".join(part for part in (unfound.format(unmet) if unmet else "", ended) if part)
 
 
 PAGES = 5  # that are shown whole where no number is given

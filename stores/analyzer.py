@@ -111,7 +111,7 @@ def _paragraph_terms(text: str) -> list[Term]:
 
 
 def _word_terms(text: str) -> list[Term]:
-    if _is_plain_english(text):
+    if is_plain_english(text):
         found = [(match.group(), match.group().lower()[:LONGEST_WORD]) for match in _WORD.finditer(text)]
         return [Term(word, (frozenset((english_stem(low),)),)) for word, low in found if low not in STOP_WORDS]
     from .scripts import script_terms
@@ -120,14 +120,14 @@ def _word_terms(text: str) -> list[Term]:
 
 
 def _paragraph_stems(text: str) -> list[str]:
-    if _is_plain_english(text):
+    if is_plain_english(text):
         return [english_stem(word) for word in words(text) if word not in STOP_WORDS]
     from .scripts import script_stems
 
     return script_stems(text)
 
 
-def _is_plain_english(text: str) -> bool:
+def is_plain_english(text: str) -> bool:
     """Whether an eighth of its words are English and of no other language, or there is one word alone."""
     if not text.isascii():
         return False

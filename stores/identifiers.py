@@ -52,6 +52,8 @@ class Identifier(NamedTuple):
     start: int
     end: int
     forms: Sequence[str]
+    exact: int = 1
+    """So many of the first forms are its own alone; by the others it is found, too."""
 
 
 def whole_forms(text: str) -> list[str]:
@@ -71,7 +73,7 @@ def terms_around(text: str, word_terms: Callable[[str], list[Term]]) -> list[Ter
         written = text[one.start : one.end]
         words = frozenset(next(iter(part.forms[0])) for part in word_terms(written))
         parts = frozenset(_parts(written)).intersection(one.forms)
-        wholes = [frozenset((form,)) for form in one.forms if form not in words | parts]
+        wholes = [frozenset((form,)) for form in one.forms[: one.exact] if form not in words | parts]
         forms = [*wholes, *(one for one in dict.fromkeys((words, parts)) if one)]
         found += [Term(written, tuple(forms))] if forms else []
         at = one.end
@@ -91,7 +93,7 @@ def identifiers(text: str) -> list[Identifier]:
                 taken[one.start : one.end] = b"\1" * (one.end - one.start)
                 found.append(one)
 
-    add(Identifier(date.start, date.end, date.days) for date in dates(text))
+    add(Identifier(date.start, date.end, date.days, len(date.days)) for date in dates(text))
     add(_acronyms(text))
     add(_clocks(text))
     add(_versions(text))
@@ -159,7 +161,7 @@ def _amounts(text: str) -> Iterator[Identifier]:
             yield Identifier(match.start(), match.end(), [f"{whole}{digits}".lstrip("0")])
         elif whole != match["whole"] or part:
             exact = [f"{whole}.{part.ljust(2, '0')}"] if part and int(part) else []
-            yield Identifier(match.start(), match.end(), [whole, *exact])
+            yield Identifier(match.start(), match.end(), [*exact, whole])
 
 
 def _compounds(text: str) -> Iterator[Identifier]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import wraps
 from typing import Any, Protocol
 
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..stores.errors import BadInput
 from ..stores.recall_markers import wrap_recalled
@@ -86,7 +87,13 @@ def _await_checked(arun: Callable[..., Awaitable[ToolResult]]) -> Callable[..., 
     return call
 
 
-class SearchInput(BaseModel):
+class ToolInput(BaseModel):
+    """Arguments of a tool; one that it does not have is an error, not passed over in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SearchInput(ToolInput):
     """What a model gives to a search."""
 
     query: str = Field(min_length=1, max_length=2000, description="What to search for.")
@@ -125,6 +132,15 @@ def as_tool(search: RunnableSearch) -> BaseTool:
     return expose(search_spec(search), run, arun)
 
 
+_PRINTED_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{12}", re.I)
+
+
+def parse_id(given: str) -> str:
+    """The id in what a model copies from a result, such as `[0m7vntb32623 0-29]`; anything else as it is."""
+    found = _PRINTED_ID.findall(given)
+    return found[0].lower() if len(found) == 1 and re.search(r"[\[\]\s(`'\"]", given) else given.strip()
+
+
 def _render_hits(hits: Sequence[Hit]) -> ToolResult:
     lines = [f"[{hit.record_id} {hit.start}-{hit.end}] {hit.text}" for hit in hits]
     return wrap_recalled("\n".join(lines)) if lines else NOTHING, list(hits)
@@ -132,5 +148,9 @@ def _render_hits(hits: Sequence[Hit]) -> ToolResult:
 
 def _explain_validation(error: Any) -> str:
     """Which arguments do not fit, and why."""
-    problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+    problems = []
+    for one in error.errors():
+        name = ".".join(map(str, one["loc"]))
+        unknown = one["type"] == "extra_forbidden"
+        problems.append(f"there is no argument {name!r}" if unknown else f"{name}: {one['msg']}")
     return f"The arguments do not fit: {'; '.join(problems)}."

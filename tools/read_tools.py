@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, Protocol
 
 from langchain_core.tools import BaseTool
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ..stores.errors import UnknownRecord
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Kind, MemoryItem, Page
 from ..stores.times import format_time
-from .expose import NOTHING, ToolResult, ToolSpec, expose
+from .expose import NOTHING, ToolInput, ToolResult, ToolSpec, expose, parse_id
 
 
-class ReadInput(BaseModel):
+class ReadInput(ToolInput):
     """What a model gives to `read_page`."""
 
     page_id: str = Field(min_length=1, max_length=200, description="The id of the page, such as 0m7vntb32623.")
@@ -33,7 +33,7 @@ def read_tool(record: Callable[[str], Page | MemoryItem]) -> BaseTool:
 
     def run(page_id: str) -> ToolResult:
         try:
-            found = record(page_id.strip())
+            found = record(parse_id(page_id))
         except UnknownRecord as unknown:
             return str(unknown), None
         return wrap_recalled(f"[{found.id}] {found.header}\n\n{found.text}"), found
@@ -63,7 +63,7 @@ class ItemFinder(Protocol):
     ) -> Sequence[FoundItem]: ...
 
 
-class FindInput(BaseModel):
+class FindInput(ToolInput):
     """What a model gives to `memory_search`."""
 
     query: str = Field(min_length=1, max_length=2000, description="What to search for.")
@@ -119,7 +119,7 @@ Researchers = tuple[Callable[..., Researched], Callable[..., Awaitable[Researche
 """`Memory.research` and `Memory.aresearch`, or what is called as they are: `(question, depth=…, effort=…)`."""
 
 
-class AskInput(BaseModel):
+class AskInput(ToolInput):
     """What a model gives to `research_memory`."""
 
     question: str = Field(min_length=1, max_length=2000, description="The question, with every name and time it needs.")

@@ -72,9 +72,13 @@ def _pronoun(word: str) -> bool:
 
 
 def question_terms(snapshot: Snapshot, question: str) -> list[Term]:
-    """What the question turns on: no stop words, no question words, none of the speakers; each once."""
+    """What the question turns on: no stop words, no question words, no speakers, no ids of pages; each once."""
     known = snapshot.speaker_stems | _GENERIC
-    return [term for term in terms(question) if not any(form <= known for form in term.forms)]
+    return [
+        term
+        for term in terms(question)
+        if not any(form <= known for form in term.forms) and not snapshot.has(term.text.lower())
+    ]
 
 
 def weigh(snapshot: Snapshot, term: Term) -> float:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from .. import recall_markers
-from ..analyzer import ANALYZER, stems
+from ..analyzer import Term, stems
 from ..errors import UnknownRecord
 from ..records import KINDS
 from ..times import format_iso_time, local_clock, order_key
@@ -55,12 +55,15 @@ def times(after: datetime | None, before: datetime | None) -> Selector:
     return select
 
 
-def words(query: Sequence[str]) -> Selector:
-    """Pages, waiting sessions, item versions and proposals in which all of these stems occur.
+def words(query: Sequence[Term], analyzer: str) -> Selector:
+    """Pages, waiting sessions, item versions and proposals in which all of these terms occur.
 
-    A page is its text, title, memo and date; of an item the versions are selected that have all stems.
+    A page is its text, title, memo and date; of an item the versions are selected that have all terms. The stems on file
+    are read where an analyzer of this name made them.
     """
-    wanted = set(query)
+
+    def holds(found: Collection[str]) -> bool:
+        return all(term.is_in(found, whole=True) for term in query)
 
     def select(db: sqlite3.Connection, namespace: int) -> Selection:
         selection = Selection()
@@ -69,22 +72,22 @@ def words(query: Sequence[str]) -> Selector:
             " JOIN session ON session.n = page.session WHERE page.namespace = ?",
             (namespace,),
         ):
-            if wanted <= _stems_of_page(db, seq, *page):
+            if holds(_stems_of_page(db, analyzer, seq, *page)):
                 selection.pages.add(seq)
         for n, payload in db.execute(
             "SELECT n, payload FROM session WHERE namespace = ? AND payload IS NOT NULL", (namespace,)
         ):
-            if wanted <= set(stems(json.loads(payload)["text"])):
+            if holds(set(stems(json.loads(payload)["text"]))):
                 selection.sessions.add(n)
         for n, content, time in db.execute(
             "SELECT item_version.n, content, time FROM item JOIN item_version ON item_version.item = item.seq"
             " WHERE namespace = ? AND content IS NOT NULL",
             (namespace,),
         ):
-            if wanted <= {*stems(content), *stems(format_iso_time(time))}:
+            if holds({*stems(content), *stems(format_iso_time(time))}):
                 selection.versions.add(n)
         for n, edit in db.execute("SELECT n, edit FROM proposal WHERE namespace = ?", (namespace,)):
-            if wanted <= set(stems(json.loads(edit).get("content") or "")):
+            if holds(set(stems(json.loads(edit).get("content") or ""))):
                 selection.proposals.add(n)
         return selection
 
@@ -115,10 +118,10 @@ def select_expired(db: sqlite3.Connection, namespace: int) -> Selection:
 
 
 def _stems_of_page(
-    db: sqlite3.Connection, seq: int, text: str, title: str, memo: str, time: str | None, analyzer: str
+    db: sqlite3.Connection, current: str, seq: int, text: str, title: str, memo: str, time: str | None, analyzer: str
 ) -> set[str]:
     found = {*stems(title), *stems(memo), *stems(format_iso_time(time))}
-    if analyzer != ANALYZER or recall_markers.recalled_spans(text):  # recalled text is in no passage
+    if analyzer != current or recall_markers.recalled_spans(text):  # recalled text is in no passage
         return found.union(stems(text))
     for passage_stems, speaker in db.execute("SELECT stems, speaker FROM passage WHERE page = ?", (seq,)):
         found.update(passage_stems.split())
