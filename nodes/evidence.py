@@ -9,6 +9,7 @@ from typing import Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
+from ..stores.token_size import text_size
 from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_list
 
 EVIDENCE = 300  # passages carried from round to round
@@ -55,14 +56,14 @@ def take_fitting(snapshot: Snapshot, hits: Iterable[Hit], tokens: float) -> list
     room = int(tokens * CHARS_PER_TOKEN)
     longest, used = [], 0
     for hit in hits:
-        used += len(hit.text) + 1
+        used += text_size(hit.text) + 1
         if used > room:
             break
         longest.append(hit)
     snapshot.records(hit.record_id for hit in longest)
     pages: set[str] = set()
     for count, hit in enumerate(longest):
-        room -= len(hit.text) + 1
+        room -= text_size(hit.text) + 1
         if hit.record_id not in pages:
             pages.add(hit.record_id)
             room -= len(snapshot.record(hit.record_id).header) + 18
@@ -210,12 +211,13 @@ def outline(snapshot: Snapshot, about: str, tokens: float = OUTLINE_TOKENS) -> s
     lines: dict[str, str] = {}
     if core is not None:
         lines[core.id] = clip(f"Core memory: {' '.join(core.content.split())}", min(CORE_TOKENS, tokens / 2))
-        room -= len(lines[core.id]) + 1
+        room -= text_size(lines[core.id]) + 1
     for page in pages:
         line = _line(page)
-        if page.id not in lines and len(line) + 1 <= room:
+        size = text_size(line) + 1
+        if page.id not in lines and size <= room:
             lines[page.id] = line
-            room -= len(line) + 1
+            room -= size
     return fence("\n".join(lines.values())) if lines else "Nothing is in memory yet."
 
 

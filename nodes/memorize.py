@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
+from ..stores.token_size import text_size
 from .evidence import OUTLINE_TOKENS, outline
 from .grounding import (
     copied_share,
@@ -50,7 +51,7 @@ class MemorizeQuestion:
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/memorize.md`. The page is always shown whole."""
         page = fence(f"{self.header}\n\n{self.text}")
-        room = max(_LEAST_OUTLINE, min(OUTLINE_TOKENS, _PROMPT_TOKENS - len(page) // CHARS_PER_TOKEN))
+        room = max(_LEAST_OUTLINE, min(OUTLINE_TOKENS, _PROMPT_TOKENS - text_size(page) // CHARS_PER_TOKEN))
         return {"page": page, "outline": self.outline(share * room)}
 
 

@@ -12,6 +12,7 @@ from ..stores.analyzer import is_plain_english
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import format_time, order_key
+from ..stores.token_size import fitting_length, text_size
 from .evidence import as_values, citation_of, hits_from_state, record_id, row_record_id
 from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody
@@ -166,7 +167,7 @@ class Context:
                 when = format_time(self._record(citations[0].record_id).time)
                 text = f"({when}) {text}" if when else text
                 self._said.add((citations[0].record_id, citations[0].start, citations[0].end))
-            cost = len(text) + len("- \n") + _MARK * len(citations)
+            cost = text_size(text) + len("- \n") + _MARK * len(citations)
             verbatim = bool(self._said) and (citations[0].record_id, citations[0].start, citations[0].end) in self._said
             if self._used + cost <= (self._room if verbatim else room):
                 self._used += cost
@@ -176,9 +177,10 @@ class Context:
 
     def add_remark(self, text: str) -> None:
         """One line between statements and passages."""
-        if text and self._used + len(text) + 2 <= self._room:
+        size = text_size(text) + 2
+        if text and self._used + size <= self._room:
             self._remark = text
-            self._used += len(text) + 2
+            self._used += size
 
     def add_passages(self, hits: Iterable[Hit]) -> None:
         """Best first; neighbours on a page are joined to one span with one citation."""
@@ -193,18 +195,21 @@ class Context:
             if not self._statements and not self._spans:
                 page = self._record(hit.record_id)
                 left = self._room - self._used - len(_page_heading(page)) - _MARK - 3
-                cut = page.text.rfind(" ", hit.start, hit.start + max(0, left))
+                end = hit.start + fitting_length(page.text, left, hit.start)
+                cut = page.text.rfind(" ", hit.start, end)
+                if cut < 0 and not page.text[hit.start : end].isascii():  # a script without spaces
+                    cut = end
                 if cut > hit.start:  # better the beginning of the best passage than nothing
                     self._add(hit.record_id, hit.start, cut)
 
     def text(self) -> tuple[str, list[Citation]]:
         """The context, and the citations that its marks [1], [2], … number."""
         text, citations = self._render()
-        while len(text) > self._room and self._added:
+        while text_size(text) > self._room and self._added:
             page_id, start, end = self._added.pop()
             self._spans[page_id].remove((start, end))
             text, citations = self._render()
-        return text[: self._room] if not citations else text, citations
+        return text[: fitting_length(text, self._room)] if not citations else text, citations
 
     def _add(self, page_id: str, start: int, end: int) -> bool:
         spans = self._spans.get(page_id, [])
@@ -222,8 +227,8 @@ class Context:
 
     def _cost(self, page_id: str, spans: Sequence[tuple[int, int]]) -> int:
         page = self._record(page_id)
-        body = sum(end - start + _MARK + 1 for start, end in _join_spans(page.text, spans))
-        return len(_page_heading(page)) + 2 + body
+        body = sum(text_size(page.text[start:end]) + _MARK + 1 for start, end in _join_spans(page.text, spans))
+        return text_size(_page_heading(page)) + 2 + body
 
     def _render(self) -> tuple[str, list[Citation]]:
         citations: list[Citation] = []

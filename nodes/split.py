@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
 
 from ..stores import recall_markers
 from ..stores.index.snapshot import NamespaceStore
+from ..stores.token_size import text_size
 from .options import MemorizeOptions, options_in
 from .states import MemorizerState
 
@@ -32,6 +34,15 @@ _FIRST_LINE = re.compile(r"\s{0,3}+([^\r\n]{1,200})\r?\n\s*+\S")
 _MARKED = re.compile(r"#{1,6}\s+(.*[^#\s])")
 
 
+_DENSE = 1.1  # a text that takes more of a budget than its length, by so much, is cut to shorter pieces
+
+
+@lru_cache(maxsize=16)
+def chars_of(text: str, tokens: int) -> int:
+    """How many characters of this text are about so many tokens: fewer than four each in most scripts."""
+    return int(tokens * CHARS_PER_TOKEN * min(1.0, _DENSE * len(text) / max(1, text_size(text))))
+
+
 class Span(NamedTuple):
     """A passage: characters `start` to `end` of the text it is cut from."""
 
@@ -47,10 +58,10 @@ def split(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., d
         entry = archive.journal.entry(state["journal"])
         if entry.page_ids:  # filed by another process since it was accepted
             return {"pages": []}
-        size = options_in(runtime.context, defaults).page_tokens * CHARS_PER_TOKEN
+        size = options_in(runtime.context, defaults).page_tokens
         title = str(entry.metadata.get("title") or ("" if entry.turns else heading(entry.text)))[:LONGEST_TITLE]
         spoken = without_recalled(entry.text, passages(entry.text, entry.turns), entry.turns)
-        pages = pack_pages(entry.text, spoken, size)
+        pages = pack_pages(entry.text, spoken, chars_of(entry.text, size))
         return {
             "pages": [
                 {"text": entry.text[start:end], "title": title, "passages": [list(span) for span in inside]}
@@ -73,7 +84,7 @@ def passages(text: str, turns: Sequence[tuple[int, int, str]] = ()) -> list[Span
         block = _trim(text, block)
         if block.start == block.end:
             continue
-        short = block.end - block.start <= LONGEST_PASSAGE * CHARS_PER_TOKEN
+        short = block.end - block.start <= chars_of(text, LONGEST_PASSAGE)
         if short and blocks:
             found.append(block)
         else:
@@ -136,7 +147,7 @@ def _transcript_turns(text: str) -> list[Span]:
 
 def _pack_sentences(text: str, block: Span) -> Iterator[Span]:
     """Sentences of a block, packed to `PASSAGE_TOKENS`; a short piece is never left alone at a paragraph's end."""
-    aim, least = PASSAGE_TOKENS * CHARS_PER_TOKEN, PASSAGE_TOKENS * CHARS_PER_TOKEN // 4
+    aim, least = chars_of(text, PASSAGE_TOKENS), chars_of(text, PASSAGE_TOKENS) // 4
     start, end = block.start, block.start
     for piece_start, piece_end, paragraph in _pieces(text, block):
         grown = piece_end - start
@@ -151,7 +162,7 @@ def _pack_sentences(text: str, block: Span) -> Iterator[Span]:
 
 def _pieces(text: str, block: Span) -> Iterator[tuple[int, int, bool]]:
     """Sentences as `(start, end, first of its paragraph)`, cut at a space where one is too long."""
-    longest = LONGEST_PASSAGE * CHARS_PER_TOKEN
+    longest = chars_of(text, LONGEST_PASSAGE)
     for line in _LINE.finditer(text, block.start, block.end):
         if not line.group().strip():
             continue

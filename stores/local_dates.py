@@ -13,7 +13,7 @@ _YEAR = r"(?P<year>(?:19|20|24|25)\d\d)(?!\d)"
 _SPACED = r"\.?\s?"
 _JOIN = r"(?:\s(?:de|del|do|of|năm)\s|\s?พ\.ศ\.\s?|,?\s|\.\s?)"
 _MARK = "[\u0300-\u036f\u0591-\u05c7\u064b-\u0652\u0900-\u0903\u093a-\u094f\u0e31-\u0e3a\u0e47-\u0e4e]"
-_MONTH = rf"(?P<month>[^\W\d_](?:[^\W\d_]|{_MARK})*(?:\.[^\W\d_]\.)?)"
+_MONTH = rf"(?<![^\W\d_])(?P<month>[^\W\d_](?:[^\W\d_]|{_MARK}){{0,20}}(?:\.[^\W\d_]\.)?)"
 _FORMS = [
     rf"(?<![\d./-]){_YEAR}-(?P<m>\d\d?)-(?P<d>\d\d?)(?![\d-])",
     r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?[年년]\s?(?P<m>\d{1,2})\s?[月월](?:\s?(?P<d>\d{1,2})\s?[日일号號])?",
@@ -25,7 +25,7 @@ _FORMS = [
     rf"{_DAY}(?:st|nd|rd|th|er|º|ª|ος|η|-го|-е)?{_SPACED}(?:de\s|del\s|of\s|d['’])?{_MONTH}\.?{_JOIN}{_YEAR}",
     rf"{_MONTH}\.?\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s{_YEAR}",
     rf"(?<!\d){_YEAR}\.?\s{_MONTH}\.?\s(?P<day>\d{{1,2}})(?!\d)\.?",
-    rf"(?:[^\W\d_]+\s)?{_MONTH}\.?{_JOIN}{_YEAR}",
+    rf"{_MONTH}\.?{_JOIN}{_YEAR}",
     r"(?<!\d)(?P<year>(?:19|20)\d\d)\s?[年년]",
     r"(?<![\w.-])(?P<year>(?:19|20)\d\d)(?![\w-])",
 ]
