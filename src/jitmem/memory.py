@@ -69,7 +69,7 @@ class Memory:
         """Open the memory in the folder `path`; a missing folder is created, unless `create` is False.
 
         Without a `model` rules answer every step; without `embeddings` hashed n-grams are used: no key, no server, no
-        download. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
+        download; "minilm" is a small English model that Chroma downloads once. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
         name are served (any server with OpenAI's API). `ModelOptions` has models of single steps, timeout, prompts and
         what happens when a model fails; `ItemOptions` how memory items may be edited; `MemorizeOptions` and
         `ResearchOptions` how sessions are filed and questions are researched. `analyzer=Analyzer({"kiwi-0.20": …})`

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .nodes.llm.ask import TIMEOUT_S
@@ -73,6 +74,10 @@ class ModelOptions:
         from .stores.truth.embeddings import model_name
 
         inner: Embeddings = HashedEmbeddings()
+        if embeddings is None and (Path.home() / ".cache/chroma/onnx_models/all-MiniLM-L6-v2/onnx").is_dir():
+            from .minilm import tell_once
+
+            tell_once()
         if embeddings is not None:
             from .models import embedding_model
 

@@ -27,9 +27,7 @@ def rebuild_terms(database: Database) -> int:
                 break
             rows += written
     if rows:
-        _log.warning(
-            "%s: the index terms of %d rows were made again by %s.", database.path, rows, database.analyzer.name
-        )
+        _log.info("%s: the index terms of %d rows were made again by %s.", database.path, rows, database.analyzer.name)
     return rows
 
 
