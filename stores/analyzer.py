@@ -79,6 +79,10 @@ def stems(text: str) -> list[str]:
     return found
 
 
+GRAM = "~"
+"""Ends the n-grams of a word: they find what is inflected or compound, and are no words of their own."""
+
+
 class Term(NamedTuple):
     """A word of a question or a query, as it is written, and what may stand for it: any of its `forms` whole, or this
     `share` of one where that is made of n-grams."""
@@ -88,9 +92,13 @@ class Term(NamedTuple):
     share: float = 1.0
 
     def is_in(self, stems: Collection[str], *, whole: bool = False) -> bool:
-        """Whether a form is among some stems; `whole`: every n-gram of it."""
+        """Whether a form is among some stems; `whole`: all of it, and not by the n-grams of a word."""
         share = 1.0 if whole else self.share
-        return any(sum(stem in stems for stem in form) >= share * len(form) for form in self.forms)
+        return any(
+            sum(stem in stems for stem in form) >= share * len(form)
+            for form in self.forms
+            if not (whole and any(stem.endswith(GRAM) for stem in form))
+        )
 
 
 def terms(text: str) -> list[Term]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import snowballstemmer
 
-from .analyzer import LONGEST_WORD, STOP_WORDS, Term, english_stem
+from .analyzer import GRAM, LONGEST_WORD, STOP_WORDS, Term, english_stem
 
 PAIRS, TRIPLES, LATIN, EMOJI = "pairs", "triples", "latin", "emoji"
 """What becomes of a run: pairs of characters (Chinese, Japanese, Korean), triples (Thai, Lao, Khmer, Burmese), or a word."""
@@ -143,8 +143,8 @@ def _analyze(text: str) -> Iterator[tuple[Word, Sequence[str]]]:
             yield word, word_terms(word.parts[0], word.kind, language, word.kind != LATIN or inflected)
 
 
-GRAM_SHARE = 0.6
-"""Of the n-grams of a run without spaces, so many say that what it means is there."""
+GRAM_SHARE, WORD_SHARE = 0.5, 0.75
+"""Of the n-grams of a run without spaces, or of a word, so many say that what it means is there."""
 
 
 def script_terms(text: str) -> list[Term]:
@@ -155,8 +155,10 @@ def script_terms(text: str) -> list[Term]:
             for part in _content_of_run(word.text, japanese=_KANA.search(text) is not None):
                 found.append(Term(part, (frozenset(_grams(part, _SIZES[word.kind])),), GRAM_SHARE))
         elif terms:
-            forms = tuple(frozenset((term,)) for term in terms if not term.endswith(GRAM))
-            found.append(Term(word.written, forms))
+            forms = [frozenset((term,)) for term in terms if not term.endswith(GRAM)]
+            grams = frozenset(term for term in terms if term.endswith(GRAM))
+            # Another ending, or the parts of a compound: most of its letters in a row say so.
+            found.append(Term(word.written, (*forms, grams) if len(grams) > 2 else tuple(forms), WORD_SHARE))
     return found
 
 
@@ -267,8 +269,6 @@ def _guess(words: tuple[str, ...], letters: str) -> Language | None:
     return languages()[best] if most >= _LEAST and most >= _SURE * second else None
 
 
-GRAM = "~"
-"""Ends the n-grams of a word: they find what is inflected or compound, and are no words of their own."""
 _LATIN_GRAM, _OTHER_GRAM = 4, 3  # characters
 
 
