@@ -126,16 +126,17 @@ def _script_of(word: str) -> str:
 
 def script_stems(text: str) -> list[str]:
     """The terms of a paragraph, in the order of its words."""
-    return [term for word, terms in _analyze(text) for term in terms]
+    return [term for _, terms in _analyze(text, unknown_inflects=not text.isascii()) for term in terms]
 
 
-def _analyze(text: str) -> Iterator[tuple[Word, Sequence[str]]]:
-    """Each word of a paragraph with its terms; none for a stop word."""
+def _analyze(text: str, *, unknown_inflects: bool) -> Iterator[tuple[Word, Sequence[str]]]:
+    """Each word of a paragraph with its terms; none for a stop word. `unknown_inflects`: with n-grams where the language
+    cannot be guessed."""
     words = script_words(text)
     language = guess_language(text, words)
     if language is not None and language.code == "tr" and "I" in text:
         words = script_words(text.replace("I", "ı").replace("İ", "i"))
-    inflected = not text.isascii() if language is None else language.code != "en" and bool(language.stemmer)
+    inflected = unknown_inflects if language is None else language.code != "en" and bool(language.stemmer)
     for word in words:
         if word.kind in (PAIRS, TRIPLES, EMOJI):
             yield word, word.parts
@@ -150,7 +151,7 @@ GRAM_SHARE, WORD_SHARE = 0.5, 0.75
 def script_terms(text: str) -> list[Term]:
     """The words of a paragraph, as `analyzer.terms` gives them; a run without spaces is cut at its function words."""
     found = []
-    for word, terms in _analyze(text):
+    for word, terms in _analyze(text, unknown_inflects=True):
         if word.kind in _SIZES:
             for part in _content_of_run(word.text, japanese=_KANA.search(text) is not None):
                 found.append(Term(part, (frozenset(_grams(part, _SIZES[word.kind])),), GRAM_SHARE))

@@ -13,7 +13,7 @@ def test_an_id_is_read_as_a_search_prints_it(tmp_path: Path) -> None:
         read, search = (memory.tools([name])[0] for name in ("read_page", "search_page_id"))
         printed = memory.tools(["search_keyword"])[0].invoke({"query": "Porto"}).splitlines()
         line = next(one for one in printed if page_id in one)
-        mark = line[: line.index("]") + 1]
+        mark = line[line.index("[") : line.index("]") + 1]
         assert mark == f"[{page_id} 0-22]"
         assert "I moved to Porto." in read.invoke({"page_id": mark})
         assert "I moved to Porto." in search.invoke({"query": mark})

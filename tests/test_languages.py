@@ -90,7 +90,7 @@ def test_accents_tell_words_apart_where_both_are_there(tmp_path: Path) -> None:
         ("अना कहाँ रहती है?", ["अना", "रहती"]),
         ("アナはどこに住んでいますか？", ["アナ", "住"]),
         ("自転車は何色ですか？", ["自転車", "何色"]),
-        ("고양이 이름은 무엇인가요?", ["고양이", "이름", "무엇인가"]),
+        ("고양이 이름은 무엇인가요?", ["고양", "이름"]),
     ],
 )
 def test_question_words_are_nothing_to_look_for(question: str, turns_on: list[str]) -> None:
