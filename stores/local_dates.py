@@ -70,7 +70,7 @@ def _read(match: re.Match[str]) -> LocalDate | None:
     year, start = int(got["year"]), match.start()
     day = int(got.get("day") or got.get("d") or 0)
     if got.get("first"):
-        return _slashed(match, int(got["first"]), int(got["second"]), year)
+        return _read_slashes(match, int(got["first"]), int(got["second"]), year)
     month = int(got.get("m") or 0)
     if got.get("month"):
         name = got["month"].casefold().replace("i\u0307", "i")
@@ -87,7 +87,7 @@ def _read(match: re.Match[str]) -> LocalDate | None:
     return LocalDate(start, match.end(), year, month, day, days)
 
 
-def _slashed(match: re.Match[str], first: int, second: int, year: int) -> LocalDate | None:
+def _read_slashes(match: re.Match[str], first: int, second: int, year: int) -> LocalDate | None:
     """Day first, as most of the world writes it; both ways where both exist."""
     ways = [(d, m) for d, m in dict.fromkeys(((first, second), (second, first))) if _exists(year, m, d)]
     if not ways:
@@ -134,7 +134,7 @@ def in_english(text: str) -> str:
     at = 0
     for one in dates(text):
         before = text[at : one.start]
-        parts += [_sided(before), one.in_english()]
+        parts += [_translate_side(before), one.in_english()]
         at = one.end
         for word, pattern in _AFTERWARDS.items():
             if behind := re.compile(rf"['’]?\s?(?:{pattern})").match(text, at):
@@ -146,7 +146,7 @@ def in_english(text: str) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _sided(before: str) -> str:
+def _translate_side(before: str) -> str:
     """What stands before a date, its last word in English where it says from when or until when."""
     for english, pattern in _sides().items():
         if match := pattern.search(before):
