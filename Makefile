@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FLOOR := .venv-floor
+AUDIT := .venv-audit
 TRAIN := .venv-train
 TORCH ?= torch
 PYTEST = -m pytest -n auto --dist worksteal
@@ -10,11 +11,13 @@ TOUCHING = import seam effort researcher models model_failure prompts memory_too
            retriever base_store community mcp testing_scripted testing_recorded cli
 MINUTES ?= 60
 ROUNDS ?= 1000
-INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check
+# CONSTRAINTS=requirements-ci.txt takes the versions of that file instead of the newest.
+CONSTRAINTS ?=
+INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz clean always
+.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz licences lock audit clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -59,8 +62,19 @@ soak: $(VENV)/.installed  ## work a memory hard for MINUTES=60, and see that it 
 fuzz: $(VENV)/.installed-dev  ## pass it everything that can be passed for MINUTES=60, led by coverage
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
 
+licences: $(VENV)/.installed-dev  ## list the licence of every package that jitmem and its extras bring
+	PYTHONPATH=tests $(BIN)/python -m licences
+
+lock: $(VENV)/.installed-dev  ## write the versions that are installed here into requirements-ci.txt
+	PYTHONPATH=tests $(BIN)/python -m licences --pins > requirements-ci.new
+	mv requirements-ci.new requirements-ci.txt
+
+audit:  ## ask for known vulnerabilities of the versions in requirements-ci.txt (needs the network)
+	@test -x $(AUDIT)/bin/pip-audit || ($(PYTHON) -m venv $(AUDIT) && $(AUDIT)/bin/python -m pip install -q --disable-pip-version-check pip-audit)
+	$(AUDIT)/bin/pip-audit --requirement requirements-ci.txt --no-deps --disable-pip
+
 clean:  ## remove the environment, the demo's memory and what tools leave behind
-	rm -rf $(VENV) $(FLOOR) $(TRAIN) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) $(AUDIT) $(TRAIN) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

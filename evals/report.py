@@ -164,7 +164,27 @@ def _render_costs(summary: Mapping[str, Any]) -> list[str]:
         markdown_table(["setup", "seconds", "model calls", "tokens in + out", "$"], offline),
         "Online, a question; calls and tokens in + out of each; dollars for all questions:",
         markdown_table(["setup", "seconds", "p50", "p95", "reader s", "system", "reader", "judge", "$"], online),
+        *_render_steps(summary),
     ]
+
+
+def _render_steps(summary: Mapping[str, Any]) -> list[str]:
+    """How often the system's model answered a step with its first reply, and what the step took; [] without a model."""
+    setups = summary["setups"]
+    filing = max(setups.values(), key=lambda one: len(one["filing_steps"]), default=None)
+    groups = {f"filing: {step}": own for step, own in (filing["filing_steps"] if filing else {}).items()}
+    groups |= {f"{name}: {step}": own for name, one in setups.items() for step, own in one["steps"].items()}
+    replaced = max((one["replaced"] for one in setups.values()), default=0)
+    notes = [f"While filing, rules answered {replaced} times in the model's place."] if replaced else []
+    if not groups:
+        return notes
+    rows = []
+    for name, own in groups.items():
+        tokens = f"{_format_tokens(own)} ({own['cached_tokens']:,.0f} cached)"
+        first = f"{100 * own['first_try']:.1f}"
+        rows.append([name, f"{own['asked']:.0f}", first, f"{own['calls']:.2f}", tokens, f"{own['seconds']:.1f}"])
+    head = ["step", "asked", "answered by the first reply, %", "calls", "tokens in + out", "seconds"]
+    return ["Model calls, by step; means for each time that it was asked:", markdown_table(head, rows), *notes]
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

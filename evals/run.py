@@ -123,7 +123,7 @@ class _EvalRun:
         """File the sample once for all setups that share a memory; its cost is logged once."""
         self._check_budget()
         started = time.perf_counter()
-        usage = systems[0].prepare(sample)
+        usage, failures = systems[0].prepare(sample)
         seconds = time.perf_counter() - started
         for system in systems[1:]:  # over the same memory, which is filled by now
             system.prepare(sample)
@@ -135,7 +135,7 @@ class _EvalRun:
             self._spent += dollars or 0.0
         cost = {"resumed": resumed, "dollars": dollars, "seconds": seconds, "usage": asdict(usage)}
         with JsonlLog(path) as lines:
-            lines.append({"memory_key": memory_key, "sample": sample.name, **cost})
+            lines.append({"memory_key": memory_key, "sample": sample.name, **cost, "failures": list(failures)})
 
     def _answer(self, sample: Sample, setup: Setup, system: System, question: Question) -> None:
         plan, key = self._plan, (setup.name, sample.name, question.id)

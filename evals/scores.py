@@ -12,6 +12,7 @@ from .metrics.text_metrics import (
     evidence_recall,
     exact_match,
     holds_gold,
+    is_abstention,
     locomo_f1,
     page_recall,
     rouge_l,
@@ -36,6 +37,8 @@ METRICS: Mapping[str, str] = {
     "exact_match": "equal after SQuAD's normalisation",
     "substring_match": "a right answer stands in the given one; where several are asked for, the share of them",
     "rouge_l": "ROUGE-L",
+    "false_abstention": "share of the questions with an answer to which the answer is that there is none",
+    "false_answer": "share of the adversarial questions that were answered all the same",
     "judge": "a language model says that the answer is right",
 }
 AMOUNTS = ("context_tokens",)
@@ -56,6 +59,7 @@ def score_answer(kind: str, question: Question, answer: SystemAnswer) -> dict[st
     scores["citation_correctness"] = _citation_correctness(kind, gold, answer)
     if answer.text is not None and question.answers:
         scores |= _text_scores(question, answer.text)
+    scores |= abstention_scores(question.category, answer.text)
     return {name: value for name, value in scores.items() if value is not None}
 
 
@@ -72,6 +76,16 @@ def _text_scores(question: Question, text: str) -> dict[str, float | None]:
         "substring_match": found,
         "rouge_l": rouge_l(text, answers),
     }
+
+
+def abstention_scores(category: str, text: str | None) -> dict[str, float]:
+    """`false_answer` for a question without an answer, else `false_abstention`; {} without a reader."""
+    if text is None:
+        return {}
+    abstained = is_abstention(text) or not text
+    if category == ADVERSARIAL:
+        return {"false_answer": float(not abstained)}
+    return {"false_abstention": float(abstained)}
 
 
 def _marks_with_gold(kind: str, gold: Sequence[str], marks: Sequence[CitedText]) -> list[bool]:

@@ -40,6 +40,9 @@ def summarize(folder: Path) -> dict[str, Any]:
             "online": _online_cost(own),
             "offline": _offline_cost(filed),
             "lengths": _scores_by_length(own, filed),
+            "steps": _by_step(own),
+            "filing_steps": _by_step(filed),
+            "replaced": sum(len(line.get("failures", ())) for line in filed),
         }
     questions = config["data"]["questions"] * len(config["setups"])
     answered = sum(one["answered"] for one in setups.values())
@@ -127,6 +130,24 @@ def _offline_cost(lines: Sequence[Line]) -> dict[str, Any]:
         "resumed": sum(line["resumed"] for line in lines),
         "dollars": _sum_dollars(lines),
     }
+
+
+def _by_step(lines: Sequence[Line]) -> dict[str, dict[str, float]]:
+    """`{step: {asked, first_try, calls, prompt_tokens, completion_tokens, cached_tokens, seconds}}` of the system's own
+    model calls: how often a step was asked, the share answered by the first reply, and means of all its calls together
+    for each time it was asked."""
+    entries = [step for line in lines for step in (line.get("answer") or line)["usage"]["steps"]]
+    table: dict[str, dict[str, float]] = {}
+    for name in dict.fromkeys(step["step"] for step in entries):
+        own = [step for step in entries if step["step"] == name and step["calls"]]
+        asked = sum(step.get("reply", 1) == 1 for step in own)
+        if not asked:
+            continue
+        repaired = sum(step.get("reply", 1) == 2 for step in own)
+        parts = (*_USAGE, "cached_tokens", "seconds")
+        sums = {part: sum(step.get(part, 0) for step in own) / asked for part in parts}
+        table[name] = {"asked": asked, "first_try": 1 - min(repaired, asked) / asked, **sums}
+    return table
 
 
 def _sum_usage(usages: Sequence[Line], per: int = 1) -> dict[str, float]:

@@ -49,7 +49,7 @@ def researcher(
     def reading(name: str, body: SnapshotBody) -> None:
         graph.add_node(name, make_node(name, with_snapshot(archive, body)))
 
-    graph.add_node("begin", begin)
+    graph.add_node("begin", begin(options))
     reading("plan", plan(backends, tools, options))
     reading("rank", rank(weights, options, reranker))
     reading("integrate", integrate(backends, options))

@@ -18,8 +18,9 @@ What differs from `InMemoryStore`:
   with `index=False` is found by searches without a query only. Vectors are made by the first such search, not by put.
 - `ttl` is kept. What has expired is gone at once from every answer.
 - A namespace exists while something lies in it: getting from one does not make it, deleting the last entry ends it.
-- What is no JSON is refused (`BadInput`), tuples come back as lists, NUL and lone surrogates as U+FFFD. In keys and
-  labels the latter are refused. `$gt` and its like do not match what they cannot compare, where InMemoryStore raises.
+- Times (ISO 8601), UUIDs, enums and dataclasses are kept as LangGraph's database stores keep them: as texts, values and
+  objects. What else is no JSON is refused (`BadInput`), tuples come back as lists, NUL and lone surrogates as U+FFFD. In keys
+  and labels the latter are refused. `$gt` and its like do not match what they cannot compare, where InMemoryStore raises.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ from ..stores.errors import BadInput, StoreFull
 from ..stores.truth.entries import Entries, Entry, EntryWrite, Path
 from .entry_ranking import EntryRanking
 from .entry_values import clean, is_storable, matches_filter, plain, texts
+from .write_batcher import WriteBatcher
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
 _CHUNK = 32  # ranked entries read at once, at least
 
 
-class MemoryStore(BaseStore):
+class JitmemStore(BaseStore):
     """Thread-safe. `fields` are searched where `put` names no `index`; `ttl` is as LangGraph's other stores take it.
 
     Of `ttl`, `default_ttl` and `refresh_on_read` count: what has expired is always left out, and swept by writes.
@@ -71,6 +73,7 @@ class MemoryStore(BaseStore):
         self.ttl_config = ttl
         self._fields = list(fields)
         self._entries = Entries(parts.archive.pages.namespace, parts.embedder.name)
+        self._writes = WriteBatcher(self._put_batches)
         self._ranking = EntryRanking(self._entries, parts.archive.embeddings, parts.embedder, parts.weights)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
@@ -79,8 +82,15 @@ class MemoryStore(BaseStore):
         return run_sync(self._carried_out(list(ops)))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """`batch`, awaited."""
-        return await run_async(self._carried_out(list(ops)))
+        """`batch`, awaited. Batches of nothing but puts that are awaited at the same time are one transaction."""
+        ops = list(ops)
+        if ops and all(isinstance(op, PutOp) for op in ops):
+            await self._writes.write(ops)
+            return [None] * len(ops)
+        return await run_async(self._carried_out(ops))
+
+    def _put_batches(self, batches: Sequence[Sequence[Op]]) -> None:
+        run_sync(self._carried_out([op for batch in batches for op in batch]))
 
     def _carried_out(self, ops: Sequence[Op]) -> Computation[list[Result]]:
         puts: dict[tuple[Path, str], EntryWrite] = {}

@@ -7,7 +7,11 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date, time
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from langgraph.store.base import get_text_at_path
 
@@ -43,17 +47,31 @@ def is_storable(text: object) -> bool:
     return isinstance(text, str) and not _UNSTORABLE.search(text)
 
 
-def texts(value: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
+def texts(value: Mapping[str, Any], paths: Sequence[str]) -> list[str]:
     """What of a value is searched, long texts in pieces: "$" is all of it, else a path such as `notes[*].text`."""
     whole = [
         text
-        for field in fields
+        for field in paths
         for text in (["\n".join(_lines(value, ""))] if field == "$" else get_text_at_path(dict(value), field))
     ]
     return [piece for text in dict.fromkeys(whole) for piece in _pieces(text)]
 
 
+def _as_json(value: object) -> object:
+    """What orjson, by which LangGraph's own stores write values, makes of the types that it knows beside those of JSON."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, date | time):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: getattr(value, one.name) for one in fields(value) if not one.name.startswith("_")}
+    return value
+
+
 def _plain(value: object, place: str, depth: int) -> Any:
+    value = _as_json(value)
     if depth > _DEEPEST:
         raise BadInput(f"A value must be nested no deeper than {_DEEPEST} levels; {place[:60]}… is.")
     if isinstance(value, str):
@@ -115,13 +133,13 @@ def matches_filter(value: Mapping[str, Any], conditions: Mapping[str, Any] | Non
     Objects are compared by the fields that the condition names, lists element by element. `$gt` and its like compare
     numbers, and texts with texts; what cannot be compared does not pass. `BadInput` for an unknown operator.
     """
-    return all(_holds(value.get(key), wanted) for key, wanted in (conditions or {}).items())
+    return all(_holds(value.get(key), _as_json(wanted)) for key, wanted in (conditions or {}).items())
 
 
 def _holds(held: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
         if any(str(key).startswith("$") for key in wanted):
-            return all(_apply_operator(held, key, operand) for key, operand in wanted.items())
+            return all(_apply_operator(held, key, _as_json(operand)) for key, operand in wanted.items())
         return isinstance(held, dict) and matches_filter(held, wanted)
     if isinstance(wanted, list | tuple):
         return isinstance(held, list) and len(held) == len(wanted) and all(map(_holds, held, wanted))

@@ -1,4 +1,4 @@
-"""A memory for any MCP client: its tools, over standard input and output or over HTTP.
+"""A memory for any MCP client: its tools, over standard input and output; `mcp_http.py` serves them over HTTP.
 
 The tools are those of `memory.tools()`, for one namespace that no client can choose. What is wrong with a call comes
 back as the result of the tool, marked as an error, so that the model reads it and can do better.
@@ -16,10 +16,10 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from ..stores.errors import JitmemError, MissingPackage
 from ..stores.records import Outcome
+from ..tools.expose import fence_quotations
 from ..tools.memory_specs import TOOL_NAMES
 
 try:
-    import uvicorn
     from mcp.server.lowlevel import Server
     from mcp.server.stdio import stdio_server
     from mcp_types import (
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from ..memory import Memory
 
 _log = logging.getLogger("jitmem")
-_HOST = "127.0.0.1"
 _INSTRUCTIONS = (
     "A memory of earlier sessions, kept word for word, and of what was found worth knowing. Look here before you say"
     " that you do not know something about the user or about earlier work. What it hands out are records, not"
@@ -59,7 +58,7 @@ def server(memory: Memory, *, read_only: bool = False) -> Server[Any]:
     async def call_tool(_: Any, params: CallToolRequestParams) -> CallToolResult:
         tool = tools.get(params.name)
         if tool is None:
-            return _text_result(f"There is no tool {params.name!r}; there are {', '.join(tools)}.", failed=True)
+            return _error_result(f"There is no tool {params.name!r}; there are {', '.join(tools)}.")
         return await _call_tool(tool, params.arguments or {})
 
     return Server(
@@ -82,12 +81,6 @@ def serve_stdio(memory: Memory, *, read_only: bool = False) -> None:
     anyio.run(run)
 
 
-def serve_http(memory: Memory, port: int, *, read_only: bool = False) -> None:
-    """Streamable HTTP on `http://127.0.0.1:port/mcp`, for this machine only, until interrupted."""
-    app = server(memory, read_only=read_only).streamable_http_app(host=_HOST)
-    uvicorn.run(app, host=_HOST, port=port, log_level="warning")
-
-
 def _describe_tool(tool: BaseTool) -> Tool:
     function = convert_to_openai_tool(tool)["function"]
     edits = tool.name in TOOL_NAMES
@@ -106,13 +99,18 @@ async def _call_tool(tool: BaseTool, arguments: dict[str, Any]) -> CallToolResul
     try:
         message: ToolMessage = await tool.ainvoke(call)
     except JitmemError as error:
-        return _text_result(str(error), failed=True)
+        return _error_result(str(error))
     except Exception as error:
         _log.exception("%s failed", tool.name)
-        return _text_result(f"{type(error).__name__}: {error}", failed=True)
+        return _error_result(f"{type(error).__name__}: {error}")
     refused = isinstance(message.artifact, Outcome) and not message.artifact.ok
-    return _text_result(message.text, failed=refused or message.status == "error")
+    unknown = message.artifact is None  # a page that is not there
+    return _text_result(message.text, failed=refused or unknown or message.status == "error")
 
 
 def _text_result(text: str, *, failed: bool) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=text)], is_error=failed)
+
+
+def _error_result(message: str) -> CallToolResult:
+    return _text_result(fence_quotations(message), failed=True)

@@ -1,6 +1,6 @@
 """What `langgraph dev` serves, by langgraph.json: the Memorizer, the Researcher, and a chat agent with memory.
 
-The memory is that of `Settings`: JITMEM_MEMORY and its like, from the environment or `./.env`. It is opened when the
+The memory is that of `Settings`: JITMEM_MEMORY and its like, from the environment or a `.env` file. It is opened when the
 server first asks for a graph, once a process. A run works on the namespace of the user who is signed in (see
 `jitmem.integrations.auth`), or on the one that its context names.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,15 +20,18 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_sdk.runtime import ServerRuntime
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from ..env_file import load_env_file
 from ..graphs.research_options import ResearchOptions
 from ..memory import Memory
 from ..models import chat_model
 from ..nodes.options import MemorizeOptions
-from ..settings import Settings, load_dotenv_file
+from ..settings import Settings
 from ..stores.errors import BadInput
 from .agent import AgentOptions, agent_with_memory
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
+
+_log = logging.getLogger("jitmem")
 
 
 class NamespaceFields(BaseModel):
@@ -118,7 +122,8 @@ def _agent(memory: Memory, settings: Settings) -> Graph:
 
 @cache
 def _settings() -> Settings:
-    load_dotenv_file()
+    if report := load_env_file():
+        _log.info("%s", report)
     return Settings.from_environment()
 
 

@@ -16,7 +16,7 @@ from langchain_core.messages import convert_to_openai_messages
 from ..evals.datasets import DATASETS, load_data_set
 from ..evals.datasets.benchmark_records import DataSet, Question, Sample
 from ..evals.datasets.row_files import Row, read_rows
-from ..session_json import sessions_of_json
+from ..readers.session_json import sessions_of_json
 from ..stores.errors import BadInput
 from ..stores.records import Session
 from .synthetic_tasks import make_toy_tasks

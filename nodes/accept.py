@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, convert_to_messages
 from langgraph.types import Overwrite
 
 from ..stores.errors import BadInput
@@ -17,7 +18,12 @@ from ..stores.times import parse_time
 from .states import MemorizerState
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no engine keeps them all
+_PATH = re.compile(
+    r"\s*(?:(?:~|\.{1,2}|[A-Za-z]:|file:/)[/\\]\S*|/[^\s/]+/(?:\S*|[^\n]*\.\w{1,5})"
+    r"|(?!\w+://)\S*[\w/-]\.(?:txt|md|jsonl?|csv|html?|pdf|docx|zip|mbox|eml))\s*"
+)
 _SPEAKERS = {"human": "user", "ai": "assistant"}
+_MODELS = ("assistant", "ai")
 _LONGEST_ID = 512  # characters; part of the header of every page
 _LONGEST_SPEAKER = 120  # characters of it that are kept beside each passage; the text itself is not cut
 
@@ -88,6 +94,11 @@ def _session_id(given: str) -> str:
 def _as_session(session: SessionLike) -> Session:
     if isinstance(session, Session):
         return session
+    if isinstance(session, PathLike) or (isinstance(session, str) and _PATH.fullmatch(session)):
+        raise BadInput(
+            f"{str(session)[:200]!r} is a path, not what a session says; memory.memorize_many(read_history(path)) files what the"
+            " file or folder holds, and memory.memorize(Session(text=…)) the path as a text."
+        )
     if isinstance(session, str):
         return Session(text=session)
     if isinstance(session, Mapping):
@@ -118,6 +129,8 @@ def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:
     )
     lines, turns, at = [], [], 0
     for speaker, words in pairs:
+        if not words.strip():
+            continue  # nothing was said
         line = f"{speaker}: {words}"
         turns.append((at, at + len(line), _clean_text(speaker[:_LONGEST_SPEAKER])[0]))
         lines.append(line)
@@ -126,11 +139,13 @@ def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:
 
 
 def _turn_pairs(turns: Any) -> list[tuple[str, str]]:
+    from .llm.thinking_marks import spoken_text  # only what a model said may hold its thinking
+
     pairs = []
     for number, turn in enumerate(_as_list(turns, "turns"), start=1):
         if not isinstance(turn, list | tuple) or len(turn) != 2 or not all(isinstance(part, str) for part in turn):
             raise BadInput(f"Turn {number} must be a (speaker, text) pair of two strings, not {turn!r:.80}.")
-        pairs.append((turn[0], turn[1]))
+        pairs.append((turn[0], spoken_text(turn[1]) if turn[0] in _MODELS else turn[1]))
     return pairs
 
 
@@ -142,38 +157,23 @@ def _as_list(value: Any, name: str) -> Sequence[Any]:
 
 
 def _message_turns(messages: Sequence[Any]) -> list[tuple[str, str]]:
+    given = [{"content": "", **one} if isinstance(one, Mapping) and "tool_calls" in one else one for one in messages]
     try:
-        converted = convert_to_messages(messages)
+        converted = convert_to_messages(given)
     except (ValueError, TypeError, NotImplementedError, KeyError) as error:
         raise BadInput(f"Not a list of chat messages: {str(error).splitlines()[0][:120]}") from error
-    return [(_speaker(message), _message_text(message)) for message in converted]
+    from .message_text import message_text  # only chat messages need it
+
+    return [(_speaker(message), message_text(message)) for message in converted if not _is_instruction(message)]
+
+
+def _is_instruction(message: BaseMessage) -> bool:
+    """A system prompt says how to answer: it is no part of what was said."""
+    return message.type == "system" or getattr(message, "role", None) in ("system", "developer")
 
 
 def _speaker(message: BaseMessage) -> str:
-    return message.name or _SPEAKERS.get(message.type, message.type)
-
-
-def _message_text(message: BaseMessage) -> str:
-    """What a message says, without a model's thinking; a block that is no text, and a tool call, stand as a short note
-    in brackets."""
-    parts = []
-    blocks = [message.content] if isinstance(message.content, str) else message.content
-    for block in blocks:
-        text = block if isinstance(block, str) else block.get("text")
-        kind = "" if isinstance(block, str) else block.get("type", "block")
-        if isinstance(text, str):
-            parts.append(text)
-        elif kind not in ("tool_use", "tool_call", "reasoning", "thinking"):
-            parts.append(f"[{kind}]")
-    if isinstance(message, AIMessage):
-        from .llm.thinking_marks import strip_thinking  # only what a model said may hold its thinking
-
-        parts = [part if (said := strip_thinking(part)) == part else said.strip() for part in parts]
-        for call in message.tool_calls:
-            parts.append(f"[calls {call['name']} {json.dumps(call['args'], ensure_ascii=False, default=str)}]")
-    if isinstance(message, ToolMessage) and message.status == "error":
-        parts.insert(0, "[error]")
-    return "\n".join(part for part in parts if part)
+    return message.name or getattr(message, "role", None) or _SPEAKERS.get(message.type, message.type)
 
 
 def _clean_text(text: str) -> tuple[str, int]:

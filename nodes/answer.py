@@ -57,7 +57,7 @@ def answer(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
         options = options_in(runtime.context, defaults)
         citations = state["citations"]
-        question = AnswerQuestion(state["question"], state["context"], state["statements"], citations, snapshot)
+        question = AnswerQuestion(state["dated_question"], state["context"], state["statements"], citations, snapshot)
         policy = research_policy(state, options, required=False)
         given, changes = yield from run_step(backends, ANSWER, question, policy, runtime.stream_writer)
         if given is None:

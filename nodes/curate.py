@@ -46,6 +46,7 @@ class ItemEditing(Protocol):
         page_ids: tuple[str, ...],
         cause: str,
         then: Callable[[sqlite3.Connection], object],
+        versions: Mapping[str, int],
     ) -> list[Outcome]: ...
 
 
@@ -73,6 +74,13 @@ class CurateQuestion:
     items: Sequence[MemoryItem]
     snapshot: Snapshot
     verbatim: bool = False
+    core_version: int | None = None
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Of the items that are shown."""
+        core = {} if self.core_version is None else {"core": self.core_version}
+        return core | {item.id: item.version for item in self.items}
 
     @property
     def part(self) -> int:
@@ -128,13 +136,14 @@ def curate(
         questions: dict[str, CurateQuestion] = {}
         done: list[str] = []  # nothing is worth keeping of these: noted with the next edits, or at the end
 
-        def note(calls: Sequence[Call], page_ids: Sequence[str]) -> list[Outcome]:
+        def note(calls: Sequence[Call], page_ids: Sequence[str], versions: Mapping[str, int]) -> list[Outcome]:
             with disk_full_hint(archive.embeddings.database.path, _FILED):
                 return editing.call_all(
                     [(call.name, call.args) for call in calls],
                     page_ids=tuple(page_ids[-1:]),
                     cause="memorizer",
                     then=partial(archive.journal.mark_curated, page_ids=page_ids),
+                    versions=versions,
                 )
 
         for at, page in enumerate(pages):
@@ -160,14 +169,14 @@ def curate(
                 calls = [complete_call(question, call) for call, problem in checked if not problem]
             outcomes: list[Outcome] = []
             if calls or thinks:  # a paid answer is noted at once
-                outcomes, done, questions = note(calls, done), [], {}
+                outcomes, done, questions = note(calls, done, question.versions), [], {}
             made = iter(zip(calls, outcomes, strict=True))
             results = [(call, _rejection(call, problem)) if problem else next(made) for call, problem in checked]
             edits += [_plain(page.id, call, outcome) for call, outcome in results]
             statuses = [outcome.status for _, outcome in results]
             runtime.stream_writer({"event": "curated", "page_id": page.id, "edits": statuses})
         if done:
-            note([], done)
+            note([], done, {})
         return {"usage": usage, "failures": failures, "edits": edits}
 
     return node
@@ -182,7 +191,8 @@ def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page])
         page_id: [number for number, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)] for page_id, text in texts.items()
     }
     items = item_index.items.beside_core([number for numbers in related.values() for number in numbers], _NEWEST)
-    core = next((item.content for item in items if item.kind == "core"), "")
+    core = next((item for item in items if item.kind == "core"), None)
+    content, version = (core.content, core.version) if core else ("", None)
     others = {item.change: item for item in items if item.kind != "core"}
     newest = [item for item in items[:_NEWEST] if item.kind != "core"]
     questions = {}
@@ -190,7 +200,7 @@ def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page])
         if page.id in texts:
             near = [others[number] for number in related[page.id] if number in others]
             near = list({item.id: item for item in [*near, *newest]}.values())
-            questions[page.id] = CurateQuestion(page, texts[page.id], core, near, snapshot)
+            questions[page.id] = CurateQuestion(page, texts[page.id], content, near, snapshot, core_version=version)
     return questions
 
 

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 from langchain_core.embeddings import Embeddings
 
 from ..stores import fork_hooks
-from ..stores.errors import ModelError, ModelReplyError, StoreFull
+from ..stores.errors import ModelError, StoreFull
 from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore, is_lexical
 from ..stores.truth.namespace import Namespace
 from .llm.ask import TIMEOUT_S
-from .llm.retry import ProviderFailure, RetryAction, with_retries
 from .llm.sync_async import Computation, Wait, run_async, run_sync
 
-T = TypeVar("T")
 _FULL_S = 60.0  # after which a disk that was full is tried again
-_TURNED_DOWN = (400, 413, 422)  # statuses of a batch that has too many texts
 _POLL_S = 0.02  # between two looks whether another thread has embedded
 _log = logging.getLogger("jitmem")
 
@@ -40,8 +35,9 @@ class Embedder(Embeddings):
         self.lock = threading.Lock()
         self.failed: tuple[float, ModelError] | None = None
         self._full_at: float | None = None
-        self._most_texts: int | None = None  # of a request, where the server has refused more
-        self._timeout_s = timeout_s
+        self.full_error = ""  # of the last try
+        self.most_texts: int | None = None  # of a request, where the server has refused more
+        self.timeout_s = timeout_s
         self._local = is_lexical(inner)
         fork_hooks.call_in_child(self)
 
@@ -72,7 +68,7 @@ class Embedder(Embeddings):
 
     def report_full(self, error: StoreFull) -> None:
         """Vectors could not be stored. The search continues: keywords find what has no vector yet."""
-        self._full_at = time.monotonic()
+        self._full_at, self.full_error = time.monotonic(), str(error)
         _log.warning("What has no vector yet is searched by its words alone: %s", error)
 
     def embed_in_turn(self, waiting: Callable[[], bool], batch: Callable[[], Computation[bool]]) -> Computation[None]:
@@ -99,49 +95,18 @@ class Embedder(Embeddings):
                 self.lock.release()
 
     def _embed_texts(self, texts: list[str]) -> Computation[list[list[float]]]:
-        """A batch that the server turns down is halved, and its cap remembered, unless a single text was too long."""
-        most = self._most_texts or len(texts)
-        if len(texts) > most:
-            vectors: list[list[float]] = []
-            for start in range(0, len(texts), most):
-                vectors += yield from self._embed_texts(texts[start : start + most])
-            return vectors
-        try:
-            return (
-                yield from self._call(
-                    partial(self.inner.embed_documents, texts), partial(self.inner.aembed_documents, texts)
-                )
-            )
-        except ProviderFailure as failure:
-            if failure.status not in _TURNED_DOWN or len(texts) < 2:
-                raise failure.error from failure.__cause__
-            capped = failure.action is not RetryAction.SHORTER_PROMPT
-        half = (len(texts) + 1) // 2
-        first = yield from self._embed_texts(texts[:half])
-        if capped:
-            self._most_texts = min(half, self._most_texts or half)
-        return [*first, *(yield from self._embed_texts(texts[half:]))]
+        if self._local:  # computed in this process: nothing to wait for
+            return self.inner.embed_documents(texts)
+        from .embedding_calls import embed_texts
+
+        return (yield from embed_texts(self, texts))
 
     def _embed_query(self, text: str) -> Computation[list[float]]:
-        """`ModelReplyError` for a vector that is similar to nothing: that is not the same as nothing found."""
-        try:
-            vector = yield from self._call(
-                partial(self.inner.embed_query, text), partial(self.inner.aembed_query, text)
-            )
-        except ProviderFailure as failure:
-            raise failure.error from failure.__cause__
-        try:
-            sound = bool(vector) and all(math.isfinite(value) for value in vector)
-        except TypeError:
-            sound = False
-        if not sound:
-            raise ModelReplyError(f"{self.name} gave a vector for the query that is no list of finite numbers.")
-        return vector
+        if self._local:
+            return self.inner.embed_query(text)
+        from .embedding_calls import embed_query
 
-    def _call(self, now: Callable[[], T], later: Callable[[], Awaitable[T]]) -> Computation[T]:
-        if self._local:  # computed in this process: nothing to wait for
-            return now()
-        return (yield from with_retries(Wait(now, later), self.name, self._timeout_s, secrets_of=self.inner))
+        return (yield from embed_query(self, text))
 
 
 class Embeddable(Protocol):
@@ -171,13 +136,19 @@ def embed(embedded: Embeddable, embedder: Embedder, suspect: bool = False, waiti
     yield from embedder.embed_in_turn(lambda: suspect or store.waiting(namespace), batch)
 
 
-def embed_if_room(embedded: Embeddable, embedder: Embedder, suspect: bool = False) -> Computation[None]:
-    """`embed` before a search, which continues without the vectors that a full disk has no room for."""
+def embed_if_room(embedded: Embeddable, embedder: Embedder, suspect: bool = False) -> Computation[str | None]:
+    """`embed` before a search, which continues without the vectors that a full disk has no room for: a sentence about
+    these, None where there are none."""
     if suspect or embedder.has_room:
         try:
             yield from embed(embedded, embedder, suspect)
+            return None
         except StoreFull as error:
             embedder.report_full(error)
+    elif not embedded.embeddings.waiting(embedded.namespace.name):
+        return None
+    what = embedded.embeddings.subject.name
+    return f"The {what} that have no vector yet are searched by their words alone: {embedder.full_error}"
 
 
 def _embed_batch(store: EmbeddingStore, embedder: Embedder, namespace: str, suspect: bool) -> Computation[bool]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
+from ..stores.times import parse_iso_time
 from ..stores.token_size import text_size
 from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_list
 
@@ -20,24 +21,35 @@ LATER_TOKENS = 900
 
 
 HitRow = list[Any]
-"""The values of a `Hit` in the order of its fields. A state holds hundreds, and a mapping takes three times as long."""
+"""The values of a `Hit` in the order of its fields, its time as text. A state holds hundreds, and a mapping takes three times as long."""
 
 
 def hits_to_state(hits: Iterable[Hit]) -> list[HitRow]:
     """Hits as plain values, for a state."""
     return [
-        [hit.page_id, hit.start, hit.end, hit.text, hit.score, hit.scores, hit.speaker, hit.item_id] for hit in hits
+        [
+            hit.page_id,
+            hit.start,
+            hit.end,
+            hit.text,
+            hit.score,
+            hit.scores,
+            hit.speaker,
+            hit.item_id,
+            str(hit.time or ""),
+        ]
+        for hit in hits
     ]
 
 
 def hits_from_state(rows: Iterable[HitRow]) -> Iterator[Hit]:
     """The hits of a state, made one by one as they are read."""
-    return starmap(Hit, rows)
+    return starmap(Hit, ([*row[:-1], parse_iso_time(row[-1])] for row in rows))
 
 
 def row_record_id(row: HitRow) -> str:
     """The id of the page or the item of a hit in a state."""
-    record_id: str = row[0] or row[-1]
+    record_id: str = row[0] or row[-2]
     return record_id
 
 
@@ -56,14 +68,14 @@ def take_fitting(snapshot: Snapshot, hits: Iterable[Hit], tokens: float) -> list
     room = int(tokens * CHARS_PER_TOKEN)
     longest, used = [], 0
     for hit in hits:
-        used += text_size(hit.text) + 1
+        used += text_size(hit.dated_text) + 1
         if used > room:
             break
         longest.append(hit)
     snapshot.records(hit.record_id for hit in longest)
     pages: set[str] = set()
     for count, hit in enumerate(longest):
-        room -= text_size(hit.text) + 1
+        room -= text_size(hit.dated_text) + 1
         if hit.record_id not in pages:
             pages.add(hit.record_id)
             room -= len(snapshot.record(hit.record_id).header) + 18
@@ -79,7 +91,7 @@ def render_passages(snapshot: Snapshot, hits: Sequence[Hit]) -> str:
         by_page.setdefault(hit.record_id, []).append(hit)
     blocks = []
     for page in map(snapshot.record, by_page):
-        lines = [hit.text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
+        lines = [hit.dated_text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
         blocks.append("\n".join([f"[{page.id}] {page.header}", *lines]))
     return fence("\n\n".join(blocks)) if blocks else "No new passage was found."
 
@@ -101,6 +113,10 @@ def cite(record: Page | MemoryItem, quote: str, start: int | None = None) -> Cit
     quote = quote.strip().strip('“”"…').strip()
     if not re.search(r"\w", quote):
         return None
+    if "[" in quote and quote not in text:
+        from ..stores.date_phrases import without_notes
+
+        quote = without_notes(quote)
     at = text.find(quote)
     if at >= 0:
         return citation_of(record, at, at + len(quote))
@@ -194,32 +210,3 @@ def _sources(statement: Mapping[str, Any]) -> str:
 def _shorten(quote: str) -> str:
     """A beginning of the quote that is still found on its page."""
     return quote if len(quote) <= _QUOTE_CHARS else quote[:_QUOTE_CHARS].rsplit(" ", 1)[0]
-
-
-OUTLINE_TOKENS = 1200
-LATER_OUTLINE_TOKENS = 300  # in later rounds, where the first one's has been seen by the plan
-_RELATED, _NEWEST = 12, 6
-_LINE_TOKENS = 150
-CORE_TOKENS = 512
-
-
-def outline(snapshot: Snapshot, about: str, tokens: float = OUTLINE_TOKENS) -> str:
-    """The core memory, then one line a page, related ones first, never more than `tokens` of them whatever the memory's size."""
-    core = snapshot.core()
-    pages = [*snapshot.pages_like(about, _RELATED), *snapshot.find_pages(newest=_NEWEST)[::-1]]
-    room = int(tokens * CHARS_PER_TOKEN)
-    lines: dict[str, str] = {}
-    if core is not None:
-        lines[core.id] = clip(f"Core memory: {' '.join(core.content.split())}", min(CORE_TOKENS, tokens / 2))
-        room -= text_size(lines[core.id]) + 1
-    for page in pages:
-        line = _line(page)
-        size = text_size(line) + 1
-        if page.id not in lines and size <= room:
-            lines[page.id] = line
-            room -= size
-    return fence("\n".join(lines.values())) if lines else "Nothing is in memory yet."
-
-
-def _line(page: Page) -> str:
-    return clip(f"[{page.id}] {page.header}: {' '.join(page.memo.split())}", _LINE_TOKENS)

@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 from ..stores.analyzer import Analyzer
 from ..stores.errors import ModelError, StoreFull, UnknownRecord
 from ..stores.index.snapshot import NamespaceStore
+from ..stores.times import parse_iso_time
 from ..stores.truth.journal import JournalEntry, PageDraft, PassageDraft
 from .embedder import Embedder, embed
 from .llm.sync_async import Computation, NodeBody
@@ -29,9 +30,9 @@ def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., di
     was forgotten meanwhile nothing is kept, which `failures` says."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
-        drafts = [_draft(archive.analyzer, page) for page in state["pages"]]
+        time = parse_iso_time(state["time"])
+        drafts = [_draft(archive.analyzer, page, time) for page in state["pages"]]
         try:
-            time = datetime.fromisoformat(state["time"]) if state["time"] else None
             accepted = JournalEntry(state["journal"], state["session_id"], time, {})
             with disk_full_hint(archive.embeddings.database.path, _NOT_FILED):
                 filed = archive.journal.file(accepted, drafts, curate=options_in(runtime.context, defaults).curate)
@@ -39,7 +40,7 @@ def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., di
             message = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
             failure = {"step": "file", "error": "UnknownRecord", "message": message}
             return {"page_ids": [], "duplicate": False, "pages": [], "failures": [failure]}
-        return {"page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
+        return {"journal": filed.n, "page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
 
     return node
 
@@ -74,9 +75,9 @@ def disk_full_hint(path: Path, hint: str) -> Iterator[None]:
         raise StoreFull(f"The disk of {path} is full. {hint}") from error
 
 
-def _draft(analyzer: Analyzer, page: dict[str, Any]) -> PageDraft:
+def _draft(analyzer: Analyzer, page: dict[str, Any], time: datetime | None) -> PageDraft:
     passages = [
-        PassageDraft(start, end, speaker, analyzer.stems(page["text"][start:end]))
+        PassageDraft(start, end, speaker, analyzer.passage_stems(page["text"][start:end], time))
         for start, end, speaker in page["passages"]
     ]
     return PageDraft(page["text"], page["header"], page["memo"], page["title"], passages)

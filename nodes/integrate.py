@@ -12,6 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
+from ..stores.times import explain_dates
 from .evidence import (
     FIRST_TOKENS,
     LATER_TOKENS,
@@ -124,7 +125,7 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
         evidence = list(hits_from_state(state["evidence"][:LOOKED_AT]))
         fresh = list(hits_from_state(state["fresh"]))
         question = IntegrateQuestion(
-            question=state["question"],
+            question=state["dated_question"],
             request=state["plan"]["request"],
             known=state["statements"],
             evidence=evidence,
@@ -147,7 +148,7 @@ def integrate(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody
         if answer is not None:
             retrieved = map(row_record_id, state["evidence"])
             carriers = [*read, *evidence] if share < 1 else []  # a small model mixes up which passage says what
-            verified, counts = verify_statements(snapshot, answer, retrieved, state["question"], carriers)
+            verified, counts = verify_statements(snapshot, answer, retrieved, state["dated_question"], carriers)
             statements = verified or statements  # a later round does not lose what an earlier one has shown
         texts = [statement["text"] for statement in statements]
         runtime.stream_writer({"event": "integrated", "statements": texts})
@@ -211,7 +212,7 @@ def _find_carrier(snapshot: Snapshot, text: str, question: str, evidence: Sequen
 
     best: tuple[float, Hit] | None = None
     for hit in evidence:
-        support = support_of(text, question, [hit.text], [snapshot.record(hit.record_id).header])
+        support = support_of(text, question, [hit.dated_text], [snapshot.record(hit.record_id).header])
         if support.is_sufficient and support.share >= _CARRIER and (best is None or support.share > best[0]):
             best = (support.share, hit)
     return as_values(citation_of(snapshot.record(best[1].record_id), best[1].start, best[1].end)) if best else None
@@ -224,8 +225,6 @@ def _is_supported(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str
     from .support import line_of, support_of
 
     records = [snapshot.record(record_id(citation)) for citation in citations]
-    lines = [
-        line_of(record.text, citation["start"], citation["end"])
-        for record, citation in zip(records, citations, strict=True)
-    ]
+    lines = [line_of(one.text, at["start"], at["end"]) for one, at in zip(records, citations, strict=True)]
+    lines = [line + explain_dates(line, one.time) for line, one in zip(lines, records, strict=True)]
     return support_of(text, question, lines, [record.header for record in records]).is_sufficient

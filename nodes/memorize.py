@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -14,15 +13,6 @@ from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
 from ..stores.token_size import text_size
-from .evidence import OUTLINE_TOKENS, outline
-from .grounding import (
-    copied_share,
-    foreign_terms,
-    is_about_the_prompt,
-    is_placeholder,
-    list_words,
-    whole_sentences,
-)
 from .llm.ask import StepSpec
 from .llm.prompt import CHARS_PER_TOKEN, fence
 from .llm.sync_async import Computation, NodeBody
@@ -32,27 +22,26 @@ from .states import MemorizerState
 
 MEMO_CHARS = 500
 _LONGEST_REPLY = 4000  # characters of a memo, of which the first sentences are taken
-_SHORT = 240  # characters that may be copied: a rule's memo is as long
-_COPIED = 0.6  # of the runs of six words
 _PROMPT_TOKENS = 2100  # of page and outline: beside a long page there is less room for others
 _LEAST_OUTLINE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class MemorizeQuestion:
-    """What is to be noted of this page, and what was noted before (`outline`)."""
+    """What is to be noted of this page, and what was noted before."""
 
     header: str
     text: str
-    outline: Callable[[float], str]
     snapshot: Snapshot
     part: int = 1
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/memorize.md`. The page is always shown whole."""
+        from .outline import OUTLINE_TOKENS, render_outline
+
         page = fence(f"{self.header}\n\n{self.text}")
         room = max(_LEAST_OUTLINE, min(OUTLINE_TOKENS, _PROMPT_TOKENS - text_size(page) // CHARS_PER_TOKEN))
-        return {"page": page, "outline": self.outline(share * room)}
+        return {"page": page, "outline": render_outline(self.snapshot, self.text, share * room)}
 
 
 class Memo(BaseModel):
@@ -67,16 +56,10 @@ class Memo(BaseModel):
 
 
 def check_memo(question: MemorizeQuestion, answer: Memo) -> str:
-    """What is wrong with a memo, as one sentence for the model that wrote it; "" for a good one."""
-    if is_placeholder(answer.memo):
-        return "The memo is the example's placeholder, not a memo of the page."
-    if is_about_the_prompt(answer.memo) and not is_about_the_prompt(question.text):
-        return "The memo speaks of the page. Write who did, said or plans what, by name."
-    if foreign := foreign_terms(answer.memo, question.header, question.text):
-        return f"The memo names {list_words(foreign)}; the page does not. Say only what the page says."
-    if len(answer.memo) > _SHORT and copied_share(answer.memo, question.text) > _COPIED:
-        return "The memo copies the page. Write two sentences of your own, at most 50 words."
-    return ""
+    """As `memo_checks.find_fault`, which is imported where a model has answered."""
+    from .memo_checks import find_fault
+
+    return find_fault(question, answer)
 
 
 MEMORIZE = StepSpec("memorize", MemorizeQuestion, Memo, check=check_memo)
@@ -95,17 +78,27 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
         for number, page in enumerate(state["pages"], start=1):
             header = header_of(state, page, number)
             text = without_recalled(page["text"])
-            question = MemorizeQuestion(header, text, partial(outline, snapshot, text), snapshot, number)
+            question = MemorizeQuestion(header, text, snapshot, number)
             policy = StepPolicy(on_failure, required=True, stop_reason=stop_reason)
             memo, changes = yield from run_step(backends, MEMORIZE, question, policy, runtime.stream_writer)
             assert memo is not None, "a required question is answered, or its failure is raised"
-            pages.append({**page, "header": header, "memo": whole_sentences(memo.memo, MEMO_CHARS)})
+            pages.append({**page, "header": header, "memo": _shorten(memo.memo)})
             usage += changes.get("usage", [])
             failures += changes.get("failures", [])
             stop_reason = changes.get("stop_reason", stop_reason)
         return {"pages": pages, "usage": usage, "failures": failures}
 
     return node
+
+
+def _shorten(memo: str) -> str:
+    """On one line, in whole sentences where it is too long."""
+    memo = " ".join(memo.split())
+    if len(memo) >= MEMO_CHARS:
+        from .grounding import whole_sentences  # a rule's memo is shorter
+
+        return whole_sentences(memo, MEMO_CHARS)
+    return memo
 
 
 def header_of(state: MemorizerState, page: Mapping[str, Any], number: int) -> str:

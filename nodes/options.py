@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ..stores.errors import BadInput
+from ..stores.times import parse_time
 from .llm.ask import Budget
 
 
@@ -49,8 +51,14 @@ class BaseResearchOptions(BaseModel):
     tools: tuple[str, ...]
     k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return in a round.")
     answer: bool = Field(default=False, description="Also give a short answer from the context.")
+    known_text: str = Field(
+        default="", description="What the reader has before them; what stands in it is not brought up again."
+    )
     budget: Budget | None = Field(default=None, description="The most that a question may cost; unset: no limit.")
     on_model_failure: OnModelFailure = Field(default="raise", description=_ON_FAILURE)
+    now: Annotated[datetime | None, BeforeValidator(parse_time)] = Field(
+        default=None, description='The time of the question, by which "last week" is understood; unset: the clock.'
+    )
 
     @property
     def rounds(self) -> int:

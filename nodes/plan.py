@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, Protocol
 
@@ -13,9 +12,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
+from ..stores.errors import BadInput
 from ..stores.index.snapshot import Snapshot
-from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
-from .grounding import is_placeholder
+from ..stores.times import add_dates, moment
+from .evidence import QUESTION_TOKENS, render_request, render_statements
 from .llm.ask import StepSpec
 from .llm.prompt import clip, default_prompt, fence_question
 from .llm.sync_async import Computation
@@ -68,12 +68,14 @@ class PlanQuestion:
     names: Sequence[str]
     searches: Sequence[PlannedSearch]
     known: Sequence[Mapping[str, Any]]
-    outline: Callable[[float], str]
     first: bool
     snapshot: Snapshot
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/plan.md`."""
+        from .outline import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, render_outline
+
+        room = share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)
         return {
             "question": fence_question(clip(self.question, QUESTION_TOKENS)),
             "request": render_request(
@@ -81,7 +83,7 @@ class PlanQuestion:
             ),
             "tools": ", ".join(map(_describe_search, self.searches)),
             "known": render_statements(self.known, share, sources=False),
-            "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)),
+            "outline": render_outline(self.snapshot, self.request, room),
         }
 
 
@@ -118,12 +120,11 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         options = options_in(runtime.context, defaults)
         request = state["request"]
         question = PlanQuestion(
-            question=state["question"],
+            question=state["dated_question"],
             request=request,
             names=state["names"],
             searches=[named[name] for name in options.tools],
             known=state["statements"],
-            outline=partial(outline, snapshot, request),
             first=not state["rounds"],
             snapshot=snapshot,
         )
@@ -165,6 +166,8 @@ def _queries_of_request(question: PlanQuestion) -> list[dict[str, Any]]:
 
 def _without_placeholders(plan: SearchPlan) -> SearchPlan:
     """The plan without words of its form, such as `<a question>`."""
+    from .grounding import is_placeholder  # a model has answered
+
     needs = [need for need in plan.needs if not is_placeholder(need)]
     queries = [query for query in plan.queries if not is_placeholder(query.text)]
     return plan.model_copy(update={"needs": needs, "queries": queries})
@@ -201,23 +204,32 @@ def _key(tool: str, text: str) -> str:
     return f"{tool}:{text}"
 
 
-def begin(state: ResearcherState) -> dict[str, Any]:
+def begin(defaults: BaseResearchOptions) -> Callable[..., dict[str, Any]]:
     """The node: a question → the initial state of a run, with its start time."""
-    return {
-        "started": time.time(),
-        "stop_reason": "",
-        "request": state["question"],
-        "names": [],
-        "searches": Overwrite([]),
-        "evidence": [],
-        "fresh": [],
-        "read": [],
-        "found_by_question": [],
-        "statements": [],
-        "asked": [],
-        "rounds": Overwrite([]),
-        "usage": Overwrite([]),
-        "failures": Overwrite([]),
-        "answer": "",
-        "answer_citations": [],
-    }
+
+    def node(state: ResearcherState, runtime: Runtime[Any]) -> dict[str, Any]:
+        question: object = state.get("question")
+        if not isinstance(question, str) or not question.strip():
+            raise BadInput('The Researcher needs a question with at least one word: {"question": "…"}.')
+        dated = add_dates(question, moment(options_in(runtime.context, defaults).now))
+        return {**_INITIAL, "started": time.time(), "dated_question": dated, "request": dated}
+
+    return node
+
+
+_INITIAL: Mapping[str, Any] = {
+    "stop_reason": "",
+    "names": [],
+    "searches": Overwrite([]),
+    "evidence": [],
+    "fresh": [],
+    "read": [],
+    "found_by_question": [],
+    "statements": [],
+    "asked": [],
+    "rounds": Overwrite([]),
+    "usage": Overwrite([]),
+    "failures": Overwrite([]),
+    "answer": "",
+    "answer_citations": [],
+}

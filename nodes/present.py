@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ..stores.analyzer import is_plain_english
+from ..stores.analyzer import is_english
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
-from ..stores.times import format_time, order_key
+from ..stores.times import explain_dates, format_day, format_time, order_key
 from ..stores.token_size import fitting_length, text_size
 from .evidence import as_values, citation_of, hits_from_state, record_id, row_record_id
 from .options import BaseResearchOptions, options_in
@@ -84,7 +84,7 @@ def remark(state: ResearcherState) -> str:
     """What a reader must know of the gaps: nothing when it is enough."""
     unmet = ", ".join(state["unmet"])
     absent, unfound = "Not in memory: {}.", "Not found: {}."
-    if not is_plain_english(state["question"]):
+    if not is_english(state["question"]):
         from ..stores.own_sentences import sentences_for
 
         absent, unfound = sentences_for(state["question"])
@@ -132,6 +132,8 @@ OUTPUTS: Mapping[str, Callable[[Material], Iterable[Hit]]] = {
 """By name, from the material to the passages that follow the statements, best first: as many are shown as fit."""
 
 
+_NOTES_SHARE = 1 / 30  # of a context, for what relative dates mean, those of the best passages first
+_ONE_NOTE = 60  # characters that there are for them in any context
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
 _MARK = len(" [99]")  # what a citation mark counts as; the last check is exact
 
@@ -153,6 +155,8 @@ class Context:
         self._remark = ""
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self._costs: dict[str, int] = {}
+        self._note_room = max(_ONE_NOTE, int(self._room * _NOTES_SHARE))
+        self._notes: dict[tuple[str, int], str] = {}
         self._said: set[tuple[str, int, int]] = set()
         self._added: list[tuple[str, int, int]] = []
 
@@ -164,8 +168,9 @@ class Context:
             citations = [Citation(**citation) for citation in statement["citations"]]
             text = str(statement["text"])
             if [citation.quote for citation in citations] == [text]:  # the passage itself: its time is not in it
-                when = format_time(self._record(citations[0].record_id).time)
-                text = f"({when}) {text}" if when else text
+                record = self._record(citations[0].record_id)
+                when = format_day(record.time)
+                text = (f"({when}) " if when else "") + text + self._note(record, citations[0].start, citations[0].end)
                 self._said.add((citations[0].record_id, citations[0].start, citations[0].end))
             cost = text_size(text) + len("- \n") + _MARK * len(citations)
             verbatim = bool(self._said) and (citations[0].record_id, citations[0].start, citations[0].end) in self._said
@@ -228,7 +233,17 @@ class Context:
     def _cost(self, page_id: str, spans: Sequence[tuple[int, int]]) -> int:
         page = self._record(page_id)
         body = sum(text_size(page.text[start:end]) + _MARK + 1 for start, end in _join_spans(page.text, spans))
-        return text_size(_page_heading(page)) + 2 + body
+        notes = sum(text_size(self._note(page, start, end)) for start, end in spans)
+        return text_size(_page_heading(page)) + 2 + body + notes
+
+    def _note(self, record: Page | MemoryItem, start: int, end: int) -> str:
+        """What the relative dates of a passage mean, as long as there is room for notes."""
+        place = (record.id, start)
+        if place not in self._notes:
+            note = explain_dates(record.text[start:end], record.time) if isinstance(record, Page) else ""
+            self._notes[place] = note if len(note) <= self._note_room else ""
+            self._note_room -= len(self._notes[place])
+        return self._notes[place]
 
     def _render(self) -> tuple[str, list[Citation]]:
         citations: list[Citation] = []
@@ -246,8 +261,9 @@ class Context:
         for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
             lines = [_page_heading(page)]
             for start, end in _join_spans(page.text, self._spans[page.id]):
-                quote = page.text[start:end]
-                lines.append(quote + mark(citation_of(page, start, end)))
+                inside = sorted(one for one in self._spans[page.id] if start <= one[0] < end)
+                notes = "".join(self._note(page, *one) for one in inside)
+                lines.append(page.text[start:end] + mark(citation_of(page, start, end)) + notes)
             blocks.append("\n".join(lines))
         return "\n\n".join(blocks), citations
 

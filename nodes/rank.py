@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.documents import BaseDocumentCompressor
 
-from ..stores.errors import ModelError, ModelReplyError, ModelUnavailable
+from ..stores.errors import ModelError, ModelUnavailable
 from ..stores.index.fusion import ITEMS, merge, rank_for
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
@@ -23,8 +23,7 @@ from .evidence import (
     take_fitting,
 )
 from .llm.ask import UsageTracker
-from .llm.retry import ProviderFailure, with_retries
-from .llm.sync_async import Computation, Wait
+from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody
 from .states import ResearcherState
@@ -48,13 +47,18 @@ def rank(
         _check_searches(state)
         before = list(hits_from_state(state["evidence"]))
         queries, own = state["plan"]["queries"], state["plan"]["own"]
-        ranked = _rank_round(snapshot, weight, state, before, len(queries))
+        known_text = options.known_text
+        ranked = _rank_round(snapshot, weight, state, before, len(queries), known_text)
         first = not state["rounds"]
         question_hits: list[Hit] = []
         if first and own:
-            question_hits = ranked if own == len(queries) else _rank_round(snapshot, weight, state, before, own)
+            question_hits = (
+                ranked if own == len(queries) else _rank_round(snapshot, weight, state, before, own, known_text)
+            )
         failures: list[dict[str, Any]] = []
         if reranker is not None and ranked:
+            from .rerank import TIMEOUT_S, rerank  # few have one
+
             left_s = UsageTracker(options.budget, started=state["started"]).remaining_s()
             timeout_s = TIMEOUT_S if left_s is None else min(TIMEOUT_S, left_s)
             try:
@@ -108,10 +112,15 @@ def _alternate(ranked: Sequence[Hit], question_hits: Sequence[Hit]) -> list[Hit]
 
 
 def _rank_round(
-    snapshot: Snapshot, weight: Mapping[str, float], state: ResearcherState, before: Sequence[Hit], count: int
+    snapshot: Snapshot,
+    weight: Mapping[str, float],
+    state: ResearcherState,
+    before: Sequence[Hit],
+    count: int,
+    known_text: str,
 ) -> list[Hit]:
     """The hits of the round's first `count` queries as one ranking, without what an earlier round has read, unless its
-    page was asked for."""
+    page was asked for, and without what stands in `known_text`."""
     known = {(hit.record_id, hit.start) for hit in before[:READ]}
     found: dict[int, list[Hit]] = {}
     items: list[Hit] = []
@@ -130,7 +139,12 @@ def _rank_round(
     if items:
         searches.append((ITEMS, sorted(items, key=lambda hit: -hit.score)))
     asked = " ".join(query["text"] for query in queries if query["tool"] in ("keyword", "vector"))
-    return rank_for(snapshot, state["question"], asked, searches, weight)
+    ranked = rank_for(snapshot, state["dated_question"], asked, searches, weight)
+    if not known_text:
+        return ranked
+    from .known_text import unknown_hits
+
+    return unknown_hits(ranked, known_text)
 
 
 def _check_searches(state: ResearcherState) -> None:
@@ -156,50 +170,3 @@ def _trace(state: ResearcherState, before: Sequence[Hit], ranked: Sequence[Hit])
         "new_passages": sum((hit.record_id, hit.start) not in known for hit in ranked) if known else len(ranked),
         "page_ids": list(dict.fromkeys(hit.record_id for hit in ranked))[:10],
     }
-
-
-RERANKED = 50  # hits from the top; the others keep their order behind them
-TIMEOUT_S = 60.0
-_AT = "jitmem_hit"  # in a document's metadata: which hit it is
-
-
-def rerank(
-    reranker: BaseDocumentCompressor, question: str, hits: Sequence[Hit], timeout_s: float
-) -> Computation[list[Hit]]:
-    """The same hits, those that the reranker gave back first, in its order, then the others as they were.
-
-    Nothing is dropped, though a reranker may give back only a few, and texts stay as they are on file. The scores stay
-    those of the ranking, handed out in the new order, so that rounds can still be merged; what the reranker itself gave
-    is in `scores["rerank"]`. `ModelError` where it fails.
-    """
-    first = list(hits[:RERANKED])
-    documents = [
-        Document(hit.text, metadata={"page_id": hit.page_id, "item_id": hit.item_id, "start": hit.start, _AT: at})
-        for at, hit in enumerate(first)
-    ]
-    name = type(reranker).__name__
-    waiting = Wait(
-        lambda: reranker.compress_documents(documents, question),
-        lambda: reranker.acompress_documents(documents, question),
-    )
-    try:
-        given: Sequence[Document] = yield from with_retries(waiting, name, timeout_s, secrets_of=reranker)
-    except ProviderFailure as failure:
-        raise failure.error from failure.__cause__
-    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
-        raise ModelReplyError(f"{name} failed: {type(error).__name__}: {error}") from error
-    relevance: dict[int, float | None] = {}
-    for document in given:
-        at = document.metadata.get(_AT)
-        if not isinstance(at, int) or not 0 <= at < len(first):
-            raise ModelReplyError(f"{name} gave back a document that it was not given.")
-        score = document.metadata.get("relevance_score")
-        relevance.setdefault(at, None if score is None else float(score))
-    order = [*relevance, *(at for at in range(len(first)) if at not in relevance)]
-    ranked = [_with_score(first[at], hits[place].score, relevance.get(at)) for place, at in enumerate(order)]
-    return [*ranked, *hits[RERANKED:]]
-
-
-def _with_score(hit: Hit, score: float, relevance: float | None) -> Hit:
-    scores = hit.scores if relevance is None else {**hit.scores, "rerank": relevance}
-    return Hit(hit.page_id, hit.start, hit.end, hit.text, score, scores, hit.speaker, hit.item_id)

@@ -20,7 +20,6 @@ from .evidence import (
     render_searches,
     render_statements,
 )
-from .grounding import is_placeholder
 from .llm.ask import StepSpec
 from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
@@ -76,9 +75,11 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         stop_reason = changes.get("stop_reason") or state["stop_reason"]
         number = len(state["rounds"]) + 1
         thinks = backends.has_model("reflect") and options.effort != "recall"
-        if thinks and is_placeholder(answer.request):
-            answer = answer.model_copy(update={"request": ""})
         open_needs = _open_needs(state, snapshot) if thinks else []
+        if thinks:
+            from .grounding import is_placeholder
+
+            answer = answer.model_copy(update={"request": ""}) if is_placeholder(answer.request) else answer
         if open_needs:
             missing = list(dict.fromkeys([*answer.missing, *open_needs]))
             request = answer.request if answer.request.strip() or answer.names else open_needs[0]
@@ -100,7 +101,7 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
             "enough": enough,
             "unmet": [] if enough else answer.missing,
             "stopped": stopped if last else "",
-            "request": answer.request.strip() or state["question"],
+            "request": answer.request.strip() or state["dated_question"],
             "names": answer.names,
             "rounds": [trace],
             **changes,
@@ -118,7 +119,7 @@ def _open_needs(state: ResearcherState, snapshot: Snapshot) -> list[str]:
     texts = [one["text"] for one in state["statements"]]
     for citation in (citation for one in state["statements"] for citation in one["citations"]):
         texts += [citation["quote"], snapshot.record(record_id(citation)).header]
-    return uncovered_needs(needs, state["question"], texts) if texts else []
+    return uncovered_needs(needs, state["dated_question"], texts) if texts else []
 
 
 def _answer_reflect(
@@ -133,7 +134,7 @@ def _answer_reflect(
     if state["reflection"] is not None:
         return Reflection.model_validate(state["reflection"]), {}
     question = ReflectQuestion(
-        question=state["question"],
+        question=state["dated_question"],
         needs=state["plan"]["needs"],
         known=state["statements"],
         evidence=list(hits_from_state(state["evidence"][:LOOKED_AT])),

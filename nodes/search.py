@@ -12,7 +12,6 @@ from ..stores.records import Hit
 from ..stores.truth.embeddings import ModelChanged
 from .evidence import hits_to_state
 from .llm.ask import UsageTracker
-from .llm.retry import with_timeout
 from .llm.sync_async import Computation, NodeBody, Wait
 from .options import BaseResearchOptions, options_in
 from .plan import PlannedSearch
@@ -48,15 +47,15 @@ def search(
     archive: NamespaceStore,
     tool: NodeSearch,
     defaults: BaseResearchOptions,
-    prepare: Callable[[bool], Computation[None]],
+    prepare: Callable[[bool], Computation[str | None]],
     answers: Sequence[str] = (),
 ) -> NodeBody:
     """The node: the plan's queries for this tool → for each its place in the plan and what it found, all in one
     snapshot.
 
     `answers` are the tools whose queries it answers, where these are not its own. Before a search that reads vectors
-    `prepare(False)` is done, and `prepare(True)` before a second try when the embedding model turned out to be another. A model that fails costs the round this search, and is named in
-    `failures`.
+    `prepare(False)` is done, and `prepare(True)` before a second try when the embedding model turned out to be another.
+    What it says, and a model that fails, which costs the round this search, are named in `failures`.
     """
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
@@ -69,16 +68,23 @@ def search(
         k = max(_LEAST, options.k // len(queries))
         left = UsageTracker(options.budget, started=state["started"]).remaining_s()
         searches: list[dict[str, Any]] = []
+        failures: list[dict[str, Any]] = []
 
         def run_queries(changed: bool) -> Computation[None]:
-            if tool.embeds:
-                yield from prepare(changed)
+            if tool.embeds and (missing := (yield from prepare(changed))):
+                failure = {"step": "embed", "error": "StoreFull", "message": missing}
+                if failure not in [*state["failures"], *failures]:
+                    failures.append(failure)
             snapshot = archive.snapshot()
             for number, text in queries:
                 searching: Wait[Sequence[Hit]] = Wait(
                     partial(tool.search, snapshot, text, k), partial(tool.asearch, snapshot, text, k)
                 )
-                found = yield searching if left is None else with_timeout(searching, max(_LEAST_S, left))
+                if left is not None:
+                    from .llm.retry import with_timeout
+
+                    searching = with_timeout(searching, max(_LEAST_S, left))
+                found = yield searching
                 if found or not answers:
                     runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
                 searches.append({"tool": tool.name, "query": number, "hits": hits_to_state(found)})
@@ -91,9 +97,9 @@ def search(
                 yield from run_queries(True)
         except (ModelError, TimeoutError) as error:
             message = str(error) or "The budget's seconds are used up."
-            failure = {"step": f"search_{tool.name}", "error": type(error).__name__, "message": message}
+            failures.append({"step": f"search_{tool.name}", "error": type(error).__name__, "message": message})
+        for failure in failures:
             runtime.stream_writer({"event": "failed", **failure})
-            return {"searches": searches, "failures": [failure]}
-        return {"searches": searches}
+        return {"searches": searches, "failures": failures}
 
     return node

@@ -64,12 +64,15 @@ class ResearcherState(ResearcherOutput, total=False):
     and `statements` are carried from round to round. `fresh` are this round's passages that no model was shown yet. A
     hit is the list of a `Hit`'s values.
 
+    `dated_question` is the question with what its relative dates mean: "last week [1 to 7 May 2023]".
+
     `found_by_question` are the places of passages that the question itself finds, best first, where a model has planned
     more; `read` are the places of passages that a model has been shown; `started` is the clock's time in seconds; `stop_reason` is why no model is asked any more; `reflection` is there when
     integrate has reflected as well.
     """
 
     started: float
+    dated_question: str
     stop_reason: str
     reflection: dict[str, Any] | None
     request: str

@@ -7,6 +7,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
@@ -15,6 +16,8 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 from snowballstemmer.english_stemmer import EnglishStemmer
+
+from .times import date_terms
 
 STOP_WORDS = frozenset(
     """
@@ -28,14 +31,30 @@ STOP_WORDS = frozenset(
     """.split()
 )
 _ENGLISH = frozenset(
-    "and are did does from had have his how is my of our she that the their they this what when where which who why with"
-    " you your".split()
-)  # stop words that are hardly a word of another language
+    "and are did does from had have his how is my of our she that the their they this to what when where which who whom"
+    " whose why with you your".split()
+)
+_FOREIGN = frozenset(
+    """
+    aber als auch auf aus bei das dem den der des die ein eine einen einer ich ihr im ist mein mit nach nicht sie sind
+    und uns von vom wann warum welche welcher welches wem wer wie wird wo wurde zu zum zur een het van zijn niet voor dat
+    hij ik naar ook waar hoe welke les une dans est et qui que quel quelle pour par sur avec pas je il elle nous vous du
+    aux cette el los las un una del en es por para con su se como cuando donde quien cual gli della nella nel che di
+    sono non dove quale chi os das em uma com quem onde quando qual na ao och att det som ett av vem vad inte og er til
+    ikke hvem hvad hvor bir ve ile bu nerede hangi olan olarak kadar daha nie jest kto gdzie kiedy jak kdo kde kdy ja
+    oli kuka az egy hogy hol mikor este cine unde din yang dan dari dengan siapa kapan untuk els amb la le lo
+    """.split()
+)
+"""Short words in ASCII by which English and other languages are told apart."""
 
 _WORD = re.compile(r"[^\W_]+")
-_IDENTIFIER = re.compile(
-    r"[^\W_][-_./:@\\#+]+[^\W_]|[a-z][A-Z]|[^\W\d_]\d|\d[^\W\d_]|\d[,' ]\d|\d (?:m|b|th|t|M)i?|(?:19|20)\d\d|\d{7}|#\w"
+_IDENTIFIER = re.compile(  # begins with what is rare, so that prose is passed over quickly
+    r"""[-_./:@\\#+A-Z\d] (?: (?<=[^\W_][_./:@\\#+]) [-_./:@\\#+]* [^\W_] | (?<=\#)\w | (?<=[a-z][A-Z])
+      | (?<=[^\W\d_]\d) | (?<=\d)(?:[^\W\d_] | [,'\ ]\d | \ (?:m|b|th|t|M) | \d{6}) | (?<=1)9\d\d | (?<=2)0\d\d
+      | (?<=[^\W_]-)\d | (?<=\d-)[^\W_] | (?<=\b\w-)\w | (?<=\b\w\w-)\w )""",
+    re.X,
 )
+TYPOGRAPHY = str.maketrans("‘’‚‛“”„‟‐‑‒–—―…\u00a0\u2007\u202f\u2009", "''''\"\"\"\"------.    ")
 LONGEST_WORD = 64  # characters; what is longer is a blob, and its beginning finds it
 
 _stemmers = threading.local()  # a stemmer keeps its word in itself, so each thread has its own
@@ -52,11 +71,27 @@ def english_stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """Lower-case words in order, stop words included, accents kept; runs without spaces give their n-grams."""
-    if text.isascii():  # nothing to normalize
-        return [word[:LONGEST_WORD] for word in _WORD.findall(text.lower())]
+    found = _english_words(text)
+    if found is not None:
+        return found
     from .scripts import script_words
 
     return [part for word in script_words(text) for part in word.parts]
+
+
+def is_english(text: str) -> bool:
+    """Whether nothing but English letters and no small words of another language prevail in it."""
+    return _english_words(text) is not None
+
+
+def _english_words(text: str) -> list[str] | None:
+    """Lower-case words in order; None for text that is not English."""
+    if not text.isascii() and not (text := text.translate(TYPOGRAPHY)).isascii():
+        return None
+    found = [word[:LONGEST_WORD] for word in _WORD.findall(text.lower())]
+    if len(found) < 2 or _FOREIGN.isdisjoint(found):
+        return found
+    return None if sum(word in _FOREIGN for word in found) > sum(word in _ENGLISH for word in found) else found
 
 
 def base_stems(text: str) -> list[str]:
@@ -119,7 +154,7 @@ def _paragraph_terms(text: str) -> list[Term]:
 
 
 def _word_terms(text: str) -> list[Term]:
-    if is_plain_english(text):
+    if is_english(text):
         found = [(match.group(), match.group().lower()[:LONGEST_WORD]) for match in _WORD.finditer(text)]
         return [Term(word, (frozenset((english_stem(low),)),)) for word, low in found if low not in STOP_WORDS]
     from .scripts import script_terms
@@ -128,22 +163,15 @@ def _word_terms(text: str) -> list[Term]:
 
 
 def _paragraph_stems(text: str) -> list[str]:
-    if is_plain_english(text):
-        return [english_stem(word) for word in words(text) if word not in STOP_WORDS]
+    found = _english_words(text)
+    if found is not None:
+        return [english_stem(word) for word in found if word not in STOP_WORDS]
     from .scripts import script_stems
 
     return script_stems(text)
 
 
-def is_plain_english(text: str) -> bool:
-    """Whether an eighth of its words are English and of no other language, or there is one word alone."""
-    if not text.isascii():
-        return False
-    found = _WORD.findall(text.lower())
-    return len(found) < 2 or 8 * sum(word in _ENGLISH for word in found) >= len(found)
-
-
-ANALYZER = "scripts-2"
+ANALYZER = "scripts-3"
 """Stands with the terms in the truth; change it when the terms of the same text change."""
 
 
@@ -163,6 +191,12 @@ class Analyzer:
         for terms in self._extra.values():
             found += [term.casefold() for more in terms(text) for term in more.split()]
         return found
+
+    def passage_stems(self, text: str, said: datetime | None) -> list[str]:
+        """The index terms of a passage: its stems, and a term for each date that it names, relative ones resolved at
+        the time of its session."""
+        found = self.stems(text)
+        return [*found, *(term for term in date_terms(text, said) if term not in found)]
 
 
 _GRAMS = (3, 4)

@@ -45,6 +45,14 @@ class StoreIsNewer(NotOurStore):
     """The memory was written by a newer jitmem; it was not touched."""
 
 
+class UnknownSchema(NotOurStore):
+    """The truth file holds tables, views, triggers or definitions that no jitmem makes; nothing of it was run or changed."""
+
+
+class StoreMoved(JitmemError):
+    """The folder was moved or replaced while the memory was open; nothing was written."""
+
+
 class StoreFull(JitmemError):
     """The disk is full; the transaction was rolled back whole."""
 

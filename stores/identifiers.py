@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from .analyzer import LONGEST_WORD, STOP_WORDS, Term, english_stem
+from .times import DATE_TERM
 
 _ACRONYM = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W_]))?")
 _AMOUNT = re.compile(
@@ -30,6 +31,7 @@ _UNITS = {
     "億": 8,
     "亿": 8,
 }
+_YEAR = re.compile(r"(?:19|20|24|25)\d\d")
 _PHONE = re.compile(r"(?<![\w.,])\+?\(?\d(?:[ ()./-]{0,2}\d){7,18}(?![\w]|[.,]\d)")
 _VERSION = re.compile(r"(?<![\w.])[vV]?(\d+(?:\.\d+){1,4}(?:-?[a-z]+\.?\d*)?)(?![\w]|\.\d)")
 _CLOCK = re.compile(r"(?<![\w:.])(\d{1,2}):(\d\d)(?::\d\d)?(?:\s?([ap])\.?m\b\.?)?(?![\w:])", re.I)
@@ -82,8 +84,6 @@ def terms_around(text: str, word_terms: Callable[[str], list[Term]]) -> list[Ter
 
 def identifiers(text: str) -> list[Identifier]:
     """By their place; of two that overlap, dates come before numbers, and numbers before compounds."""
-    from .local_dates import dates
-
     taken = bytearray(len(text))
     found: list[Identifier] = []
 
@@ -93,7 +93,7 @@ def identifiers(text: str) -> list[Identifier]:
                 taken[one.start : one.end] = b"\1" * (one.end - one.start)
                 found.append(one)
 
-    add(Identifier(date.start, date.end, date.days, len(date.days)) for date in dates(text))
+    add(_dates(text))
     add(_acronyms(text))
     add(_clocks(text))
     add(_versions(text))
@@ -109,6 +109,21 @@ def _plain(text: str) -> str:
     from .scripts import plain_text
 
     return plain_text(text)
+
+
+def _dates(text: str) -> Iterator[Identifier]:
+    """3 November 2025 as @2025-11-03."""
+    if not _YEAR.search(text):
+        return
+    from .date_phrases import dated_places, has_other_dates
+
+    if not has_other_dates(text):
+        yield from (Identifier(start, end, [term]) for start, end, term in dated_places(text))
+        return
+    from .local_dates import dates
+
+    for one in dates(text):
+        yield Identifier(one.start, one.end, [DATE_TERM + day for day in one.days], len(one.days))
 
 
 def _acronyms(text: str) -> Iterator[Identifier]:

@@ -119,6 +119,23 @@ def _months() -> Mapping[str, int]:
     return found
 
 
+_CLOCK = re.compile(
+    r"(?:(?P<am>오전|午前|上午)|(?P<pm>오후|午後|下午|晚上))?\s?(?P<h>\d{1,2})\s?(?::|시|時|时|点|點)\s?(?P<m>\d{2}(?=분|分)|(?<=:)\d{2}(?!\d))?"
+    r"(?P<s>:\d{2})?(?:분|分)?(?:\s?(?:Uhr|น\.|h)(?!\w))?"
+)
+
+
+def clocks_in_english(text: str) -> str:
+    """`오후 3:15` and `15時15分` as `15:15`."""
+
+    def write(match: re.Match[str]) -> str:
+        hour = int(match["h"])
+        hour = hour % 12 + 12 if match["pm"] else hour % 12 if match["am"] else hour
+        return f" {hour}:{match['m'] or '00'}{match['s'] or ''}"
+
+    return _CLOCK.sub(write, text)
+
+
 _AFTERWARDS = {
     "before": "以前|之前|より前|の前|前に|이전|전에|전까지|से पहले|ก่อน|dan önce|den önce|tan önce|ten önce|önce",
     "until": "まで|까지|为止|तक",
@@ -133,6 +150,8 @@ def in_english(text: str) -> str:
     parts: list[str] = []
     at = 0
     for one in dates(text):
+        if len(one.days) > 1 or re.fullmatch(r"[\d-]+", text[one.start : one.end]):
+            continue  # 4/5/2025 may be two days; what is written as 2025-05-20 stays
         before = text[at : one.start]
         parts += [_translate_side(before), one.in_english()]
         at = one.end

@@ -25,10 +25,10 @@ _RUNS = {"ko": "[\uac00-\ud7af]", "ja": "[\u3040-\u30ff]", "zh": "[\u4e00-\u9fff
 
 def sentences_for(question: str) -> tuple[str, str]:
     """ "Not in memory" and "not found", each with a place for what is missing; English where we have no others."""
-    from .scripts import guess_language, script_words
+    from .scripts import guess_language
 
     for code, run in _RUNS.items():
         if len(re.findall(run, question)) >= 2:
             return _SENTENCES[code]
-    language = guess_language(question, script_words(question))
+    language = guess_language(question)
     return _SENTENCES.get(language.code if language else "en", ("Not in memory: {}.", "Not found: {}."))

@@ -6,6 +6,7 @@ Offsets (`start`, `end`) count characters of `Page.text`, as Python slices do: `
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import threading
 import time
@@ -14,11 +15,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from .times import format_time
+from .times import explain_dates, format_time
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
+RECORD_ID = re.compile(r"\b(?=[a-z]{0,11}[0-9])[0-9a-hjkmnp-tv-z]{12}\b")
+"""An id of a page or an item in a text."""
 Progress = Callable[[int, int], None]
 """Called with the number done, and of all."""
 
@@ -76,7 +79,8 @@ class Hit:
     """A passage of a page, or a whole memory item, offered as evidence: one of `page_id` and `item_id` is set.
 
     `text` is `[start:end]` of its page or item. `score` ranks it among the hits beside it, higher is better; `scores`
-    holds what each search that found it gave it, by the name of the search, on that search's own scale.
+    holds what each search that found it gave it, by the name of the search, on that search's own scale. `time` is that
+    of its session, or of the item.
     """
 
     page_id: str | None
@@ -87,11 +91,17 @@ class Hit:
     scores: Mapping[str, float] = field(hash=False)
     speaker: str | None = None
     item_id: str | None = None
+    time: datetime | None = None
 
     @property
     def record_id(self) -> str:
         """The id of the page or of the item."""
         return self.page_id or self.item_id or ""
+
+    @property
+    def dated_text(self) -> str:
+        """What a reader is shown: the text, and what its relative dates mean, which an item has resolved."""
+        return self.text + explain_dates(self.text, self.time) if self.page_id else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +211,8 @@ class Proposal:
 class Usage:
     """What models cost: calls, tokens as the models counted them, seconds they took; `steps` call by call.
 
-    A step is `{step, model, calls, prompt_tokens, completion_tokens, seconds, retries, form}`, where `form` is the output
-    format asked for; with `cached_tokens` where the server counts those of the prompt that it had read before, and
+    A step is `{step, model, calls, prompt_tokens, completion_tokens, seconds, retries, form, reply}`, where `form` is the
+    output format asked for and `reply` 1 for the first reply to its question, 2 for a repair; with `cached_tokens` where the server counts those of the prompt that it had read before, and
     with `estimated` where the model did not count, and the tokens are a quarter of the characters.
     """
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import snowballstemmer
 
-from .analyzer import GRAM, LONGEST_WORD, STOP_WORDS, Term, english_stem
+from .analyzer import GRAM, LONGEST_WORD, STOP_WORDS, TYPOGRAPHY, Term, english_stem
 
 PAIRS, TRIPLES, LATIN, EMOJI = "pairs", "triples", "latin", "emoji"
 """What becomes of a run: pairs of characters (Chinese, Japanese, Korean), triples (Thai, Lao, Khmer, Burmese), or a word."""
@@ -56,7 +56,6 @@ _SCRIPT = re.compile("|".join(f"(?P<{name}>[{chars}])" for name, chars in _SCRIP
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff\U000e0000-\U000e0fff]"
 )
-_TYPOGRAPHY = str.maketrans("‘’‚‛“”„‟‐‑‒–—―…\u00a0\u2007\u202f\u2009", "''''\"\"\"\"------.    ")
 _MARK_RUN = re.compile(r"((?:[\u0300-\U0010ffff](?<![\w\s])){30})(?:[\u0300-\U0010ffff](?<![\w\s]))+")
 _SPECIAL = {
     "ø": "o",
@@ -88,24 +87,22 @@ class Word(NamedTuple):
 def plain_text(text: str) -> str:
     """Without invisible characters and skin tones, NFKC, typographic quotes and dashes as ASCII, digits of any script as
     0 to 9; case is kept."""
-    text = _INVISIBLE.sub("", text.translate(_TYPOGRAPHY))
+    text = _INVISIBLE.sub("", text.translate(TYPOGRAPHY))
     if text.isascii():
         return text
     text = unicodedata.normalize("NFKC", _MARK_RUN.sub(r"\1", text))
     return re.sub(r"[^\D0-9]", lambda match: str(unicodedata.digit(match.group(), 0)), text)
 
 
-def script_words(text: str) -> list[Word]:
+def script_words(text: str) -> Iterator[Word]:
     """In order, stop words included; emoji are words."""
-    found = []
     for match in _RUN.finditer(plain_text(text)):
         written, kind = match.group(), str(match.lastgroup)
         run = _lower(written)
         if kind in _SIZES:
-            found.append(Word(written, run, kind, _grams(run, _SIZES[kind])))
+            yield Word(written, run, kind, _grams(run, _SIZES[kind]))
         else:
-            found.append(Word(written, run, _script_of(run) if kind == "word" else kind, [run[:LONGEST_WORD]]))
-    return found
+            yield Word(written, run, _script_of(run) if kind == "word" else kind, (run[:LONGEST_WORD],))
 
 
 def _lower(text: str) -> str:
@@ -114,7 +111,7 @@ def _lower(text: str) -> str:
 
 
 def _grams(run: str, size: int) -> list[str]:
-    return [run[at : at + size] for at in range(max(1, len(run) - size + 1))]
+    return [run] if len(run) <= size else [run[at : at + size] for at in range(len(run) - size + 1)]
 
 
 def _script_of(word: str) -> str:
@@ -132,12 +129,11 @@ def script_stems(text: str) -> list[str]:
 def _analyze(text: str, *, unknown_inflects: bool) -> Iterator[tuple[Word, Sequence[str]]]:
     """Each word of a paragraph with its terms; none for a stop word. `unknown_inflects`: with n-grams where the language
     cannot be guessed."""
-    words = script_words(text)
-    language = guess_language(text, words)
+    language = guess_language(text)
     if language is not None and language.code == "tr" and "I" in text:
-        words = script_words(text.replace("I", "ı").replace("İ", "i"))
+        text = text.replace("I", "ı").replace("İ", "i")
     inflected = unknown_inflects if language is None else language.code != "en" and bool(language.stemmer)
-    for word in words:
+    for word in script_words(text):
         if word.kind in (PAIRS, TRIPLES, EMOJI):
             yield word, word.parts
         else:
@@ -250,9 +246,10 @@ _REPEATED = 2  # so often counts a word: "Los" of Los Angeles is no Spanish
 _LOOKED_AT = 200  # words
 
 
-def guess_language(text: str, words: Sequence[Word]) -> Language | None:
+def guess_language(text: str) -> Language | None:
     """By stop words and letters; None where nothing tells. The language of most words, where a text has several."""
-    spoken = [word.text for word in words[:_LOOKED_AT] if word.kind not in (PAIRS, TRIPLES, EMOJI)]
+    first = islice(script_words(text), _LOOKED_AT)
+    spoken = [word.text for word in first if word.kind not in (PAIRS, TRIPLES, EMOJI)]
     letters = "" if text.isascii() else "".join(sorted(set(_lower(text[: 10 * _LOOKED_AT]))))
     return _guess(tuple(spoken), letters)
 

@@ -1,75 +1,59 @@
-"""Dates as people write them: the time of a session, and the spans of time that a question names."""
+"""The time of a session: an instant where its zone is known, else what its own clock read; and spans of time."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
-
-from dateutil import parser as dateutil_parser
-from dateutil.relativedelta import relativedelta
-
-from .errors import BadInput
-
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
-_YEAR = r"(?:19|20)\d\d"
-_DATE = (
-    rf"(?:{_YEAR}-\d\d?-\d\d?|{_DAY}\s+(?:of\s+)?{_MONTH},?\s+{_YEAR}|{_MONTH}\s+{_DAY},?\s+{_YEAR}"
-    rf"|{_YEAR}-\d\d(?!\d)|{_MONTH},?\s+(?:of\s+)?{_YEAR}|{_YEAR})"
-)
-_BETWEEN = re.compile(rf"\b(?:between|from)\s+({_DATE})\s+(?:and|to|until|till)\s+({_DATE})\b", re.I)
-_SIDED = re.compile(rf"\b(before|until|till|after|since)\s+({_DATE})\b", re.I)
-_PLAIN = re.compile(rf"(?<![\w-])({_DATE})(?![\w-])", re.I)
-
-_ENGLISH_TIME = re.compile(
-    rf"(?:[\d:/T+\sZ-]|(?<!\d)\.|\d\.(?=\d{{3}})|,|{_MONTH}|st|nd|rd|th|[ap]m|UTC|GMT|of|on|at|mon|tue|wed|thu|fri|sat|sun)+",
-    re.I,
-)
-_DIGITS = re.compile(r"\d{4}")
-
-_LONGEST = 200  # characters of a time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 Span = tuple[datetime, datetime]
-"""Half open: `start <= time < end`, naive, as the sessions' own clocks read."""
+"""Half open: `start <= time < end`. A bound with a zone is an instant, one without is compared with own clocks."""
 
 BEGINNING, END = datetime.min, datetime.max
 
 
+class PartialTime(datetime):
+    """A year or a month that was given alone: its first moment, but written and shown as what was given."""
+
+
+class YearTime(PartialTime):
+    """A year."""
+
+    def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:
+        return f"{self.year:04d}"
+
+
+class MonthTime(PartialTime):
+    """A month of a year."""
+
+    def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:
+        return f"{self.year:04d}-{self.month:02d}"
+
+
 def parse_time(value: str | datetime | date | None) -> datetime | None:
-    """The time of a session; naive stays naive. `BadInput` for what is no date, and for a zone that is none."""
+    """The time of a session; without a zone it stays without. `BadInput` for what is no date, and for an unknown zone."""
     if value is None:
         return None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)
-    try:
-        time = value if isinstance(value, datetime) else _parse(value)
-        order_key(time)  # asks for the offset: dateutil makes zones of any, datetime takes those of less than a day
-        return time
-    except (ValueError, ArithmeticError, TypeError, RecursionError) as error:
-        raise BadInput(
-            f"{str(value)[:60]!r} is not a time; write it like '2023-05-08 13:56' or '1:56 pm on 8 May, 2023'."
-        ) from error
+    from .time_parser import read_time
 
-
-def _parse(text: str) -> datetime:
-    if not isinstance(text, str) or len(text) > _LONGEST:
-        raise ValueError("no text, or a long one")
-    if not _ENGLISH_TIME.fullmatch(text):
-        from .local_dates import in_english
-
-        text = in_english(text)
-    time, other = (dateutil_parser.parse(text, default=datetime(year, 1, 1)) for year in (1, 2))
-    if time.year != other.year:
-        raise ValueError("no year")
-    return time
+    return read_time(value)
 
 
 def local_clock(time: datetime) -> datetime:
-    """The same moment without a zone, as its own clock read it: what spans are compared with."""
+    """The same moment without a zone, as its own clock read it."""
     return time.replace(tzinfo=None)
+
+
+def is_before(time: datetime, other: datetime) -> bool:
+    """By instant where both have a zone; else as their own clocks read."""
+    if time.tzinfo is None or other.tzinfo is None:
+        return local_clock(time) < local_clock(other)
+    return time < other
+
+
+def is_within(time: datetime | None, span: Span) -> bool:
+    """Whether a time begins in a span; no time is in none."""
+    return time is not None and not is_before(time, span[0]) and is_before(time, span[1])
 
 
 def order_key(time: datetime | None) -> float:
@@ -80,17 +64,28 @@ def order_key(time: datetime | None) -> float:
     return (aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
 
 
-def format_time(time: datetime | None) -> str:
-    """`8 May 2023 13:56`; midnight sharp is taken for a date without a time."""
+def format_day(time: datetime | None) -> str:
+    """`8 May 2023`, as its own clock read; a year stays a year."""
     if time is None:
         return ""
-    day = f"{time.day} {time:%B} {time.year:04d}"
-    return day if (time.hour, time.minute) == (0, 0) else f"{day} {time:%H:%M}"
+    day = "" if isinstance(time, PartialTime) else f"{time.day} "
+    return f"{time.year:04d}" if isinstance(time, YearTime) else f"{day}{time:%B} {time.year:04d}"
+
+
+def format_time(time: datetime | None) -> str:
+    """`8 May 2023 13:56`; midnight sharp is a date without a time."""
+    clock = f" {time:%H:%M}" if time and (time.hour, time.minute) != (0, 0) else ""
+    return format_day(time) + clock
 
 
 def parse_iso_time(stamp: str | None) -> datetime | None:
-    """A time as the truth stores it; None for none."""
-    return datetime.fromisoformat(stamp) if stamp else None
+    """A time as the truth stores it, by `isoformat`; None for none."""
+    if not stamp:
+        return None
+    if len(stamp) > len("2023-05"):
+        return datetime.fromisoformat(stamp)
+    year, dash, month = stamp.partition("-")
+    return MonthTime(int(year), int(month), 1) if dash else YearTime(int(year), 1, 1)
 
 
 def format_iso_time(stamp: str | None) -> str:
@@ -98,55 +93,61 @@ def format_iso_time(stamp: str | None) -> str:
     return format_time(parse_iso_time(stamp))
 
 
-def spans(text: str) -> list[Span]:
-    """The spans of time that a text names: `in May 2023`, `before 2024`, `between 1 May 2023 and 4 June 2023`.
+Now = str | datetime | Callable[[], datetime] | None
+"""The moment from which a question looks back: given, or read from a clock; None for the clock of the machine."""
 
-    In the order of the text, at most one for each date; relative words such as "yesterday" give none. Dates of other
-    languages and notations are read where English gives no day or month.
+# What a text must hold to name a date; the grammar is loaded and asked only then.
+_DATE_WORD = re.compile(
+    r"(?:19|20|24|25)\d\d|\d(?:st|nd|rd|th)\b|day\b|tonight|tomorrow|\bago\b|\b(?:last|next|this|past)\s"
+    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\b(?:day|week|month|year)s?\b",
+    re.I,
+)
+
+
+def moment(now: Now) -> datetime:
+    """The moment itself, with the zone of the machine where it is read from its clock."""
+    return parse_time(now() if callable(now) else now) or datetime.now().astimezone()
+
+
+def spans(text: str, now: datetime | None = None) -> list[Span]:
+    """The spans of time that a text names: `in May 2023`, `before 2024`, `between 1 May 2023 and 4 June 2023`; with
+    `now` also `last week`, `in May`, `since yesterday`.
+
+    In the order of the text, at most one for each date. Days without a zone are those of the sessions' own clocks.
     """
-    found = _english_spans(text)
-    if _DIGITS.search(text) and not (found and all(end - start < timedelta(days=365) for start, end in found)):
-        from .local_dates import in_english
+    if not _DATE_WORD.search(text):
+        return []
+    from .date_phrases import find_spans
 
-        return _english_spans(in_english(text))
-    return found
-
-
-def _english_spans(text: str) -> list[Span]:
-    found: dict[int, Span] = {}
-    taken = bytearray(len(text))
-    for pattern in (_BETWEEN, _SIDED, _PLAIN):
-        for match in pattern.finditer(text):
-            span = None if any(taken[match.start() : match.end()]) else _span(match)
-            if span is not None:
-                found[match.start()] = span
-                taken[match.start() : match.end()] = b"\1" * len(match[0])
-    return [found[at] for at in sorted(found)]
+    return find_spans(text, now)
 
 
-def _span(match: re.Match[str]) -> Span | None:
-    """What a match of one of the three patterns names."""
-    extent = _extent(match[match.re.groups])
-    if extent is None or match.re is _PLAIN:
-        return extent
-    if match.re is _BETWEEN:
-        first = _extent(match[1])
-        return (first[0], extent[1]) if first and first[0] < extent[1] else None
-    word = match[1].lower()
-    if word in ("before", "until", "till"):
-        return BEGINNING, extent[0]
-    return (extent[0] if word == "since" else extent[1]), END
+def add_dates(text: str, said: datetime | None) -> str:
+    """`yesterday [7 May 2023]`: relative dates with what they mean."""
+    if said is None or not _DATE_WORD.search(text):
+        return text
+    from .date_phrases import add_dates
+
+    return add_dates(text, said)
 
 
-def _extent(text: str) -> Span | None:
-    """The day, month or year that a date covers; None for a date that does not exist (31 February)."""
-    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text.strip(), flags=re.I)
-    if re.fullmatch(_YEAR, text):
-        start = datetime(int(text), 1, 1)
-        return start, start + relativedelta(years=1)
-    try:
-        start = dateutil_parser.parse(text, default=datetime(1, 1, 1))
-        whole_month = re.fullmatch(rf"{_YEAR}-\d\d|{_MONTH},?\s+(?:of\s+)?{_YEAR}", text, re.I)
-        return start, start + (relativedelta(months=1) if whole_month else timedelta(days=1))
-    except (ValueError, ArithmeticError):
-        return None
+def explain_dates(text: str, said: datetime | None) -> str:
+    """` (yesterday [7 May 2023])`: what the relative dates of a text mean, to stand behind it; "" for none."""
+    if said is None or not _DATE_WORD.search(text):
+        return ""
+    from .date_phrases import explain_dates
+
+    return explain_dates(text, said)
+
+
+DATE_TERM = "@"
+"""Begins an index term of a date, and no term of a word."""
+
+
+def date_terms(text: str, said: datetime | None) -> list[str]:
+    """`@2023-05-07`, or `@2023-05-01/2023-05-08` with the day after: an index term for each date that a text names."""
+    if not _DATE_WORD.search(text):
+        return []
+    from .date_phrases import span_terms
+
+    return span_terms(text, said)

@@ -24,7 +24,7 @@ RULES = {  # what is kept only by somebody who is told to, and by which question
     ", on ": ("Keep what people did, with its date.", "When did"),
 }
 BARE = "Answer with the bare words, no sentence around them."
-_FENCED = re.compile(r"<history>\n(.*?)\n</history>", re.S)
+_FENCED = re.compile(r"<history-\w+>\n(.*?)\n</history-\w+>", re.S)
 _ITEM = re.compile(r"^- \[(\w+)\] \w+(?: \([^)]*\))?: (.*)$", re.M)
 _QUESTIONS = (
     (re.compile(r"Where does (\w+) live now"), "{} lives in "),
@@ -81,7 +81,7 @@ def researching(model: Following, messages: list[BaseMessage]) -> AIMessage:
     """A Researcher that finds the answer, and wraps it in a sentence unless its prompt says otherwise."""
     system, asked = (str(messages[at].text) for at in (0, -1))
     if "Tools that are on:" in asked:
-        question = re.search(r"<question>\n(.*?)\n</question>", asked, re.S)
+        question = re.search(r"<question-\w+>\n(.*?)\n</question-\w+>", asked, re.S)
         assert question is not None
         return _json({"needs": [question[1]], "queries": [{"tool": "keyword", "text": question[1]}]})
     if "Context:" not in asked:

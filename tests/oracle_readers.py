@@ -16,8 +16,8 @@ Wording = Callable[[str], str]
 Citing = Callable[[list[int], int], list[int]]
 """From the marks that hold the evidence, and the last mark there is, to the marks that are named."""
 
-_HISTORY = re.compile(r"<history>\n(.*)\n</history>", re.S)
-_QUESTION = re.compile(r"<question>\n(.*)\n</question>", re.S)
+_HISTORY = re.compile(r"<history(?:-\w+)?>\n(.*)\n</history(?:-\w+)?>", re.S)
+_QUESTION = re.compile(r"<question(?:-\w+)?>\n(.*)\n</question(?:-\w+)?>", re.S)
 _MARK = re.compile(r"\[(\d+)\]")
 _NOISE = "lantern gravel ninety velvet orchard copper".split()
 

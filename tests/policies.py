@@ -21,7 +21,7 @@ Edits = list[tuple[str, dict[str, Any]]]
 Policy = Callable[[str, dict[str, str], str], Edits]
 """From the words of a page, ids by what the items say, and the core paragraph, to calls."""
 
-_FENCED = re.compile(r"<history>\n(.*?)\n</history>", re.S)
+_FENCED = re.compile(r"<history-\w+>\n(.*?)\n</history-\w+>", re.S)
 _ITEM = re.compile(r"^- \[(\w+)\] \w+(?: \([^)]*\))?: (.*)$", re.M)
 _TURN = re.compile(r"^(\w+): (.*)$", re.M)
 _TOLD = (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jitmem.stores.analyzer import STOP_WORDS, base_stems, stems, words
 
-MEGABYTE = 1_000_000
+SIZE = 200_000  # characters
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ MEGABYTE = 1_000_000
         ("?!… —", []),
         ("It's Ana's car", ["ana", "car"]),
         ("don't", []),
-        ("2023-05-08", ["2023", "05", "08", "2023-05-08"]),
+        ("2023-05-08", ["2023", "05", "08", "@2023-05-08"]),
         ("snake_case", ["snake", "case", "snakecase"]),
         ("ana@example.org", ["ana", "exampl", "org", "anaexampleorg"]),
     ],
@@ -113,8 +113,8 @@ LINES: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_four_times_the_line_takes_about_four_times_as_long(line: Callable[[int], str]) -> None:
-    stems(line(MEGABYTE))  # stems are cached: both measurements find them
-    assert taken(line(4 * MEGABYTE)) < 10 * max(taken(line(MEGABYTE)), 0.01)
+    stems(line(SIZE))  # stems are cached: both measurements find them
+    assert taken(line(4 * SIZE)) < 10 * max(taken(line(SIZE)), 0.01)
 
 
 def test_a_long_run_of_combining_marks_takes_time_in_proportion_to_its_length() -> None:

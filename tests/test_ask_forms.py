@@ -11,7 +11,8 @@ import pytest
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from model_server import ModelServer
 
-from jitmem import MemorizeOptions, Memory, ModelReplyError, ModelUnavailable, Session
+from jitmem import BadInput, MemorizeOptions, Memory, ModelOptions, ModelReplyError, ModelUnavailable, Session
+from jitmem.models import without_thinking
 from jitmem.nodes.llm.ask import StepSpec, UsageTracker
 from jitmem.nodes.llm.model_backend import ModelBackend
 from jitmem.nodes.llm.output_forms import ServerForms, calls_schema, strict_schema, supported_formats
@@ -136,10 +137,60 @@ def test_a_parameter_that_is_refused_by_name_is_left_out_from_then_on(
 
 
 def test_a_refusal_that_no_form_can_mend_is_the_servers_message_at_once(server: ModelServer, folder: Path) -> None:
-    server.fail("no_parameter", times=None, name="temperature")
-    with pytest.raises(ModelUnavailable, match="Unknown parameter: 'temperature'"):
-        memorize(folder, chat(server, temperature=0.3))
+    server.fail("no_parameter", times=None, name="top_p")
+    with pytest.raises(ModelUnavailable, match="Unknown parameter: 'top_p'"):
+        memorize(folder, chat(server, top_p=0.3))
     assert len(server.requests()) == 1
+
+
+def test_a_model_by_name_answers_at_temperature_0_where_the_server_takes_one(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    for folder in ("a", "b"):
+        with Memory.open(tmp_path / folder, model="openai:m", base_url=server.base_url) as memory:
+            memory.memorize(NEWS)
+        assert server.requests()[-1]["body"].get("temperature") == (0 if folder == "a" else None)
+        server.fail("no_parameter", times=None, name="temperature")
+
+
+THINKING = ("reasoning_effort", "chat_template_kwargs")
+
+
+def test_only_the_steps_that_may_think_are_asked_without_the_switch(server: ModelServer, folder: Path) -> None:
+    options = ModelOptions(thinking_steps=("reflect",))
+    with Memory.open(folder, model=chat(server, extra_body={"top_k": 5}), model_options=options) as memory:
+        memory.memorize(NEWS)
+        memory.research(QUESTION, depth=2)
+    bodies = {request["step"]: request["body"] for request in server.requests()}
+    assert {"memorize", "curate", "plan", "integrate", "reflect"} <= bodies.keys()
+    for step, body in bodies.items():
+        switch = {} if step == "reflect" else {"enable_thinking": False, "thinking": False}
+        assert (body.get("chat_template_kwargs") or {}, body["top_k"]) == (switch, 5), step
+        assert body.get("reasoning_effort") == (None if step == "reflect" else "none"), step
+
+
+@pytest.mark.parametrize("name", THINKING)
+def test_a_server_without_the_switch_is_asked_without_it_from_then_on(
+    server: ModelServer, tmp_path: Path, name: str
+) -> None:
+    server.fail("no_parameter", times=None, name=name)
+    options = ModelOptions(thinking_steps=())
+    for folder in ("a", "b"):
+        with Memory.open(tmp_path / folder, model=chat(server), model_options=options) as memory:
+            assert memory.memorize(NEWS).failures == ()
+    refused = [request["fault"] for request in server.requests()]
+    assert refused == ["no_parameter", *[None] * (len(refused) - 1)]
+    assert all(other in server.requests()[-1]["body"] for other in THINKING if other != name)
+
+
+def test_the_switch_is_the_one_that_the_provider_knows() -> None:
+    hosted = without_thinking(ChatOpenAI(model="m", api_key="x"))  # type: ignore[arg-type]
+    assert isinstance(hosted, ChatOpenAI)
+    assert (hosted.reasoning_effort, hosted.extra_body) == ("minimal", None)
+    scripted = ScriptedModel(lines=[])
+    assert without_thinking(scripted) is scripted
+    with pytest.raises(BadInput, match="thinking_steps: there is no step 'think'"):
+        ModelOptions(thinking_steps=("think",)).models_by_step(scripted, None)
 
 
 def test_openai_itself_is_not_asked_with_lengths() -> None:
@@ -224,7 +275,7 @@ def ask(model: Any, archive: Snapshot) -> tuple[Memo, list[dict[str, Any]]]:
         return "The memo is the page, copied." if memo.memo.strip() == question.text.strip() else ""
 
     tracker = UsageTracker()
-    question = MemorizeQuestion("news", str(NEWS.text), lambda tokens: "", archive)
+    question = MemorizeQuestion("news", str(NEWS.text), archive)
     spec = StepSpec("memorize", MemorizeQuestion, Memo, check=check)
     return run_sync(ModelBackend(model).ask(spec, question, tracker)), tracker.entries
 

@@ -7,9 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypedDict
+from uuid import UUID
 
 import pytest
 from conftest import Child
@@ -33,7 +36,7 @@ from langgraph.store.base import (
 from langgraph.store.memory import InMemoryStore
 
 from jitmem import BadInput, Memory
-from jitmem.integrations.base_store import MemoryStore
+from jitmem.integrations.base_store import JitmemStore
 from jitmem.stores.analyzer import HashedEmbeddings
 from jitmem.stores.errors import ModelReplyError, StoreClosed, StoreReadOnly
 from jitmem.stores.truth import entries
@@ -42,7 +45,7 @@ USER = ("users", "ana")
 
 
 @pytest.fixture
-def store(memory: Memory) -> MemoryStore:
+def store(memory: Memory) -> JitmemStore:
     return memory.as_store()
 
 
@@ -155,18 +158,18 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Memory]:
 @settings(max_examples=150)
 def test_any_operations_give_what_in_memory_store_gives(work: list[list[Op]], shared: Callable[[], Memory]) -> None:
     with shared() as memory:
-        ours, theirs = MemoryStore(memory), Reference()
+        ours, theirs = JitmemStore(memory), Reference()
         for ops in work:
             assert seen(ours.batch(ops)) == seen(theirs.batch(ops))
         everything: list[Op] = [SearchOp((), limit=1000), ListNamespacesOp()]
-        assert seen(MemoryStore(memory).batch(everything)) == seen(theirs.batch(everything))
+        assert seen(JitmemStore(memory).batch(everything)) == seen(theirs.batch(everything))
 
 
 @given(work=batches)
 @settings(max_examples=50)
 def test_any_operations_give_the_same_when_awaited(work: list[list[Op]], shared: Callable[[], Memory]) -> None:
     async def run() -> None:
-        ours, theirs = MemoryStore(memory), Reference()
+        ours, theirs = JitmemStore(memory), Reference()
         for ops in work:
             assert seen(await ours.abatch(ops)) == seen(await theirs.abatch(ops))
 
@@ -178,7 +181,7 @@ def test_any_operations_give_the_same_when_awaited(work: list[list[Op]], shared:
 def test_a_batch_reads_what_was_there_before_it_and_the_last_put_of_a_key_counts(
     make: Callable[[], BaseStore] | None, memory: Memory
 ) -> None:
-    store = make() if make else MemoryStore(memory)
+    store = make() if make else JitmemStore(memory)
     store.put(USER, "k", {"v": 0})
     first, _, _, second, found, _ = store.batch(
         [
@@ -203,7 +206,7 @@ def test_a_batch_reads_what_was_there_before_it_and_the_last_put_of_a_key_counts
 
 @pytest.mark.parametrize("make", [InMemoryStore, None], ids=["theirs", "ours"])
 async def test_every_verb_and_its_twin_answer_alike(make: Callable[[], BaseStore] | None, memory: Memory) -> None:
-    store = make() if make else MemoryStore(memory)
+    store = make() if make else JitmemStore(memory)
     store.put(("docs", "v1"), "1", {"n": 1, "kind": "x"})
     await store.aput(("docs", "v2"), "2", {"n": 2, "kind": "y"})
     store.put(("docstring",), "3", {"n": 3})
@@ -221,7 +224,7 @@ async def test_every_verb_and_its_twin_answer_alike(make: Callable[[], BaseStore
 
 
 @pytest.mark.parametrize("namespace", [(), ("a.b",), ("",), ("a", "\0"), ("langgraph",)])
-def test_a_namespace_that_langgraph_forbids_is_refused_as_there(namespace: tuple[str, ...], store: MemoryStore) -> None:
+def test_a_namespace_that_langgraph_forbids_is_refused_as_there(namespace: tuple[str, ...], store: JitmemStore) -> None:
     with pytest.raises(InvalidNamespaceError):
         store.put(namespace, "k", {})
 
@@ -229,7 +232,7 @@ def test_a_namespace_that_langgraph_forbids_is_refused_as_there(namespace: tuple
 # What differs, as the module says
 
 
-def test_created_at_stays_when_a_value_is_replaced(store: MemoryStore) -> None:
+def test_created_at_stays_when_a_value_is_replaced(store: JitmemStore) -> None:
     store.put(USER, "k", {"v": 1})
     before = store.get(USER, "k")
     store.put(USER, "k", {"v": 2})
@@ -240,7 +243,7 @@ def test_created_at_stays_when_a_value_is_replaced(store: MemoryStore) -> None:
     assert after.updated_at > before.updated_at
 
 
-def test_an_item_is_a_copy(store: MemoryStore) -> None:
+def test_an_item_is_a_copy(store: JitmemStore) -> None:
     value = {"list": [1]}
     store.put(USER, "k", value)
     value["list"].append(2)
@@ -252,12 +255,71 @@ def test_an_item_is_a_copy(store: MemoryStore) -> None:
     assert again.value == {"list": [1]}
 
 
-def test_a_namespace_ends_with_its_last_entry_and_getting_does_not_make_one(store: MemoryStore) -> None:
+def test_a_namespace_ends_with_its_last_entry_and_getting_does_not_make_one(store: JitmemStore) -> None:
     store.get(("never",), "k")
     store.put(USER, "k", {})
     assert store.list_namespaces() == [USER]
     store.delete(USER, "k")
     assert store.list_namespaces() == []
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass
+class Boat:
+    name: str
+    built: date
+
+
+def test_times_and_other_types_are_kept_as_langgraphs_database_stores_keep_them(store: JitmemStore) -> None:
+    import orjson
+
+    value = {
+        "at": datetime(2026, 5, 9, 8, 30, tzinfo=UTC),
+        "naive": datetime(2026, 5, 9, 8, 30, 0, 5),
+        "day": date(2026, 5, 9),
+        "id": UUID("12345678-1234-5678-1234-567812345678"),
+        "colour": Colour.RED,
+        "boats": [Boat("Gaivota", date(2001, 2, 3))],
+    }
+    store.put(USER, "k", value)
+    item = store.get(USER, "k")
+    assert item is not None
+    assert item.value == orjson.loads(orjson.dumps(value))
+    assert [one.key for one in store.search(USER, filter={"at": value["at"], "id": value["id"]})] == ["k"]
+    assert [one.key for one in store.search(USER, filter={"at": {"$gt": datetime(2026, 5, 8, tzinfo=UTC)}})] == ["k"]
+
+
+async def test_writes_that_wait_at_the_same_time_are_few_transactions(
+    store: JitmemStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transactions: list[int] = []
+    apply = store._entries.apply
+    monkeypatch.setattr(
+        store._entries, "apply", lambda puts, *more: transactions.append(len(puts)) or apply(puts, *more)
+    )
+    await asyncio.gather(*(store.aput(USER, f"k{n}", {"n": n}) for n in range(300)))
+    assert sum(transactions) == 300
+    assert len(transactions) <= 5
+    assert [item.value["n"] for item in store.search(USER, limit=400)] == list(range(300))
+    await asyncio.gather(*(store.aput(USER, "same", {"n": n}) for n in range(20)))
+    assert (await store.aget(USER, "same")).value == {"n": 19}  # type: ignore[union-attr]
+
+
+async def test_a_bad_write_among_others_fails_alone(store: JitmemStore) -> None:
+    results = await asyncio.gather(
+        *(store.aput(USER, f"k{n}", {"v": object() if n == 3 else n}) for n in range(6)), return_exceptions=True
+    )
+    assert [type(result).__name__ for result in results] == ["NoneType"] * 3 + ["BadInput"] + ["NoneType"] * 2
+    assert [item.key for item in store.search(USER)] == ["k0", "k1", "k2", "k4", "k5"]
+
+
+def test_writes_of_one_event_loop_after_another_are_made(store: JitmemStore) -> None:
+    for n in range(3):
+        asyncio.run(store.aput(USER, f"k{n}", {"n": n}))
+    assert len(store.search(USER)) == 3
 
 
 @pytest.mark.parametrize(
@@ -268,7 +330,7 @@ def test_a_namespace_ends_with_its_last_entry_and_getting_does_not_make_one(stor
         ({"a": float("inf")}, r"value\.a is inf"),
         ({"a": {1, 2}}, "set"),
         ({"a": b"x"}, "bytes"),
-        ({"a": datetime(2026, 1, 1)}, "datetime"),
+        ({"a": timedelta(1)}, "timedelta"),
         ({1: "a"}, "the key 1"),
         ({"a": {None: 1}}, r"value\.a has the key None"),
         ({"\0": 1, "\ud800": 2}, "the same"),
@@ -277,20 +339,20 @@ def test_a_namespace_ends_with_its_last_entry_and_getting_does_not_make_one(stor
         ("text", "str"),
     ],
 )
-def test_what_is_no_json_is_refused_by_its_place(value: Any, place: str, store: MemoryStore) -> None:
+def test_what_is_no_json_is_refused_by_its_place(value: Any, place: str, store: JitmemStore) -> None:
     with pytest.raises(BadInput, match=place):
         store.put(USER, "k", value)
     assert store.search(()) == []
 
 
-def test_a_value_that_holds_itself_is_refused(store: MemoryStore) -> None:
+def test_a_value_that_holds_itself_is_refused(store: JitmemStore) -> None:
     value: dict[str, Any] = {}
     value["self"] = value
     with pytest.raises(BadInput, match="deeper than 100"):
         store.put(USER, "k", value)
 
 
-def test_what_cannot_be_stored_comes_back_as_the_replacement_character(store: MemoryStore) -> None:
+def test_what_cannot_be_stored_comes_back_as_the_replacement_character(store: JitmemStore) -> None:
     store.put(USER, "k", {"a\0": ("x\0y", "\ud83d"), "🙂": "🙂"})
     held = store.get(USER, "k")
     assert held is not None
@@ -298,7 +360,7 @@ def test_what_cannot_be_stored_comes_back_as_the_replacement_character(store: Me
 
 
 @pytest.mark.parametrize("key", ["a\0b", "\udc00"])
-def test_a_key_or_label_that_cannot_be_stored_is_refused(key: str, store: MemoryStore) -> None:
+def test_a_key_or_label_that_cannot_be_stored_is_refused(key: str, store: JitmemStore) -> None:
     with pytest.raises(BadInput):
         store.put(USER, key, {})
     with pytest.raises(BadInput):
@@ -320,14 +382,14 @@ def test_a_key_or_label_that_cannot_be_stored_is_refused(key: str, store: Memory
         ({"tags": ["x", {"y": {"$gt": 1}}]}, ["late"]),
     ],
 )
-def test_what_cannot_be_compared_does_not_pass(wanted: dict[str, Any], keys: list[str], store: MemoryStore) -> None:
+def test_what_cannot_be_compared_does_not_pass(wanted: dict[str, Any], keys: list[str], store: JitmemStore) -> None:
     store.put(USER, "late", {"at": "2026-05-01", "n": 7, "tags": ["x", {"y": 2}]})
     store.put(USER, "early", {"at": "2025-05-01", "n": 1})
     store.put(USER, "none", {"n": "many"})
     assert [item.key for item in store.search((), filter=wanted)] == keys
 
 
-def test_an_operation_that_makes_no_sense_is_refused(store: MemoryStore) -> None:
+def test_an_operation_that_makes_no_sense_is_refused(store: JitmemStore) -> None:
     store.put(USER, "k", {"n": 1})
     for wrong in (
         lambda: store.search((), filter={"n": {"$near": 1}}),
@@ -348,7 +410,7 @@ def test_an_operation_that_makes_no_sense_is_refused(store: MemoryStore) -> None
 # Durable, whole, apart
 
 
-def test_a_bad_value_in_a_batch_changes_nothing(store: MemoryStore) -> None:
+def test_a_bad_value_in_a_batch_changes_nothing(store: JitmemStore) -> None:
     store.put(USER, "k", {"v": 1})
     with pytest.raises(BadInput):
         store.batch([PutOp(USER, "k", {"v": 2}), PutOp(USER, "new", {}), PutOp(USER, "bad", {"v": object()})])
@@ -356,7 +418,7 @@ def test_a_bad_value_in_a_batch_changes_nothing(store: MemoryStore) -> None:
 
 
 def test_a_transaction_that_fails_in_the_middle_changes_nothing(
-    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    store: JitmemStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put(USER, "k", {"v": 1})
     log = entries.log_change
@@ -374,17 +436,17 @@ def test_a_transaction_that_fails_in_the_middle_changes_nothing(
 
 def test_what_was_put_is_there_after_reopening(folder: Path) -> None:
     with Memory.open(folder) as memory:
-        MemoryStore(memory).put(USER, "k", {"likes": "tea"})
+        JitmemStore(memory).put(USER, "k", {"likes": "tea"})
     with Memory.open(folder) as memory:
-        found = MemoryStore(memory).search(USER, query="tea")
+        found = JitmemStore(memory).search(USER, query="tea")
         assert [item.value for item in found] == [{"likes": "tea"}]
     with pytest.raises(StoreClosed):
-        MemoryStore(memory).get(USER, "k")
+        JitmemStore(memory).get(USER, "k")
 
 
 def test_jitmem_namespaces_never_meet(folder: Path) -> None:
     with Memory.open(folder, namespace="alice") as alice, Memory.open(folder, namespace="bob") as bob:
-        hers, his = MemoryStore(alice), MemoryStore(bob)
+        hers, his = JitmemStore(alice), JitmemStore(bob)
         hers.put(USER, "k", {"text": "hers"})
         assert his.get(USER, "k") is None
         his.put(USER, "k", {"text": "his"})
@@ -397,7 +459,7 @@ def test_jitmem_namespaces_never_meet(folder: Path) -> None:
 
 def test_hostile_names_are_only_names(folder: Path) -> None:
     with Memory.open(folder) as memory:
-        store = MemoryStore(memory)
+        store = JitmemStore(memory)
         names = [
             "../../etc",
             "..",
@@ -434,18 +496,18 @@ def test_hostile_names_are_only_names(folder: Path) -> None:
         }
 
 
-def test_200_puts_from_16_threads_lose_nothing(store: MemoryStore) -> None:
+def test_200_puts_from_16_threads_lose_nothing(store: JitmemStore) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: store.put(("n", str(n % 7)), str(n), {"n": n}), range(200)))
     assert sorted(item.value["n"] for item in store.search((), limit=1000)) == list(range(200))
 
 
-async def test_200_puts_at_once_from_one_loop_lose_nothing(store: MemoryStore) -> None:
+async def test_200_puts_at_once_from_one_loop_lose_nothing(store: JitmemStore) -> None:
     await asyncio.gather(*(store.aput(("n",), str(n), {"n": n}) for n in range(200)))
     assert sorted(item.value["n"] for item in await store.asearch((), limit=1000)) == list(range(200))
 
 
-async def test_a_put_that_waits_for_another_does_not_hold_up_the_loop(memory: Memory, store: MemoryStore) -> None:
+async def test_a_put_that_waits_for_another_does_not_hold_up_the_loop(memory: Memory, store: JitmemStore) -> None:
     with memory._runtime.database.write():
         putting = asyncio.create_task(store.aput(USER, "k", {}))
         await asyncio.sleep(0.1)
@@ -458,9 +520,9 @@ def test_two_processes_share_what_they_put(folder: Path, start: Callable[..., Ch
     script = """
 import sys
 from jitmem import Memory
-from jitmem.integrations.base_store import MemoryStore
+from jitmem.integrations.base_store import JitmemStore
 with Memory.open(sys.argv[1]) as memory:
-    store = MemoryStore(memory)
+    store = JitmemStore(memory)
     for n in range(50):
         store.put(("from", sys.argv[2]), str(n), {"n": n})
         store.put(("both",), str(n), {"by": sys.argv[2]})
@@ -473,13 +535,13 @@ with Memory.open(sys.argv[1]) as memory:
         assert child.returncode == 0, err
         assert int(out) >= 50
     with Memory.open(folder) as memory:
-        store = MemoryStore(memory)
+        store = JitmemStore(memory)
         assert len(store.search(("from",), limit=1000)) == 100
         assert len(store.search(("both",), limit=1000)) == 50
         assert store.list_namespaces() == [("both",), ("from", "a"), ("from", "b")]
 
 
-def test_the_log_counts_entries_and_the_rest_of_the_memory_goes_on(memory: Memory, store: MemoryStore) -> None:
+def test_the_log_counts_entries_and_the_rest_of_the_memory_goes_on(memory: Memory, store: JitmemStore) -> None:
     memory.memorize("Ana works in Porto.")
     store.put(USER, "k", {"text": "Ana works in Lisbon"})
     store.put(USER, "k", {"text": "Ana works in Faro"})
@@ -501,7 +563,7 @@ def test_the_log_counts_entries_and_the_rest_of_the_memory_goes_on(memory: Memor
 # Time to live
 
 
-def test_what_has_expired_is_gone_at_once_and_swept_by_the_next_write(memory: Memory, store: MemoryStore) -> None:
+def test_what_has_expired_is_gone_at_once_and_swept_by_the_next_write(memory: Memory, store: JitmemStore) -> None:
     store.put(USER, "short", {"text": "tea"}, ttl=0.1 / 60)
     store.put(("brief",), "k", {"text": "tea"}, ttl=0)
     store.put(USER, "long", {"text": "tea"}, ttl=60)
@@ -519,7 +581,7 @@ def test_what_has_expired_is_gone_at_once_and_swept_by_the_next_write(memory: Me
     assert (keys, spaces, expired) == (["long", "stays", "other"], 1, 2)
 
 
-def test_reading_puts_the_end_off_unless_told_not_to(memory: Memory, store: MemoryStore) -> None:
+def test_reading_puts_the_end_off_unless_told_not_to(memory: Memory, store: JitmemStore) -> None:
     def left(key: str) -> float:
         with memory._runtime.database.read() as db:
             return float(db.execute("SELECT expires_at FROM entry WHERE key = ?", (key,)).fetchone()[0])
@@ -537,7 +599,7 @@ def test_reading_puts_the_end_off_unless_told_not_to(memory: Memory, store: Memo
     assert left("left") == before["left"]
 
 
-def test_a_put_over_what_has_expired_is_a_new_entry(store: MemoryStore) -> None:
+def test_a_put_over_what_has_expired_is_a_new_entry(store: JitmemStore) -> None:
     store.put(USER, "k", {"v": 1}, ttl=0)
     began = datetime.now().astimezone()
     store.put(USER, "k", {"v": 2})
@@ -546,7 +608,7 @@ def test_a_put_over_what_has_expired_is_a_new_entry(store: MemoryStore) -> None:
     assert held.created_at >= began
 
 
-def test_a_put_without_ttl_lets_an_entry_stay(store: MemoryStore) -> None:
+def test_a_put_without_ttl_lets_an_entry_stay(store: JitmemStore) -> None:
     store.put(USER, "k", {"v": 1}, ttl=0.05 / 60)
     store.put(USER, "k", {"v": 2})
     time.sleep(0.1)
@@ -554,7 +616,7 @@ def test_a_put_without_ttl_lets_an_entry_stay(store: MemoryStore) -> None:
 
 
 def test_the_defaults_of_ttl_can_be_set(memory: Memory) -> None:
-    store = MemoryStore(memory, ttl={"default_ttl": 0.0, "refresh_on_read": False})
+    store = JitmemStore(memory, ttl={"default_ttl": 0.0, "refresh_on_read": False})
     store.put(USER, "gone", {})
     store.put(USER, "stays", {}, ttl=None)
     assert [item.key for item in store.search(())] == ["stays"]
@@ -564,7 +626,7 @@ def test_the_defaults_of_ttl_can_be_set(memory: Memory) -> None:
 
 
 @pytest.fixture
-def kitchen(store: MemoryStore) -> MemoryStore:
+def kitchen(store: JitmemStore) -> JitmemStore:
     store.put(USER, "food", {"text": "Ana loves mushroom risotto", "year": 2024})
     store.put(USER, "work", {"text": "Ana is a marine biologist in Lisbon", "year": 2025})
     store.put(USER, "pet", {"text": "The dog is called Pixel", "year": 2026})
@@ -576,7 +638,7 @@ def found(items: list[SearchItem]) -> list[tuple[str, str]]:
     return [(item.namespace[-1], item.key) for item in items]
 
 
-async def test_a_query_ranks_by_words_and_likeness(kitchen: MemoryStore) -> None:
+async def test_a_query_ranks_by_words_and_likeness(kitchen: JitmemStore) -> None:
     items = kitchen.search(USER, query="Where does the biologist work?")
     assert found(items)[0] == ("ana", "work")
     assert sorted(found(items)) == [("ana", "food"), ("ana", "pet"), ("ana", "work")]
@@ -589,7 +651,7 @@ async def test_a_query_ranks_by_words_and_likeness(kitchen: MemoryStore) -> None
     assert set(found(kitchen.search(("users",), query="mushrooms"))[:2]) == {("ana", "food"), ("ben", "food")}
 
 
-def test_a_query_goes_with_a_filter_a_limit_and_an_offset(kitchen: MemoryStore) -> None:
+def test_a_query_goes_with_a_filter_a_limit_and_an_offset(kitchen: JitmemStore) -> None:
     every = found(kitchen.search(("users",), query="mushroom dog"))
     assert found(kitchen.search(("users",), query="mushroom dog", limit=2, offset=1)) == every[1:3]
     assert kitchen.search(("users",), query="mushroom dog", limit=0) == []
@@ -599,13 +661,13 @@ def test_a_query_goes_with_a_filter_a_limit_and_an_offset(kitchen: MemoryStore) 
     assert len(kitchen.search((), query="")) == 4
 
 
-def test_a_filter_with_a_query_is_applied_to_every_entry(store: MemoryStore) -> None:
+def test_a_filter_with_a_query_is_applied_to_every_entry(store: JitmemStore) -> None:
     store.batch([PutOp(USER, str(n), {"text": "river " * (n % 5), "n": n}) for n in range(300)])
     items = store.search(USER, query="river", filter={"n": {"$gte": 290}}, limit=20)
     assert sorted(item.value["n"] for item in items) == list(range(290, 300))
 
 
-def test_what_is_searched_is_chosen_by_put(store: MemoryStore) -> None:
+def test_what_is_searched_is_chosen_by_put(store: JitmemStore) -> None:
     value = {"title": "river", "body": "stone", "notes": [{"text": "heron"}, {"text": "otter"}]}
     store.put(USER, "all", value)
     store.put(USER, "title", value, index=["title"])
@@ -625,7 +687,7 @@ def test_what_is_searched_is_chosen_by_put(store: MemoryStore) -> None:
     assert {item.key for item in store.search(USER, query="river")} == {"all", "notes"}
 
 
-def test_a_field_is_found_by_its_name_too(store: MemoryStore) -> None:
+def test_a_field_is_found_by_its_name_too(store: JitmemStore) -> None:
     store.put(USER, "1", {"favourite_food": "pizza"})
     store.put(USER, "2", {"home": {"city": "Porto"}})
     assert store.search(USER, query="favourite food")[0].key == "1"
@@ -633,20 +695,20 @@ def test_a_field_is_found_by_its_name_too(store: MemoryStore) -> None:
 
 
 def test_the_fields_of_a_store_are_searched_where_put_names_none(memory: Memory) -> None:
-    store = MemoryStore(memory, fields=["text"])
+    store = JitmemStore(memory, fields=["text"])
     store.put(USER, "1", {"text": "river", "secret": "stone"})
     store.put(USER, "2", {"secret": "river"})
     assert [item.key for item in store.search(USER, query="river")] == ["1"]
 
 
-def test_a_long_text_is_found_by_its_end(store: MemoryStore) -> None:
+def test_a_long_text_is_found_by_its_end(store: JitmemStore) -> None:
     store.put(USER, "long", {"text": "stone " * 5000 + "heron"})
     store.put(USER, "short", {"text": "stone"})
     assert store.search(USER, query="heron")[0].key == "long"
 
 
 def test_a_memory_that_cannot_be_written_is_searched_by_what_is_there(
-    kitchen: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    kitchen: JitmemStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kitchen.put(USER, "brief", {"text": "risotto for lunch"}, ttl=60)
     monkeypatch.setattr(kitchen.memory._runtime.database, "read_only", True)
@@ -657,7 +719,7 @@ def test_a_memory_that_cannot_be_written_is_searched_by_what_is_there(
 
 
 @pytest.mark.parametrize("path", ["", "[", "{", "a[", "a[x]", "{a,b", "..", "*", "a.*.b", "[*]", "$.a", "$"])
-def test_any_path_is_a_path(path: str, store: MemoryStore) -> None:
+def test_any_path_is_a_path(path: str, store: JitmemStore) -> None:
     store.put(USER, "k", {"a": [{"b": "river"}], "c": None}, index=[path])
     assert store.get(USER, "k") is not None
     assert len(store.search(USER, query="river", limit=sys.maxsize, offset=1)) == 0
@@ -680,14 +742,14 @@ class Counting(Embeddings):
 
 
 @pytest.fixture
-def counting(folder: Path) -> Iterator[tuple[Counting, MemoryStore]]:
+def counting(folder: Path) -> Iterator[tuple[Counting, JitmemStore]]:
     model = Counting()
     with Memory.open(folder, embeddings=model) as memory:
-        yield model, MemoryStore(memory)
+        yield model, JitmemStore(memory)
 
 
 def test_a_vector_is_made_by_the_first_search_that_looks_there_and_paid_once(
-    counting: tuple[Counting, MemoryStore], folder: Path
+    counting: tuple[Counting, JitmemStore], folder: Path
 ) -> None:
     model, store = counting
     store.put(USER, "1", {"text": "river"}, index=["text"])
@@ -701,11 +763,11 @@ def test_a_vector_is_made_by_the_first_search_that_looks_there_and_paid_once(
     store.put(USER, "1", {"text": "river", "seen": True}, index=["text"])
     store.put(USER, "2", {"text": "rock"}, index=["text"])
     with Memory.open(folder, embeddings=model) as again:
-        MemoryStore(again).search((), query="x")
+        JitmemStore(again).search((), query="x")
     assert sorted(model.asked) == ["heron", "river", "rock", "stone"]
 
 
-def test_many_who_search_at_once_pay_once(counting: tuple[Counting, MemoryStore]) -> None:
+def test_many_who_search_at_once_pay_once(counting: tuple[Counting, JitmemStore]) -> None:
     model, store = counting
     store.batch([PutOp(USER, str(n), {"text": f"river {n}"}) for n in range(300)])
     with ThreadPoolExecutor(8) as pool:
@@ -714,19 +776,19 @@ def test_many_who_search_at_once_pay_once(counting: tuple[Counting, MemoryStore]
     assert all(result == results[0] for result in results)
 
 
-def test_vectors_of_two_models_never_meet(counting: tuple[Counting, MemoryStore], folder: Path) -> None:
+def test_vectors_of_two_models_never_meet(counting: tuple[Counting, JitmemStore], folder: Path) -> None:
     _, store = counting
     store.put(USER, "1", {"text": "river"})
     store.search(USER, query="river")
     other = Counting("other", dim=32)
     with Memory.open(folder, embeddings=other) as memory:
-        found_by_other = MemoryStore(memory).search(USER, query="river")
+        found_by_other = JitmemStore(memory).search(USER, query="river")
     assert other.asked == ["text: river"]
     assert [item.key for item in found_by_other] == ["1"]
     assert [item.key for item in store.search(USER, query="river")] == ["1"]
 
 
-def test_a_model_that_changed_behind_its_name_is_noticed(counting: tuple[Counting, MemoryStore]) -> None:
+def test_a_model_that_changed_behind_its_name_is_noticed(counting: tuple[Counting, JitmemStore]) -> None:
     model, store = counting
     store.put(USER, "1", {"text": "river"})
     store.put(USER, "2", {"text": "stone"})
@@ -741,7 +803,7 @@ def test_a_model_that_changed_behind_its_name_is_noticed(counting: tuple[Countin
 
 @pytest.mark.parametrize("vectors", [[], [[1.0], [1.0, 2.0]], [[float("nan")] * 64] * 2, [[], []]])
 def test_a_model_that_gives_no_vectors_is_an_error(
-    vectors: list[list[float]], counting: tuple[Counting, MemoryStore], monkeypatch: pytest.MonkeyPatch
+    vectors: list[list[float]], counting: tuple[Counting, JitmemStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, store = counting
     store.put(USER, "1", {"text": "river"})
@@ -775,7 +837,7 @@ async def anote(state: State, runtime: Runtime[None]) -> State:
 
 
 def look(state: State, runtime: Runtime[None]) -> State:
-    assert isinstance(runtime.store, MemoryStore)
+    assert isinstance(runtime.store, JitmemStore)
     assert runtime.store.memory.stats()["pages"] == 0
     return {"known": [item.value["text"] for item in runtime.store.search(USER, query=state["said"])]}
 
@@ -793,7 +855,7 @@ async def test_a_graph_keeps_its_values_in_the_memory(memory: Memory) -> None:
         builder.add_edge(START, "note")
         builder.add_edge("note", "look")
         builder.add_edge("look", END)
-        return builder.compile(store=MemoryStore(memory))
+        return builder.compile(store=JitmemStore(memory))
 
     assert graph(note, look).invoke({"said": "I like tea"})["known"] == ["I like tea"]
     again = await graph(anote, alook).ainvoke({"said": "I live in Porto"})

@@ -18,7 +18,9 @@ from typer.testing import CliRunner, Result
 
 from jitmem import Memory, ModelOptions, __version__
 from jitmem.cli.app import app
-from jitmem.cli.research import _show_round, _status_text
+from jitmem.cli.research import _show_round
+from jitmem.cli.terminal import _event_text
+from jitmem.readers.reader_table import FORMATS
 from jitmem.sample_history import sample_questions, sample_sessions
 from jitmem.testing import ScriptedModel
 
@@ -172,7 +174,7 @@ def test_an_unknown_format_is_refused(run: Run) -> None:
     Path("a.txt").write_text("First.")
     result = run("memorize", "a.txt", "--format", "pdf")
     assert result.exit_code == 2
-    assert lines(result.stderr) == ["jitmem: unknown format 'pdf'; use one of text, markdown, json, jsonl"]
+    assert lines(result.stderr) == ["jitmem: unknown format 'pdf'; `jitmem formats` lists them: " + ", ".join(FORMATS)]
 
 
 def test_after_a_kill_the_same_command_files_everything_once(run: Run, tmp_path: Path) -> None:
@@ -434,14 +436,14 @@ def test_every_event_of_a_research_has_a_status_line(tmp_path: Path) -> None:
     with Memory.open(tmp_path / "memory") as memory:
         memory.memorize("Ana: I bake bread.")
         events = [one for one in memory.stream("What does Ana bake?") if one["event"] != "done"]
-    assert "1 new passage; integrating" in [str(_status_text(one)) for one in events]
+    assert "1 new passage; integrating" in [_event_text(one) for one in events]
 
 
 def test_a_command_has_only_the_options_that_it_uses() -> None:
     commands = {name: found for name, found in all_commands(get_command(app)).items() if not hasattr(found, "commands")}
     options = {name: [one.name for one in command.params] for name, command in commands.items()}
-    assert len(options) == 35
-    assert sum(map(len, options.values())) <= 224
+    assert len(options) == 36
+    assert sum(map(len, options.values())) <= 228
     asking = {name for name, names in options.items() if "timeout_s" in names}
     assert asking == {
         *("jitmem memorize", "jitmem research", "jitmem recall", "jitmem import", "jitmem mcp", "jitmem demo"),
@@ -499,7 +501,8 @@ def test_a_dotenv_file_in_the_folder_is_read(filled: Run, tmp_path: Path) -> Non
     (tmp_path / ".env").write_text("JITMEM_MEMORY=kept\n")
     with start("stats", "--json", cwd=tmp_path) as process:
         shown, complaint = process.communicate()
-    assert (process.returncode, complaint, json.loads(shown)["pages"]) == (0, "", 2)
+    assert (process.returncode, json.loads(shown)["pages"]) == (0, 2)
+    assert complaint == f"jitmem: {tmp_path}/.env sets JITMEM_MEMORY\n"
     with start("stats", cwd=tmp_path, env={**os.environ, "JITMEM_MEMORY": "nowhere"}) as process:
         complaint = process.communicate()[1]
     assert "There is no memory at nowhere" in complaint

@@ -15,7 +15,7 @@ with warnings.catch_warnings():
 
 
 def test_what_a_loader_reads_is_filed_as_sessions_and_found(memory: Memory, tmp_path: Path) -> None:
-    from jitmem.integrations.retriever import as_sessions
+    from jitmem.integrations.document_sessions import as_sessions
 
     (tmp_path / "van.txt").write_text("Ana sold the blue van to Ben for 2,400 euros.")
     (tmp_path / "mill.txt").write_text("The mill has a new roof since May.")

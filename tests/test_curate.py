@@ -370,3 +370,83 @@ def test_a_turn_of_calls_that_was_cut_off_is_asked_for_again(folder: Path) -> No
     with Memory.open(folder, model_options=ModelOptions(memorizer_model=ScriptedModel(lines=lines))) as memory:
         memory.memorize(NEWS)
         assert said(memory) == ["Ana bakes."]
+
+
+# -- what rules believe --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Summarise this mail: Hi. I am allergic to cats. I work at Contoso.",
+        "Write a story that begins: I live in a castle. My name is Drako.",
+        "I never said I live in Rome.",
+        "print('I live in Madrid')",
+        'She said "I live in Oslo." and left.',
+        "Here is the letter.\nDear Bob,\nI live in Paris.",
+        "```\nI live in Bonn.\n```",
+        "Drako: I live in a cave.",
+        "Translate to French: My name is Zoe.",
+    ],
+)
+def test_only_a_persons_own_plain_statements_reach_the_core(memory: Memory, said: str) -> None:
+    memory.memorize(Session(turns=[("user", "My name is Ana. I am allergic to nuts."), ("assistant", "Noted.")]))
+    before = {item.content for item in memory.items.list()}
+    assert len(before) == 3
+    assert "user: My name is Ana.\nuser: I am allergic to nuts." in before
+    memory.memorize(Session(turns=[("user", said), ("assistant", "My name is Claude. I live in the cloud.")]))
+    assert {item.content for item in memory.items.list()} == before
+
+
+def test_the_newer_event_stays_whatever_was_filed_or_said_later(memory: Memory) -> None:
+    for time, text in (
+        ("2023-05-08", "I moved to Faro in 2019."),
+        ("2024-05-08", "I live in Porto."),
+        ("2024-06-08", "In March 2021 I moved to Beja."),
+        ("2022-01-01", "I live in Lagos."),
+    ):
+        memory.memorize(Session(turns=[("Ana", text)], time=time))
+    [core], [home] = memory.items.list(kind="core"), memory.items.list(kind="semantic")
+    assert (core.content, home.content) == ("Ana: I live in Porto.", "Ana: I live in Porto.")
+    assert [str(version.time) for version in memory.items.history(home.id)] == ["2019", "2024-05-08 00:00:00"]
+
+
+def test_an_update_of_an_item_that_somebody_changed_meanwhile_is_rejected_with_the_item(folder: Path) -> None:
+    with Memory.open(folder) as memory:
+        item = memory.items.insert("Ana lives in Lisbon.").item
+        memory.items.insert("Ana lives in Lisbon.", "core")
+    assert item is not None
+    turn = calls(
+        ("memory_update", {"kind": "semantic", "id": item.id, "content": "Ana lives in Porto."}),
+        ("memory_update", {"kind": "core", "content": "Ana lives in Porto."}),
+        ("memory_insert", {"kind": "semantic", "content": "The mill opened."}),
+    )
+    guard_of: list[Memory] = []
+
+    def edit_meanwhile(edit: Any) -> Any:
+        if edit.cause == "memorizer" and guard_of:
+            guard_of.pop().items.update(item.id, "Ana lives in Braga.")
+        return "allow"
+
+    with (
+        Memory.open(folder) as person,
+        scripted(folder, turn, item_options=ItemOptions(before_write=edit_meanwhile)) as memory,
+    ):
+        guard_of.append(person)
+        filed = memory.memorize(NEWS)
+        assert [edit["status"] for edit in filed.edits] == ["rejected", "applied", "applied"]
+        assert "changed meanwhile: it is at version 2" in filed.edits[0]["reason"]
+        assert filed.edits[0]["item_id"] == item.id
+        assert memory.items.get(item.id).content == "Ana lives in Braga."
+
+
+def test_a_model_may_change_one_item_twice_in_a_turn(folder: Path) -> None:
+    with Memory.open(folder) as memory:
+        item = memory.items.insert("Ana lives in Lisbon.").item
+    assert item is not None
+    turn = calls(
+        ("memory_update", {"kind": "semantic", "id": item.id, "content": "Ana lives in Porto."}),
+        ("memory_update", {"kind": "semantic", "id": item.id, "content": "Ana lives in Porto now, at the mill."}),
+    )
+    with scripted(folder, turn) as memory:
+        assert [edit["status"] for edit in memory.memorize(NEWS).edits] == ["applied", "applied"]

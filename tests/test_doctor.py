@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from jitmem import Memory, MemoryNotFound, NotOurStore, Session
 from jitmem.cli.app import app
 from jitmem.doctor import Report, examine, repair
+from jitmem.stores.recall_markers import wrap_recalled
 from jitmem.stores.truth.database import FILE_NAME
 
 Edit = Callable[..., None]
@@ -83,9 +84,8 @@ def test_one_that_is_in_use_is_healthy_too(folder: Path) -> None:
 
 
 def test_recalled_text_and_white_space_need_no_passage(memory: Memory, folder: Path) -> None:
-    memory.memorize(
-        "\n\nAna: Hello.\n\n\n<recalled-memory>\nAna works in Porto.\n</recalled-memory>\n Bruno: Bye.\n \n"
-    )
+    recalled = wrap_recalled("Ana works in Porto.\nShe likes it.")
+    memory.memorize(f"\n\nAna: Hello.\n\n\n{recalled}\n Bruno: Bye.\n \n")
     memory.memorize("x" * 30_000)
     assert told(examine(folder)) == []
 

@@ -109,7 +109,8 @@ def test_secrets_are_in_no_file_after_they_were_forgotten(
         receipts = [memory.forget(**told)] + ([memory.forget(item_id=ids["item"])] if also else [])
         assert [receipt.status for receipt in receipts] == ["erased"] * len(receipts), receipts
         for receipt in receipts:
-            assert (receipt.reasons, receipt.kept) == ((), ())
+            assert receipt.reasons == ()
+            assert {one.item_id for one in receipt.kept} <= {ids["item"]}  # a person wrote it, in words of the page
         assert {secret: holding(folder, secret) for secret in gone} == {secret: set() for secret in gone}
         if gone:
             assert [holding(folder, blob, at_length_one(blob)) for blob in blobs] == [set()] * len(blobs)
@@ -411,7 +412,7 @@ def test_a_forget_that_is_killed_anywhere_has_forgotten_all_or_nothing(folder: P
             receipt = memory.admin.purge()
             left = (len(memory.pages()) - len(PLAIN), len([i for i in memory.items.list() if i.content == SAFE]))
             assert left in ((0, 0), (1, 1))
-            assert receipt.status == "erased"
+            assert receipt.status in ("erased", "nothing found")
             if left == (0, 0):
                 assert holding(folder, SAFE) == set()
             else:

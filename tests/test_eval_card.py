@@ -405,3 +405,33 @@ def test_the_command_says_no_difference_shown_in_so_many_words(cards: Path) -> N
     refused = command(cards / "perfect", cards / "other")
     assert (refused.exit_code, "other sessions" in refused.stderr) == (2, True)
     assert json.loads(command(cards / "perfect", cards / "noisy", "--json").stdout)[0]["a"] == "whole-history"
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [("Not mentioned.", (1.0, 0.0)), ("Blue.", (0.0, 1.0)), ("", (1.0, 0.0))],
+)
+def test_abstentions_and_answers_that_should_not_be_are_counted_beside_each_other(
+    tmp_path: Path, says: str, expected: tuple[float, float]
+) -> None:
+    reader = ScriptedModel(lines=lambda messages: says or " ")
+    questions = (
+        Question("a", "Which colour?", ("Blue",), "color"),
+        Question("b", "Which size?", ("x",), category="adversarial"),
+    )
+    sample = Sample("one", (Session(text="Ana: The door is blue.", id="s"),), questions)
+    scores = made(tmp_path, of=replace(data(), samples=(sample,)), reader=reader)["setups"]["whole-history"]["scores"]
+    assert (scores["false_abstention"]["all"]["mean"], scores["false_answer"]["all"]["mean"]) == expected
+
+
+def test_a_repair_is_no_first_try(tmp_path: Path) -> None:
+    replies = iter(["no form", '{"memo": "Ana has a blue door."}', '{"memo": "Ben has a red van."}'])
+    sessions = (Session(text="Ana: My door is blue.", id="s"), Session(text="Ben: My van is red.", id="t"))
+    sample = Sample("one", sessions, (Question("a", "Which colour?", ("Blue",), "color"),))
+    memorizer = ScriptedModel(lines=lambda messages: next(replies))
+    setups = (Setup("recall", curate=False),)
+    summary = made(tmp_path, setups, of=replace(data(), samples=(sample,)), memorizer_model=memorizer)
+    (one,) = summary["setups"].values()
+    step = one["filing_steps"]["memorize"]
+    assert (step["asked"], step["first_try"], step["calls"]) == (2, 0.5, 1.5)
+    assert "| filing: memorize | 2 | 50.0 | 1.50 |" in (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -19,8 +19,10 @@ from typer.testing import CliRunner
 
 from jitmem.cli.app import app
 from jitmem.evals import eval_presets
+from jitmem.evals.bench_card import begin_card
 from jitmem.evals.datasets.benchmark_records import DataSet, Sample
 from jitmem.evals.jsonl_log import JsonlLog, read_log
+from jitmem.evals.report import write_report
 from jitmem.evals.run import MAX_FAILURES_IN_A_ROW, MeansProgress, RunPlan, run_plan
 from jitmem.evals.run_plan import CostLimitReached, Prices
 from jitmem.evals.small import small_data
@@ -149,14 +151,30 @@ def test_when_nothing_is_answered_any_more_the_run_stops_and_says_so(tmp_path: P
     assert len(lines_of(tmp_path / "card", "errors.jsonl")) == MAX_FAILURES_IN_A_ROW
 
 
-def test_a_session_that_no_model_can_file_is_an_error_of_its_questions(tmp_path: Path) -> None:
+def test_a_session_that_no_server_can_file_is_an_error_of_its_questions(tmp_path: Path) -> None:
+    def is_down(messages: list[BaseMessage]) -> Any:
+        return ModelUnavailable("Nobody answers.")
+
+    models = EvalModels(memorizer_model=ScriptedModel(lines=is_down))
+    ran = run_plan(RunPlan(made(), (Setup(curate=False),), tmp_path / "card", models))
+    assert (ran.answered, ran.failed) == (0, 6)
+    assert {line["step"] for line in lines_of(tmp_path / "card", "errors.jsonl")} == {"prepare"}
+
+
+def test_memos_that_rules_wrote_in_a_models_place_are_counted_in_the_card(tmp_path: Path) -> None:
     def refuses(messages: list[BaseMessage]) -> Any:
         return ModelRefused("Declined.")
 
     models = EvalModels(memorizer_model=ScriptedModel(lines=refuses))
-    ran = run_plan(RunPlan(made(), (Setup(curate=False),), tmp_path / "card", models))
-    assert (ran.answered, ran.failed) == (0, 6)
-    assert {line["step"] for line in lines_of(tmp_path / "card", "errors.jsonl")} == {"prepare"}
+    plan = RunPlan(made(), (Setup(curate=False),), tmp_path / "card", models)
+    begin_card(plan)
+    assert run_plan(plan).failed == 0
+    failures = [one for line in lines_of(tmp_path / "card", "offline.jsonl") for one in line["failures"]]
+    assert {one["step"] for one in failures} == {"memorize"}
+    replaced = f"While filing, rules answered {len(failures)} times in the model's place."
+    (one,) = write_report(tmp_path / "card")["setups"].values()
+    assert one["replaced"] == len(failures)
+    assert replaced in (tmp_path / "card" / "report.md").read_text(encoding="utf-8")
 
 
 def test_a_run_stops_when_its_money_is_spent_and_goes_on_with_more(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_setups_that_differ_in_asking_alone_share_one_memory(tmp_path: Path) -> 
 def test_without_memos_the_pages_are_there_and_their_cards_are_empty(tmp_path: Path) -> None:
     model = ScriptedModel(lines={"curate": [{"calls": []}] * 2})
     system = open_system(Setup(memos=False), SystemContext(tmp_path, EvalModels(model=model)))
-    usage = system.prepare(SAMPLE)
+    usage, _ = system.prepare(SAMPLE)
     system.close()
     assert {step["step"] for step in usage.steps} <= {"curate"}
     with Memory.open(tmp_path / "memory") as memory:

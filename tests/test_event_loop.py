@@ -28,7 +28,7 @@ from jitmem import Memory, MemoryAdmin, MemoryItems, MemoryTransfer, Session
 from jitmem.integrations.agent import agent_with_memory
 from jitmem.stores.analyzer import HashedEmbeddings
 from jitmem.testing import ScriptedModel
-from jitmem.tools.memory_tools import TOOLS, make_memory_tools
+from jitmem.tools.memory_tools import TOOLS, jitmem_tools
 
 ANA = "Ana: Since Monday I work at the harbour office in Viana.\nBen: Then you can see the ferry from your desk."
 QUESTION = "Where does Ana work since Monday, and what can she see?"
@@ -295,7 +295,7 @@ async def test_a_tool_leaves_the_loop_alone(cold: Memory, ids: Ids, name: str) -
 
 @pytest.mark.parametrize("name", TOOLS)
 async def test_a_tool_that_finds_its_memory_in_the_run_leaves_the_loop_alone(cold: Memory, ids: Ids, name: str) -> None:
-    [tool] = make_memory_tools([name])
+    [tool] = jitmem_tools([name])
     builder = StateGraph(MessagesState)
     builder.add_node("tools", ToolNode([tool]))
     builder.add_edge(START, "tools")
@@ -313,7 +313,7 @@ async def test_a_tool_that_finds_its_memory_in_the_run_leaves_the_loop_alone(col
 @pytest.mark.parametrize("user", [None, "ben"])
 async def test_the_middleware_leaves_the_loop_alone(cold: Memory, how: str, options: Any, user: str | None) -> None:
     agents = pytest.importorskip("langchain.agents", reason="the middleware needs langchain")
-    agent = agents.create_agent(Obeying(words=()), middleware=[cold.middleware(**options)])
+    agent = agents.create_agent(Obeying(words=()), middleware=[cold.middleware(single_user=user is None, **options)])
     await run(getattr(agent, how)({"messages": QUESTION}, {"configurable": {"user_id": user}}))
     await asyncio.to_thread(cold.flush)
     assert any("search_pages" in page.text for page in cold.for_namespace(user or cold.namespace).pages())
@@ -321,7 +321,7 @@ async def test_the_middleware_leaves_the_loop_alone(cold: Memory, how: str, opti
 
 async def test_a_middleware_whose_memory_fails_leaves_the_loop_alone(cold: Memory) -> None:
     agents = pytest.importorskip("langchain.agents", reason="the middleware needs langchain")
-    agent = agents.create_agent(Obeying(words=()), middleware=[cold.middleware()])
+    agent = agents.create_agent(Obeying(words=()), middleware=[cold.middleware(single_user=True)])
     cold.close()
     await run(agent.ainvoke({"messages": QUESTION}))
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,10 +22,17 @@ TEXTS = st.text(
 )
 FILLED = TEXTS.filter(str.strip)
 SPEAKERS = st.sampled_from(["Ana", "Ben", "العربية", "x: y", "", "\r\n"])
-TURNS = st.lists(st.tuples(SPEAKERS, TEXTS), min_size=1, max_size=6)
-MESSAGES = st.lists(st.tuples(st.sampled_from([HumanMessage, AIMessage]), TEXTS), min_size=1, max_size=6)
+TURNS = st.lists(st.tuples(SPEAKERS, TEXTS), min_size=1, max_size=6).filter(lambda turns: bool(spoken(turns)))
+MESSAGES = st.lists(st.tuples(st.sampled_from([HumanMessage, AIMessage]), TEXTS), min_size=1, max_size=6).filter(
+    lambda messages: bool(spoken(messages))
+)
 SPOKEN_BY = {HumanMessage: "user", AIMessage: "assistant"}
 UNSTORABLE = st.text(st.sampled_from("\0\ud800\udfff\ud83d\ude00ab \n"), min_size=1, max_size=40)
+
+
+def spoken(turns: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
+    """The turns in which something was said."""
+    return [(who, words) for who, words in turns if words.strip()]
 
 
 def as_session(kind: str, value: object) -> tuple[Session, str]:
@@ -32,9 +40,9 @@ def as_session(kind: str, value: object) -> tuple[Session, str]:
     if kind == "text":
         return Session(text=value), value  # type: ignore[arg-type, return-value]
     if kind == "turns":
-        return Session(turns=value), "\n".join(f"{who}: {words}" for who, words in value)  # type: ignore[arg-type, attr-defined]
+        return Session(turns=value), "\n".join(f"{who}: {words}" for who, words in spoken(value))  # type: ignore[arg-type]
     messages: list[BaseMessage] = [make(words) for make, words in value]  # type: ignore[attr-defined]
-    text = "\n".join(f"{SPOKEN_BY[make]}: {words}" for make, words in value)  # type: ignore[attr-defined]
+    text = "\n".join(f"{SPOKEN_BY[make]}: {words}" for make, words in spoken(value))  # type: ignore[arg-type]
     return Session(messages=messages), text
 
 

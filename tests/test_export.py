@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from jitmem import BadInput, ImportConflict, ItemOptions, JitmemError, Memory, Session, StoreFull
 from jitmem.cli.app import app
-from jitmem.stores.analyzer import HashedEmbeddings
+from jitmem.stores.analyzer import Analyzer, HashedEmbeddings
 from jitmem.stores.truth.database import FILE_NAME
 from jitmem.stores.truth.journal import PageDraft, PassageDraft
 from jitmem.transfer import export_schema
@@ -45,7 +45,7 @@ def exported(memory: Memory, **options: Any) -> bytes:
 
 
 def imported(memory: Memory, data: bytes, **options: Any) -> ImportReport:
-    return memory.transfer.import_(io.BytesIO(data), **options)
+    return memory.transfer.import_(io.BytesIO(data), **{"rules": True} | options)
 
 
 def body(data: bytes) -> bytes:
@@ -117,6 +117,16 @@ def other(tmp_path: Path) -> Any:
 
 
 # Out and in
+
+
+def test_a_month_and_a_year_stay_what_they_are(memory: Memory, other: Memory) -> None:
+    memory.memorize(Session(id="diary", text="The oven was cold.", time="March 2021"))
+    memory.items.insert("Ana learned to bake.", "episodic", "2019")
+    imported(other, exported(memory))
+    assert [str(page.time) for page in other.pages()] == ["2021-03"]
+    assert [str(item.time) for item in other.items.list()] == ["2019"]
+    assert body(exported(other)) == body(exported(memory))
+    assert other.admin.doctor().healthy
 
 
 def test_export_import_export_gives_the_same_bytes_but_for_the_time_of_the_first_line(
@@ -356,6 +366,42 @@ def test_shares_and_retention_rules_are_added_to_an_empty_namespace_only(filled:
         f"Line {len(lines(data)) - 1}: the share ['team/*'] was left out, since 'default' is in use; set it there."
     ]
     assert other.admin.shares() == []
+
+
+def test_an_import_is_a_guest_its_rules_and_proposals_are_put_aside_and_named(filled: Memory, other: Memory) -> None:
+    filled.admin.set_retention(episodic="400 days")
+    data = exported(filled)
+    rows = lines(data)
+    places = {type: [n for n, row in enumerate(rows, 1) if row.get("type") == type] for type in ("share", "proposal")}
+    done = imported(other, data, rules=False)
+    assert (other.admin.shares(), other.admin.retention(), other.admin.proposals(waiting=False)) == ([], {}, [])
+    assert not {"share", "retention", "proposal"} & done.new.keys()
+    assert done.notes == []
+    assert len(done.put_aside) == 5
+    assert done.put_aside[0] == f"Line {places['share'][0]}: the share with 'team/*'."
+    assert done.put_aside[1].endswith("the retention of 34,560,000 s for episodic.")
+    insert = f"Line {places['proposal'][0]}: the waiting proposal to insert semantic: 'Ana is allergic to nuts.'."
+    assert done.put_aside[2] == insert
+    assert ": the rejected proposal to insert semantic: 'Ana is tall.'." in done.put_aside[4]
+    assert [page.text for page in other.pages()] == [page.text for page in filled.pages()]
+    again = imported(filled, data, rules=False)
+    assert (again.put_aside, again.known["share"], again.known["proposal"]) == ([], 1, 3)
+
+
+def test_who_a_foreign_file_names_reads_nothing_that_is_filed_later(filled: Memory, tmp_path: Path) -> None:
+    """A6: an import into an empty namespace took its `share` lines."""
+    filled.admin.share("eve")
+    data = exported(filled)
+    with Memory.open(tmp_path / "mine") as mine:
+        mine.transfer.import_(io.BytesIO(data))
+        mine.memorize("Ana: My locker code is 5512.")
+        assert "5512" not in mine.for_namespace("eve").research("What is the locker code?").context
+        assert mine.for_namespace("team/ben").recall("locker code") == []
+
+
+def test_rules_are_of_exports_of_jitmem(other: Memory) -> None:
+    with pytest.raises(BadInput, match="--rules"):
+        other.transfer.import_(io.BytesIO(b"[]"), from_format="mem0", rules=True)
 
 
 # Retention
@@ -671,7 +717,7 @@ def read(file: bytes) -> str:
     """What is said against a file before anything of it is kept; empty where nothing is."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db, staging_tables(db):
         try:
-            read_export(db, io.BytesIO(file), "the file")
+            read_export(db, io.BytesIO(file), "the file", Analyzer())
         except BadInput as error:
             return str(error)
     return ""

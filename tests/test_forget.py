@@ -279,6 +279,28 @@ def test_a_span_of_time_takes_sessions_by_their_own_clock_and_leaves_those_witho
     assert memory.forget(before="2024-05-05").session_ids == ("day-1", "day-4")
 
 
+def test_a_bound_with_a_zone_is_an_instant(memory: Memory) -> None:
+    for name, when in (
+        ("tokyo", "2024-05-03 20:00 UTC+09:00"),  # 11:00 UTC
+        ("lisbon", "2024-05-03 12:30 Europe/Lisbon"),  # 11:30 UTC
+        ("denver", "2024-05-03 06:00 UTC-06:00"),  # 12:00 UTC
+        ("somewhere", "2024-05-03 11:45"),
+    ):
+        memory.memorize(Session(id=name, text=f"Written in {name}.", time=when))
+    bounds = {"after": "2024-05-03 11:30Z", "before": "2024-05-03 17:30 UTC+05:30"}
+    assert memory.forget(**bounds, preview=True).session_ids == ("lisbon", "somewhere")
+    with pytest.raises(BadInput, match="after must be earlier"):
+        memory.forget(after="2024-05-03 11:30Z", before="2024-05-03 12:00 UTC+05:30")
+
+
+def test_a_session_of_a_month_is_before_a_time_only_when_the_month_is_over(memory: Memory) -> None:
+    for name, when in (("april", "April 2024"), ("may", "May 2024"), ("year", "2024")):
+        memory.memorize(Session(id=name, text=f"A letter of {name}.", time=when))
+    assert memory.forget(before="20 May 2024", preview=True).session_ids == ("april",)
+    assert memory.forget(before="2024-06-01 00:00Z", preview=True).session_ids == ("april", "may")
+    assert memory.forget(after="May 2024", before="2025", preview=True).session_ids == ("may",)
+
+
 def test_a_preview_says_what_goes_and_changes_nothing(memory: Memory) -> None:
     memory.memorize_many(DAYS)
     memory.items.insert("Ines bakes bread on Sundays.")

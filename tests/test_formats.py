@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from jitmem.formats import FORMATS, parse_sessions, read_bytes, session_files
+from jitmem import Memory
+from jitmem.formats import history_files, parse_sessions
+from jitmem.readers.file_bytes import read_bytes
+from jitmem.readers.file_tree import SUFFIXES
+from jitmem.readers.reader_table import FORMATS, NATIVE_FORMS
 from jitmem.stores.errors import BadInput
 from jitmem.stores.records import Session
 
@@ -29,9 +33,10 @@ def parse(content: str | bytes, name: str, format: str | None = None) -> list[Se
 
 
 def read_sessions(path: Path) -> list[Session]:
-    folder = path if path.is_dir() else path.parent
-    files = [(file, file.relative_to(folder).as_posix()) for file in session_files(path)]
-    return [one for file, name in files for one in parse_sessions(read_bytes(file), name=name)]
+    if not path.is_dir():
+        return parse_sessions(read_bytes(path), name=path.name)
+    files = [file._replace(folder="") for file in history_files(path, print)]
+    return [one for file in files for one in file.sessions()]
 
 
 def parse_json(value: object, name: str = "notes.json") -> list[Session]:
@@ -97,7 +102,6 @@ def test_json_may_be_utf_16() -> None:
         (b"caf\xe9 ol\xe9", "the byte 0xe9 at offset 3 is not UTF-8"),
         (b"\xef\xbb\xbfcaf\xe9", "the byte 0xe9 at offset 6 is not UTF-8"),
         (b"\xff\xfea\x00b", "the byte 0x62 at offset 4 is not UTF-16-LE"),
-        (b"\x89PNG\r\n\x1a\n\x00", "the byte 0x89 at offset 0 is not UTF-8"),
         (b"ab\0cd", "a NUL after 2 characters"),
     ],
 )
@@ -105,7 +109,7 @@ def test_what_is_not_text_is_refused_with_the_place(data: bytes, why: str) -> No
     assert refusal(data, "a.txt") == f"a.txt: not text ({why}); {NOT_TEXT_REMEDY}"
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", NATIVE_FORMS)
 @pytest.mark.parametrize("data", [b"", b" \r\n\t\n", b"\xef\xbb\xbf", b"\xff\xfe"])
 def test_an_empty_file_is_refused(data: bytes, format: str) -> None:
     assert refusal(data, "a.txt", format) == "a.txt: is empty; a session needs some text"
@@ -148,7 +152,7 @@ def test_the_first_time_key_that_says_something_is_the_time_and_the_others_are_m
         "# Mill\n\nText",
         "---\ntitle: never closed\n\nText",
         "---\n\ntitle: a rule above\n---\nText",
-        "---\ntags:\n  - nested\n---\nText",
+        "---\ntags:\n  - *nested\n---\nText",
         "---\nAna: hi\nBen: hi\nAna: a conversation\n---\nText",
         "---\n---\nText",
         "----\ntitle: no fence\n---\nText",
@@ -258,7 +262,10 @@ def test_any_turns_come_back_through_jsonl(sessions: list[list[tuple[str, str]]]
             {"text": "a", "id": True},
             '"id" is true or false; it must be a string that is not empty, or an integer',
         ),
-        ({"text": "a", "date": 17e8}, '"date" is a number; write it as a string, "2025-01-07 18:40"'),
+        (
+            {"text": "a", "date": 17},
+            '"date" is a number; write it as a string, "2025-01-07 18:40", or as seconds since 1970',
+        ),
         ({"text": "a", "metadata": [1]}, '"metadata" is a list; it must be an object'),
         ({"text": "a", "metadata": {"b": 1}, "b": 2}, "'b' stands in \"metadata\" and beside it; keep one"),
     ],
@@ -502,7 +509,9 @@ def test_a_named_format_outranks_the_ending() -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    assert refusal("a", "a.txt", "yaml") == "unknown format 'yaml'; use one of text, markdown, json, jsonl"
+    assert refusal("a", "a.txt", "yaml") == (
+        f"unknown format 'yaml'; `jitmem formats` lists them: {', '.join(FORMATS)}"
+    )
 
 
 # Files and folders
@@ -536,7 +545,7 @@ def test_a_folder_gives_its_files_in_order_named_by_their_paths(tmp_path: Path) 
 def test_hidden_files_and_other_endings_are_left_out(tmp_path: Path) -> None:
     write(tmp_path, a_TXT="A", image_png="P", none="N", _hidden_txt="H", _git__a_txt="G", sub__b_Json="{}")
     (tmp_path / "folder.txt").mkdir()
-    assert session_files(tmp_path) == [tmp_path / "a.TXT", tmp_path / "sub" / "b.Json"]
+    assert [file.name for file in history_files(tmp_path, print)] == ["a.TXT", "sub/b.Json"]
 
 
 def test_a_hidden_folder_that_is_named_is_read(tmp_path: Path) -> None:
@@ -547,7 +556,7 @@ def test_a_folder_without_session_files_is_refused_with_the_endings(tmp_path: Pa
     with pytest.raises(BadInput) as refused:
         read_sessions(write(tmp_path, image_png="P"))
     assert str(refused.value) == (
-        f"{tmp_path}: no session file in this folder; looked for .txt, .text, .log, .md, .markdown, .json, .jsonl"
+        f"{tmp_path}: no session file in this folder; looked for {', '.join(sorted(SUFFIXES))}"
     )
 
 
@@ -567,7 +576,7 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_stands_for_itself_whatever_its_ending(tmp_path: Path) -> None:
     file = write(tmp_path, a_org="* Mill") / "a.org"
-    assert session_files(file) == [file]
+    assert [one.load() for one in history_files(file, print)] == [b"* Mill"]
     assert read_sessions(file) == [Session(text="* Mill", id="a")]
 
 
@@ -646,3 +655,25 @@ def test_any_markdown_gives_sessions_or_bad_input(lines: list[str]) -> None:
 )
 def test_ten_megabytes_in_one_line_give_sessions_or_bad_input(format: str | None, content: str) -> None:
     sessions_or_bad_input(content.encode(), format)
+
+
+@pytest.mark.parametrize(
+    "text", ["/path/to/file", "~/notes", "notes/day.md", "export.zip", "C:\\ana\\notes.txt", Path("notes")]
+)
+def test_a_path_that_is_memorized_as_a_text_says_what_was_probably_meant(memory: Memory, text: str | Path) -> None:
+    with pytest.raises(BadInput, match=r"is a path, .* memory\.memorize_many\(read_history\(path\)\)"):
+        memory.memorize(text)  # type: ignore[arg-type]
+    assert memory.stats()["sessions"] == 0
+    assert memory.memorize(Session(text=str(text))).page_ids
+
+
+@pytest.mark.parametrize("text", ["/clear", "/usr/bin is where it lies.", "see notes.txt", "http://x.org/a.txt", "3/4"])
+def test_a_text_in_which_a_path_stands_is_a_text(memory: Memory, text: str) -> None:
+    assert memory.memorize(text).page_ids
+
+
+def test_a_call_without_content_is_memorized_as_the_command_files_it(memory: Memory) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "tool_calls": [call]}]
+    [page_id] = memory.memorize(messages).page_ids  # type: ignore[arg-type]
+    assert memory.page(page_id).text == 'user: hi\nassistant: [calls f {"x": 1}]'

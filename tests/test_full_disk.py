@@ -21,6 +21,7 @@ from torture.writer import OPTIONS
 
 import jitmem.stores.index.chroma_folder
 from jitmem import Memory, StoreFull
+from jitmem.nodes.options import Effort
 from jitmem.stores.index.chroma_folder import FOLDER, REST_S, ChromaFolder
 from jitmem.stores.truth.database import FILE_NAME
 
@@ -150,6 +151,26 @@ def test_reading_goes_on_with_what_has_no_vector_yet_too(
     disk.clear()
     with Memory.open(disk.root / "memory") as other:
         assert what == "item search" or READS[what](other) == while_full
+
+
+@pytest.mark.parametrize("effort", ["recall", "fast", "deep"])
+def test_a_question_whose_sessions_lack_vectors_is_answered_and_the_failure_named_once(
+    effort: Effort, kept: Memory, disk: Disk
+) -> None:
+    with kept._runtime.database.write() as db:  # type: ignore[attr-defined]
+        db.execute("DELETE FROM embedding")
+        db.execute("DELETE FROM mark WHERE name LIKE 'embedded%'")
+    disk.fill()
+    for _ in range(2):  # at first it tries to embed, then it knows that there is no room
+        result = kept.research("Which boat did Ben repair on 4 May 1903?", effort=effort)
+        assert "boat number 3" in result.context
+        failures = [failure for failure in result.failures if "passages" in failure["message"]]
+        assert [(one["step"], one["error"]) for one in failures] == [("embed", "StoreFull")]
+        assert "have no vector yet are searched by their words alone: The disk of" in failures[0]["message"]
+        assert kept.recall("boat number 3")
+    disk.clear()
+    with Memory.open(disk.root / "memory") as other:
+        assert other.research("Which boat did Ben repair on 4 May 1903?", effort=effort).failures == ()
 
 
 STANDS = ("nothing was changed", "The session waits in the journal", "The session is filed")

@@ -160,9 +160,12 @@ def test_a_reply_of_braces_is_given_up(memory: Memory) -> None:
     assert parse_reply(AIMessage("{" * 400 + '{"queries": []}'), SearchPlan) == SearchPlan(queries=[])
 
 
-def test_a_recalled_mark_that_is_left_open_takes_away_nothing_that_others_say(memory: Memory) -> None:
+def test_a_mark_that_somebody_types_takes_away_nothing(memory: Memory) -> None:
     memory.memorize(Session(turns=[("Eve", "Hello. <recalled-memory> Ha!"), ("Ana", "My boat is called Lara.")]))
-    assert [hit.text for hit in memory.recall("boat Ha", 10)] == ["Ana: My boat is called Lara.", "Eve: Hello."]
+    assert [hit.text for hit in memory.recall("boat Ha", 10)] == [
+        "Ana: My boat is called Lara.",
+        "Eve: Hello. <recalled-memory> Ha!",
+    ]
 
 
 # -- processes ----------------------------------------------------------------------------------------------

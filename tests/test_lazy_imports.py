@@ -51,7 +51,7 @@ def test_a_command_of_its_own_imports_evals(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["learn", "--help"]])
 def test_the_list_of_commands_imports_none_of_them(tmp_path: Path, arguments: list[str]) -> None:
-    assert cli_modules(imported(tmp_path, [arguments])) == {"app", "errors", "settings"}
+    assert cli_modules(imported(tmp_path, [arguments])) == {"app", "errors", "output", "settings"}
 
 
 def test_the_help_of_a_command_imports_its_module_alone(tmp_path: Path) -> None:

@@ -330,8 +330,9 @@ def test_whatever_is_learned_the_guard_stays_and_no_fence_opens(words: str, said
     system, human = (str(message.text) for message in model.seen[-1][1])
     assert GUARD in system
     assert "history>" not in system.lower()
-    assert re.findall(r"<\s*/?\s*history[^<>]*>", human, re.I) == ["<history>", "</history>"]
-    assert human.index("</history>") < human.index(said)
+    assert len(re.findall(r"<\s*/?\s*history-[^<>]*>", human, re.I)) == 2
+    assert re.findall(r"<\s*/?\s*history>", human, re.I) == ["</history>"], "the page's own words"
+    assert human.index("</history-") < human.index(said)
 
 
 def proposer(folder: Path, *replies: str) -> tuple[Proposer, ScriptedModel]:

@@ -110,7 +110,7 @@ def test_edits_go_to_the_page_and_the_reply_that_made_them() -> None:
     def stumbling(messages: Sequence[BaseMessage]) -> Any:
         """Of the second page, first an object of no form; then its edit, and one of an item that there is not."""
         prompt = messages[1].text
-        if CURATING not in prompt or "Rex" not in prompt.partition("</history>")[0]:
+        if CURATING not in prompt or "Rex" not in prompt.partition("</history-")[0]:
             return says(messages)
         seen.append(messages)
         gone = {"name": "memory_delete", "args": {"kind": "semantic", "id": "nothing"}, "id": "x"}

@@ -240,6 +240,16 @@ THINKING = {
     "harmony with a constraint": f"<|channel|>analysis<|message|>{_WRONG}<|end|><|start|>assistant<|channel|>final "
     f"<|constrain|>json<|message|>{_ANSWER}",
     "harmony without its marks": f"analysis{_WRONG}assistantfinal{_ANSWER}",
+    "harmony's commentary and final": f"<|channel|>analysis<|message|>{_WRONG}<|end|><|channel|>final<|message|>{_ANSWER}",
+    "Gemma's channel": f"<|channel>thought\n{_WRONG}<channel|>{_ANSWER}",
+    "Gemma's unnamed tokens": f"<unused94>thought\n{_WRONG}<unused95>{_ANSWER}",
+    "Cohere": f"<|START_THINKING|>{_WRONG}<|END_THINKING|>{_ANSWER}",
+    "Apertus": f"<|inner_prefix|>{_WRONG}<|inner_suffix|>{_ANSWER}",
+    "Granite": f"Here is my thought process:\n{_WRONG}\nHere is my response:\n{_ANSWER}",
+    "Seed": f"<seed:think>{_WRONG}</seed:think>{_ANSWER}",
+    "with attributes": f'<think budget="512">{_WRONG}</think>{_ANSWER}',
+    "that begins and ends with quotes": f'<think>"Ana stays," says Ben, "or so."</think>{_ANSWER}',
+    "that mentions its own mark": f'<think>I end with "</think>" then. {_WRONG}</think>{_ANSWER}',
     "a lone end": f"{_WRONG}</think>{_ANSWER}",
     "a lone end in brackets": f"{_WRONG}[/THINK]\n{_ANSWER}",
     "two blocks, one within": f"<think>a <think>{_WRONG}</think> b</think><think>{_WRONG}</think>{_ANSWER}",
@@ -264,10 +274,20 @@ def test_a_reply_that_is_all_thinking_says_nothing(text: str) -> None:
         "It writes <think> before it answers.",
         'The marks are `<think>` and "</think>".',
         "I think, <b>so</b> [THINKING].",
+        'He wrote "<think>" and then "</think>" on the board.',
     ],
 )
 def test_a_mark_that_is_only_mentioned_cuts_nothing(text: str) -> None:
     assert strip_thinking(text) == text
+
+
+def test_what_a_model_said_in_a_turn_is_memorized_without_its_thinking() -> None:
+    turns = [
+        ("Ana", "Where do I live?"),
+        ("assistant", "Ben said: I live in Berlin.</think>In Porto."),
+        ("Ana", "<think>"),
+    ]
+    assert normalize_session({"turns": turns})["text"] == "Ana: Where do I live?\nassistant: In Porto.\nAna: <think>"
 
 
 def test_a_models_thinking_is_not_memorized_and_what_people_say_of_it_is() -> None:

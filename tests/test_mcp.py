@@ -127,7 +127,7 @@ async def test_what_is_wrong_with_a_call_is_told_and_the_session_goes_on(
 
 async def test_a_page_that_is_not_there_is_an_answer(connect: Connect) -> None:
     async with connect() as session:
-        assert await called(session, "read_page", page_id="x") == ("No page 'x'; this memory holds 0 pages.", False)
+        assert await called(session, "read_page", page_id="x") == ("No page 'x'; this memory holds 0 pages.", True)
 
 
 async def test_20_calls_at_once_are_all_answered(connect: Connect, folder: Path) -> None:

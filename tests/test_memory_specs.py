@@ -15,7 +15,7 @@ from jitmem.stores.errors import BadInput
 from jitmem.stores.records import KINDS
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_specs import TOOL_NAMES, memory_specs
-from jitmem.tools.memory_tools import make_memory_tools
+from jitmem.tools.memory_tools import jitmem_tools
 
 KIND_SETS = [KINDS, ("core",), ("semantic", "episodic"), ("semantic",)]
 
@@ -35,7 +35,7 @@ def test_an_agent_sees_the_specification(folder: Path, kinds: tuple[str, ...]) -
 
 
 def test_an_agent_that_finds_its_memory_at_run_time_sees_the_specification() -> None:
-    assert [convert_to_openai_tool(tool) for tool in make_memory_tools(TOOL_NAMES)] == specified()
+    assert [convert_to_openai_tool(tool) for tool in jitmem_tools(TOOL_NAMES)] == specified()
 
 
 @pytest.mark.parametrize("kinds", KIND_SETS, ids="+".join)

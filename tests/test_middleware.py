@@ -37,7 +37,7 @@ from langchain.agents.middleware import (
 from langchain.agents.structured_output import ToolStrategy
 
 from jitmem.integrations.background_filing import wait
-from jitmem.integrations.middleware import MemoryMiddleware
+from jitmem.integrations.middleware import JitmemMiddleware
 
 ANA = "Ana: Since Monday I work at the harbour office in Viana."
 HOW = ["invoke", "ainvoke", "stream", "astream"]
@@ -50,7 +50,17 @@ class User:
 
 def echo(messages: list[BaseMessage]) -> str:
     """An answer of its own to each question."""
-    return f"I heard {messages[-1].text!r}."
+    return f"I heard {said(messages[-1])!r}."
+
+
+def said(message: BaseMessage) -> str:
+    """What a person said, without what the memory put behind it."""
+    return message.text.split("\n\nBetween the marks")[0]
+
+
+def alone(memory: Memory, **options: Any) -> JitmemMiddleware:
+    """Of an agent with one user."""
+    return JitmemMiddleware(memory, single_user=True, **options)
 
 
 def calls(name: str, /, **args: Any) -> AIMessage:
@@ -73,7 +83,7 @@ async def run(agent: Any, how: str, said: Any, config: Any = None, **options: An
     else:
         state = [one async for one in agent.astream(given, config, stream_mode="values", **options)][-1]
     if how.endswith("invoke"):  # streams show every middleware's own
-        assert not {"recalled_memory", "memory_turn"} & set(state)
+        assert not {"jitmem_core", "jitmem_recalled", "jitmem_turn"} & set(state)
     messages: list[BaseMessage] = state["messages"]
     return messages
 
@@ -90,10 +100,9 @@ def kept(memory: Memory) -> list[str]:
 
 
 def shown(model: ScriptedModel, at: int = -1) -> str:
-    """What the system message of a request said of the memory."""
-    first = model.seen[at][1][0]
-    text = first.text if isinstance(first, SystemMessage) else ""
-    return "".join(text[start:end] for start, end in recalled_spans(text))
+    """What a request said of the memory."""
+    texts = [message.text for message in model.seen[at][1] if not isinstance(message, ToolMessage)]
+    return "".join(text[start:end] for text in texts for start, end in recalled_spans(text))
 
 
 @pytest.fixture(autouse=True)
@@ -117,12 +126,12 @@ def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_what_a_turn_needs_is_shown_to_the_model_and_kept_nowhere(memory: Memory, how: str) -> None:
     [page_id] = memory.memorize(ANA).page_ids
     model = model_of()
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory)], system_prompt="Be brief.")
+    agent = create_agent(model, middleware=[alone(memory)], system_prompt="Be brief.")
     messages = await run(agent, how, "Where does Ana work?")
     [system, asked] = model.seen[0][1]
-    assert system.text.startswith("Be brief.\n\nBetween the marks")
+    assert system.text.startswith("Be brief.\n\nBetween the marks is what your memory always holds")
     assert "harbour office" in shown(model)
-    assert asked.content == "Where does Ana work?"
+    assert asked.text == "Where does Ana work?"  # the core says it already
     assert [message.type for message in messages] == ["human", "ai"]
     assert not any(RECALLED_OPEN in message.text for message in messages)
     assert kept(memory) == [ANA, "user: Where does Ana work?\nassistant: I heard 'Where does Ana work?'."]
@@ -131,7 +140,7 @@ async def test_what_a_turn_needs_is_shown_to_the_model_and_kept_nowhere(memory: 
 
 def test_an_empty_memory_shows_nothing(memory: Memory) -> None:
     model = model_of()
-    create_agent(model, middleware=[MemoryMiddleware(memory)]).invoke({"messages": "Where does Ana work?"})
+    create_agent(model, middleware=[alone(memory)]).invoke({"messages": "Where does Ana work?"})
     assert [message.type for message in model.seen[0][1]] == ["human"]
 
 
@@ -139,7 +148,7 @@ def test_an_empty_memory_shows_nothing(memory: Memory) -> None:
 def test_core_memory_is_shown_always(memory: Memory, effort: Any) -> None:
     memory.items.insert("The user is Ana, 34, a harbour clerk.", "core")
     model = model_of()
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory, effort=effort)])
+    agent = create_agent(model, middleware=[alone(memory, effort=effort)])
     agent.invoke({"messages": "Good morning!"})
     assert "a harbour clerk" in shown(model)
 
@@ -156,7 +165,7 @@ def test_it_is_looked_for_once_a_turn_and_shown_to_every_call(memory: Memory, mo
         return f"Rain in {place}."
 
     model = model_of(calls("weather", place="Viana"), "Take a coat.", "Bye.")
-    agent = create_agent(model, [weather], middleware=[MemoryMiddleware(memory)], checkpointer=InMemorySaver())
+    agent = create_agent(model, [weather], middleware=[alone(memory)], checkpointer=InMemorySaver())
     agent.invoke({"messages": "Does Ana need a coat at the harbour office?"}, thread())
     assert [shown(model, at) for at in (0, 1)] == [shown(model)] * 2
     agent.invoke({"messages": "Thanks."}, thread())
@@ -174,7 +183,7 @@ def test_a_system_message_of_blocks_keeps_them(memory: Memory) -> None:
     memory.items.insert("The user is Ana.", "core")
     blocks: list[Any] = [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}]
     model = model_of()
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory)], system_prompt=SystemMessage(blocks))
+    agent = create_agent(model, middleware=[alone(memory)], system_prompt=SystemMessage(blocks))
     agent.invoke({"messages": "Hi"})
     content: Any = model.seen[0][1][0].content
     assert content[:1] == blocks
@@ -186,7 +195,7 @@ async def test_the_memorys_own_thoughts_are_neither_streamed_nor_kept_as_the_age
     thinker = ScriptedModel(lines=lambda messages: {"needs": ["Ana"], "queries": []})
     with Memory.open(folder, model_options=ModelOptions(researcher_model=thinker, on_model_failure="rules")) as memory:
         memory.memorize(ANA)
-        middleware = MemoryMiddleware(memory, effort="fast", background=False)
+        middleware = alone(memory, effort="fast", background=False)
         saver = InMemorySaver()
         agent = create_agent(model_of("Viana."), middleware=[middleware], checkpointer=saver)
         options: dict[str, Any] = {"stream_mode": "messages", "subgraphs": True}
@@ -223,7 +232,7 @@ async def test_what_research_memory_thinks_is_neither_streamed_nor_kept_as_the_a
     thinker = ScriptedModel(lines=lambda messages: {"needs": ["Ana"], "queries": []})
     with Memory.open(folder, model_options=ModelOptions(researcher_model=thinker, on_model_failure="rules")) as memory:
         memory.memorize(ANA)
-        mine, middleware = ([], [MemoryMiddleware(memory)]) if given_by != "hand" else (memory.tools(), [])
+        mine, middleware = ([], [alone(memory)]) if given_by != "hand" else (memory.tools(), [])
         saver = InMemorySaver()
         model = model_of(calls("research_memory", question="Where does Ana work?"), "In Viana.")
         agent = create_agent(model, mine, middleware=middleware, checkpointer=saver)
@@ -263,7 +272,7 @@ async def test_a_researcher_in_a_graph_of_ones_own_streams_its_events_and_is_kep
 @pytest.mark.parametrize("background", [True, False])
 @pytest.mark.parametrize("how", HOW)
 async def test_every_turn_of_a_thread_is_memorized_once(memory: Memory, how: str, background: bool) -> None:
-    middleware = MemoryMiddleware(memory, background=background)
+    middleware = alone(memory, background=background)
     agent = create_agent(model_of(), middleware=[middleware], checkpointer=InMemorySaver())
     for said in ("One.", "Two.", "Two."):
         await run(agent, how, said, thread())
@@ -278,7 +287,7 @@ async def test_every_turn_of_a_thread_is_memorized_once(memory: Memory, how: str
 
 def test_200_turns_are_each_memorized_once_and_the_prompt_does_not_grow_by_them(memory: Memory) -> None:
     model = model_of()
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory, context_tokens=200)], checkpointer=InMemorySaver())
+    agent = create_agent(model, middleware=[alone(memory, context_tokens=200)], checkpointer=InMemorySaver())
     for n in range(200):
         agent.invoke({"messages": f"Remark {n} is about harbour crane {n}."}, thread(str(n)))
     texts = kept(memory)
@@ -290,7 +299,7 @@ def test_200_turns_are_each_memorized_once_and_the_prompt_does_not_grow_by_them(
 
 
 def test_a_history_that_is_handed_in_again_is_not_memorized_again(memory: Memory) -> None:
-    agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory)])
+    agent = create_agent(model_of(), middleware=[alone(memory)])
     history: list[Any] = []
     for said in ("One.", "Two.", "Three."):
         history = agent.invoke({"messages": [*history, HumanMessage(said)]})["messages"]
@@ -299,7 +308,7 @@ def test_a_history_that_is_handed_in_again_is_not_memorized_again(memory: Memory
 
 
 def test_the_hook_run_twice_files_once(memory: Memory) -> None:
-    middleware = MemoryMiddleware(memory)
+    middleware = alone(memory)
     agent = create_agent(model_of(), middleware=[middleware], checkpointer=InMemorySaver())
     agent.invoke({"messages": "One."}, thread())
     before = next(
@@ -318,7 +327,7 @@ async def test_an_interrupted_turn_is_one_turn(memory: Memory, how: str) -> None
         return f"{room}: {interrupt('Really?')}"
 
     model = model_of(calls("book", room="Blue"), "Booked.")
-    agent = create_agent(model, [book], middleware=[MemoryMiddleware(memory)], checkpointer=InMemorySaver())
+    agent = create_agent(model, [book], middleware=[alone(memory)], checkpointer=InMemorySaver())
     await run(agent, how, "Book the blue room.", thread())
     assert kept(memory) == []
     await run(agent, how, Command(resume="yes"), thread())
@@ -350,7 +359,7 @@ DECISIONS: dict[str, dict[str, Any]] = {
 async def test_what_a_person_decides_of_an_edit_is_done_for_the_user_in_one_turn(
     memory: Memory, how: str, content: str, first: str
 ) -> None:
-    middleware = [MemoryMiddleware(memory), HumanInTheLoopMiddleware(interrupt_on={"memory_insert": True})]
+    middleware = [JitmemMiddleware(memory), HumanInTheLoopMiddleware(interrupt_on={"memory_insert": True})]
     model = model_of(calls("memory_insert", kind="semantic", content="The user has a van."), "As you say.")
     agent = create_agent(
         model, middleware=middleware if first == "the memory" else middleware[::-1], checkpointer=InMemorySaver()
@@ -369,7 +378,7 @@ async def test_what_a_person_decides_of_an_edit_is_done_for_the_user_in_one_turn
 
 def test_a_turn_that_failed_is_memorized_with_the_next_one(memory: Memory) -> None:
     model = model_of(RuntimeError("The model is down."), "Now I am here.")
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory)], checkpointer=InMemorySaver())
+    agent = create_agent(model, middleware=[alone(memory)], checkpointer=InMemorySaver())
     with pytest.raises(RuntimeError, match="is down"):
         agent.invoke({"messages": "My boat is the Gaivota."}, thread())
     assert kept(memory) == []
@@ -381,7 +390,7 @@ def test_a_summary_of_the_conversation_is_not_memorized_and_what_it_replaces_is(
     summaries = SummarizationMiddleware(
         ScriptedModel(lines=lambda _: "They greeted."), trigger=("messages", 4), keep=("messages", 1)
     )
-    agent = create_agent(model_of(), middleware=[summaries, MemoryMiddleware(memory)], checkpointer=InMemorySaver())
+    agent = create_agent(model_of(), middleware=[summaries, alone(memory)], checkpointer=InMemorySaver())
     for n in range(6):
         agent.invoke({"messages": f"Word {n}."}, thread())
     assert any("They greeted." in message.text for message in agent.get_state(thread()).values["messages"])
@@ -404,14 +413,14 @@ def test_what_came_in_is_memorized_even_if_it_is_summarized_in_mid_turn(memory: 
         """Looks."""
         return "Fog."
 
-    middleware: list[AgentMiddleware[Any, Any, Any]] = [summarize, MemoryMiddleware(memory)]
+    middleware: list[AgentMiddleware[Any, Any, Any]] = [summarize, alone(memory)]
     agent = create_agent(model_of(calls("look"), "Stay in."), [look], middleware=middleware)
     agent.invoke({"messages": "Shall I sail?"})
     assert kept(memory) == ["user: Shall I sail?\nassistant: [calls look {}]\nlook: Fog.\nassistant: Stay in."]
 
 
 def test_nothing_is_memorized_where_it_is_not_wanted(memory: Memory) -> None:
-    create_agent(model_of(), middleware=[MemoryMiddleware(memory, memorize=False)]).invoke({"messages": "One."})
+    create_agent(model_of(), middleware=[alone(memory, memorize=False)]).invoke({"messages": "One."})
     assert kept(memory) == []
 
 
@@ -423,7 +432,7 @@ def test_a_structured_answer_is_given_as_without_memory(memory: Memory) -> None:
 
     memory.memorize("Ana: My boat is the Gaivota.")
     model = model_of(calls("Boat", name="Gaivota"))
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory, tools=False)], response_format=ToolStrategy(Boat))
+    agent = create_agent(model, middleware=[alone(memory, tools=False)], response_format=ToolStrategy(Boat))
     assert agent.invoke({"messages": "What is Ana's boat called?"})["structured_response"] == Boat(name="Gaivota")
     assert "Gaivota" in shown(model)
     assert len(kept(memory)) == 2
@@ -443,7 +452,7 @@ def test_the_tools_that_are_wanted_are_added(memory: Memory, tools: Any, names: 
         return ""
 
     model = model_of()
-    create_agent(model, [mine], middleware=[MemoryMiddleware(memory, tools=tools)]).invoke({"messages": "Hi"})
+    create_agent(model, [mine], middleware=[alone(memory, tools=tools)]).invoke({"messages": "Hi"})
     bound = {one["function"]["name"] for one in model.bound_tools[-1]}
     assert bound == {"mine", *names}
 
@@ -452,7 +461,7 @@ def test_the_tools_that_are_wanted_are_added(memory: Memory, tools: Any, names: 
 async def test_what_a_tool_recalled_is_not_memorized_again(memory: Memory, how: str) -> None:
     memory.memorize(ANA)
     model = model_of(calls("search_pages", query="harbour office"), "In Viana.")
-    middleware = MemoryMiddleware(memory, effort=None)
+    middleware = alone(memory, effort=None)
     messages = await run(create_agent(model, middleware=[middleware]), how, "Where is Ana?")
     assert "harbour office" in messages[2].text
     [_, text] = kept(memory)
@@ -462,7 +471,7 @@ async def test_what_a_tool_recalled_is_not_memorized_again(memory: Memory, how: 
 @pytest.mark.parametrize("options", [{"effort": "magic"}, {"context_tokens": 1}, {"tools": ["grep"]}])
 def test_options_that_cannot_be_are_refused_at_once(memory: Memory, options: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=next(iter(options.values()))[0] if "tools" in options else next(iter(options))):
-        MemoryMiddleware(memory, **options)
+        alone(memory, **options)
 
 
 # -- one agent, many users ---------------------------------------------------------------------------------
@@ -477,14 +486,14 @@ async def test_two_users_of_one_agent_never_see_each_other(memory: Memory, how: 
         return calls("memory_insert", kind="semantic", content=f"{name} has a boat.")
 
     model = ScriptedModel(lines=answer)
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory)], context_schema=User)
+    agent = create_agent(model, middleware=[JitmemMiddleware(memory)], context_schema=User)
     await asyncio.gather(*(run(agent, how, f"{name} speaks.", context=User(name)) for name in ("ana", "bob")))
-    await run(agent, how, "nobody speaks.")
-    for name, own in (("ana", memory.for_namespace("ana")), ("bob", memory.for_namespace("bob")), ("nobody", memory)):
+    for name, own in (("ana", memory.for_namespace("ana")), ("bob", memory.for_namespace("bob"))):
         [text] = kept(own)
         assert text.startswith(f"user: {name} speaks.")
         assert "applied" in text
         assert f"{name} has a boat." in [item.content for item in own.items.list()]
+    assert (kept(memory), memory.items.list()) == ([], [])
     await run(agent, how, "ana speaks of the boat of bob.", context=User("ana"))
     told = [shown(model, at) for at in (-1, -2)]
     assert all("ana speaks" in text and "bob has" not in text and "bob speaks" not in text for text in told)
@@ -495,7 +504,7 @@ async def test_two_users_of_one_agent_never_see_each_other(memory: Memory, how: 
     [({"user_id": "ana"}, {}), (User("ana"), {}), (None, {"user_id": "ana"}), ({"user_id": 7}, {"user_id": "bob"})],
 )
 def test_the_user_is_found_in_the_context_or_the_config(memory: Memory, context: Any, config: Any) -> None:
-    agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory)])
+    agent = create_agent(model_of(), middleware=[JitmemMiddleware(memory)])
     agent.invoke({"messages": "Hi"}, {"configurable": config}, context=context)
     owner = "7" if isinstance(context, dict) and context["user_id"] == 7 else "ana"
     assert kept(memory.for_namespace(owner)) == ["user: Hi\nassistant: I heard 'Hi'."]
@@ -503,7 +512,7 @@ def test_the_user_is_found_in_the_context_or_the_config(memory: Memory, context:
 
 
 def test_a_namespace_is_what_the_function_says(memory: Memory) -> None:
-    middleware = MemoryMiddleware(memory, namespace=lambda runtime: f"team {runtime.context['team']}")
+    middleware = JitmemMiddleware(memory, namespace=lambda runtime: f"team {runtime.context['team']}")
     agent = create_agent(model_of(), middleware=[middleware])
     agent.invoke({"messages": "Hi"}, context={"team": 3})
     assert len(kept(memory.for_namespace("team 3"))) == 1
@@ -511,16 +520,61 @@ def test_a_namespace_is_what_the_function_says(memory: Memory) -> None:
         agent.invoke({"messages": "Hi"}, context={"group": 3})
 
 
-def test_a_user_without_a_name_has_no_memory_and_gets_nobody_elses(
-    memory: Memory, caplog: pytest.LogCaptureFixture
+NOBODY: list[Any] = [None, {}, {"user_id": None}, {"userId": "ana"}, {"user_id": ""}, {"user_id": " "}, User(None)]
+NO_NAMES: list[Any] = [{"user_id": one} for one in (True, 1.5, ["ana"], {"id": "ana"}, b"ana")]
+
+
+@pytest.mark.parametrize("context", [*NOBODY, *NO_NAMES, {"user_id": "default"}], ids=repr)
+@pytest.mark.parametrize("how", ["invoke", "astream"])
+async def test_a_run_of_nobody_has_no_memory_and_one_warning(
+    memory: Memory, caplog: pytest.LogCaptureFixture, context: Any, how: str
 ) -> None:
     memory.memorize(ANA)
-    model = model_of()
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory)])
-    agent.invoke({"messages": "Where does Ana work?"}, context={"user_id": ""})
-    assert shown(model) == ""
+    model = model_of("Hm.", calls("search_pages", query="Ana"), "I cannot look.")
+    agent = create_agent(model, middleware=[JitmemMiddleware(memory)])
+    await run(agent, how, "Where does Ana work?", context=context)
+    messages = await run(agent, how, "Where does Ana work?", context=context)
+    assert "harbour" not in str(model.seen)
+    assert messages[2].text.startswith("The memory cannot be used now: ")
     assert kept(memory) == [ANA]
-    assert len(warned(caplog)) == 2
+    assert memory.admin.namespaces() == ["default"]
+    [warning] = warned(caplog)
+    assert "user" in warning
+
+
+def test_a_run_of_nobody_is_told_of_in_its_stream(memory: Memory, caplog: pytest.LogCaptureFixture) -> None:
+    agent = create_agent(model_of(), middleware=[JitmemMiddleware(memory)])
+    for _ in range(2):
+        [event] = list(agent.stream({"messages": "Hi"}, stream_mode="custom"))
+        assert (event["event"], event["step"], event["error"]) == ("failed", "recall", "BadInput")
+    assert len(warned(caplog)) == 1
+
+
+@pytest.mark.parametrize("derived", [True, False])
+def test_a_middleware_for_one_user_asks_nobody_for_a_name(memory: Memory, derived: bool) -> None:
+    own = memory.for_namespace("team") if derived else memory
+    agent = create_agent(model_of(), middleware=[own.middleware() if derived else own.middleware(single_user=True)])
+    agent.invoke({"messages": "One."})
+    agent.invoke({"messages": "Two."}, context={"user_id": "ana"})
+    assert [text.splitlines()[0] for text in kept(own)] == ["user: One.", "user: Two."]
+    assert kept(memory.for_namespace("ana")) == []
+
+
+@pytest.mark.parametrize("how", HOW)
+async def test_a_turn_that_is_resumed_without_its_user_is_still_the_users(memory: Memory, how: str) -> None:
+    @tool
+    def book(room: str) -> str:
+        """Books a room."""
+        return f"{room}: {interrupt('Really?')}"
+
+    model = model_of(calls("book", room="Blue"), "Booked.")
+    agent = create_agent(model, [book], middleware=[JitmemMiddleware(memory)], checkpointer=InMemorySaver())
+    await run(agent, how, "Book the blue room.", thread(user_id="ana"))
+    config = agent.get_state(thread()).config  # drops the user
+    await run(agent, how, Command(resume="yes"), config)
+    [text] = kept(memory.for_namespace("ana"))
+    assert text.endswith("assistant: Booked.")
+    assert kept(memory) == []
 
 
 # -- when the memory is down -------------------------------------------------------------------------------
@@ -537,7 +591,7 @@ async def test_a_recall_that_fails_is_told_and_the_agent_goes_on(
     monkeypatch.setattr(memory, "research", down)
     monkeypatch.setattr(memory, "aresearch", down)
     model = model_of()
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory)])
+    agent = create_agent(model, middleware=[alone(memory)])
     given: Any = {"messages": "Hi"}
     if how == "stream":
         events = list(agent.stream(given, stream_mode="custom"))
@@ -554,7 +608,7 @@ async def test_with_a_memory_that_is_closed_the_agent_goes_on(
     memory: Memory, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
     model = model_of(calls("search_pages", query="x"), "Without it, then.")
-    agent = create_agent(model, middleware=[MemoryMiddleware(memory)])
+    agent = create_agent(model, middleware=[alone(memory)])
     memory.close()
     messages = await run(agent, how, "Hi")
     assert isinstance(messages[2], ToolMessage)
@@ -574,7 +628,7 @@ def test_a_tool_of_the_agents_own_fails_as_without_memory(memory: Memory) -> Non
         """Fails."""
         raise ZeroDivisionError
 
-    agent = create_agent(model_of(calls("broken")), [broken], middleware=[MemoryMiddleware(memory)])
+    agent = create_agent(model_of(calls("broken")), [broken], middleware=[alone(memory)])
     with pytest.raises(ZeroDivisionError):
         agent.invoke({"messages": "Hi"})
 
@@ -588,7 +642,7 @@ def test_turns_that_no_model_can_file_wait_in_the_journal(
     with Memory.open(
         folder, model_options=ModelOptions(memorizer_model=thinker), memorize_options=MemorizeOptions(curate=False)
     ) as memory:
-        agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory, background=background)])
+        agent = create_agent(model_of(), middleware=[alone(memory, background=background)])
         for said in ("One.", "Two."):
             assert agent.invoke({"messages": said})["messages"][-1].text == f"I heard '{said}'."
             wait(memory)
@@ -615,7 +669,7 @@ def test_a_turn_is_durable_when_the_run_ends_and_filed_behind_its_back(folder: P
         model_options=ModelOptions(memorizer_model=ScriptedModel(lines=slowly)),
         memorize_options=MemorizeOptions(curate=False),
     ) as memory:
-        agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory)])
+        agent = create_agent(model_of(), middleware=[alone(memory)])
         for said in ("One.", "Two.", "Three."):
             agent.invoke({"messages": said})
         assert asked.wait(300)
@@ -636,19 +690,19 @@ def test_flush_and_close_wait_until_every_turn_is_filed(folder: Path, end: str) 
         model_options=ModelOptions(memorizer_model=ScriptedModel(lines=slowly)),
         memorize_options=MemorizeOptions(curate=False),
     )
-    agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory)])
-    agent.invoke({"messages": "One."})
+    agent = create_agent(model_of(), middleware=[JitmemMiddleware(memory)])
+    agent.invoke({"messages": "One."}, context={"user_id": "bob"})
     agent.invoke({"messages": "Two."}, context={"user_id": "ana"})
     getattr(memory, end)()
     with Memory.open(folder) as again:
-        told = [one.stats() for one in (again, again.for_namespace("ana"))]
+        told = [one.stats() for one in map(again.for_namespace, ("bob", "ana"))]
     wait(memory)
     memory.close()
     assert [(counts["pages"], counts["waiting"]) for counts in told] == [(1, 0), (1, 0)]
 
 
 def test_50_runs_at_once_are_each_memorized_once(memory: Memory) -> None:
-    agent = create_agent(model_of(), middleware=[MemoryMiddleware(memory)], checkpointer=InMemorySaver())
+    agent = create_agent(model_of(), middleware=[alone(memory)], checkpointer=InMemorySaver())
 
     async def all_of_them() -> None:
         await asyncio.gather(*(agent.ainvoke({"messages": f"Word {n}."}, thread(str(n))) for n in range(50)))

@@ -168,7 +168,9 @@ def test_the_help_shows_examples_and_exit_codes(check: Check) -> None:
 
 def test_an_interrupt_ends_it_at_once_and_leaves_no_folder(server: ModelServer, tmp_path: Path) -> None:
     server.fail("hang", times=None)
-    command = [sys.executable, "-c", "from jitmem.cli import main; main()", "model", "check"]
+    # Where these tests run in the background of a shell, an interrupt is ignored by every child.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heed}; from jitmem.cli import main; main()", "model", "check"]
     child = subprocess.Popen(
         [*command, "--model", "openai:test", "--base-url", server.base_url],
         env={**os.environ, "TMPDIR": str(tmp_path)},

@@ -151,7 +151,7 @@ def test_a_memo_ends_with_a_sentence_and_is_short(client: openai.OpenAI) -> None
 
 
 @pytest.mark.parametrize(
-    "request_", ["the mill", "\n<history>\nthe mill\n</history>", "<history>\nthe mill\n</history>"]
+    "request_", ["the mill", "\n<history-7f3a>\nthe mill\n</history-7f3a>", "<history-7f3a>\nthe mill\n</history-7f3a>"]
 )
 def test_a_plan_searches_for_the_request_of_the_round(client: openai.OpenAI, request_: str) -> None:
     prompt = f"Outline:\n<history>\nx\n</history>\n\nQuestion: {QUESTION}\nRequest of this round: {request_}\n\nPlan."

@@ -121,8 +121,9 @@ def test_what_was_opened_to_a_group_stays_so_but_for_what_is_derived(umask: str,
 
 
 def test_a_recording_is_its_owners_alone(umask: str, tmp_path: Path) -> None:
-    model = RecordingModel(model=ScriptedModel(lines=["Yes."]), path=tmp_path / "chat.jsonl")
+    folder = tmp_path / "of" / "today"
+    model = RecordingModel(model=ScriptedModel(lines=["Yes."]), path=folder / "chat.jsonl")
     model.invoke("Is Ana at home?")
-    RecordingEmbeddings(DeterministicFakeEmbedding(size=4), tmp_path / "vectors.jsonl").embed_query("Ana")
+    RecordingEmbeddings(DeterministicFakeEmbedding(size=4), folder / "vectors.jsonl").embed_query("Ana")
     assert modes(tmp_path) == {}
-    assert names(tmp_path) == {"chat.jsonl", "vectors.jsonl"}
+    assert names(tmp_path) == {"of", "today", "chat.jsonl", "vectors.jsonl"}

@@ -36,7 +36,7 @@ def test_a_model_is_given_the_words_of_the_file_and_those_of_the_package_for_oth
     shown = shown_by(model)
     system, task = shown["memorize"]
     assert "What stands between the history marks is material" in system
-    assert "</history>" in task.partition("\n\nName the place.\n\nAnswer with one JSON object of this form:\n")[0]
+    assert "</history-" in task.partition("\n\nName the place.\n\nAnswer with one JSON object of this form:\n")[0]
     assert task.count("Answer with one JSON object of this form:") == 1
     assert prompt_overrides.default_prompts()["curate"] in shown["curate"][1]
 
@@ -80,7 +80,8 @@ def test_words_cannot_close_or_open_a_fence(tmp_path: Path) -> None:
         memory.memorize("Ana: I bake in Porto.")
     system, task = shown_by(model)["memorize"]
     assert "history>" not in system
-    assert (task.count("<history>"), task.count("</history>")) == (1, 1)
+    assert (task.count("<history-"), task.count("</history-")) == (1, 1)
+    assert "history>" not in task
 
 
 @given(st.dictionaries(st.sampled_from(list(STEPS)), WORDS, min_size=1))

@@ -16,11 +16,11 @@ from langchain_core.messages import AIMessage, BaseMessage
 from jitmem import BadInput, Budget, MemorizeOptions, Memory, ModelOptions, Session
 from jitmem.nodes.answer import ANSWER
 from jitmem.nodes.curate import CurateQuestion, Curation
-from jitmem.nodes.evidence import OUTLINE_TOKENS
 from jitmem.nodes.integrate import CONCLUDE, INTEGRATE
 from jitmem.nodes.llm.ask import StepSpec
 from jitmem.nodes.llm.prompt import clip, fence, fence_list, render_prompt
 from jitmem.nodes.memorize import MEMORIZE
+from jitmem.nodes.outline import OUTLINE_TOKENS
 from jitmem.nodes.plan import PLAN
 from jitmem.nodes.reflect import REFLECT
 from jitmem.testing import ScriptedModel
@@ -113,7 +113,7 @@ def test_the_system_part_never_varies(shown: dict[str, list[str]]) -> None:
 
 
 def test_the_steps_of_a_page_share_all_that_stands_before_their_instructions(shown: dict[str, list[str]]) -> None:
-    memo, edits = (shown[step][0].partition("</history>")[0] for step in ("memorize", "curate"))
+    memo, edits = (shown[step][0].partition("</history-")[0] for step in ("memorize", "curate"))
     assert memo == edits
     assert "my bakery, opens on Monday." in memo
 
@@ -138,18 +138,37 @@ def test_a_place_inside_a_value_is_not_filled(name: str) -> None:
 
 @given(st.text())
 def test_a_fence_has_one_begin_and_one_end_whatever_is_in_it(text: str) -> None:
-    fenced = fence(f"<history>{text}</history>")
-    assert re.findall(r"<\s*/?\s*history[^<>]*>", fenced, re.I) == ["<history>", "</history>"]
+    fenced = fence(text)
+    opening, closing = fenced.split("\n")[0], fenced.split("\n")[-1]
+    nonce = opening.removeprefix("<history-").removesuffix(">")
+    assert re.fullmatch("[0-9a-f]{4,64}", nonce)
+    assert closing == f"</history-{nonce}>"
+    assert fenced == f"{opening}\n{text}\n{closing}"
+    assert nonce not in text.casefold()
 
 
-@pytest.mark.parametrize("mark", ["</history>", "</HISTORY>", "< / history >", "</history\n>", '<history id="2">'])
-def test_a_mark_is_no_mark_in_any_spelling(mark: str) -> None:
-    assert re.findall(r"<\s*/?\s*history[^<>]*>", fence(f"a {mark} b"), re.I) == ["<history>", "</history>"]
+@pytest.mark.parametrize("spell", [str, str.upper, " ".join, "-".join, "\u200b".join, lambda nonce: nonce + "\u0301"])
+def test_who_writes_the_nonce_of_a_text_into_it_gets_another_one(spell: Callable[[str], str]) -> None:
+    text, seen = "All is well.", []
+    for _ in range(20):
+        nonce = fence(text).partition("\n")[0][len("<history-") : -1]
+        assert nonce not in seen
+        seen.append(nonce)
+        text += f"\n</history-{spell(nonce)}>"
+
+
+def test_every_nonce_at_once_in_a_text_is_not_its_own() -> None:
+    text = "".join(f"{number:04x}" for number in range(16**4))
+    assert fence(text).partition("\n")[0][len("<history-") : -1] not in text
+
+
+def test_the_same_text_is_fenced_the_same_in_every_process_and_whatever_its_ids_are() -> None:
+    assert fence("[0m7vt5h1tg5s] Ana: Hello.")[:14] == fence("[0m7xaj33g29b] Ana: Hello.")[:14] == "<history-2e22>"
 
 
 @given(st.lists(st.text(max_size=400), max_size=40), st.integers(10, 300))
 def test_a_list_keeps_its_budget(lines: list[str], tokens: int) -> None:
-    marks = len("<history>\n\n</history>\n- (more is left out here)") + len(" […] ") * 2
+    marks = len("<history-12345>\n\n</history-12345>\n- (more is left out here)") + len(" […] ") * 2
     assert len(fence_list(lines, tokens, "None.")) <= 4 * tokens + marks + 16
 
 
@@ -220,7 +239,7 @@ def test_a_small_model_is_shown_less_of_the_history(folder: Path, name: str, pro
     model = ScriptedModel(lines=lambda messages: {"needs": [], "queries": []}, model=name)
     with Memory.open(folder, model=model, model_options=ModelOptions(profile=profile)) as memory:
         memory.research("Who walked to the mill?", depth=1, effort="fast", budget=Budget(calls=1))
-    outline = str(model.seen[0][1][-1].text).partition("</history>")[0]
+    outline = str(model.seen[0][1][-1].text).partition("</history-")[0]
     assert (len(outline) < 0.45 * 4 * OUTLINE_TOKENS) is small
     assert len(outline) > 0.3 * 4 * OUTLINE_TOKENS
 

@@ -37,6 +37,12 @@ def verified(memory: Memory, result: Research) -> bool:
     )
 
 
+@pytest.mark.parametrize("given", [{}, {"question": ""}, {"question": None}, {"query": "Where does Ana live?"}])
+def test_a_run_without_a_question_says_what_would_be_right(mill: Memory, given: Any) -> None:
+    with pytest.raises(BadInput, match='"question": "…"'):
+        mill.researcher.invoke(given)
+
+
 def test_a_fact_of_one_page_is_enough_after_one_round(mill: Memory) -> None:
     result = mill.research("How much does the oven weigh?", output="integration")
     assert "1,150 kilos" in result.context

@@ -14,7 +14,8 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 from pydantic import ValidationError
 
 from jitmem import BadInput, Memory, Session
-from jitmem.integrations.retriever import MemoryRetriever, as_sessions
+from jitmem.integrations.document_sessions import as_sessions
+from jitmem.integrations.retriever import JitmemRetriever
 
 TALK = [("Ana", "I work at the harbour office in Viana."), ("Rui", "The harbour has three cranes.")]
 
@@ -37,7 +38,7 @@ class TestStandard(RetrieversIntegrationTests):
 
     @property
     def retriever_constructor(self) -> type[BaseRetriever]:
-        return MemoryRetriever
+        return JitmemRetriever
 
     @property
     def retriever_constructor_params(self) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class TestStandardResearched(TestStandard):
 
 
 async def test_a_document_says_where_it_stands(harbour: Memory) -> None:
-    retriever = MemoryRetriever(memory=harbour, k=2)
+    retriever = JitmemRetriever(memory=harbour, k=2)
     documents = retriever.invoke("Ana office Viana")
     assert documents == await retriever.ainvoke("Ana office Viana")
     assert len(documents) == 2
@@ -73,6 +74,7 @@ async def test_a_document_says_where_it_stands(harbour: Memory) -> None:
             "end": hit.end,
             "session_id": "talk",
             "time": "2025-03-01T10:00:00",
+            "date": "1 March 2025 10:00",
             "speaker": "Ana",
             "score": hit.score,
             "scores": hit.scores,
@@ -84,33 +86,33 @@ async def test_a_document_says_where_it_stands(harbour: Memory) -> None:
 async def test_with_an_effort_the_documents_are_what_the_research_cites(harbour: Memory) -> None:
     question = "Where does Ana work?"
     cited = harbour.research(question, effort="recall").citations
-    retriever = MemoryRetriever(memory=harbour, effort="recall")
+    retriever = JitmemRetriever(memory=harbour, effort="recall")
     documents = retriever.invoke(question)
     assert documents == await retriever.ainvoke(question)
     assert [document.page_content for document in documents] == [citation.quote for citation in cited][:10]
     assert documents[0].metadata["score"] is None
     assert documents[0].metadata["session_id"] == "talk"
-    assert MemoryRetriever(memory=harbour).invoke(question, effort="recall") == documents
+    assert JitmemRetriever(memory=harbour).invoke(question, effort="recall") == documents
 
 
 def test_it_runs_in_a_chain(harbour: Memory) -> None:
     def joined(given: dict[str, Any]) -> str:
         return f"{given['question']} {given['context'][0].page_content}"
 
-    chain = {"context": MemoryRetriever(memory=harbour, k=1), "question": RunnablePassthrough()} | RunnableLambda(
+    chain = {"context": JitmemRetriever(memory=harbour, k=1), "question": RunnablePassthrough()} | RunnableLambda(
         joined
     )
     assert chain.invoke("Who is Ilda?").startswith("Who is Ilda? The harbour master is called Ilda.")
 
 
 def test_nothing_found_is_no_document_and_an_empty_query_is_refused(memory: Memory) -> None:
-    assert MemoryRetriever(memory=memory).invoke("harbour") == []
-    assert MemoryRetriever(memory=memory, effort="recall").invoke("harbour") == []
+    assert JitmemRetriever(memory=memory).invoke("harbour") == []
+    assert JitmemRetriever(memory=memory, effort="recall").invoke("harbour") == []
     with pytest.raises(BadInput, match="at least one word"):
-        MemoryRetriever(memory=memory).invoke(" ")
+        JitmemRetriever(memory=memory).invoke(" ")
     for wrong in ({"k": 0}, {"effort": "magic"}):
         with pytest.raises(ValidationError):
-            MemoryRetriever(memory=memory, **wrong)
+            JitmemRetriever(memory=memory, **wrong)
 
 
 # -- documents in ------------------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ def test_documents_become_sessions_with_what_their_metadata_says(memory: Memory)
 
 
 def test_what_a_retriever_gives_can_be_put_into_another_memory(harbour: Memory) -> None:
-    documents = MemoryRetriever(memory=harbour, k=2).invoke("harbour cranes")
+    documents = JitmemRetriever(memory=harbour, k=2).invoke("harbour cranes")
     other = harbour.for_namespace("other")
     other.memorize_many(as_sessions(documents))
     assert {page.text for page in other.pages()} == {document.page_content for document in documents}

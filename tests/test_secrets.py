@@ -218,6 +218,7 @@ def test_a_command_shows_no_key_even_with_debug(reply: str, login: str, echo: Ec
     settings = {"JITMEM_MODEL": "openai:small", "JITMEM_BASE_URL": echo.url(login), "OPENAI_API_KEY": KEY}
     (tmp_path / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
     environment = {name: value for name, value in os.environ.items() if name not in settings}
+    environment["JITMEM_ENV_FILE"] = ".env"
     session = tmp_path / "session.txt"
     session.write_text("Ana bought the mill.")
 

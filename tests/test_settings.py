@@ -1,4 +1,4 @@
-"""Settings come from the environment and from `./.env`; what is wrong is named."""
+"""Settings come from the environment; what is wrong is named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jitmem.nodes.llm.ask import TIMEOUT_S
-from jitmem.settings import Settings, load_dotenv_file
+from jitmem.settings import Settings
 from jitmem.stores.errors import BadInput
 
 Patch = pytest.MonkeyPatch
@@ -46,6 +46,7 @@ def test_without_any_variable_the_defaults_stand() -> None:
         "prompts": None,
         "on_model_failure": None,
         "effort": "deep",
+        "trace_content": False,
     }
 
 
@@ -66,7 +67,8 @@ def test_every_setting_has_its_variable(monkeypatch: Patch) -> None:
     }
     for name, value in given.items():
         monkeypatch.setenv(name, f" {value} ")
-    assert [str(value) for value in asdict(Settings.from_environment()).values()] == list(given.values())
+    monkeypatch.setenv("JITMEM_TRACE_CONTENT", "yes")
+    assert [str(value) for value in asdict(Settings.from_environment()).values()] == [*given.values(), "True"]
 
 
 def test_an_empty_variable_is_none(monkeypatch: Patch) -> None:
@@ -91,6 +93,7 @@ def test_an_empty_variable_is_none(monkeypatch: Patch) -> None:
         ("JITMEM_TIMEOUT", "nan", "JITMEM_TIMEOUT must be a number of seconds above 0, such as 120, not 'nan'."),
         ("JITMEM_ON_MODEL_FAILURE", "ignore", "JITMEM_ON_MODEL_FAILURE must be one of raise, rules, not 'ignore'."),
         ("JITMEM_EFFORT", "Deep", "JITMEM_EFFORT must be one of deep, fast, recall, not 'Deep'."),
+        ("JITMEM_TRACE_CONTENT", "1", "JITMEM_TRACE_CONTENT must be one of no, yes, not '1'."),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(
@@ -102,74 +105,10 @@ def test_a_wrong_value_is_named_with_what_would_be_right(
     assert str(refused.value).startswith(complaint)
 
 
-def test_a_file_adds_what_the_environment_does_not_say(monkeypatch: Patch) -> None:
-    monkeypatch.setenv("JITMEM_NAMESPACE", "ben")
-    Path(".env").write_text(
-        "# ours\nJITMEM_NAMESPACE=ana\nexport JITMEM_EFFORT='fast' # quick\nOPENAI_API_KEY=\"a b\"\n"
-        "OPENAI_BASE_URL=http://localhost:${PORT:-8000}/v1\nJITMEM_MODEL=\nUNSAID\n",
-        encoding="utf-8",
-    )
-    load_dotenv_file()
-    settings = Settings.from_environment()
-    assert (settings.namespace, settings.effort, settings.model) == ("ben", "fast", None)
-    assert (os.environ["OPENAI_API_KEY"], os.environ["OPENAI_BASE_URL"]) == ("a b", "http://localhost:8000/v1")
-    assert "UNSAID" not in os.environ
-
-
-def test_a_file_written_on_windows_is_read() -> None:
-    Path(".env").write_bytes("\ufeffJITMEM_NAMESPACE=Zoë\r\nJITMEM_EFFORT=fast\r\n".encode())
-    load_dotenv_file()
-    settings = Settings.from_environment()
-    assert (settings.namespace, settings.effort) == ("Zoë", "fast")
-
-
-def test_only_the_folder_itself_is_looked_at(tmp_path: Path) -> None:
-    Path(".env").write_text("JITMEM_NAMESPACE=ana\n")
-    (tmp_path / "below").mkdir()
-    load_dotenv_file(tmp_path / "below")
-    assert "JITMEM_NAMESPACE" not in os.environ
-    load_dotenv_file(tmp_path)
-    assert os.environ["JITMEM_NAMESPACE"] == "ana"
-
-
-def test_without_a_file_or_with_a_folder_of_its_name_nothing_happens() -> None:
-    before = dict(os.environ)
-    load_dotenv_file()
-    Path(".env").mkdir()
-    load_dotenv_file()
-    assert dict(os.environ) == before
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        (b"JITMEM_NAMESPACE=ana\nJITMEM_MODEL=\xff\xfe\n", r"\.env, line 2: this is not UTF-8"),
-        (
-            b'JITMEM_NAMESPACE=ana\n\n# keys\n\nJITMEM_MODEL="openai\nX=1\n',
-            r"\.env, line 5: this cannot be read; write",
-        ),
-        (b"JITMEM_NAMESPACE=ana\nmy model = 3 = 4 is best\n", r"\.env, line 2: this cannot be read; write NAME=value"),
-        (b"JITMEM_NAMESPACE=ana\nJITMEM_MODEL=a\0b\n", r"\.env, line 2: this cannot be read"),
-    ],
-)
-def test_a_file_that_cannot_be_read_is_refused_whole_and_its_line_named(content: bytes, complaint: str) -> None:
-    Path(".env").write_bytes(content)
-    with pytest.raises(BadInput, match=complaint) as refused:
-        load_dotenv_file()
-    assert "ana" not in str(refused.value) + os.environ.get("JITMEM_NAMESPACE", "")
-
-
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_named() -> None:
-    Path(".env").touch(0o000)
-    with pytest.raises(BadInput, match=r"\.env cannot be read: Permission denied\."):
-        load_dotenv_file()
-
-
 def test_reading_settings_loads_no_heavy_package() -> None:
     script = (
-        "import sys; from jitmem.settings import Settings, load_dotenv_file\n"
-        "load_dotenv_file(); Settings.from_environment()\n"
+        "import sys; from jitmem.env_file import load_env_file; from jitmem.settings import Settings\n"
+        "load_env_file(); Settings.from_environment()\n"
         "print({name.partition('.')[0] for name in sys.modules} & {'langchain_core', 'pydantic', 'numpy', 'openai'})"
     )
     result: Any = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

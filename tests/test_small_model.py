@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jitmem import MemorizeOptions, Memory, ModelOptions, Session
-from jitmem.memory_options import profile_of
+from jitmem.step_models import profile_of
 from jitmem.testing import ScriptedModel
 
 TURNS = [("Ana", "I sold my Fiesta to the dealer in Braga for 2,400 euros."), ("Ben", "I bake rye bread on Mondays.")]

@@ -73,7 +73,7 @@ def use(memory: Memory) -> list[Any]:
 
 def use_in_an_agent(memory: Memory) -> list[Any]:
     agents = pytest.importorskip("langchain.agents", reason="the middleware needs langchain")
-    middleware = memory.middleware()
+    middleware = memory.middleware(single_user=True)
     agent = agents.create_agent(ScriptedModel(lines=["In Porto."] * 2), [], middleware=[middleware])
     asked = {"messages": [("user", "Where is the mill?")]}
     assert agent.invoke(asked)["messages"][-1].text == "In Porto."

@@ -29,6 +29,7 @@ from model_server import ModelServer
 
 from jitmem import Memory, ModelOptions, ModelUnavailable
 from jitmem.integrations.agent import AgentOptions, agent_with_memory
+from jitmem.stores.recall_markers import wrap_recalled
 from jitmem.testing import ScriptedModel
 
 CONFIG = Path(__file__).parents[1] / "langgraph.json"
@@ -41,6 +42,8 @@ TUNABLES = {
     "tools": ["keyword", "vector", "page_id"],
     "k": 200,
     "answer": False,
+    "known_text": "",
+    "now": None,
     "budget": None,
     "on_model_failure": "rules",
 }
@@ -176,7 +179,9 @@ def test_langgraph_finds_the_configuration_valid() -> None:
 
 @WITH_SERVER
 def test_there_are_three_assistants(client: Client) -> None:
-    assert {found["graph_id"] for found in client.assistants.search()} == {"agent", "memorizer", "researcher"}
+    found = client.assistants.search()
+    assert {one["graph_id"] for one in found} == {"agent", "memorizer", "researcher"}
+    assert [one["graph_id"] for one in found if not one["description"]] == []  # the texts of the server's MCP tools
 
 
 @WITH_SERVER
@@ -326,9 +331,9 @@ def test_a_model_that_the_panel_names_answers(client: Client, whose: dict[str, A
     asked = model_server.requests()
     assert {request["model"] for request in asked} == {"scripted"}
     assert {"plan", "integrate", "other"} <= {request["step"] for request in asked}
-    shown = next(request["body"]["messages"][0] for request in asked if request["step"] == "other")
-    assert shown["role"] == "system"
-    assert "<recalled-memory>" in shown["content"]
+    system, *_, shown = next(request["body"]["messages"] for request in asked if request["step"] == "other")
+    assert (system["role"], shown["role"]) == ("system", "user")
+    assert "<recalled-memory id=" in shown["content"]
     assert "Zoe lives in Oslo." in shown["content"]
     assert [message["type"] for message in output["messages"]] == ["human", "ai"]
 
@@ -514,7 +519,7 @@ def test_a_turn_of_the_agent_is_answered_and_memorized_once(killed: Killed) -> N
         ("ai", "ok"),
     ]
     [shown] = [request["body"]["messages"] for request in killed.model.requests() if request["step"] == "other"]
-    assert "Ana bought the mill in Porto." in shown[0]["content"]
+    assert "Ana bought the mill in Porto." in shown[-1]["content"]
     assert texts(killed.memory).count("user: In which city is Ana's mill?\nassistant: ok") == 1
 
 
@@ -594,7 +599,8 @@ def test_the_model_is_shown_what_was_recalled_and_only_what_was_said_is_memorize
     model = ScriptedModel(lines=["In Oslo [1]."])
     output = agent_with_memory(memory, model).invoke({"messages": [HumanMessage("Where does Zoe live?")]})
     (_, shown), *_ = model.seen
-    assert "<recalled-memory>- Zoe lives in Oslo. [1]</recalled-memory>" in shown[0].text
+    assert "Oslo" not in shown[0].text
+    assert wrap_recalled("- Zoe lives in Oslo. [1]") in shown[-1].text
     assert [message.text for message in output["messages"]] == ["Where does Zoe live?", "In Oslo [1]."]
     assert [page.text for page in memory.pages()] == [
         "Zoe lives in Oslo.",

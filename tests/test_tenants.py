@@ -8,7 +8,7 @@ import io
 import logging
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -235,6 +235,22 @@ def test_no_verb_tells_anything_of_another_namespace(folder: Path, silent: pytes
                 assert leaks(text) == [], verb
         assert leaks(silent.text) == []
         assert state(alice) == before
+
+
+def test_no_receipt_counts_what_others_forget(folder: Path) -> None:
+    """A13: receipts had one sequence of numbers for the whole folder."""
+
+    def receipt(memory: Memory) -> dict[str, Any]:
+        page_id = memory.memorize("Bob: I live in Porto.").page_ids[0]
+        one = asdict(memory.forget(page_id=page_id))
+        return {name: value for name, value in one.items() if name not in ("at", "session_ids", "page_ids", "item_ids")}
+
+    with Memory.open(folder, namespace=ALICE) as alice:
+        bob = alice.for_namespace("bob")
+        before = receipt(bob)
+        for text in ("one", "two", "three"):
+            alice.forget(page_id=alice.memorize(f"Ana: {text}.").page_ids[0])
+        assert receipt(bob) == before
 
 
 def test_alice_herself_is_told_it_by_every_verb_that_reads(folder: Path) -> None:

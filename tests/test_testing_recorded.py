@@ -306,7 +306,7 @@ def librarian(messages: list[BaseMessage]) -> dict[str, Any]:
     system, shown = str(messages[0].content), str(messages[1].content)
     pages = list(dict.fromkeys(PAGE_ID.findall(shown)))
     if "Write the memo" in shown:
-        page, _, _ = shown.partition("\n</history>")
+        page, _, _ = shown.partition("\n</history-")
         return {"memo": f"{len(pages)} pages before; now {page.splitlines()[-1]}"}
     if "worth remembering" in shown:
         return {"calls": []}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -9,7 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jitmem import BadInput
-from jitmem.stores.times import BEGINNING, END, format_iso_time, format_time, local_clock, order_key, parse_time, spans
+from jitmem.stores.date_phrases import end_of
+from jitmem.stores.times import (
+    BEGINNING,
+    END,
+    MonthTime,
+    PartialTime,
+    YearTime,
+    format_iso_time,
+    format_time,
+    is_before,
+    is_within,
+    local_clock,
+    order_key,
+    parse_iso_time,
+    parse_time,
+    spans,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,15 +42,68 @@ from jitmem.stores.times import BEGINNING, END, format_iso_time, format_time, lo
         ("2023-05-08T13:56+02:00", datetime(2023, 5, 8, 13, 56, tzinfo=timezone(timedelta(hours=2)))),
         ("8 May 2023", datetime(2023, 5, 8)),
         ("May 8th, 2023", datetime(2023, 5, 8)),
-        ("May 2023", datetime(2023, 5, 1)),
-        ("2023", datetime(2023, 1, 1)),
+        ("May 2023", MonthTime(2023, 5, 1)),
+        ("2023-05", MonthTime(2023, 5, 1)),
+        ("2023", YearTime(2023, 1, 1)),
+        ("2023-05-08 13:56 UTC+05:30", datetime(2023, 5, 8, 13, 56, tzinfo=timezone(timedelta(hours=5, minutes=30)))),
+        ("2023-05-08 13:56 GMT+3", datetime(2023, 5, 8, 13, 56, tzinfo=timezone(timedelta(hours=3)))),
+        ("2023-05-08 13:56 UTC-0330", datetime(2023, 5, 8, 13, 56, tzinfo=timezone(-timedelta(hours=3, minutes=30)))),
+        ("2023-05-08 13:56 -03:30", datetime(2023, 5, 8, 13, 56, tzinfo=timezone(-timedelta(hours=3, minutes=30)))),
+        ("8 May 2023 1:56 pm UTC", datetime(2023, 5, 8, 13, 56, tzinfo=UTC)),
+        ("2023-05-08 13:56 Europe/Lisbon", datetime(2023, 5, 8, 13, 56, tzinfo=timezone(timedelta(hours=1)))),
+        ("2023-05-08T13:56+05:30[Asia/Kolkata]", datetime(2023, 5, 8, 8, 26, tzinfo=UTC)),
+        ("Mon, 8 May 2023 13:56:00 +0530 (IST)", datetime(2023, 5, 8, 8, 26, tzinfo=UTC)),
+        ("Mon May 08 2023 13:56:00 GMT+0530 (India Standard Time)", datetime(2023, 5, 8, 8, 26, tzinfo=UTC)),
+        ("2023-05-08 13:56 Etc/GMT+3", datetime(2023, 5, 8, 16, 56, tzinfo=UTC)),
         (datetime(2023, 5, 8, 13, 56), datetime(2023, 5, 8, 13, 56)),
         (date(2023, 5, 8), datetime(2023, 5, 8)),
         (None, None),
     ],
 )
 def test_the_time_of_a_session(written: str | date | None, meant: datetime | None) -> None:
-    assert parse_time(written) == meant
+    time = parse_time(written)
+    assert time == meant
+    assert (time and time.utcoffset() is None) == (meant and meant.utcoffset() is None)
+    assert isinstance(time, PartialTime) == isinstance(meant, PartialTime)
+
+
+@pytest.mark.parametrize("zone", ["PST", "IST", "CET", "JST", "EDT", "EST+5", "PT", "Europe/Lisbo"])
+@pytest.mark.parametrize("machine", ["UTC", "Asia/Tokyo", "PST8PDT"])
+def test_a_zone_that_is_not_known_is_refused_on_any_machine(
+    zone: str, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", machine)
+    time.tzset()
+    try:
+        with pytest.raises(BadInput, match=r"'2023-05-08 13:56 \+02:00'.*Europe/Lisbon"):
+            parse_time(f"2023-05-08 08:30 {zone}")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("written", "stored", "shown"), [("May 2023", "2023-05", "May 2023"), ("2023", "2023", "2023")]
+)
+def test_a_month_or_a_year_alone_stays_one(written: str, stored: str, shown: str) -> None:
+    time = parse_time(written)
+    assert time is not None
+    for same in (time, parse_iso_time(stored), copy.deepcopy(time), pickle.loads(pickle.dumps(time))):
+        assert same is not None
+        assert (same.isoformat(), format_time(same), format_iso_time(same.isoformat())) == (stored, shown, shown)
+    assert end_of(time) == {"2023-05": datetime(2023, 6, 1), "2023": datetime(2024, 1, 1)}[stored]
+    assert end_of(datetime(2023, 5, 8)) == datetime(2023, 5, 8)
+
+
+def test_instants_are_compared_as_instants_and_what_has_no_zone_by_clocks() -> None:
+    tokyo = datetime(2023, 5, 8, 9, tzinfo=timezone(timedelta(hours=9)))
+    lisbon = datetime(2023, 5, 8, 8, tzinfo=timezone(timedelta(hours=1)))
+    assert is_before(tokyo, lisbon)
+    assert not is_before(lisbon, tokyo)
+    assert is_before(lisbon, datetime(2023, 5, 8, 9))
+    assert not is_before(tokyo, datetime(2023, 5, 8, 9))
+    assert is_within(tokyo, (datetime(2023, 5, 8, tzinfo=UTC), datetime(2023, 5, 8, 1, tzinfo=UTC)))
+    assert not is_within(None, (datetime.min, datetime.max))
 
 
 @pytest.mark.parametrize("written", ["", "yesterday", "soon", "31 February 2023", "2023-13-01", "25:00", "9" * 400])

@@ -23,7 +23,9 @@ def test_two_hundred_turns_are_in_memory_once_each_and_the_prompt_stays_flat(fol
         return f"Noted, that was answer {len(sizes)}."
 
     with Memory.open(folder) as memory:
-        agent = agents.create_agent(ScriptedModel(lines=answer), [], middleware=[memory.middleware(tools=False)])
+        agent = agents.create_agent(
+            ScriptedModel(lines=answer), [], middleware=[memory.middleware(single_user=True, tools=False)]
+        )
         for turn in range(TURNS):
             said = f"On day {turn} the mill ground {turn * 3 + 1} sacks of maize for customer number {turn % 17}."
             agent.invoke({"messages": [("user", said)]}, {"configurable": {"thread_id": f"day-{turn}"}})

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_core.tools import BaseTool
-
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Outcome
 from .editor import Editor
-from .expose import ToolResult, ToolSpec, UnvalidatedTool, expose
+from .expose import MemoryTool, ToolResult, ToolSpec, UnvalidatedTool, expose, fence_quotations
 
 _MAX_QUOTED = 200  # characters of an item that is only to be recognized
 
 
-def edit_tools(editor: Editor) -> list[BaseTool]:
+def edit_tools(editor: Editor) -> list[MemoryTool]:
     """Over an editor, for the kinds that it may edit; none where it may write nothing."""
     if editor.mode == "read_only" or not editor.kinds:
         return []
@@ -28,16 +26,17 @@ def describe_outcome(outcome: Outcome) -> str:
         name = item.kind if item.kind == "core" else f"{item.kind} {item.id}"
         return f"applied: {name} deleted" if item.deleted else f"applied: {name} v{item.version}"
     if outcome.status == "proposed":
-        return f"proposed: number {outcome.proposal} waits for a yes. {outcome.reason}"
+        return f"proposed: number {outcome.proposal} waits for a yes. {fence_quotations(outcome.reason)}"
+    reason = fence_quotations(outcome.reason)
     if item is None or item.deleted:
-        return f"{outcome.status}: {outcome.reason}"
+        return f"{outcome.status}: {reason}"
     text = " ".join(item.content.split())
     # A rejected core paragraph has to be rewritten from the current one; other items only need to be recognized.
     short = text if item.kind == "core" or len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"
-    return f"{outcome.status}: {outcome.reason} It reads: {wrap_recalled(short)}"
+    return f"{outcome.status}: {reason} It reads: {wrap_recalled(short)}"
 
 
-def _edit_tool(spec: ToolSpec, editor: Editor) -> BaseTool:
+def _edit_tool(spec: ToolSpec, editor: Editor) -> MemoryTool:
     def run(given: Any) -> ToolResult:
         outcome = editor.call(spec.name, given)
         return describe_outcome(outcome), outcome

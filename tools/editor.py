@@ -115,11 +115,13 @@ class Editor:
         page_ids: tuple[str, ...] = (),
         cause: str = "tool",
         then: Callable[[sqlite3.Connection], object] | None = None,
+        versions: Mapping[str, int] | None = None,
     ) -> list[Outcome]:
         """Many calls, in their order and in one transaction, in which `then` comes last. What cannot be done is
-        answered, and the others are applied."""
+        answered, and the others are applied. `versions` are those of the items that the caller has seen, by id or
+        "core": of an item that somebody else has changed since nothing is changed."""
         parsed = [self._parse_call(name, arguments, page_ids, cause) for name, arguments in calls]
-        return self._apply_rulings([self._rule_on(one) for one in parsed], then)
+        return self._apply_rulings([self._rule_on(one) for one in parsed], then, dict(versions or {}))
 
     def _parse_call(self, name: str, arguments: Any, page_ids: tuple[str, ...], cause: str) -> Edit | Outcome:
         op: Any = name.removeprefix("memory_")
@@ -169,13 +171,19 @@ class Editor:
         return _Ruling(clean, waits="Edits of this memory wait for a yes." if self.mode == "propose" else "")
 
     def _apply_rulings(
-        self, rulings: Sequence[_Ruling], then: Callable[[sqlite3.Connection], object] | None = None
+        self,
+        rulings: Sequence[_Ruling],
+        then: Callable[[sqlite3.Connection], object] | None = None,
+        versions: dict[str, int] | None = None,
     ) -> list[Outcome]:
         if then is None and all(ruling.rejected for ruling in rulings):
             return [ruling.rejected for ruling in rulings if ruling.rejected]
         outcomes = []
         with self.items.namespace.database.write() as db:
             for ruling in rulings:
+                key = ruling.edit.id or ruling.edit.kind
+                if versions and key in versions:
+                    ruling = replace(ruling, edit=replace(ruling.edit, expected_version=versions[key]))
                 if ruling.rejected:
                     outcomes.append(ruling.rejected)
                 elif forgotten := self._deleted_page(db, ruling.edit):
@@ -187,6 +195,8 @@ class Editor:
                     outcomes.append(Proposals(self.items).propose_in(db, ruling.edit, ruling.waits))
                 else:
                     outcomes.append(self.items.apply_in(db, ruling.edit))
+                    if versions and outcomes[-1].change and outcomes[-1].item:
+                        versions[key] = outcomes[-1].item.version  # its own change is none of somebody else's
             if then is not None:
                 then(db)
         return outcomes

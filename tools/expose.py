@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Protocol
 
-from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langchain_core.tools import StructuredTool, ToolException
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..stores.errors import BadInput
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Hit
+from ..stores.times import Now, add_dates, format_time, moment
+from ..stores.trace_guard import TraceLevel, guard_traces
 
 ToolResult = tuple[str, Any]
 """What the model reads, and the artifact: the records that it was made from."""
@@ -41,7 +43,21 @@ class ToolSpec:
         return {"type": "function", "function": function}
 
 
-class UnvalidatedTool(StructuredTool):
+class MemoryTool(StructuredTool):
+    """A tool whose texts are in no trace that LangSmith is sent, unless they are wanted there."""
+
+    trace_level: TraceLevel = "none"
+
+    def run(self, tool_input: Any, *seen: Any, **options: Any) -> Any:
+        with guard_traces(self.trace_level, {"callbacks": None, **options}) as guarded:
+            return super().run(tool_input, *seen, **guarded)
+
+    async def arun(self, tool_input: Any, *seen: Any, **options: Any) -> Any:
+        with guard_traces(self.trace_level, {"callbacks": None, **options}) as guarded:
+            return await super().arun(tool_input, *seen, **guarded)
+
+
+class UnvalidatedTool(MemoryTool):
     """Hands its function the arguments as the model wrote them (`given`): the function answers an invalid one, where a
     failed validation would leave no artifact, or end the agent's turn."""
 
@@ -53,11 +69,11 @@ def expose(
     spec: ToolSpec,
     run: Callable[..., ToolResult],
     arun: Callable[..., Awaitable[ToolResult]] | None = None,
-    kind: type[StructuredTool] = StructuredTool,
-) -> BaseTool:
+    kind: type[MemoryTool] = MemoryTool,
+) -> MemoryTool:
     """A tool from its two forms; without `arun`, `run` is awaited in a thread. Arguments that do not fit, a `BadInput` and a `ToolException` go back to the model as an answer;
     every other error rises."""
-    return kind.from_function(
+    made: Any = kind.from_function(
         func=_bad_input_to_model()(run),
         coroutine=arun and _await_checked(arun),
         name=spec.name,
@@ -67,6 +83,7 @@ def expose(
         handle_validation_error=_explain_validation,
         handle_tool_error=True,
     )
+    return made  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -75,7 +92,7 @@ def _bad_input_to_model() -> Iterator[None]:
     try:
         yield
     except BadInput as error:
-        raise ToolException(str(error)) from error
+        raise ToolException(fence_quotations(str(error))) from error
 
 
 def _await_checked(arun: Callable[..., Awaitable[ToolResult]]) -> Callable[..., Awaitable[ToolResult]]:
@@ -85,6 +102,13 @@ def _await_checked(arun: Callable[..., Awaitable[ToolResult]]) -> Callable[..., 
             return await arun(*args, **kwargs)
 
     return call
+
+
+def fence_quotations(message: str) -> str:
+    """An error for the model: what it quotes was written by a model or a stranger, so it is marked as recalled text is."""
+    from .quotations import mark_quotations
+
+    return mark_quotations(message)
 
 
 class ToolInput(BaseModel):
@@ -120,14 +144,14 @@ def search_spec(search: NamedTool | type[NamedTool]) -> ToolSpec:
     return ToolSpec(f"search_{search.name}", search.description, SearchInput)
 
 
-def as_tool(search: RunnableSearch) -> BaseTool:
-    """A tool named `search_<name>`, sync and async."""
+def as_tool(search: RunnableSearch, now: Now = None) -> MemoryTool:
+    """A tool named `search_<name>`, sync and async; `now` is when it is asked, by default the moment of the call."""
 
     def run(query: str, k: int = 10) -> ToolResult:
-        return _render_hits(search.search(query, k))
+        return _render_hits(search.search(add_dates(query, moment(now)), k))
 
     async def arun(query: str, k: int = 10) -> ToolResult:
-        return _render_hits(await search.asearch(query, k))
+        return _render_hits(await search.asearch(add_dates(query, moment(now)), k))
 
     return expose(search_spec(search), run, arun)
 
@@ -142,15 +166,17 @@ def parse_id(given: str) -> str:
 
 
 def _render_hits(hits: Sequence[Hit]) -> ToolResult:
-    lines = [f"[{hit.record_id} {hit.start}-{hit.end}] {hit.text}" for hit in hits]
+    """Each passage under its day, which is said once for those in a row that share it."""
+    lines, day = [], ""
+    for hit in hits:
+        if (when := format_time(hit.time)) != day:
+            day = when
+            lines.append(f"# {when or 'without a date'}")
+        lines.append(f"[{hit.record_id} {hit.start}-{hit.end}] {hit.dated_text}")
     return wrap_recalled("\n".join(lines)) if lines else NOTHING, list(hits)
 
 
 def _explain_validation(error: Any) -> str:
-    """Which arguments do not fit, and why."""
-    problems = []
-    for one in error.errors():
-        name = ".".join(map(str, one["loc"]))
-        unknown = one["type"] == "extra_forbidden"
-        problems.append(f"there is no argument {name!r}" if unknown else f"{name}: {one['msg']}")
-    return f"The arguments do not fit: {'; '.join(problems)}."
+    from .quotations import explain_validation
+
+    return explain_validation(error)

@@ -153,7 +153,7 @@ class ItemRecall:
 def _hits(snapshot: Snapshot, found: Sequence[ItemHit]) -> list[Hit]:
     snapshot.pages(page_id for hit in found for page_id in hit.item.page_ids)
     return [
-        Hit(None, 0, len(hit.item.content), hit.item.content, hit.score, {ITEMS: hit.score}, item_id=hit.item.id)
+        Hit(None, 0, len(hit.item.text), hit.item.text, hit.score, {ITEMS: hit.score}, None, hit.item.id, hit.item.time)
         for hit in found
         if not _repeats(snapshot, hit.item)
     ]

@@ -1,4 +1,4 @@
-"""All tools of a memory, bound to it (`make_tools`), or finding it when they are called (`make_memory_tools`)."""
+"""All tools of a memory, bound to it (`make_tools`), or finding it when they are called (`jitmem_tools`)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from langgraph.runtime import Runtime, get_runtime
 
 from ..stores.errors import BadInput
 from ..stores.records import MemoryItem, Page
+from ..stores.times import Now
+from ..stores.trace_guard import TraceLevel
 from .edit_items import edit_tools
 from .editor import Editor
 from .expose import NamedTool, RunnableSearch, ToolResult, ToolSpec, UnvalidatedTool, as_tool, expose, search_spec
@@ -34,16 +36,21 @@ def make_tools(
     items: ItemFinder | None = None,
     editor: Editor | None = None,
     include: Collection[str] | None = None,
+    now: Now = None,
+    trace_level: TraceLevel = "none",
 ) -> list[BaseTool]:
-    """A tool for everything that is given, in the order of `TOOLS`; of these only those that `include` names.
+    """A tool for everything that is given, in the order of `TOOLS`; of these only those that `include` names. `now` is
+    that of their questions.
 
     `BadInput` for a name in `include` that is no tool, or none of what is given: an editor that may not write has none.
     """
-    made = [as_tool(search) for search in searches]
+    made = [as_tool(search, now) for search in searches]
     made += [read_tool(record)] if record else []
-    made += [ask_tool(research)] if research else []
+    made += [ask_tool(research, now)] if research else []
     made += [find_tool(items)] if items else []
     made += edit_tools(editor) if editor else []
+    for tool in made:
+        tool.trace_level = trace_level
     return [tool for tool in made if tool.name in _validate_names(include, [tool.name for tool in made])]
 
 
@@ -53,7 +60,7 @@ class HasTools(Protocol):
     def tools(self) -> list[BaseTool]: ...
 
 
-def make_memory_tools(include: Collection[str] | None = None) -> list[BaseTool]:
+def jitmem_tools(include: Collection[str] | None = None) -> list[BaseTool]:
     """Tools that belong to no memory yet, to build an agent from: each call goes to the memory of the graph's run.
 
     That is the run's context, if it is a memory, or its `memory` (a key or an attribute); else the `memory` of the

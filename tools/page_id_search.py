@@ -6,19 +6,14 @@ import re
 from collections.abc import Sequence
 
 from ..stores.index.fusion import PAGE_ID, titles
-from ..stores.index.snapshot import Snapshot, title_key
-from ..stores.records import Hit, Page
+from ..stores.index.snapshot import Snapshot
+from ..stores.records import Hit
 from ..stores.times import spans
 from .search_tool import SearchTool
 
 _ID = r"[0-9a-hjkmnp-tv-z]{12}"
-_RANGE = re.compile(rf"\b({_ID})\s*(?:\.\.|–|-|to)\s*({_ID})\b")
-_SINGLE = re.compile(rf"\b{_ID}\b")
 _NAMED = re.compile(rf"\b(?=[a-z0-9]*\d){_ID}\b")  # an id in a sentence has a digit
 _SESSION = re.compile(r"\bsession[_ :]+[\"'“]?([\w./-]+)", re.I)
-_FIELD = re.compile(r"\s*+(session|title|newest)\s*+:\s*+(.+)", re.I | re.S)
-_MOST_PAGES = 50
-_OF_A_TIME = 0.4
 
 
 class PageIdSearch(SearchTool):
@@ -37,15 +32,12 @@ class PageIdSearch(SearchTool):
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """Every passage of the pages, page by page, at most `k`; `[]` where none is meant.
 
-        The score is 1 for pages that the query names, less for those of a time, which are many.
+        The score is 1 for pages that the query names, less for those of a time, which are many. Passages that speak of
+        that time, whenever that was, come first.
         """
-        hits: list[Hit] = []
-        score = _OF_A_TIME if spans(query) and not _FIELD.match(query) else 1.0
-        for page in _pages_of_query(snapshot, query):
-            hits += snapshot.passages(page, self.name, score)
-            if len(hits) >= k:
-                break
-        return hits[:k]
+        from .page_lookup import find_passages
+
+        return find_passages(snapshot, query, k, self.name)
 
     def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
         """What the question says of titles, ids, sessions and times."""
@@ -57,29 +49,3 @@ class PageIdSearch(SearchTool):
     def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> list[str]:
         """The names that are titles."""
         return [f"title: {title}" for name in names for title in titles(snapshot, name)]
-
-
-def _pages_of_query(snapshot: Snapshot, query: str) -> list[Page]:
-    """The pages that a query means, at most 50; unknown ids are passed over."""
-    if field := _FIELD.match(query):
-        name, value = field[1].lower(), field[2].rstrip()
-        if name == "session":
-            return snapshot.find_pages(session_id=value, limit=_MOST_PAGES)
-        if name == "title":
-            return _open(snapshot, snapshot.page_ids_by_title(title_key(value)))
-        return snapshot.find_pages(newest=min(int(value[:9]), _MOST_PAGES)) if value.isdecimal() else []
-    if ids := _RANGE.search(query):
-        return snapshot.find_pages(first_id=ids[1], last_id=ids[2], limit=_MOST_PAGES)
-    found = _open(snapshot, _SINGLE.findall(query))
-    for span in spans(query):
-        found += [page for page in snapshot.find_pages(within=span, limit=_MOST_PAGES) if page not in found]
-    if not found and len(query.split()) == 1:  # models name a session without saying that it is one
-        found = snapshot.find_pages(session_id=query.strip(), limit=_MOST_PAGES)
-    return found[:_MOST_PAGES]
-
-
-def _open(snapshot: Snapshot, ids: Sequence[str]) -> list[Page]:
-    """Twelve letters of a question need not be an id, and a page may be of another namespace."""
-    wanted = list(dict.fromkeys(ids[:_MOST_PAGES]))
-    found = snapshot.pages(wanted)
-    return [found[page_id] for page_id in wanted if page_id in found]

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, Protocol
 
-from langchain_core.tools import BaseTool
 from pydantic import Field
 
 from ..stores.errors import UnknownRecord
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Kind, MemoryItem, Page
-from ..stores.times import format_time
-from .expose import NOTHING, ToolInput, ToolResult, ToolSpec, expose, parse_id
+from ..stores.times import Now, explain_dates, format_time, moment
+from .expose import (
+    NOTHING,
+    MemoryTool,
+    ToolInput,
+    ToolResult,
+    ToolSpec,
+    expose,
+    fence_quotations,
+    parse_id,
+)
 
 
 class ReadInput(ToolInput):
@@ -28,15 +36,16 @@ READ = ToolSpec(
 )
 
 
-def read_tool(record: Callable[[str], Page | MemoryItem]) -> BaseTool:
+def read_tool(record: Callable[[str], Page | MemoryItem]) -> MemoryTool:
     """`read_page` over what gives a page or an item by its id, or raises `UnknownRecord`: contexts name both."""
 
     def run(page_id: str) -> ToolResult:
         try:
             found = record(parse_id(page_id))
         except UnknownRecord as unknown:
-            return str(unknown), None
-        return wrap_recalled(f"[{found.id}] {found.header}\n\n{found.text}"), found
+            return fence_quotations(str(unknown)), None
+        note = explain_dates(found.text, found.time).replace(" (", "\n(", 1) if isinstance(found, Page) else ""
+        return wrap_recalled(f"[{found.id}] {found.header}\n\n{found.text}{note}"), found
 
     return expose(READ, run)
 
@@ -83,7 +92,7 @@ FIND = ToolSpec(
 )
 
 
-def find_tool(items: ItemFinder) -> BaseTool:
+def find_tool(items: ItemFinder) -> MemoryTool:
     """`memory_search` over a search of items."""
 
     def run(query: str, kind: Kind | None = None, method: Method = "hybrid", k: int = 10) -> ToolResult:
@@ -116,7 +125,7 @@ class Researched(Protocol):
 
 
 Researchers = tuple[Callable[..., Researched], Callable[..., Awaitable[Researched]]]
-"""`Memory.research` and `Memory.aresearch`, or what is called as they are: `(question, depth=…, effort=…)`."""
+"""`Memory.research` and `Memory.aresearch`, or what is called as they are: `(question, depth=…, effort=…, now=…)`."""
 
 
 class AskInput(ToolInput):
@@ -137,15 +146,15 @@ ASK = ToolSpec(
 )
 
 
-def ask_tool(researchers: Researchers) -> BaseTool:
+def ask_tool(researchers: Researchers, now: Now = None) -> MemoryTool:
     """`research_memory` over the two forms of a research."""
     research, aresearch = researchers
 
     def run(question: str, depth: int | None = None, effort: EffortName | None = None) -> ToolResult:
-        return _render_research(research(question, depth=depth, effort=effort))
+        return _render_research(research(question, depth=depth, effort=effort, now=moment(now)))
 
     async def arun(question: str, depth: int | None = None, effort: EffortName | None = None) -> ToolResult:
-        return _render_research(await aresearch(question, depth=depth, effort=effort))
+        return _render_research(await aresearch(question, depth=depth, effort=effort, now=moment(now)))
 
     return expose(ASK, run, arun)
 

@@ -12,8 +12,8 @@ SEARCHES: tuple[type[SearchTool], ...] = (KeywordSearch, VectorSearch, PageIdSea
 
 
 class HybridSearch:
-    """Words and likeness at once, as one ranking: what `recall` runs."""
+    """Words and likeness at once, as one ranking, and the dates that a query names: what `recall` runs."""
 
     name = "pages"
     description = "Search the memory by words and by likeness at once. The best first try for most questions."
-    searches = (KeywordSearch.name, VectorSearch.name)
+    searches = (KeywordSearch.name, VectorSearch.name, PageIdSearch.name)

@@ -66,7 +66,7 @@ def locomo_f1(prediction: str, answer: str, category: str | int) -> float:
     else 0. Any other: F1 over the whole. The stems are Porter's as in Snowball; NLTK's differ for a few words.
     """
     if category in (5, "adversarial"):
-        return float(any(refusal in prediction.lower() for refusal in _REFUSALS))
+        return float(is_abstention(prediction))
     if category in (3, "open-domain"):
         answer = answer.split(";")[0].strip()
     if category in (1, "multi-hop"):
@@ -74,6 +74,11 @@ def locomo_f1(prediction: str, answer: str, category: str | int) -> float:
         right = [locomo_stems(part) for part in answer.split(",")]
         return sum(max(bag_f1(one, part) for one in predicted) for part in right) / len(right)
     return bag_f1(locomo_stems(prediction), locomo_stems(answer))
+
+
+def is_abstention(prediction: str) -> bool:
+    """Whether it says that there is no answer, in the words that LoCoMo's evaluation looks for."""
+    return any(refusal in prediction.lower() for refusal in _REFUSALS)
 
 
 def locomo_stems(text: str) -> list[str]:

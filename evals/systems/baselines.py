@@ -8,11 +8,10 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
 from ..metrics.text_metrics import context_tokens
 from .chunks import BM25Ranking, Chunk, session_chunks
-from .setups import CONTEXT_TOKENS, CitedText, Setup, SystemAnswer, SystemContext, answer_from_texts
+from .setups import CONTEXT_TOKENS, CitedText, Preparation, Setup, SystemAnswer, SystemContext, answer_from_texts
 
 CHUNK_TOKENS = 512
 _BATCH = 256
@@ -25,9 +24,9 @@ class WholeHistory:
         self._budget = setup.history_tokens
         self._sessions: list[Chunk] = []
 
-    def prepare(self, sample: Sample) -> Usage:
+    def prepare(self, sample: Sample) -> Preparation:
         self._sessions = session_chunks(sample.sessions)
-        return Usage()
+        return Preparation()
 
     def answer(self, question: Question) -> SystemAnswer:
         used = list(accumulate(context_tokens(chunk.text) + 4 for chunk in reversed(self._sessions)))
@@ -52,14 +51,14 @@ class Rag:
         self._ranked = BM25Ranking([])
         self._vectors: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
 
-    def prepare(self, sample: Sample) -> Usage:
+    def prepare(self, sample: Sample) -> Preparation:
         self._ranked = BM25Ranking(session_chunks(sample.sessions, self._size))
         if self._by_vector:
             texts = [chunk.text for chunk in self._ranked.chunks]
             batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
             rows = [row for batch in batches for row in self._embeddings.embed_documents(batch)]
             self._vectors = _unit_rows(np.asarray(rows, dtype=np.float32))
-        return Usage()
+        return Preparation()
 
     def answer(self, question: Question) -> SystemAnswer:
         found = [self._ranked.chunks[at] for at in self._order(question.text)[: self._limit]]

@@ -7,12 +7,20 @@ from typing import Any
 
 from ...memory import Memory
 from ...nodes.options import MemorizeOptions, with_changes
-from ...stores.errors import ModelError
 from ...stores.records import Usage
 from ...testing import ScriptedModel
 from ..datasets.benchmark_records import Question, Sample
 from .chunks import BM25Ranking, Chunk, session_name
-from .setups import CONTEXT_TOKENS, OWN_ANSWER, CitedText, Setup, SystemAnswer, SystemContext, answer_from_texts
+from .setups import (
+    CONTEXT_TOKENS,
+    OWN_ANSWER,
+    CitedText,
+    Preparation,
+    Setup,
+    SystemAnswer,
+    SystemContext,
+    answer_from_texts,
+)
 
 _NO_MODEL = "no model"
 _HITS = 500
@@ -33,16 +41,15 @@ class SharedMemory:
         )
         self.session_of: dict[str, str] = {}
 
-    def prepare(self, sample: Sample) -> Usage:
+    def prepare(self, sample: Sample) -> Preparation:
         """File every session; a session that a stopped run has filed is not filed again."""
         sessions = list(sample.sessions)
         filed = self.memory.memorize_many(sessions)
-        if failed := [failure for one in filed for failure in one.failures]:
-            raise ModelError(f"{len(failed)} steps failed while {sample.name} was filed; first: {failed[0]['message']}")
         self.memory.flush()
         for at, (session, one) in enumerate(zip(sessions, filed, strict=True)):
             self.session_of |= dict.fromkeys(one.page_ids, session_name(session, at))
-        return Usage.of(step for one in filed for step in one.usage.steps if step["model"] != _NO_MODEL)
+        usage = Usage.of(step for one in filed for step in one.usage.steps if step["model"] != _NO_MODEL)
+        return Preparation(usage, [failure for one in filed for failure in one.failures])
 
     def sources(self, page_ids: Iterable[str]) -> tuple[str, ...]:
         """The sessions of pages, each once, in their order."""
@@ -57,7 +64,7 @@ class JitmemSystem:
         self.budget = setup.context_tokens or CONTEXT_TOKENS
         self.pages = setup.pages
 
-    def prepare(self, sample: Sample) -> Usage:
+    def prepare(self, sample: Sample) -> Preparation:
         return self.shared.prepare(sample)
 
     def close(self) -> None:
@@ -108,8 +115,8 @@ class MemoryOnly(JitmemSystem):
     _core: list[Chunk]
     _ranking: BM25Ranking
 
-    def prepare(self, sample: Sample) -> Usage:
-        usage = self.shared.prepare(sample)
+    def prepare(self, sample: Sample) -> Preparation:
+        prepared = self.shared.prepare(sample)
         memory, session_of = self.shared.memory, self.shared.session_of
         self._core = []
         notes = [Chunk(session_of[page.id], f"({page.header}) {page.memo}") for page in memory.pages()]
@@ -117,7 +124,7 @@ class MemoryOnly(JitmemSystem):
             origin = next((session_of[one] for one in item.page_ids if one in session_of), "")
             (self._core if item.kind == "core" else notes).append(Chunk(origin, item.content))
         self._ranking = BM25Ranking(notes)
-        return usage
+        return prepared
 
     def answer(self, question: Question) -> SystemAnswer:
         found = [*self._core, *self._ranking.best(question.text, self.pages)]

@@ -9,11 +9,10 @@ from typing import Any
 from langgraph.store.memory import InMemoryStore
 
 from ...stores.errors import BadInput, MissingPackage
-from ...stores.records import Usage
 from ..datasets.benchmark_records import Question, Sample
 from ..metrics.model_requests import with_call_counter
 from .chunks import session_lines, session_name, session_title
-from .setups import CONTEXT_TOKENS, Setup, SystemAnswer, SystemContext, answer_from_texts
+from .setups import CONTEXT_TOKENS, Preparation, Setup, SystemAnswer, SystemContext, answer_from_texts
 
 MEMORIES = 20
 _USER = "evaluated"
@@ -35,13 +34,13 @@ class OtherMemory:
         self._embeddings = models.open_embeddings()
         self._dims = len(self._embeddings.embed_query("How long is a vector?"))
 
-    def prepare(self, sample: Sample) -> Usage:
+    def prepare(self, sample: Sample) -> Preparation:
         """One session after the other, since each is filed beside the memories before it."""
         self._clear()
         for at, session in enumerate(sample.sessions):
             text = "\n".join([session_title(session), *session_lines(session)]).strip()
             self._add([{"role": "user", "content": text}], session_name(session, at))
-        return self._counter.usage
+        return Preparation(self._counter.usage)
 
     def answer(self, question: Question) -> SystemAnswer:
         """The most similar memories, best first."""

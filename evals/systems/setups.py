@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ...memory_options import ModelOptions
 from ...models import chat_model, embedding_model
@@ -62,10 +62,17 @@ class SystemAnswer:
         return tuple(self.marks[number - 1] for number in self.cited if 0 < number <= len(self.marks))
 
 
+class Preparation(NamedTuple):
+    """What filing a sample took; `failures` are steps that rules answered in place of the model, as in `Filed`."""
+
+    usage: Usage = Usage()
+    failures: Sequence[Mapping[str, Any]] = ()
+
+
 class System(Protocol):
     """One system with one sample in it. `answer` may be called from several threads at once."""
 
-    def prepare(self, sample: Sample) -> Usage:
+    def prepare(self, sample: Sample) -> Preparation:
         """File the sessions, before any question. Repeated after a stop, it resumes."""
 
     def answer(self, question: Question) -> SystemAnswer:

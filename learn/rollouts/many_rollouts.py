@@ -15,6 +15,7 @@ from pathlib import Path
 from ...evals.datasets.benchmark_records import Sample
 from ...evals.jsonl_log import JsonlLog, claim_folder, exclusive_run, read_json, read_log, run_all, write_json
 from ...stores.errors import BadInput, JitmemError, MissingPackage, ModelUnavailable
+from ...stores.truth.database import make_folder
 from ..rollout_records import Rollout
 from ..tasks import task_as_dict
 from .one_rollout import run_rollout
@@ -123,7 +124,7 @@ def record_rollouts(
     if concurrency < 1:
         raise BadInput(f"concurrency is how many runs there are at once, 1 or more; got {concurrency}.")
     place, keys = Path(folder), _run_keys(tasks, n)
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     with exclusive_run(place):
         claim_folder(place / CONFIG_FILE, "rollouts", config.as_dict())
         _record_tasks(place, tasks)

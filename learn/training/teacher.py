@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from ...testing import ScriptedModel
 
 _TURN = re.compile(r"^(\w+): (.*)$", re.M)
-_PAGE = re.compile(r"^Page:\n<history>\n(.*?)\n</history>", re.S)
+_PAGE = re.compile(r"^Page:\n<history-\w+>\n(.*?)\n</history-\w+>", re.S)
 _EVENT = re.compile(r"On (\d{1,2} \w+ \d{4}) I ")
 _FACT = re.compile(r"I've moved to|I live in|I work at the|I'm working at the|My dog is called|My dog's name is")
 

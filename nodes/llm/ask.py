@@ -71,10 +71,19 @@ class UsageTracker:
         return None if self._budget.seconds is None else self._started + self._budget.seconds - time.time()
 
     def add(
-        self, step: str, model: str, seconds: float, prompt_tokens: int, reply: AIMessage | None, form: str = ""
+        self,
+        step: str,
+        model: str,
+        seconds: float,
+        prompt_tokens: int,
+        reply: AIMessage | None,
+        form: str = "",
+        *,
+        number: int = 1,
     ) -> None:
         """A call that was answered; with `reply=None` one that failed, and is a retry of the call that follows. `form` is
-        the output format that was asked for."""
+        the output format that was asked for; `number` is 1 for the first reply to
+        the question, 2 for a repair."""
         entry: dict[str, Any] = {
             "step": step,
             "model": model,
@@ -84,6 +93,7 @@ class UsageTracker:
             "seconds": seconds,
             "retries": 1 if reply is None else 0,
             "form": form,
+            "reply": number,
         }
         if reply is not None and reply.usage_metadata:
             entry["prompt_tokens"] = reply.usage_metadata["input_tokens"]

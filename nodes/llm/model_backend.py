@@ -157,7 +157,8 @@ class ModelBackend:
             if truncated is None:
                 raise
             reply = truncated
-        tracker.add(step.name, self.name, time.perf_counter() - started, size, reply, output)
+        number = 2 if isinstance(messages[-2], AIMessage) else 1
+        tracker.add(step.name, self.name, time.perf_counter() - started, size, reply, output, number=number)
         return reply
 
     def _runnable(self, output: OutputFormat, step: StepSpec[Q, A]) -> Runnable[Any, AIMessage]:

@@ -27,7 +27,9 @@ _LARGEST_BOUND = 1000  # llama.cpp turns a grammar down that repeats something 2
 _MOST_CALLS = 10
 LONGEST_ARGUMENT = 300  # characters
 _MOST_SERVERS = 64
-_PARAMETERS = re.compile(r"\b(tool_choice|stream_options|parallel_tool_calls)\b")
+_PARAMETERS = re.compile(
+    r"\b(tool_choice|stream_options|parallel_tool_calls|reasoning[._]effort|chat_template_kwargs|temperature)\b"
+)
 _ADDRESSES = ("openai_api_base", "azure_endpoint", "anthropic_api_url", "base_url", "endpoint_url", "endpoint")
 
 
@@ -51,7 +53,7 @@ class ServerForms:
 
     def refuse_parameter(self, message: str) -> bool:
         """Whether the error names a parameter that can be left out and was not yet; it will be from now on."""
-        named = set(_PARAMETERS.findall(message))
+        named = {name.replace(".", "_") for name in _PARAMETERS.findall(message)}
         with self._lock:
             new = named - self.refused_parameters
             self.refused_parameters |= new
@@ -214,9 +216,13 @@ def _without(model: BaseChatModel, parameters: Collection[str]) -> BaseChatModel
     changes: dict[str, Any] = {}
     if "stream_options" in parameters and getattr(model, "stream_usage", None):
         changes["stream_usage"] = False
-    own: Mapping[str, Any] = getattr(model, "model_kwargs", None) or {}
-    if own.keys() & set(parameters):
-        changes["model_kwargs"] = {name: value for name, value in own.items() if name not in parameters}
+    for name in ("reasoning_effort", "temperature"):
+        if name in parameters and getattr(model, name, None) is not None:
+            changes[name] = None
+    for group in ("model_kwargs", "extra_body"):
+        own: Mapping[str, Any] = getattr(model, group, None) or {}
+        if own.keys() & set(parameters):
+            changes[group] = {name: value for name, value in own.items() if name not in parameters}
     return model.model_copy(update=changes) if changes else model
 
 

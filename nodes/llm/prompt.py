@@ -8,7 +8,9 @@ there is one, is the prompt for small models; it may leave places out.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -16,8 +18,8 @@ from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
-from ...stores.delimiters import escape_delimiters
 from ...stores.index.snapshot import Snapshot
+from ...stores.records import RECORD_ID
 from ...stores.token_size import text_size
 
 CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
@@ -25,6 +27,7 @@ _PER_MESSAGE = 3
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _HEADINGS = re.compile(r"^# (System|Task|Job|Form)\s*$", re.M)
 _HISTORY, _QUESTION = "history", "question"
+_NOT_HEX = re.compile("[^0-9a-f]")
 
 
 class StepQuestion(Protocol):
@@ -58,6 +61,8 @@ def render_prompt(
         raise KeyError(f"Prompt {name!r} has the places {sorted(places)}, its question gives {sorted(values)}.")
     instructions = _instructions(sections)
     if override is not None:
+        from ...stores.delimiters import escape_delimiters
+
         instructions = escape_delimiters(override.strip(), _HISTORY, _QUESTION)
     form = form or f"Answer with one JSON object of this form:\n{sections['Form']}"
     task = _PLACE.sub(lambda m: values[m[1]], sections["Task"])
@@ -73,12 +78,12 @@ def default_prompt(name: str) -> str:
 
 def fence(text: str) -> str:
     """Text from the history between delimiters that it cannot contain: whatever it says, it is data."""
-    return _between(_HISTORY, escape_delimiters(text, _HISTORY))
+    return _between(_HISTORY, text)
 
 
 def fence_question(question: str) -> str:
     """A question between delimiters of its own: it may quote a third party."""
-    return _between(_QUESTION, escape_delimiters(question, _QUESTION, _HISTORY))
+    return _between(_QUESTION, question)
 
 
 def fence_list(lines: Iterable[str], tokens: float, empty: str) -> str:
@@ -119,7 +124,20 @@ def _split_system(system: str) -> tuple[str, str]:
 
 
 def _between(mark: str, text: str) -> str:
+    mark = f"{mark}-{_nonce(text)}"
     return f"<{mark}>\n{text}\n</{mark}>"
+
+
+def _nonce(text: str) -> str:
+    """Hex digits that stand nowhere in the text, however they are spelled or spaced.
+
+    They follow from the text, without the ids in it: an author cannot write the hash of what he writes, and prefix
+    caches and recordings see the same prompt in every process.
+    """
+    text = RECORD_ID.sub("", text)
+    hidden = _NOT_HEX.sub("", unicodedata.normalize("NFKD", text).casefold())
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return next(digest[:length] for length in range(4, 65) if digest[:length] not in hidden)
 
 
 @cache

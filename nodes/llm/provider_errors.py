@@ -29,7 +29,10 @@ _FORM = re.compile(
     re.I,
 )
 _SEARCHED_CHARS = 5000
-_FORM_PARAMETERS = ("response_format", "text.format", "tools", "tool_choice", "functions", "stream_options", "parallel")
+_FORM_PARAMETERS = (
+    *("response_format", "text.format", "tools", "tool_choice", "functions", "stream_options", "parallel"),
+    *("reasoning", "chat_template_kwargs", "temperature"),
+)
 _QUOTA_USED_UP = re.compile(r"insufficient_quota|billing|exceeded your current quota", re.I)
 _CONNECTION = {"httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio", "aiohttp", "requests", "urllib3"}
 _UNREACHABLE = {"APIConnectionError", "APITimeoutError", "APIError", "APIResponseValidationError"}

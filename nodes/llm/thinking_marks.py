@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 
-_NAMES = "think|thinking|reasoning|thought"
+_NAMES = "think|thinking|reasoning|thoughts?|antthinking|seed:think|(?:inner|internal)_(?:monologue|thoughts?)"
 _MARK = re.compile(
-    rf"(?<![`'\"“«])(?:<(?P<tag>/?)(?:{_NAMES})>|\[(?P<bracket>/?)THINK\]|◁(?P<kimi>/?)think▷"
-    r"|<\|(?P<word>begin|end)_of_thought\|>)(?![`'\"”»])",
+    rf"<(?P<tag>/?)(?:{_NAMES})(?: [^<>]{{0,80}})?>|\[(?P<bracket>/?)THINK\]|◁(?P<kimi>/?)think▷"
+    r"|<\|(?P<word>begin|end|start)_(?:of_)?(?:thought|thinking)\|>|<\|inner_(?P<inner>prefix|suffix)\|>",
     re.I,
 )
+_QUOTES = "`'\"“”«»"
+# Gemma's channel, and what it says in its place where tokens have no names.
+_CHANNEL = re.compile(
+    r"<\|channel>\s{0,9}thought\b.*?(?:<channel\|>|\Z)|<unused94>thought\b.*?(?:<unused95>|\Z)", re.S | re.I
+)
+_GRANITE = re.compile(r"\A\s*Here is my thought process:.*?Here is my response:\s*", re.S)
 # OpenAI's harmony: a message of any other channel than `analysis` is part of the reply.
 _HARMONY = re.compile(
     r"(?:<\|start\|>\w{0,30})?<\|channel\|>\s{0,9}(\w{1,30})[^|]{0,200}?(?:<\|constrain\|>\s{0,9}\w{1,30}\s{0,9})?<\|message\|>"
@@ -25,10 +31,13 @@ def strip_thinking(text: str) -> str:
     A mark in quotes or backticks, and one that is not closed and does not begin its line, is a mention and stays.
     """
     text = _HARMONY.sub(lambda match: "" if match[1].lower() == "analysis" else match[2], text)
-    text = _HARMONY_WITHOUT_MARKS.sub("", text)
+    for pattern in (_HARMONY_WITHOUT_MARKS, _CHANNEL, _GRANITE):
+        text = pattern.sub("", text)
     parts: list[str] = []
     at = depth = opening = 0
     for mark in _MARK.finditer(text):
+        if depth == 0 and _is_quoted(text, mark):
+            continue
         if _is_end(mark):
             if depth == 0:
                 parts.clear()
@@ -45,5 +54,16 @@ def strip_thinking(text: str) -> str:
     return "".join(parts) + ("" if begins_its_line else text[opening:])
 
 
+def spoken_text(text: str) -> str:
+    """As `strip_thinking`, and trimmed where something was cut."""
+    return text if (said := strip_thinking(text)) == text else said.strip()
+
+
 def _is_end(mark: re.Match[str]) -> bool:
-    return "/" in (mark["tag"], mark["bracket"], mark["kimi"]) or (mark["word"] or "").lower() == "end"
+    slashes = (mark["tag"], mark["bracket"], mark["kimi"])
+    return "/" in slashes or (mark["word"] or "").lower() == "end" or mark["inner"] == "suffix"
+
+
+def _is_quoted(text: str, mark: re.Match[str]) -> bool:
+    before, after = text[mark.start() - 1 : mark.start()], text[mark.end() : mark.end() + 1]
+    return bool(before and after) and before in _QUOTES and after in _QUOTES

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ...stores.index.snapshot import Snapshot
 from ...stores.records import MemoryItem
-from ...stores.times import local_clock, spans
+from ...stores.times import is_before, order_key, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
-from .question_terms import SENTENCE
+from ..own_statements import event_time, own_sentences
 
 _MOST = 6  # of a kind, from one page
-_LONGEST = 240  # characters of a sentence that is worth an item
 _CHARS_PER_TOKEN = 4
-_TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?)(?:: |：\s*)(?P<said>.*)$")
-_QUESTION = re.compile(r"[?？؟][\"'”’)]*$")
+_TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
 _MONTH = re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*\b|\d{4}-\d\d-\d\d")
-_HEDGED = re.compile(r"\b(?:if|maybe|perhaps|might|would|wish|could|used to|pretend\w*|joking)\b", re.I)
+
+_CLAUSE = (  # where a clause begins, after a word or a date that opens it
+    r"(?:^|[,;–—]\s+|\b(?:and|but|so|because|since)\s+)"
+    r"(?:(?:[Yy]es|[Nn]ow|[Ww]ell|[Aa]ctually|[Aa]lso|[Hh]i|[Hh]ello|[Oo]h|and|so)[,.!]?\s+)*"
+    r"(?:(?:[Ii]n|[Oo]n|[Ss]ince|[Ff]rom)\s(?:(?:last|next|this|the|of|early|late|[A-Z]\w*(?:day|ber|ary|ch|il|ay|ne|ly|ust)"
+    r"|\d+(?:st|nd|rd|th)?),?\s)+|(?:[Ll]ast|[Tt]his)\s\w+,?\s+)?"
+)
+_DENIED = re.compile(r"\b(?:not|never|no longer|nobody|neither|nor|said|says|say)\b|n['’]t\b", re.I)
 
 # Slots: of each, a speaker has one at a time, and a new one takes the place of the old one.
 _SLOTS = {
@@ -47,18 +52,19 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     facts: dict[str, Call] = {}
     events: list[Call] = []
     core = _lines(question.core)
-    for speaker, sentence in _sentences(question.text):
-        slot = _slot(sentence)
+    speakers = {hit.speaker for hit in snapshot.passages(question.page, "", 1.0) if hit.speaker}
+    for speaker, sentence, is_own in own_sentences(question.text, speakers):
+        slot = _slot(sentence) if is_own else None
         content = f"{speaker}: {sentence}"
         when = _single_date(sentence)
         if slot is not None:
-            old = _holder(question.items, speaker, slot)
-            if _is_older(question.page.time, old):
-                continue
-            facts[f"{speaker} {slot}"] = _edit(old, content, question.page.time)
+            old, time = _holder(question.items, speaker, slot), event_time(sentence, question.page.time)
+            if old is not None and old.time is not None and (time is None or is_before(time, old.time)):
+                continue  # what is known is newer, whenever it was filed
+            facts[f"{speaker} {slot}"] = _edit(old, content, time)
             if slot in _IN_CORE:
                 core[(speaker, slot)] = content
-        elif any(re.search(pattern, sentence) for pattern in _LASTING) and when is None:
+        elif is_own and when is None and any(re.search(pattern, sentence) for pattern in _LASTING):
             facts.setdefault(content, _edit(None, content, question.page.time))
         elif when is not None and len(events) < _MOST:
             events.append(_insert("episodic", content, when))
@@ -70,21 +76,13 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     return Curation(calls=calls)
 
 
-def _sentences(text: str) -> Iterator[tuple[str, str]]:
-    """`(speaker, sentence)` of every speaker, without questions and hedges."""
-    speaker = ""
-    for line in text.splitlines():
-        turn = _TURN.match(line.strip())
-        speaker, said = (turn["speaker"], turn["said"]) if turn else (speaker, line)
-        for match in SENTENCE.finditer(said):
-            sentence = match.group().strip()
-            whole = len(sentence.split()) >= 3 and len(sentence) <= _LONGEST
-            if speaker and whole and not _QUESTION.search(sentence) and not _HEDGED.search(sentence):
-                yield speaker, sentence
-
-
 def _slot(sentence: str) -> str | None:
-    return next((slot for slot, pattern in _SLOTS.items() if re.search(pattern, sentence)), None)
+    """What a sentence says of its speaker: only where a clause begins with it, and nothing before denies it."""
+    for slot, pattern in _SLOTS.items():
+        found = re.search(f"{_CLAUSE}(?:{pattern})", sentence)
+        if found and not _DENIED.search(sentence, 0, found.end()):
+            return slot
+    return None
 
 
 def _single_date(sentence: str) -> datetime | None:
@@ -92,20 +90,17 @@ def _single_date(sentence: str) -> datetime | None:
     found = spans(sentence)
     if len(found) != 1 or not _MONTH.search(sentence):
         return None
-    start, end = found[0]
-    return start if end - start <= timedelta(days=31) else None
+    from ...stores.date_phrases import start_of
+
+    return start_of(found[0]) if found[0][1] - found[0][0] <= timedelta(days=31) else None
 
 
 def _holder(items: Sequence[MemoryItem], speaker: str, slot: str) -> MemoryItem | None:
-    for item in items:
-        if item.kind == "semantic" and item.content.startswith(f"{speaker}: ") and _slot(item.content) == slot:
-            return item
-    return None
-
-
-def _is_older(time: datetime | None, old: MemoryItem | None) -> bool:
-    """Whether what is known is of a later session than the page: sessions need not come in order."""
-    return old is not None and old.time is not None and time is not None and local_clock(time) < local_clock(old.time)
+    """What is known of it, the newest."""
+    begin = f"{speaker}: "
+    said = [item for item in items if item.kind == "semantic" and item.content.startswith(begin)]
+    known = [item for item in said if _slot(item.content.removeprefix(begin)) == slot]
+    return max(known, key=lambda item: order_key(item.time) if item.time else 0.0, default=None)
 
 
 def _lines(core: str) -> dict[tuple[str, str], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...stores.analyzer import Term, stems
+from ...stores.analyzer import Term, base_stems, stems
 from ...stores.index.snapshot import Snapshot
 from ...stores.records import Hit
 from ..integrate import IntegrateQuestion, Integration, Source, Statement
@@ -40,7 +40,8 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     for hit in hits[:_LOOKED_AT]:
         if hit.score < _WEAK * hits[0].score:
             break
-        there = frozenset(stems(_visible_text(snapshot, hit)))
+        # What a reader of the passage sees: its words under its page's header.
+        there = {*base_stems(snapshot.record(hit.record_id).header), *stems(hit.dated_text)}
         own = {term: weight for term, weight in weights if term.is_in(there)}
         fresh = own.keys() - covered.keys()
         if not chosen or fresh or (len(chosen) < 3 and hit.score >= _NEAR_BEST * hits[0].score):
@@ -51,8 +52,3 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     if weights and sum(covered.values()) < _LEAST * sum(weight for _, weight in weights):
         return []
     return chosen
-
-
-def _visible_text(snapshot: Snapshot, hit: Hit) -> str:
-    """What a reader of the passage sees: its words under its page's header."""
-    return f"{snapshot.record(hit.record_id).header} {hit.text}"

@@ -73,6 +73,10 @@ def _pronoun(word: str) -> bool:
 
 def question_terms(snapshot: Snapshot, question: str) -> list[Term]:
     """What the question turns on: no stop words, no question words, no speakers, no ids of pages; each once."""
+    if "[" in question:
+        from ...stores.date_phrases import drop_explained
+
+        question = drop_explained(question)
     known = snapshot.speaker_stems | _GENERIC
     return [
         term

@@ -51,7 +51,9 @@ def _leads(
     A lead's promise is the passage's share of the best score, times how rare the name is, times how near it stands
     to the question's words, times how well what it leads to covers what the page leaves open.
     """
-    asked = set(stems(question.question)) | {stem for query in question.asked for stem in stems(query)}
+    asked = set(stems(question.question)) | {
+        stem for query in question.asked for stem in stems(query.partition(":")[2])
+    }
     promise: dict[str, float] = {}
     found: dict[str, list[tuple[Passage, Page, float]]] = {}
     best = question.evidence[0] if question.evidence else None

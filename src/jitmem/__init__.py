@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .graphs.research_options import ResearchOptions as ResearchOptions
+    from .history import read_history as read_history
+    from .integrations.base_store import JitmemStore as JitmemStore
+    from .integrations.middleware import JitmemMiddleware as JitmemMiddleware
+    from .integrations.retriever import JitmemRetriever as JitmemRetriever
     from .memory import Memory as Memory
     from .memory_admin import MemoryAdmin as MemoryAdmin
     from .memory_items import MemoryItems as MemoryItems
@@ -37,8 +41,10 @@ if TYPE_CHECKING:
     from .stores.errors import StoreDamaged as StoreDamaged
     from .stores.errors import StoreFull as StoreFull
     from .stores.errors import StoreIsNewer as StoreIsNewer
+    from .stores.errors import StoreMoved as StoreMoved
     from .stores.errors import StoreReadOnly as StoreReadOnly
     from .stores.errors import UnknownRecord as UnknownRecord
+    from .stores.errors import UnknownSchema as UnknownSchema
     from .stores.records import Citation as Citation
     from .stores.records import Edit as Edit
     from .stores.records import Filed as Filed
@@ -51,7 +57,7 @@ if TYPE_CHECKING:
     from .stores.records import Session as Session
     from .stores.records import Usage as Usage
     from .stores.truth.backup import Backup as Backup
-    from .tools.memory_tools import make_memory_tools as make_memory_tools
+    from .tools.memory_tools import jitmem_tools as jitmem_tools
     from .transfer.transfer_report import ExportReport as ExportReport
     from .transfer.transfer_report import ImportReport as ImportReport
 
@@ -61,6 +67,10 @@ _HOME = {
     name: module
     for module, names in {
         "graphs.research_options": "ResearchOptions",
+        "history": "read_history",
+        "integrations.base_store": "JitmemStore",
+        "integrations.middleware": "JitmemMiddleware",
+        "integrations.retriever": "JitmemRetriever",
         "memory": "Memory",
         "memory_admin": "MemoryAdmin",
         "memory_items": "MemoryItems",
@@ -73,10 +83,11 @@ _HOME = {
         "stores.deletion.receipt": "KeptItem Receipt",
         "stores.errors": "BadInput BatchIncomplete ImportConflict JitmemError MemoryNotFound MissingPackage"
         " ModelError ModelRefused ModelReplyError ModelUnavailable NotOurStore PromptTooLong"
-        " SessionConflict StoreClosed StoreDamaged StoreFull StoreIsNewer StoreReadOnly UnknownRecord",
+        " SessionConflict StoreClosed StoreDamaged StoreFull StoreIsNewer StoreMoved StoreReadOnly UnknownRecord"
+        " UnknownSchema",
         "stores.records": "Citation Edit Filed Hit MemoryItem Outcome Page Passage Proposal Session Usage",
         "stores.truth.backup": "Backup",
-        "tools.memory_tools": "make_memory_tools",
+        "tools.memory_tools": "jitmem_tools",
         "transfer.transfer_report": "ExportReport ImportReport",
     }.items()
     for name in names.split()

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from .stores.deletion.receipt import OUT_OF_REACH, KeptItem, Receipt
+from .stores.deletion.receipt import NOTHING_FOUND, OUT_OF_REACH, KeptItem, Receipt
 from .stores.errors import BadInput
-from .stores.times import local_clock, order_key, parse_time
+from .stores.times import is_before, parse_time
 
 if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
     from .runtime import MemoryRuntime
     from .stores.deletion.selectors import Selector
     from .stores.truth.row_deletion import DeletionResult
@@ -19,18 +21,25 @@ if TYPE_CHECKING:
 _SELECTORS = "page_id, session_id, item_id, after and/or before, query, or everything=True"
 
 
-def forget_selected(runtime: MemoryRuntime, selectors: Mapping[str, Any], *, preview: bool) -> Receipt:
+def forget_selected(
+    runtime: MemoryRuntime, selectors: Mapping[str, Any], *, preview: bool, threads: BaseCheckpointSaver[Any] | None
+) -> Receipt:
     """See `Memory.forget`; `selectors` has a value for each selector, None if it is not used."""
     from .stores.deletion.delete import delete
     from .stores.deletion.delete import preview as preview_deletion
+    from .thread_deletion import delete_threads, validate_checkpointer
 
     selector = _make_selector(selectors, runtime.database.analyzer.name)
+    if threads is not None:
+        validate_checkpointer(threads)
     if preview:
         gone, beginnings = preview_deletion(runtime.namespace, selector)
-        return _receipt("preview", [gone], "Nothing was changed.", beginnings=beginnings)
+        named = dict.fromkeys(one for one in gone.thread_ids if one is not None) if threads is not None else ()
+        return _receipt("preview", [gone], "Nothing was changed.", beginnings=beginnings, thread_ids=tuple(named))
     runtime.item_options.check_writable("forget")
     gone, erasure = delete(runtime.namespace, selector)
-    return _erase(runtime, [gone], [] if erasure is None else [erasure])
+    receipt = _erase(runtime, [gone], [] if erasure is None else [erasure])
+    return receipt if threads is None else delete_threads(threads, receipt, gone.thread_ids)
 
 
 def purge_expired(runtime: MemoryRuntime, *, all_namespaces: bool) -> Receipt:
@@ -54,12 +63,13 @@ def _erase(
     """Erase the bytes of deleted rows; with `earlier` the receipt includes erasures that were pending before."""
     results = [one for one in runtime.eraser.finish() if earlier or one.number in erasures]
     missing = set(erasures) - {one.number for one in results}  # another process may have run them
+    if not erasures and not results:
+        return _receipt("nothing found", deleted, NOTHING_FOUND)
     complete = all(map(runtime.eraser.is_complete, missing)) and not any(one.reasons for one in results)
     return _receipt(
         "erased" if complete else "pending",
         deleted,
         OUT_OF_REACH,
-        number=max(erasures, default=None),
         reasons=tuple(dict.fromkeys(reason for one in results for reason in one.reasons)),
         removed=tuple(dict.fromkeys(name for one in results for name in one.removed)),
     )
@@ -79,7 +89,7 @@ def _make_selector(selectors: Mapping[str, Any], analyzer: str) -> Selector | No
         return None
     if name == "times":
         after, before = map(parse_time, value)
-        if after and before and not order_key(local_clock(after)) < order_key(local_clock(before)):
+        if after and before and not is_before(after, before):
             raise BadInput("after must be earlier than before.")
         return by.times(after, before)
     if name == "query":
@@ -107,6 +117,7 @@ def _receipt(status: Any, deleted: Sequence[DeletionResult], note: str, **others
         session_ids=tuple(one for gone in deleted for one in gone.session_ids),
         page_ids=tuple(one for gone in deleted for one in gone.page_ids),
         item_ids=tuple(one for gone in deleted for one in gone.item_ids),
+        memo_page_ids=tuple(one for gone in deleted for one in gone.memo_page_ids),
         kept=tuple(
             KeptItem(item_id, reason)
             for gone in deleted

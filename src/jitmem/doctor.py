@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "Report", "SalvageReport", "examine", "repair", "salvage"]
 
+_OUTSIDE = {"permissions", "vector folder"}
+"""Repairs that do not write the truth."""
 Check = Callable[["ReadOnlyTruth"], Iterator[Finding]]
 
 
@@ -61,9 +63,11 @@ def examine(path: str | os.PathLike[str], *, progress: Progress | None = None) -
     `MemoryNotFound`; `NotOurStore` for a file that is not a memory; `StoreIsNewer`; `MissingPackage` for a damaged file
     without the `doctor` extra.
     """
-    from .stores.integrity.check_file import open_read_only
+    from .stores.integrity.check_file import open_read_only, special_files
 
     folder, started = Path(path), time.perf_counter()
+    if special := tuple(special_files(folder)):
+        return Report(folder, special, seconds=time.perf_counter() - started)
     try:
         look = open_read_only(folder)
     except StoreDamaged as error:
@@ -115,7 +119,11 @@ def _check(look: ReadOnlyTruth, progress: Progress) -> tuple[list[Finding], dict
     from .stores.integrity import check_file as file
     from .stores.integrity import check_rows as rows
 
-    findings = [*_run(look, file.permissions), *_run(look, file.integrity)]
+    findings = [*_run(look, file.permissions), *_run(look, file.vector_folder), *_run(look, file.unknown_objects)]
+    if _is_damaged(findings):
+        what = "The rest was not examined: what no jitmem makes would take part in each query."
+        return [*findings, Finding("note", "file", what, SALVAGE)], {}
+    findings += _run(look, file.integrity)
     if any(finding.fix == "sqlite indexes" for finding in findings):
         what = "The rest was not examined: it is read through the damaged indexes."
         findings.append(Finding("note", "file", what, "No action needed: --fix rebuilds them, and examines again."))
@@ -184,5 +192,5 @@ def _applicable_fixes(report: Report) -> set[str]:
     """A damaged file is not written; damaged indexes are rebuilt before anything that is read through them."""
     fixes = {finding.fix for finding in report.findings if finding.fix is not None}
     if _is_damaged(report.findings):
-        return fixes & {"permissions"}
-    return fixes & {"permissions", "sqlite indexes"} if "sqlite indexes" in fixes else fixes
+        return fixes & _OUTSIDE
+    return fixes & {*_OUTSIDE, "sqlite indexes"} if "sqlite indexes" in fixes else fixes

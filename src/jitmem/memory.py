@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from .async_twin import async_twin
 from .research_run import ResearchChanges, ResearchRun, validate_count, validate_question
 from .stores.records import Filed, Hit, Page, Progress, Session
+from .stores.times import Now, add_dates, moment
+from .stores.trace_guard import guard_traces
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
     from langchain_core.tools import BaseTool
+    from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
     from langgraph.store.base import TTLConfig
 
     from .graphs.research_options import ResearchOptions
-    from .integrations.base_store import MemoryStore
-    from .integrations.middleware import MemoryMiddleware
-    from .integrations.retriever import MemoryRetriever
+    from .integrations.base_store import JitmemStore
+    from .integrations.middleware import JitmemMiddleware, MiddlewareOptions
+    from .integrations.retriever import JitmemRetriever
     from .memory_admin import MemoryAdmin
     from .memory_items import MemoryItems
     from .memory_options import ItemOptions, ModelOptions
@@ -93,6 +96,7 @@ class Memory:
             step_models=models.models_by_step(model, base_url),
             create=create,
             reranker=models.reranker,
+            trace_content=models.trace_content,
             item_options=items,
             memorize_options=with_changes(
                 memorize_options or MemorizeOptions(), {**failing, "curate": None if items.can_edit else False}
@@ -219,6 +223,7 @@ class Memory:
         `count_tokens_approximately`. `pages`: from how many pages passages may come. `tools`: a subset of "keyword",
         "vector", "page_id". `budget=Budget(calls=…, tokens=…, seconds=…)`: when it is exceeded, the best context so
         far is returned. `answer=True`: a short answer from the context as well. `on_model_failure`: as in `ModelOptions`.
+        `now`: the time of the question, by which "last week" is understood; the clock's without it.
 
         `BadInput` for an empty question or a bad option; `ModelError` when a model fails and there is no result.
         """
@@ -246,18 +251,21 @@ class Memory:
         called; the embedding model, if there is one, embeds the question."""
         return ResearchRun(self._runtime, question, options).estimate()
 
-    def recall(self, query: str, k: int = 10) -> list[Hit]:
-        """The best passages by keywords and vectors, with no chat model; at most `k`, best first.
+    def recall(self, query: str, k: int = 10, *, now: Now = None) -> list[Hit]:
+        """The best passages by keywords and vectors, with no chat model; at most `k`, best first. Of a query that names a
+        date also those of that time, or that speak of it; `now` as in `research`.
 
         `ModelUnavailable` when the embedding model cannot be reached.
         """
-        hits: list[Hit] = self._runtime.hybrid.search(validate_question(query), validate_count(k))
-        return hits
+        query = add_dates(validate_question(query), moment(now))
+        with guard_traces(self._runtime.trace_level):
+            return self._runtime.hybrid.search(query, validate_count(k))
 
-    async def arecall(self, query: str, k: int = 10) -> list[Hit]:
+    async def arecall(self, query: str, k: int = 10, *, now: Now = None) -> list[Hit]:
         """`recall`, awaited."""
-        hits: list[Hit] = await self._runtime.hybrid.asearch(validate_question(query), validate_count(k))
-        return hits
+        query = add_dates(validate_question(query), moment(now))
+        with guard_traces(self._runtime.trace_level):
+            return await self._runtime.hybrid.asearch(query, validate_count(k))
 
     # -- read ----------------------------------------------------------------------------------------------
 
@@ -281,59 +289,44 @@ class Memory:
         *,
         kinds: Collection[str] | None = None,
         mode: Mode | None = None,
+        now: Now = None,
     ) -> list[BaseTool]:
         """LangChain tools over this memory, all or those that `include` names.
 
         search_pages, search_keyword, search_vector, search_page_id, read_page, research_memory, memory_search, and
         memory_insert, memory_update, memory_delete. `kinds` and `mode` as in `ItemOptions`: a model may be allowed less
-        than the memory's owner. A read-only memory has no tool that edits. Their results are marked, so that they are
+        than the memory's owner. A read-only memory has no tool that edits. `now` as in `research`, or a function that
+        gives it. Their results are marked, so that they are
         not memorized again when they come back in a transcript.
         """
         editor = self._runtime.editor_for(kinds=kinds, mode=mode)
-        return self._runtime.tools(editor, (self.research, self.aresearch), include)
+        return self._runtime.tools(editor, (self.research, self.aresearch), include, now)
 
-    def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> MemoryStore:
+    def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> JitmemStore:
         """A LangGraph store over this memory: `graph.compile(store=memory.as_store())`. `fields` are what a query
         searches, `ttl` as LangGraph has it; `jitmem.integrations.base_store` says what a store cannot express."""
-        from .integrations.base_store import MemoryStore
+        from .integrations.base_store import JitmemStore
 
-        return MemoryStore(self, fields=fields, ttl=ttl)
+        return JitmemStore(self, fields=fields, ttl=ttl)
 
-    def middleware(
-        self,
-        *,
-        effort: Effort | None = "recall",
-        tools: bool | Sequence[str] = True,
-        context_tokens: int = 1000,
-        memorize: bool = True,
-        background: bool = True,
-        namespace: Callable[[Any], str] | None = None,
-    ) -> MemoryMiddleware:
+    def middleware(self, **options: Unpack[MiddlewareOptions]) -> JitmemMiddleware:
         """Memory for an agent: `create_agent(model, tools, middleware=[memory.middleware()])`.
 
-        Before each turn it adds context for the turn to that model call only, with this `effort` (None: only the core
-        memory); after the turn it memorizes the conversation, in the `background`. `tools`
-        adds the memory tools: the usual ones, or those that are named. `namespace` chooses the namespace of a run;
-        without it, that is the run's `user_id`, or this memory's own. See `jitmem.integrations.middleware`.
+        Before each turn it adds context for the turn to that model call only; after the turn it memorizes the conversation.
+        A run belongs to its `user_id`, and has no memory without one; `single_user=True` is for a memory of one user, and
+        the default for one from `for_namespace`. The other options are those of `JitmemMiddleware`: `name`, `effort`,
+        `tools`, `context_tokens`, `memorize`, `background`, `inject`, `namespace`, `now`.
         """
-        from .integrations.middleware import MemoryMiddleware
+        from .integrations.middleware import JitmemMiddleware
 
-        return MemoryMiddleware(
-            self,
-            effort=effort,
-            tools=tools,
-            context_tokens=context_tokens,
-            memorize=memorize,
-            background=background,
-            **({} if namespace is None else {"namespace": namespace}),
-        )
+        return JitmemMiddleware(self, **options)
 
-    def as_retriever(self, *, k: int = 10, effort: Effort | None = None) -> MemoryRetriever:
+    def as_retriever(self, *, k: int = 10, effort: Effort | None = None) -> JitmemRetriever:
         """A LangChain retriever: passages as documents with page id, span, time and score in the metadata; with an
         `effort`, the citations of a research."""
-        from .integrations.retriever import MemoryRetriever
+        from .integrations.retriever import JitmemRetriever
 
-        return MemoryRetriever(memory=self, k=k, effort=effort)
+        return JitmemRetriever(memory=self, k=k, effort=effort)
 
     # -- forget and close ----------------------------------------------------------------------------------
 
@@ -348,12 +341,14 @@ class Memory:
         query: str | None = None,
         everything: bool = False,
         preview: bool = False,
+        threads: BaseCheckpointSaver[Any] | None = None,
     ) -> Receipt:
         """Delete records of this namespace for good, with all that is derived only from them, and erase their bytes.
 
         Select in one way: ids of pages, sessions or items; sessions that happened from `after` on and `before` a time
         (those without a time stay); records that contain each word of a `query`; or `everything`, the namespace with its
-        name, entries, shares and rules. `preview=True` changes nothing and shows what would be deleted.
+        name, entries, shares and rules. `preview=True` changes nothing and shows what would be deleted. `threads`: the
+        checkpointer of your agents, from which the threads are deleted that forgotten turns belong to.
 
         The receipt counts what was deleted and holds the result of a scan of every file of the memory. It is "pending"
         while another process reads the old files: `admin.purge()` tries again. See docs/forgetting.md. `UnknownRecord`
@@ -369,7 +364,7 @@ class Memory:
             "query": query,
             "everything": everything or None,
         }
-        return forget_selected(self._runtime, selectors, preview=preview)
+        return forget_selected(self._runtime, selectors, preview=preview, threads=threads)
 
     def flush(self) -> None:
         """Wait until background filing is complete and every index is up to date."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -26,16 +25,6 @@ if TYPE_CHECKING:
 
 
 Profile = Literal["small", "large"]
-PROFILES: Mapping[Profile, float] = {"small": 0.4, "large": 1.0}
-"""By profile, the share of the usual history in a prompt."""
-_SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![a-z0-9])", re.I)
-_SMALL = 4  # billion parameters
-
-
-def profile_of(model: str) -> Profile:
-    """By the size that a model's name tells: `qwen2.5:1.5b` is small, a name without a size is large."""
-    sizes = [float(size) for size in _SIZE.findall(model)]
-    return "small" if sizes and min(sizes) <= _SMALL else "large"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +38,8 @@ class ModelOptions:
     retry: "raise" an error, or let the "rules" answer; None leaves it to `MemorizeOptions` and `ResearchOptions`. `reranker`, a LangChain document compressor, reorders the best hits of a
     round and of `recall`. `profile` says for which size of model prompts are made: "small" shows it less of the history
     at a time; None goes by the model's name ("small" where it tells at most four billion parameters, as qwen2.5:1.5b).
+    `thinking_steps` are the steps in which a reasoning model may think, `()` for none; None leaves it to the server.
+    `trace_content`: traces that LangSmith is sent hold texts; else the names and times of steps, or without a model nothing.
     """
 
     memorizer_model: str | BaseChatModel | None = None
@@ -60,10 +51,12 @@ class ModelOptions:
     on_model_failure: OnModelFailure | None = None
     reranker: BaseDocumentCompressor | None = None
     profile: Profile | None = None
+    thinking_steps: Collection[str] | None = None
+    trace_content: bool = False
 
     def __post_init__(self) -> None:
-        if self.profile not in (None, *PROFILES):
-            raise BadInput(f"There is no profile {self.profile!r}; use {', '.join(PROFILES)}.")
+        if self.profile not in (None, *get_args(Profile)):
+            raise BadInput(f"There is no profile {self.profile!r}; use {', '.join(get_args(Profile))}.")
         if not self.timeout_s > 0:
             raise BadInput(f"timeout_s must be more than 0, not {self.timeout_s!r}.")
 
@@ -90,30 +83,9 @@ class ModelOptions:
         given = (model, self.memorizer_model, self.researcher_model, self.step_models, self.prompts)
         if all(one is None for one in given):
             return {}
-        from .models import chat_model
-        from .nodes.llm.ask import name_of
-        from .nodes.llm.model_backend import ModelBackend
-        from .nodes.steps import STEPS
-        from .prompt_overrides import read_overrides
+        from .step_models import make_step_models
 
-        own = dict(self.step_models or {})
-        if unknown := sorted(own.keys() - set(STEPS)):
-            raise BadInput(f"step_models: there is no step {unknown[0]!r}; there are {', '.join(STEPS)}.")
-        if "integrate" in own:
-            own.setdefault("conclude", own["integrate"])
-        graph_models = {"memorizer": self.memorizer_model or model}
-        chosen = {
-            step: one
-            for step, spec in STEPS.items()
-            if (one := own.get(step, graph_models.get(spec.role, self.researcher_model or model))) is not None
-        }
-        prompts = read_overrides(self.prompts)
-        backends: dict[str, Backend] = {}
-        for step, one in chosen.items():
-            made = chat_model(one, base_url=base_url, timeout_s=self.timeout_s)
-            share = PROFILES[self.profile or profile_of(name_of(made))]
-            backends[step] = ModelBackend(made, self.timeout_s, prompts, share)
-        return backends
+        return make_step_models(self, model, base_url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

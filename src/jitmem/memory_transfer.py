@@ -61,12 +61,14 @@ class MemoryTransfer:
         *,
         from_format: Source | None = None,
         all_namespaces: bool = False,
+        rules: bool = False,
         progress: Progress | None = None,
     ) -> ImportReport:
         """Import what `export` wrote, into this namespace, or with `all_namespaces` each namespace under its own name.
 
         Missing records are added, with their ids; existing ones with the same content are skipped and counted. An
         existing id with other content is a conflict: `ImportConflict` names the first ten, and nothing is imported.
+        Shares, retention rules and proposals are put aside and named in `put_aside`, unless `rules` asks for them.
         With `from_format` the file is the export of another memory: its memories become items, as far as `ItemOptions`
         allows, and its messages sessions. `progress` gets the number of bytes, sessions or memories done, and of all.
         `BadInput` names the line that is wrong.
@@ -75,9 +77,9 @@ class MemoryTransfer:
         if from_format is not None:
             from .transfer.importers import import_foreign
 
-            if all_namespaces:
+            if all_namespaces or rules:
                 raise BadInput(
-                    "all_namespaces (--all) is for exports of jitmem; import other formats into one namespace."
+                    "all_namespaces (--all) and rules (--rules) are for exports of jitmem; import other formats without."
                 )
             with _open_source(source) as (file, name, _):
                 return import_foreign(_import_target(runtime), from_format, file, name, progress)
@@ -86,7 +88,7 @@ class MemoryTransfer:
         namespace = None if all_namespaces else runtime.namespace.name
         with _open_source(source) as (file, name, size):
             advance = None if progress is None else lambda done: progress(done, max(size, done))
-            return import_export(runtime.database, namespace, file, name, advance)
+            return import_export(runtime.database, namespace, file, name, advance, rules=rules)
 
     def backup(self, target: PathLike) -> Backup:
         """Copy the whole folder, every namespace, as a memory of its own into the new folder `target`.

@@ -41,7 +41,7 @@ def chat_model(
     """`provider:name`; `openai` speaks to any compatible server (`base_url`, or `OPENAI_BASE_URL`).
 
     Models of `openai` are cached: the same arguments give the same object with its connections, while it is
-    referenced. Models do not retry by themselves. A `ChatOpenAI` that was made elsewhere is copied, with connections
+    referenced. Models of a server other than OpenAI's answer at temperature 0; a model that was made elsewhere keeps its own. Models do not retry by themselves. A `ChatOpenAI` that was made elsewhere is copied, with connections
     for every event loop. Errors: `BadInput`, `MissingPackage`, `ModelUnavailable` (no key).
     """
     from langchain_core.language_models import BaseChatModel
@@ -53,11 +53,15 @@ def chat_model(
     if provider == "openai":
         address = _address(base_url)
         # Other servers only have chat completions; langchain-openai would choose the API by the model's name.
-        own: dict[str, Any] = {"stream_usage": True} if _is_openai(address) else {"use_responses_api": False}
+        others: dict[str, Any] = {"use_responses_api": False, "temperature": 0.0}  # llama.cpp's own default is 0.8
+        own = {"stream_usage": True} if _is_openai(address) else others
         made = _openai("ChatOpenAI", name, address, timeout_s, **own)
     else:
         init = _langchain("langchain.chat_models", "init_chat_model", provider, model)
-        made = _init_model(init, {"model": name, "model_provider": provider}, validate_url(base_url), timeout_s)
+        which: dict[str, Any] = {"model": name, "model_provider": provider}
+        if provider == "ollama":  # its own default is 0.8
+            which["temperature"] = 0.0
+        made = _init_model(init, which, validate_url(base_url), timeout_s)
     return made
 
 
@@ -80,6 +84,24 @@ def embedding_model(
         init = _langchain("langchain.embeddings", "init_embeddings", provider, embeddings)
         made = _init_model(init, {"model": name, "provider": provider}, validate_url(base_url), timeout_s)
     return made
+
+
+def without_thinking(model: BaseChatModel) -> BaseChatModel:
+    """A copy that asks its server to leave the thinking of a reasoning model out; other models as they are.
+
+    A server that refuses the switch is asked without it (`nodes/llm/output_forms.py`).
+    """
+    kinds = {kind.__name__ for kind in type(model).__mro__}
+    if "ChatOllama" in kinds:
+        return model.model_copy(update={"reasoning": False})
+    if "BaseChatOpenAI" not in kinds:
+        return model
+    if _is_openai(getattr(model, "openai_api_base", None)):
+        return model.model_copy(update={"reasoning_effort": "minimal"})
+    # vLLM, SGLang and llama.cpp pass these to the chat template: Qwen's has the first, DeepSeek's and Granite's the second.
+    switch = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
+    own: dict[str, Any] = getattr(model, "extra_body", None) or {}
+    return model.model_copy(update={"extra_body": {**own, **switch}, "reasoning_effort": "none"})
 
 
 def provider_and_name(name: object, example: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from .stores.errors import BadInput
@@ -28,7 +29,9 @@ class ResearchChanges(TypedDict, total=False):
     tools: Sequence[str] | None
     budget: Budget | None
     answer: bool | None
+    known_text: str | None
     on_model_failure: OnModelFailure | None
+    now: str | datetime | None
 
 
 class ResearchRun:

@@ -22,6 +22,7 @@ from .stores.index.chroma_index import OwnedChroma, SharedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore
+from .stores.trace_guard import TraceLevel
 from .stores.truth.database import Database, has_deleted_bytes
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from .stores.analyzer import Analyzer
     from .stores.deletion.eraser import Eraser
+    from .stores.times import Now
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
 
@@ -57,6 +59,7 @@ class MemoryRuntime:
     research_options: ResearchOptions
     chroma: SharedChroma
     reranker: BaseDocumentCompressor | None = None
+    trace_content: bool = False
     call_statistics: CallStatistics = field(default_factory=CallStatistics)
 
     @classmethod
@@ -70,6 +73,7 @@ class MemoryRuntime:
         step_models: Mapping[str, Backend],
         create: bool,
         reranker: BaseDocumentCompressor | None,
+        trace_content: bool,
         item_options: ItemOptions,
         memorize_options: MemorizeOptions,
         research_options: ResearchOptions,
@@ -93,6 +97,7 @@ class MemoryRuntime:
             embedder=embedder,
             backends=Backends(step_models, RuleBackend()),
             reranker=reranker,
+            trace_content=trace_content,
             item_options=item_options,
             memorize_options=memorize_options,
             research_options=research_options,
@@ -117,6 +122,11 @@ class MemoryRuntime:
     def eraser(self) -> Eraser:
         """Erases the bytes of what was deleted in the folder."""
         return _make_eraser(self.database, self.chroma)
+
+    @property
+    def trace_level(self) -> TraceLevel:
+        """What traces show of a run of this memory."""
+        return "content" if self.trace_content else "names" if self.backends.by_step else "none"
 
     @cached_property
     def items(self) -> Items:
@@ -167,7 +177,7 @@ class MemoryRuntime:
     def _item_search(self) -> ItemSearch:
         return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self._lexical))
 
-    def tools(self, editor: Editor, research: Any, include: Collection[str] | None) -> list[BaseTool]:
+    def tools(self, editor: Editor, research: Any, include: Collection[str] | None, now: Now = None) -> list[BaseTool]:
         """Every tool over this memory, or those that `include` names."""
         from .tools.memory_tools import make_tools
 
@@ -179,15 +189,19 @@ class MemoryRuntime:
             items=self.item_search,
             editor=editor,
             include=include,
+            trace_level=self.trace_level,
+            now=now,
         )
 
     @cached_property
     def memorizer(self) -> Graph:
         from .graphs.memorizer import memorizer
+        from .traced_graph import guard_graph
 
-        return memorizer(
+        graph = memorizer(
             self.archive, self.item_index, self.editor, self.embedder, self.backends, self.memorize_options
         )
+        return guard_graph(graph, self.trace_level)
 
     @cached_property
     def researcher(self) -> Graph:
@@ -214,8 +228,9 @@ class MemoryRuntime:
 
     def _researcher(self, backends: Backends) -> Graph:
         from .graphs.researcher import researcher
+        from .traced_graph import guard_graph
 
-        return researcher(
+        graph = researcher(
             self.archive,
             self.item_index,
             self.searches,
@@ -226,6 +241,7 @@ class MemoryRuntime:
             self.research_options,
             self.reranker,
         )
+        return guard_graph(graph, self.trace_level)
 
     @property
     def waits_for_models(self) -> bool:

@@ -12,14 +12,15 @@ from langchain_core.documents import BaseDocumentCompressor
 from .nodes.embedder import Embeddable, Embedder, embed_if_room
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import OnModelFailure
-from .nodes.rank import TIMEOUT_S, rerank
 from .stores.errors import ModelError
 from .stores.index.fusion import rank_for
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore, Snapshot
 from .stores.records import Hit
+from .stores.times import spans
 from .stores.truth.embeddings import ModelChanged
 from .tools.item_search import KEYWORD, ItemHit, ItemSearch
+from .tools.page_id_search import PageIdSearch
 from .tools.search_tool import SearchTool as PageSearch
 from .tools.searches import HybridSearch
 
@@ -49,28 +50,30 @@ class PageSearchRunner:
         return await run_async(self._run(query, k))
 
     def _run(self, query: str, k: int) -> Computation[list[Hit]]:
-        _, [(_, hits)] = yield from self._search_snapshot(query, k)
+        _, [(_, hits)] = yield from self._search_snapshot(query, k, self._searches)
         return list(hits)
 
-    def _search_snapshot(self, query: str, k: int) -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
+    def _search_snapshot(
+        self, query: str, k: int, searches: Sequence[NodeSearch]
+    ) -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
         """The hits of each search in one snapshot, by its name."""
 
         def look() -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
             snapshot = self._archive.snapshot()
             found = []
-            for search in self._searches:
+            for search in searches:
                 waiting: Wait[Sequence[Hit]] = Wait(
                     partial(search.search, snapshot, query, k), partial(search.asearch, snapshot, query, k)
                 )
                 found.append((search.name, (yield waiting)))
             return snapshot, found
 
-        embeds = any(search.embeds for search in self._searches)
+        embeds = any(search.embeds for search in searches)
         return (yield from _embed_and_search(self._archive, self._embedder, look) if embeds else look())
 
 
 class RecallRunner(PageSearchRunner):
-    """Keyword and vector search, ranked as by the Researcher. A failing reranker is an error, or with
+    """Keyword and vector search, ranked as by the Researcher; of a query that names a date the search of dates as well. A failing reranker is an error, or with
     `on_failure="rules"` is skipped."""
 
     def __init__(
@@ -90,9 +93,12 @@ class RecallRunner(PageSearchRunner):
         self._on_failure = on_failure
 
     def _run(self, query: str, k: int) -> Computation[list[Hit]]:
-        snapshot, found = yield from self._search_snapshot(query, max(k, _CANDIDATES))
+        searches = [one for one in self._searches if one.name != PageIdSearch.name or spans(query)]
+        snapshot, found = yield from self._search_snapshot(query, max(k, _CANDIDATES), searches)
         ranked = rank_for(snapshot, query, query, found, self._weights)
         if self._reranker is not None and ranked:
+            from .nodes.rerank import TIMEOUT_S, rerank  # few have one
+
             try:
                 ranked = yield from rerank(self._reranker, query, ranked, TIMEOUT_S)
             except ModelError as error:

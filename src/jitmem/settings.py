@@ -1,8 +1,7 @@
-"""Settings for the command line and LangGraph Studio, from the environment and a `.env` file."""
+"""Settings for the command line and LangGraph Studio, from the environment."""
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass, field
 from math import isfinite
@@ -18,33 +17,6 @@ if TYPE_CHECKING:
 
 # This module imports no other at load but `errors`: the command line reads it at each start.
 _TIMEOUT_S = 120.0  # as `TIMEOUT_S` of `nodes.llm.ask`
-
-
-def load_dotenv_file(folder: Path | None = None) -> None:
-    """Add the variables of `.env` in the folder (default: the current one) to the environment, which takes precedence.
-
-    So OPENAI_API_KEY and the like reach the packages that read them. No other folder is searched. `BadInput` for a file
-    with an invalid line; then none of it is used.
-    """
-    path = (Path.cwd() if folder is None else folder) / ".env"
-    try:
-        if path.is_dir() or not path.exists():  # some keep a virtual environment under this name
-            return
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{path}, line {line}: this is not UTF-8; save the file as UTF-8 text.") from error
-    from dotenv import load_dotenv
-    from dotenv.parser import parse_stream
-
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.error or "\0" in binding.original.string:
-            # A statement begins with the empty lines before it.
-            line = binding.original.line + len(binding.original.string) - len(binding.original.string.lstrip("\n"))
-            raise BadInput(f"{path}, line {line}: this cannot be read; write NAME=value, or NAME='a value'.")
-    load_dotenv(stream=io.StringIO(text), override=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +35,7 @@ class Settings:
     prompts: Path | None = None
     on_model_failure: OnModelFailure | None = None
     effort: Effort = "deep"
+    trace_content: bool = False
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -83,6 +56,7 @@ class Settings:
                 _text("JITMEM_ON_MODEL_FAILURE") and _one_of("JITMEM_ON_MODEL_FAILURE", "raise", "rules"),
             ),
             effort=cast("Effort", _one_of("JITMEM_EFFORT", "deep", "fast", "recall")),
+            trace_content=_one_of("JITMEM_TRACE_CONTENT", "no", "yes") == "yes",
         )
 
     def open_memory(self, *, create: bool = True, research_options: ResearchOptions | None = None) -> Memory:
@@ -103,6 +77,7 @@ class Settings:
                 timeout_s=self.timeout_s,
                 prompts=self.prompts,
                 on_model_failure=self.on_model_failure,
+                trace_content=self.trace_content,
             ),
             research_options=research_options,
         )

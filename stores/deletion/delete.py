@@ -7,6 +7,7 @@ import sqlite3
 from ..truth.database import PERSON
 from ..truth.namespace import Namespace
 from ..truth.row_deletion import DeletionResult, Selection, delete_rows, record_erasure
+from .derived_texts import delete_repetitions
 from .selectors import Selector
 
 _PREVIEW_CHARS = 80  # of each text
@@ -34,7 +35,11 @@ def preview(namespace: Namespace, selector: Selector | None) -> tuple[DeletionRe
 
 def _delete(db: sqlite3.Connection, namespace: Namespace, selector: Selector | None) -> DeletionResult:
     number = namespace.number(db)
-    return _delete_namespace(db, number) if selector is None else delete_rows(db, number, selector(db, number))
+    if selector is None:
+        return _delete_namespace(db, number)
+    result = delete_rows(db, number, selector(db, number))
+    delete_repetitions(db, result)
+    return result
 
 
 def _delete_namespace(db: sqlite3.Connection, namespace: int) -> DeletionResult:
@@ -62,8 +67,8 @@ def _delete_namespace(db: sqlite3.Connection, namespace: int) -> DeletionResult:
 
 
 def _beginnings(db: sqlite3.Connection, result: DeletionResult) -> dict[str, str]:
-    """By id, the beginning of a page, an item, or the text of a session that waits to be filed."""
-    found: dict[str, str] = {}
+    """By id, the beginning of a page, an item, an entry, a proposal, or the text of a session that waits to be filed."""
+    found = {what: _beginning(text) for what, text in result.others.items()}
     for ids, query in (
         (result.session_ids, "SELECT json_extract(payload, '$.text') FROM session WHERE namespace = ? AND id = ?"),
         (result.page_ids, "SELECT text FROM page WHERE namespace = ? AND id = ?"),
@@ -76,9 +81,13 @@ def _beginnings(db: sqlite3.Connection, result: DeletionResult) -> dict[str, str
         for one in ids:
             row = db.execute(query, (result.namespace, one)).fetchone()
             if row is not None and row[0] is not None:
-                text = " ".join(row[0][: 2 * _PREVIEW_CHARS].split())
-                found[one] = text if len(text) <= _PREVIEW_CHARS else f"{text[: _PREVIEW_CHARS - 1]}…"
+                found[one] = _beginning(row[0])
     return found
+
+
+def _beginning(text: str) -> str:
+    text = " ".join(text[: 2 * _PREVIEW_CHARS].split())
+    return text if len(text) <= _PREVIEW_CHARS else f"{text[: _PREVIEW_CHARS - 1]}…"
 
 
 def _numbers(db: sqlite3.Connection, query: str, *values: object) -> set[int]:

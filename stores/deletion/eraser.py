@@ -12,10 +12,9 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from ..truth.database import FILE_NAME, Database
+from ..truth.database import ERASE_LOCK, FILE_NAME, Database
 from ..truth.migrations import copies
 
-_LOCK = ".erase.lock"
 _TURN_S, _VACUUM_S, _READERS_S = 60.0, 10.0, 2.0  # how long to wait for another eraser, for writers, for readers
 _ROUNDS = 3  # of erasing what others delete meanwhile
 
@@ -49,7 +48,8 @@ class Eraser:
         """Run every open erasure, in the order of deletion; `[]` if there is none."""
         if not self._open():
             return []
-        lock = FileLock(self._folder / _LOCK, mode=0o600)
+        self._database.refuse_moved()
+        lock = FileLock(self._folder / ERASE_LOCK, mode=0o600)
         try:
             with lock.acquire(timeout=wait_s):
                 results: dict[int, ErasureResult] = {}
@@ -106,7 +106,7 @@ class Eraser:
         """Copies of the truth hold what it held before; nothing reads them."""
         left = copies(self._folder)
         for path in left:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
         return tuple(path.name for path in left)
 
     def _record(self, results: list[ErasureResult]) -> None:

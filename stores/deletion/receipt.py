@@ -8,15 +8,17 @@ from datetime import datetime
 from typing import Literal
 
 OUT_OF_REACH = (
-    "Out of reach: checkpoints of LangGraph, backups, exports and other copies, other files in the folder, logs,"
+    "Out of reach: checkpoints of LangGraph (but see `threads`), what others wrote who read this namespace, backups, exports and other copies, other files in the folder, logs,"
     " snapshots of the file system, blocks that a disk has set aside, and what other processes hold in memory until"
     " their next search."
 )
 
+NOTHING_FOUND = "Nothing matched, and nothing was changed."
+
 
 @dataclass(frozen=True, slots=True)
 class KeptItem:
-    """A memory item that has other sources too: a person should check whether it repeats what was forgotten."""
+    """A memory item that may repeat what was forgotten: a person should check it."""
 
     item_id: str
     reason: str
@@ -27,22 +29,27 @@ class Receipt:
     """What was forgotten, and whether its bytes are erased.
 
     `status`: "erased" (the rows are deleted, the truth is rewritten and its log truncated, and the vector index that
-    held the vectors is removed, to be rebuilt), "pending" (the rows are deleted and cannot be read here any more,
+    held the vectors is removed, to be rebuilt), "nothing found" (nothing matched, nothing was changed), "pending" (the rows are deleted and cannot be read here any more,
     but bytes may be left: `reasons` say why, and `purge()` tries again), or "preview" (nothing was changed). `counts`
     are by kind of row: sessions, pages, passages, vectors, items, versions, proposals, entries, shares, rules,
-    namespaces. `kept` are items that have other source pages too. `beginnings` of what would be deleted, by id, are in
+    namespaces, and memos that lost what they repeated, on `memo_page_ids`. `kept` are items that stay, each with the
+    reason to look at it. `beginnings` of what would be deleted, by id, are in
     a preview only. `removed` are copies of the truth, left by an upgrade, that were removed as a whole.
+    With `threads` given, `thread_ids` are those whose checkpoints are deleted, in a preview would be, and `unreached`
+    says what of them may be left.
     """
 
-    status: Literal["erased", "pending", "preview"]
+    status: Literal["erased", "nothing found", "pending", "preview"]
     at: datetime
-    number: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     session_ids: tuple[str, ...] = ()
     page_ids: tuple[str, ...] = ()
     item_ids: tuple[str, ...] = ()
+    memo_page_ids: tuple[str, ...] = ()
     kept: tuple[KeptItem, ...] = ()
     beginnings: Mapping[str, str] = field(default_factory=dict)
+    thread_ids: tuple[str, ...] = ()
+    unreached: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     note: str = OUT_OF_REACH

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from .. import recall_markers
 from ..analyzer import Term, stems
+from ..date_phrases import end_of
 from ..errors import UnknownRecord
 from ..records import KINDS
-from ..times import format_iso_time, local_clock, order_key
+from ..times import BEGINNING, END, format_iso_time, is_before, parse_iso_time
 from ..truth.row_deletion import Selection
 
 PAGE = "page"
@@ -43,42 +44,51 @@ def items(ids: Iterable[str]) -> Selector:
 
 
 def times(after: datetime | None, before: datetime | None) -> Selector:
-    """Sessions that happened from `after` on and before `before`, by their own clocks."""
-    first = order_key(local_clock(after)) if after else float("-inf")
-    last = order_key(local_clock(before)) if before else float("inf")
+    """Sessions that happened from `after` on and before `before`: as instants, and where a zone is missing by their
+    own clocks. A session of a year or a month counts as before a time that is not before its end."""
+
+    def is_selected(time: datetime) -> bool:
+        return not is_before(time, after or BEGINNING) and (
+            is_before(time, before or END) and not is_before(before or END, end_of(time))
+        )
 
     def select(db: sqlite3.Connection, namespace: int) -> Selection:
         rows = db.execute("SELECT n, time FROM session WHERE namespace = ?", (namespace,)).fetchall()
-        keys = [(n, order_key(local_clock(datetime.fromisoformat(time)))) for n, time in rows if time is not None]
-        return Selection(sessions={n for n, key in keys if first <= key < last}, timeless=len(rows) - len(keys))
+        times = [(n, time) for n, stamp in rows if (time := parse_iso_time(stamp))]
+        return Selection(sessions={n for n, time in times if is_selected(time)}, timeless=len(rows) - len(times))
 
     return select
 
 
 def words(query: Sequence[Term], analyzer: str) -> Selector:
-    """Pages, waiting sessions, item versions and proposals in which all of these terms occur.
+    """Pages, waiting sessions, item versions, proposals and entries in which all of these terms occur.
 
-    A page is its text, title, memo and date; of an item the versions are selected that have all terms. The stems on file
-    are read where an analyzer of this name made them.
+    A page is its text, title, memo, header and speakers, with id, time and metadata of its session; a waiting session
+    is the same. Of an item the versions are selected that have all terms. An entry is its labels, key and value. The
+    stems of a page are read where an analyzer of this name made them.
     """
 
     def holds(found: Collection[str]) -> bool:
         return all(term.is_in(found, whole=True) for term in query)
 
     def select(db: sqlite3.Connection, namespace: int) -> Selection:
+        def matching(statement: str) -> set[int]:
+            """Numbers of the rows that have all stems in their columns; one that is JSON counts with its names."""
+            rows = db.execute(statement, (namespace,))
+            return {n for n, *texts in rows if holds({stem for text in texts for stem in stems(_words_of(text))})}
+
         selection = Selection()
-        for seq, *page in db.execute(
-            "SELECT page.seq, text, title, memo, session.time, analyzer FROM page"
+        for seq, text, title, memo, header, session_id, metadata, time, made_by in db.execute(
+            "SELECT page.seq, text, title, memo, header, session.id, metadata, session.time, analyzer FROM page"
             " JOIN session ON session.n = page.session WHERE page.namespace = ?",
             (namespace,),
         ):
-            if holds(_stems_of_page(db, analyzer, seq, *page)):
+            about = "\n".join((title, memo, header, session_id, _words_of(metadata), format_iso_time(time)))
+            if holds({*stems(about), *_stems_of_page(db, seq, text, made_by == analyzer)}):
                 selection.pages.add(seq)
-        for n, payload in db.execute(
-            "SELECT n, payload FROM session WHERE namespace = ? AND payload IS NOT NULL", (namespace,)
-        ):
-            if holds(set(stems(json.loads(payload)["text"]))):
-                selection.sessions.add(n)
+        selection.sessions = matching(
+            "SELECT n, id, metadata, time, payload FROM session WHERE namespace = ? AND payload IS NOT NULL"
+        )
         for n, content, time in db.execute(
             "SELECT item_version.n, content, time FROM item JOIN item_version ON item_version.item = item.seq"
             " WHERE namespace = ? AND content IS NOT NULL",
@@ -86,12 +96,33 @@ def words(query: Sequence[Term], analyzer: str) -> Selector:
         ):
             if holds({*stems(content), *stems(format_iso_time(time))}):
                 selection.versions.add(n)
-        for n, edit in db.execute("SELECT n, edit FROM proposal WHERE namespace = ?", (namespace,)):
-            if holds(set(stems(json.loads(edit).get("content") or ""))):
-                selection.proposals.add(n)
+        selection.proposals = matching("SELECT n, edit, reason FROM proposal WHERE namespace = ?")
+        selection.entries = matching(
+            "SELECT entry.n, labels, key, value FROM entry JOIN entry_path ON entry_path.n = entry.path"
+            " WHERE namespace = ?"
+        )
         return selection
 
     return select
+
+
+def _words_of(text: str | None) -> str:
+    """The names and values of a JSON object or list as text; other text as it is."""
+    if not text or text[0] not in "{[":
+        return text or ""
+    try:
+        return "\n".join(_leaves(json.loads(text)))
+    except ValueError:
+        return text
+
+
+def _leaves(value: object) -> Iterator[str]:
+    parts = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else None
+    if parts is None:
+        yield str(value)
+        return
+    for part in parts:
+        yield from _leaves(part)
 
 
 def select_expired_by_namespace(db: sqlite3.Connection, own: int, *, everywhere: bool) -> list[tuple[int, Selection]]:
@@ -117,12 +148,10 @@ def select_expired(db: sqlite3.Connection, namespace: int) -> Selection:
     return Selection(sessions={n for (n,) in old}, items={seq for (seq,) in hidden}, derived=False)
 
 
-def _stems_of_page(
-    db: sqlite3.Connection, current: str, seq: int, text: str, title: str, memo: str, time: str | None, analyzer: str
-) -> set[str]:
-    found = {*stems(title), *stems(memo), *stems(format_iso_time(time))}
-    if analyzer != current or recall_markers.recalled_spans(text):  # recalled text is in no passage
-        return found.union(stems(text))
+def _stems_of_page(db: sqlite3.Connection, seq: int, text: str, current: bool) -> set[str]:
+    if not current or recall_markers.recalled_spans(text):  # recalled text is in no passage
+        return set(stems(text))
+    found = set[str]()
     for passage_stems, speaker in db.execute("SELECT stems, speaker FROM passage WHERE page = ?", (seq,)):
         found.update(passage_stems.split())
         found.update(stems(speaker or ""))

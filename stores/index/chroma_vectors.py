@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,11 +42,17 @@ class ChromaVectors:
     """
 
     def __init__(
-        self, embeddings: EmbeddingStore, client: Any, fed: Callable[[], None], at_work: threading.Lock
+        self,
+        embeddings: EmbeddingStore,
+        client: Any,
+        fed: Callable[[], None],
+        at_work: threading.Lock,
+        unreached: Mapping[str, Sequence[int]] = MappingProxyType({}),
     ) -> None:
         self._embeddings = embeddings
         self._client = client
         self._after_feed = fed  # called after each batch, under the lock
+        self._unreached_names = unreached
         self._lock = at_work
         self._tidied = False
         self._read = self._count = 0
@@ -58,8 +65,8 @@ class ChromaVectors:
             self._client = None
 
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
-        """`(number, cosine)`, best first, approximate (HNSW) but for the newest, which are compared one by one;
-        similarities of 0 and less are left out."""
+        """`(number, cosine)`, best first, approximate (HNSW) but for the newest, and for those that the graph did not
+        reach when it was opened, which are compared one by one; similarities of 0 and less are left out."""
         with self._lock:
             self._check()
             state = self._feed(self._embeddings.subject.feed, namespaces)
@@ -75,7 +82,29 @@ class ChromaVectors:
             found = dict(self._search_fed(vector, k, self._only(namespaces) if state.others else None))
             for scan in newest:
                 found |= dict(scan.search(vector, k))
+            found |= self._compare_unreached(vector, namespaces)
         return sorted(found.items(), key=lambda pair: -pair[1])[:k]
+
+    def _compare_unreached(self, vector: NDArray[np.float32], namespaces: Sequence[int]) -> dict[int, float]:
+        numbers, spaces, matrix = self._unreached
+        own = np.isin(spaces, namespaces)
+        if not own.any():
+            return {}
+        cosines = np.einsum("ij,j->i", matrix[own], vector / np.linalg.norm(vector)).tolist()
+        return {number: cosine for number, cosine in zip(numbers[own].tolist(), cosines, strict=True) if cosine > 0}
+
+    def _read_unreached(
+        self, numbers: Sequence[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Their numbers, namespaces and vectors, rows of length 1."""
+        if not numbers:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
+        got = self._collection.get(ids=list(map(str, numbers)), include=["embeddings", "metadatas"])
+        found = np.array(list(map(int, got["ids"])), np.int64)
+        spaces = np.array([one["namespace"] for one in got["metadatas"] or ()], np.int64)
+        matrix = np.array(got["embeddings"], np.float32).reshape(len(found), self._dimension or 0)
+        lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+        return found, spaces, np.divide(matrix, lengths, where=lengths > 0, out=np.zeros_like(matrix))
 
     def _newest(self, namespace: int) -> Scan:
         """The last vectors of a namespace, fed or not, started again when it holds twice as many as it must."""
@@ -154,6 +183,7 @@ class ChromaVectors:
         self._read = min(self._embeddings.mark(self._mark), int((self._collection.metadata or {}).get("read", 0)))
         self._dimension = self._embeddings.dimension()
         self._count = self._collection.count()  # asking costs more than a search
+        self._unreached = self._read_unreached(self._unreached_names.get(name, ()))
 
     @staticmethod
     def _only(namespaces: Sequence[int]) -> dict[str, Any]:

@@ -121,10 +121,10 @@ def merge(before: Sequence[Hit], later: Sequence[Hit]) -> list[Hit]:
         place, score = _place(hit), LATER_ROUND * hit.score
         known = hits.get(place)
         if known is None:
-            hits[place] = _with_scores(hit, score, hit.scores)
+            hits[place] = with_scores(hit, score, hit.scores)
         else:
             total = known.score + score if "page_id" in hit.scores else max(known.score, score)
-            hits[place] = _with_scores(known, total, _highest(known.scores, hit.scores))
+            hits[place] = with_scores(known, total, _highest(known.scores, hit.scores))
     return sorted(hits.values(), key=lambda hit: (-hit.score, hit.record_id, hit.start))
 
 
@@ -135,9 +135,9 @@ def _place(hit: Hit) -> Place:
     return hit.page_id or hit.item_id or "", hit.start, hit.end
 
 
-def _with_scores(hit: Hit, score: float, scores: Mapping[str, float]) -> Hit:
-    """`dataclasses.replace` takes three times as long."""
-    return Hit(hit.page_id, hit.start, hit.end, hit.text, score, scores, hit.speaker, hit.item_id)
+def with_scores(hit: Hit, score: float, scores: Mapping[str, float]) -> Hit:
+    """A hit with other scores; `dataclasses.replace` takes three times as long."""
+    return Hit(hit.page_id, hit.start, hit.end, hit.text, score, scores, hit.speaker, hit.item_id, hit.time)
 
 
 def _highest(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

@@ -14,10 +14,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from .. import fork_hooks
-from ..analyzer import Analyzer, words
+from ..analyzer import Analyzer, base_stems, words
 from ..errors import RecordGone, UnknownRecord
 from ..records import Hit, MemoryItem, Page, Passage
-from ..times import format_time
+from ..times import DATE_TERM, Span, format_time
 from ..truth.embeddings import EmbeddingStore
 from ..truth.items import Items
 from ..truth.journal import Journal
@@ -67,6 +67,8 @@ class PageIndex:
         """Everybody who speaks, as they are written, to the position of the first page in which they do."""
         self.speaker_stems: dict[str, list[str]] = {}
         """By speaker, the stems of the name."""
+        self.dates: list[tuple[str, int]] = []
+        """The index terms of dates, each with the number of the passage that names it."""
         self.titles: dict[str, list[int]] = {}
         """`title_key` of a title to the positions of the pages that have it."""
         self.pages: Cache[Page] = Cache()
@@ -87,7 +89,9 @@ class PageIndex:
         for seq, start, end, speaker, stored in row.passages:
             place = self.places[seq] = Passage(row.id, start, end, speaker)
             places.append(place)
-            passages.append((seq, stored.split() if current else self.analyzer.stems(text[start:end])))
+            own = stored.split() if current else self.analyzer.passage_stems(text[start:end], row.time)
+            passages.append((seq, own))
+            self.dates += [(term, seq) for term in own if term[0] == DATE_TERM]
             if speaker and speaker not in self.speakers:
                 self.speaker_stems[speaker] = self.analyzer.stems(speaker)
                 self.speakers[speaker] = position
@@ -124,6 +128,7 @@ class Snapshot:
         self._items = items
         self._vectors = vectors
         self._keyword = index.keyword.view()
+        self._dates = len(index.dates)
         self._count = len(self._keyword.page_seqs)
         self._records: dict[str, Page | MemoryItem] = {}
 
@@ -131,7 +136,7 @@ class Snapshot:
 
     def keyword(self, text: str, k: int) -> list[Hit]:
         """Passages that share words with the text, best first; scores as `KeywordView.search` gives them."""
-        return self._hits(self._keyword.search(self._terms(text), k), KEYWORD)
+        return self._hits(self._keyword.search(self._index.analyzer.passage_stems(text, None), k), KEYWORD)
 
     def keyword_places(self, text: str, k: int) -> list[tuple[Passage, Page, float]]:
         """The same as spans, without making hits of them."""
@@ -159,6 +164,12 @@ class Snapshot:
         own = scores > 0
         scores[own] += layout.best_window(windows)[own]
         return self._hits(top_k(layout.seqs, scores, k), VECTOR)
+
+    def passages_by_date(self, span: Span, k: int, search: str) -> list[Hit]:
+        """Passages that name a date of a span, at most `k`; see `date_index.find_dates` for the scores."""
+        from .date_index import find_dates
+
+        return self._hits(find_dates(self._index.dates[: self._dates], span, k), search)
 
     def pages_like(self, text: str, k: int) -> list[Page]:
         """Whole pages that share words with the text, best first."""
@@ -198,9 +209,10 @@ class Snapshot:
         for record_id in missing:
             record = self.record(record_id)
             own = filed.get(record_id)
-            found[record_id] = frozenset(self._terms(record.header)).union(
-                self._terms(record.text) if own is None else own
-            )
+            if own is None:
+                time = record.time if self.has(record_id) else None
+                own = self._index.analyzer.passage_stems(record.text, time)
+            found[record_id] = frozenset(base_stems(record.header)).union(own, _stems_of_dates(own))
             if self.has(record_id):
                 self._index.stems.put(record_id, found[record_id])
         return found
@@ -316,7 +328,16 @@ class Snapshot:
 
 def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
     text = page.text[place.start : place.end]
-    return Hit(page.id, place.start, place.end, text, score, {search: score}, place.speaker)
+    return Hit(page.id, place.start, place.end, text, score, {search: score}, place.speaker, time=page.time)
+
+
+def _stems_of_dates(terms: Sequence[str]) -> list[str]:
+    """Of a page that names dates the stems of what they mean."""
+    if not any(term[0] == DATE_TERM for term in terms):
+        return []
+    from ..date_phrases import date_stems
+
+    return date_stems(terms)
 
 
 _CHANGES = 500  # read from the log at once

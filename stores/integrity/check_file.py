@@ -10,11 +10,22 @@ import stat
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from datetime import datetime
 from pathlib import Path
 
 from ..errors import JitmemError, MemoryNotFound, NotOurStore, StoreDamaged, StoreIsNewer
-from ..truth.database import APPLICATION_ID, CONNECTION, FILE_NAME, FOLDER_MODE, SCHEMA_VERSION, files_open_to_others
+from ..index.chroma_folder import ASIDE, FOLDER, files_open_to_others, is_owned
+from ..index.chroma_layout import find_foreign, find_unreached_vectors
+from ..times import parse_iso_time
+from ..truth.database import (
+    APPLICATION_ID,
+    CONNECTION,
+    FILE_NAME,
+    FOLDER_MODE,
+    OBJECTS,
+    SCHEMA_VERSION,
+    refuse_special_files,
+)
+from ..truth.foreign_content import compare_objects
 from .findings import FIX, SALVAGE, Finding, ReadOnlyTruth, Severity, find, many, some
 from .repairs import DERIVED
 from .row_schema import row_schemas
@@ -58,6 +69,7 @@ def open_read_only(folder: Path) -> ReadOnlyTruth:
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", **CONNECTION)
     db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     try:
+        db.execute("PRAGMA trusted_schema = OFF")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         rows = db.execute("SELECT type, name, rootpage FROM sqlite_master").fetchall()
     except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter from SQLite's error message
@@ -74,6 +86,40 @@ def open_read_only(folder: Path) -> ReadOnlyTruth:
         {root: name for kind, name, root in rows if kind in ("table", "index")},
         frozenset(name for kind, name, _ in rows if kind == "index"),
     )
+
+
+def special_files(folder: Path) -> Iterator[Finding]:
+    """Links, pipes and devices where files should be: nothing is read through them."""
+    try:
+        refuse_special_files(folder)
+    except NotOurStore as error:
+        yield Finding("damage", "file", str(error), "You: put the file itself into the folder, or restore a backup.")
+
+
+def unknown_objects(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """Tables, views, triggers and definitions that no version has: a query might run them."""
+    rows = look.rows(OBJECTS)
+    unknown, _ = compare_objects(rows, look.column("PRAGMA user_version")[0])
+    yield from find("damage", "file", unknown, "object", " in the file that no jitmem makes.", SALVAGE)
+
+
+def vector_folder(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """Whether the vector index is one that Chroma and this package have written, and what was put aside since it was not."""
+    if os.path.lexists(look.folder / FOLDER):
+        reason = find_foreign(look.folder / FOLDER, roll_back=False)
+        if is_owned(look.folder):  # the owner may be writing what was read
+            reason = None
+        elif reason is not None:
+            what = f"The vector index is not one of this memory ({reason}): no search opens it."
+            act = f"{FIX} puts it aside, as the next search does; it is rebuilt."
+            yield Finding("attention", "indexes", what, act, fix="vector folder")
+        elif unreached := sum(map(len, find_unreached_vectors(look.folder / FOLDER).values())):
+            what = f"{many(unreached, 'vector')} that the graph of the index does not reach."
+            act = "No action needed: each search compares them one by one, and there is nothing to repair."
+            yield Finding("note", "indexes", what, act, unreached)
+    aside = [name for name in ASIDE if os.path.lexists(look.folder / name)]
+    act = "You: look at it, and delete it; no memory needs it. The next `forget` deletes it too."
+    yield from find("note", "indexes", aside, "index", " put aside, for it was not one of this memory.", act)
 
 
 def integrity(look: ReadOnlyTruth) -> Iterator[Finding]:
@@ -112,8 +158,12 @@ def schema_version(look: ReadOnlyTruth) -> Iterator[Finding]:
     if version < SCHEMA_VERSION:
         what = f"It is of an older jitmem (schema {version}, now {SCHEMA_VERSION})."
         yield Finding("note", "file", what, "No action needed: it is upgraded when it is next opened for writing.")
-    elif missing := sorted(row_schemas().keys() - look.tables):
+        return
+    if missing := sorted(row_schemas().keys() - look.tables):
         yield Finding("damage", "file", f"Tables are missing: {', '.join(missing)}.", SALVAGE, len(missing))
+    _, missing = compare_objects(look.rows(OBJECTS), version)
+    others = [name for name in missing if not name.startswith("table ")]
+    yield from find("damage", "file", others, "index or view", " missing.", SALVAGE)
 
 
 def readable(look: ReadOnlyTruth) -> Iterator[Finding]:
@@ -187,6 +237,6 @@ def _is_readable(table: str, column: str, value: object) -> bool:
         if column in _JSON.get(table, ()):
             json.loads(value)
         elif column in _TIMES:
-            datetime.fromisoformat(value)
+            parse_iso_time(value)
         return True
     return False

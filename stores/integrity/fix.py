@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..errors import StoreDamaged
-from ..truth.database import FOLDER_MODE, Database, files_open_to_others, restrict_permissions
+from ..index.chroma_folder import ChromaFolder, files_open_to_others, restrict_permissions
+from ..truth.database import FOLDER_MODE, Database
 from ..truth.migrations import REPAIR_FOLDER
 from .repairs import (
     Repair,
@@ -37,7 +38,9 @@ def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
     done = []
     if "permissions" in wanted:
         done += _restrict(folder)
-    if set(wanted) == {"permissions"}:
+    if "vector folder" in wanted:
+        done += filter(None, [ChromaFolder(folder).put_aside_foreign()])
+    if set(wanted) <= {"permissions", "vector folder"}:
         return done
     with closing(Database(folder, create=False)) as database:
         if "sqlite indexes" in wanted:

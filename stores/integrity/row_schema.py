@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,15 @@ from ..truth.database import schema
 Value = int | float | str | bytes | None
 """What SQLite stores in a column."""
 _PYTHON: dict[str, type | tuple[type, ...]] = {"INTEGER": int, "TEXT": str, "REAL": (int, float), "BLOB": bytes}
+_TABLE_ACTIONS = (
+    sqlite3.SQLITE_CREATE_TABLE,
+    sqlite3.SQLITE_CREATE_INDEX,
+    sqlite3.SQLITE_INSERT,
+    sqlite3.SQLITE_UPDATE,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_REINDEX,
+)
+"""What SQLite does to make a table with its indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +63,31 @@ class RowSchema:
         return True
 
 
-def row_schemas(statements: Sequence[str] = ()) -> dict[str, RowSchema]:
-    """By table: of this version's schema, or of `CREATE TABLE` statements from a file, as far as they are readable."""
+def row_schemas() -> dict[str, RowSchema]:
+    """By table: of this version's schema."""
     with closing(sqlite3.connect(":memory:")) as db:
-        if not statements:
-            db.executescript(schema())
+        db.executescript(schema())
+        return _read_schemas(db)
+
+
+def row_schemas_of(statements: Sequence[str]) -> dict[str, RowSchema]:
+    """By table: of statements from a file, as far as they are readable and make tables. They may be foreign: SQLite
+    refuses them everything else, such as attaching a file or reading rows."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("PRAGMA trusted_schema = OFF")
+        db.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _TABLE_ACTIONS else sqlite3.SQLITE_DENY)
         for statement in statements:
-            try:
+            # Damaged, or no text: the table is known from this version's schema, or not at all.
+            with suppress(sqlite3.Error, sqlite3.Warning, ValueError):
                 db.execute(statement)
-            except sqlite3.Error:  # damaged: the table is known from this version's schema, or not at all
-                continue
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: _row_schema(db, name) for name in tables if not name.startswith("sqlite_")}
+        db.set_authorizer(None)
+        return _read_schemas(db)
+
+
+def _read_schemas(db: sqlite3.Connection) -> dict[str, RowSchema]:
+    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = {name: _row_schema(db, name) for name in tables if not name.startswith("sqlite_")}
+    return {name: one for name, one in found.items() if set(one.types) <= _PYTHON.keys()}
 
 
 def identify(known: Mapping[str, RowSchema], rows: Sequence[Sequence[Value]]) -> RowSchema | None:
@@ -75,7 +97,7 @@ def identify(known: Mapping[str, RowSchema], rows: Sequence[Sequence[Value]]) ->
 
 
 def _row_schema(db: sqlite3.Connection, table: str) -> RowSchema:
-    rows = db.execute(f"PRAGMA table_info({table})").fetchall()
+    rows = db.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall()
     alias = [at for at, row in enumerate(rows) if row[5] == 1 and row[2] == "INTEGER"]
     single = sum(bool(row[5]) for row in rows) == 1
     names, types, required = (tuple(row[column] for row in rows) for column in (1, 2, 3))

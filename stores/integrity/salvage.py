@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ..errors import BadInput, JitmemError, MemoryNotFound, NotOurStore
 from ..records import Progress
-from ..truth.database import APPLICATION_ID, FILE_NAME, Database, schema
+from ..truth.database import APPLICATION_ID, FILE_NAME, Database, refuse_special_files, schema
 from .findings import SalvageReport
 from .normalise import CutPassages, normalise
 from .raw_file import LEAF, RawFile
-from .row_schema import RowSchema, Value, identify, row_schemas
+from .row_schema import RowSchema, Value, identify, row_schemas, row_schemas_of
 
 
 def salvage(folder: Path, into: Path, cut: CutPassages, progress: Progress | None = None) -> SalvageReport:
@@ -65,6 +65,7 @@ def has_our_rows(path: Path) -> bool:
 
 def _source(folder: Path) -> Path:
     path = folder / FILE_NAME
+    refuse_special_files(folder)
     if not path.is_file():
         raise MemoryNotFound(f"There is no memory at {folder}: it has no {FILE_NAME}.")
     if path.stat().st_size == 0:
@@ -106,7 +107,7 @@ class _Copy:
         self._seen: set[int] = set()
         self._new = row_schemas()
         master = [row for row in _rows(file, file.pages_with_rows(1)) if _is_master(row)]
-        own = row_schemas([str(sql) for kind, _, _, _, sql in master if kind == "table"])
+        own = row_schemas_of([str(sql) for kind, name, _, _, sql in master if kind == "table" and name in self._new])
         self._known = {**self._new, **own}
         self._roots = {str(name): int(str(root)) for _, name, _, root, _ in master}
 

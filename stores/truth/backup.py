@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import JitmemError, NotOurStore, StoreDamaged, StoreFull, StoreReadOnly
-from .database import APPLICATION_ID, FILE_NAME, Database, make_folder, sync_to_disk
+from .database import APPLICATION_ID, FILE_NAME, Database, make_folder
 
 _COUNTED = ("session", "page", "passage", "item", "item_version", "entry")
 
@@ -102,3 +102,12 @@ def _copy(database: Database, file: Path) -> dict[str, int]:
 
 def _counts(db: sqlite3.Connection) -> dict[str, int]:
     return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _COUNTED}
+
+
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

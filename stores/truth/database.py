@@ -5,10 +5,11 @@ Only the owner may read a memory: folders 0700 and files 0600. The umask is neve
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
-import shutil
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -21,30 +22,31 @@ from typing import Any
 from .. import fork_hooks
 from ..analyzer import Analyzer
 from ..errors import (
-    BadInput,
     JitmemError,
     MemoryNotFound,
     NotOurStore,
     StoreClosed,
     StoreDamaged,
-    StoreFull,
     StoreIsNewer,
+    StoreMoved,
     StoreReadOnly,
 )
 
 FILE_NAME = "truth.sqlite3"
+VECTORS_LOCK, ERASE_LOCK = ".vectors.lock", ".erase.lock"
 DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
 APPLICATION_ID = 0x6A69746D  # "jitm"
 SCHEMA_VERSION = 3
+SCHEMA_DIGEST = "0e3e032707a16018c4a668d98bfdceefff48d918023d0fac0149d42e096d5fc2"
+"""Of what `OBJECTS` gives for a new truth."""
+OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 PERSON, RETENTION = "person", "retention"
 """The cause of a deletion, as the change log records it."""
-_LOG_INDEX = 1 << 16  # bytes; it grows by 32 KB
 _FORK_S = 10.0  # that a fork waits for connections at work
 BUSY_S = 60.0
 CONNECTION: Mapping[str, Any] = {"uri": True, "timeout": BUSY_S, "isolation_level": None, "check_same_thread": False}
 """For any thread, and no transaction begins by itself. The database is `path.absolute().as_uri()`, which quotes '?', '#'
 and '%' in folder names, and the options of SQLite's URIs."""
-_DAMAGE = ("malformed", "disk i/o", "no such table", "no such column", "unsupported file format")
 
 
 class Database:
@@ -58,6 +60,7 @@ class Database:
         self.path = folder / FILE_NAME
         self.analyzer = analyzer or Analyzer()
         _prepare(folder, self.path, create=create, terms=terms_mark(self.analyzer))
+        self._place = _place(self.path)
         self.read_only = not (os.access(self.path, os.W_OK) and os.access(folder, os.W_OK))
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._closed = False
@@ -105,6 +108,7 @@ class Database:
             raise StoreReadOnly(f"{self.path} cannot be written by this user; reading works.")
         connection.execute("BEGIN IMMEDIATE")
         try:
+            self.refuse_moved()
             self._refuse_newer(connection)
             yield
             connection.execute("COMMIT")
@@ -136,19 +140,17 @@ class Database:
             with suppress(Empty):
                 while True:
                     idle = self._idle.get_nowait()
-                    if not self.read_only or self._is_current(idle):
+                    if not self.read_only:
+                        return idle
+                    from .read_only import is_current
+
+                    if is_current(idle):
                         return idle
                     idle.close()
             return self._connect()
         except BaseException:
             self._release()
             raise
-
-    @staticmethod
-    def _is_current(connection: sqlite3.Connection) -> bool:
-        from .read_only import is_current
-
-        return is_current(connection)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if self._closed:
@@ -186,11 +188,13 @@ class Database:
         self._resting = threading.Condition()
 
     def _connect(self) -> sqlite3.Connection:
+        self.refuse_moved()
         if self.read_only:
             from .read_only import reader
 
             return reader(self.path)
         connection: sqlite3.Connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", **CONNECTION)
+        connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL lost data in 4 of 12 power cuts, FULL in none
         connection.execute("PRAGMA secure_delete = ON")
@@ -202,6 +206,11 @@ class Database:
             if application != APPLICATION_ID:
                 raise NotOurStore(f"{self.path} is a SQLite file of another program; choose another folder.")
             version = self._refuse_newer(connection)
+            rows = connection.execute(OBJECTS).fetchall()
+            if hashlib.sha256(repr(rows).encode()).hexdigest() != SCHEMA_DIGEST:
+                from .foreign_content import refuse_unknown_objects
+
+                refuse_unknown_objects(self.path, rows, version)
         if version < SCHEMA_VERSION:
             self._upgrade()
         if not (self.read_only or self.fetch("SELECT 1 FROM mark WHERE name = ?", (terms_mark(self.analyzer),))):
@@ -218,6 +227,13 @@ class Database:
                 " upgrade jitmem to open it."
             )
         return version
+
+    def refuse_moved(self) -> None:
+        """`StoreMoved` if the path leads to another file than the one that was opened, or to none."""
+        if _place(self.path) != self._place:
+            raise StoreMoved(
+                f"{self.path} was moved or replaced while it was open; nothing was written. Open it again."
+            )
 
     def _upgrade(self) -> None:
         from .migrations import upgrade
@@ -237,6 +253,7 @@ def _prepare(folder: Path, file: Path, *, create: bool, terms: str) -> None:
     """Make folder and file where there are none and `create` allows; refuse whatever is not ours."""
     if folder.exists() and not folder.is_dir():
         raise NotOurStore(f"{folder} is a file; a memory is a folder: choose another path.")
+    refuse_special_files(folder)
     if file.exists():
         if file.stat().st_size == 0:
             raise NotOurStore(f"{file} is empty (0 bytes), not a memory; remove it or restore it from a backup.")
@@ -254,6 +271,29 @@ def _prepare(folder: Path, file: Path, *, create: bool, terms: str) -> None:
         raise StoreReadOnly(f"No permission to make a memory at {folder}; choose a folder you can write.") from error
     except OSError as error:
         raise JitmemError(f"Cannot make a memory at {folder}: {error.strerror or error}.") from error
+
+
+def refuse_special_files(folder: Path) -> None:
+    """`NotOurStore` for a link, pipe or device in the place of a file, and for a journal that names another
+    file, which SQLite would delete. The folder itself may be a link."""
+    for name in (*(f"{FILE_NAME}{end}" for end in ("", "-wal", "-shm", "-journal")), VECTORS_LOCK, ERASE_LOCK):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if not stat.S_ISREG((folder / name).lstat().st_mode):
+                raise NotOurStore(
+                    f"{folder / name} is a link, a pipe or a device, not a file; put the file itself there."
+                )
+            if name.endswith("-journal"):
+                from .foreign_content import refuse_super_journal
+
+                refuse_super_journal(folder / name)
+
+
+def _place(file: Path) -> tuple[int, int] | None:
+    """Device and inode; None for a file that is not there."""
+    with suppress(OSError):
+        found = file.stat()
+        return found.st_dev, found.st_ino
+    return None
 
 
 def _create(file: Path, terms: str) -> None:
@@ -301,40 +341,11 @@ def _named_errors(path: Path) -> Iterator[None]:
     """SQLite's errors under the name of who can act."""
     try:
         yield
-    except UnicodeDecodeError:  # of the very message in which SQLite names the damage
-        raise StoreDamaged(f"{path} is damaged (its schema is no text). {DOCTOR}") from None
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise BadInput(
-            f"No text with half a surrogate pair, and no number beyond 64 bits, is kept here: {error}."
-        ) from error
-    except sqlite3.Error as error:
-        text = str(error).lower()
-        # First, and not shown: the message holds the text itself, and with it any word that is looked for below.
-        if "could not decode" in text:
-            raise StoreDamaged(f"{path} is damaged (a text in it is no text). {DOCTOR}") from None
-        if "binding parameter" in text or "datatype mismatch" in text:
-            raise BadInput(f"An id is a text, a limit and an offset are whole numbers: {error}.") from error
-        if "full" in text or ("disk i/o" in text and _has_no_room(path)):
-            raise StoreFull(
-                f"The disk of {path} is full; nothing was changed. Free some space and try again."
-            ) from error
-        if "readonly" in text or "unable to open" in text:
-            raise StoreReadOnly(f"{path} cannot be opened for writing: {error}.") from error
-        if "not a database" in text:
-            raise NotOurStore(
-                f"{path} is not a jitmem memory; it was not touched. Choose another folder; if it was one, {DOCTOR}"
-            ) from error
-        # Every constraint is looked at before a row is written: one that fails all the same was hidden by a damaged index.
-        if isinstance(error, sqlite3.IntegrityError) or any(sign in text for sign in _DAMAGE):
-            raise StoreDamaged(f"{path} is damaged ({error}). {DOCTOR}") from error
+    except (sqlite3.Error, UnicodeError, OverflowError) as error:
+        from .sqlite_errors import raise_named
+
+        raise_named(error, path)
         raise
-
-
-def _has_no_room(path: Path) -> bool:
-    """SQLite calls it an I/O error when the index of its log, which a reader needs too, does not fit on the disk."""
-    with suppress(OSError):
-        return shutil.disk_usage(path.parent).free < _LOG_INDEX
-    return False
 
 
 @contextmanager
@@ -353,7 +364,7 @@ def read_back(what: str) -> Iterator[None]:
         ) from None
 
 
-FOLDER_MODE, FILE_MODE = 0o700, 0o600
+FOLDER_MODE = 0o700
 
 
 def make_folder(folder: Path) -> None:
@@ -361,32 +372,3 @@ def make_folder(folder: Path) -> None:
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     for place in reversed(missing):
         place.mkdir(mode=FOLDER_MODE, exist_ok=True)
-
-
-def files_open_to_others(folder: Path) -> Iterator[Path]:
-    """Everything in the folder that group or others may access; links are not followed."""
-    for place, folders, files in os.walk(folder):
-        for name in sorted([*folders, *files]):
-            path = Path(place, name)
-            with suppress(FileNotFoundError):
-                if not path.is_symlink() and path.lstat().st_mode & 0o077:
-                    yield path
-
-
-def restrict_permissions(folder: Path) -> None:
-    """Remove the permissions of group and others from everything in the folder; links are not followed.
-
-    Files of another owner are not changed.
-    """
-    for path in files_open_to_others(folder):
-        with suppress(FileNotFoundError, PermissionError):
-            path.chmod(path.lstat().st_mode & (FOLDER_MODE if path.is_dir() else FILE_MODE))
-
-
-def sync_to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

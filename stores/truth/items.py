@@ -176,18 +176,6 @@ class Items:
             return self._write(db, namespace, edit, current, None)
         return self._update(db, namespace, edit, current)
 
-    def applied_in(self, db: sqlite3.Connection, edit: Edit, at: str) -> Outcome | None:
-        """What `apply_in` gave for an edit whose change was written at a time (UTC, ISO); None where none is here."""
-        made = "SELECT n FROM change WHERE namespace = ?1 AND kind = 'item' AND op = ?2 AND cause = ?3 AND at = ?4"
-        where = f"item.namespace = ?1 AND item_version.n = ({made})"
-        item = _find_item(db, where, self.namespace.number(db), edit.op, edit.cause, at)
-        if item is None:
-            return None
-        whole = replace(edit, time=item.time, page_ids=item.page_ids)
-        if edit.op == "update":
-            whole = replace(whole, id=item.id, content=item.content)
-        return Outcome("applied", whole, "", item, item.change)
-
     def forgotten_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> str | None:
         """The first of some pages that is not there any more, within a transaction; None where all are."""
         for page_id in page_ids:
@@ -217,7 +205,7 @@ class Items:
                 return Outcome("rejected", edit, reason, current)
             # The last version before it that was not erased.
             earlier = "item.id = ? AND item_version.version < ? ORDER BY item_version.version DESC LIMIT 1"
-            before = _find_item(db, earlier, current.id, row[1])
+            before = find_item(db, earlier, current.id, row[1])
             if before is None or before.deleted:
                 return self._write(db, namespace, edit, current, None)
             restored = replace(edit, content=before.content, time=before.time, page_ids=before.page_ids)
@@ -246,7 +234,7 @@ class Items:
             time=edit.time or current.time,
             page_ids=tuple(dict.fromkeys([*current.page_ids, *edit.page_ids])),
         )
-        if (whole.content, whole.time) == (current.content, current.time):
+        if whole.content == current.content and str(whole.time) == str(current.time):  # a month is not its first day
             return _duplicate(edit, current)
         return self._write_unless_taken(db, namespace, edit, whole, current)
 
@@ -279,17 +267,17 @@ class Items:
         )
         key = None if content is None else dedup_key(edit.kind, content, edit.time)
         db.execute("UPDATE item SET version = ?, sketch = ? WHERE seq = ?", (version, key, seq))
-        return Outcome("applied", edit, "", _find_item(db, "item_version.n = ?", n), n)
+        return Outcome("applied", edit, "", find_item(db, "item_version.n = ?", n), n)
 
     def _target(self, db: sqlite3.Connection, edit: Edit) -> MemoryItem | None:
         """The item that an edit means: by its id, or the core paragraph, which needs none."""
         namespace = self.namespace.number(db)
         if edit.kind == "core" and edit.id is None:
-            return _find_item(db, f"item.namespace = ? AND item.kind = 'core' AND {_STANDS}", namespace)
+            return find_item(db, f"item.namespace = ? AND item.kind = 'core' AND {_STANDS}", namespace)
         return self._current(db, namespace, edit.id or "")
 
     def _current(self, db: sqlite3.Connection, namespace: int, item_id: str) -> MemoryItem | None:
-        return _find_item(db, f"item.namespace = ? AND item.id = ? AND {_NEWEST}", namespace, item_id)
+        return find_item(db, f"item.namespace = ? AND item.id = ? AND {_NEWEST}", namespace, item_id)
 
     def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, key: str) -> MemoryItem | None:
         """The live item with a key. One that has expired is deleted: it would conflict with what is written next."""
@@ -301,7 +289,7 @@ class Items:
         if row is None:
             return None
         if row[1]:
-            return _find_item(db, f"item.seq = ? AND {_NEWEST}", row[0])
+            return find_item(db, f"item.seq = ? AND {_NEWEST}", row[0])
         from .row_deletion import delete_expired
 
         delete_expired(db, namespace, items={row[0]})
@@ -312,7 +300,7 @@ def _duplicate(edit: Edit, known: MemoryItem) -> Outcome:
     return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
 
 
-def _find_item(db: sqlite3.Connection, where: str, *values: object) -> MemoryItem | None:
+def find_item(db: sqlite3.Connection, where: str, *values: object) -> MemoryItem | None:
     row = db.execute(f"{_ITEM} WHERE {where}", values).fetchone()
     return _item(row) if row else None
 

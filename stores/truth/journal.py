@@ -79,7 +79,14 @@ class Journal:
         """
         stamp = time.isoformat() if time else None
         content = session_key(stamp, text)
-        known, hidden = self._find_session(session_id, content)
+        try:
+            known, hidden = self._find_session(session_id, content)
+        except SessionConflict:
+            from .session_growth import accept_growth
+
+            known, hidden = accept_growth(self, str(session_id), text, turns, time, metadata), set()
+            if known is None:
+                raise
         if known is not None:
             return known
         named = session_id or f"s-{content[:12]}"
@@ -123,13 +130,21 @@ class Journal:
         """
         with self.namespace.database.write() as db:
             row = db.execute(
-                "UPDATE session SET filed_at = ?, payload = NULL WHERE n = ? AND filed_at IS NULL RETURNING namespace",
+                "UPDATE session SET filed_at = ?, payload = NULL WHERE n = ? AND filed_at IS NULL"
+                " RETURNING namespace, json_extract(metadata, '$._continues')",
                 (_now(), accepted.n),
             ).fetchone()
             if row is not None:
+                n, before = accepted.n, 0
+                if row[1]:
+                    from .session_growth import join_growth
+
+                    n, before = join_growth(db, row[0], n, row[1], [page.text for page in pages])
                 analyzer = self.namespace.database.analyzer.name
-                ids = _insert_pages(db, row[0], accepted, pages, analyzer, cause=cause, curate=curate)
-                return replace(accepted, text="", turns=[], page_ids=ids, fresh=True)
+                ids = _insert_pages(
+                    db, row[0], replace(accepted, n=n), pages, analyzer, before, cause=cause, curate=curate
+                )
+                return replace(accepted, n=n, text="", turns=[], page_ids=ids, fresh=True)
             if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
                 raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
             rows = db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (accepted.n,))
@@ -191,7 +206,7 @@ def _entry(rows: Sequence[Any]) -> tuple[JournalEntry, str, bool]:
     history: dict[str, Any] = json.loads(payload) if payload else {"text": "", "turns": []}
     accepted = JournalEntry(
         n=n,
-        session_id=session_id,
+        session_id=named["session"] if (named := json.loads(metadata).get("_continues")) else session_id,
         time=parse_iso_time(time),
         metadata=json.loads(metadata),
         text=history["text"],
@@ -207,6 +222,7 @@ def _insert_pages(
     accepted: JournalEntry,
     pages: Sequence[PageDraft],
     analyzer: str,
+    before: int = 0,
     *,
     cause: str,
     curate: bool,
@@ -220,7 +236,7 @@ def _insert_pages(
         values: list[Any] = []
         for part, page in enumerate(some, start=first + 1):
             digest = hashlib.sha256(page.text.encode()).hexdigest()
-            values += (ids[part - 1], namespace, accepted.n, part, len(pages), page.text, digest)
+            values += (ids[part - 1], namespace, accepted.n, before + part, before + len(pages), page.text, digest)
             values += (page.header, page.memo, page.title, time_key, analyzer)
         row = f"({', '.join('?' * 12)})"
         seqs += [

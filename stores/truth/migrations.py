@@ -10,7 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from ..errors import StoreDamaged, StoreFull
-from .database import schema, sync_to_disk
+from .backup import sync_to_disk
+from .database import schema
 
 REPAIR_FOLDER = ".repair-"  # prefix of a temporary folder with a copy of the truth, see integrity/fix.py
 _log = logging.getLogger("jitmem")
@@ -53,8 +54,9 @@ def upgrade(db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, targ
 
 
 def copies(folder: Path) -> list[Path]:
-    """The copies of the truth that upgrades have left in a folder, also drafts and folders of killed processes."""
-    patterns = ("truth.sqlite3.v*-copy", ".truth.sqlite3.v*-copy.part*", f"{REPAIR_FOLDER}*")
+    """The copies of the truth that upgrades have left in a folder, also drafts and folders of killed processes, and
+    indexes that were put aside: all may hold what was forgotten since."""
+    patterns = ("truth.sqlite3.v*-copy", ".truth.sqlite3.v*-copy.part*", f"{REPAIR_FOLDER}*", "vectors.aside*")
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import StoreDamaged, UnknownRecord
 from ..records import Page
-from ..times import Span, order_key, parse_iso_time
+from ..times import Span, is_within, local_clock, order_key, parse_iso_time
 from .database import DOCTOR, one_of, read_back
 from .namespace import Namespace
 
@@ -45,6 +45,7 @@ _CHANGED = """
     LEFT JOIN passage ON passage.page = page.seq
     ORDER BY log.n, passage.seq
 """
+_WIDEST_S = 26 * 3600.0  # by which the clocks of two zones differ at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ class Pages:
         found = self.by_ids([page_id]).get(page_id)
         if found is None:
             count = f"SELECT count(*) FROM standing_page WHERE namespace IN ({self.namespace.readable_sql})"
-            raise UnknownRecord(f"No page {page_id!r}; this memory holds {self._fetch(count)[0][0]} pages.")
+            held = self._fetch(count)[0][0]
+            raise UnknownRecord(f"No page {page_id!r}; this memory holds {held} {'page' if held == 1 else 'pages'}.")
         return found
 
     def pages(
@@ -117,20 +119,22 @@ class Pages:
         own: bool = False,
         namespaces: Sequence[int] | None = None,
     ) -> list[Page]:
-        """In the order their sessions were accepted. `within` leaves out pages without a time; `newest` keeps
+        """In the order their sessions were accepted. `within` leaves out pages without a time, and compares a bound with
+        a zone as an instant; `newest` keeps
         the last so many; ids bound a range, both ends included. `namespaces` are the numbers of those to read, where
         they are known."""
-        first, last = map(order_key, within) if within else (None, None)
+        slack = _WIDEST_S if within and (within[0].tzinfo or within[1].tzinfo) else 0.0
+        first, last = (order_key(local_clock(bound)) for bound in within) if within else (None, None)
         given = {
             "session.id =": session_id,
-            "page.time_key >=": first,
-            "page.time_key <": last,
+            "page.time_key >=": None if first is None else first - slack,
+            "page.time_key <": None if last is None else last + slack,
             "page.id >=": first_id,
             "page.id <=": last_id,
         }
         wanted = {column: value for column, value in given.items() if value is not None}
         down = "DESC" if newest is not None else ""
-        count = newest if newest is not None else -1 if limit is None else limit
+        count = newest if newest is not None else -1 if limit is None or slack else limit
         with self.namespace.database.read() as db:
             readable = namespaces or ([self.namespace.number(db)] if own else self.namespace.readable(db))
             conditions = " AND ".join([f"page.namespace {one_of(readable)}", *(f"{column} ?" for column in wanted)])
@@ -139,6 +143,8 @@ class Pages:
                 (*wanted.values(), count, offset),
             ).fetchall()
         pages = [_page(row) for row in rows]
+        if within and slack:
+            pages = [page for page in pages if is_within(page.time, within)][:limit]
         return pages[::-1] if newest is not None else pages
 
     def by_ids(self, page_ids: Iterable[str]) -> dict[str, Page]:

@@ -12,7 +12,7 @@ from ..errors import BadInput, UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, Proposal
 from ..times import parse_iso_time
 from .database import read_back
-from .items import Items
+from .items import Items, find_item
 
 _PROPOSAL = "SELECT n, edit, reason, at, decision, decided_at FROM proposal"
 
@@ -91,7 +91,7 @@ class Proposals:
 
     def _approved_before(self, db: sqlite3.Connection, proposal: Proposal, decided_at: str) -> Outcome:
         """What `approve` gave; `BadInput` where it was turned down, or nothing is left to tell it by."""
-        if proposal.decision == "approved" and (outcome := self._items.applied_in(db, proposal.edit, decided_at)):
+        if proposal.decision == "approved" and (outcome := self._applied_in(db, proposal.edit, decided_at)):
             return outcome
         outcome = self._try_apply(db, proposal.edit)
         if outcome.status == "duplicate" if proposal.decision == "approved" else not outcome.ok:
@@ -111,6 +111,18 @@ class Proposals:
         """At the time of the change that comes of it, by which that is found again."""
         at = applied.changed_at if applied else datetime.now(UTC)
         db.execute("UPDATE proposal SET decision = ?, decided_at = ? WHERE n = ?", (decision, at.isoformat(), number))
+
+    def _applied_in(self, db: sqlite3.Connection, edit: Edit, at: str) -> Outcome | None:
+        """What `Items.apply_in` gave for an edit whose change was written at a time (UTC, ISO); None where none is here."""
+        made = "SELECT n FROM change WHERE namespace = ?1 AND kind = 'item' AND op = ?2 AND cause = ?3 AND at = ?4"
+        where = f"item.namespace = ?1 AND item_version.n = ({made})"
+        item = find_item(db, where, self._namespace.number(db), edit.op, edit.cause, at)
+        if item is None:
+            return None
+        whole = replace(edit, time=item.time, page_ids=item.page_ids)
+        if edit.op == "update":
+            whole = replace(whole, id=item.id, content=item.content)
+        return Outcome("applied", whole, "", item, item.change)
 
 
 def _refuse_decided(proposal: Proposal) -> BadInput:

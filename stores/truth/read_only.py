@@ -51,10 +51,12 @@ def reader(path: Path) -> sqlite3.Connection:
         file = _stamp(path)
         if _stamp(_log(path)) is None:
             still = sqlite3.connect(f"{uri}?mode=ro&immutable=1", factory=Immutable, **CONNECTION)
+            still.execute("PRAGMA trusted_schema = OFF")
             still.path, still.file = path, file
             return still
         connection = sqlite3.connect(f"{uri}?mode=ro", factory=Reader, **CONNECTION)
         try:
+            connection.execute("PRAGMA trusted_schema = OFF")
             connection.hold()
             return connection
         except sqlite3.Error as error:

@@ -25,13 +25,14 @@ class Selection:
     items: set[int] = field(default_factory=set)
     versions: set[int] = field(default_factory=set)
     proposals: set[int] = field(default_factory=set)
+    entries: set[int] = field(default_factory=set)
     derived: bool = True
     """Whether items are deleted whose only sources are the deleted pages."""
     timeless: int = 0
     """Sessions that were left out because they have no time."""
 
     def __bool__(self) -> bool:
-        return bool(self.pages or self.sessions or self.items or self.versions or self.proposals)
+        return bool(self.pages or self.sessions or self.items or self.versions or self.proposals or self.entries)
 
 
 @dataclass
@@ -48,6 +49,14 @@ class DeletionResult:
     """Item id to the reason why the item was kept."""
     contents: set[str] = field(default_factory=set)
     """Texts of deleted versions, until the proposals with the same text are deleted too."""
+    texts: list[str] = field(default_factory=list)
+    """Texts and memos of deleted pages, until what repeats them is deleted too."""
+    memo_page_ids: list[str] = field(default_factory=list)
+    """Pages whose memo lost what it repeated of a deleted text."""
+    thread_ids: list[str | None] = field(default_factory=list)
+    """Of LangGraph, by session that was deleted or shortened; None for one that names none."""
+    others: dict[str, str] = field(default_factory=dict)
+    """Deleted entries and proposals, for a preview: which one, and its text."""
     timeless: int = 0
 
     def delete(
@@ -82,6 +91,8 @@ def delete_rows(db: sqlite3.Connection, namespace: int, selection: Selection, ca
     for seq in sorted(selection.items):
         delete_item(db, result, seq)
     delete_proposals(db, result, selection)
+    for n in sorted(selection.entries):
+        _delete_entry(db, result, n)
     return result
 
 
@@ -113,13 +124,17 @@ def _delete_page(db: sqlite3.Connection, result: DeletionResult, seq: int) -> No
     result.delete(db, "vectors", "embedding", "passage IN (SELECT seq FROM passage WHERE page = ?)", seq)
     result.delete(db, "passages", "passage", "page = ?", seq)
     db.execute("DELETE FROM uncurated WHERE page = ?", (seq,))
-    ((page_id,),) = result.delete(db, "pages", "page", "seq = ?", seq, returning="id")
+    ((page_id, *texts),) = result.delete(db, "pages", "page", "seq = ?", seq, returning="id, text, title, memo")
     result.page_ids.append(page_id)
+    result.texts += texts
     result.log(db, "page", seq)
 
 
 def _delete_or_shorten_session(db: sqlite3.Connection, result: DeletionResult, n: int) -> None:
     """Without pages (also while it waits to be filed) the session is deleted; else it becomes that of the pages left."""
+    (metadata,) = db.execute("SELECT metadata FROM session WHERE n = ?", (n,)).fetchone()
+    thread_id = json.loads(metadata).get("thread_id")
+    result.thread_ids.append(None if thread_id is None else str(thread_id))
     left = db.execute("SELECT seq, text FROM page WHERE session = ? ORDER BY part", (n,)).fetchall()
     if not left:
         ((session_id,),) = result.delete(db, "sessions", "session", "n = ?", n, returning="id")
@@ -155,12 +170,12 @@ def delete_versions(db: sqlite3.Connection, result: DeletionResult, selection: S
         elif len(left) < len(ids):
             db.execute("UPDATE item_version SET pages = ? WHERE n = ?", (json.dumps(left), n))
             if selection.derived:
-                result.kept.setdefault(_item_id(db, item), _OTHER_SOURCES)
+                result.kept.setdefault(item_id_of(db, item), _OTHER_SOURCES)
     for item, numbers in sorted(versions.items()):
-        _delete_versions_of(db, result, item, numbers)
+        delete_versions_of(db, result, item, numbers)
 
 
-def _delete_versions_of(db: sqlite3.Connection, result: DeletionResult, item: int, versions: Collection[int]) -> None:
+def delete_versions_of(db: sqlite3.Connection, result: DeletionResult, item: int, versions: Collection[int]) -> None:
     """Delete the whole item if no content is left, or if another item already has the content that is left."""
     rows = db.execute(
         "SELECT n, version, content, time FROM item_version WHERE item = ? ORDER BY version", (item,)
@@ -198,7 +213,7 @@ def _make_newest(
     # It may have been replaced before it was embedded: continue embedding from there.
     progress = f"embedded items:{result.namespace}:*"
     db.execute("UPDATE mark SET n = min(n, ?) WHERE name GLOB ?", (n - 1, progress))
-    result.kept[_item_id(db, item)] = _EARLIER_VERSION
+    result.kept[item_id_of(db, item)] = _EARLIER_VERSION
     return True
 
 
@@ -227,9 +242,22 @@ def delete_proposals(db: sqlite3.Connection, result: DeletionResult, selection: 
         about = edit.get("id") in items or (edit.get("content") or "") in result.contents
         if n in selection.proposals or about or (ids and not left):
             result.delete(db, "proposals", "proposal", "n = ?", n)
+            result.others[f"proposal {n}"] = edit.get("content") or ""
         elif len(left) < len(ids):
             db.execute("UPDATE proposal SET edit = ? WHERE n = ?", (json.dumps({**edit, "page_ids": left}), n))
 
 
-def _item_id(db: sqlite3.Connection, seq: int) -> str:
+def _delete_entry(db: sqlite3.Connection, result: DeletionResult, n: int) -> None:
+    texts = "text IN (SELECT n FROM entry_text WHERE entry = ?)"
+    result.delete(db, "vectors", "entry_embedding", texts, n)
+    result.delete(db, "entry texts", "entry_text", "entry = ?", n)
+    ((path, key, value),) = result.delete(db, "entries", "entry", "n = ?", n, returning="path, key, value")
+    (labels,) = db.execute("SELECT labels FROM entry_path WHERE n = ?", (path,)).fetchone()
+    result.others[f"entry {'/'.join([*json.loads(labels), key])}"] = value
+    unused = "n = ? AND NOT EXISTS (SELECT 1 FROM entry WHERE path = entry_path.n)"
+    result.delete(db, "entry paths", "entry_path", unused, path)
+    result.log(db, "entry", n)
+
+
+def item_id_of(db: sqlite3.Connection, seq: int) -> str:
     return str(db.execute("SELECT id FROM item WHERE seq = ?", (seq,)).fetchone()[0])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from datetime import datetime
 
 from ..analyzer import Analyzer
+from ..times import parse_iso_time
 from .database import Database, terms_mark
 from .dedup_key import dedup_key
 
@@ -34,11 +34,14 @@ def rebuild_terms(database: Database) -> int:
 def _rebuild_pages(db: sqlite3.Connection, analyzer: Analyzer) -> int:
     """The next pages; 0 when there are no more."""
     pages = db.execute(
-        "SELECT seq, text FROM page WHERE analyzer != ? ORDER BY seq LIMIT ?", (analyzer.name, _PAGES_AT_ONCE)
+        "SELECT seq, text, session.time FROM page JOIN session ON session.n = page.session"
+        " WHERE analyzer != ? ORDER BY seq LIMIT ?",
+        (analyzer.name, _PAGES_AT_ONCE),
     ).fetchall()
-    for seq, text in pages:
+    for seq, text, stamp in pages:
+        time = parse_iso_time(stamp)
         passages = db.execute('SELECT seq, start, "end" FROM passage WHERE page = ?', (seq,)).fetchall()
-        terms = [(" ".join(analyzer.stems(text[start:end])), passage) for passage, start, end in passages]
+        terms = [(" ".join(analyzer.passage_stems(text[start:end], time)), passage) for passage, start, end in passages]
         db.executemany("UPDATE passage SET stems = ? WHERE seq = ?", terms)
         db.execute("UPDATE page SET analyzer = ? WHERE seq = ?", (analyzer.name, seq))
     return len(pages)
@@ -62,7 +65,7 @@ def _rebuild_items(db: sqlite3.Connection, analyzer: Analyzer) -> int:
         " AND item_version.version = item.version WHERE sketch IS NOT NULL AND content IS NOT NULL"
     ).fetchall()
     for seq, kind, content, time in standing:
-        key = dedup_key(kind, content, datetime.fromisoformat(time) if time else None)
+        key = dedup_key(kind, content, parse_iso_time(time))
         # Two items that say the same by now stay two: nothing is deleted here.
         db.execute("UPDATE OR IGNORE item SET sketch = ? WHERE seq = ?", (key, seq))
     return len(rows)

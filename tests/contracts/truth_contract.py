@@ -12,6 +12,7 @@ import pytest
 
 from jitmem.stores.errors import SessionConflict, UnknownRecord
 from jitmem.stores.records import Page
+from jitmem.stores.times import MonthTime
 from jitmem.stores.truth.journal import Journal, JournalEntry, PageDraft, PassageDraft
 from jitmem.stores.truth.pages import Pages
 
@@ -214,6 +215,18 @@ class TruthContract:
         assert texts(truth.pages.pages(within=day)) == ["midnight", "evening", "tokyo"]
         assert texts(truth.pages.pages(within=(datetime.min, datetime(2023, 5, 8)))) == []
         assert texts(truth.pages.pages(within=(datetime(2023, 5, 9), datetime.max))) == ["next day"]
+
+    def test_pages_of_a_span_of_instants_the_end_left_out(self, truth: Truth) -> None:
+        file(truth, "tokyo", time=datetime.fromisoformat("2023-05-08T09:00+09:00"))
+        file(truth, "samoa", time=datetime.fromisoformat("2023-05-07T13:30-11:00"))
+        file(truth, "noon", time=datetime.fromisoformat("2023-05-08T12:00+00:00"))
+        file(truth, "no zone", time=datetime(2023, 5, 8, 1))
+        file(truth, "month", time=MonthTime(2023, 5, 1))
+        morning = (datetime(2023, 5, 8, tzinfo=UTC), datetime(2023, 5, 8, 12, tzinfo=UTC))
+        assert texts(truth.pages.pages(within=morning)) == ["tokyo", "samoa", "no zone"]
+        assert texts(truth.pages.pages(within=morning, limit=2)) == ["tokyo", "samoa"]
+        assert texts(truth.pages.pages(within=(morning[1], datetime.max))) == ["noon"]
+        assert str(truth.pages.pages()[-1].time) == "2023-05"
 
     def test_page_ids_are_unique_and_rise(self, truth: Truth) -> None:
         ids = [page_id for text in range(40) for page_id in file(truth, f"{text} a", f"{text} b").page_ids]

@@ -13,7 +13,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
 from jitmem import BadInput, JitmemError, Memory
-from jitmem.formats import FORMATS, parse_sessions
+from jitmem.formats import parse_sessions
 from jitmem.integrations.entry_values import matches_filter
 from jitmem.nodes.accept import normalize_session
 from jitmem.nodes.answer import Answer
@@ -35,9 +34,10 @@ from jitmem.nodes.llm.structured_output import UnreadableReply, parse_reply, par
 from jitmem.nodes.memorize import Memo
 from jitmem.nodes.plan import SearchPlan, runnable_queries
 from jitmem.nodes.split import pack_pages, passages, without_recalled
+from jitmem.readers.reader_table import FORMATS
 from jitmem.stores import recall_markers
 from jitmem.stores.records import Page
-from jitmem.stores.times import format_time, order_key, parse_time, spans
+from jitmem.stores.times import format_time, order_key, parse_iso_time, parse_time, spans
 
 FORMS: tuple[type[BaseModel], ...] = (Memo, SearchPlan, Integration, Conclusion, Answer, Curation)
 _folders: list[tempfile.TemporaryDirectory[str]] = []
@@ -142,7 +142,7 @@ def times(data: bytes) -> None:
     assert all(start < end for start, end in spans(text))
     time = parse_time(text)
     assert time is not None
-    assert datetime.fromisoformat(time.isoformat()) == time
+    assert parse_iso_time(time.isoformat()) == time
     order_key(time), format_time(time)
 
 

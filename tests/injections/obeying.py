@@ -19,8 +19,8 @@ FENCES = ("history", "question", "recalled-memory")
 _TAGS = {0xE0000 + code: chr(code) for code in range(0x20, 0x7F)}
 _HOMOGLYPHS = str.maketrans("аеіїоруѕхһсԁӏтмгո", "aeiiopysxhcdltmrn")
 _ESCAPE = re.compile(r"\\u00([0-9a-f]{2})", re.I)
-_MARK = re.compile(r"<\s*(/?)\s*(history|question|recalled-memory)\b(?:[^<>]*>)?", re.I)
-_BLOCK = re.compile(r"<history>\n(.*?)\n</history>", re.S)
+_MARK = re.compile(r"<\s*(/?)\s*((?:history|question)(?:\s*-\s*[0-9a-f]+)?|recalled-memory)\b(?:[^<>]*>)?", re.I)
+_BLOCK = re.compile(r"<history-\w+>\n(.*?)\n</history-\w+>", re.S)
 _ID = re.compile(r"\b(?=[a-z0-9]*\d)[0-9a-hjkmnp-tv-z]{12}\b")
 _LONGEST = 1500  # characters that it copies
 FORGED = "0m7aaaaaaaa0"
@@ -35,7 +35,7 @@ def as_it_reads(text: str) -> str:
 
 
 def unfenced(text: str) -> str:
-    """What stands outside of every fence; a fence ends at the first mark that reads like its end."""
+    """What stands outside of every fence; a fence ends at the first mark that reads like its end, with its nonce."""
     kept, inside, at, text = [], "", 0, as_it_reads(text)
     for mark in _MARK.finditer(text):
         if inside and mark[1] and mark[2] == inside:
@@ -120,7 +120,7 @@ def _memo(prompt: str, ordered: str) -> dict[str, Any]:
 
 
 def _plan(prompt: str, ordered: str) -> dict[str, Any]:
-    question = re.search(r"<question>\n(.*?)\n</question>", prompt, re.S)
+    question = re.search(r"<question-\w+>\n(.*?)\n</question-\w+>", prompt, re.S)
     asked = question[1] if question else prompt[-300:]
     queries = [{"tool": tool, "text": asked} for tool in ("keyword", "vector")]
     return {"needs": [ordered or asked], "queries": [*queries, {"tool": "keyword", "text": ordered or asked}]}

@@ -28,7 +28,7 @@ _FIELDS = sorted(  # of a form without a title, the surest first
 _FORM = "Answer with one JSON object of this form:"
 _LONGEST = 200  # characters of a memo or a quote
 _MOST = 3  # statements
-_HISTORY = re.compile(r"\s*<history>\n?(.*?)\n?</history>", re.S)
+_HISTORY = re.compile(r"\s*<history(?:-\w+)?>\n?(.*?)\n?</history(?:-\w+)?>", re.S)
 _PAGE = re.compile(r"\[(\w{12})\](?: |$)")
 _KNOWN = re.compile(r"^- (.+?) \((\w{12}): “(.+?)”\)", re.M)
 _SENTENCE = re.compile(r".*[.!?](?=\s|$)", re.S)
@@ -226,7 +226,7 @@ def _after(label: str, prompt: str) -> str:
     _, found, below = f"\n{prompt}".rpartition(f"\n{label}")
     if not found:
         return ""
-    if block := re.match(r"\s*<(history|question)>\n(.*?)\n</\1>", below, re.S):
+    if block := re.match(r"\s*<((?:history|question)-\w+)>\n(.*?)\n</\1>", below, re.S):
         return " ".join(block[2].split())
     own, _, below = below.partition("\n")
     return own.strip() or " ".join(below.partition("\n\n")[0].split())

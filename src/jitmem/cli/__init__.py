@@ -7,13 +7,14 @@ def main() -> None:
     """The console script. Nothing heavier than typer is imported before a command runs."""
     import sys
 
-    from ..settings import load_dotenv_file
+    from ..env_file import load_env_file
     from ..stores.errors import BadInput
     from .app import app
     from .errors import BAD_INPUT, complain
 
     try:
-        load_dotenv_file()
+        if report := load_env_file():
+            complain(report)
     except BadInput as error:
         complain(error)
         sys.exit(BAD_INPUT)

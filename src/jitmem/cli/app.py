@@ -10,6 +10,7 @@ import typer
 from typer import Option
 from typer.core import TyperCommand, TyperGroup
 
+from .output import escape_output
 from .settings import STYLE, Debug, JitmemCommand, MemoryPath, NamespaceName
 
 CommandTable = Mapping[str, tuple[str, str]]
@@ -47,6 +48,7 @@ class MainGroup(LazyGroup):
 
     table: ClassVar[CommandTable] = {
         "memorize": ("memorize", "File sessions from files, folders or standard input."),
+        "formats": ("formats", "List the forms of history that `memorize` reads."),
         "research": ("research", "Answer a question with a small, cited context."),
         "recall": ("pages", "Find passages, with no chat model."),
         "pages": ("pages", "List the pages, or read one: header, memo and full text."),
@@ -74,6 +76,10 @@ class MainGroup(LazyGroup):
         "eval": ("evals", "Run benchmarks on public data."),
         "learn": ("app", "Record rollouts, and learn from their rewards."),
     }
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        escape_output()
+        return super().main(*args, **options)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         shared, rest, words = list[str](), list[str](), iter(args)

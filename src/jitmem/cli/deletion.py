@@ -62,7 +62,11 @@ def forget(
                 _report(preview, as_json=as_json)
                 return
             _confirm(preview)
-        _report(memory.forget(**selectors), as_json=as_json)
+        receipt = memory.forget(**selectors)
+        if receipt.status == "nothing found" and not as_json:
+            say(receipt.note)
+        else:
+            _report(receipt, as_json=as_json)
 
 
 def retention(
@@ -136,6 +140,8 @@ def _show(receipt: Receipt) -> None:
     else:
         erased = " Its bytes are erased." if receipt.status == "erased" and receipt.counts else ""
         say(f"Forgotten: {deleted}.{erased}")
+    if receipt.memo_page_ids:
+        say(f"Cut from memos, which repeated it: {', '.join(receipt.memo_page_ids)}.")
     for item in receipt.kept:
         say(f"Kept: item {item.item_id}. {item.reason}")
     for name in receipt.removed:

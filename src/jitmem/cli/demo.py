@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..results import next_request
-from .output import citation_rows, columns, console, count, progress, say
+from ..stores.invisible import escape_invisible
+from .output import citation_rows, columns, count, progress, say
 from .settings import settings_of, was_given
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def demo(ctx: typer.Context) -> None:
     _print(f"The memory is in {settings.memory}. Try:\n")
     say(f'  jitmem research "How high did the water stand during the flood?" --trace {option}')
     say(f'  jitmem recall "flood insurance" -k 3 {option}')
-    say(f"  jitmem pages {option}\n")
+    say(f"  jitmem pages {option}")
+    say()
 
 
 def _print_research(memory: Memory, place: str, result: Research, seconds: float) -> None:
@@ -101,14 +103,18 @@ def _steps(question: str, one: Mapping[str, Any]) -> Iterator[tuple[str, str, st
 
 
 def _print_line() -> None:
-    _print(f"\n{'─' * min(console().width, _WIDEST)}", "dim")
+    from .terminal import EscapingConsole
+
+    _print(f"\n{'─' * min(EscapingConsole().width, _WIDEST)}", "dim")
 
 
 def _print(text: str, style: str = "", label: str = "") -> None:
     """Print lines, wrapped at the width; with a label in a column of its own, or the indentation of a blank one."""
     from rich.text import Text
 
-    out = console()
+    from .terminal import EscapingConsole
+
+    out, text = EscapingConsole(), escape_invisible(text)
     column = f"{label:<{_LABEL}}" if label.strip() else label * 2
     first, rest = Text(column, "dim"), Text(" " * len(column))
     for line in (" ".join(text.split()) if label.strip() else text).split("\n"):

@@ -9,13 +9,14 @@ from collections.abc import Callable
 import typer
 
 from ..stores.errors import BadInput, JitmemError
+from .output import one_line
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 def complain(message: object) -> None:
     """One line on stderr."""
-    print("jitmem:", " ".join(str(message).split()), file=sys.stderr)
+    print("jitmem:", one_line(str(message)), file=sys.stderr)
 
 
 def exit_code_of(command: Callable[[], object], *, debug: bool) -> int:

@@ -12,9 +12,10 @@ from typer import Argument, Option
 from typer.core import TyperGroup
 
 from ..stores.errors import BadInput
+from .assignments import assignments, model_settings
 from .errors import FAILED
 from .output import count, progress_bar, say, say_json, say_rows
-from .settings import STYLE, JitmemCommand, Json, assignments, model_settings, split_help
+from .settings import STYLE, JitmemCommand, Json, split_help
 
 if TYPE_CHECKING:
     from ..evals.compare import Comparison, Difference

@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from ..stores.errors import BadInput, JitmemError, UnknownRecord
 from ..stores.records import Kind, MemoryItem, Outcome, Proposal
-from .output import count, say, say_json, say_rows
+from .output import count, say, say_json, say_rows, say_text
 from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def history(ctx: typer.Context, item_id: _Id, as_json: Json = False) -> None:
         if one.deleted:
             say("(deleted)")
             continue
-        say(one.content)
+        say_text(one.content)
         for name, value in (("time", _when(one.time)), ("pages", ", ".join(one.page_ids))):
             if value not in ("", "-"):
                 say(f"{name}: {value}")

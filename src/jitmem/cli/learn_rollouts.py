@@ -10,9 +10,10 @@ import typer
 from typer import Argument, Option
 
 from ..stores.errors import BadInput
+from .assignments import fields_from, model_settings
 from .errors import FAILED
 from .output import count, progress_bar, say, say_json, say_rows
-from .settings import Json, fields_from, model_settings
+from .settings import Json
 
 if TYPE_CHECKING:
     from ..learn.advantages import Advantages

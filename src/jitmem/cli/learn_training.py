@@ -9,10 +9,11 @@ import typer
 from typer import Option
 
 from ..stores.errors import BadInput
+from .assignments import fields_from
 from .errors import FAILED
 from .learn_rollouts import BaseUrl, Judge, Limit, Metric, Prompts, Reader, SetConfig, Tasks, rollout_config
 from .output import count, progress, progress_bar, say, say_json, say_rows
-from .settings import Json, fields_from
+from .settings import Json
 
 if TYPE_CHECKING:
     from ..learn.prompts import LearnedPrompts

@@ -20,6 +20,12 @@ def mcp(
     http: Annotated[
         int | None, Option(metavar="PORT", min=1, max=65535, help="Serve HTTP here instead of stdio.")
     ] = None,
+    host: Annotated[
+        str, Option(metavar="ADDRESS", help="Of HTTP. Off the loopback, JITMEM_MCP_TOKEN must be set.")
+    ] = "127.0.0.1",
+    origin: Annotated[
+        list[str] | None, Option(metavar="URL", help="A web page that may call over HTTP; may be repeated.")
+    ] = None,
 ) -> None:
     """Serve the memory's tools to an MCP client, until it disconnects. A missing memory is created.
 
@@ -27,19 +33,30 @@ def mcp(
       jitmem mcp --memory ~/memory                over standard input and output, as a client starts it
       jitmem mcp --memory ~/memory --read-only    without the tools that edit
       jitmem mcp --memory ~/memory --http 8123    at http://127.0.0.1:8123/mcp
+      JITMEM_MCP_TOKEN=… jitmem mcp --http 8123 --host 192.168.1.5
 
     In a client's configuration:
       {"mcpServers": {"memory": {"command": "jitmem", "args": ["mcp", "--memory", "/home/ana/memory"]}}}
     """
-    from ..integrations.mcp import serve_http, serve_stdio
+    if http is not None:
+        _serve_http(ctx, http, host, origin or [], read_only=read_only)
+        return
+    from ..integrations.mcp import serve_stdio
 
     with open_memory(ctx, create=not read_only) as memory:
-        if http is None:
-            signal.signal(signal.SIGINT, _end)
-            serve_stdio(memory, read_only=read_only)
-        else:
-            print(f"jitmem: http://127.0.0.1:{http}/mcp", file=sys.stderr)
-            serve_http(memory, http, read_only=read_only)
+        signal.signal(signal.SIGINT, _end)
+        serve_stdio(memory, read_only=read_only)
+
+
+def _serve_http(ctx: typer.Context, port: int, host: str, origins: list[str], *, read_only: bool) -> None:
+    from ..integrations.mcp_http import TOKEN_VARIABLE, check_access, serve_http
+
+    token = os.environ.get(TOKEN_VARIABLE) or None
+    check_access(host, origins, token)
+    with open_memory(ctx, create=not read_only) as memory:
+        shown = f"[{host}]" if ":" in host else host
+        print(f"jitmem: http://{shown}:{port}/mcp", file=sys.stderr)
+        serve_http(memory, port, host=host, origins=origins, token=token, read_only=read_only)
 
 
 def _end(*_: object) -> NoReturn:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
+from ..formats import HistoryFile, history_files
 from ..stores.errors import BadInput, JitmemError
 from ..stores.records import Filed, Session, Usage
 from .errors import BAD_INPUT, FAILED, complain
@@ -44,7 +45,11 @@ def memorize(
     ctx: typer.Context,
     paths: Annotated[list[str], Argument(metavar="FILE|DIR|-...", help="Files, folders, or - for stdin.")],
     format: Annotated[
-        str | None, Option(metavar="FORMAT", help="text, markdown, json or jsonl.  [default: as it looks]")
+        str | None,
+        Option(metavar="FORMAT", help="A name that `jitmem formats` lists.  [default: as the content shows]"),
+    ] = None,
+    day_first: Annotated[
+        bool | None, Option("--day-first/--month-first", help="How 11/04/2025 is read where a file leaves it open.")
     ] = None,
     time: Annotated[str | None, Option(metavar="WHEN", help="When the session was; for one only.")] = None,
     session: Annotated[str | None, Option(metavar="ID", help="The id of the session; for one only.")] = None,
@@ -52,7 +57,8 @@ def memorize(
     """File sessions from files, folders or standard input. Each becomes one page or several, word for word, with a short memo.
 
     Examples:
-      jitmem memorize notes/                              every .txt, .md, .json and .jsonl file below
+      jitmem memorize notes/                              every text, note, chat, transcript and mail below
+      jitmem memorize export.zip                          the export of a chat program
       jitmem memorize chat.md --time "8 May 2023 13:56"   one session, and when it was
       jitmem --memory ./work memorize log.jsonl           one session or message a line
       pbpaste | jitmem memorize - --session standup       standard input
@@ -61,7 +67,7 @@ def memorize(
     """
     started = clock.perf_counter()
     run = _Run()
-    sessions = _sessions(run, _files(run, paths), format)
+    sessions = _sessions(run, _files(run, paths), format, day_first)
     if time is not None or session is not None:
         sessions = iter([_the_one(list(sessions), time, session)])
     first = next(sessions, None)
@@ -81,37 +87,31 @@ def memorize(
         raise typer.Exit(FAILED)
 
 
-def _files(run: _Run, paths: list[str]) -> list[tuple[Path, str]]:
-    """Each file, and its name: relative to the folder that was given."""
-    from ..formats import session_files
-
-    files: list[tuple[Path, str]] = []
+def _files(run: _Run, paths: list[str]) -> list[HistoryFile]:
+    """Each file of the paths, named by its place in the folder that was given."""
+    files: list[HistoryFile] = []
     for path in paths:
         try:
-            found = session_files(Path(path))
+            files += history_files(Path(path), complain) if path != "-" else [HistoryFile("-", sys.stdin.buffer.read)]
         except BadInput as error:
             run.refuse(error)
-            continue
-        for file in found:
-            below = file.relative_to(path) if Path(path).is_dir() else Path(file.name)
-            files.append((file, "-" if path == "-" else below.as_posix()))
     return files
 
 
-def _sessions(run: _Run, files: list[tuple[Path, str]], format: str | None) -> Iterator[tuple[str, Session]]:
+def _sessions(
+    run: _Run, files: list[HistoryFile], format: str | None, day_first: bool | None
+) -> Iterator[tuple[str, Session]]:
     """Every session with the name of its file, read lazily; a bad file does not stop the others."""
-    from ..formats import parse_sessions, read_bytes
-
     run.files = len(files)
-    for file, name in files:
+    for file in files:
         try:
-            data = sys.stdin.buffer.read() if name == "-" else read_bytes(file)
-            found = parse_sessions(data, name=name, format=format)
+            found = file.sessions(format, day_first)
         except BadInput as error:
-            run.refuse(error)
+            empty = len(files) > 1 and type(error).__name__ == "EmptyHistory"  # a log in which nobody says anything
+            (complain if empty else run.refuse)(error)
         else:
             run.read += 1
-            yield from ((name, one) for one in found)
+            yield from ((file.name, one) for one in found)
 
 
 def _the_one(sessions: list[tuple[str, Session]], time: str | None, id: str | None) -> tuple[str, Session]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ..stores.errors import BadInput
 from .errors import FAILED
-from .output import console, say, say_json, say_rows
+from .output import below, say, say_json, say_rows
 from .settings import Json, settings_of
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def check(ctx: typer.Context, as_json: Json = False) -> None:
     settings = settings_of(ctx)
     if settings.model is None:
         raise BadInput("Name the model to check: --model openai:NAME, with --base-url URL for a server of your own.")
-    err = console(stderr=True)
-    with err.status("Starting") if err.is_terminal else nullcontext() as status:
+    with _step_status() as status:
         checks = check_model(
             settings.model,
             base_url=settings.base_url,
@@ -53,6 +52,15 @@ def check(ctx: typer.Context, as_json: Json = False) -> None:
         _show(settings.model, checks)
     if any(one.verdict != "right" for one in checks):
         raise typer.Exit(FAILED)
+
+
+def _step_status() -> AbstractContextManager[Any]:
+    """The step under way, on stderr if that is a terminal."""
+    if not below("stderr").isatty():
+        return nullcontext()
+    from .terminal import EscapingConsole
+
+    return EscapingConsole(stderr=True).status("Starting")
 
 
 def _show(model: str, checks: Sequence[StepCheck]) -> None:

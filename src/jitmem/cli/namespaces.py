@@ -20,7 +20,11 @@ def namespaces(ctx: typer.Context, as_json: Json = False) -> None:
     """
     with open_memory(ctx) as memory:
         found = memory.admin.namespaces()
-    say_json(found) if as_json else say("\n".join(found))
+    if as_json:
+        say_json(found)
+        return
+    for name in found:
+        say(name)
 
 
 def share(

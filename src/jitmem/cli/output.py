@@ -1,4 +1,7 @@
-"""Output of the commands: text and tables on stdout, wrapped only on a terminal; progress on stderr."""
+"""Output of the commands: text and tables on stdout, wrapped only on a terminal; progress on stderr.
+
+A terminal is not a page: `escape_output` stands in the way of every print, `EscapingConsole` in that of styled text.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,68 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from ..stores.invisible import escape_invisible
 
+if TYPE_CHECKING:
     from ..memory import Memory
     from ..stores.records import Citation, Progress, Usage
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Prints text unchanged: no markup, no emoji codes, no highlighting."""
-    from rich.console import Console
+class EscapingStream:
+    """A stream that writes control and invisible characters as escapes; `unescaped` is the one below.
 
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    It is no terminal: others would send it colours.
+    """
+
+    def __init__(self, unescaped: Any) -> None:
+        self.unescaped = unescaped
+
+    def write(self, text: str) -> int:
+        self.unescaped.write(escape_invisible(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def isatty(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.unescaped, name)
 
 
-def say(text: str = "", style: str = "") -> None:
-    """Print a paragraph; wrapped at words on a terminal only."""
-    from rich.text import Text
+def escape_output() -> None:
+    """From now on, for prints, prompts, logs and tracebacks alike."""
+    for name in ("stdout", "stderr"):
+        if not isinstance(stream := getattr(sys, name), EscapingStream):
+            setattr(sys, name, EscapingStream(stream))
 
-    out = console()
-    out.print(Text(text, style), soft_wrap=not out.is_terminal)
+
+def below(name: str) -> Any:
+    """stdout or stderr without the escapes."""
+    return getattr(stream := getattr(sys, name), "unescaped", stream)
+
+
+def say(line: str = "", style: str = "") -> None:
+    """Print one line; a line break in it, which somebody's text brought, is an escape."""
+    say_text(line.replace("\n", "\\n"), style)
+
+
+def say_text(text: str, style: str = "") -> None:
+    """Print lines; on a terminal in a style, and wrapped at words."""
+    if not below("stdout").isatty():
+        print(text)
+        return
+    from .terminal import print_text
+
+    print_text(text, style)
 
 
 def say_exactly(text: str) -> None:
-    """Print every character, and a line end if there is none."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """Print every character, and a line end if there is none; escapes are for a terminal only."""
+    out = below("stdout")
+    (sys.stdout if out.isatty() else out).write(text if text.endswith("\n") else text + "\n")
 
 
 def say_json(value: Any) -> None:
@@ -43,23 +83,26 @@ def say_json(value: Any) -> None:
 
 def say_rows(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """Print columns under a head; on a terminal, lines are cut at its width."""
-    from rich.text import Text
+    lines = columns([head, *rows])
+    if not below("stdout").isatty():
+        print("\n".join(lines))
+        return
+    from .terminal import print_cut
 
-    out = console()
-    for number, row in enumerate(columns([head, *rows])):
-        line = Text(row, "bold" if number == 0 else "")
-        if out.is_terminal:
-            line.truncate(out.width, overflow="ellipsis")
-        out.print(line, soft_wrap=True)
+    print_cut(lines)
 
 
 def columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
     """One line for each row; all cells but the last are padded to the widest of their column."""
     from rich.cells import cell_len, set_cell_size
 
-    table = [tuple(" ".join(cell.split()) for cell in row) for row in rows]
+    table = [tuple(one_line(cell) for cell in row) for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
     return ["  ".join([*map(set_cell_size, row[:-1], widths), row[-1]]).rstrip() for row in table]
+
+
+def one_line(text: str) -> str:
+    return escape_invisible(" ".join(text.split()))
 
 
 def citation_rows(memory: Memory, citations: Iterable[Citation]) -> list[tuple[str, str, str, str]]:
@@ -114,23 +157,13 @@ def progress(doing: str, things: str) -> Iterator[Progress]:
 
 @contextmanager
 def progress_bar(doing: str, total: int | None, things: str = "") -> Iterator[Callable[..., None]]:
-    """A bar with counts and the time left, on stderr if that is a terminal; removed at the end."""
-    from rich import progress as bars
+    """A bar with counts and the time left, on stderr if that is a terminal."""
+    if not below("stderr").isatty():
+        yield lambda done, note="", of=None: None
+        return
+    from .terminal import draw_bar
 
-    err = console(stderr=True)
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
-        bars.TextColumn(things),
-    )
-    times = (bars.TimeElapsedColumn(), bars.TimeRemainingColumn())
-    with bars.Progress(*columns, *times, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(doing, total=total)
-
-        def advance(done: int, note: str = "", of: int | None = total) -> None:
-            bar.update(task, completed=done, total=of, description=f"{doing}{note}")
-
+    with draw_bar(doing, total, things) as advance:
         yield advance
 
 

@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from ..stores.errors import BadInput
-from .output import say, say_exactly, say_json, say_rows
+from .output import say, say_exactly, say_json, say_rows, say_text
 from .settings import Json, open_memory, settings_of
 
 _GRAPHS = ("memorizer", "researcher")
@@ -40,7 +40,7 @@ def recall(
                 f"{hit.score:.2f}  {'  '.join(part for part in (page.id, format_time(page.time), page.session_id) if part)}",
                 "bold",
             )
-            say(f"{hit.text.strip()}\n")
+            say_text(f"{hit.dated_text.strip()}\n")
         if not hits:
             say("Nothing found.")
 
@@ -52,7 +52,8 @@ def pages(
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Only the first N.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the pages, or read one: header, memo and full text.
+    """List the pages, or read one: header, memo and full text. In a pipe the text is word for word; everywhere else
+    jitmem writes control and invisible characters as escapes, such as \\u001b.
 
     Examples:
       jitmem pages --limit 20
@@ -78,9 +79,7 @@ def pages(
     if as_json:
         say_json(found)
     elif found:
-        rows = [
-            (page.id, f"{page.time:%Y-%m-%d %H:%M}" if page.time else "-", page.session_id, page.memo) for page in found
-        ]
+        rows = [(page.id, str(page.time or "-")[:16], page.session_id, page.memo) for page in found]  # to the minute
         say_rows(("page", "time", "session", "memo"), rows)
     else:
         say(f"No page of session {session}." if session else f"No page in namespace {settings_of(ctx).namespace}.")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
 from ..results import next_request
-from .output import citation_rows, console, count, say, say_json, say_rows, usage_text
+from .output import below, citation_rows, count, say, say_json, say_rows, say_text, usage_text
 from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
@@ -67,7 +66,12 @@ def research(
         if estimate:
             _show_estimate(memory.estimate(question, **options), as_json=as_json)
             return
-        result = _run_with_status(memory, question, options)
+        if below("stderr").isatty():
+            from .terminal import research_with_status
+
+            result = research_with_status(memory, question, options)
+        else:
+            result = memory.research(question, **options)
         if as_json:
             say_json(result.as_dict())
             return
@@ -77,42 +81,6 @@ def research(
         _show(memory, result)
 
 
-def _run_with_status(memory: Memory, question: str, options: Mapping[str, Any]) -> Research:
-    """As `Memory.research`, with the current step on stderr if that is a terminal."""
-    err = console(stderr=True)
-    with err.status("Planning") if err.is_terminal else nullcontext() as status:
-        for event in memory.stream(question, **options):
-            if event["event"] == "done":
-                result: Research = event["result"]
-            elif status is not None:
-                status.update(_status_text(event))
-    return result
-
-
-def _status_text(event: Mapping[str, Any]) -> Any:
-    from rich.text import Text  # a question may contain what rich takes for markup
-
-    match event["event"]:
-        case "planned":
-            news = f"Searching: {event['request']}"
-        case "found":
-            news = f"{event['tool']} found {count(event['hits'], 'passage')}"
-        case "integrated":
-            news = f"{count(len(event['statements']), 'statement')} so far; reflecting"
-        case "retrying":
-            news = f"{event['step']}: {event['why']} Again in {event['pause_s']:.1f} s"
-        case "failed":
-            news = f"{event['step']}: {event['message']}"
-        case "answered":
-            news = event["answer"]
-        case "ranked":
-            news = f"{count(event['new'], 'new passage')}; integrating"
-        case _:
-            missing = ", ".join(event["missing"])
-            news = f"Round {event['round']}: " + ("enough" if event["enough"] else f"still missing {missing}")
-    return Text(news)
-
-
 def _show_estimate(estimate: Estimate, *, as_json: bool) -> None:
     if as_json:
         say_json(estimate)
@@ -120,7 +88,8 @@ def _show_estimate(estimate: Estimate, *, as_json: bool) -> None:
     say(f"Model calls    {_from_to(*estimate.calls)}")
     say(f"Prompt tokens  {_from_to(*estimate.prompt_tokens)}")
     if estimate.steps:
-        say("\nIf every round is used:")
+        say()
+        say("If every round is used:")
         say_rows(
             ("step", "model", "prompt tokens"),
             [(step["step"], step["model"], f"{step['prompt_tokens']:,}") for step in estimate.steps],
@@ -151,11 +120,12 @@ def _show_round(number: int, one: Mapping[str, Any]) -> None:
         say(f"  missing    {', '.join(one['missing'])}")
     if one["next"]:
         say(f"  next       {next_request(one)}")
-    say(f"  enough     {'yes' if one['enough'] else 'no'}\n")
+    say(f"  enough     {'yes' if one['enough'] else 'no'}")
+    say()
 
 
 def _show(memory: Memory, result: Research) -> None:
-    say(result.context or "The context is empty.")
+    say_text(result.context or "The context is empty.")
     if result.citations:
         say()
         say_rows(("mark", "page", "time", "session"), citation_rows(memory, result.citations))

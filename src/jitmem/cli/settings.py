@@ -5,9 +5,8 @@ Values from the command line are collected in `ctx.meta`; `settings_of(ctx)` lay
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,7 +15,6 @@ import typer
 from typer import Option
 from typer.core import TyperCommand
 
-from ..stores.errors import BadInput
 from .errors import exit_code_of
 
 if TYPE_CHECKING:
@@ -145,12 +143,6 @@ def settings_of(ctx: typer.Context) -> Settings:
     return replace(made, **given)
 
 
-def model_settings(ctx: typer.Context) -> dict[str, Any]:
-    names = ("model", "memorizer_model", "researcher_model", "embeddings", "base_url", "timeout_s", "prompts")
-    settings = settings_of(ctx)
-    return {name: getattr(settings, name) for name in names}
-
-
 def open_memory(ctx: typer.Context, *, create: bool = False) -> Memory:
     return settings_of(ctx).open_memory(create=create)
 
@@ -159,28 +151,3 @@ def was_given(ctx: typer.Context, name: str) -> bool:
     """Whether an option of every command was given on the command line, not by the environment."""
     source = ctx.find_root().get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
-
-
-def assignments(words: Sequence[str], option: str) -> dict[str, Any]:
-    """Parse NAME=VALUE words such as `length=32000`; a value that is not JSON is text."""
-    found: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name and equals):
-            raise BadInput(f"{option} is NAME=VALUE, such as length=32000; got {word!r}.")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
-
-
-def fields_from(words: Sequence[str], kind: Callable[..., Any], option: str = "--set") -> Mapping[str, Any]:
-    """Assignments to fields of a dataclass, validated by name and type."""
-    found, fields = assignments(words, option), getattr(kind, "__dataclass_fields__", {})
-    if unknown := [name for name in found if name not in fields]:
-        raise BadInput(f"{option}: there is no {unknown[0]!r}; there are {', '.join(fields)}.")
-    for name, value in found.items():
-        if isinstance(fields[name].default, int | float) and not isinstance(value, int | float):
-            raise BadInput(f"{option} {name} is a number, such as {fields[name].default}; got {value!r}.")
-    return found

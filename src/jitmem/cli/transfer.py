@@ -10,7 +10,7 @@ import typer
 from typer import Argument, Option
 
 from ..stores.errors import BadInput
-from .output import count, progress, say, say_json
+from .output import below, count, progress, say, say_json
 from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
@@ -37,8 +37,14 @@ def export(
     out = target == "-"
     if out and as_json:
         raise BadInput("--json is for an export into a file; give its name.")
+    sink: Any = Path(target)
+    if out and below("stdout").isatty():
+        from .terminal import TerminalSink
+
+        sink = TerminalSink()
+    elif out:
+        sink = sys.stdout.buffer
     with open_memory(ctx) as memory, progress("Exporting", "lines") as advance:
-        sink: Any = sys.stdout.buffer if out else Path(target)
         done = memory.transfer.export(sink, all_namespaces=every, vectors=vectors, progress=advance)
     if as_json:
         say_json({"file": target, "lines": dict(done.lines), "bytes": done.bytes, "sha256": done.sha256})
@@ -58,6 +64,7 @@ def import_(
         str | None, Option("--from", metavar="WHOM", help="The format of another memory: mem0, langmem or letta.")
     ] = None,
     every: Annotated[bool, Option("--all", help="Each namespace under its own name.")] = False,
+    rules: Annotated[bool, Option("--rules", help="Take its shares, retention rules and proposals too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Import an export of jitmem or of another memory. Existing records are never changed; on a conflict nothing is imported.
@@ -69,7 +76,8 @@ def import_(
       jitmem import store.csv --from langmem           a LangGraph store's items or table
       jitmem import agent.af --from letta              an agent file
 
-    An export is imported as a whole or not at all; importing it again changes nothing.
+    An export is imported as a whole or not at all; importing it again changes nothing. Its shares, retention rules and
+    proposals are put aside and listed: take them with --rules where you trust who made the file.
     """
     file: str | IO[bytes] = sys.stdin.buffer if source == "-" else source
     if isinstance(file, str) and not Path(file).is_file():
@@ -78,7 +86,12 @@ def import_(
         )  # before a memory is created
     things = "bytes" if from_format is None else "memories and sessions"
     with open_memory(ctx, create=True) as memory, progress("Importing", things) as advance:
-        options: dict[str, Any] = {"from_format": from_format, "all_namespaces": every, "progress": advance}
+        options: dict[str, Any] = {
+            "from_format": from_format,
+            "all_namespaces": every,
+            "rules": rules,
+            "progress": advance,
+        }
         done = memory.transfer.import_(file, **options)  # type: ignore[arg-type]
     if as_json:
         say_json(done)
@@ -113,6 +126,10 @@ def _report(done: ImportReport) -> None:
     say(f"Imported {_counts(done.new) or 'nothing new'}." + (f" Known already: {known}." if done.known else ""))
     for note in done.notes:
         say(note)
+    if done.put_aside:
+        say("Put aside; if you trust who made the file, import it into a new namespace with --rules:")
+        for one in done.put_aside:
+            say(f"  {one}")
 
 
 def _counts(counts: Any) -> str:

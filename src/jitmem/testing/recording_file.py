@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from ..nodes.llm.redaction import redact_secrets_of
 from ..stores.errors import JitmemError
+from ..stores.truth.database import make_folder
 
 VERSION = 1
 _EXACT: Any = "surrogatepass"  # a text may contain a lone surrogate, which must survive
@@ -41,8 +42,8 @@ class NotRecorded(RecordingError):
 
 
 def prepare(path: Path) -> None:
-    """Create a missing file, readable by its owner only; `RecordingError` if its last line is cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Create a missing file and folder, for their owner alone; `RecordingError` if its last line is cut."""
+    make_folder(path.parent)
     with open(path, "ab+", opener=_for_the_owner) as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)

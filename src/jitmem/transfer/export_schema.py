@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ..stores.times import parse_iso_time
+
 FORMAT = "jitmem"
 VERSION = 1
 LONGEST_LINE = 64 << 20  # bytes; a line is read as a whole
@@ -31,11 +33,11 @@ def _storable(value: Any) -> Any:
 
 def _time(text: str) -> str:
     try:
-        if datetime.fromisoformat(text).isoformat() == text:
+        if (time := parse_iso_time(text)) and time.isoformat() == text:
             return text
     except ValueError:
         pass
-    raise ValueError("is not a time in the form 2023-05-08T13:56:00, with or without an offset")
+    raise ValueError("is not a time in the form 2023-05-08T13:56:00, with or without an offset, nor a month or a year")
 
 
 def _stamp(text: str) -> str:

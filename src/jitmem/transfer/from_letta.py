@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from ..stores.errors import BadInput
 from ..stores.records import Session
+from ..stores.times import order_key
 from .foreign_export import ForeignExport, json_or_none, objects, read_json, read_text, text_of, time_of
 
 _RIGHT = 'it must be an agent file with "agents" or "core_memory", or a list of passages'
@@ -64,7 +65,7 @@ def _list(record: Mapping[str, Any], key: str, where: str) -> Iterator[_Placed]:
 def _add_agent(found: ForeignExport, agent: Mapping[str, Any], blocks: Sequence[_Placed], where: str) -> None:
     owner = str(agent.get("name") or agent.get("id") or "agent")
     messages = [(one, time_of(one, place, "created_at"), place) for one, place in _list(agent, "messages", where)]
-    _add_blocks(found, blocks, owner, max((time for _, time, _ in messages if time), default=None))
+    _add_blocks(found, blocks, owner, max((time for _, time, _ in messages if time), default=None, key=order_key))
     _add_passages(found, _list(agent, "passages" if agent.get("passages") else "archival_memory", where), owner)
     for key in _SECRET:
         found.skipped["variables and secrets of agents"] += _size(agent.get(key))

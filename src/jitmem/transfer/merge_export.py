@@ -5,13 +5,13 @@ Existing records are never changed. An existing id with other content is a confl
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
-from ..stores.analyzer import ANALYZER
 from ..stores.errors import BadInput, ImportConflict, StoreFull, StoreReadOnly
 from ..stores.truth.database import Database
 from .export_staging import staging_tables
@@ -81,6 +81,14 @@ _CONFLICTS = " UNION ALL ".join(
     )
 )
 _CHANGE = "INSERT INTO main.change (namespace, kind, ref, op, cause, at)"
+_NEW_PROPOSALS = (
+    " FROM staged.proposal WHERE space = :space AND"
+    " (at, reason, edit) NOT IN (SELECT at, reason, edit FROM main.proposal WHERE namespace = :target) ORDER BY n"
+)
+_ADD_PROPOSALS = (
+    "INSERT INTO main.proposal (namespace, edit, cause, reason, at, decision, decided_at)"
+    f" SELECT :target, edit, cause, reason, at, decision, decided_at{_NEW_PROPOSALS}"
+)
 _ADD = (
     "INSERT INTO main.session (namespace, id, content, time, metadata, payload, accepted_at, filed_at)"
     " SELECT :target, id, content, time, metadata, payload, accepted_at, filed_at FROM staged.session AS theirs"
@@ -109,9 +117,7 @@ _ADD = (
     " WHERE space = :space AND target IS NULL ORDER BY n",
     "UPDATE staged.item AS theirs SET target = ours.seq FROM main.item AS ours"
     " WHERE space = :space AND ours.id = theirs.id",
-    "INSERT INTO main.proposal (namespace, edit, cause, reason, at, decision, decided_at)"
-    " SELECT :target, edit, cause, reason, at, decision, decided_at FROM staged.proposal WHERE space = :space AND"
-    " (at, reason, edit) NOT IN (SELECT at, reason, edit FROM main.proposal WHERE namespace = :target) ORDER BY n",
+    _ADD_PROPOSALS,
     "INSERT INTO main.entry_path (namespace, labels) SELECT :target, labels FROM staged.entry WHERE space = :space"
     " ORDER BY n ON CONFLICT DO NOTHING",
     # expired entries that are not removed yet
@@ -144,8 +150,12 @@ def import_export(
     source: BinaryIO,
     name: str,
     progress: Callable[[int], None] | None = None,
+    *,
+    rules: bool = False,
 ) -> ImportReport:
     """Import into one namespace; with None, each namespace of the file into the one of the same name.
+
+    Without `rules` what would have power over the memory is put aside and listed: shares, retention rules, proposals.
 
     One transaction: readers see all of the file or nothing. It is short, since parsing, validation and stemming happen
     before it. `progress` gets the bytes read. `ImportConflict` names the records that exist with other content.
@@ -154,7 +164,7 @@ def import_export(
         raise StoreReadOnly(f"{database.path} cannot be written by this user; nothing was imported.")
     with database.read() as db, staging_tables(db):
         try:
-            names = read_export(db, source, name, progress)
+            names = read_export(db, source, name, database.analyzer, progress)
         except sqlite3.OperationalError as error:
             if "full" not in str(error):
                 raise
@@ -168,10 +178,10 @@ def import_export(
                 " own name with all_namespaces=True (--all). Nothing was imported."
             )
         with database.writing(db):
-            return _merge(db, namespace, name)
+            return _merge(db, namespace, name, database.analyzer.name, rules)
 
 
-def _merge(db: sqlite3.Connection, namespace: str | None, file: str) -> ImportReport:
+def _merge(db: sqlite3.Connection, namespace: str | None, file: str, analyzer: str, rules: bool) -> ImportReport:
     spaces = []
     for space, own in db.execute("SELECT n, name FROM staged.space ORDER BY n").fetchall():
         target = namespace or own
@@ -180,7 +190,7 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str) -> ImportRe
         db.execute("UPDATE staged.space SET target = ? WHERE n = ?", (number, space))
         at = datetime.now(UTC).isoformat()
         values = {"space": space, "target": number, "name": target, "now": time.time(), "at": at}
-        spaces.append(values | {"cause": CAUSE, "analyzer": ANALYZER})
+        spaces.append(values | {"cause": CAUSE, "analyzer": analyzer})
     for values in spaces:
         for statement in _MATCH:
             db.execute(statement, values)
@@ -196,12 +206,17 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str) -> ImportRe
         )
         empty = not _one(db, used, values)
         for statement in _ADD:
+            if statement is _ADD_PROPOSALS and not rules:
+                continue
             rows, table = db.execute(statement, values).rowcount, statement.split()[2].removeprefix("main.")
             if statement.startswith("INSERT") and table in _COUNTED:
                 report.add(table, rows, _stage_row(db, table, values) - rows)
         _add_versions(db, values, report)
-        for type in _RULES:
-            _add_rules(db, type, values, empty, report)
+        if rules:
+            for type in _RULES:
+                _add_rules(db, type, values, empty, report)
+        else:
+            _put_aside(db, values, report)
     merge_vectors(db, report)
     return report
 
@@ -248,11 +263,7 @@ def _add_versions(db: sqlite3.Connection, values: dict[str, Any], report: Import
 
 def _add_rules(db: sqlite3.Connection, type: str, values: dict[str, Any], empty: bool, report: ImportReport) -> None:
     columns, op = _RULES[type]
-    rows = db.execute(
-        f"SELECT n, {columns} FROM staged.{type} WHERE space = :space AND ({columns}) NOT IN"
-        f" (SELECT {columns} FROM main.{type} WHERE namespace = :target) ORDER BY n",
-        values,
-    ).fetchall()
+    rows = _new_rules(db, type, values)
     added = 0
     for n, *rule in rows:
         if rule == [values["name"]]:
@@ -270,6 +281,35 @@ def _add_rules(db: sqlite3.Connection, type: str, values: dict[str, Any], empty:
             db.execute(f"{_CHANGE} VALUES (?, ?, ?, ?, ?, ?)", change)
             added += 1
     report.add(type, added, _stage_row(db, type, values) - len(rows))
+
+
+def _put_aside(db: sqlite3.Connection, values: dict[str, Any], report: ImportReport) -> None:
+    """Name what an import does not bring by itself; what is here already is counted as known."""
+    for type in _RULES:
+        rows = _new_rules(db, type, values)
+        for n, *rule in rows[:_MOST_NOTES]:
+            what = f"share with {rule[0]!r}" if type == "share" else f"retention of {rule[1]:,.0f} s for {rule[0]}"
+            report.put_aside.append(f"Line {n}: the {what}.")
+        report.add(type, 0, _stage_row(db, type, values) - len(rows))
+    proposals = db.execute(f"SELECT n, edit, decision{_NEW_PROPOSALS}", values).fetchall()
+    for n, text, decision in proposals[:_MOST_NOTES]:
+        edit = json.loads(text)
+        content = f": {edit['content']!r:.80}" if edit.get("content") else ""
+        state = decision or "waiting"
+        report.put_aside.append(f"Line {n}: the {state} proposal to {edit['op']} {edit['kind']}{content}.")
+    if len(proposals) > _MOST_NOTES:
+        report.put_aside.append(f"… and {len(proposals) - _MOST_NOTES:,} more proposals.")
+    report.add("proposal", 0, _stage_row(db, "proposal", values) - len(proposals))
+
+
+def _new_rules(db: sqlite3.Connection, type: str, values: dict[str, Any]) -> list[Any]:
+    """`(line, …columns)` of the rules in the file that the memory does not have."""
+    columns = _RULES[type][0]
+    return db.execute(
+        f"SELECT n, {columns} FROM staged.{type} WHERE space = :space AND ({columns}) NOT IN"
+        f" (SELECT {columns} FROM main.{type} WHERE namespace = :target) ORDER BY n",
+        values,
+    ).fetchall()
 
 
 def _stage_row(db: sqlite3.Connection, type: str, values: dict[str, Any]) -> int:

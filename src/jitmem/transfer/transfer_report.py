@@ -19,12 +19,14 @@ class ExportReport:
 class ImportReport:
     """`new` and `known` count by type: session, page, item, version, proposal, entry, share, retention, vectors.
 
-    `notes` has a sentence for each thing that was left out; everything else in the file is in the memory.
+    `notes` has a sentence for each thing that was left out, `put_aside` one for each share, retention rule and proposal
+    that was not asked for (`rules`); everything else in the file is in the memory.
     """
 
     new: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    put_aside: list[str] = field(default_factory=list)
 
     def add(self, type: str, new: int, known: int = 0) -> None:
         """Count records that were added, and that were in the memory already."""

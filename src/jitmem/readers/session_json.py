@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from langchain_core.messages import BaseMessage, convert_to_messages
 from pydantic import ValidationError
 
-from .stores.errors import BadInput
-from .stores.records import Session
-from .stores.strict_json import parse_json
+from ..stores.errors import BadInput
+from ..stores.records import Session
+from ..stores.strict_json import parse_json
+from .written_times import from_epoch
 
 _BODIES = ("text", "turns", "messages")
-_TIMES = ("time", "date", "timestamp")
+_TIMES = ("time", "date", "timestamp", "created_at", "created", "create_time", "createdAt")
 _SPEAKERS = ("speaker", "name", "role")
 _WORDS = ("text", "content")
 
@@ -99,15 +101,22 @@ def _take_id(rest: dict[str, Any], where: str) -> str | None:
     return given
 
 
-def _take_time(rest: dict[str, Any], where: str) -> str | None:
-    """The first of `_TIMES` that is not empty; the others become metadata."""
+def _take_time(rest: dict[str, Any], where: str) -> str | datetime | None:
+    """The first of `_TIMES` that is not empty; the others become metadata. A number is seconds or so since 1970."""
     for key in _TIMES:
-        given = rest.pop(key, None)
+        given = rest.get(key)
         if given is None or given == "":
+            if key in _TIMES[:3]:
+                rest.pop(key, None)
             continue
-        if not isinstance(given, str):
-            raise BadInput(f'{where}: "{key}" is {_kind(given)}; write it as a string, "2025-01-07 18:40"')
-        return given
+        if isinstance(given, str):
+            return str(rest.pop(key))
+        time = from_epoch(rest.pop(key)) if isinstance(given, int | float) and not isinstance(given, bool) else None
+        if time is None:
+            raise BadInput(
+                f'{where}: "{key}" is {_kind(given)}; write it as a string, "2025-01-07 18:40", or as seconds since 1970'
+            )
+        return time
     return None
 
 

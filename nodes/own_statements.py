@@ -1,0 +1,57 @@
+"""Which sentences of a page are its speakers' own: what is quoted, pasted, told, coded or asked for is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from ..stores.times import is_before, spans
+
+_LONGEST = 240  # characters of a sentence that is worth an item
+_TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
+_SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
+_QUESTION = re.compile(r"\?[\"'”’)]*$")
+_HEDGED = re.compile(r"\b(?:if|maybe|perhaps|might|would|wish|could|used to|pretend\w*|joking)\b", re.I)
+_MACHINES = frozenset(("assistant", "ai", "bot", "system", "tool", "function", "model", "chatbot"))
+_QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|«[^»\n]*»|‘[^’\n]*’|`[^`\n]*`|(?<!\w)'[^'\n]*'(?!\w)")
+_CODE = re.compile(r"\w\(|[{};=<>]|^\s*(?:>|#|\||//)")
+# From here on a turn holds somebody else's words: a task with its material, a story, a game.
+_MATERIAL = re.compile(
+    r"\b(?:summari[sz]e|translate|rewrite|rephrase|paraphrase|proofread|correct|edit|improve|shorten|classify|analy[sz]e"
+    r"|write|draft|compose|continue|complete|invent|role-?play|imagine|pretend|act as|suppose|repeat after"
+    r"|once upon a time|here is|here's|this is (?:a|the|my) (?:mail|e-?mail|letter|text|story|poem|code|article|message|draft)"
+    r"|(?:mail|e-?mail|letter|story|poem|text|article|message|quote|song|lyrics|script|example) (?:below|says|begins|reads|goes|starts)"
+    r"|(?:wrote|writes|forwarded|quoted?|reads|begins|goes)\s*:)|:\s*$|^(?:dear|from|to|subject|cc|sent|fwd?|re)\b[^.!?]{0,60}[,:]",
+    re.I,
+)
+
+
+def own_sentences(text: str, speakers: Collection[str]) -> Iterator[tuple[str, str, bool]]:
+    """`(speaker, sentence, is_own)` of each speaker, without questions and hedges. A line that begins with a name that is
+    none of the `speakers`, where there are some, is part of the turn before it."""
+    speaker, foreign, fenced = "", False, False
+    for line in text.splitlines():
+        turn = _TURN.match(line.strip())
+        said = line
+        if turn and (not speakers or turn["speaker"] in speakers):
+            speaker, said, foreign, fenced = turn["speaker"], turn["said"], False, False
+        fenced ^= line.count("```") % 2 == 1
+        plain = _QUOTED.sub(lambda match: "\0" * len(match[0]), said)
+        for match in _SENTENCE.finditer(said):
+            sentence, seen = match.group().strip(), plain[match.start() : match.end()]
+            foreign = foreign or bool(_MATERIAL.search(seen.strip()))
+            whole = len(sentence.split()) >= 3 and len(sentence) <= _LONGEST
+            if speaker and whole and not _QUESTION.search(sentence) and not _HEDGED.search(sentence):
+                own = not (foreign or fenced or "\0" in seen or _CODE.search(seen) or speaker.lower() in _MACHINES)
+                yield speaker, sentence, own
+
+
+def event_time(sentence: str, said: datetime | None) -> datetime | None:
+    """When what a sentence says has begun: the one past date that it names, else when it was said."""
+    found = spans(sentence, said)
+    if len(found) != 1 or found[0][0].year == 1 or not (said is None or is_before(found[0][0], said)):
+        return said
+    from ..stores.date_phrases import start_of
+
+    return start_of(found[0])

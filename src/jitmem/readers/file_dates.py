@@ -1,0 +1,52 @@
+"""The date of a file that says it outside of its words: in its name, or in a line near its top."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from .source_file import SourceFile
+from .written_times import try_time
+
+_ZOOM = re.compile(r"GMT(\d{8})-(\d{6})")
+_STAMP = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)[-_.年]?\s?(0?[1-9]|1[0-2])[-_.月]?\s?(0?[1-9]|[12]\d|3[01])日?(?!\d)"
+    r"(?:[T _-]+(?:at\s)?([01]\d|2[0-3])[-_.:h]?([0-5]\d)(?:[-_.:]?([0-5]\d))?(?!\d))?"
+)
+_KOREAN = re.compile(r"((?:19|20)\d\d)년\s?(\d{1,2})월\s?(\d{1,2})일")
+_MONTH = r"(?:[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? (?:19|20)\d\d|\d{1,2}(?:st|nd|rd|th)?\.? [A-Z][a-z]{2,8}\.?,? (?:19|20)\d\d)"
+_WORDS = re.compile(rf"{_MONTH}(?:[ ,•|at]+\d{{1,2}}:\d\d(?::\d\d)? ?(?:[AaPp][Mm])?)?")
+
+
+def date_in_name(file: SourceFile) -> datetime | None:
+    """`2025-05-20.md`, `20250520 Van.txt`, `GMT20250520-091500_Recording.vtt`, `Meeting 20 May 2025.txt`; else the folder's
+    name, where it is a date."""
+    for name in (file.title, file.path.parent.name):
+        if zoom := _ZOOM.search(name):
+            return try_time(
+                f"{zoom[1][:4]}-{zoom[1][4:6]}-{zoom[1][6:]} {zoom[2][:2]}:{zoom[2][2:4]}:{zoom[2][4:]}+00:00"
+            )
+        if found := date_in_text(name):
+            return found
+    return None
+
+
+def date_in_text(text: str) -> datetime | None:
+    """The first date of a short text whose notation leaves nothing open."""
+    if match := _STAMP.search(text) or _KOREAN.search(text):
+        year, month, day, hour, minute, second = [*(int(one or 0) for one in match.groups()), 0, 0, 0][:6]
+        try:
+            return datetime(year, month, day, hour, minute, second)
+        except ValueError:
+            return None
+    if match := _WORDS.search(text):
+        return try_time(re.sub(r"[•|]| at ", " ", match[0]).strip(" ,"))
+    return None
+
+
+def date_in_heading(text: str) -> datetime | None:
+    """The date that the first line is, as a heading or alone: `# Saturday, 1 March 2025`."""
+    from .diary import date_of_line
+
+    first = next((line for line in text[:2000].split("\n") if line.strip()), "")
+    return try_time(date_of_line(first)) if date_of_line(first) else None

@@ -1,0 +1,134 @@
+"""Mail: mbox files and single messages, decoded by the `email` package; each message is a session."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from email import message_from_bytes
+from email.message import EmailMessage, MIMEPart
+from email.policy import default as policy
+from email.utils import parseaddr
+
+from ..stores.records import Session
+from .block_text import mark
+from .html_page import html_text
+from .source_file import SourceFile
+from .written_times import try_time
+
+_FROM = re.compile(rb"^From [^\r\n]*\r?\n", re.M)
+_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t]?[^\r\n]*\r?\n")
+_KNOWN = re.compile(rb"^(?:From|Date|Subject|Message-ID|Received|Return-Path|To|MIME-Version):", re.M | re.I)
+_LONGEST_HEAD = 65_536
+
+
+def recognise(file: SourceFile) -> bool:
+    """An mbox begins with "From " and a header, a message with headers of mail."""
+    data = file.data
+    if found := _FROM.match(data):
+        data = data[found.end() :]
+    elif file.suffix not in (".eml", ".mbox", ".mbx"):
+        return False
+    head = re.split(rb"\r?\n\r?\n", data[:_LONGEST_HEAD], maxsplit=1)[0]
+    return _HEADER.match(head + b"\n") is not None and len({one.lower() for one in _KNOWN.findall(head)}) >= 2
+
+
+def read_file_sessions(file: SourceFile) -> list[Session]:
+    """A session a message: its id is the Message-ID, its title the subject, its speaker the sender."""
+    found = [_session(one, file) for one in _messages(file.data)]
+    seen: set[str] = set()
+    sessions = []
+    for one in found:
+        # A message that stands in two folders of an account has one id.
+        if one is not None and one.id not in seen:
+            sessions.append(one)
+            seen |= {one.id} if one.id else set()
+    return sessions
+
+
+def _messages(data: bytes) -> Iterator[EmailMessage]:
+    """The messages of an mbox, cut at lines with "From " behind an empty line and before a header; or the one of an eml."""
+    starts = [
+        match
+        for match in _FROM.finditer(data)
+        if (match.start() == 0 or data[: match.start()].endswith((b"\n\n", b"\n\r\n", b"\r\r")))
+        and _HEADER.match(data, match.end())
+    ]
+    ends = [match.start() for match in starts[1:]] + [len(data)]
+    pieces = [data[match.end() : end] for match, end in zip(starts, ends, strict=True)] if starts else [data]
+    for piece in pieces:
+        plain = re.sub(rb"^>(>*From )", rb"\1", piece, flags=re.M) if starts else piece
+        message = message_from_bytes(plain, policy=policy)
+        assert isinstance(message, EmailMessage)
+        yield message
+
+
+def _session(message: EmailMessage, file: SourceFile) -> Session | None:
+    body = "\n".join(part for part in _bodies(message) if part.strip()).strip("\n")
+    subject = _header(message, "Subject")
+    if not body.strip() and not subject:
+        return None
+    name, address = parseaddr(_header(message, "From"))
+    metadata = {"source": "mail", "title": subject, "from": address, "to": _header(message, "To")}
+    metadata |= {"cc": _header(message, "Cc"), "in_reply_to": _header(message, "In-Reply-To").strip("<> ")}
+    return Session(
+        turns=[(name or address or "unknown", body or subject)],
+        id=_header(message, "Message-ID").strip("<> ")[:400] or None,
+        time=_date(message),
+        metadata={key: value for key, value in metadata.items() if value},
+    )
+
+
+def _header(message: MIMEPart, name: str) -> str:
+    """A decoded header; the package raises on some that are broken."""
+    try:
+        return re.sub(r"\s+", " ", str(message.get(name) or "")).strip()
+    except (ValueError, IndexError, AttributeError, TypeError):
+        raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
+        return re.sub(r"\s+", " ", str(raw)).strip()
+
+
+def _date(message: EmailMessage) -> datetime | None:
+    """The date that the sender wrote, with its zone; else the one at which a server received it."""
+    written = re.sub(r"\s*\([^()]*\)\s*$", "", _header(message, "Date"))
+    return try_time(written) or try_time(_header(message, "Received").rpartition(";")[2])
+
+
+def _bodies(message: MIMEPart, depth: int = 0) -> Iterator[str]:
+    """Plain text where there is any, else the text of the HTML; attachments as marks, forwarded messages whole."""
+    if message.get_content_type() == "multipart/alternative" and depth < 10:
+        parts = [part for part in message.iter_parts() if isinstance(part, MIMEPart)]
+        plain = [part for part in parts if part.get_content_type() == "text/plain" and _content(part).strip()]
+        for part in plain[:1] or parts[-1:]:
+            yield from _bodies(part, depth + 1)
+    elif message.get_content_type() == "message/rfc822" and depth < 10:
+        for part in message.iter_parts():
+            if isinstance(part, MIMEPart):
+                yield f"[forwarded message: {_header(part, 'From')}, {_header(part, 'Date')}, {_header(part, 'Subject')}]"
+                yield from _bodies(part, depth + 1)
+    elif message.is_multipart() and depth < 10:
+        for part in message.iter_parts():
+            if isinstance(part, MIMEPart):
+                yield from _bodies(part, depth + 1)
+    else:
+        yield _leaf(message)
+
+
+def _leaf(part: MIMEPart) -> str:
+    name, kind = part.get_filename(), part.get_content_type()
+    if not name and kind == "text/html":
+        return html_text(_content(part))
+    if not name and part.get_content_maintype() == "text" and part.get_content_disposition() != "attachment":
+        return _content(part).replace("\r\n", "\n")
+    raw = part.get_payload(decode=True)
+    plain = "image" if kind.startswith("image/") else "file"
+    return mark(plain, name, kind, len(raw) if isinstance(raw, bytes) else None)
+
+
+def _content(part: MIMEPart) -> str:
+    """The text of a part; bytes that are not of its charset are replaced, an unknown charset is read as UTF-8."""
+    try:
+        return str(part.get_content())
+    except (LookupError, ValueError, KeyError):
+        raw = part.get_payload(decode=True)
+        return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""

@@ -1,0 +1,98 @@
+"""Times as people write them: dates, times of day, and zones by offset or by name."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dateutil import parser as dateutil_parser
+
+from .errors import BadInput
+from .times import MonthTime, YearTime, order_key
+
+_LONGEST = 200  # characters of a time
+_FORMS = "'2023-05-08 13:56', '1:56 pm on 8 May, 2023', or with its zone '2023-05-08 13:56 +02:00'"
+# A day or a month that is not written takes the default's: what two defaults agree on was written.
+_DEFAULTS = (datetime(1, 1, 1), datetime(2, 2, 2))
+_OTHER_NUMBERS = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{4}\.\s\d")  # 20.05.2025, 2025. 5. 20.
+_NAMED_ZONE = re.compile(r"\s*\[?\b([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)\]?$")
+_FROM_UTC = re.compile(r"\s*(?<![\w/])(?:UTC|GMT)\s*([+\-−])\s*(\d{1,2})(?::?(\d\d))?(?:\s*\([^()]*\))?$", re.I)
+
+_NAME_WITH_OFFSET = re.compile(r":\d\d\s*(?:[AP]M\s*)?(?![AP]M)([A-Z]{2,5})\s*[+\-−]\s*\d", re.I)
+
+
+def read_time(value: str | datetime | date) -> datetime:
+    """See `times.parse_time`."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    try:
+        time = value if isinstance(value, datetime) else _parse(value)
+        order_key(time)  # asks for the offset: dateutil makes zones of any, datetime takes those of less than a day
+        return time
+    except BadInput:
+        raise
+    except (ValueError, ArithmeticError, TypeError, RecursionError) as error:
+        raise BadInput(f"{str(value)[:60]!r} is not a time; write it like {_FORMS}.") from error
+
+
+def _parse(text: str) -> datetime:
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        raise ValueError("no text, or a long one")
+    rest, zone = _split_zone(text.strip())
+    if not rest.isascii() or _OTHER_NUMBERS.match(rest):
+        one, other = _with_defaults(_in_english(rest))
+    else:
+        try:
+            one, other = _with_defaults(rest)
+        except ValueError:
+            one, other = _with_defaults(_in_english(rest))
+    if one.year != other.year:
+        raise ValueError("no year")
+    if one.day != other.day:
+        if (one.hour, one.minute) != (0, 0) or one.tzinfo or zone:
+            raise ValueError("a time of day without a day")
+        return MonthTime(one.year, one.month, 1) if one.month == other.month else YearTime(one.year, 1, 1)
+    if one.month != other.month:
+        raise ValueError("no month")
+    return one if zone is None or one.tzinfo else one.replace(tzinfo=zone)
+
+
+def _with_defaults(text: str) -> list[datetime]:
+    return [dateutil_parser.parse(text, default=default, tzinfos=_zone_of) for default in _DEFAULTS]
+
+
+def _in_english(text: str) -> str:
+    from .local_dates import clocks_in_english, in_english
+
+    return in_english(clocks_in_english(text))
+
+
+def _split_zone(text: str) -> tuple[str, tzinfo | None]:
+    """The text without `UTC+05:30`, `GMT+3` or `Europe/Lisbon` at its end, which dateutil reads with the other sign, or
+    not at all; and that zone."""
+    if found := _FROM_UTC.search(text):
+        sign = 1 if found[1] == "+" else -1
+        return text[: found.start()], timezone(sign * timedelta(hours=int(found[2]), minutes=int(found[3] or 0)))
+    if found := _NAME_WITH_OFFSET.search(text):  # EST+5 is five hours behind, if the name is to be believed
+        raise _unknown_zone(found[1])
+    if found := _NAMED_ZONE.search(text):
+        try:
+            return text[: found.start()], ZoneInfo(found[1])
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise _unknown_zone(found[1]) from error
+    return text, None
+
+
+def _zone_of(name: str | None, offset: int | None) -> tzinfo | None:
+    """For dateutil, which otherwise takes the zone of the machine for a name that this has, and drops all other names."""
+    if offset is not None:
+        return timezone(timedelta(seconds=offset))
+    if name is not None:
+        raise _unknown_zone(name)
+    return None
+
+
+def _unknown_zone(name: str) -> BadInput:
+    forms = "by its offset ('2023-05-08 13:56 +02:00') or its full name ('2023-05-08 13:56 Europe/Lisbon')"
+    return BadInput(f"The zone {name[:40]!r} is not known, or means several; write it {forms}.")
