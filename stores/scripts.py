@@ -126,12 +126,15 @@ def script_stems(text: str) -> list[str]:
     return [term for _, terms in _analyze(text, unknown_inflects=not text.isascii()) for term in terms]
 
 
+_TURKISH_ENDING = re.compile(r"(?<=\w)['’][^\W\d_]{1,8}\b")  # of a name: İzmir'deki
+
+
 def _analyze(text: str, *, unknown_inflects: bool) -> Iterator[tuple[Word, Sequence[str]]]:
     """Each word of a paragraph with its terms; none for a stop word. `unknown_inflects`: with n-grams where the language
     cannot be guessed."""
     language = guess_language(text)
-    if language is not None and language.code == "tr" and "I" in text:
-        text = text.replace("I", "ı").replace("İ", "i")
+    if language is not None and language.code == "tr":
+        text = _TURKISH_ENDING.sub("", text.replace("I", "ı").replace("İ", "i"))
     inflected = unknown_inflects if language is None else language.code != "en" and bool(language.stemmer)
     for word in script_words(text):
         if word.kind in (PAIRS, TRIPLES, EMOJI):
@@ -146,19 +149,50 @@ GRAM_SHARE, WORD_SHARE = 0.5, 0.75
 
 def script_terms(text: str) -> list[Term]:
     """The words of a paragraph, as `analyzer.terms` gives them; a run without spaces is cut at its function words."""
-    found = []
+    found: list[Term] = []
+    language = guess_language(text)
     for word, terms in _analyze(text, unknown_inflects=True):
         if word.kind in _SIZES:
             for part in _content_of_run(word.text, japanese=_KANA.search(text) is not None):
                 found.append(Term(part, (frozenset(_grams(part, _SIZES[word.kind])),), GRAM_SHARE))
         elif terms:
             forms = [frozenset((term,)) for term in terms if not term.endswith(GRAM)]
-            grams = frozenset(term for term in terms if term.endswith(GRAM))
+            grams = [term for term in terms if term.endswith(GRAM)]
+            if language is not None and language.prefix and len(grams) > 2:
+                grams = grams[: language.prefix - _LATIN_GRAM + 1]
+                found.append(Term(word.written, (*forms, frozenset(grams))))
+                continue
             # Another ending, or the parts of a compound: most of its letters in a row say so.
-            found.append(Term(word.written, (*forms, grams) if len(grams) > 2 else tuple(forms), WORD_SHARE))
+            found.append(Term(word.written, (*forms, frozenset(grams)) if len(grams) > 2 else tuple(forms), WORD_SHARE))
     return found
 
 
+def generic_stems(text: str) -> frozenset[str]:
+    """The stems of the generic words of its language."""
+    codes = [code for code, script in _RUN_SCRIPTS.items() if script.search(text)][:1]
+    language = languages()[codes[0]] if codes else guess_language(text)
+    return _generic(language.code) if language else frozenset()
+
+
+@cache
+def _generic(code: str) -> frozenset[str]:
+    language = languages()[code]
+    if code in _RUN_SCRIPTS:
+        size = _SIZES[TRIPLES if code == "th" else PAIRS]
+        return frozenset(gram for word in language.generic for gram in _grams(word, size))
+    script = language.script
+    return frozenset(term for word in language.generic for term in word_terms(word, script, language, False))
+
+
+_RUN_SCRIPTS = {
+    code: re.compile(f"[{chars}]")
+    for code, chars in {
+        "ko": "\uac00-\ud7af",
+        "ja": "\u3040-\u30ff",
+        "zh": "\u4e00-\u9fff",
+        "th": "\u0e00-\u0e7f",
+    }.items()
+}
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HANGUL = re.compile(r"[\uac00-\ud7af]+")
 _JAPANESE = re.compile(r"[\u3400-\u9fff\u3005-\u3007]+|[\u30a1-\u30ff]+")
@@ -194,7 +228,9 @@ def _function_words(code: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """`letters` are those that tell it from others; `stemmer` is Snowball's name for it."""
+    """`letters` are those that tell it from others; `stemmer` is Snowball's name for it. Words of most of its verbs begin
+    with the same `prefix` letters in every form (as Can et al. 2008 found for Turkish); `generic` are words that a question
+    is made of, but that the answer need not repeat."""
 
     code: str
     script: str
@@ -202,6 +238,8 @@ class Language:
     letters: frozenset[str]
     stop: frozenset[str]
     endings: tuple[str, ...] = ()
+    prefix: int = 0
+    generic: frozenset[str] = frozenset()
 
 
 @cache
@@ -224,6 +262,8 @@ def languages() -> dict[str, Language]:
             frozenset(_lower(unicodedata.normalize("NFKC", one["stop"])).split())
             | (STOP_WORDS if code == "en" else frozenset()),
             tuple(one.get("endings", "").split()),
+            one.get("prefix", 0),
+            frozenset(_lower(unicodedata.normalize("NFKC", one.get("generic", ""))).split()),
         )
         for code, one in language_table().items()
     }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jitmem.stores.analyzer import STOP_WORDS, base_stems, stems, words
 
-SIZE = 200_000  # characters
+SIZE = 100_000  # characters
 
 
 @pytest.mark.parametrize(

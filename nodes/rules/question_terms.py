@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from ...stores.analyzer import STOP_WORDS, Term, stems, terms
+from ...stores.analyzer import STOP_WORDS, Term, is_english, stems, terms
 from ...stores.index.snapshot import Snapshot
 
 _CAPITAL = (
@@ -78,6 +78,10 @@ def question_terms(snapshot: Snapshot, question: str) -> list[Term]:
 
         question = drop_explained(question)
     known = snapshot.speaker_stems | _GENERIC
+    if not is_english(question):
+        from ...stores.scripts import generic_stems
+
+        known |= generic_stems(question)
     return [
         term
         for term in terms(question)
