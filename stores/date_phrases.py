@@ -91,7 +91,9 @@ _AFTER_ORDINAL = re.compile(
     r"|by|from|when|so|but|or|it|my|our|is|was|around|as|until|between)\b)",
     re.I,
 )
-_OTHER_NUMBERS = re.compile(r"\d\s?[./]\s?\d{1,2}\s?[./]\s?\d{4}|\d{4}\.\s?\d{1,2}\.")  # 20.05.2025, 2025. 5. 20.
+_OTHER_NUMBERS = re.compile(  # 20.05.2025, 2025. 5. 20., 3. November 2025
+    r"\d\s?[./]\s?\d{1,2}\s?[./]\s?\d{4}|\d{4}\.\s?\d{1,2}\.|(?<!\d)\d{1,2}\.\s?[^\W\d_]{3,10}\.?\s\d{4}"
+)
 _WORD_OF_YEAR = re.compile(rf"([A-Za-z]+)\.?,?\s(?:(?:de|del|do)\s)?{_YEAR}(?!\d)")
 _ENGLISH_BEFORE = re.compile(
     rf"(?:in|since|until|till|by|during|of|from|before|after|year|early|late|around|to|and|the|for)|{_MONTH}", re.I

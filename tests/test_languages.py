@@ -15,7 +15,7 @@ from jitmem import Analyzer, Memory, Session
 from jitmem.evals.languages import score_languages
 from jitmem.nodes.split import passages
 from jitmem.stores.analyzer import ANALYZER, stems, terms
-from jitmem.stores.times import parse_time, spans
+from jitmem.stores.times import parse_iso_time, parse_time, spans
 from jitmem.stores.token_size import fitting_length, text_size
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -129,6 +129,49 @@ def test_a_day_is_read_in_every_language(text: str) -> None:
     assert [start.isoformat() for start, _ in spans(f"({text})")] == ["2025-05-20T00:00:00"]
 
 
+@pytest.mark.parametrize(
+    "text", ["20. Mai 2025 15:30 Uhr", "2025년 5월 20일 오후 3:30", "2025年5月20日 15時30分", "20.5.2025, 15:30", "20 Mayıs 2025 15:30"]
+)  # fmt: skip
+def test_a_time_of_day_is_read_with_the_day(text: str) -> None:
+    time = parse_time(text)
+    assert time is not None
+    assert time.isoformat() == "2025-05-20T15:30:00"
+
+
+@pytest.mark.parametrize("text", ["3. November 2025", "2025년 11월 3일", "03.11.2025", "3 Kasım 2025"])
+def test_a_day_in_a_text_is_found_by_its_date_in_english(text: str, tmp_path: Path) -> None:
+    assert "@2025-11-03" in stems(f"Ana ({text})")
+    assert [start.isoformat() for start, _ in spans(text)] == ["2025-11-03T00:00:00"]
+
+
+def test_a_date_that_may_be_two_days_is_taken_for_none() -> None:
+    assert [start.day for start, _ in spans("Was war am 25/04/2025?")] == [25]
+    assert {term for term in stems("4/5/2025") if term.startswith("@")} == {"@2025-05-04", "@2025-04-05"}
+    assert spans("What happened on 4/5/2025?") == spans("2025")
+
+
+@pytest.mark.parametrize(
+    ("said", "question"),
+    [
+        ("Ana: Der Hund Bello kam 2019 zu uns.", "In welchem Jahr kam Bello?"),
+        ("Ana: El perro Bruno llegó en 2019.", "¿En qué año llegó Bruno?"),
+        ("Аня: Пёс Бруно появился в 2019.", "В каком году появился Бруно?"),
+        ("Ayşe: Köpeğimiz Bruno 2019'da geldi.", "Bruno hangi yılda geldi?"),
+        ("지수: 강아지 초코가 2019년에 왔어.", "강아지 초코의 이름은 무엇인가요?"),
+    ],
+)
+def test_generic_words_of_a_question_need_not_be_in_the_answer(said: str, question: str, tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "memory") as memory:
+        memory.memorize(said)
+        assert memory.research(question).stopped == "enough"
+
+
+def test_a_turkish_word_is_found_in_another_form(tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "memory") as memory:
+        memory.memorize("Ayşe: Lady Gaga altı Grammy kazandı.")
+        assert memory.research("Lady Gaga'nın Grammy ödüllerini kim kazanmıştır?").unmet == ("ödüllerini",)
+
+
 def test_a_month_and_a_side_of_it_are_read() -> None:
     [(start, end)] = spans("Was war im Mai 2025?")
     assert (start.month, end.month) == (5, 6)
@@ -178,10 +221,12 @@ def test_an_older_memory_gets_the_terms_of_today_once_and_keeps_its_vectors(rele
     Memory.open(tmp_path / "memory").close()
     assert table(tmp_path, "SELECT DISTINCT analyzer FROM page") == [(ANALYZER,)]
     assert table(tmp_path, "SELECT name FROM mark WHERE name LIKE 'terms:%'") == [(f"terms:{ANALYZER}",)]
-    for text, start, end, stored in table(
-        tmp_path, 'SELECT text, start, "end", stems FROM passage JOIN page ON page.seq = passage.page'
+    for text, time, start, end, stored in table(
+        tmp_path,
+        'SELECT text, time, start, "end", stems FROM passage JOIN page ON page.seq = passage.page'
+        " JOIN session ON session.n = page.session",
     ):
-        assert stored == " ".join(stems(text[start:end]))
+        assert stored == " ".join(Analyzer().passage_stems(text[int(start) : int(end)], parse_iso_time(time)))
     assert table(tmp_path, "SELECT n, vector FROM embedding") == vectors
 
 
