@@ -118,7 +118,9 @@ def _dates(text: str) -> Iterator[Identifier]:
     from .date_phrases import dated_places, has_other_dates
 
     if not has_other_dates(text):
-        yield from (Identifier(start, end, [term]) for start, end, term in dated_places(text))
+        for start, end, term in dated_places(text):
+            if "/" not in term:  # of a month or a year each word says something
+                yield Identifier(start, end, [term])
         return
     from .local_dates import dates
 

@@ -81,7 +81,7 @@ class PageIndex:
 
     def append(self, row: PageRow, text: str) -> None:
         """Add a page. Its text is used where an older analyzer made the stems on file."""
-        context = self.analyzer.stems(" ".join(part for part in (format_time(row.time), row.title) if part))
+        context = [*base_stems(format_time(row.time)), *self.analyzer.stems(row.title)]
         position = len(self.page_ids)
         current = row.analyzer == self.analyzer.name
         passages: list[tuple[int, Sequence[str]]] = []
