@@ -36,13 +36,13 @@ _ENGLISH = frozenset(
 )
 _FOREIGN = frozenset(
     """
-    aber als auch auf aus bei das dem den der des die ein eine einen einer ich ihr im ist mein mit nach nicht sie sind
+    aber als auch auf aus bei das dem den der des die ein eine einen einer ich ihr im ist mein nach nicht sie sind
     und uns von vom wann warum welche welchem welchen welcher welches wem wer wie wird wo wurde zu zum zur een het van
     zijn niet voor dat hij ik naar ook waar hoe welke les une dans est et qui que quel quelle pour par sur avec pas je
     il elle nous vous du aux cette el los las un una del en es por para con su se como cuando donde quien cual gli
     della nella nel che di sono non dove quale chi os das uma com quem onde quando qual na ao och att det som ett av
     vem vad inte og er til ikke hvem hvad hvor bir nedir ile bu nerede hangi olan olarak kadar daha nie jest kto gdzie
-    kiedy jak kdo kde kdy ja oli kuka az egy hogy hol mikor este cine unde din yang dan dari dengan siapa kapan untuk
+    kiedy jak kdo kde kdy ja oli kuka az egy hogy hol mikor este cine unde din yang dari dengan siapa kapan untuk
     els amb la le lo
     """.split()
 )
@@ -87,7 +87,7 @@ def is_english(text: str) -> bool:
 
 def _english_words(text: str) -> list[str] | None:
     """Lower-case words in order; None for text that is not English."""
-    if not text.isascii() and not (text := text.translate(TYPOGRAPHY)).isascii():
+    if not text.isascii() and not (text := text.translate(TYPOGRAPHY).replace("·", " ")).isascii():
         return None
     found = [word[:LONGEST_WORD] for word in _WORD.findall(text.lower())]
     if len(found) < 2 or _FOREIGN.isdisjoint(found):

@@ -94,6 +94,7 @@ _AFTER_ORDINAL = re.compile(
 _OTHER_NUMBERS = re.compile(  # 20.05.2025, 2025. 5. 20., 3. November 2025
     r"\d\s?[./]\s?\d{1,2}\s?[./]\s?\d{4}|\d{4}\.\s?\d{1,2}\.|(?<!\d)\d{1,2}\.\s?[^\W\d_]{3,10}\.?\s\d{4}"
 )
+_OTHER_LETTER = re.compile(r"[^\W\x00-\x7f]")
 _WORD_OF_YEAR = re.compile(rf"([A-Za-z]+)\.?,?\s(?:(?:de|del|do)\s)?{_YEAR}(?!\d)")
 _ENGLISH_BEFORE = re.compile(
     rf"(?:in|since|until|till|by|during|of|from|before|after|year|early|late|around|to|and|the|for)|{_MONTH}", re.I
@@ -478,8 +479,10 @@ def dated_places(text: str) -> list[tuple[int, int, str]]:
 
 def has_other_dates(text: str) -> bool:
     """Whether a text may have dates of another language or notation."""
-    return not text.isascii() or bool(
-        _OTHER_NUMBERS.search(text) or not all(map(_ENGLISH_BEFORE.fullmatch, _WORD_OF_YEAR.findall(text)))
+    return bool(
+        _OTHER_LETTER.search(text)
+        or _OTHER_NUMBERS.search(text)
+        or not all(map(_ENGLISH_BEFORE.fullmatch, _WORD_OF_YEAR.findall(text)))
     )
 
 

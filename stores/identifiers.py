@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from .analyzer import LONGEST_WORD, STOP_WORDS, Term, english_stem
+from .analyzer import LONGEST_WORD, STOP_WORDS, TYPOGRAPHY, Term, english_stem
 from .times import DATE_TERM
 
 _ACRONYM = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W_]))?")
@@ -104,7 +104,7 @@ def identifiers(text: str) -> list[Identifier]:
 
 
 def _plain(text: str) -> str:
-    if text.isascii():
+    if (text := text.translate(TYPOGRAPHY).replace("·", " ")).isascii():
         return text
     from .scripts import plain_text
 

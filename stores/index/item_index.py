@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import fork_hooks
-from ..analyzer import Analyzer
+from ..analyzer import base_stems
 from ..records import KINDS
 from ..times import format_iso_time
 from ..truth.embeddings import EmbeddingStore
@@ -95,7 +95,6 @@ class ItemIndex:
     def __init__(self, items: Items, embeddings: EmbeddingStore, vectors: VectorIndex) -> None:
         self.items = items
         self.namespace = items.namespace
-        self.analyzer = items.namespace.database.analyzer
         self.embeddings = embeddings
         self.vectors = vectors
         self._pages = Pages(items.namespace)
@@ -127,7 +126,7 @@ class ItemIndex:
                 rows = self.items.changed_versions(extent.namespaces, versions.read, extent.last, _CHANGES)
                 for n, seq, kind, stemmed, time, deleted in rows:
                     if seq is not None:
-                        versions.replace(n, seq, kind, None if deleted else _terms(self.analyzer, stemmed, time))
+                        versions.replace(n, seq, kind, None if deleted else _terms(stemmed, time))
                         self._view = None
                 versions.read = rows[-1][0] if rows else extent.last
                 if extent.items_expire and self._due is None:
@@ -144,7 +143,7 @@ class ItemIndex:
         versions = self._versions = _Versions()
         # What comes between the two is read once more as a change, which does no harm.
         for n, seq, kind, stemmed, time in self.items.newest_versions(extent.namespaces):
-            versions.replace(n, seq, kind, _terms(self.analyzer, stemmed, time))
+            versions.replace(n, seq, kind, _terms(stemmed, time))
         versions.read = extent.last
         self._due = self.items.next_expiry() if extent.items_expire else None
         return versions
@@ -166,7 +165,9 @@ class ItemView:
     def keyword(self, text: str, k: int, kind: str | None = None) -> Found:
         """Versions that share words with the text, at most `k`, scored by BM25 among those of the kind (all but
         entries without one); ties go to the older."""
-        return top_k(self.numbers, self.words.scores(self.index.analyzer.stems(text), _groups(kind)), k)
+        return top_k(
+            self.numbers, self.words.scores(self.index.namespace.database.analyzer.stems(text), _groups(kind)), k
+        )
 
     def vector(self, vector: Sequence[float], k: int, kind: str | None = None, enough: int | None = None) -> Found:
         """Versions near a query vector, at most `k`, scored by cosine, which is above 0.
@@ -235,10 +236,10 @@ def _groups(kind: str | None) -> Sequence[int]:
     return [_GROUPS[kind] for kind in (KINDS if kind is None else (kind,))]
 
 
-def _terms(analyzer: Analyzer, stemmed: str, time: str | None) -> list[str]:
-    return [*_date(analyzer, time), *stemmed.split()] if time else stemmed.split()
+def _terms(stemmed: str, time: str | None) -> list[str]:
+    return [*_date(time), *stemmed.split()] if time else stemmed.split()
 
 
 @lru_cache(maxsize=4096)
-def _date(analyzer: Analyzer, time: str) -> tuple[str, ...]:
-    return tuple(analyzer.stems(format_iso_time(time)))
+def _date(time: str) -> tuple[str, ...]:
+    return tuple(base_stems(format_iso_time(time)))
