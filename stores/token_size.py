@@ -14,6 +14,7 @@ def text_size(text: str) -> int:
 
 def fitting_length(text: str, room: float, start: int = 0) -> int:
     """How many characters from `start` on take about so many quarters of a token."""
-    piece = text[start : start + max(0, int(room))]
+    room = max(0.0, room)
+    piece = text[start : start + int(room)]
     size = text_size(piece)
     return len(piece) if size <= room else int(len(piece) * room / size)

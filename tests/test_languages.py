@@ -194,6 +194,7 @@ def test_a_budget_counts_a_script_by_its_tokens() -> None:
     assert text_size("東京都") > 3 * 3
     assert text_size("привет") > 6
     assert fitting_length("東京都" * 100, 40) < 15
+    assert fitting_length("plain text", -3) == fitting_length("", 5) == 0
 
 
 def test_a_language_package_is_plugged_in_and_its_terms_are_made_in_place(tmp_path: Path) -> None:
