@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..nodes.embedder import Embedder
 from ..nodes.llm.sync_async import Computation, Wait
-from ..stores.analyzer import stems
 from ..stores.errors import ModelReplyError, StoreFull
 from ..stores.index.keyword_index import IncrementalBM25, divide_by_best
 from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore
@@ -51,7 +50,7 @@ class EntryRanking:
             texts = self._texts(prefix)
             if not _fit(texts, vector):
                 raise ModelReplyError(f"{embedder.name} gives vectors of changing dimension.")
-        return rank_texts(texts, query, vector, self._weights)
+        return rank_texts(texts, self._entries.namespace.database.analyzer.stems(query), vector, self._weights)
 
     def _texts(self, prefix: Path) -> list[SearchableText]:
         return self._entries.searchable_texts(prefix, self._generation())
@@ -86,7 +85,7 @@ class EntryRanking:
 
 
 def rank_texts(
-    texts: Sequence[SearchableText], query: str, vector: Sequence[float], weights: Mapping[str, float]
+    texts: Sequence[SearchableText], terms: Sequence[str], vector: Sequence[float], weights: Mapping[str, float]
 ) -> list[tuple[int, float]]:
     """`(entry, score)` of every entry with a text, best first, ties in the order given; scores lie in [0, 1].
 
@@ -98,14 +97,13 @@ def rank_texts(
     numbers = list(dict.fromkeys(text.entry for text in texts))
     place = {n: at for at, n in enumerate(numbers)}
     owners = np.array([place[text.entry] for text in texts], np.int64)
-    scores = weights["keyword"] * divide_by_best(_words(texts, owners, query)) + weights["vector"] * _likeness(
+    scores = weights["keyword"] * divide_by_best(_words(texts, owners, terms)) + weights["vector"] * _likeness(
         texts, owners, np.array(vector, np.float32)
     )
     return [(numbers[at], float(scores[at])) for at in np.argsort(-scores, kind="stable")]
 
 
-def _words(texts: Sequence[SearchableText], owners: NDArray[np.int64], query: str) -> NDArray[np.float64]:
-    terms = stems(query)
+def _words(texts: Sequence[SearchableText], owners: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float64]:
     asked = set(terms)
     documents: list[list[str]] = [[] for _ in range(owners[-1] + 1)]
     for owner, text in zip(owners, texts, strict=True):

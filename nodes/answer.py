@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime, get_runtime
 from pydantic import BaseModel, Field
 
 from ..stores.index.snapshot import Snapshot
+from ..stores.token_size import text_size
 from .evidence import QUESTION_TOKENS
 from .llm.ask import StepSpec
 from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_question
@@ -33,7 +34,7 @@ class AnswerQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/answer.md`."""
-        room = share * max(_READ_TOKENS, len(self.context) / CHARS_PER_TOKEN)
+        room = share * max(_READ_TOKENS, text_size(self.context) / CHARS_PER_TOKEN)
         return {
             "question": fence_question(clip(self.question, QUESTION_TOKENS)),
             "context": fence(clip(self.context, room)),

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 from langchain_core.embeddings import Embeddings
 
 from ..stores import fork_hooks
-from ..stores.errors import ModelError, ModelReplyError, StoreFull
+from ..stores.errors import ModelError, StoreFull
 from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore, is_lexical
 from ..stores.truth.namespace import Namespace
 from .llm.ask import TIMEOUT_S
-from .llm.retry import ProviderFailure, RetryAction, with_retries
 from .llm.sync_async import Computation, Wait, run_async, run_sync
 
-T = TypeVar("T")
 _FULL_S = 60.0  # after which a disk that was full is tried again
-_TURNED_DOWN = (400, 413, 422)  # statuses of a batch that has too many texts
 _POLL_S = 0.02  # between two looks whether another thread has embedded
 _log = logging.getLogger("jitmem")
 
@@ -41,8 +36,8 @@ class Embedder(Embeddings):
         self.failed: tuple[float, ModelError] | None = None
         self._full_at: float | None = None
         self.full_error = ""  # of the last try
-        self._most_texts: int | None = None  # of a request, where the server has refused more
-        self._timeout_s = timeout_s
+        self.most_texts: int | None = None  # of a request, where the server has refused more
+        self.timeout_s = timeout_s
         self._local = is_lexical(inner)
         fork_hooks.call_in_child(self)
 
@@ -100,49 +95,18 @@ class Embedder(Embeddings):
                 self.lock.release()
 
     def _embed_texts(self, texts: list[str]) -> Computation[list[list[float]]]:
-        """A batch that the server turns down is halved, and its cap remembered, unless a single text was too long."""
-        most = self._most_texts or len(texts)
-        if len(texts) > most:
-            vectors: list[list[float]] = []
-            for start in range(0, len(texts), most):
-                vectors += yield from self._embed_texts(texts[start : start + most])
-            return vectors
-        try:
-            return (
-                yield from self._call(
-                    partial(self.inner.embed_documents, texts), partial(self.inner.aembed_documents, texts)
-                )
-            )
-        except ProviderFailure as failure:
-            if failure.status not in _TURNED_DOWN or len(texts) < 2:
-                raise failure.error from failure.__cause__
-            capped = failure.action is not RetryAction.SHORTER_PROMPT
-        half = (len(texts) + 1) // 2
-        first = yield from self._embed_texts(texts[:half])
-        if capped:
-            self._most_texts = min(half, self._most_texts or half)
-        return [*first, *(yield from self._embed_texts(texts[half:]))]
+        if self._local:  # computed in this process: nothing to wait for
+            return self.inner.embed_documents(texts)
+        from .embedding_calls import embed_texts
+
+        return (yield from embed_texts(self, texts))
 
     def _embed_query(self, text: str) -> Computation[list[float]]:
-        """`ModelReplyError` for a vector that is similar to nothing: that is not the same as nothing found."""
-        try:
-            vector = yield from self._call(
-                partial(self.inner.embed_query, text), partial(self.inner.aembed_query, text)
-            )
-        except ProviderFailure as failure:
-            raise failure.error from failure.__cause__
-        try:
-            sound = bool(vector) and all(math.isfinite(value) for value in vector)
-        except TypeError:
-            sound = False
-        if not sound:
-            raise ModelReplyError(f"{self.name} gave a vector for the query that is no list of finite numbers.")
-        return vector
+        if self._local:
+            return self.inner.embed_query(text)
+        from .embedding_calls import embed_query
 
-    def _call(self, now: Callable[[], T], later: Callable[[], Awaitable[T]]) -> Computation[T]:
-        if self._local:  # computed in this process: nothing to wait for
-            return now()
-        return (yield from with_retries(Wait(now, later), self.name, self._timeout_s, secrets_of=self.inner))
+        return (yield from embed_query(self, text))
 
 
 class Embeddable(Protocol):

@@ -10,6 +10,7 @@ from typing import Any
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import parse_iso_time
+from ..stores.token_size import text_size
 from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_list
 
 EVIDENCE = 300  # passages carried from round to round
@@ -67,14 +68,14 @@ def take_fitting(snapshot: Snapshot, hits: Iterable[Hit], tokens: float) -> list
     room = int(tokens * CHARS_PER_TOKEN)
     longest, used = [], 0
     for hit in hits:
-        used += len(hit.dated_text) + 1
+        used += text_size(hit.dated_text) + 1
         if used > room:
             break
         longest.append(hit)
     snapshot.records(hit.record_id for hit in longest)
     pages: set[str] = set()
     for count, hit in enumerate(longest):
-        room -= len(hit.dated_text) + 1
+        room -= text_size(hit.dated_text) + 1
         if hit.record_id not in pages:
             pages.add(hit.record_id)
             room -= len(snapshot.record(hit.record_id).header) + 18
@@ -209,31 +210,3 @@ def _sources(statement: Mapping[str, Any]) -> str:
 def _shorten(quote: str) -> str:
     """A beginning of the quote that is still found on its page."""
     return quote if len(quote) <= _QUOTE_CHARS else quote[:_QUOTE_CHARS].rsplit(" ", 1)[0]
-
-
-OUTLINE_TOKENS = 1200
-LATER_OUTLINE_TOKENS = 300  # in later rounds, where the first one's has been seen by the plan
-_RELATED, _NEWEST = 12, 6
-_LINE_TOKENS = 150
-CORE_TOKENS = 512
-
-
-def outline(snapshot: Snapshot, about: str, tokens: float = OUTLINE_TOKENS) -> str:
-    """The core memory, then one line a page, related ones first, never more than `tokens` of them whatever the memory's size."""
-    core = snapshot.core()
-    pages = [*snapshot.pages_like(about, _RELATED), *snapshot.find_pages(newest=_NEWEST)[::-1]]
-    room = int(tokens * CHARS_PER_TOKEN)
-    lines: dict[str, str] = {}
-    if core is not None:
-        lines[core.id] = clip(f"Core memory: {' '.join(core.content.split())}", min(CORE_TOKENS, tokens / 2))
-        room -= len(lines[core.id]) + 1
-    for page in pages:
-        line = _line(page)
-        if page.id not in lines and len(line) + 1 <= room:
-            lines[page.id] = line
-            room -= len(line) + 1
-    return fence("\n".join(lines.values())) if lines else "Nothing is in memory yet."
-
-
-def _line(page: Page) -> str:
-    return clip(f"[{page.id}] {page.header}: {' '.join(page.memo.split())}", _LINE_TOKENS)

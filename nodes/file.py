@@ -10,7 +10,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ..stores.analyzer import passage_stems
+from ..stores.analyzer import Analyzer
 from ..stores.errors import ModelError, StoreFull, UnknownRecord
 from ..stores.index.snapshot import NamespaceStore
 from ..stores.times import parse_iso_time
@@ -31,7 +31,7 @@ def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., di
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
         time = parse_iso_time(state["time"])
-        drafts = [_draft(page, time) for page in state["pages"]]
+        drafts = [_draft(archive.analyzer, page, time) for page in state["pages"]]
         try:
             accepted = JournalEntry(state["journal"], state["session_id"], time, {})
             with disk_full_hint(archive.embeddings.database.path, _NOT_FILED):
@@ -75,9 +75,9 @@ def disk_full_hint(path: Path, hint: str) -> Iterator[None]:
         raise StoreFull(f"The disk of {path} is full. {hint}") from error
 
 
-def _draft(page: dict[str, Any], time: datetime | None) -> PageDraft:
+def _draft(analyzer: Analyzer, page: dict[str, Any], time: datetime | None) -> PageDraft:
     passages = [
-        PassageDraft(start, end, speaker, passage_stems(page["text"][start:end], time))
+        PassageDraft(start, end, speaker, analyzer.passage_stems(page["text"][start:end], time))
         for start, end, speaker in page["passages"]
     ]
     return PageDraft(page["text"], page["header"], page["memo"], page["title"], passages)

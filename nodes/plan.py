@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, Protocol
 
@@ -16,7 +15,7 @@ from pydantic import BaseModel, Field, WithJsonSchema, create_model
 from ..stores.errors import BadInput
 from ..stores.index.snapshot import Snapshot
 from ..stores.times import add_dates, moment
-from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
+from .evidence import QUESTION_TOKENS, render_request, render_statements
 from .llm.ask import StepSpec
 from .llm.prompt import clip, default_prompt, fence_question
 from .llm.sync_async import Computation
@@ -69,12 +68,14 @@ class PlanQuestion:
     names: Sequence[str]
     searches: Sequence[PlannedSearch]
     known: Sequence[Mapping[str, Any]]
-    outline: Callable[[float], str]
     first: bool
     snapshot: Snapshot
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/plan.md`."""
+        from .outline import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, render_outline
+
+        room = share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)
         return {
             "question": fence_question(clip(self.question, QUESTION_TOKENS)),
             "request": render_request(
@@ -82,7 +83,7 @@ class PlanQuestion:
             ),
             "tools": ", ".join(map(_describe_search, self.searches)),
             "known": render_statements(self.known, share, sources=False),
-            "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)),
+            "outline": render_outline(self.snapshot, self.request, room),
         }
 
 
@@ -124,7 +125,6 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
             names=state["names"],
             searches=[named[name] for name in options.tools],
             known=state["statements"],
-            outline=partial(outline, snapshot, request),
             first=not state["rounds"],
             snapshot=snapshot,
         )

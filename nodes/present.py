@@ -8,9 +8,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..stores.analyzer import is_english
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import explain_dates, format_day, format_time, order_key
+from ..stores.token_size import fitting_length, text_size
 from .evidence import as_values, citation_of, hits_from_state, record_id, row_record_id
 from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody
@@ -81,10 +83,15 @@ STATEMENTS_SHARE = 1 / 3
 def remark(state: ResearcherState) -> str:
     """What a reader must know of the gaps: nothing when it is enough."""
     unmet = ", ".join(state["unmet"])
+    absent, unfound = "Not in memory: {}.", "Not found: {}."
+    if not is_english(state["question"]):
+        from ..stores.own_sentences import sentences_for
+
+        absent, unfound = sentences_for(state["question"])
     if state["stopped"] == "no_evidence":
-        return f"Not in memory: {unmet or state['question'].strip().rstrip('?!.')}."
+        return absent.format(unmet or state["question"].strip().rstrip("?!.？！。।؟"))
     ended = _ENDED.get(state["stopped"], "")
-    return " ".join(part for part in (f"Not found: {unmet}." if unmet else "", ended) if part)
+    return " ".join(part for part in (unfound.format(unmet) if unmet else "", ended) if part)
 
 
 PAGES = 5  # that are shown whole where no number is given
@@ -165,7 +172,7 @@ class Context:
                 when = format_day(record.time)
                 text = (f"({when}) " if when else "") + text + self._note(record, citations[0].start, citations[0].end)
                 self._said.add((citations[0].record_id, citations[0].start, citations[0].end))
-            cost = len(text) + len("- \n") + _MARK * len(citations)
+            cost = text_size(text) + len("- \n") + _MARK * len(citations)
             verbatim = bool(self._said) and (citations[0].record_id, citations[0].start, citations[0].end) in self._said
             if self._used + cost <= (self._room if verbatim else room):
                 self._used += cost
@@ -175,9 +182,10 @@ class Context:
 
     def add_remark(self, text: str) -> None:
         """One line between statements and passages."""
-        if text and self._used + len(text) + 2 <= self._room:
+        size = text_size(text) + 2
+        if text and self._used + size <= self._room:
             self._remark = text
-            self._used += len(text) + 2
+            self._used += size
 
     def add_passages(self, hits: Iterable[Hit]) -> None:
         """Best first; neighbours on a page are joined to one span with one citation."""
@@ -192,18 +200,21 @@ class Context:
             if not self._statements and not self._spans:
                 page = self._record(hit.record_id)
                 left = self._room - self._used - len(_page_heading(page)) - _MARK - 3
-                cut = page.text.rfind(" ", hit.start, hit.start + max(0, left))
+                end = hit.start + fitting_length(page.text, left, hit.start)
+                cut = page.text.rfind(" ", hit.start, end)
+                if cut < 0 and not page.text[hit.start : end].isascii():  # a script without spaces
+                    cut = end
                 if cut > hit.start:  # better the beginning of the best passage than nothing
                     self._add(hit.record_id, hit.start, cut)
 
     def text(self) -> tuple[str, list[Citation]]:
         """The context, and the citations that its marks [1], [2], … number."""
         text, citations = self._render()
-        while len(text) > self._room and self._added:
+        while text_size(text) > self._room and self._added:
             page_id, start, end = self._added.pop()
             self._spans[page_id].remove((start, end))
             text, citations = self._render()
-        return text[: self._room] if not citations else text, citations
+        return text[: fitting_length(text, self._room)] if not citations else text, citations
 
     def _add(self, page_id: str, start: int, end: int) -> bool:
         spans = self._spans.get(page_id, [])
@@ -221,9 +232,9 @@ class Context:
 
     def _cost(self, page_id: str, spans: Sequence[tuple[int, int]]) -> int:
         page = self._record(page_id)
-        body = sum(end - start + _MARK + 1 for start, end in _join_spans(page.text, spans))
-        notes = sum(len(self._note(page, start, end)) for start, end in spans)
-        return len(_page_heading(page)) + 2 + body + notes
+        body = sum(text_size(page.text[start:end]) + _MARK + 1 for start, end in _join_spans(page.text, spans))
+        notes = sum(text_size(self._note(page, start, end)) for start, end in spans)
+        return text_size(_page_heading(page)) + 2 + body + notes
 
     def _note(self, record: Page | MemoryItem, start: int, end: int) -> str:
         """What the relative dates of a passage mean, as long as there is room for notes."""

@@ -12,7 +12,6 @@ from ..stores.records import Hit
 from ..stores.truth.embeddings import ModelChanged
 from .evidence import hits_to_state
 from .llm.ask import UsageTracker
-from .llm.retry import with_timeout
 from .llm.sync_async import Computation, NodeBody, Wait
 from .options import BaseResearchOptions, options_in
 from .plan import PlannedSearch
@@ -81,7 +80,11 @@ def search(
                 searching: Wait[Sequence[Hit]] = Wait(
                     partial(tool.search, snapshot, text, k), partial(tool.asearch, snapshot, text, k)
                 )
-                found = yield searching if left is None else with_timeout(searching, max(_LEAST_S, left))
+                if left is not None:
+                    from .llm.retry import with_timeout
+
+                    searching = with_timeout(searching, max(_LEAST_S, left))
+                found = yield searching
                 if found or not answers:
                     runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
                 searches.append({"tool": tool.name, "query": number, "hits": hits_to_state(found)})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from langgraph.runtime import Runtime
 
 from ..stores import recall_markers
 from ..stores.index.snapshot import NamespaceStore
+from ..stores.token_size import text_size
 from .options import MemorizeOptions, options_in
 from .states import MemorizerState
 
@@ -19,10 +21,26 @@ LONGEST_PASSAGE = 120  # tokens; a turn up to this stays whole
 LONGEST_TITLE = 200  # characters, for part of the header of every page
 
 _LINE = re.compile(r"[^\r\n]+")
-_SPEAKER = re.compile(r"(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?=\S)")
-_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？]")
+_SPEAKER = re.compile(
+    r"""(?:[-*•]\ +)? (?:\[[\d:.,/\ -]{4,24}(?:[AaPp][Mm])?\]\ *)? (?:\*\*|__)?  # - [09:15:00] **
+    (?: (?P<speaker>[^\W\d_](?:[\w\ .'’-]|[\u0300-\u036f\u0900-\u0e7f]){0,30}?)
+        (?:\ ?\([\w:.,\ ]{1,20}\))? (?:\*\*|__)? (?:\ ?:(?:\*\*|__)?\ +|\ ?：\s*)  # Ana (10:02): or Ana：
+      | \[(?P<named>[^\W\d_][\w\ ]{0,30})\]\ \[[^\[\]\n]{3,20}\]\ )  # [Ana] [10:02 AM]
+    (?=\S)""",
+    re.X,
+)
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？]|[।॥؟۔](?=\s)")
 _FIRST_LINE = re.compile(r"\s{0,3}+([^\r\n]{1,200})\r?\n\s*+\S")
 _MARKED = re.compile(r"#{1,6}\s+(.*[^#\s])")
+
+
+_DENSE = 1.1  # a text that takes more of a budget than its length, by so much, is cut to shorter pieces
+
+
+@lru_cache(maxsize=16)
+def chars_of(text: str, tokens: int) -> int:
+    """How many characters of this text are about so many tokens: fewer than four each in most scripts."""
+    return int(tokens * CHARS_PER_TOKEN * min(1.0, _DENSE * len(text) / max(1, text_size(text))))
 
 
 class Span(NamedTuple):
@@ -40,10 +58,10 @@ def split(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., d
         entry = archive.journal.entry(state["journal"])
         if entry.page_ids:  # filed by another process since it was accepted
             return {"pages": []}
-        size = options_in(runtime.context, defaults).page_tokens * CHARS_PER_TOKEN
+        size = options_in(runtime.context, defaults).page_tokens
         title = str(entry.metadata.get("title") or ("" if entry.turns else heading(entry.text)))[:LONGEST_TITLE]
         spoken = without_recalled(entry.text, passages(entry.text, entry.turns), entry.turns)
-        pages = pack_pages(entry.text, spoken, size)
+        pages = pack_pages(entry.text, spoken, chars_of(entry.text, size))
         return {
             "pages": [
                 {"text": entry.text[start:end], "title": title, "passages": [list(span) for span in inside]}
@@ -66,7 +84,7 @@ def passages(text: str, turns: Sequence[tuple[int, int, str]] = ()) -> list[Span
         block = _trim(text, block)
         if block.start == block.end:
             continue
-        short = block.end - block.start <= LONGEST_PASSAGE * CHARS_PER_TOKEN
+        short = block.end - block.start <= chars_of(text, LONGEST_PASSAGE)
         if short and blocks:
             found.append(block)
         else:
@@ -120,7 +138,7 @@ def heading(text: str) -> str:
 def _transcript_turns(text: str) -> list[Span]:
     """The turns of a transcript, a continuation line belonging to the turn before; none for other text."""
     lines = [(line.start(), _SPEAKER.match(line.group())) for line in _LINE.finditer(text) if line.group().strip()]
-    starts = [(start, match["speaker"]) for start, match in lines if match]
+    starts = [(start, match["speaker"] or match["named"]) for start, match in lines if match]
     if len(starts) < 2 or 2 * len(starts) < len(lines) or lines[0][1] is None:
         return []
     ends = [start for start, _ in starts[1:]] + [len(text)]
@@ -129,7 +147,7 @@ def _transcript_turns(text: str) -> list[Span]:
 
 def _pack_sentences(text: str, block: Span) -> Iterator[Span]:
     """Sentences of a block, packed to `PASSAGE_TOKENS`; a short piece is never left alone at a paragraph's end."""
-    aim, least = PASSAGE_TOKENS * CHARS_PER_TOKEN, PASSAGE_TOKENS * CHARS_PER_TOKEN // 4
+    aim, least = chars_of(text, PASSAGE_TOKENS), chars_of(text, PASSAGE_TOKENS) // 4
     start, end = block.start, block.start
     for piece_start, piece_end, paragraph in _pieces(text, block):
         grown = piece_end - start
@@ -144,7 +162,7 @@ def _pack_sentences(text: str, block: Span) -> Iterator[Span]:
 
 def _pieces(text: str, block: Span) -> Iterator[tuple[int, int, bool]]:
     """Sentences as `(start, end, first of its paragraph)`, cut at a space where one is too long."""
-    longest = LONGEST_PASSAGE * CHARS_PER_TOKEN
+    longest = chars_of(text, LONGEST_PASSAGE)
     for line in _LINE.finditer(text, block.start, block.end):
         if not line.group().strip():
             continue

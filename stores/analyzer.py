@@ -1,14 +1,15 @@
-"""From text to index terms: NFKC, lower case, unicode words, stop words out, Snowball stems; CJK runs as bigrams."""
+"""From text to index terms: ASCII English here, other scripts, languages and identifiers in modules of their own."""
 
 from __future__ import annotations
 
 import math
 import re
 import threading
-import unicodedata
 from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -17,8 +18,6 @@ from numpy.typing import NDArray
 from snowballstemmer.english_stemmer import EnglishStemmer
 
 from .times import date_terms
-
-ANALYZER = "en-2"  # kept with the stems in the truth; change it when the terms of the same text change
 
 STOP_WORDS = frozenset(
     """
@@ -31,17 +30,40 @@ STOP_WORDS = frozenset(
     yourselves
     """.split()
 )
+_ENGLISH = frozenset(
+    "and are did does from had have his how is my of our she that the their they this to what when where which who whom"
+    " whose why with you your".split()
+)
+_FOREIGN = frozenset(
+    """
+    aber als auch auf aus bei das dem den der des die ein eine einen einer ich ihr im ist mein nach nicht sie sind
+    und uns von vom wann warum welche welchem welchen welcher welches wem wer wie wird wo wurde zu zum zur een het van
+    zijn niet voor dat hij ik naar ook waar hoe welke les une dans est et qui que quel quelle pour par sur avec pas je
+    il elle nous vous du aux cette el los las un una del en es por para con su se como cuando donde quien cual gli
+    della nella nel che di sono non dove quale chi os das uma com quem onde quando qual na ao och att det som ett av
+    vem vad inte og er til ikke hvem hvad hvor bir nedir ile bu nerede hangi olan olarak kadar daha nie jest kto gdzie
+    kiedy jak kdo kde kdy ja oli kuka az egy hogy hol mikor este cine unde din yang dari dengan siapa kapan untuk
+    els amb la le lo
+    """.split()
+)
+"""Short words in ASCII by which English and other languages are told apart."""
 
 _WORD = re.compile(r"[^\W_]+")
-_CJK = re.compile(r"[\u2e80-\u2fdf\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
-_MARKS = re.compile(r"((?:[\u0300-\U0010ffff](?<![\w\s])){30})(?:[\u0300-\U0010ffff](?<![\w\s]))+")
-_LONGEST_WORD = 64  # characters; what is longer is a blob, and its beginning finds it
+_IDENTIFIER = re.compile(  # begins with what is rare, so that prose is passed over quickly
+    r"""[-_./:@\\#+A-Z\d] (?: (?<=[^\W_][_./:@\\#+]) [-_./:@\\#+]* [^\W_] | (?<=\#)\w | (?<=[a-z][A-Z])
+      | (?<=[^\W\d_]\d) | (?<=\d)(?:[^\W\d_] | [,'\ ]\d | \ (?:m|b|th|t|M) | \d{6}) | (?<=1)9\d\d | (?<=2)0\d\d
+      | (?<=[^\W_]-)\d | (?<=\d-)[^\W_] | (?<=\b\w-)\w | (?<=\b\w\w-)\w )""",
+    re.X,
+)
+TYPOGRAPHY = str.maketrans("‘’‚‛“”„‟‐‑‒–—―…\u00a0\u2007\u202f\u2009", "''''\"\"\"\"------.    ")
+LONGEST_WORD = 64  # characters; what is longer is a blob, and its beginning finds it
 
 _stemmers = threading.local()  # a stemmer keeps its word in itself, so each thread has its own
 
 
 @lru_cache(maxsize=1 << 16)
-def _stem(word: str) -> str:
+def english_stem(word: str) -> str:
+    """Snowball's English stem of a lower-case word."""
     stemmer = getattr(_stemmers, "english", None)
     if stemmer is None:
         stemmer = _stemmers.english = EnglishStemmer()
@@ -49,36 +71,133 @@ def _stem(word: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words in order, stop words included; a CJK run gives its bigrams (or its one character)."""
-    if text.isascii():  # nothing to normalize
-        return [word[:_LONGEST_WORD] for word in _WORD.findall(text.lower())]
-    found: list[str] = []
-    text = _MARKS.sub(r"\1", text)
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
-        if word.isascii() or not _CJK.search(word):
-            found.append(word[:_LONGEST_WORD])
-            continue
-        last = 0
-        for run in _CJK.finditer(word):
-            if run.start() > last:
-                found.append(word[last : run.start()][:_LONGEST_WORD])
-            chars = run.group()
-            found.extend([chars] if len(chars) == 1 else [chars[i : i + 2] for i in range(len(chars) - 1)])
-            last = run.end()
-        if last < len(word):
-            found.append(word[last:][:_LONGEST_WORD])
-    return found
+    """Lower-case words in order, stop words included, accents kept; runs without spaces give their n-grams."""
+    found = _english_words(text)
+    if found is not None:
+        return found
+    from .scripts import script_words
+
+    return [part for word in script_words(text) for part in word.parts]
+
+
+def is_english(text: str) -> bool:
+    """Whether nothing but English letters and no small words of another language prevail in it."""
+    return _english_words(text) is not None
+
+
+def _english_words(text: str) -> list[str] | None:
+    """Lower-case words in order; None for text that is not English."""
+    if not text.isascii() and not (text := text.translate(TYPOGRAPHY).replace("·", " ")).isascii():
+        return None
+    found = [word[:LONGEST_WORD] for word in _WORD.findall(text.lower())]
+    if len(found) < 2 or _FOREIGN.isdisjoint(found):
+        return found
+    return None if sum(word in _FOREIGN for word in found) > sum(word in _ENGLISH for word in found) else found
+
+
+def base_stems(text: str) -> list[str]:
+    """The stems of the single words, without the forms of a whole identifier; `[]` for stop words alone."""
+    return [stem for paragraph in text.split("\n\n") for stem in _paragraph_stems(paragraph)]
 
 
 def stems(text: str) -> list[str]:
-    """Index terms in order, repeated as often as they occur; `[]` for text with nothing but stop words."""
-    return [_stem(word) for word in words(text) if word not in STOP_WORDS]
+    """Index terms, repeated as often as they occur; `[]` for text with nothing but stop words.
+
+    Each paragraph by itself: first its words in order, then its identifiers, amounts and dates as a whole.
+    """
+    found: list[str] = []
+    for paragraph in text.split("\n\n"):
+        found += _paragraph_stems(paragraph)
+        if _IDENTIFIER.search(paragraph):
+            from .identifiers import whole_forms
+
+            found += whole_forms(paragraph)
+    return found
 
 
-def passage_stems(text: str, said: datetime | None) -> list[str]:
-    """The index terms of a passage: its stems, and a term for each date that it names, relative ones resolved at the time
-    of its session."""
-    return [*stems(text), *date_terms(text, said)]
+GRAM = "~"
+"""Ends the n-grams of a word: they find what is inflected or compound, and are no words of their own."""
+
+
+class Term(NamedTuple):
+    """A word of a question or a query, as it is written, and what may stand for it: any of its `forms` whole, or this
+    `share` of one where that is made of n-grams."""
+
+    text: str
+    forms: Sequence[frozenset[str]]
+    share: float = 1.0
+
+    def is_in(self, stems: Collection[str], *, whole: bool = False) -> bool:
+        """Whether a form is among some stems; `whole`: all of it, and not by the n-grams of a word."""
+        share = 1.0 if whole else self.share
+        return any(
+            sum(stem in stems for stem in form) >= share * len(form)
+            for form in self.forms
+            if not (whole and any(stem.endswith(GRAM) for stem in form))
+        )
+
+
+def terms(text: str) -> list[Term]:
+    """The words of a text and its identifiers, each once, without stop words."""
+    found: dict[Sequence[frozenset[str]], Term] = {}
+    for paragraph in text.split("\n\n"):
+        for term in _paragraph_terms(paragraph):
+            found.setdefault(tuple(term.forms), term)
+    return list(found.values())
+
+
+def _paragraph_terms(text: str) -> list[Term]:
+    if _IDENTIFIER.search(text):
+        from .identifiers import terms_around
+
+        return terms_around(text, _word_terms)
+    return _word_terms(text)
+
+
+def _word_terms(text: str) -> list[Term]:
+    if is_english(text):
+        found = [(match.group(), match.group().lower()[:LONGEST_WORD]) for match in _WORD.finditer(text)]
+        return [Term(word, (frozenset((english_stem(low),)),)) for word, low in found if low not in STOP_WORDS]
+    from .scripts import script_terms
+
+    return script_terms(text)
+
+
+def _paragraph_stems(text: str) -> list[str]:
+    found = _english_words(text)
+    if found is not None:
+        return [english_stem(word) for word in found if word not in STOP_WORDS]
+    from .scripts import script_stems
+
+    return script_stems(text)
+
+
+ANALYZER = "scripts-3"
+"""Stands with the terms in the truth; change it when the terms of the same text change."""
+
+
+class Analyzer:
+    """What makes the terms of a memory's index. `extra` adds a language package: by a name with its version, a function
+    from a text to further terms of it. They are indexed and searched beside our own, so nothing that was found before
+    is lost. A memory that is opened with other packages than before makes its terms again; no text is embedded again.
+    """
+
+    def __init__(self, extra: Mapping[str, Callable[[str], Iterable[str]]] | None = None) -> None:
+        self._extra = dict(extra or {})
+        self.name = "+".join([ANALYZER, *sorted(self._extra)])
+
+    def stems(self, text: str) -> list[str]:
+        """As the function `stems`, then what the packages add."""
+        found = stems(text)
+        for terms in self._extra.values():
+            found += [term.casefold() for more in terms(text) for term in more.split()]
+        return found
+
+    def passage_stems(self, text: str, said: datetime | None) -> list[str]:
+        """The index terms of a passage: its stems, and a term for each date that it names, relative ones resolved at
+        the time of its session."""
+        found = self.stems(text)
+        return [*found, *(term for term in date_terms(text, said) if term not in found)]
 
 
 _GRAMS = (3, 4)
@@ -95,7 +214,7 @@ class HashedEmbeddings(Embeddings):
 
     def __init__(self, dim: int = 384) -> None:
         self.dim = dim
-        self.model = f"hashed-{dim}-{ANALYZER}"
+        self.model = f"hashed-{dim}-en-1"  # the vectors of English text are those of the first version
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text, in order."""
@@ -103,7 +222,7 @@ class HashedEmbeddings(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a text, the same as `embed_documents` gives."""
-        counts = Counter(stems(text))
+        counts = Counter(base_stems(text))
         if not counts:
             return [0.0] * self.dim
         features = [_features(word, self.dim) for word in counts]

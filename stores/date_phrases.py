@@ -92,6 +92,14 @@ _AFTER_ORDINAL = re.compile(
     r"|by|from|when|so|but|or|it|my|our|is|was|around|as|until|between)\b)",
     re.I,
 )
+_OTHER_NUMBERS = re.compile(  # 20.05.2025, 2025. 5. 20., 3. November 2025
+    r"\d\s?[./]\s?\d{1,2}\s?[./]\s?\d{4}|\d{4}\.\s?\d{1,2}\.|(?<!\d)\d{1,2}\.\s?[^\W\d_]{3,10}\.?\s\d{4}"
+)
+_OTHER_LETTER = re.compile(r"[^\W\x00-\x7f]")
+_WORD_OF_YEAR = re.compile(rf"([A-Za-z]+)\.?,?\s(?:(?:de|del|do)\s)?{_YEAR}(?!\d)")
+_ENGLISH_BEFORE = re.compile(
+    rf"(?:in|since|until|till|by|during|of|from|before|after|year|early|late|around|to|and|the|for)|{_MONTH}", re.I
+)
 _BEFORE_YEAR = re.compile(r"\b(?:in|since|until|till|by|during|of|from|before|after|year|early|late|around)\s+$", re.I)
 _SIDE = re.compile(r"\b(before|until|till|after|since)\s+(?:the\s+)?$", re.I)
 _FROM = re.compile(r"\b(?:between|from)\s+(?:the\s+)?$", re.I)
@@ -364,7 +372,7 @@ def _sentence(text: str, start: int, end: int) -> str:
 
 def find_spans(text: str, now: datetime | None) -> list[Span]:
     """See `times.spans`."""
-    text = _EXPLAINED.sub(r"\g<date>", text)
+    text = _in_english(_EXPLAINED.sub(r"\g<date>", text))
     phrases = find_phrases(text, now, bare_years=True)
     found: list[Span] = []
     at = 0
@@ -381,6 +389,15 @@ def find_spans(text: str, now: datetime | None) -> list[Span]:
         side = _SIDE.search(before)
         found.append(_beside(side[1].lower(), phrase.span) if side else phrase.span)
     return found
+
+
+def _in_english(text: str) -> str:
+    """The text with its dates of other languages and notations as English writes them."""
+    if not has_other_dates(text):
+        return text
+    from .local_dates import in_english
+
+    return in_english(text)
 
 
 def _beside(side: str, span: Span) -> Span:
@@ -454,6 +471,20 @@ def span_terms(text: str, said: datetime | None) -> list[str]:
     """See `times.date_terms`."""
     spans = dict.fromkeys(phrase.span for phrase in find_phrases(text, said and local_clock(said)))
     return [_term(span) for span in spans][:_MOST_TERMS]
+
+
+def dated_places(text: str) -> list[tuple[int, int, str]]:
+    """`(start, end, index term)` of each date that English writes out, for text without others."""
+    return [(one.start, one.end, _term(one.span)) for one in find_phrases(text, None)]
+
+
+def has_other_dates(text: str) -> bool:
+    """Whether a text may have dates of another language or notation."""
+    return bool(
+        _OTHER_LETTER.search(text)
+        or _OTHER_NUMBERS.search(text)
+        or not all(map(_ENGLISH_BEFORE.fullmatch, _WORD_OF_YEAR.findall(text)))
+    )
 
 
 def _term(span: Span) -> str:

@@ -15,6 +15,7 @@ _LONGEST = 200  # characters of a time
 _FORMS = "'2023-05-08 13:56', '1:56 pm on 8 May, 2023', or with its zone '2023-05-08 13:56 +02:00'"
 # A day or a month that is not written takes the default's: what two defaults agree on was written.
 _DEFAULTS = (datetime(1, 1, 1), datetime(2, 2, 2))
+_OTHER_NUMBERS = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{4}\.\s\d")  # 20.05.2025, 2025. 5. 20.
 _NAMED_ZONE = re.compile(r"\s*\[?\b([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)\]?$")
 _FROM_UTC = re.compile(r"\s*(?<![\w/])(?:UTC|GMT)\s*([+\-−])\s*(\d{1,2})(?::?(\d\d))?(?:\s*\([^()]*\))?$", re.I)
 
@@ -39,7 +40,13 @@ def _parse(text: str) -> datetime:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise ValueError("no text, or a long one")
     rest, zone = _split_zone(text.strip())
-    one, other = (dateutil_parser.parse(rest, default=default, tzinfos=_zone_of) for default in _DEFAULTS)
+    if not rest.isascii() or _OTHER_NUMBERS.match(rest):
+        one, other = _with_defaults(_in_english(rest))
+    else:
+        try:
+            one, other = _with_defaults(rest)
+        except ValueError:
+            one, other = _with_defaults(_in_english(rest))
     if one.year != other.year:
         raise ValueError("no year")
     if one.day != other.day:
@@ -49,6 +56,16 @@ def _parse(text: str) -> datetime:
     if one.month != other.month:
         raise ValueError("no month")
     return one if zone is None or one.tzinfo else one.replace(tzinfo=zone)
+
+
+def _with_defaults(text: str) -> list[datetime]:
+    return [dateutil_parser.parse(text, default=default, tzinfos=_zone_of) for default in _DEFAULTS]
+
+
+def _in_english(text: str) -> str:
+    from .local_dates import clocks_in_english, in_english
+
+    return in_english(clocks_in_english(text))
 
 
 def _split_zone(text: str) -> tuple[str, tzinfo | None]:

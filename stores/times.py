@@ -101,7 +101,7 @@ Now = str | datetime | Callable[[], datetime] | None
 
 # What a text must hold to name a date; the grammar is loaded and asked only then.
 _DATE_WORD = re.compile(
-    r"(?:19|20)\d\d|\d(?:st|nd|rd|th)\b|day\b|tonight|tomorrow|\bago\b|\b(?:last|next|this|past)\s"
+    r"(?:19|20|24|25)\d\d|\d(?:st|nd|rd|th)\b|day\b|tonight|tomorrow|\bago\b|\b(?:last|next|this|past)\s"
     r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\b(?:day|week|month|year)s?\b",
     re.I,
 )

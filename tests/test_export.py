@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from jitmem import BadInput, ImportConflict, ItemOptions, JitmemError, Memory, Session, StoreFull
 from jitmem.cli.app import app
-from jitmem.stores.analyzer import HashedEmbeddings
+from jitmem.stores.analyzer import Analyzer, HashedEmbeddings
 from jitmem.stores.truth.database import FILE_NAME
 from jitmem.stores.truth.journal import PageDraft, PassageDraft
 from jitmem.transfer import export_schema
@@ -717,7 +717,7 @@ def read(file: bytes) -> str:
     """What is said against a file before anything of it is kept; empty where nothing is."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db, staging_tables(db):
         try:
-            read_export(db, io.BytesIO(file), "the file")
+            read_export(db, io.BytesIO(file), "the file", Analyzer())
         except BadInput as error:
             return str(error)
     return ""

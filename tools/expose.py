@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import wraps
 from typing import Any, Protocol
 
 from langchain_core.tools import StructuredTool, ToolException
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..stores.errors import BadInput
 from ..stores.recall_markers import wrap_recalled
@@ -110,7 +111,13 @@ def fence_quotations(message: str) -> str:
     return mark_quotations(message)
 
 
-class SearchInput(BaseModel):
+class ToolInput(BaseModel):
+    """Arguments of a tool; one that it does not have is an error, not passed over in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SearchInput(ToolInput):
     """What a model gives to a search."""
 
     query: str = Field(min_length=1, max_length=2000, description="What to search for.")
@@ -149,6 +156,15 @@ def as_tool(search: RunnableSearch, now: Now = None) -> MemoryTool:
     return expose(search_spec(search), run, arun)
 
 
+_PRINTED_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{12}", re.I)
+
+
+def parse_id(given: str) -> str:
+    """The id in what a model copies from a result, such as `[0m7vntb32623 0-29]`; anything else as it is."""
+    found = _PRINTED_ID.findall(given)
+    return found[0].lower() if len(found) == 1 and re.search(r"[\[\]\s(`'\"]", given) else given.strip()
+
+
 def _render_hits(hits: Sequence[Hit]) -> ToolResult:
     """Each passage under its day, which is said once for those in a row that share it."""
     lines, day = [], ""
@@ -161,6 +177,6 @@ def _render_hits(hits: Sequence[Hit]) -> ToolResult:
 
 
 def _explain_validation(error: Any) -> str:
-    """Which arguments do not fit, and why."""
-    problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-    return fence_quotations(f"The arguments do not fit: {'; '.join(problems)}.")
+    from .quotations import explain_validation
+
+    return explain_validation(error)

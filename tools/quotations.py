@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ..stores.invisible import escape_invisible
 from ..stores.recall_markers import wrap_recalled
@@ -23,3 +24,13 @@ def _mark(found: re.Match[str]) -> str:
     if _PLAIN.fullmatch(text):
         return text
     return wrap_recalled(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+
+
+def explain_validation(error: Any) -> str:
+    """Which arguments do not fit, and why."""
+    problems = []
+    for one in error.errors():
+        name = ".".join(map(str, one["loc"]))
+        unknown = one["type"] == "extra_forbidden"
+        problems.append(f"there is no argument {name!r}" if unknown else f"{name}: {one['msg']}")
+    return mark_quotations(f"The arguments do not fit: {'; '.join(problems)}.")

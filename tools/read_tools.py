@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ..stores.errors import UnknownRecord
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Kind, MemoryItem, Page
 from ..stores.times import Now, explain_dates, format_time, moment
-from .expose import NOTHING, MemoryTool, ToolResult, ToolSpec, expose, fence_quotations
+from .expose import (
+    NOTHING,
+    MemoryTool,
+    ToolInput,
+    ToolResult,
+    ToolSpec,
+    expose,
+    fence_quotations,
+    parse_id,
+)
 
 
-class ReadInput(BaseModel):
+class ReadInput(ToolInput):
     """What a model gives to `read_page`."""
 
     page_id: str = Field(min_length=1, max_length=200, description="The id of the page, such as 0m7vntb32623.")
@@ -32,7 +41,7 @@ def read_tool(record: Callable[[str], Page | MemoryItem]) -> MemoryTool:
 
     def run(page_id: str) -> ToolResult:
         try:
-            found = record(page_id.strip())
+            found = record(parse_id(page_id))
         except UnknownRecord as unknown:
             return fence_quotations(str(unknown)), None
         note = explain_dates(found.text, found.time).replace(" (", "\n(", 1) if isinstance(found, Page) else ""
@@ -63,7 +72,7 @@ class ItemFinder(Protocol):
     ) -> Sequence[FoundItem]: ...
 
 
-class FindInput(BaseModel):
+class FindInput(ToolInput):
     """What a model gives to `memory_search`."""
 
     query: str = Field(min_length=1, max_length=2000, description="What to search for.")
@@ -119,7 +128,7 @@ Researchers = tuple[Callable[..., Researched], Callable[..., Awaitable[Researche
 """`Memory.research` and `Memory.aresearch`, or what is called as they are: `(question, depth=…, effort=…, now=…)`."""
 
 
-class AskInput(BaseModel):
+class AskInput(ToolInput):
     """What a model gives to `research_memory`."""
 
     question: str = Field(min_length=1, max_length=2000, description="The question, with every name and time it needs.")

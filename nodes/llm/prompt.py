@@ -20,6 +20,7 @@ from langchain_core.messages import BaseMessage
 
 from ...stores.index.snapshot import Snapshot
 from ...stores.records import RECORD_ID
+from ...stores.token_size import text_size
 
 CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
 _PER_MESSAGE = 3
@@ -91,25 +92,26 @@ def fence_list(lines: Iterable[str], tokens: float, empty: str) -> str:
     listed: list[str] = []
     for line in lines:
         line = f"- {' '.join(line.split())}"
-        if len(line) > room and listed:
+        if text_size(line) > room and listed:
             listed.append("- (more is left out here)")
             break
         listed.append(clip(line, room / CHARS_PER_TOKEN))
-        room -= len(line) + 1
+        room -= text_size(line) + 1
     return fence("\n".join(listed)) if listed else empty
 
 
 def clip(text: str, tokens: float) -> str:
     """The text, or its beginning and its end where it is longer."""
     room = max(16, int(tokens * CHARS_PER_TOKEN))
-    if len(text) <= room:
+    if text_size(text) <= room:
         return text
+    room = max(16, room * len(text) // text_size(text))
     return f"{text[: room * 2 // 3].rstrip()} […] {text[-(room // 3) :].lstrip()}"
 
 
 def count_tokens(messages: Sequence[BaseMessage]) -> int:
     """About how many tokens messages are."""
-    return sum(len(str(message.text)) // CHARS_PER_TOKEN + _PER_MESSAGE for message in messages)
+    return sum(text_size(str(message.text)) // CHARS_PER_TOKEN + _PER_MESSAGE for message in messages)
 
 
 def _instructions(sections: Mapping[str, str]) -> str:

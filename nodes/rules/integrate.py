@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from ...stores.analyzer import stems
+from ...stores.analyzer import Term, base_stems, stems
 from ...stores.index.snapshot import Snapshot
 from ...stores.records import Hit
 from ..integrate import IntegrateQuestion, Integration, Source, Statement
-from .question_terms import terms
+from .question_terms import question_terms, weigh
 
 _LOOKED_AT = 12  # passages from the top of the ranking
 _MOST = 5  # statements
@@ -35,31 +34,21 @@ def integrate(snapshot: Snapshot, question: IntegrateQuestion) -> Integration:
 
 def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     """The passages that become statements, best first."""
-    wanted = {stem: weight(snapshot, stem) for stem in terms(snapshot, question)}
+    weights = [(term, weigh(snapshot, term)) for term in question_terms(snapshot, question)]
     chosen: list[Hit] = []
-    covered: set[str] = set()
+    covered: dict[Term, float] = {}
     for hit in hits[:_LOOKED_AT]:
         if hit.score < _WEAK * hits[0].score:
             break
-        own = {stem for stem in stems(_visible_text(snapshot, hit)) if stem in wanted}
-        fresh = own - covered
+        # What a reader of the passage sees: its words under its page's header.
+        there = {*base_stems(snapshot.record(hit.record_id).header), *stems(hit.dated_text)}
+        own = {term: weight for term, weight in weights if term.is_in(there)}
+        fresh = own.keys() - covered.keys()
         if not chosen or fresh or (len(chosen) < 3 and hit.score >= _NEAR_BEST * hits[0].score):
             chosen.append(hit)
             covered |= own
         if len(chosen) == _MOST:
             break
-    total = sum(wanted.values())
-    if wanted and sum(wanted[stem] for stem in covered) < _LEAST * total:
+    if weights and sum(covered.values()) < _LEAST * sum(weight for _, weight in weights):
         return []
     return chosen
-
-
-def weight(snapshot: Snapshot, stem: str) -> float:
-    """How much a term tells: its idf, a word that never occurs counts as one that occurs once."""
-    documents, total = snapshot.frequency(stem)
-    return math.log((total + 1) / max(1, documents))
-
-
-def _visible_text(snapshot: Snapshot, hit: Hit) -> str:
-    """What a reader of the passage sees: its words under its page's header."""
-    return f"{snapshot.record(hit.record_id).header} {hit.dated_text}"

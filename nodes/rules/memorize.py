@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 
 from ...stores.analyzer import stems
 from ...stores.index.snapshot import Snapshot
 from ..memorize import Memo, MemorizeQuestion
+from .question_terms import SENTENCE
 
 MEMO_CHARS = 240
-_SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
 
 
 def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
@@ -20,7 +19,7 @@ def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
     A sentence's salience is the mean, over its distinct terms, of how often a term occurs in the page times how
     rare it is in the memory, with a floor on length so that short exclamations do not win; numbers count double.
     """
-    sentences = [match.group().strip() for match in _SENTENCE.finditer(question.text[:20_000])]
+    sentences = [match.group().strip() for match in SENTENCE.finditer(question.text[:20_000])]
     analyzed = [(sentence, set(stems(sentence))) for sentence in sentences]
     here = Counter(stem for _, own in analyzed for stem in own)
     weights = {stem: _weight(snapshot, stem, count) for stem, count in here.items()}

@@ -6,7 +6,7 @@ import re
 
 from ...stores.index.snapshot import Snapshot
 from ..plan import PlanQuestion, Query, SearchPlan
-from .question_terms import terms
+from .question_terms import question_terms
 
 _LONGEST = 2000  # characters of a query; the words of a longer request are found by its beginning
 
@@ -15,7 +15,7 @@ def plan(snapshot: Snapshot, question: PlanQuestion) -> SearchPlan:
     """First round: what each search makes of the question. Later rounds: what it makes of the new names, and of
     the words that are still uncovered."""
     request = question.request[:_LONGEST]
-    wanted = "" if question.first else " ".join(terms(snapshot, request).values())
+    wanted = "" if question.first else " ".join(term.text for term in question_terms(snapshot, request))
     queries = [
         Query(tool=search.name, text=text.strip()[:_LONGEST])
         for search in question.searches
@@ -31,4 +31,4 @@ def plan(snapshot: Snapshot, question: PlanQuestion) -> SearchPlan:
 
 def _needs(request: str) -> list[str]:
     """Each sentence of the request is a need of its own."""
-    return [part.strip() for part in re.split(r"(?<=[?!.])\s+", request) if part.strip()][:8]
+    return [part.strip() for part in re.split(r"(?<=[?!.।؟۔])\s+|(?<=[？！。])", request) if part.strip()][:8]

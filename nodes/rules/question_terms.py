@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import re
 
-from ...stores.analyzer import STOP_WORDS, stems
+from ...stores.analyzer import STOP_WORDS, Term, is_english, stems, terms
 from ...stores.index.snapshot import Snapshot
 
-_CAPITAL = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*[\w]"  # a word that begins with a capital letter, of two characters or more
+_CAPITAL = (
+    r"[A-ZÀ-ÖØ-ÞĀ-\u052f\u0531-\u0556\u1e00-\u1fff][\w'’-]*[\w]"  # two characters or more; small ones are sorted out
+)
 _NAME = re.compile(rf"{_CAPITAL}(?:(?:\s+(?:of|the|de|da|do|von|van|and)){{0,2}}\s+{_CAPITAL})*")
+SENTENCE = re.compile(r"[^.!?…。．！？।॥؟۔\n]+[.!?…。．！？।॥؟۔]*[\"'”’)」』]*")
 _HONORIFIC = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|Sr|Sra)\.")
-_WORD = re.compile(r"[\w'’]+")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“]\s*)$")
 
 _CALENDAR = frozenset(
@@ -39,7 +41,13 @@ def names(text: str) -> list[str]:
     """
     found: dict[str, None] = {}
     text = _HONORIFIC.sub(lambda match: " " * len(match.group()), text)
+    if not text.isascii():
+        from .uncased_names import uncased_names
+
+        found |= dict.fromkeys(uncased_names(text))
     for match in _NAME.finditer(text):
+        if match.group()[0].islower():
+            continue
         initial = _SENTENCE_START.search(text, max(0, match.start() - 3), match.start()) is not None
         parts = match.group().split()
         while parts and (_plain(parts[0]) or parts[0][0].islower()):
@@ -63,18 +71,29 @@ def _pronoun(word: str) -> bool:
     return re.split(r"['’]", word.lower())[0] in ("i", "he", "she", "it", "we", "you", "they", "that", "there", "what")
 
 
-def terms(snapshot: Snapshot, question: str) -> dict[str, str]:
-    """Stem → word for what the question turns on: no stop words, no question words, none of the speakers."""
-    found: dict[str, str] = {}
+def question_terms(snapshot: Snapshot, question: str) -> list[Term]:
+    """What the question turns on: no stop words, no question words, no speakers, no ids of pages; each once."""
     if "[" in question:
         from ...stores.date_phrases import drop_explained
 
         question = drop_explained(question)
-    for word in _WORD.findall(question):
-        for stem in stems(re.sub(r"['’]s$", "", word)):
-            if stem not in _GENERIC and stem not in snapshot.speaker_stems:
-                found.setdefault(stem, word)
-    return found
+    known = snapshot.speaker_stems | _GENERIC
+    if not is_english(question):
+        from ...stores.scripts import generic_stems
+
+        known |= generic_stems(question)
+    return [
+        term
+        for term in terms(question)
+        if not any(form <= known for form in term.forms) and not snapshot.has(term.text.lower())
+    ]
+
+
+def weigh(snapshot: Snapshot, term: Term) -> float:
+    """How much a term tells: the idf of the form that is in memory most often; of a term made of several parts, of the
+    rarest of them. A term that never occurs counts as one that occurs once."""
+    counts = [min(snapshot.frequency(stem)[0] for stem in form) for form in term.forms]
+    return math.log((snapshot.frequency("")[1] + 1) / max(1, *counts))
 
 
 def rarity(snapshot: Snapshot, name: str, share: float = 0.05) -> float:

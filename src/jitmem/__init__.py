@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .nodes.options import MemorizeOptions as MemorizeOptions
     from .results import Estimate as Estimate
     from .results import Research as Research
+    from .stores.analyzer import Analyzer as Analyzer
     from .stores.deletion.receipt import KeptItem as KeptItem
     from .stores.deletion.receipt import Receipt as Receipt
     from .stores.errors import BadInput as BadInput
@@ -78,6 +79,7 @@ _HOME = {
         "nodes.llm.ask": "Budget",
         "nodes.options": "MemorizeOptions",
         "results": "Estimate Research",
+        "stores.analyzer": "Analyzer",
         "stores.deletion.receipt": "KeptItem Receipt",
         "stores.errors": "BadInput BatchIncomplete ImportConflict JitmemError MemoryNotFound MissingPackage"
         " ModelError ModelRefused ModelReplyError ModelUnavailable NotOurStore PromptTooLong"

@@ -29,7 +29,7 @@ def forget_selected(
     from .stores.deletion.delete import preview as preview_deletion
     from .thread_deletion import delete_threads, validate_checkpointer
 
-    selector = _make_selector(selectors)
+    selector = _make_selector(selectors, runtime.database.analyzer.name)
     if threads is not None:
         validate_checkpointer(threads)
     if preview:
@@ -75,9 +75,9 @@ def _erase(
     )
 
 
-def _make_selector(selectors: Mapping[str, Any]) -> Selector | None:
+def _make_selector(selectors: Mapping[str, Any], analyzer: str) -> Selector | None:
     """The selector that is given; None for everything. `BadInput` for none or several."""
-    from .stores.analyzer import stems
+    from .stores.analyzer import terms
     from .stores.deletion import selectors as by
 
     given = {name: value for name, value in selectors.items() if value is not None}
@@ -93,10 +93,10 @@ def _make_selector(selectors: Mapping[str, Any]) -> Selector | None:
             raise BadInput("after must be earlier than before.")
         return by.times(after, before)
     if name == "query":
-        words = stems(value) if isinstance(value, str) else []
+        words = terms(value) if isinstance(value, str) else []
         if not words:
             raise BadInput(f"{value!r:.60} has no word that is indexed; give other words.")
-        return by.words(words)
+        return by.words(words, analyzer)
     ids = [value] if isinstance(value, str) else list(value)
     if not ids or not all(isinstance(one, str) and one for one in ids):
         raise BadInput(f"{name} is an id, or a list of at least one.")

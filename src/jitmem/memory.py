@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .nodes.options import Effort, MemorizeOptions
     from .results import Estimate, Research
     from .runtime import MemoryRuntime
+    from .stores.analyzer import Analyzer
     from .stores.deletion.receipt import Receipt
     from .tools.editor import Mode
 
@@ -60,6 +61,7 @@ class Memory:
         *,
         model: str | BaseChatModel | None = None,
         embeddings: str | Embeddings | None = None,
+        analyzer: Analyzer | None = None,
         base_url: str | None = None,
         create: bool = True,
         model_options: ModelOptions | None = None,
@@ -70,10 +72,11 @@ class Memory:
         """Open the memory in the folder `path`; a missing folder is created, unless `create` is False.
 
         Without a `model` rules answer every step; without `embeddings` hashed n-grams are used: no key, no server, no
-        download. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
+        download; "minilm" is a small English model that Chroma downloads once. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
         name are served (any server with OpenAI's API). `ModelOptions` has models of single steps, timeout, prompts and
         what happens when a model fails; `ItemOptions` how memory items may be edited; `MemorizeOptions` and
-        `ResearchOptions` how sessions are filed and questions are researched.
+        `ResearchOptions` how sessions are filed and questions are researched. `analyzer=Analyzer({"kiwi-0.20": …})`
+        adds the terms of a language package to those of the index.
 
         Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only with `create=False`), `StoreReadOnly`,
         `MissingPackage`, `ModelUnavailable` (no key), `BadInput`.
@@ -88,6 +91,7 @@ class Memory:
         runtime = MemoryRuntime.open(
             Path(path),
             namespace,
+            analyzer=analyzer,
             embedder=models.embedder(embeddings, base_url),
             step_models=models.models_by_step(model, base_url),
             create=create,

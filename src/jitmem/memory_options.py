@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .nodes.llm.ask import TIMEOUT_S
@@ -66,6 +67,10 @@ class ModelOptions:
         from .stores.truth.embeddings import model_name
 
         inner: Embeddings = HashedEmbeddings()
+        if embeddings is None and (Path.home() / ".cache/chroma/onnx_models/all-MiniLM-L6-v2/onnx").is_dir():
+            from .minilm import tell_once
+
+            tell_once()
         if embeddings is not None:
             from .models import embedding_model
 

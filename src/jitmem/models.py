@@ -71,6 +71,10 @@ def embedding_model(
     """As `chat_model`, for embeddings."""
     if not isinstance(embeddings, str):
         return embeddings
+    if embeddings == "minilm":
+        from .minilm import MiniLM
+
+        return MiniLM()
     provider, name = provider_and_name(embeddings, "openai:text-embedding-3-small")
     made: Embeddings
     if provider == "openai":

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
 
+    from .stores.analyzer import Analyzer
     from .stores.deletion.eraser import Eraser
     from .stores.times import Now
 
@@ -67,6 +68,7 @@ class MemoryRuntime:
         folder: Path,
         namespace: str,
         *,
+        analyzer: Analyzer | None,
         embedder: Embedder,
         step_models: Mapping[str, Backend],
         create: bool,
@@ -76,7 +78,7 @@ class MemoryRuntime:
         memorize_options: MemorizeOptions,
         research_options: ResearchOptions,
     ) -> MemoryRuntime:
-        database = Database(folder, create=create)
+        database = Database(folder, create=create, analyzer=analyzer)
         chroma = SharedChroma(folder)
         passages, items = (
             EmbeddingStore(database, embedder.name, subject, lexical=is_lexical(embedder.inner))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from .. import recall_markers
-from ..analyzer import ANALYZER, stems
+from ..analyzer import Term, stems
 from ..date_phrases import end_of
 from ..errors import UnknownRecord
 from ..records import KINDS
@@ -60,28 +60,31 @@ def times(after: datetime | None, before: datetime | None) -> Selector:
     return select
 
 
-def words(query: Sequence[str]) -> Selector:
-    """Pages, waiting sessions, item versions, proposals and entries in which all of these stems occur.
+def words(query: Sequence[Term], analyzer: str) -> Selector:
+    """Pages, waiting sessions, item versions, proposals and entries in which all of these terms occur.
 
     A page is its text, title, memo, header and speakers, with id, time and metadata of its session; a waiting session
-    is the same. Of an item the versions are selected that have all stems. An entry is its labels, key and value.
+    is the same. Of an item the versions are selected that have all terms. An entry is its labels, key and value. The
+    stems of a page are read where an analyzer of this name made them.
     """
-    wanted = set(query)
+
+    def holds(found: Collection[str]) -> bool:
+        return all(term.is_in(found, whole=True) for term in query)
 
     def select(db: sqlite3.Connection, namespace: int) -> Selection:
         def matching(statement: str) -> set[int]:
             """Numbers of the rows that have all stems in their columns; one that is JSON counts with its names."""
             rows = db.execute(statement, (namespace,))
-            return {n for n, *texts in rows if wanted <= {stem for text in texts for stem in stems(_words_of(text))}}
+            return {n for n, *texts in rows if holds({stem for text in texts for stem in stems(_words_of(text))})}
 
         selection = Selection()
-        for seq, text, title, memo, header, session_id, metadata, time, analyzer in db.execute(
+        for seq, text, title, memo, header, session_id, metadata, time, made_by in db.execute(
             "SELECT page.seq, text, title, memo, header, session.id, metadata, session.time, analyzer FROM page"
             " JOIN session ON session.n = page.session WHERE page.namespace = ?",
             (namespace,),
         ):
             about = "\n".join((title, memo, header, session_id, _words_of(metadata), format_iso_time(time)))
-            if wanted <= {*stems(about), *_stems_of_page(db, seq, text, analyzer)}:
+            if holds({*stems(about), *_stems_of_page(db, seq, text, made_by == analyzer)}):
                 selection.pages.add(seq)
         selection.sessions = matching(
             "SELECT n, id, metadata, time, payload FROM session WHERE namespace = ? AND payload IS NOT NULL"
@@ -91,7 +94,7 @@ def words(query: Sequence[str]) -> Selector:
             " WHERE namespace = ? AND content IS NOT NULL",
             (namespace,),
         ):
-            if wanted <= {*stems(content), *stems(format_iso_time(time))}:
+            if holds({*stems(content), *stems(format_iso_time(time))}):
                 selection.versions.add(n)
         selection.proposals = matching("SELECT n, edit, reason FROM proposal WHERE namespace = ?")
         selection.entries = matching(
@@ -145,8 +148,8 @@ def select_expired(db: sqlite3.Connection, namespace: int) -> Selection:
     return Selection(sessions={n for (n,) in old}, items={seq for (seq,) in hidden}, derived=False)
 
 
-def _stems_of_page(db: sqlite3.Connection, seq: int, text: str, analyzer: str) -> set[str]:
-    if analyzer != ANALYZER or recall_markers.recalled_spans(text):  # recalled text is in no passage
+def _stems_of_page(db: sqlite3.Connection, seq: int, text: str, current: bool) -> set[str]:
+    if not current or recall_markers.recalled_spans(text):  # recalled text is in no passage
         return set(stems(text))
     found = set[str]()
     for passage_stems, speaker in db.execute("SELECT stems, speaker FROM passage WHERE page = ?", (seq,)):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import fork_hooks
-from ..analyzer import stems
+from ..analyzer import base_stems
 from ..records import KINDS
 from ..times import format_iso_time
 from ..truth.embeddings import EmbeddingStore
@@ -165,7 +165,9 @@ class ItemView:
     def keyword(self, text: str, k: int, kind: str | None = None) -> Found:
         """Versions that share words with the text, at most `k`, scored by BM25 among those of the kind (all but
         entries without one); ties go to the older."""
-        return top_k(self.numbers, self.words.scores(stems(text), _groups(kind)), k)
+        return top_k(
+            self.numbers, self.words.scores(self.index.namespace.database.analyzer.stems(text), _groups(kind)), k
+        )
 
     def vector(self, vector: Sequence[float], k: int, kind: str | None = None, enough: int | None = None) -> Found:
         """Versions near a query vector, at most `k`, scored by cosine, which is above 0.
@@ -240,4 +242,4 @@ def _terms(stemmed: str, time: str | None) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _date(time: str) -> tuple[str, ...]:
-    return tuple(stems(format_iso_time(time)))
+    return tuple(base_stems(format_iso_time(time)))

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from .. import fork_hooks
-from ..analyzer import ANALYZER, passage_stems, stems, words
+from ..analyzer import Analyzer, base_stems, words
 from ..errors import RecordGone, UnknownRecord
 from ..records import Hit, MemoryItem, Page, Passage
 from ..times import DATE_TERM, Span, format_time
@@ -51,7 +51,8 @@ class PageIndex:
     """One thread appends at a time, and others read what their snapshot covers meanwhile. Where something that was
     read is erased or hidden, the whole index is replaced by another, and with it the texts that it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, analyzer: Analyzer) -> None:
+        self.analyzer = analyzer
         self.read = 0
         """The newest change that was read."""
         self.keyword = KeywordIndex()
@@ -80,19 +81,19 @@ class PageIndex:
 
     def append(self, row: PageRow, text: str) -> None:
         """Add a page. Its text is used where an older analyzer made the stems on file."""
-        context = stems(" ".join(part for part in (format_time(row.time), row.title) if part))
+        context = [*base_stems(format_time(row.time)), *self.analyzer.stems(row.title)]
         position = len(self.page_ids)
-        current = row.analyzer == ANALYZER
+        current = row.analyzer == self.analyzer.name
         passages: list[tuple[int, Sequence[str]]] = []
         places = []
         for seq, start, end, speaker, stored in row.passages:
             place = self.places[seq] = Passage(row.id, start, end, speaker)
             places.append(place)
-            own = stored.split() if current else passage_stems(text[start:end], row.time)
+            own = stored.split() if current else self.analyzer.passage_stems(text[start:end], row.time)
             passages.append((seq, own))
             self.dates += [(term, seq) for term in own if term[0] == DATE_TERM]
             if speaker and speaker not in self.speakers:
-                self.speaker_stems[speaker] = stems(speaker)
+                self.speaker_stems[speaker] = self.analyzer.stems(speaker)
                 self.speakers[speaker] = position
         self.passages[row.id] = (position, places)
         if row.title:
@@ -123,6 +124,7 @@ class Snapshot:
         self._index = index
         self._known_items: Cache[MemoryItem] = Cache() if extent.items_expire else index.items
         self._source = pages
+        self._terms = index.analyzer.stems
         self._items = items
         self._vectors = vectors
         self._keyword = index.keyword.view()
@@ -134,11 +136,11 @@ class Snapshot:
 
     def keyword(self, text: str, k: int) -> list[Hit]:
         """Passages that share words with the text, best first; scores as `KeywordView.search` gives them."""
-        return self._hits(self._keyword.search(passage_stems(text, None), k), KEYWORD)
+        return self._hits(self._keyword.search(self._index.analyzer.passage_stems(text, None), k), KEYWORD)
 
     def keyword_places(self, text: str, k: int) -> list[tuple[Passage, Page, float]]:
         """The same as spans, without making hits of them."""
-        return self._places(self._keyword.search(stems(text), k))
+        return self._places(self._keyword.search(self._terms(text), k))
 
     def vector(self, vector: Sequence[float], k: int) -> list[Hit]:
         """Passages near a query vector, best first: cosine scaled to (0, 1] plus that of the best window.
@@ -171,7 +173,7 @@ class Snapshot:
 
     def pages_like(self, text: str, k: int) -> list[Page]:
         """Whole pages that share words with the text, best first."""
-        ids = [self._index.by_seq[seq] for seq, _ in self._keyword.search_pages(stems(text), k)]
+        ids = [self._index.by_seq[seq] for seq, _ in self._keyword.search_pages(self._terms(text), k)]
         found = self.pages(ids)
         return [found[page_id] for page_id in ids if page_id in found]
 
@@ -186,7 +188,7 @@ class Snapshot:
         """How much of a text occurs in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
         word never met being that of one met once."""
         weighed = []
-        for term in set(stems(text)):
+        for term in set(self._terms(text)):
             documents, total = self.frequency(term)
             weighed.append((math.log((total + 1) / max(1, documents)), documents == 0))
         whole = sum(weight for weight, _ in weighed)
@@ -206,8 +208,11 @@ class Snapshot:
         self.records(missing)
         for record_id in missing:
             record = self.record(record_id)
-            own = filed.get(record_id) or passage_stems(record.text, record.time if self.has(record_id) else None)
-            found[record_id] = frozenset(stems(record.header)).union(own, _stems_of_dates(own))
+            own = filed.get(record_id)
+            if own is None:
+                time = record.time if self.has(record_id) else None
+                own = self._index.analyzer.passage_stems(record.text, time)
+            found[record_id] = frozenset(base_stems(record.header)).union(own, _stems_of_dates(own))
             if self.has(record_id):
                 self._index.stems.put(record_id, found[record_id])
         return found
@@ -343,6 +348,7 @@ class NamespaceStore:
 
     def __init__(self, namespace: Namespace, embeddings: EmbeddingStore, vectors: VectorIndex) -> None:
         self.namespace = namespace
+        self.analyzer = namespace.database.analyzer
         self.journal = Journal(namespace)
         self.pages = Pages(namespace)
         self.items = Items(namespace)
@@ -354,7 +360,7 @@ class NamespaceStore:
     def after_fork_in_child(self) -> None:
         """As if nothing had been read yet: another thread may have been reading."""
         self._lock = threading.Lock()
-        self._index = PageIndex()
+        self._index = PageIndex(self.analyzer)
         self._extent = NOTHING_READ
 
     def snapshot(self) -> Snapshot:
@@ -364,7 +370,7 @@ class NamespaceStore:
             extent, known = self.pages.extent(), self._extent
             overdue = known.due is not None and time.time() >= known.due
             if overdue or (extent.namespaces, extent.erased) != (known.namespaces, known.erased):
-                self._index = PageIndex()
+                self._index = PageIndex(self.analyzer)
             while self._index.read < extent.last:
                 self._index.read = self._append(self._index, extent.last)
             self._extent = extent
@@ -388,5 +394,5 @@ class NamespaceStore:
         for row in rows:
             if row.id not in index.passages:  # it is, where an interruption left a batch half read
                 with suppress(UnknownRecord):  # forgotten since it was read
-                    index.append(row, "" if row.analyzer == ANALYZER else self.pages.page(row.id).text)
+                    index.append(row, "" if row.analyzer == self.analyzer.name else self.pages.page(row.id).text)
         return read if read > index.read else last

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from ..analyzer import ANALYZER
 from ..truth.dedup_key import session_key
 from ..truth.embeddings import vector_label
 from .findings import FIX, RESUME, SALVAGE, Finding, ReadOnlyTruth, duration, find, many, some
 from .normalise import uncovered_stretches
 from .repairs import (
+    OLDER,
     VECTOR_TABLES,
     bad_vectors,
     former_vectors,
@@ -103,7 +103,7 @@ def erasures(look: ReadOnlyTruth) -> Iterator[Finding]:
 
 
 def stem_rows(look: ReadOnlyTruth) -> Iterator[Finding]:
-    older = look.column("SELECT id FROM page WHERE analyzer != ?", ANALYZER)
+    older = look.column(f"SELECT id FROM page WHERE {OLDER}")
     what = " with stems of an older analyzer; they are computed each time they are read."
     yield from find("note", "indexes", older, "page", what, f"{FIX} writes them.", "stems")
     wrong = [] if older else [f"{table} {number}" for table, number, _ in wrong_stems(look.db)]

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from .. import recall_markers
-from ..analyzer import passage_stems
+from ..analyzer import ANALYZER, Analyzer
 from ..times import parse_iso_time
 from ..truth.dedup_key import session_key
 from ..truth.embeddings import SUBJECTS, vector_label
@@ -153,12 +153,14 @@ def _insert_passages(db: sqlite3.Connection, page: int, text: str, new: Sequence
     left = db.execute('SELECT start, "end", speaker FROM passage WHERE page = ?', (page,)).fetchall()
     query = "SELECT session.time FROM page JOIN session ON session.n = page.session WHERE page.seq = ?"
     time = parse_iso_time(db.execute(query, (page,)).fetchone()[0])
+    terms = Analyzer().passage_stems
+    db.execute("UPDATE page SET analyzer = ? WHERE seq = ?", (ANALYZER, page))
     db.execute("DELETE FROM embedding WHERE passage IN (SELECT seq FROM passage WHERE page = ?)", (page,))
     db.execute("DELETE FROM passage WHERE page = ?", (page,))
     db.executemany(
         'INSERT INTO passage (page, start, "end", speaker, stems) VALUES (?, ?, ?, ?, ?)',
         [
-            (page, start, end, speaker, " ".join(passage_stems(text[start:end], time)))
+            (page, start, end, speaker, " ".join(terms(text[start:end], time)))
             for start, end, speaker in sorted([*left, *new], key=lambda one: one[:2])
         ],
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from ..analyzer import ANALYZER, passage_stems, stems
+from ..analyzer import ANALYZER, Analyzer
 from ..times import parse_iso_time
 from ..truth.dedup_key import dedup_key
 from ..truth.embeddings import ITEMS, PASSAGES, EmbeddingTable, vector_label
@@ -87,21 +87,29 @@ def write_newest_versions(db: sqlite3.Connection) -> int:
 # -- stems -------------------------------------------------------------------------------------------------
 
 
+OLDER = f"analyzer != '{ANALYZER}' AND analyzer NOT GLOB '{ANALYZER}+*'"
+"""What is true of rows with stems of an older analyzer."""
+
+
 def wrong_stems(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
-    """`(table, number, right stems)` of passages, item versions and texts of entries with wrong stems."""
+    """`(table, number, right stems)` of passages, item versions and texts of entries with wrong stems; none where language
+    packages made them, which are not here."""
+    if db.execute("SELECT 1 FROM mark WHERE name GLOB 'terms:*+*'").fetchone():
+        return
+    analyzer = Analyzer()
     pages = "SELECT seq, text, session.time FROM page JOIN session ON session.n = page.session ORDER BY seq"
     for page, text, stamp in db.execute(pages):
         time = parse_iso_time(stamp)
         for seq, start, end, stored in db.execute(
             'SELECT seq, start, "end", stems FROM passage WHERE page = ?', (page,)
         ).fetchall():
-            if (right := " ".join(passage_stems(text[start:end], time))) != stored:
+            if (right := " ".join(analyzer.passage_stems(text[start:end], time))) != stored:
                 yield "passage", seq, right
     for n, content, stored in db.execute("SELECT n, coalesce(content, ''), stems FROM item_version ORDER BY n"):
-        if (right := " ".join(stems(content))) != stored:
+        if (right := " ".join(analyzer.stems(content))) != stored:
             yield "item_version", n, right
     for n, text, stored in db.execute("SELECT n, text, stems FROM entry_text ORDER BY n"):
-        if (right := " ".join(stems(text))) != stored:
+        if (right := " ".join(analyzer.stems(text))) != stored:
             yield "entry_text", n, right
 
 
@@ -111,7 +119,7 @@ def write_stems(db: sqlite3.Connection) -> int:
         key = "seq" if table == "passage" else "n"
         db.execute(f"UPDATE {table} SET stems = ? WHERE {key} = ?", (right, number))
     older = sum(
-        db.execute(f"UPDATE {table} SET analyzer = ? WHERE analyzer != ?", (ANALYZER, ANALYZER)).rowcount
+        db.execute(f"UPDATE {table} SET analyzer = ? WHERE {OLDER}", (ANALYZER,)).rowcount
         for table in ("page", "entry_text")
     )
     return len(wrong) + older

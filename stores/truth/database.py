@@ -20,6 +20,7 @@ from queue import Empty, LifoQueue
 from typing import Any
 
 from .. import fork_hooks
+from ..analyzer import Analyzer
 from ..errors import (
     JitmemError,
     MemoryNotFound,
@@ -55,9 +56,10 @@ class Database:
     parent closed its last one, the log would be deleted under the child: what that writes from then on would be lost.
     """
 
-    def __init__(self, folder: Path, *, create: bool) -> None:
+    def __init__(self, folder: Path, *, create: bool, analyzer: Analyzer | None = None) -> None:
         self.path = folder / FILE_NAME
-        _prepare(folder, self.path, create=create)
+        self.analyzer = analyzer or Analyzer()
+        _prepare(folder, self.path, create=create, terms=terms_mark(self.analyzer))
         self._place = _place(self.path)
         self.read_only = not (os.access(self.path, os.W_OK) and os.access(folder, os.W_OK))
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
@@ -211,6 +213,10 @@ class Database:
                 refuse_unknown_objects(self.path, rows, version)
         if version < SCHEMA_VERSION:
             self._upgrade()
+        if not (self.read_only or self.fetch("SELECT 1 FROM mark WHERE name = ?", (terms_mark(self.analyzer),))):
+            from .term_rebuild import rebuild_terms
+
+            rebuild_terms(self)
 
     def _refuse_newer(self, connection: sqlite3.Connection) -> int:
         """The schema's version, asked before every write as well: a newer jitmem may have upgraded it meanwhile."""
@@ -238,7 +244,12 @@ class Database:
             upgrade(connection, reader, self.path, SCHEMA_VERSION)
 
 
-def _prepare(folder: Path, file: Path, *, create: bool) -> None:
+def terms_mark(analyzer: Analyzer) -> str:
+    """The mark of a memory in which this analyzer made every term."""
+    return f"terms:{analyzer.name}"
+
+
+def _prepare(folder: Path, file: Path, *, create: bool, terms: str) -> None:
     """Make folder and file where there are none and `create` allows; refuse whatever is not ours."""
     if folder.exists() and not folder.is_dir():
         raise NotOurStore(f"{folder} is a file; a memory is a folder: choose another path.")
@@ -255,7 +266,7 @@ def _prepare(folder: Path, file: Path, *, create: bool) -> None:
         raise NotOurStore(f"{folder} holds other files and no memory; choose an empty or a new folder.")
     try:
         make_folder(folder)
-        _create(file)
+        _create(file, terms)
     except PermissionError as error:
         raise StoreReadOnly(f"No permission to make a memory at {folder}; choose a folder you can write.") from error
     except OSError as error:
@@ -285,13 +296,15 @@ def _place(file: Path) -> tuple[int, int] | None:
     return None
 
 
-def _create(file: Path) -> None:
+def _create(file: Path, terms: str) -> None:
     """Under another name first, then linked, so that no process ever meets a half-made truth."""
     draft = file.with_name(f".{file.name}-{os.getpid()}-{secrets.token_hex(4)}")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         with _named_errors(file), closing(sqlite3.connect(draft)) as connection:
             connection.executescript(schema())
+            connection.execute("INSERT INTO mark VALUES (?, 1)", (terms,))
+            connection.commit()
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("PRAGMA journal_mode = WAL")

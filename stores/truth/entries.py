@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..analyzer import ANALYZER, stems
 from .database import log_change, read_back
 from .embeddings import validate_vectors, vector_label
 from .namespace import Namespace
@@ -147,10 +146,10 @@ class Entries:
         log_change(db, namespace, "entry", n, "put", "store")
         return path
 
-    @staticmethod
-    def _index(db: sqlite3.Connection, n: int, texts: Sequence[str]) -> None:
+    def _index(self, db: sqlite3.Connection, n: int, texts: Sequence[str]) -> None:
         """Texts that stay the same keep their vectors: they are not paid for again."""
-        wanted = [(n, text, ANALYZER) for text in texts]
+        analyzer = self.namespace.database.analyzer
+        wanted = [(n, text, analyzer.name) for text in texts]
         if (
             wanted
             != db.execute("SELECT entry, text, analyzer FROM entry_text WHERE entry = ? ORDER BY n", (n,)).fetchall()
@@ -158,7 +157,7 @@ class Entries:
             db.execute("DELETE FROM entry_text WHERE entry = ?", (n,))
             db.executemany(
                 "INSERT INTO entry_text (entry, text, analyzer, stems) VALUES (?, ?, ?, ?)",
-                [(*row, " ".join(stems(row[1]))) for row in wanted],
+                [(*row, " ".join(analyzer.stems(row[1]))) for row in wanted],
             )
 
     def _delete(self, db: sqlite3.Connection, namespace: int, put: EntryWrite) -> int:
@@ -178,6 +177,7 @@ class Entries:
     def searchable_texts(self, prefix: Path, generation: int) -> list[SearchableText]:
         """The searchable texts under a prefix, in the order of their entries."""
         condition, values = _under(prefix)
+        analyzer = self.namespace.database.analyzer
         rows = self._select(
             "SELECT entry.n, CASE analyzer WHEN :analyzer THEN stems END,"
             " CASE analyzer WHEN :analyzer THEN '' ELSE entry_text.text END, vector"
@@ -185,11 +185,12 @@ class Entries:
             " LEFT JOIN entry_embedding ON entry_embedding.model = :label AND entry_embedding.text = entry_text.n"
             f" WHERE {_LIVE}{condition} {_ORDER}, entry_text.n",
             **values,
-            analyzer=ANALYZER,
+            analyzer=analyzer.name,
             label=vector_label(self.model, generation),
         )
         return [
-            SearchableText(n, " ".join(stems(text)) if stored is None else stored, v) for n, stored, text, v in rows
+            SearchableText(n, " ".join(analyzer.stems(text)) if stored is None else stored, v)
+            for n, stored, text, v in rows
         ]
 
     def missing(self, prefix: Path, generation: int, limit: int) -> list[tuple[int, str]]:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ..analyzer import stems
 from ..errors import UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, new_id
 from ..times import parse_iso_time
@@ -264,7 +263,7 @@ class Items:
         time, pages = edit.time.isoformat() if edit.time else None, json.dumps(list(edit.page_ids))
         db.execute(
             "INSERT INTO item_version (n, item, version, content, time, pages, stems) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (n, seq, version, content, time, pages, " ".join(stems(content or ""))),
+            (n, seq, version, content, time, pages, " ".join(self.namespace.database.analyzer.stems(content or ""))),
         )
         key = None if content is None else dedup_key(edit.kind, content, edit.time)
         db.execute("UPDATE item SET version = ?, sketch = ? WHERE seq = ?", (version, key, seq))

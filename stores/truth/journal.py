@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ..analyzer import ANALYZER
 from ..errors import SessionConflict, UnknownRecord
 from ..records import new_id
 from ..times import local_clock, order_key, parse_iso_time
@@ -141,7 +140,10 @@ class Journal:
                     from .session_growth import join_growth
 
                     n, before = join_growth(db, row[0], n, row[1], [page.text for page in pages])
-                ids = _insert_pages(db, row[0], replace(accepted, n=n), pages, before, cause=cause, curate=curate)
+                analyzer = self.namespace.database.analyzer.name
+                ids = _insert_pages(
+                    db, row[0], replace(accepted, n=n), pages, analyzer, before, cause=cause, curate=curate
+                )
                 return replace(accepted, n=n, text="", turns=[], page_ids=ids, fresh=True)
             if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
                 raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
@@ -219,6 +221,7 @@ def _insert_pages(
     namespace: int,
     accepted: JournalEntry,
     pages: Sequence[PageDraft],
+    analyzer: str,
     before: int = 0,
     *,
     cause: str,
@@ -234,7 +237,7 @@ def _insert_pages(
         for part, page in enumerate(some, start=first + 1):
             digest = hashlib.sha256(page.text.encode()).hexdigest()
             values += (ids[part - 1], namespace, accepted.n, before + part, before + len(pages), page.text, digest)
-            values += (page.header, page.memo, page.title, time_key, ANALYZER)
+            values += (page.header, page.memo, page.title, time_key, analyzer)
         row = f"({', '.join('?' * 12)})"
         seqs += [
             seq

@@ -9,7 +9,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from ..analyzer import ANALYZER
 from ..errors import StoreDamaged, UnknownRecord
 from ..records import Page
 from ..times import Span, is_within, local_clock, order_key, parse_iso_time
@@ -168,7 +167,7 @@ class Pages:
             " WHERE page.id IN (SELECT value FROM json_each(:ids)) AND analyzer = :analyzer"
             f" AND +page.namespace IN ({self.namespace.readable_sql})",
             ids=json.dumps(list(page_ids)),
-            analyzer=ANALYZER,
+            analyzer=self.namespace.database.analyzer.name,
         )
         found: dict[str, list[str]] = {}
         for page_id, stems in rows:

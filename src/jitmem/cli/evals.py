@@ -175,6 +175,34 @@ def report(
     _show(rewrite_report(folder, pictures=pictures), as_json=as_json)
 
 
+def languages(
+    ctx: typer.Context,
+    data: Annotated[Path, Option(metavar="FILE", help="Paragraphs and questions by language, as JSON.")],
+    only: Annotated[str, Option(metavar="A,B", help="Of these languages alone.")] = "",
+    recall_only: Annotated[
+        bool, Option("--recall-only", help="Recall alone, which takes a tenth of the time.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show recall of the right page by language, without a model: among the first one and the first five pages.
+
+    `enough` is the share of questions that the rules call answered, `absent` of those they call not in memory.
+
+    Example: jitmem eval languages --data languages.json --only de,ko
+    """
+    from ..evals.languages import score_languages
+
+    found = list(score_languages(data, _words(only), research=not recall_only))
+    if as_json:
+        say_json(found)
+        return
+    rows = []
+    for one in found:
+        shares = (one.recall_at_1, one.recall_at_5, one.enough, one.not_in_memory)
+        rows.append((one.language, str(one.questions), *("" if each is None else f"{each:.3f}" for each in shares)))
+    say_rows(("language", "questions", "recall@1", "recall@5", "enough", "absent"), rows)
+
+
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
@@ -267,6 +295,6 @@ eval_ = typer.Typer(
     subcommand_metavar="DATASET [OPTIONS] | COMMAND [ARGS]…",
     **STYLE,
 )
-for _command in (compare, sources, report):
+for _command in (compare, sources, languages, report):
     eval_.command(cls=JitmemCommand)(_command)
 eval_.command(cls=JitmemCommand, hidden=True)(run)

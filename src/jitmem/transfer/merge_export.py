@@ -12,7 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
-from ..stores.analyzer import ANALYZER
 from ..stores.errors import BadInput, ImportConflict, StoreFull, StoreReadOnly
 from ..stores.truth.database import Database
 from .export_staging import staging_tables
@@ -165,7 +164,7 @@ def import_export(
         raise StoreReadOnly(f"{database.path} cannot be written by this user; nothing was imported.")
     with database.read() as db, staging_tables(db):
         try:
-            names = read_export(db, source, name, progress)
+            names = read_export(db, source, name, database.analyzer, progress)
         except sqlite3.OperationalError as error:
             if "full" not in str(error):
                 raise
@@ -179,10 +178,10 @@ def import_export(
                 " own name with all_namespaces=True (--all). Nothing was imported."
             )
         with database.writing(db):
-            return _merge(db, namespace, name, rules)
+            return _merge(db, namespace, name, database.analyzer.name, rules)
 
 
-def _merge(db: sqlite3.Connection, namespace: str | None, file: str, rules: bool) -> ImportReport:
+def _merge(db: sqlite3.Connection, namespace: str | None, file: str, analyzer: str, rules: bool) -> ImportReport:
     spaces = []
     for space, own in db.execute("SELECT n, name FROM staged.space ORDER BY n").fetchall():
         target = namespace or own
@@ -191,7 +190,7 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str, rules: bool
         db.execute("UPDATE staged.space SET target = ? WHERE n = ?", (number, space))
         at = datetime.now(UTC).isoformat()
         values = {"space": space, "target": number, "name": target, "now": time.time(), "at": at}
-        spaces.append(values | {"cause": CAUSE, "analyzer": ANALYZER})
+        spaces.append(values | {"cause": CAUSE, "analyzer": analyzer})
     for values in spaces:
         for statement in _MATCH:
             db.execute(statement, values)

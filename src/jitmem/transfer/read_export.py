@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from ..stores.analyzer import passage_stems, stems
+from ..stores.analyzer import Analyzer
 from ..stores.errors import BadInput
 from ..stores.strict_json import parse_json
 from ..stores.times import local_clock, order_key, parse_iso_time
@@ -24,7 +24,11 @@ _Model = TypeVar("_Model", bound=schema.StrictModel)
 
 
 def read_export(
-    db: sqlite3.Connection, source: BinaryIO, name: str, progress: Callable[[int], None] | None = None
+    db: sqlite3.Connection,
+    source: BinaryIO,
+    name: str,
+    analyzer: Analyzer,
+    progress: Callable[[int], None] | None = None,
 ) -> list[str]:
     """Stage every line, and return the names of the namespaces in the file. `n` of a row is its line number.
 
@@ -33,7 +37,7 @@ def read_export(
     """
     db.execute("BEGIN")
     try:
-        names = _ExportReader(db, source, name).read_lines(progress)
+        names = _ExportReader(db, source, name, analyzer).read_lines(progress)
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")
@@ -42,8 +46,9 @@ def read_export(
 
 
 class _ExportReader:
-    def __init__(self, db: sqlite3.Connection, source: BinaryIO, name: str) -> None:
+    def __init__(self, db: sqlite3.Connection, source: BinaryIO, name: str, analyzer: Analyzer) -> None:
         self._source = source
+        self._analyzer = analyzer
         self._name = name
         self._number = 0
         self._db = db
@@ -227,7 +232,7 @@ class _ExportReader:
         self._db.executemany(
             "INSERT INTO staged.passage VALUES (?, ?, ?, ?, ?)",
             [
-                (self._number, start, end, who, " ".join(passage_stems(line.text[start:end], when)))
+                (self._number, start, end, who, " ".join(self._analyzer.passage_stems(line.text[start:end], when)))
                 for start, end, who in line.passages
             ],
         )
@@ -242,9 +247,12 @@ class _ExportReader:
         if line.version <= newest:
             self._refuse(f"version {line.version} of {line.item} comes after version {newest}")
         values = line.model_dump(exclude={"type"}) | {"item": item, "pages": json.dumps(line.pages)}
-        self._insert("version", **values, stems=_stems(line.content or ""))
+        self._insert("version", **values, stems=self._stems(line.content or ""))
         mark = None if line.content is None else dedup_key(kind, line.content, parse_iso_time(line.time))
         self._db.execute("UPDATE staged.item SET newest = ?, sketch = ? WHERE n = ?", (line.version, mark, item))
+
+    def _stems(self, text: str) -> str:
+        return " ".join(self._analyzer.stems(text))
 
     def _add_proposal(self, line: schema.ProposalLine) -> None:
         if (line.decision is None) != (line.decided_at is None):
@@ -260,7 +268,7 @@ class _ExportReader:
         self._insert("entry", space=self._space, **values)
         self._db.executemany(
             "INSERT INTO staged.entry_text VALUES (?, ?, ?)",
-            [(self._number, text, _stems(text)) for text in line.texts],
+            [(self._number, text, self._stems(text)) for text in line.texts],
         )
 
     def _add_probe(self, line: schema.ProbeLine) -> None:
@@ -292,10 +300,6 @@ class _ExportReader:
 def _label(line: schema.Line) -> str:
     keys = ("id", "name", "item", "page", "key", "reader", "kind")
     return f"{line.type} {next((value for key in keys if (value := getattr(line, key, None))), '')!r:.80}"
-
-
-def _stems(text: str) -> str:
-    return " ".join(stems(text))
 
 
 def _compact(value: object) -> str:
