@@ -13,8 +13,11 @@ from .source_file import SourceFile
 from .written_times import try_time
 
 _QUERY = re.compile(r"^(`{3,}|~{3,})(?:dataview|dataviewjs|tasks|query)\b.*?^\1[ \t]*(?:\n|\Z)", re.M | re.S)
-_NOTION = re.compile(r"(.*\S) [0-9a-f]{32}")
-_PROPERTY = re.compile(r"(?:Created(?: time)?|Date(?: Created)?|Created at): (.+)$")
+_NOTION = re.compile(r"(.*\S) (?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_PROPERTY = re.compile(
+    r"(?:Created(?: time| at)?|Date(?: Created)?|생성 ?일시?|날짜|작성 ?일시?|作成日時?|日付|创建时间|日期|Erstellt(?: am)?|Datum"
+    r"|Créé(?: le)?|Fecha(?: de creación)?|Creado|Data(?: de criação)?|Criado(?: em)?|Дата(?: создания)?): (.+)$"
+)
 
 
 def read_note(file: SourceFile) -> Session:
