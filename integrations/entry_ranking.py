@@ -104,6 +104,14 @@ def rank_texts(
     return [(numbers[at], float(scores[at])) for at in np.argsort(-scores, kind="stable")]
 
 
+def score_words(texts: Sequence[SearchableText], query: str) -> dict[int, float]:
+    """The BM25 of each entry with a text: unbounded, comparable within one call."""
+    numbers = list(dict.fromkeys(text.entry for text in texts))
+    place = {n: at for at, n in enumerate(numbers)}
+    owners = np.array([place[text.entry] for text in texts], np.int64)
+    return dict(zip(numbers, _words(texts, owners, query).tolist(), strict=True)) if numbers else {}
+
+
 def _words(texts: Sequence[SearchableText], owners: NDArray[np.int64], query: str) -> NDArray[np.float64]:
     terms = stems(query)
     asked = set(terms)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
     SessionLike = Session | str | Sequence[BaseMessage]
+    Sessions = Iterable[SessionLike]
     Ids = str | Iterable[str]
 
 
@@ -172,12 +173,7 @@ class Memory:
         return self._runtime.archive.journal.accept(**normalize_session(session), update=update).session_id
 
     def memorize_many(
-        self,
-        sessions: Iterable[SessionLike],
-        *,
-        update: bool = False,
-        concurrency: int = 8,
-        progress: Progress | None = None,
+        self, sessions: Sessions, *, update: bool = False, concurrency: int = 8, progress: Progress | None = None
     ) -> list[Filed]:
         """File sessions; results in the order given. `progress` gets the number of sessions done, and of all.
 
@@ -190,12 +186,7 @@ class Memory:
         return file_all(self._runtime, accept(self._runtime, sessions, update), concurrency, progress)
 
     async def amemorize_many(
-        self,
-        sessions: Iterable[SessionLike],
-        *,
-        update: bool = False,
-        concurrency: int = 8,
-        progress: Progress | None = None,
+        self, sessions: Sessions, *, update: bool = False, concurrency: int = 8, progress: Progress | None = None
     ) -> list[Filed]:
         """`memorize_many`, awaited."""
         from .batch import aaccept, afile_all

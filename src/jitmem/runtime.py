@@ -12,12 +12,12 @@ from .graphs.research_options import ResearchOptions
 from .memory_options import ItemOptions
 from .nodes.embedder import Embedder, embed
 from .nodes.llm.ask import Backend
-from .nodes.llm.sync_async import run_sync
+from .nodes.llm.sync_async import Computation, run_sync
 from .nodes.options import MemorizeOptions
 from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .results import CallStatistics
-from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
+from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner, StoredSearch
 from .stores.index.chroma_index import OwnedChroma, SharedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from .stores.deletion.eraser import Eraser
+    from .stores.records import Hit
     from .stores.times import Now
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
@@ -150,10 +151,10 @@ class MemoryRuntime:
     @cached_property
     def weights(self) -> dict[str, float]:
         own = {search.name: search.weight for search in SEARCHES if search.weight is not None}
-        return weights(lexical=self._lexical) | own
+        return weights(lexical=self.compares_letters) | own
 
     @property
-    def _lexical(self) -> bool:
+    def compares_letters(self) -> bool:
         """Whether the embeddings compare letters (hashed n-grams), not meaning."""
         return is_lexical(self.embedder.inner)
 
@@ -163,9 +164,18 @@ class MemoryRuntime:
 
     @cached_property
     def hybrid(self) -> RecallRunner:
-        searches = [search for search in self.searches if search.name in HybridSearch.searches]
+        pages = [search for search in self.searches if search.name in HybridSearch.searches]
+        searches = [*pages, StoredSearch(self._find_entries)]
         on_failure = self.research_options.on_model_failure
         return RecallRunner(searches, self.archive, self.embedder, self.weights, self.reranker, on_failure)
+
+    def _find_entries(self, query: str) -> Computation[list[Hit]]:
+        """What agents stored; nothing is loaded where nothing was."""
+        if not self.item_options.store_entries or not self.database.fetch("SELECT 1 FROM entry_text LIMIT 1"):
+            return []
+        from .integrations.entry_recall import find_entries
+
+        return (yield from find_entries(self, query))
 
     @cached_property
     def item_search(self) -> ItemSearchRunner:
@@ -173,7 +183,7 @@ class MemoryRuntime:
 
     @cached_property
     def _item_search(self) -> ItemSearch:
-        return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self._lexical))
+        return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self.compares_letters))
 
     def tools(self, editor: Editor, research: Any, include: Collection[str] | None, now: Now = None) -> list[BaseTool]:
         """Every tool over this memory, or those that `include` names."""
@@ -228,11 +238,12 @@ class MemoryRuntime:
         from .graphs.researcher import researcher
         from .traced_graph import guard_graph
 
+        method = "keyword" if self.compares_letters else "hybrid"
         graph = researcher(
             self.archive,
             self.item_index,
             self.searches,
-            ItemRecall(self.item_index, self._item_search, "keyword" if self._lexical else "hybrid"),
+            StoredSearch(self._find_entries, ItemRecall(self.item_index, self._item_search, method)),
             self.embedder,
             backends,
             self.weights,

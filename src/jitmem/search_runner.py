@@ -13,15 +13,14 @@ from .nodes.embedder import Embeddable, Embedder, embed_if_room
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import OnModelFailure
 from .stores.errors import ModelError
-from .stores.index.fusion import rank_for
+from .stores.index.fusion import ITEMS, rank_for
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore, Snapshot
 from .stores.records import Hit
 from .stores.times import spans
 from .stores.truth.embeddings import ModelChanged
-from .tools.item_search import KEYWORD, ItemHit, ItemSearch
+from .tools.item_search import KEYWORD, ItemHit, ItemRecall, ItemSearch
 from .tools.page_id_search import PageIdSearch
-from .tools.search_tool import SearchTool as PageSearch
 from .tools.searches import HybridSearch
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ _log = logging.getLogger("jitmem")
 class PageSearchRunner:
     """One search of the pages."""
 
-    def __init__(self, search: PageSearch, archive: NamespaceStore, embedder: Embedder) -> None:
+    def __init__(self, search: NodeSearch, archive: NamespaceStore, embedder: Embedder) -> None:
         self.name = search.name
         self.description = search.description
         self._searches: Sequence[NodeSearch] = [search]
@@ -78,7 +77,7 @@ class RecallRunner(PageSearchRunner):
 
     def __init__(
         self,
-        searches: Sequence[PageSearch],
+        searches: Sequence[NodeSearch],
         archive: NamespaceStore,
         embedder: Embedder,
         weights: Mapping[str, float],
@@ -106,6 +105,31 @@ class RecallRunner(PageSearchRunner):
                     raise
                 _log.warning("The hits of a recall keep their order: %s", error)
         return ranked[:k]
+
+
+class StoredSearch:
+    """What agents stored, as `find` gives it, beside the hits of `items` where there is that search."""
+
+    name = ITEMS
+    description = "Search what agents stored."
+
+    def __init__(self, find: Callable[[str], Computation[list[Hit]]], items: ItemRecall | None = None) -> None:
+        self._find = find
+        self._items = items
+        self.embeds = items is not None and items.embeds
+
+    def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
+        return run_sync(self._run(snapshot, query, k))
+
+    async def asearch(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
+        return await run_async(self._run(snapshot, query, k))
+
+    def _run(self, snapshot: Snapshot, query: str, k: int) -> Computation[list[Hit]]:
+        hits: list[Hit] = []
+        if self._items is not None:
+            search, asearch = self._items.search, self._items.asearch
+            hits = yield Wait(partial(search, snapshot, query, k), partial(asearch, snapshot, query, k))
+        return sorted([*hits, *(yield from self._find(query))], key=lambda hit: -hit.score)[:k]
 
 
 class ItemSearchRunner:

@@ -281,7 +281,8 @@ class Snapshot:
         if others:
             for item_id, item in self._items.by_ids(others).items():
                 found[item_id] = self._records[item_id] = item
-                self._known_items.put(item_id, item)
+                if item.change:  # an entry of a store changes without a number
+                    self._known_items.put(item_id, item)
         return found
 
     def origins(self, ids: Iterable[str]) -> list[str]:

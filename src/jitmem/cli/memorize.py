@@ -53,10 +53,7 @@ def memorize(
     ] = None,
     time: Annotated[str | None, Option(metavar="WHEN", help="When the session was; for one only.")] = None,
     session: Annotated[str | None, Option(metavar="ID", help="The id of the session; for one only.")] = None,
-    update: Annotated[
-        bool,
-        Option("--update", help="File a session that was edited as its new version; the old one is kept, unsearched."),
-    ] = False,
+    update: Annotated[bool, Option("--update", help="File what was edited as a new version of its session.")] = False,
 ) -> None:
     """File sessions from files, folders or standard input. Each becomes one page or several, word for word, with a short memo.
 

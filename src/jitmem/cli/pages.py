@@ -35,9 +35,9 @@ def recall(
             say_json(hits)
             return
         for hit in hits:
-            page = memory.page(hit.record_id)
+            page = memory._runtime.archive.record(hit.record_id)
             say(
-                f"{hit.score:.2f}  {'  '.join(part for part in (page.id, format_time(page.time), page.session_id) if part)}",
+                f"{hit.score:.2f}  {'  '.join(part for part in (page.id, format_time(page.time), getattr(page, 'session_id', '')) if part)}",
                 "bold",
             )
             say_text(f"{hit.dated_text.strip()}\n")
@@ -50,9 +50,7 @@ def pages(
     page_id: Annotated[str | None, Argument(metavar="PAGE_ID", help="The page to read; without it, list all.")] = None,
     session: Annotated[str | None, Option(metavar="ID", help="Only the pages of this session.")] = None,
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Only the first N.")] = None,
-    versions: Annotated[
-        bool, Option("--versions", help="With --session: what it was before `memorize --update`.")
-    ] = False,
+    versions: Annotated[bool, Option("--versions", help="What --session was before `memorize --update`.")] = False,
     as_json: Json = False,
 ) -> None:
     """List the pages, or read one: header, memo and full text. In a pipe the text is word for word; everywhere else
@@ -65,18 +63,9 @@ def pages(
     """
     with open_memory(ctx) as memory:
         if versions:
-            if session is None or page_id is not None:
-                raise BadInput("--versions goes with --session ID: whose earlier versions?")
-            from ..stores.times import format_time
+            from .earlier_versions import say_versions
 
-            earlier = memory.admin.session_versions(session)
-            if as_json:
-                say_json(earlier)
-            for one in [] if as_json else earlier:
-                say(f"{one.session_id}  {format_time(one.time)}  until {one.replaced_at:%Y-%m-%d %H:%M} UTC", "bold")
-                say_exactly(one.text)
-            if not earlier and not as_json:
-                say(f"No earlier version of session {session}.")
+            say_versions(memory, session if page_id is None else None, as_json)
             return
         if page_id is not None:
             if session is not None or limit is not None:
