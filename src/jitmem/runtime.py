@@ -164,10 +164,9 @@ class MemoryRuntime:
 
     @cached_property
     def hybrid(self) -> RecallRunner:
-        pages = [search for search in self.searches if search.name in HybridSearch.searches]
-        searches = [*pages, StoredSearch(self._find_entries)]
-        on_failure = self.research_options.on_model_failure
-        return RecallRunner(searches, self.archive, self.embedder, self.weights, self.reranker, on_failure)
+        searches = [search for search in self.searches if search.name in HybridSearch.searches]
+        stored, on_failure = StoredSearch(self._find_entries), self.research_options.on_model_failure
+        return RecallRunner(searches, stored, self.archive, self.embedder, self.weights, self.reranker, on_failure)
 
     def _find_entries(self, query: str) -> Computation[list[Hit]]:
         """What agents stored; nothing is loaded where nothing was."""

@@ -21,6 +21,7 @@ from .stores.times import spans
 from .stores.truth.embeddings import ModelChanged
 from .tools.item_search import KEYWORD, ItemHit, ItemRecall, ItemSearch
 from .tools.page_id_search import PageIdSearch
+from .tools.search_tool import SearchTool as PageSearch
 from .tools.searches import HybridSearch
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _log = logging.getLogger("jitmem")
 class PageSearchRunner:
     """One search of the pages."""
 
-    def __init__(self, search: NodeSearch, archive: NamespaceStore, embedder: Embedder) -> None:
+    def __init__(self, search: PageSearch, archive: NamespaceStore, embedder: Embedder) -> None:
         self.name = search.name
         self.description = search.description
         self._searches: Sequence[NodeSearch] = [search]
@@ -77,7 +78,8 @@ class RecallRunner(PageSearchRunner):
 
     def __init__(
         self,
-        searches: Sequence[NodeSearch],
+        searches: Sequence[PageSearch],
+        stored: StoredSearch,
         archive: NamespaceStore,
         embedder: Embedder,
         weights: Mapping[str, float],
@@ -86,7 +88,7 @@ class RecallRunner(PageSearchRunner):
     ) -> None:
         super().__init__(searches[0], archive, embedder)
         self.name, self.description = HybridSearch.name, HybridSearch.description
-        self._searches = searches
+        self._searches = [*searches, stored]
         self._weights = weights
         self._reranker = reranker
         self._on_failure = on_failure
@@ -111,7 +113,6 @@ class StoredSearch:
     """What agents stored, as `find` gives it, beside the hits of `items` where there is that search."""
 
     name = ITEMS
-    description = "Search what agents stored."
 
     def __init__(self, find: Callable[[str], Computation[list[Hit]]], items: ItemRecall | None = None) -> None:
         self._find = find

@@ -35,11 +35,9 @@ def recall(
             say_json(hits)
             return
         for hit in hits:
-            page = memory._runtime.archive.record(hit.record_id)
-            say(
-                f"{hit.score:.2f}  {'  '.join(part for part in (page.id, format_time(page.time), getattr(page, 'session_id', '')) if part)}",
-                "bold",
-            )
+            record = memory._runtime.archive.record(hit.record_id)
+            about = (f"{hit.score:.2f}", record.id, format_time(record.time), getattr(record, "session_id", ""))
+            say("  ".join(filter(None, about)), "bold")
             say_text(f"{hit.dated_text.strip()}\n")
         if not hits:
             say("Nothing found.")

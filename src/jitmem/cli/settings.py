@@ -144,7 +144,12 @@ def settings_of(ctx: typer.Context) -> Settings:
 
 
 def open_memory(ctx: typer.Context, *, create: bool = False) -> Memory:
-    return settings_of(ctx).open_memory(create=create)
+    memory = settings_of(ctx).open_memory(create=create)
+    if not create and not memory.pages(limit=1):
+        from .namespace_hint import hint_at_namespaces
+
+        hint_at_namespaces(memory)
+    return memory
 
 
 def was_given(ctx: typer.Context, name: str) -> bool:
