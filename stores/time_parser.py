@@ -17,7 +17,6 @@ _FORMS = "'2023-05-08 13:56', '1:56 pm on 8 May, 2023', or with its zone '2023-0
 _DEFAULTS = (datetime(1, 1, 1), datetime(2, 2, 2))
 _NAMED_ZONE = re.compile(r"\s*\[?\b([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)\]?$")
 _FROM_UTC = re.compile(r"\s*(?<![\w/])(?:UTC|GMT)\s*([+\-−])\s*(\d{1,2})(?::?(\d\d))?(?:\s*\([^()]*\))?$", re.I)
-_EPOCH = re.compile(r"1\d{9}(?:\d{3})?")  # seconds or milliseconds since 1970
 _NAME_WITH_OFFSET = re.compile(r":\d\d\s*(?:[AP]M\s*)?(?![AP]M)([A-Z]{2,5})\s*[+\-−]\s*\d", re.I)
 
 
@@ -38,7 +37,7 @@ def read_time(value: str | datetime | date) -> datetime:
 def _parse(text: str) -> datetime:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise ValueError("no text, or a long one")
-    if _EPOCH.fullmatch(text.strip()):
+    if re.fullmatch(r"1\d{9}(?:\d{3})?", text.strip()):  # seconds or milliseconds since 1970
         return datetime.fromtimestamp(int(text.strip()[:10]), UTC)
     rest, zone = _split_zone(text.strip())
     one, other = (dateutil_parser.parse(rest, default=default, tzinfos=_zone_of) for default in _DEFAULTS)

@@ -77,8 +77,7 @@ class Journal:
     ) -> JournalEntry:
         """Put a session into the journal, durable when this returns; one that is there already comes back.
 
-        Known by its id or by its content (text and time). `SessionConflict` for a known id with other content; with
-        `update` that is the new version of the session.
+        Known by its id or by its content (text and time). Other content under a known id: a new version, or `SessionConflict`.
         """
         stamp = time.isoformat() if time else None
         content = session_key(stamp, text)

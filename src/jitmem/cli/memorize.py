@@ -6,6 +6,7 @@ import sys
 import time as clock
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,7 +47,11 @@ def memorize(
     paths: Annotated[list[str], Argument(metavar="FILE|DIR|-...", help="Files, folders, or - for stdin.")],
     format: Annotated[
         str | None,
-        Option(metavar="FORMAT", help="A name that `jitmem formats` lists.  [default: as the content shows]"),
+        Option(
+            metavar="FORMAT",
+            help="A name that `jitmem formats` lists.  [default: as the content shows]",
+            autocompletion=lambda incomplete: import_module(".shell_values", __package__).formats(incomplete),
+        ),
     ] = None,
     day_first: Annotated[
         bool | None, Option("--day-first/--month-first", help="How 11/04/2025 is read where a file leaves it open.")
