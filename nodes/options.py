@@ -96,8 +96,7 @@ Options = TypeVar("Options", bound=BaseModel)
 
 def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
     """The options with some of them changed; `BadInput` names the one that is wrong and what would be right."""
-    given = {name: value for name, value in changes.items() if value is not None}
-    return type(options)(**{**options.model_dump(), **given})
+    return type(options)(**options.model_dump() | {name: value for name, value in changes.items() if value is not None})
 
 
 def options_in(context: Any, defaults: Options) -> Options:
