@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -347,6 +348,42 @@ def test_a_request_of_gemini_open_webui_and_facebook(tmp_path: Path) -> None:
     said = [{"sender_name": "Zo\u00c3\u00ab", "timestamp_ms": 1741857300000, "content": "caf\u00c3\u00a9"}]
     [session] = write(tmp_path, {"f.json": json.dumps({"messages": said, "title": "Zo\u00c3\u00ab"})})
     assert (session.turns, session.metadata["title"]) == ([("Zoë", "café")], "Zoë")
+
+
+def test_messages_of_an_assistants_thread_are_in_the_order_of_time(tmp_path: Path) -> None:
+    def message(number: int, role: str, words: str) -> dict[str, Any]:
+        content = [{"type": "text", "text": {"value": words, "annotations": []}}]
+        at = 1741857300 + number * 60
+        return {"object": "thread.message", "thread_id": "t", "role": role, "content": content, "created_at": at}
+
+    listed = {"object": "list", "data": [message(1, "assistant", "a"), message(0, "user", "q")]}
+    [session] = write(tmp_path, {"t.json": json.dumps(listed)})
+    assert (session.id, session.turns, times(session)) == ("t", [("user", "q"), ("assistant", "a")], AT)
+
+
+def test_the_zip_of_a_chat_has_the_name_of_the_chat_and_what_was_attached(tmp_path: Path) -> None:
+    chat = (
+        "[13/03/2025, 09:15:00] Ana: \u200eVan.pdf • 3 pages \u200e<attached: 01-Van.pdf>\n"
+        "[13/03/2025, 09:16:00] Ben: \u200e<attached: 02-PHOTO.jpg>\n"
+    )
+    with zipfile.ZipFile(tmp_path / "WhatsApp Chat - Ben.zip", "w") as archive:
+        archive.writestr("_chat.txt", chat)
+    [session] = read_history(tmp_path / "WhatsApp Chat - Ben.zip")
+    assert (session.id, session.metadata["title"]) == ("WhatsApp Chat - Ben/2025-03-13", "Ben")
+    assert session.turns == [("Ana", "[file: 01-Van.pdf]\nVan.pdf • 3 pages"), ("Ben", "[image: 02-PHOTO.jpg]")]
+
+
+def test_a_diary_with_times_in_brackets_and_a_field_in_a_note(tmp_path: Path) -> None:
+    entries = "[2025-03-13 09:15] Sold the van.\nIt was blue.\n\n[2025-03-14 08:00 PM] Rain.\n"
+    first, second = write(tmp_path, {"j.txt": entries})
+    assert (first.id, str(first.time), first.text) == (
+        "j/2025-03-13",
+        "2025-03-13 09:15:00",
+        "[2025-03-13 09:15] Sold the van.\nIt was blue.",
+    )
+    assert str(second.time) == "2025-03-14 20:00:00"
+    [note] = write(tmp_path, {"n.md": "# Van\n\ndate:: 2025-03-13\n\nSold.\n"})
+    assert str(note.time) == "2025-03-13 00:00:00"
 
 
 def test_lines_of_json_may_be_empty_between(tmp_path: Path) -> None:

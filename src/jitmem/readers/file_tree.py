@@ -29,7 +29,8 @@ def tree_files(path: Path, report: Report) -> list[tuple[str, Callable[[], bytes
     if not files:
         raise BadInput(f"{path}: no session file in this folder; looked for {', '.join(sorted(SUFFIXES))}")
     lookup = _lookup(loaders)
-    return [(name, loaders[name], lookup) for name in files]
+    # What a phone writes is called alike in every zip of a chat; the name of the zip tells which chat it is.
+    return [(f"{path.stem}/{name}" if name == "_chat.txt" else name, loaders[name], lookup) for name in files]
 
 
 def _lookup(loaders: Mapping[str, Callable[[], bytes]]) -> Lookup:

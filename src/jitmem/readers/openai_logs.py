@@ -39,11 +39,13 @@ class _LoggedCall(NamedTuple):
 def recognise(file: SourceFile) -> bool:
     """A request beside its response, a response of either API, or pairs of prompt and completion."""
     rows = file.objects[:20]
-    return bool(rows) and all(_is_exchange(one) for one in rows)
+    return bool(_thread_messages(file)) or (bool(rows) and all(_is_exchange(one) for one in rows))
 
 
 def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a conversation: a request that repeats an earlier one with more turns continues its session."""
+    if messages := _thread_messages(file):
+        return _threads(messages, file.label)
     chats: list[Chat] = []
     turns: list[list[ChatTurn]] = []
     by_id: dict[str, int] = {}
@@ -65,6 +67,27 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
             chats.append(Chat(turns=turns[-1], id=name, time=one.time, metadata=_about(row)))
         at = by_id[one.previous] if at is None else at
         by_id.update({name: at for name in (one.id, one.chat) if name})
+    return [session for chat in chats for session in chat_sessions(chat)]
+
+
+def _thread_messages(file: SourceFile) -> list[dict[str, Any]]:
+    """The messages of threads as the Assistants API lists them, newest first."""
+    value = file.value
+    rows = value.get("data") if isinstance(value, dict) and value.get("object") == "list" else file.rows
+    listed = rows if isinstance(rows, list) else []
+    return (
+        listed
+        if listed and all(isinstance(one, dict) and one.get("object") == "thread.message" for one in listed)
+        else []
+    )
+
+
+def _threads(messages: list[dict[str, Any]], shown: str) -> list[Session]:
+    threads: dict[str, list[ChatTurn]] = {}
+    for one in sorted(messages, key=lambda message: message.get("created_at") or 0):
+        turns = message_turns([one], read_time(one.get("created_at"), shown))
+        threads.setdefault(str(one.get("thread_id") or ""), []).extend(turns)
+    chats = [Chat(turns=turns, id=name, metadata={"source": "openai"}) for name, turns in threads.items()]
     return [session for chat in chats for session in chat_sessions(chat)]
 
 

@@ -20,7 +20,7 @@ _SPEAKER = rf"(?:~\s)?(?P<speaker>[^:\n]{{1,{LONGEST_SPEAKER}}}?)"
 _ANDROID = re.compile(rf"{MARKS}{_STAMP}\s(?:-|–)\s{MARKS}(?:{_SPEAKER}: )?(?P<text>.*)")
 _IOS = re.compile(rf"{MARKS}\[{_STAMP}\]\s?{MARKS}(?:{_SPEAKER}: ?)?(?P<text>.*)")
 _EDITED = re.compile("\\s*\u200e?<[^<>\n]{3,60}>$")
-_ATTACHED = re.compile(r"^[\u200e\u200f]*<[^<>:]{2,30}:\s*([^<>]+)>$")
+_ATTACHED = re.compile(r"^(?P<words>[^<>]*?)\s*[\u200e\u200f]*<[^<>:]{2,30}:\s*(?P<name>[^<>]+)>$", re.S)
 _FILE = re.compile(r"^[\u200e\u200f]*(\S+\.\w{2,5}) \([^()]{3,60}\)(?=\n|$)")
 _OMITTED = re.compile(
     r"^[\u200e\u200f]*([\w ]{2,20}?) ?(?:omitted|weggelassen|ausgeschlossen|omitid[oa]|omess[oaie]|weggelaten|pominięt\w+"
@@ -90,7 +90,8 @@ def _without_system(one: StampedLine) -> StampedLine:
 def _clean(one: StampedLine) -> str:
     text = one.text
     if attached := _ATTACHED.match(text):
-        return mark(_kind(attached[1]), attached[1])
+        words = attached["words"].strip("\u200e\u200f ")  # a caption, or the name of a document and its pages
+        return "\n".join(filter(None, (mark(_kind(attached["name"]), attached["name"]), words)))
     if omitted := _OMITTED.match(text):
         return mark(_kind(omitted[1]))
     if re.fullmatch(r"[\u200e\u200f]*<[^<>\n]{3,40}>", text.strip()):  # `<Media omitted>`, in any language
