@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..nodes.llm.sync_async import Computation
+from ..nodes.llm.sync_async import Computation, run_async, run_sync
 from ..stores.analyzer import stems
 from ..stores.index.fusion import ITEMS
 from ..stores.records import Hit
@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 _MOST = 20  # entries that answer a query
 _COVERED = 0.5  # share of the query's words that an entry must hold, where only words are compared
 _NEAR = 0.7  # share of the best score, where meanings are
+
+
+class StoredEntryFinder:
+    """As `EntryRecall` wants it, over one memory."""
+
+    def __init__(self, runtime: MemoryRuntime) -> None:
+        self._runtime = runtime
+
+    def search(self, query: str) -> list[Hit]:
+        return run_sync(find_entries(self._runtime, query))
+
+    async def asearch(self, query: str) -> list[Hit]:
+        return await run_async(find_entries(self._runtime, query))
 
 
 def find_entries(runtime: MemoryRuntime, query: str) -> Computation[list[Hit]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,12 +13,12 @@ from .graphs.research_options import ResearchOptions
 from .memory_options import ItemOptions
 from .nodes.embedder import Embedder, embed
 from .nodes.llm.ask import Backend
-from .nodes.llm.sync_async import Computation, run_sync
+from .nodes.llm.sync_async import run_sync
 from .nodes.options import MemorizeOptions
 from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .results import CallStatistics
-from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner, StoredSearch
+from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
 from .stores.index.chroma_index import OwnedChroma, SharedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
@@ -28,7 +29,7 @@ from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items
 from .stores.truth.namespace import Namespace
 from .tools.editor import Editor, Mode, validate_kinds
-from .tools.item_search import ItemRecall, ItemSearch
+from .tools.item_search import EntryRecall, ItemRecall, ItemSearch
 from .tools.search_tool import SearchTool
 from .tools.searches import SEARCHES, HybridSearch
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from .stores.deletion.eraser import Eraser
-    from .stores.records import Hit
     from .stores.times import Now
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
@@ -165,16 +165,13 @@ class MemoryRuntime:
     @cached_property
     def hybrid(self) -> RecallRunner:
         searches = [search for search in self.searches if search.name in HybridSearch.searches]
-        stored, on_failure = StoredSearch(self._find_entries), self.research_options.on_model_failure
-        return RecallRunner(searches, stored, self.archive, self.embedder, self.weights, self.reranker, on_failure)
+        entries, on_failure = self._entry_recall, self.research_options.on_model_failure
+        return RecallRunner(searches, entries, self.archive, self.embedder, self.weights, self.reranker, on_failure)
 
-    def _find_entries(self, query: str) -> Computation[list[Hit]]:
-        """What agents stored; nothing is loaded where nothing was."""
-        if not self.item_options.store_entries or not self.database.fetch("SELECT 1 FROM entry_text LIMIT 1"):
-            return []
-        from .integrations.entry_recall import find_entries
-
-        return (yield from find_entries(self, query))
+    @property
+    def _entry_recall(self) -> EntryRecall | None:
+        finder = partial(import_module, ".integrations.entry_recall", __package__)  # loaded where there are entries
+        return EntryRecall(lambda: finder().StoredEntryFinder(self)) if self.item_options.store_entries else None
 
     @cached_property
     def item_search(self) -> ItemSearchRunner:
@@ -242,7 +239,7 @@ class MemoryRuntime:
             self.archive,
             self.item_index,
             self.searches,
-            StoredSearch(self._find_entries, ItemRecall(self.item_index, self._item_search, method)),
+            ItemRecall(self.item_index, self._item_search, method, self._entry_recall),
             self.embedder,
             backends,
             self.weights,

@@ -13,13 +13,13 @@ from .nodes.embedder import Embeddable, Embedder, embed_if_room
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import OnModelFailure
 from .stores.errors import ModelError
-from .stores.index.fusion import ITEMS, rank_for
+from .stores.index.fusion import rank_for
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore, Snapshot
 from .stores.records import Hit
 from .stores.times import spans
 from .stores.truth.embeddings import ModelChanged
-from .tools.item_search import KEYWORD, ItemHit, ItemRecall, ItemSearch
+from .tools.item_search import KEYWORD, EntryRecall, ItemHit, ItemSearch
 from .tools.page_id_search import PageIdSearch
 from .tools.search_tool import SearchTool as PageSearch
 from .tools.searches import HybridSearch
@@ -79,7 +79,7 @@ class RecallRunner(PageSearchRunner):
     def __init__(
         self,
         searches: Sequence[PageSearch],
-        stored: StoredSearch,
+        entries: EntryRecall | None,
         archive: NamespaceStore,
         embedder: Embedder,
         weights: Mapping[str, float],
@@ -88,7 +88,7 @@ class RecallRunner(PageSearchRunner):
     ) -> None:
         super().__init__(searches[0], archive, embedder)
         self.name, self.description = HybridSearch.name, HybridSearch.description
-        self._searches = [*searches, stored]
+        self._searches = [*searches, *([entries] if entries else [])]
         self._weights = weights
         self._reranker = reranker
         self._on_failure = on_failure
@@ -107,30 +107,6 @@ class RecallRunner(PageSearchRunner):
                     raise
                 _log.warning("The hits of a recall keep their order: %s", error)
         return ranked[:k]
-
-
-class StoredSearch:
-    """What agents stored, as `find` gives it, beside the hits of `items` where there is that search."""
-
-    name = ITEMS
-
-    def __init__(self, find: Callable[[str], Computation[list[Hit]]], items: ItemRecall | None = None) -> None:
-        self._find = find
-        self._items = items
-        self.embeds = items is not None and items.embeds
-
-    def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
-        return run_sync(self._run(snapshot, query, k))
-
-    async def asearch(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
-        return await run_async(self._run(snapshot, query, k))
-
-    def _run(self, snapshot: Snapshot, query: str, k: int) -> Computation[list[Hit]]:
-        hits: list[Hit] = []
-        if self._items is not None:
-            search, asearch = self._items.search, self._items.asearch
-            hits = yield Wait(partial(search, snapshot, query, k), partial(asearch, snapshot, query, k))
-        return sorted([*hits, *(yield from self._find(query))], key=lambda hit: -hit.score)[:k]
 
 
 class ItemSearchRunner:

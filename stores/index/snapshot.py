@@ -308,6 +308,10 @@ class Snapshot:
         places = self._index.passages[page.id][1] if self.has(page.id) else []
         return [_make_hit(place, page, search, score) for place in places]
 
+    def has_entries(self) -> bool:
+        """Whether agents stored anything that is searched, as of now."""
+        return bool(self._items.namespace.database.fetch("SELECT 1 FROM entry_text LIMIT 1"))
+
     def has(self, page_id: str) -> bool:
         """Whether there is such a page."""
         known = self._index.passages.get(page_id)
