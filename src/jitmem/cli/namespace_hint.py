@@ -8,10 +8,13 @@ from ..memory import Memory
 from .errors import complain
 
 _SHOWN = 8  # names
+_READING = ("research", "recall", "pages", "items", "stats", "estimate")
 
 
-def hint_at_namespaces(memory: Memory) -> None:
-    """To standard error, where other namespaces hold something and this one does not."""
+def hint_at_namespaces(memory: Memory, command: str | None) -> None:
+    """To standard error, where a command that reads finds nothing, and other namespaces hold something."""
+    if command not in _READING:
+        return
     own, others = memory._runtime.namespace.name, memory.admin.namespaces()
     if not others or own in others:
         return

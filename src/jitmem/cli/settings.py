@@ -148,7 +148,7 @@ def settings_of(ctx: typer.Context) -> Settings:
 def open_memory(ctx: typer.Context, *, create: bool = False) -> Memory:
     memory = settings_of(ctx).open_memory(create=create)
     if not create and not memory.pages(limit=1):
-        import_module(".namespace_hint", __package__).hint_at_namespaces(memory)
+        import_module(".namespace_hint", __package__).hint_at_namespaces(memory, ctx.command.name)
     return memory
 
 
