@@ -103,6 +103,14 @@ def rank_texts(
     return [(numbers[at], float(scores[at])) for at in np.argsort(-scores, kind="stable")]
 
 
+def score_words(texts: Sequence[SearchableText], terms: Sequence[str]) -> dict[int, float]:
+    """The BM25 of each entry with a text: unbounded, comparable within one call."""
+    numbers = list(dict.fromkeys(text.entry for text in texts))
+    place = {n: at for at, n in enumerate(numbers)}
+    owners = np.array([place[text.entry] for text in texts], np.int64)
+    return dict(zip(numbers, _words(texts, owners, terms).tolist(), strict=True)) if numbers else {}
+
+
 def _words(texts: Sequence[SearchableText], owners: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float64]:
     asked = set(terms)
     documents: list[list[str]] = [[] for _ in range(owners[-1] + 1)]

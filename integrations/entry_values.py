@@ -16,6 +16,7 @@ from uuid import UUID
 from langgraph.store.base import get_text_at_path
 
 from ..stores.errors import BadInput
+from ..stores.truth.entry_records import value_lines
 
 _DEEPEST = 100  # levels; what reads the value later recurses, and Python allows about 1,000 frames in all
 _LONGEST = 2000  # characters embedded as one text; embedding models refuse what is much longer
@@ -52,7 +53,7 @@ def texts(value: Mapping[str, Any], paths: Sequence[str]) -> list[str]:
     whole = [
         text
         for field in paths
-        for text in (["\n".join(_lines(value, ""))] if field == "$" else get_text_at_path(dict(value), field))
+        for text in (["\n".join(value_lines(value))] if field == "$" else get_text_at_path(dict(value), field))
     ]
     return [piece for text in dict.fromkeys(whole) for piece in _pieces(text)]
 
@@ -94,18 +95,6 @@ def _object(value: Mapping[Any, object], place: str, depth: int) -> dict[str, An
             raise BadInput(f"Two keys of {place} are the same once they can be stored: {clean(key)!r:.60}.")
         copy[clean(key)] = _plain(element, f"{place}.{key:.60}", depth + 1)
     return copy
-
-
-def _lines(value: object, name: str) -> Iterator[str]:
-    """`name: value` for everything in it, so that a field is found by its name too."""
-    if isinstance(value, Mapping):
-        for key, element in value.items():
-            yield from _lines(element, f"{name} {key}".strip())
-    elif isinstance(value, list):
-        for element in value:
-            yield from _lines(element, name)
-    elif value is not None:
-        yield f"{name}: {value}"
 
 
 def _pieces(text: str) -> Iterator[str]:

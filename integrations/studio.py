@@ -11,7 +11,8 @@ import asyncio
 import atexit
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -28,6 +29,7 @@ from ..nodes.options import MemorizeOptions
 from ..settings import Settings
 from ..stores.errors import BadInput
 from .agent import AgentOptions, agent_with_memory
+from .base_store import JitmemStore
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 
@@ -76,6 +78,13 @@ async def agent(runtime: ServerRuntime[dict[str, Any]]) -> Graph:
     return await asyncio.to_thread(_memory_graph, runtime, AgentPanel, _agent)
 
 
+@asynccontextmanager
+async def store() -> AsyncIterator[JitmemStore]:
+    """The memory as the server's own store: `"store": {"path": "jitmem.integrations.studio.store"}` in langgraph.json."""
+    memory = await asyncio.to_thread(lambda: _memory(_settings()))
+    yield memory.as_store()
+
+
 # The server calls the three above in its event loop, where nothing may block; what follows runs in a thread.
 
 _lock = threading.Lock()
@@ -87,6 +96,8 @@ def _memory_graph(
 ) -> Graph:
     running = runtime.execution_runtime
     context = (running.context if running else None) or {}
+    if isinstance(context, dict):
+        _with_defaults(panel)(**context)  # the server itself drops what it does not know
     settings = _settings()
     if model := context.get("model"):
         settings = replace(settings, model=model, memorizer_model=None, researcher_model=None)

@@ -32,10 +32,23 @@ OnFilingFailure = Literal["wait", "raise", "rules"]
 _ON_FAILURE = "When a model fails for good: raise an error, or let the rules answer the step."
 
 
-class BaseResearchOptions(BaseModel):
-    """How a question is researched; `graphs.research_options` knows the searches and the outputs."""
+class OptionsModel(BaseModel):
+    """`BadInput` names the field that is wrong and what would be right, also where LangGraph makes one of a context."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else "options"
+            known = f"; there are {', '.join(type(self).model_fields)}" if first["type"] == "extra_forbidden" else ""
+            raise BadInput(f"{name}: {first['msg']}{known}; got {first.get('input')!r}.") from error
+
+
+class BaseResearchOptions(OptionsModel):
+    """How a question is researched; `graphs.research_options` knows the searches and the outputs."""
 
     effort: Effort = Field(
         default="deep",
@@ -66,10 +79,8 @@ class BaseResearchOptions(BaseModel):
         return 1 if self.effort == "recall" else self.depth
 
 
-class MemorizeOptions(BaseModel):
+class MemorizeOptions(OptionsModel):
     """How a session is filed. Also the Memorizer's context schema."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     curate: bool = Field(default=True, description="Draw core, semantic and episodic memories from each page.")
     page_tokens: int = Field(default=2048, ge=16, description="Sessions longer than this become several pages.")
@@ -85,13 +96,7 @@ Options = TypeVar("Options", bound=BaseModel)
 
 def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
     """The options with some of them changed; `BadInput` names the one that is wrong and what would be right."""
-    given = {name: value for name, value in changes.items() if value is not None}
-    try:
-        return type(options).model_validate({**options.model_dump(), **given})
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "options"
-        raise BadInput(f"{name}: {first['msg']}; got {first.get('input')!r}.") from error
+    return type(options)(**options.model_dump() | {name: value for name, value in changes.items() if value is not None})
 
 
 def options_in(context: Any, defaults: Options) -> Options:

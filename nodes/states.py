@@ -5,14 +5,15 @@ from __future__ import annotations
 from operator import add
 from typing import Annotated, Any
 
+from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypedDict  # pydantic reads the standard one from Python 3.12 on
 
 
 class MemorizerInput(TypedDict, total=False):
-    """Give one: a new `session` in any form that `Session` has, or the number of one that waits in the journal."""
+    """Give one: a new `session` in any form that `Session` has, or the number of one that waits in the `journal`."""
 
     session: Any
-    journal: int
+    journal: Annotated[int, SkipJsonSchema()]
 
 
 class MemorizerOutput(TypedDict, total=False):

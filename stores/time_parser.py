@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil import parser as dateutil_parser
@@ -18,7 +18,6 @@ _DEFAULTS = (datetime(1, 1, 1), datetime(2, 2, 2))
 _OTHER_NUMBERS = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{4}\.\s\d")  # 20.05.2025, 2025. 5. 20.
 _NAMED_ZONE = re.compile(r"\s*\[?\b([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)\]?$")
 _FROM_UTC = re.compile(r"\s*(?<![\w/])(?:UTC|GMT)\s*([+\-−])\s*(\d{1,2})(?::?(\d\d))?(?:\s*\([^()]*\))?$", re.I)
-
 _NAME_WITH_OFFSET = re.compile(r":\d\d\s*(?:[AP]M\s*)?(?![AP]M)([A-Z]{2,5})\s*[+\-−]\s*\d", re.I)
 
 
@@ -39,6 +38,8 @@ def read_time(value: str | datetime | date) -> datetime:
 def _parse(text: str) -> datetime:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise ValueError("no text, or a long one")
+    if re.fullmatch(r"1\d{9}(?:\d{3})?", text.strip()):  # seconds or milliseconds since 1970
+        return datetime.fromtimestamp(int(text.strip()[:10]), UTC)
     rest, zone = _split_zone(text.strip())
     if not rest.isascii() or _OTHER_NUMBERS.match(rest):
         one, other = _with_defaults(_in_english(rest))

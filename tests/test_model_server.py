@@ -144,6 +144,18 @@ def test_a_request_that_is_no_step_gets_ok(client: openai.OpenAI) -> None:
     assert thought(chat(client, response_format={"type": "json_object"})) == {}
 
 
+def test_an_agent_with_the_tools_of_a_memory_is_answered_in_words(folder: Path, server: ModelServer) -> None:
+    from langchain.agents import create_agent
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="m", base_url=server.base_url, api_key="x")  # type: ignore[arg-type]
+    with Memory.open(folder) as memory:
+        agent = create_agent(model, memory.tools())
+        said = agent.invoke({"messages": [("user", "Remember that I sold the van.")]})["messages"]
+    assert [one.type for one in said] == ["human", "ai"]
+    assert said[-1].content == "ok"
+
+
 def test_a_memo_ends_with_a_sentence_and_is_short(client: openai.OpenAI) -> None:
     words = "Ana went to the market and bought a fish. " * 9
     prompt = f"Page:\n<history>\nheader\n\n{words}\n</history>\n\nMemos:\n<history>\nanother page\n</history>"

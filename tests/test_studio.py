@@ -212,7 +212,7 @@ def test_the_agent_has_a_chat_mode(client: Client) -> None:
 
 
 @WITH_SERVER
-@pytest.mark.parametrize(("graph", "fields"), [("memorizer", {"session", "journal"}), ("researcher", {"question"})])
+@pytest.mark.parametrize(("graph", "fields"), [("memorizer", {"session"}), ("researcher", {"question"})])
 def test_the_input_of_the_other_graphs_is_a_form(client: Client, graph: str, fields: set[str]) -> None:
     schema = client.assistants.get_schemas(assistant(client, graph))["input_schema"]
     assert schema is not None
@@ -320,6 +320,72 @@ def test_the_agent_remembers_on_another_thread_without_a_model(client: Client, w
         assert "My van is called Rosinante. [" in said(output)
         assert f"[1] page {output['recalled']['citations'][0]['page_id']} (" in said(output)
     assert len(same["messages"]) == 4
+
+
+def rpc(url: str, method: str, **params: Any) -> Any:
+    """The result of a call of JSON-RPC over HTTP, whichever way the server streams it."""
+    headers = {"Accept": "application/json, text/event-stream"}
+    call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    reply = httpx.post(url, json=call, headers=headers, timeout=120, trust_env=False, follow_redirects=True)
+    text = reply.text
+    if text.startswith(("event:", "data:")):
+        text = next(line.removeprefix("data:") for line in text.splitlines() if line.startswith("data:"))
+    answer = json.loads(text)
+    assert "error" not in answer, answer
+    return answer["result"]
+
+
+@WITH_SERVER
+def test_the_servers_mcp_offers_the_graphs_as_described_tools(client: Client, address: str) -> None:
+    url = f"{address}/mcp"
+    tools = {tool["name"]: tool for tool in rpc(url, "tools/list")["tools"]}
+    described = {name: one["description"] for name, one in json.loads(CONFIG.read_text())["graphs"].items()}
+    assert {name: tools[name]["description"] for name in described} == described
+    assert set(tools["memorizer"]["inputSchema"]["properties"]) == {"session"}
+    rpc(url, "tools/call", name="memorizer", arguments={"session": "Ana: The mill of the server opens in May."})
+    found = rpc(url, "tools/call", name="researcher", arguments={"question": "When does the mill of the server open?"})
+    assert "opens in May" in json.dumps(found)
+
+
+@WITH_SERVER
+def test_the_servers_a2a_talks_with_the_agent(client: Client, address: str) -> None:
+    url = f"{address}/a2a/{assistant(client, 'agent')}"
+    client.runs.wait(None, "memorizer", input={"session": "Ana: The ferry of the server leaves at nine."})
+    message = {
+        "role": "user",
+        "messageId": "1",
+        "parts": [{"kind": "text", "text": "When does the ferry of the server leave?"}],
+    }
+    assert "leaves at nine" in json.dumps(rpc(url, "message/send", message=message))
+
+
+@WITH_SERVER
+def test_the_memory_is_the_servers_store_where_langgraph_json_says_so(tmp_path: Path) -> None:
+    config = {**json.loads(CONFIG.read_text()), "store": {"path": "jitmem.integrations.studio.store"}}
+    config["dependencies"] = [str(CONFIG.parent)]
+    (tmp_path / "langgraph.json").write_text(json.dumps(config))
+    with serving(tmp_path, tmp_path / "langgraph.json") as (url, _):
+        client = client_of(url)
+        client.store.put_item(("users", "ana"), "tea", {"text": "Ana takes her tea with cardamom."})
+        assert client.store.get_item(("users", "ana"), "tea")["value"] == {"text": "Ana takes her tea with cardamom."}
+        found: Any = client.runs.wait(None, "researcher", input={"question": "How does Ana take her tea?"})
+        assert "cardamom" in found["context"]
+    with Memory.open(tmp_path / "memory", create=False) as memory:
+        assert [one.key for one in memory.as_store().search(("users",))] == ["tea"]
+
+
+@WITH_SERVER
+@pytest.mark.parametrize("graph", ["researcher", "memorizer", "agent"])
+def test_a_wrong_context_fails_the_run_and_says_what_there_is(graph: str, client: Client) -> None:
+    given: dict[str, Any] = {
+        "researcher": {"question": "Who?"},
+        "memorizer": {"session": "Ana: hi"},
+        "agent": person("Hi"),
+    }
+    output: Any = client.runs.wait(None, graph, input=given[graph], context={"dept": 3}, raise_error=False)
+    assert output["__error__"]["error"] == "BadInput"
+    assert "dept: " in output["__error__"]["message"]
+    assert "there are" in output["__error__"]["message"]
 
 
 @WITH_SERVER

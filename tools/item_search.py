@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -118,36 +119,60 @@ _SPEAKER = re.compile(r"^[^:\n]{1,40}: ")
 _MOST = 20  # items that answer a query
 
 
+class EntryFinder(Protocol):
+    """Finds what agents stored: best first, of one scale with items."""
+
+    def search(self, query: str) -> list[Hit]: ...
+
+    async def asearch(self, query: str) -> list[Hit]: ...
+
+
+class EntryRecall:
+    """Offers what agents stored; the finder is made where there is something to find."""
+
+    name, embeds = ITEMS, False
+
+    def __init__(self, finder: Callable[[], EntryFinder]) -> None:
+        self._finder = finder
+
+    def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
+        return self._finder().search(query)[:k] if snapshot.has_entries() else []
+
+    async def asearch(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
+        return (await self._finder().asearch(query))[:k] if await asyncio.to_thread(snapshot.has_entries) else []
+
+
 class ItemRecall:
-    """Finds items of every kind, by words alone or by likeness as well."""
+    """Finds items of every kind, by words alone or by likeness as well, and beside them what agents stored."""
 
     name = ITEMS
     description = "Search the memories that are kept beside the pages."
 
-    def __init__(self, index: ItemIndex, items: ItemSearch, method: str = "hybrid") -> None:
+    def __init__(
+        self, index: ItemIndex, items: ItemSearch, method: str = "hybrid", entries: EntryRecall | None = None
+    ) -> None:
         self._index = index
+        self._entries = entries
         self._items = items
         self._method = method
         self.embeds = method != KEYWORD
 
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """Best first, at most 20; an item is one passage. Not those that only repeat passages word for word."""
-        view = self._index.view(snapshot)
-        return (
-            _hits(snapshot, self._items.search(query, k=min(k, _MOST), method=self._method, view=view))
-            if view.count()
-            else []
-        )
+        view, found = self._index.view(snapshot), list[ItemHit]()
+        if view.count():
+            found = self._items.search(query, k=min(k, _MOST), method=self._method, view=view)
+        return [*_hits(snapshot, found), *(self._entries.search(snapshot, query, k) if self._entries else [])]
 
     async def asearch(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """`search`, the embedding awaited."""
         if not self.embeds:
             return await asyncio.to_thread(self.search, snapshot, query, k)
-        view: ItemView = await asyncio.to_thread(self._index.view, snapshot)
-        if not view.count():
-            return []
-        found = await self._items.asearch(query, k=min(k, _MOST), method=self._method, view=view)
-        return await asyncio.to_thread(_hits, snapshot, found)
+        view, found = await asyncio.to_thread(self._index.view, snapshot), list[ItemHit]()
+        if view.count():
+            found = await self._items.asearch(query, k=min(k, _MOST), method=self._method, view=view)
+        hits = await asyncio.to_thread(_hits, snapshot, found)
+        return [*hits, *(await self._entries.asearch(snapshot, query, k) if self._entries else [])]
 
 
 def _hits(snapshot: Snapshot, found: Sequence[ItemHit]) -> list[Hit]:

@@ -9,6 +9,7 @@ from typing import Any
 from ...stores.records import Session
 from .benchmark_records import DataSet, DataSource, Question, Sample
 from .row_files import Row, read_rows
+from .written_forms import in_form
 
 SOURCE = DataSource(
     title="LoCoMo",
@@ -22,13 +23,15 @@ CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 
 NOT_MENTIONED = "Not mentioned in the conversation"
 
 
-def load(path: Path) -> DataSet:
+def load(path: Path, form: str = "native") -> DataSet:
     """`locomo10.json`: a sample a conversation, a session a day. Evidence are the gold turns, verbatim.
 
     An adversarial question asks for what was never said: its answer is `NOT_MENTIONED`, and the tempting wrong answer
-    is `metadata["adversarial_answer"]`.
+    is `metadata["adversarial_answer"]`. With a `form` the sessions are those that are read again from files of a chat
+    program, a table or a mailbox.
     """
-    return DataSet("locomo", "conversation", tuple(_sample(row) for row in read_rows(path)), SOURCE)
+    data = DataSet("locomo", "conversation", tuple(_sample(row) for row in read_rows(path)), SOURCE)
+    return in_form(data, form)
 
 
 def _sample(row: Row) -> Sample:

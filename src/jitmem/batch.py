@@ -17,13 +17,13 @@ from .stores.errors import BadInput, BatchIncomplete, ModelError, ModelUnavailab
 from .stores.records import Filed, Progress, Session, Usage
 
 
-def accept(runtime: MemoryRuntime, sessions: Iterable[Any]) -> list[int]:
+def accept(runtime: MemoryRuntime, sessions: Iterable[Any], update: bool = False) -> list[int]:
     """Write sessions to the journal, and return their numbers. All are parsed before the first is written: bad input
     changes nothing."""
     if isinstance(sessions, str | bytes | Session | Mapping) or not isinstance(sessions, Iterable):
         raise BadInput(f"Give a list of sessions, not {type(sessions).__name__}; memorize takes one session.")
     drafts = [normalize_session(session) for session in sessions]
-    return [runtime.archive.journal.accept(**draft).n for draft in drafts]
+    return [runtime.archive.journal.accept(**draft, update=update).n for draft in drafts]
 
 
 def unfinished_sessions(runtime: MemoryRuntime) -> list[int]:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
     SessionLike = Session | str | Sequence[BaseMessage]
+    Sessions = Iterable[SessionLike]
     Ids = str | Iterable[str]
 
 
@@ -166,34 +167,35 @@ class Memory:
 
         return to_filed(await self.memorizer.ainvoke({"session": session}))
 
-    def accept(self, session: SessionLike) -> str:
+    def accept(self, session: SessionLike, *, update: bool = False) -> str:
         """Write a session into the journal, and return its id; `resume()` files it later.
 
-        It is durable when this returns. A session that exists already is not changed.
+        It is durable when this returns. A session that exists already is not changed, but with `update` as by `memorize_many`.
         """
         from .nodes.accept import normalize_session
 
-        return self._runtime.archive.journal.accept(**normalize_session(session)).session_id
+        return self._runtime.archive.journal.accept(**normalize_session(session), update=update).session_id
 
     def memorize_many(
-        self, sessions: Iterable[SessionLike], *, concurrency: int = 8, progress: Progress | None = None
+        self, sessions: Sessions, *, update: bool = False, concurrency: int = 8, progress: Progress | None = None
     ) -> list[Filed]:
         """File sessions; results in the order given. `progress` gets the number of sessions done, and of all.
 
         All are parsed before the first is written, and written to the journal before the first is filed: after a crash,
-        the same call or `resume()` files the rest.
+        the same call or `resume()` files the rest. With `update` a session whose id is known with other content is its new
+        version: the old one is in no search any more, and is read by `admin.session_versions`.
         """
         from .batch import accept, file_all
 
-        return file_all(self._runtime, accept(self._runtime, sessions), concurrency, progress)
+        return file_all(self._runtime, accept(self._runtime, sessions, update), concurrency, progress)
 
     async def amemorize_many(
-        self, sessions: Iterable[SessionLike], *, concurrency: int = 8, progress: Progress | None = None
+        self, sessions: Sessions, *, update: bool = False, concurrency: int = 8, progress: Progress | None = None
     ) -> list[Filed]:
         """`memorize_many`, awaited."""
         from .batch import aaccept, afile_all
 
-        return await afile_all(self._runtime, await aaccept(self._runtime, sessions), concurrency, progress)
+        return await afile_all(self._runtime, await aaccept(self._runtime, sessions, update), concurrency, progress)
 
     def resume(self, *, concurrency: int = 8, progress: Progress | None = None) -> list[Filed]:
         """File sessions that were accepted but not filed, because a process died or a model failed; `[]` if there are none."""

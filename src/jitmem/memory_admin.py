@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .stores.deletion.receipt import Receipt
     from .stores.deletion.retention import Age, Retention
     from .stores.truth.proposals import Proposals
+    from .stores.truth.session_versions import SessionVersion
 
 
 class MemoryAdmin:
@@ -41,6 +42,12 @@ class MemoryAdmin:
         from .doctor import examine, repair
 
         return (repair if fix else examine)(self._runtime.database.path.parent, progress=progress)
+
+    def session_versions(self, session_id: str) -> list[SessionVersion]:
+        """What was filed under an id before `update=True` replaced it, oldest first, word for word."""
+        from .stores.truth.session_versions import session_versions
+
+        return session_versions(self._runtime.namespace, session_id)
 
     # -- sharing -------------------------------------------------------------------------------------------
 

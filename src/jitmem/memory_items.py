@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from .async_twin import async_twin
 from .stores.errors import BadInput
@@ -14,6 +14,7 @@ from .stores.times import parse_time
 if TYPE_CHECKING:
     from .runtime import MemoryRuntime
     from .tools.item_search import ItemHit
+    from .tools.read_tools import Method
 
 
 class MemoryItems:
@@ -31,16 +32,10 @@ class MemoryItems:
         return self._runtime.items.item(item_id)
 
     def search(
-        self,
-        query: str,
-        *,
-        kind: Kind | None = None,
-        method: Literal["hybrid", "keyword", "vector"] = "hybrid",
-        k: int = 10,
+        self, query: str, *, kind: Kind | None = None, method: Method = "hybrid", k: int = 10
     ) -> builtins.list[ItemHit]:
         """The items that match a query, best first, at most `k` (1 to 1000); those of shared namespaces too."""
-        hits: builtins.list[ItemHit] = self._runtime.item_search.search(query, kind=kind, method=method, k=k)
-        return hits
+        return self._runtime.item_search.search(query, kind=kind, method=method, k=k)
 
     def history(self, item_id: str) -> builtins.list[MemoryItem]:
         """Every version of an item, the oldest first, its deletion too; `UnknownRecord` for an unknown id."""
@@ -98,16 +93,10 @@ class MemoryItems:
         return self._runtime.items.core() if item_id == "core" else self._runtime.items.find(item_id)
 
     async def asearch(
-        self,
-        query: str,
-        *,
-        kind: Kind | None = None,
-        method: Literal["hybrid", "keyword", "vector"] = "hybrid",
-        k: int = 10,
+        self, query: str, *, kind: Kind | None = None, method: Method = "hybrid", k: int = 10
     ) -> builtins.list[ItemHit]:
         """`search`, awaited."""
-        hits: builtins.list[ItemHit] = await self._runtime.item_search.asearch(query, kind=kind, method=method, k=k)
-        return hits
+        return await self._runtime.item_search.asearch(query, kind=kind, method=method, k=k)
 
     alist = async_twin(list)
     aget = async_twin(get)

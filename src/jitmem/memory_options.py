@@ -95,12 +95,14 @@ class ItemOptions:
     `kinds` are those that may be edited: of core, semantic and episodic. `mode` is "write", "propose" (edits wait for
     `memory.admin.approve`) or "read_only". `before_write` is called with each `Edit` and gives "allow", "reject" or
     "quarantine", the last two also with a reason: `("reject", "why")`. The core paragraph has at most `core_tokens`.
+    `store_entries`: recall and research find what agents put into `as_store()`.
     """
 
     kinds: Sequence[str] = KINDS
     mode: Mode = "write"
     before_write: Guard | None = None
     core_tokens: int = CORE_TOKENS
+    store_entries: bool = True
 
     def __post_init__(self) -> None:
         validate_kinds(self.kinds)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -28,7 +29,7 @@ from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items
 from .stores.truth.namespace import Namespace
 from .tools.editor import Editor, Mode, validate_kinds
-from .tools.item_search import ItemRecall, ItemSearch
+from .tools.item_search import EntryRecall, ItemRecall, ItemSearch
 from .tools.search_tool import SearchTool
 from .tools.searches import SEARCHES, HybridSearch
 
@@ -152,10 +153,10 @@ class MemoryRuntime:
     @cached_property
     def weights(self) -> dict[str, float]:
         own = {search.name: search.weight for search in SEARCHES if search.weight is not None}
-        return weights(lexical=self._lexical) | own
+        return weights(lexical=self.compares_letters) | own
 
     @property
-    def _lexical(self) -> bool:
+    def compares_letters(self) -> bool:
         """Whether the embeddings compare letters (hashed n-grams), not meaning."""
         return is_lexical(self.embedder.inner)
 
@@ -166,8 +167,13 @@ class MemoryRuntime:
     @cached_property
     def hybrid(self) -> RecallRunner:
         searches = [search for search in self.searches if search.name in HybridSearch.searches]
-        on_failure = self.research_options.on_model_failure
-        return RecallRunner(searches, self.archive, self.embedder, self.weights, self.reranker, on_failure)
+        entries, on_failure = self._entry_recall, self.research_options.on_model_failure
+        return RecallRunner(searches, entries, self.archive, self.embedder, self.weights, self.reranker, on_failure)
+
+    @property
+    def _entry_recall(self) -> EntryRecall | None:
+        finder = partial(import_module, ".integrations.entry_recall", __package__)  # loaded where there are entries
+        return EntryRecall(lambda: finder().StoredEntryFinder(self)) if self.item_options.store_entries else None
 
     @cached_property
     def item_search(self) -> ItemSearchRunner:
@@ -175,7 +181,7 @@ class MemoryRuntime:
 
     @cached_property
     def _item_search(self) -> ItemSearch:
-        return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self._lexical))
+        return ItemSearch(self.items, self.item_index, self.embedder, item_weights(self.compares_letters))
 
     def tools(self, editor: Editor, research: Any, include: Collection[str] | None, now: Now = None) -> list[BaseTool]:
         """Every tool over this memory, or those that `include` names."""
@@ -230,11 +236,12 @@ class MemoryRuntime:
         from .graphs.researcher import researcher
         from .traced_graph import guard_graph
 
+        method = "keyword" if self.compares_letters else "hybrid"
         graph = researcher(
             self.archive,
             self.item_index,
             self.searches,
-            ItemRecall(self.item_index, self._item_search, "keyword" if self._lexical else "hybrid"),
+            ItemRecall(self.item_index, self._item_search, method, self._entry_recall),
             self.embedder,
             backends,
             self.weights,

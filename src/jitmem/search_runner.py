@@ -19,7 +19,7 @@ from .stores.index.snapshot import NamespaceStore, Snapshot
 from .stores.records import Hit
 from .stores.times import spans
 from .stores.truth.embeddings import ModelChanged
-from .tools.item_search import KEYWORD, VECTOR, ItemHit, ItemSearch
+from .tools.item_search import KEYWORD, VECTOR, EntryRecall, ItemHit, ItemSearch
 from .tools.page_id_search import PageIdSearch
 from .tools.search_tool import SearchTool as PageSearch
 from .tools.searches import HybridSearch
@@ -79,6 +79,7 @@ class RecallRunner(PageSearchRunner):
     def __init__(
         self,
         searches: Sequence[PageSearch],
+        entries: EntryRecall | None,
         archive: NamespaceStore,
         embedder: Embedder,
         weights: Mapping[str, float],
@@ -87,7 +88,7 @@ class RecallRunner(PageSearchRunner):
     ) -> None:
         super().__init__(searches[0], archive, embedder)
         self.name, self.description = HybridSearch.name, HybridSearch.description
-        self._searches = searches
+        self._searches = [*searches, *([entries] if entries else [])]
         self._weights = weights
         self._reranker = reranker
         self._on_failure = on_failure

@@ -14,6 +14,7 @@ from ..errors import UnknownRecord
 from ..records import KINDS
 from ..times import BEGINNING, END, format_iso_time, is_before, parse_iso_time
 from ..truth.row_deletion import Selection
+from ..truth.session_versions import version_entries, version_times
 
 PAGE = "page"
 RETENTION_KINDS = (PAGE, *KINDS)
@@ -34,8 +35,12 @@ def pages(ids: Iterable[str]) -> Selector:
 
 
 def sessions(ids: Iterable[str]) -> Selector:
-    """By id, filed or waiting; errors as for pages."""
-    return lambda db, namespace: Selection(sessions=_numbers(db, namespace, "session", "n", ids))
+    """By id, filed or waiting, with their earlier versions; errors as for pages."""
+    ids = list(ids)
+    return lambda db, namespace: Selection(
+        sessions=_numbers(db, namespace, "session", "n", ids),
+        entries={n for one in ids for n in version_entries(db, namespace, one)},
+    )
 
 
 def items(ids: Iterable[str]) -> Selector:
@@ -55,7 +60,11 @@ def times(after: datetime | None, before: datetime | None) -> Selector:
     def select(db: sqlite3.Connection, namespace: int) -> Selection:
         rows = db.execute("SELECT n, time FROM session WHERE namespace = ?", (namespace,)).fetchall()
         times = [(n, time) for n, stamp in rows if (time := parse_iso_time(stamp))]
-        return Selection(sessions={n for n, time in times if is_selected(time)}, timeless=len(rows) - len(times))
+        return Selection(
+            sessions={n for n, time in times if is_selected(time)},
+            entries={n for n, time in version_times(db, namespace) if time and is_selected(time)},
+            timeless=len(rows) - len(times),
+        )
 
     return select
 

@@ -286,7 +286,8 @@ class Snapshot:
         if others:
             for item_id, item in self._items.by_ids(others).items():
                 found[item_id] = self._records[item_id] = item
-                self._known_items.put(item_id, item)
+                if item.change:  # an entry of a store changes without a number
+                    self._known_items.put(item_id, item)
         return found
 
     def origins(self, ids: Iterable[str]) -> list[str]:
@@ -311,6 +312,10 @@ class Snapshot:
         """Every passage of a page as hits of one score, in page order."""
         places = self._index.passages[page.id][1] if self.has(page.id) else []
         return [_make_hit(place, page, search, score) for place in places]
+
+    def has_entries(self) -> bool:
+        """Whether agents stored anything that is searched, as of now."""
+        return bool(self._items.namespace.database.fetch("SELECT 1 FROM entry_text LIMIT 1"))
 
     def has(self, page_id: str) -> bool:
         """Whether there is such a page."""

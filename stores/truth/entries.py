@@ -20,6 +20,7 @@ _FROM = "FROM entry_path JOIN entry ON entry.path = entry_path.n"
 _ENTRY = f"SELECT entry.n, labels, key, value, created_at, updated_at, ttl {_FROM}"
 _LIVE = (
     "entry_path.namespace = (SELECT id FROM namespace WHERE name = :name) AND (expires_at IS NULL OR expires_at > :now)"
+    """ AND labels NOT LIKE '["jitmem.versions",%'"""  # earlier versions of sessions, see session_versions.py
 )
 _ORDER = "ORDER BY entry_path.n, entry.n"
 _MINUTE_S = 60

@@ -67,9 +67,15 @@ class Items:
         )
 
     def by_ids(self, ids: Iterable[str]) -> dict[str, MemoryItem]:
-        """Those of some ids that are of items which stand, by id."""
+        """Those of some ids that are of items which stand, or of entries of a store, by id."""
+        ids = list(ids)
         condition = f"{self._readable} AND {_STANDS} AND item.id IN (SELECT value FROM json_each(:ids))"
-        return {item.id: item for item in self._select(condition, ids=json.dumps(list(ids)))}
+        found = {item.id: item for item in self._select(condition, ids=json.dumps(ids))}
+        if any(one.startswith("entry-") for one in ids):
+            from .entry_records import entries_by_record_id
+
+            found |= entries_by_record_id(self.namespace, ids)
+        return found
 
     def core(self) -> MemoryItem | None:
         found = self.items(kind="core", limit=1)

@@ -72,10 +72,11 @@ class Journal:
         turns: Sequence[tuple[int, int, str]],
         time: datetime | None,
         metadata: Mapping[str, Any],
+        update: bool = False,
     ) -> JournalEntry:
         """Put a session into the journal, durable when this returns; one that is there already comes back.
 
-        Known by its id or by its content (text and time). `SessionConflict` for a known id with other content.
+        Known by its id or by its content (text and time). Other content under a known id: a new version, or `SessionConflict`.
         """
         stamp = time.isoformat() if time else None
         content = session_key(stamp, text)
@@ -84,7 +85,7 @@ class Journal:
         except SessionConflict:
             from .session_growth import accept_growth
 
-            known, hidden = accept_growth(self, str(session_id), text, turns, time, metadata), set()
+            known, hidden = accept_growth(self, str(session_id), text, turns, time, metadata, update), set()
             if known is None:
                 raise
         if known is not None:
@@ -177,8 +178,8 @@ class Journal:
             if standing and entry.session_id == session_id:
                 if said != content:
                     raise SessionConflict(
-                        f"Session {session_id!r} is already in memory with other content; give the new one another"
-                        " id. Nothing was changed."
+                        f"Session {session_id!r} is already in memory with other content. Nothing was changed: file it as"
+                        " its new version (jitmem memorize --update, memorize_many(update=True)), or give it another id."
                     )
                 return entry, hidden
         return (same[0] if same else None), hidden

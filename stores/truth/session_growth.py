@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .journal import Journal, JournalEntry
 
 CONTINUES = "_continues"
-"""The key in the metadata of a waiting part: `{"session": id, "content": hash}` of what it continues."""
+"""The key in the metadata of a waiting part: `{"session": id, "content": hash}` of what it continues, or `{"session": id,
+"replaces": hash}` of what it is the new version of."""
 
 
 def accept_growth(
@@ -29,8 +30,10 @@ def accept_growth(
     turns: Sequence[tuple[int, int, str]],
     time: datetime | None,
     metadata: Mapping[str, Any],
+    update: bool,
 ) -> JournalEntry | None:
-    """The entry of the new part; the known session if nothing is new; None if the two have no text in common.
+    """The entry of the new part, or with `update` of the new version; the known session if nothing is new; None if the two
+    have no text in common.
 
     A file of the same name in another folder (`metadata["file"]`) is another session, under an id with that folder.
     """
@@ -45,12 +48,16 @@ def accept_growth(
             added = {**metadata, CONTINUES: {"session": session_id, "content": content}}
             name = f"{session_id} +{content[:12]}"
             return journal.accept(session_id=name, text=text[cut:], turns=more, time=time, metadata=added)
-        if f"\n{text}\n" in f"\n{old}\n":  # an export that begins later than the one before
+        if f"\n{text}\n" in f"\n{old}\n" and (turns or not update):  # an export that begins later than the one before
             return journal.accept(session_id=session_id, text=old, turns=(), time=parse_iso_time(stamp), metadata={})
     file, other = metadata.get("file"), plain.get("file")
     if isinstance(file, str) and isinstance(other, str) and file != other and "/" in file:
         name = f"{file.split('/')[0]}/{session_id}"
         return journal.accept(session_id=name, text=text, turns=turns, time=time, metadata={**metadata, "file": None})
+    if update:
+        new = session_key(time.isoformat() if time else None, text)
+        added = {**metadata, CONTINUES: {"session": session_id, "replaces": content}}
+        return journal.accept(session_id=f"{session_id} ={new[:12]}", text=text, turns=turns, time=time, metadata=added)
     return None
 
 
@@ -63,6 +70,11 @@ def join_growth(
     Returns the session's number and how many pages it had; the part's own and 0 if it was forgotten or has changed.
     """
     target = json.loads(continues)
+    if "replaces" in target:
+        from .session_versions import replace_session
+
+        replace_session(db, namespace, target["session"], part)
+        return part, 0
     rows = db.execute(
         "SELECT session.n, session.time, page.text FROM session JOIN page ON page.session = session.n"
         " WHERE session.namespace = ? AND session.id = ? AND session.content = ? AND filed_at IS NOT NULL ORDER BY page.part",

@@ -47,7 +47,7 @@ class ModelRequest:
         """One of `STEPS`, recognised by the schema of the reply."""
         if self.path != CHAT:
             return {EMBEDDINGS: "embeddings", MODELS: "models"}.get(self.path, "other")
-        names = [self._schema_name, *self._function_names]
+        names = [self._schema_name, *self._step_functions]
         named = (step for name in names for answer, step in ANSWERS.items() if name in (answer, step))
         return next(named, None) or _step_of_example(self.said_by("system", "developer", "user")) or "other"
 
@@ -77,7 +77,7 @@ class ModelRequest:
             return str(choice.get("function", {}).get("name"))
         if choice == "none" or not self._function_names:
             return None
-        steps = [name for name in self._function_names if name in ANSWERS or name in ANSWERS.values()]
+        steps = [name for name in self._step_functions if name in ANSWERS or name in ANSWERS.values()]
         return next(iter(steps or (self._function_names if choice == "required" else [])), None)
 
     def said_by(self, *roles: str) -> str:
@@ -99,6 +99,12 @@ class ModelRequest:
     @property
     def _function_names(self) -> list[str]:
         return [tool["function"]["name"] for tool in self.body.get("tools") or [] if "function" in tool]
+
+    @property
+    def _step_functions(self) -> list[str]:
+        """Those by which a step may be known. An agent may have the tools of curate, but its call shows no page."""
+        shows_page = "\nPage:" in f"\n{self.said_by('user')}"
+        return [name for name in self._function_names if shows_page or ANSWERS.get(name) != "curate"]
 
 
 def _words(message: Mapping[str, Any]) -> str:

@@ -43,6 +43,12 @@ def run(
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Questions, at most.")] = None,
     seed: Annotated[int | None, Option(metavar="N", help="Sample the --limit questions at random.")] = None,
     option: Annotated[list[str] | None, Option(metavar="NAME=VALUE", help="Of the data set; may be repeated.")] = None,
+    form: Annotated[
+        str | None,
+        Option(
+            "--as", metavar="FORM", help="Write the history as whatsapp, slack, csv, jsonl or mbox, and read it again."
+        ),
+    ] = None,
     preset: Annotated[str, Option(metavar="NAME", help="A protocol: jitmem, gam, mem-alpha.")] = "jitmem",
     ablation: Annotated[str, Option(metavar="A,B", help="As in the papers: tools, depth, pages, output, …")] = "",
     vary: Annotated[list[str] | None, Option(metavar="NAME=A,B", help="Values to compare; see below.")] = None,
@@ -66,6 +72,7 @@ def run(
       jitmem eval hotpotqa --data dev.json --vary depth=1,2,3 --limit 200       a setup for each depth
       jitmem eval locomo --data locomo10.json --ablation tools,depth,pages
       jitmem eval locomo --data locomo10.json --vary system=research,rag-bm25,whole-history --reader openai:gpt-4.1-mini
+      jitmem eval locomo --data locomo10.json --as whatsapp                what the readers of files lose: nothing
       jitmem eval compare bench-a bench-b
       jitmem eval sources
 
@@ -90,7 +97,7 @@ def run(
         preset=preset,
         varied=_setup_variations(vary or []),
         ablations=_words(ablation),
-        loading=assignments(option or [], "--option"),
+        loading={**assignments(option or [], "--option"), **({"form": form} if form else {})},
         models=EvalModels(reader=reader, judge=judge, **model_settings(ctx)),
         concurrency=concurrency,
         prices=Prices.parse(price or [], max_cost),

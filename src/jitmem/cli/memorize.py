@@ -6,6 +6,7 @@ import sys
 import time as clock
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,13 +47,18 @@ def memorize(
     paths: Annotated[list[str], Argument(metavar="FILE|DIR|-...", help="Files, folders, or - for stdin.")],
     format: Annotated[
         str | None,
-        Option(metavar="FORMAT", help="A name that `jitmem formats` lists.  [default: as the content shows]"),
+        Option(
+            metavar="FORMAT",
+            help="A name that `jitmem formats` lists.  [default: as the content shows]",
+            autocompletion=lambda incomplete: import_module(".shell_values", __package__).formats(incomplete),
+        ),
     ] = None,
     day_first: Annotated[
         bool | None, Option("--day-first/--month-first", help="How 11/04/2025 is read where a file leaves it open.")
     ] = None,
     time: Annotated[str | None, Option(metavar="WHEN", help="When the session was; for one only.")] = None,
     session: Annotated[str | None, Option(metavar="ID", help="The id of the session; for one only.")] = None,
+    update: Annotated[bool, Option("--update", help="File what was edited as a new version of its session.")] = False,
 ) -> None:
     """File sessions from files, folders or standard input. Each becomes one page or several, word for word, with a short memo.
 
@@ -75,7 +81,7 @@ def memorize(
         raise typer.Exit(BAD_INPUT)  # no memory is created for nothing
     with open_memory(ctx, create=True) as memory:
         try:
-            _keep(run, memory, chain([first], sessions))
+            _keep(run, memory, chain([first], sessions), update)
         except (KeyboardInterrupt, Exception):
             if waiting := memory.stats()["waiting"]:
                 complain(
@@ -123,7 +129,7 @@ def _the_one(sessions: list[tuple[str, Session]], time: str | None, id: str | No
     return name, replace(one, id=one.id if id is None else id, time=one.time if time is None else time)
 
 
-def _keep(run: _Run, memory: Memory, sessions: Iterator[tuple[str, Session]]) -> None:
+def _keep(run: _Run, memory: Memory, sessions: Iterator[tuple[str, Session]], update: bool) -> None:
     """File sessions left by an earlier run, accept the new ones into the journal, then file those."""
     with progress("Finishing what was left", "sessions") as advance:
         run.resumed = memory.resume(progress=advance)
@@ -131,7 +137,7 @@ def _keep(run: _Run, memory: Memory, sessions: Iterator[tuple[str, Session]]) ->
         for name, session in sessions:
             advance(run.read, run.files)
             try:
-                run.accepted.append(memory.accept(session))
+                run.accepted.append(memory.accept(session, update=update))
             except BadInput as error:
                 run.refuse(BadInput(f"{name}: {error}"))
     with progress("Filing", "sessions") as advance:

@@ -35,11 +35,9 @@ def recall(
             say_json(hits)
             return
         for hit in hits:
-            page = memory.page(hit.record_id)
-            say(
-                f"{hit.score:.2f}  {'  '.join(part for part in (page.id, format_time(page.time), page.session_id) if part)}",
-                "bold",
-            )
+            record = memory._runtime.archive.record(hit.record_id)
+            about = (f"{hit.score:.2f}", record.id, format_time(record.time), getattr(record, "session_id", ""))
+            say("  ".join(filter(None, about)), "bold")
             say_text(f"{hit.dated_text.strip()}\n")
         if not hits:
             say("Nothing found.")
@@ -50,6 +48,7 @@ def pages(
     page_id: Annotated[str | None, Argument(metavar="PAGE_ID", help="The page to read; without it, list all.")] = None,
     session: Annotated[str | None, Option(metavar="ID", help="Only the pages of this session.")] = None,
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Only the first N.")] = None,
+    versions: Annotated[bool, Option("--versions", help="What --session was before `memorize --update`.")] = False,
     as_json: Json = False,
 ) -> None:
     """List the pages, or read one: header, memo and full text. In a pipe the text is word for word; everywhere else
@@ -61,6 +60,11 @@ def pages(
       jitmem pages 0m7vt5h1tg5s
     """
     with open_memory(ctx) as memory:
+        if versions:
+            from .earlier_versions import say_versions
+
+            say_versions(memory, session if page_id is None else None, as_json)
+            return
         if page_id is not None:
             if session is not None or limit is not None:
                 raise BadInput("--session and --limit are for the list; leave them out with a page id.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -32,7 +33,7 @@ Json = Annotated[bool, Option("--json", help="One JSON document.")]
 
 
 def _store(ctx: typer.Context, option: typer.CallbackParam, value: Any) -> Any:
-    if value is not None and not ctx.resilient_parsing:
+    if value is not None:  # also while a shell completes: the folder says which namespaces there are
         ctx.meta.setdefault(_GIVEN, {})[option.name] = value
     return value
 
@@ -52,6 +53,7 @@ NamespaceName = Annotated[
         envvar="JITMEM_NAMESPACE",
         metavar="NAME",
         help="Of several in the folder.  [default: default]",
+        autocompletion=lambda ctx, incomplete: import_module(".shell_values", __package__).namespaces(ctx, incomplete),
     ),
 ]
 Debug = Annotated[bool | None, _setting("--debug", help="Show the traceback of an unexpected error.")]
@@ -144,7 +146,10 @@ def settings_of(ctx: typer.Context) -> Settings:
 
 
 def open_memory(ctx: typer.Context, *, create: bool = False) -> Memory:
-    return settings_of(ctx).open_memory(create=create)
+    memory = settings_of(ctx).open_memory(create=create)
+    if not create and not memory.pages(limit=1):
+        import_module(".namespace_hint", __package__).hint_at_namespaces(memory, ctx.command.name)
+    return memory
 
 
 def was_given(ctx: typer.Context, name: str) -> bool:

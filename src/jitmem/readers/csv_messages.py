@@ -27,6 +27,8 @@ _COLUMNS = {
     "answered": "response answer completion assistant_message output assistant reply ai",
 }
 _NAMES = {name: (what, rank) for what, names in _COLUMNS.items() for rank, name in enumerate(names.split())}
+_DAYS = "date fecha datum data 날짜 日期 дата".split()
+_CLOCKS = "time hora uhrzeit tijd heure ora 시간 時間 时间 время".split()
 _RIGHT = "name the columns timestamp, sender and message (and conversation_id for several conversations), or prompt and response"
 
 
@@ -83,6 +85,7 @@ def _rows(file: SourceFile) -> tuple[list[str], list[list[str]]]:
     reader = csv.reader(io.StringIO(file.text, newline=""), delimiter=_delimiter(file))
     try:
         rows = [row for row in reader if any(cell.strip() for cell in row)]
+        rows = rows[1:] if rows and rows[0][0].startswith("sep=") else rows  # as Excel writes it
     except csv.Error as error:
         raise BadInput(f"{file.label}, line {reader.line_num}: no CSV ({error}); {_RIGHT}") from error
     if len(rows) < 2:
@@ -91,13 +94,17 @@ def _rows(file: SourceFile) -> tuple[list[str], list[list[str]]]:
 
 
 def _header(file: SourceFile) -> list[str]:
-    first = next((line for line in file.lines if line.strip()), "")
+    first = _first_line(file)
     return next(csv.reader([first], delimiter=_delimiter(file)), []) if len(first) < 2000 else []
 
 
 def _delimiter(file: SourceFile) -> str:
-    first = next((line for line in file.lines if line.strip()), "")
-    return "\t" if file.suffix == ".tsv" else max(",;\t|", key=first.count)
+    first = _first_line(file)
+    return "\t" if file.suffix == ".tsv" and "\t" in first else max(",;\t|", key=first.count)
+
+
+def _first_line(file: SourceFile) -> str:
+    return next((line for line in file.lines if line.strip() and not line.startswith("sep=")), "")
 
 
 def _roles(header: list[str]) -> dict[str, int]:
@@ -115,7 +122,9 @@ def _clocks(header: list[str], roles: Mapping[str, int]) -> list[int]:
     """The column of the clock where the date has one of its own."""
     plain = [name.strip().strip("\ufeff").lower() for name in header]
     at = roles.get("time")
-    return [plain.index("time")] if at is not None and plain[at] == "date" and "time" in plain else []
+    if at is None or plain[at] not in _DAYS:
+        return []
+    return [number for number, name in enumerate(plain) if name in _CLOCKS]
 
 
 def _attachments(header: list[str], row: list[str]) -> str:

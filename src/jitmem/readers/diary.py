@@ -21,6 +21,8 @@ _DAYS = (
 )
 _DAY_BEFORE = re.compile(rf"{_DAYS}\.?[,،]?\s+", re.I)
 _DAY_BEHIND = re.compile(rf"[\s,]*[(（]?{_DAYS}[)）]?\.?$", re.I)
+# As jrnl and others write it: the time in brackets, and the words on the same line.
+_BRACKETS = re.compile(r"\[(\d{4}-\d\d-\d\d,? \d{1,2}:\d\d(?::\d\d)?(?: [AP]M)?)\] \S")
 _YEAR = re.compile(r"(?:19|20)\d\d|\d[./-]\d{1,2}[./-]\d\d")
 _LONGEST = 60  # characters of a line that is a date
 
@@ -34,7 +36,8 @@ def recognise(file: SourceFile) -> bool:
     if not any(is_date_line(line) for line in full[:60]):
         return False
     dated = [number for number, line in enumerate(full) if is_date_line(line)]
-    if len(dated) < 2 or any(after - before < 2 for before, after in pairwise(dated)):
+    bare = [number for number in dated if not _BRACKETS.match(full[number])]
+    if len(dated) < 2 or any(after - before < 2 for before, after in pairwise(bare)):
         return False
     return dated[0] == 0 or (dated[0] <= 2 and full[0].startswith("# ")) or _under_front_matter(file, full, dated[0])
 
@@ -51,7 +54,7 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
     seen: dict[str, int] = {}
     sessions = []
     for (_, lines), time in zip(entries, times, strict=True):
-        if not "\n".join(lines[1:]).strip() or time is None:
+        if time is None or not ("\n".join(lines[1:]).strip() or _BRACKETS.match(lines[0])):
             continue
         day = f"{time:%Y-%m-%d}"
         seen[day] = seen.get(day, 0) + 1
@@ -70,6 +73,8 @@ def is_date_line(line: str) -> bool:
 
 def date_of_line(line: str) -> str:
     plain = line.strip()
+    if bracketed := _BRACKETS.match(plain):
+        return bracketed[1]
     if len(plain) > _LONGEST or not _YEAR.search(plain):
         return ""
     match = _MARKED.match(plain)

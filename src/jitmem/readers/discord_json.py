@@ -57,6 +57,8 @@ def _turn(message: Mapping[str, Any], shown: str) -> ChatTurn | None:
     parts += [mark("sticker", one.get("name")) for one in message.get("stickers") or []]
     if isinstance(poll := message.get("poll"), Mapping):
         parts.append(str((poll.get("question") or {}).get("text") or ""))
+    if isinstance(forwarded := message.get("forwardedMessage"), Mapping):
+        parts.append(str(forwarded.get("content") or ""))
     speaker = str(author.get("nickname") or author.get("name") or author.get("username") or "unknown")
     text = "\n".join(part for part in parts if part.strip())
     return ChatTurn(speaker, text, read_time(message.get("timestamp"), shown))

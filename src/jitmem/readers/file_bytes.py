@@ -41,6 +41,10 @@ def decode_text(data: bytes, name: str) -> str:
     try:
         text = data[len(bom) :].decode(encoding)
     except UnicodeDecodeError as error:
+        from .western_text import decode_western
+
+        if (western := decode_western(data)) is not None:
+            return western
         at = len(bom) + error.start
         raise BadInput(
             f"{name}: not text (the byte 0x{data[at]:02x} at offset {at} is not {encoding.upper()}); {remedy}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from ..stores.times import parse_time
 from .source_file import SourceFile
 from .written_times import try_time
 
@@ -21,14 +22,16 @@ _WORDS = re.compile(rf"{_MONTH}(?:[ ,•|at]+\d{{1,2}}:\d\d(?::\d\d)? ?(?:[AaPp]
 def date_in_name(file: SourceFile) -> datetime | None:
     """`2025-05-20.md`, `20250520 Van.txt`, `GMT20250520-091500_Recording.vtt`, `Meeting 20 May 2025.txt`; else the folder's
     name, where it is a date."""
-    for name in (file.title, file.path.parent.name):
+    for name in (file.title, file.path.parent.name, "-".join(file.path.with_suffix("").parts[-3:])):
         if zoom := _ZOOM.search(name):
             return try_time(
                 f"{zoom[1][:4]}-{zoom[1][4:6]}-{zoom[1][6:]} {zoom[2][:2]}:{zoom[2][2:4]}:{zoom[2][4:]}+00:00"
             )
+        if stamp := re.match(r"((?:19|20)\d{6})([0-2]\d)([0-5]\d)(?:[0-5]\d)?(?!\d)", name):  # of a Zettelkasten
+            name = f"{stamp[1]} {stamp[2]}:{stamp[3]}"
         if found := date_in_text(name):
             return found
-    return None
+    return parse_time(file.title) if re.fullmatch(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])", file.title) else None
 
 
 def date_in_text(text: str) -> datetime | None:

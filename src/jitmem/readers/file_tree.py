@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ SUFFIXES = frozenset(
     ".txt .text .log .md .markdown .json .jsonl .ndjson .csv .tsv .html .htm .xhtml .mbox .mbx .eml .vtt .srt .sbv .org .zip .gz".split()
 )
 _MAILBOXES = frozenset(("mbox", "inbox", "sent", "archive", "drafts"))  # files of mail programs, which have no ending
+_NOTION_TABLE = re.compile(r".* [0-9a-f]{32}(?:_all)?\.csv")  # lists the pages that stand beside it
 _SLACK = frozenset(("users.json", "channels.json", "groups.json", "dms.json", "mpims.json"))
 
 
@@ -27,7 +29,8 @@ def tree_files(path: Path, report: Report) -> list[tuple[str, Callable[[], bytes
     if not files:
         raise BadInput(f"{path}: no session file in this folder; looked for {', '.join(sorted(SUFFIXES))}")
     lookup = _lookup(loaders)
-    return [(name, loaders[name], lookup) for name in files]
+    # What a phone writes is called alike in every zip of a chat; the name of the zip tells which chat it is.
+    return [(f"{path.stem}/{name}" if name == "_chat.txt" else name, loaders[name], lookup) for name in files]
 
 
 def _lookup(loaders: Mapping[str, Callable[[], bytes]]) -> Lookup:
@@ -104,9 +107,11 @@ def _open_nested(name: str, data: bytes, report: Report, depth: int) -> Iterator
 def _select(loaders: Mapping[str, Callable[[], bytes]], report: Report) -> list[str]:
     """The names of the files to read. Documents that are no text are counted in one message."""
     folders: dict[str, set[str]] = defaultdict(set)
+    below: dict[str, set[str]] = defaultdict(set)
     for name in loaders:
         path = PurePosixPath(name)
         folders[path.parent.as_posix()].add(path.name)
+        below[path.parent.parent.as_posix()].add(path.name)
     chosen, documents, companions = [], Counter[str](), Counter[str]()
     for name in sorted(loaders):
         path = PurePosixPath(name)
@@ -115,7 +120,7 @@ def _select(loaders: Mapping[str, Callable[[], bytes]], report: Report) -> list[
             documents[suffix] += 1
         elif suffix not in SUFFIXES and not (path.name.lower() in _MAILBOXES and loaders[name]()[:5] == b"From "):
             continue
-        elif _is_companion(path.name, folders[path.parent.as_posix()]):
+        elif _is_companion(path.name, folders[path.parent.as_posix()], below[path.parent.as_posix()]):
             companions[name] += 1
         else:
             chosen.append(name)
@@ -127,14 +132,18 @@ def _select(loaders: Mapping[str, Callable[[], bytes]], report: Report) -> list[
     return chosen
 
 
-def _is_companion(name: str, beside: set[str]) -> bool:
+def _is_companion(name: str, beside: set[str], below: set[str]) -> bool:
     """Whether a file of an export only describes it, or shows the same chats again."""
     exported = any(one == "conversations.json" or one.startswith("conversations-") for one in beside)
     if exported and name.endswith((".json", ".html")) and not name.startswith("conversations"):
         return True
     if "users.json" in beside and beside & _SLACK - {"users.json"} and name.endswith(".json"):
         return True
-    return name == "archive_browser.html" or (name in ("channel.json", "index.json") and "messages.json" in beside)
+    if name == "channel.json" and beside & {"messages.json", "messages.csv"}:
+        return True
+    if name == "index.json" and below & {"channel.json"}:
+        return True
+    return name == "archive_browser.html" or _NOTION_TABLE.fullmatch(name) is not None
 
 
 def _refuse_folder(error: OSError) -> None:

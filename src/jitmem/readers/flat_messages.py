@@ -23,7 +23,7 @@ def recognise(file: SourceFile) -> bool:
     rows = file.rows[:50] if len(file.rows) > 0 else []
     if rows and all(_is_flat(one) for one in rows):
         return True
-    holders = file.objects[:20]
+    holders = [_chat(one) for one in file.objects[:20]]
     return bool(holders) and all(_is_timed_chat(one) for one in holders)
 
 
@@ -51,7 +51,7 @@ def sessions_of_rows(file: SourceFile, rows: Sequence[Mapping[str, Any]]) -> lis
 def _read_chats(file: SourceFile) -> list[Session]:
     """Objects whose messages have times of their own."""
     sessions = []
-    for number, row in enumerate(file.objects, start=1):
+    for number, row in enumerate(map(_chat, file.objects), start=1):
         stem = file.stem if len(file.objects) == 1 else f"{file.stem}-{number}" if file.stem else ""
         name = str(row.get("id") or row.get("uuid") or "") or _first(row, CHATS)
         messages = row["messages"]
@@ -80,6 +80,26 @@ def _row_turns(row: Mapping[str, Any], time: Any) -> list[ChatTurn]:
     if row.get("tool_calls"):
         return message_turns([row], time)
     return [ChatTurn(ROLES.get(name.lower(), name), text, time)]
+
+
+def _chat(row: dict[str, Any]) -> dict[str, Any]:
+    """The object that has the messages: a program may keep the whole chat below "chat" (Open WebUI), and Facebook and
+    Instagram write each byte of UTF-8 as a character of its own."""
+    inner = row.get("chat")
+    if isinstance(inner, dict) and isinstance(inner.get("messages"), list):
+        row = {**inner, **{key: row[key] for key in ("id", "title") if row.get(key)}}
+    listed = row.get("messages")
+    if isinstance(listed, list) and listed and all(isinstance(one, dict) and "timestamp_ms" in one for one in listed):
+        row = {**row, "title": _join_bytes(row.get("title"))}
+        row["messages"] = [{key: _join_bytes(value) for key, value in one.items()} for one in listed]
+    return row
+
+
+def _join_bytes(text: Any) -> Any:
+    try:
+        return text.encode("latin-1").decode("utf-8") if isinstance(text, str) else text
+    except UnicodeError:
+        return text
 
 
 def _stamp(row: Mapping[str, Any]) -> Any:

@@ -14,16 +14,17 @@ from .written_times import read_time
 
 def recognise(file: SourceFile) -> bool:
     """A state has its messages under "values", a checkpoint under "channel_values"."""
-    rows = file.objects[:50]
+    rows = _states(file)[:50]
     return any(_messages(one) for one in rows) and all(_is_state(one) for one in rows)
 
 
 def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a thread, cut by day where messages have times; of the states of one thread the longest counts."""
     threads: dict[str, tuple[list[ChatTurn], Mapping[str, Any]]] = {}
-    for number, state in enumerate(file.objects, start=1):
+    states = _states(file)
+    for number, state in enumerate(states, start=1):
         turns = message_turns(_messages(state))
-        name = _thread(state) or (file.stem if len(file.objects) == 1 else f"{file.stem}-{number}")
+        name = _thread(state) or (file.stem if len(states) == 1 else f"{file.stem}-{number}")
         if turns and len(turns) > len(threads.get(name, ([], {}))[0]):
             threads[name] = turns, state
     return [
@@ -33,6 +34,16 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
             Chat(turns=turns, id=name, time=read_time(_creation(state), file.label), metadata={"source": "langgraph"})
         )
     ]
+
+
+def _states(file: SourceFile) -> list[dict[str, Any]]:
+    """The objects of a file; `json.dumps` makes a list of the fields of a `StateSnapshot`."""
+    value = file.value
+    if not isinstance(value, list) or not value or isinstance(value[0], dict):
+        return file.objects
+    rows = value if all(isinstance(one, list) for one in value) else [value]
+    names = ("values", "next", "config", "metadata", "created_at", "parent_config")
+    return [dict(zip(names, one, strict=False)) for one in rows if 6 <= len(one) <= 9 and isinstance(one[0], dict)]
 
 
 def _is_state(value: Mapping[str, Any]) -> bool:

@@ -10,10 +10,10 @@ from .day_sections import find_messages_by_day
 from .source_file import SourceFile
 from .stamped_lines import StampedLine, is_stamp, timed_turns
 
-_HEAD = re.compile(r"\[LINE\]|(?:Saved on|保存日時|保存日期|儲存日期|저장한 날짜)\s*[:：]\s*\d{4}")
+_HEAD = re.compile(r"\[LINE\]|บันทึกเมื่อ|(?:Saved on|保存日時|保存日期|儲存日期|저장한 날짜)\s*[:：]\s*\d{4}")
 _NUMBERS = r"\d{1,4}[./-]\s?\d{1,2}[./-]\s?\d{1,4}\.?"
 _WEEKDAY = r"\s?(?:[（(][^()（）]{1,12}[)）]|[^\W\d]+(?:요일|day|曜日)|星期.|週.)"
-_DAY = re.compile(rf"(?:[A-Z][a-z]{{2}}, )?({_NUMBERS}|\d{{4}}年\d{{1,2}}月\d{{1,2}}日)(?:{_WEEKDAY})?$")
+_DAY = re.compile(rf"(?:[^\W\d_][^\d\s]{{0,8}}[.,] )?({_NUMBERS}|\d{{4}}年\d{{1,2}}月\d{{1,2}}日)(?:{_WEEKDAY})?$")
 _HALF = r"(?:上午|下午|오전|오후|午前|午後|[AaPp][Mm])"
 _CLOCK = rf"(?P<stamp>{_HALF}?\s?\d{{1,2}}:\d\d(?:\s?{_HALF})?)"
 _TABS = re.compile(rf"{_CLOCK}\t(?:(?P<speaker>[^\t\n]{{1,80}})\t)?(?P<text>.*)")

@@ -9,7 +9,7 @@ from .block_text import INSTRUCTIONS, ROLES, TOOL_ROLES, block_text, call_text, 
 from .chat_turns import ChatTurn
 from .written_times import try_time
 
-SPEAKERS = ("role", "from", "speaker", "sender", "sender_name", "author", "name", "user", "username", "type")
+SPEAKERS = ("role", "from", "speaker", "sender", "sender_name", "author", "creator", "name", "user", "username", "type")
 WORDS = ("content", "value", "text", "message", "body", "parts", "utterance")
 TIMES = (
     "timestamp",
@@ -23,6 +23,8 @@ TIMES = (
     "ts",
     "sent_at",
     "datetime",
+    "tstamp",
+    "created_date",
 )
 
 
@@ -88,6 +90,10 @@ def _add(turns: list[ChatTurn], message: Mapping[str, Any], time: Any) -> None:
     role = str(message.get("role") or message.get("from") or message.get("type") or "").lower()
     own = next((found for key in TIMES if (found := try_time(message.get(key)))), time)
     if role in INSTRUCTIONS or kind in ("reasoning", "item_reference"):
+        return
+    if role in ("function_call", "tool_call") and not kind:  # of a data set, the whole call in its words
+        content = next((message[key] for key in WORDS if message.get(key) is not None), "")
+        turns.append(ChatTurn("assistant", f"[calls {block_text(content)}]", own))
         return
     if "function_call" in kind or "tool_call" in kind:  # items of the Responses API
         if kind.endswith("_output"):

@@ -14,6 +14,17 @@ from .written_times import read_time
 
 _REQUESTS = ("request", "body", "request_body", "params", "kwargs", "input", "data")
 _RESPONSES = ("response", "response_body", "output", "completion", "result")
+_PARAMETERS = {
+    "tools",
+    "functions",
+    "max_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "stream",
+    "tool_choice",
+    "system",
+}
+"""Beside "model" and "messages" they tell a request from a stored conversation."""
 _CHATS = ("session_id", "conversation_id", "thread_id", "chat_id", "conversation")
 
 
@@ -28,11 +39,13 @@ class _LoggedCall(NamedTuple):
 def recognise(file: SourceFile) -> bool:
     """A request beside its response, a response of either API, or pairs of prompt and completion."""
     rows = file.objects[:20]
-    return bool(rows) and all(_is_exchange(one) for one in rows)
+    return bool(_thread_messages(file)) or (bool(rows) and all(_is_exchange(one) for one in rows))
 
 
 def read_file_sessions(file: SourceFile) -> list[Session]:
     """A session a conversation: a request that repeats an earlier one with more turns continues its session."""
+    if messages := _thread_messages(file):
+        return _threads(messages, file.label)
     chats: list[Chat] = []
     turns: list[list[ChatTurn]] = []
     by_id: dict[str, int] = {}
@@ -57,6 +70,27 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
     return [session for chat in chats for session in chat_sessions(chat)]
 
 
+def _thread_messages(file: SourceFile) -> list[dict[str, Any]]:
+    """The messages of threads as the Assistants API lists them, newest first."""
+    value = file.value
+    rows = value.get("data") if isinstance(value, dict) and value.get("object") == "list" else file.rows
+    listed = rows if isinstance(rows, list) else []
+    return (
+        listed
+        if listed and all(isinstance(one, dict) and one.get("object") == "thread.message" for one in listed)
+        else []
+    )
+
+
+def _threads(messages: list[dict[str, Any]], shown: str) -> list[Session]:
+    threads: dict[str, list[ChatTurn]] = {}
+    for one in sorted(messages, key=lambda message: message.get("created_at") or 0):
+        turns = message_turns([one], read_time(one.get("created_at"), shown))
+        threads.setdefault(str(one.get("thread_id") or ""), []).extend(turns)
+    chats = [Chat(turns=turns, id=name, metadata={"source": "openai"}) for name, turns in threads.items()]
+    return [session for chat in chats for session in chat_sessions(chat)]
+
+
 def _find_continued(known: list[list[ChatTurn]], found: list[ChatTurn]) -> int | None:
     """The newest conversation that these turns begin with, if they go on."""
     for at in range(len(known) - 1, max(-1, len(known) - 200), -1):
@@ -76,16 +110,19 @@ def _is_exchange(row: Mapping[str, Any]) -> bool:
     if isinstance(row.get("mapping"), dict) or "run_type" in row:
         return False
     asks = any(_asks(one) for one in _all(row))
-    replies = any(isinstance(one.get("choices"), list) or _is_output(one.get("output")) for one in _all(row))
+    replies = any(
+        isinstance(one.get("choices") or one.get("candidates"), list) or _is_output(one.get("output"))
+        for one in _all(row)
+    )
     pairs = ("prompt" in row and bool({"completion", "response", "chosen"} & row.keys())) or (
         "preferred_output" in row and "input" in row
     )
-    nested = asks and not isinstance(row.get("messages"), list)
+    nested = asks and (not isinstance(row.get("messages"), list) or ("model" in row and bool(_PARAMETERS & row.keys())))
     return pairs or replies or nested
 
 
 def _asks(value: Mapping[str, Any]) -> bool:
-    messages = value.get("messages", value.get("input"))
+    messages = value.get("messages", value.get("input", value.get("contents")))
     if isinstance(messages, str):
         return "model" in value
     return isinstance(messages, list) and bool(messages) and all(is_message(one) for one in messages)
@@ -114,7 +151,7 @@ def _exchange(row: Mapping[str, Any], shown: str) -> _LoggedCall:
     asked: Any = row.get("prompt")
     for one in parts:
         if asked is None and (_asks(one) or isinstance(one.get("input"), str)):
-            asked = one.get("messages", one.get("input"))
+            asked = one.get("messages", one.get("input", one.get("contents")))
     answered = _answers(row, parts)
     turns = message_turns([asked] if isinstance(asked, str) else asked or [], time)
     replies = message_turns(answered, time)
@@ -126,9 +163,9 @@ def _exchange(row: Mapping[str, Any], shown: str) -> _LoggedCall:
 
 def _answers(row: Mapping[str, Any], parts: list[Mapping[str, Any]]) -> list[Any]:
     for one in parts:
-        choices = one.get("choices")
+        choices = one.get("choices") or one.get("candidates")
         if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
-            return [choices[0].get("message") or choices[0].get("text") or ""]
+            return [choices[0].get("message") or choices[0].get("text") or choices[0].get("content") or ""]
     for one in parts:
         if _is_output(one.get("output")):
             return list(one["output"])

@@ -15,6 +15,9 @@ _KEYWORD = re.compile(r"#\+(\w+):\s*(.*)$")
 _DRAWER = re.compile(r"\s*:(PROPERTIES|LOGBOOK):\s*$", re.I)
 _PROPERTY = re.compile(r"\s*:(CREATED|DATE|CAPTURED):\s*(.*)$", re.I)
 
+_PLANNED = re.compile(r"\s*(?:SCHEDULED|DEADLINE|CLOSED):")
+_CLOSED = re.compile(r"CLOSED:\s*(\[[^\]]*\])")
+
 
 def recognise(file: SourceFile) -> bool:
     """By its ending and a heading or keyword, or by an Org keyword at its top."""
@@ -36,7 +39,9 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
         heading = _HEADING.match(line)
         time = _heading_time(heading[2], lines[number + 1 : number + 8]) if heading else None
         level = len(heading[1]) if heading else 0
-        if time is not None and not (entries[-1][0] == time and level > entries[-1][1]):
+        same = entries[-1][0] == time and level > entries[-1][1]
+        beside = time is None and 0 < level <= entries[-1][1]  # no part of the entry before, whose date it has not
+        if beside or (time is not None and not same):
             entries.append((time, level, []))
         entries[-1][2].append(line)
     title = fields.get("title", "")
@@ -44,11 +49,11 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
     seen: dict[str, int] = {}
     for time, level, found in entries:
         text = "\n".join(_without_drawers(found)).strip("\n")
-        if not re.sub(r"(?m)^#\+.*$", "", text).strip():
-            continue
+        if not re.sub(r"(?m)^(?:#\+.*|\*+\s+\d{4}(?:-\d\d.*)?)$", "", text).strip():
+            continue  # keywords alone, or the years and months of a date tree
         name = None
-        if level and time and file.stem:
-            day = f"{time:%Y-%m-%d}"
+        if level and file.stem:
+            day = f"{time:%Y-%m-%d}" if time else text.partition("\n")[0].strip("* ")[:80]
             seen[day] = seen.get(day, 0) + 1
             name = f"{file.stem}/{day}" + (f"-{seen[day]}" if seen[day] > 1 else "")
         sessions.append(
@@ -61,14 +66,20 @@ def _heading_time(heading: str, below: list[str]) -> datetime | None:
     """In the heading, in its properties, or as a stamp alone on the next line."""
     if found := _time(heading):
         return found
+    closed = None
     for line in below:
         if _HEADING.match(line):
-            return None
+            break
         if match := _PROPERTY.match(line):
             return _time(match[2])
-        if _STAMP.fullmatch(line.strip()) or re.match(r"\s*(?:SCHEDULED|CLOSED):", line):
-            return _time(line) if _STAMP.fullmatch(line.strip()) else None
-    return None
+        if _STAMP.fullmatch(line.strip()):
+            return _time(line)
+        if _PLANNED.match(line):
+            done = _CLOSED.search(line)
+            closed = _time(done[1]) if done else closed
+        elif line.strip() and not line.strip().startswith(":"):
+            break
+    return closed
 
 
 def _time(text: str) -> datetime | None:

@@ -41,7 +41,9 @@ FORMS = {
     "slack": HistoryForm("slack", "json", "Slack export: the folder or zip, or one day of a channel"),
     "discord": HistoryForm("discord_json", "json", "Discord channel by DiscordChatExporter (JSON; its CSV is csv)"),
     "discord-text": HistoryForm("discord_text", "text", "Discord channel by DiscordChatExporter (text)"),
+    "discord-html": HistoryForm("discord_html", "text", "Discord channel by DiscordChatExporter (HTML)"),
     "telegram": HistoryForm("telegram", "json", "Telegram Desktop export (result.json)"),
+    "telegram-html": HistoryForm("telegram_html", "text", "Telegram Desktop export (messages.html)"),
     "teams": HistoryForm("teams_chats", "json", "Teams and Skype chats (messages.json of an export)"),
     "signal": HistoryForm("signal_chat", "text", "Signal chat by signal-export (Markdown) or sigtop (text)"),
     "whatsapp": HistoryForm("whatsapp", "text", "WhatsApp chat, exported on Android or iOS (text, or the zip)"),
@@ -80,7 +82,7 @@ def recognise_form(file: SourceFile) -> str | None:
     """The first form that a file is of, by its content; None for none: a text, or sessions in JSON."""
     if file.data[:5] == b"From " or file.suffix in (".eml", ".mbox", ".mbx"):
         return "mail" if reader("mail").recognise(file) else None
-    shape = "json" if file.objects else "text"
+    shape = "json" if file.objects or isinstance(file.value, list) else "text"
     return next((name for name, form in FORMS.items() if form.shape == shape and _is_of(file, name)), None)
 
 

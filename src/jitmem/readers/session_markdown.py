@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -10,8 +11,14 @@ from ..stores.records import Session
 from .written_times import try_time
 
 _KEY = re.compile(r"\w[\w .-]*")
-_CREATED = ("created", "created_at", "created at", "created-at", "Created", "creation date", "creation_date", "Date")
+_CREATED = re.compile(
+    r"(?:date[ _-]?)?created(?:[ _-]?(?:at|on|time|date))?|creation[ _-]?(?:date|time)|date|day|published(?:[ _-]at)?",
+    re.I,
+)
+_TEMPLATE = re.compile(r"\{\{|<%")  # a note that others are made from
+_UNLINKED = re.compile(r"^\[\[([^\]|]*)(?:\|[^\]]*)?\]\]$|\s+#\s.*$")
 _TOP = re.compile(r"[\w\"'][^:]*:(?:\s|$)|[ \t]+\S|- ")
+_TOML = re.compile(r"\+\+\+[ \t]*\r?\n([^\0]{1,20000}?)\r?\n\+\+\+[ \t]*(?:\r?\n|\Z)")
 _BLOCK = re.compile(r"---[ \t]*\r?\n([^\0]{1,20000}?)\r?\n---[ \t]*(?:\r?\n|\Z)")
 
 
@@ -19,17 +26,18 @@ def session_of_markdown(text: str, name: str) -> Session:
     """The text below the front matter, which gives id, time, and metadata by its other keys."""
     fields, body = _front_matter(text)
     if not fields:
-        fields, body = _yaml_front_matter(text)
+        fields, body = _toml_front_matter(text) if text.startswith("+++") else _yaml_front_matter(text)
     if not body.strip():
         raise BadInput(f"{name}: nothing but front matter; a session needs some text below it")
     session_id = str(fields.pop("id", "") or "") or None
     time = None
     for key in ("time", "date", "timestamp"):
-        if isinstance(fields.get(key), str):
-            time = time or fields.pop(key) or None
-    for key in _CREATED:  # of note programs: what is no time there is metadata like any other
-        if time is None and isinstance(fields.get(key), str) and try_time(fields[key]):
-            time = fields.pop(key)
+        if isinstance(fields.get(key), str) and not _TEMPLATE.search(fields[key]):
+            time = time or _UNLINKED.sub(r"\1", fields.pop(key)) or None
+    for key in list(fields):  # of note programs: what is no time there is metadata like any other
+        if time is None and _CREATED.fullmatch(key) and isinstance(fields[key], str):
+            time = _UNLINKED.sub(r"\1", fields[key]) if try_time(_UNLINKED.sub(r"\1", fields[key])) else None
+            fields = fields if time is None else {name: value for name, value in fields.items() if name != key}
     return Session(text=body, id=session_id, time=time, metadata=fields)
 
 
@@ -78,6 +86,20 @@ def _yaml_front_matter(text: str) -> tuple[dict[str, Any], str]:
     if not isinstance(fields, dict) or sorted(fields) != sorted(keys):  # a key twice: a conversation, or a fault
         return {}, text
     return fields, text[match.end() :]
+
+
+def _toml_front_matter(text: str) -> tuple[dict[str, Any], str]:
+    """Between lines of `+++`, as Hugo and others write it; `({}, text)` for what is no TOML."""
+    import tomllib
+
+    match = _TOML.match(text)
+    try:
+        fields = tomllib.loads(match[1]) if match else {}
+    except (tomllib.TOMLDecodeError, RecursionError):
+        fields = {}
+    if match is None or not fields:
+        return {}, text
+    return json.loads(json.dumps(fields, default=str)), text[match.end() :]
 
 
 def _unquote(value: str) -> str:

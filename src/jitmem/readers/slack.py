@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..stores.records import Session
-from .block_text import mark
+from .block_text import block_text, mark
 from .chat_turns import Chat, ChatTurn, chat_sessions
 from .source_file import SourceFile
 from .written_times import order_of, read_time
@@ -89,8 +89,8 @@ def _turn(message: Mapping[str, Any], names: Mapping[str, str], shown: str) -> C
     user = str(message.get("user") or message.get("bot_id") or "")
     own = _name({"profile": profile, **profile}) if profile else ""
     speaker = names.get(user) or own or str(message.get("username") or user or "unknown")
-    text = _plain(str(message.get("text") or ""), names)
-    parts = [text]
+    text = str(message.get("text") or "") or block_text(message.get("blocks"))
+    parts = [_plain(text, names)]
     for one in message.get("attachments") or []:
         said = [str(one.get(key) or "") for key in ("pretext", "title", "text")]
         own_text = "\n".join(part for part in said if part) or str(one.get("fallback") or "")

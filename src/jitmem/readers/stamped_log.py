@@ -85,6 +85,7 @@ def _messages(lines: list[str]) -> list[StampedLine]:
 
 def _name(match: re.Match[str]) -> str:
     name = next((match[key] for key in ("n1", "n2", "n3", "n4") if match[key]), "").strip()
+    name = name.lstrip("@%~&")  # the rank of a user of a channel
     return "" if name.startswith(("-", "*", "=")) or name.upper() in _LEVELS else name
 
 

@@ -12,8 +12,8 @@ from .source_file import SourceFile
 
 _CLOCK = r"(?:(?P<hours>\d{1,2}):)?(?P<minutes>\d{1,3}):(?P<seconds>\d\d)(?:\.\d+)?"
 _NAME = r"(?P<speaker>[^\W_][^\n:\t\[\]()]{0,60}?)"
-# `Ana  0:03`, `Ana Pereira   0:03`, `Ana (00:03):`, `Ana [00:00:03]`, each alone on its line.
-_AFTER = re.compile(rf"{_NAME}(?:\s{{2,}}|\t+|\s?(?=[(\[]))[(\[]?{_CLOCK}[)\]]?:?\s*$")
+# `Ana  0:03`, `Ana Pereira   0:03`, `Ana (00:03):`, `Ana [00:00:03]`, `[Ana] 00:03`, `Ana - 00:03`, each alone on its line.
+_AFTER = re.compile(rf"\[?{_NAME}(?:\s{{2,}}|\t+|\]\s|\s[-–]\s|\s?(?=[(\[]))[(\[]?{_CLOCK}[)\]]?:?\s*$")
 # `[00:00:03] Ana: hi`, `00:03 Ana: hi`, `00:03:00 From Ana to Everyone: hi`.
 _BEFORE = re.compile(
     rf"[(\[]?{_CLOCK}[)\]]?[\s:–-]+(?:From\s+)?{_NAME}(?:\s+to\s+[^:\n]{{1,60}}?)?(?:\s?\((?:Privately|Direct Message)\))?\s?:\s*(?P<text>.*)"
@@ -21,12 +21,16 @@ _BEFORE = re.compile(
 # Teams and others put the clock on a line of its own, under the name.
 _ALONE = re.compile(r"\s*[(\[]?(?:\d{1,2}:)?\d{1,3}:\d\d[)\]]?\s*")
 _SECTIONS = re.compile(r"(?:SUMMARY KEYWORDS|KEYWORDS|SPEAKERS|SUMMARY|TRANSCRIPT|OUTLINE)\s*:?$", re.I)
-_CREDIT = re.compile(r"\s*Transcribed by https?://\S+\s*$")
+_CREDIT = re.compile(r"\s*(?:Transcribed by https?://\S+|Meeting ended after [\d:]+)\s*(?:👋)?\s*$")
+_MEET_CLOCK = re.compile(r"\s*\d\d:\d\d:\d\d\s*")
+_SAYS = re.compile(rf"{_NAME}: \S")
 
 
 def recognise(file: SourceFile) -> bool:
     """A name with a clock that runs on, in at least two places, the first near the top."""
-    full = [line for line in _join_clocks(file.lines[:300]) if line.strip()]
+    full = [line for line in _join_clocks(_carry_clocks(file.lines[:300])) if line.strip()]
+    if full != [line for line in file.lines[:300] if line.strip()] and any(map(_BEFORE.match, full)):
+        return sum(bool(_BEFORE.match(line)) for line in full) >= 2
     for pattern, top in ((_AFTER, 12), (_BEFORE, 1)):
         found = [(number, match) for number, line in enumerate(full) if (match := pattern.match(line))]
         offsets = [_offset(match) for _, match in found]
@@ -38,11 +42,26 @@ def recognise(file: SourceFile) -> bool:
 
 def read_file_sessions(file: SourceFile) -> list[Session]:
     """One session. Its time is in the name of the file or above the first turn; without one there are no times."""
-    head, turns = _parts(_join_clocks(file.lines))
+    head, turns = _parts(_join_clocks(_carry_clocks(file.lines)))
     start = next((found for line in head if (found := date_in_text(line))), None) or date_in_name(file)
     clock = bool(turns) and turns[0][0] >= timedelta(hours=6)  # the clock of the day, not of the recording
     timed = [ChatTurn(speaker, text, _time(start, offset, clock)) for offset, speaker, text in turns]
     return chat_sessions(Chat(turns=merge_turns(timed), id=file.stem, title=_title(file, head), time=start, whole=True))
+
+
+def _carry_clocks(lines: list[str]) -> list[str]:
+    """Google Meet gives a clock every few minutes, alone on its line: it goes before each name that follows."""
+    if sum(bool(_MEET_CLOCK.fullmatch(line)) for line in lines) == 0:
+        return lines
+    carried, clock = list[str](), ""
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        if _MEET_CLOCK.fullmatch(line) and _SAYS.match(after):
+            clock = line.strip()
+        elif clock and _SAYS.match(line):
+            carried.append(f"{clock} {line}")
+        else:
+            carried.append(line)
+    return carried if clock else lines
 
 
 def _join_clocks(lines: list[str]) -> list[str]:

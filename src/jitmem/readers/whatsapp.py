@@ -12,14 +12,15 @@ from .stamped_lines import LONGEST_SPEAKER, MARKS, StampedLine, begins_with, fin
 
 _DAY = r"(?:\d{1,4}(?:[./-]|\. )\d{1,2}(?:[./-]|\. )\d{1,4}\.?(?:\s?г\.)?|\d{4}[年년]\s?\d{1,2}[月월]\s?\d{1,2}[日일])"
 _HALF = r"[^\W\d_][^\d\[\]:\n-]{0,12}?"
-_TIME = rf"(?:{_HALF}\s?)?\d{{1,2}}[:.]\d\d(?:[:.]\d\d)?(?:\s?{_HALF})?"
-_STAMP = rf"(?P<stamp>{_DAY}[,،]?\s{{0,2}}(?:(?:à|um|klo|kl\.?|às|alle|a las|o)\s)?{_TIME})"
-_SPEAKER = rf"(?P<speaker>[^:\n]{{1,{LONGEST_SPEAKER}}}?)"
+_TIME = rf"(?:{_HALF}\s?)?\d{{1,2}}(?:[:.]|\s?h\s?)\d\d(?:[:.]\d\d)?(?:\s?{_HALF})?"
+_WEEKDAY = r"(?:[^\W\d_]{2,12}\.?,\s)?"
+_STAMP = rf"{_WEEKDAY}(?P<stamp>{_DAY}[,،]?\s{{0,2}}(?:(?:à|um|klo|kl\.?|às|alle|a las|o)\s)?{_TIME})"
+_SPEAKER = rf"(?:~\s)?(?P<speaker>[^:\n]{{1,{LONGEST_SPEAKER}}}?)"
 # Android: `01/03/2025, 10:00 - Ana: hi`; iOS: `[01/03/2025, 10:00:00] Ana: hi`; in Korean `…, 안나 : hi` as well.
 _ANDROID = re.compile(rf"{MARKS}{_STAMP}\s(?:-|–)\s{MARKS}(?:{_SPEAKER}: )?(?P<text>.*)")
 _IOS = re.compile(rf"{MARKS}\[{_STAMP}\]\s?{MARKS}(?:{_SPEAKER}: ?)?(?P<text>.*)")
 _EDITED = re.compile("\\s*\u200e?<[^<>\n]{3,60}>$")
-_ATTACHED = re.compile(r"^[\u200e\u200f]*<[^<>:]{2,30}:\s*([^<>]+)>$")
+_ATTACHED = re.compile(r"^(?P<words>[^<>]*?)\s*[\u200e\u200f]*<[^<>:]{2,30}:\s*(?P<name>[^<>]+)>$", re.S)
 _FILE = re.compile(r"^[\u200e\u200f]*(\S+\.\w{2,5}) \([^()]{3,60}\)(?=\n|$)")
 _OMITTED = re.compile(
     r"^[\u200e\u200f]*([\w ]{2,20}?) ?(?:omitted|weggelassen|ausgeschlossen|omitid[oa]|omess[oaie]|weggelaten|pominięt\w+"
@@ -35,6 +36,13 @@ _KINDS = {
     "contact": "contact kontaktkarte contacto contato".split(),
     "document": "document dokument documento документ 문서 文書 文档".split(),
 }
+_DELETED = re.compile(
+    "\u200e?(?:null|(?:This message was|You) deleted(?: this message)?|Diese Nachricht wurde gelöscht|Du hast diese Nachricht gelöscht"
+    "|(?:Se eliminó|Eliminaste) este mensaje|(?:Esta mensagem foi apagada|Mensagem apagada|Você apagou esta mensagem)"
+    "|Ce message a été supprimé|Vous avez supprimé ce message|Questo messaggio è stato eliminato|Hai eliminato questo messaggio"
+    "|Dit bericht is verwijderd|Данное сообщение удалено|Вы удалили данное сообщение|삭제된 메시지입니다|此消息已删除|您已删除此消息"
+    r")\.?"
+)
 # What the program says in lines that have a colon as messages do.
 _SYSTEM = re.compile(
     r".*\b(?:changed (?:the|this) (?:subject|group|description)|created (?:the )?group|added you|changed the group"
@@ -72,6 +80,8 @@ def _is_other(file: SourceFile) -> bool:
 
 def _without_system(one: StampedLine) -> StampedLine:
     """Lines of the program have no speaker; those that iOS gives one begin with a mark that nobody types."""
+    if _DELETED.fullmatch(one.text):
+        return one._replace(speaker="")
     if one.text.startswith("\u200e") and not (_ATTACHED.match(one.text) or _OMITTED.match(one.text)):
         return one._replace(speaker="")
     return one._replace(speaker="") if _SYSTEM.match(one.speaker) else one
@@ -80,7 +90,8 @@ def _without_system(one: StampedLine) -> StampedLine:
 def _clean(one: StampedLine) -> str:
     text = one.text
     if attached := _ATTACHED.match(text):
-        return mark(_kind(attached[1]), attached[1])
+        words = attached["words"].strip("\u200e\u200f ")  # a caption, or the name of a document and its pages
+        return "\n".join(filter(None, (mark(_kind(attached["name"]), attached["name"]), words)))
     if omitted := _OMITTED.match(text):
         return mark(_kind(omitted[1]))
     if re.fullmatch(r"[\u200e\u200f]*<[^<>\n]{3,40}>", text.strip()):  # `<Media omitted>`, in any language

@@ -25,7 +25,7 @@ _EAST = re.compile(
 )
 _CLOCK = re.compile(
     r"(?:at|à|um|klo|kl\.?|alle|o|om|às|в|a las)?\s*(?P<before>[^\W\d_][^\d:]{0,12}?)?\s*"
-    r"(?P<hour>\d{1,2})[:.hH](?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
+    r"(?P<hour>\d{1,2})(?:[:.]|\s?[hH]\s?)(?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
     r"\s*(?P<after>[^\W\d_][^\d:+]{0,12}?)?\s*(?P<zone>Z|UTC|GMT|(?:UTC|GMT)?[+-]\d\d:?\d\d)?",
     re.I,
 )

@@ -1,4 +1,4 @@
-"""Stand-ins for models, to test agents without a key: scripted, or recorded and replayed."""
+"""Stand-ins for models, to test agents without a key: scripted, or recorded and replayed; and a suite for stores."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from .replay import ReplayedModel as ReplayedModel
     from .scripted_model import ScriptedModel as ScriptedModel
     from .scripted_model import ScriptEnded as ScriptEnded
+    from .store_contract import StoreContract as StoreContract
 
 _HOME = {
     **dict.fromkeys(("NotRecorded", "RecordingError"), "recording_file"),
     **dict.fromkeys(("RecordingEmbeddings", "RecordingModel"), "recording"),
     **dict.fromkeys(("ReplayedEmbeddings", "ReplayedModel"), "replay"),
     **dict.fromkeys(("ScriptEnded", "ScriptedModel"), "scripted_model"),
+    "StoreContract": "store_contract",
 }
 __all__ = sorted(_HOME)
 

@@ -1,0 +1,81 @@
+"""A call that is nearly right gets an error, or a hint, that says what is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from jitmem import BadInput, Memory
+from jitmem.cli.app import app
+
+
+@pytest.mark.parametrize("given", [{}, {"question": None}, {"question": 3}, {"question": " "}, {"query": "Who?"}])
+def test_a_question_that_is_none_is_asked_for(given: Any, memory: Memory) -> None:
+    with pytest.raises(BadInput, match=r"needs a question"):
+        memory.researcher.invoke(given)
+
+
+@pytest.mark.parametrize("given", [{}, {"text": "Ana: hi"}])
+def test_a_session_that_is_none_is_asked_for(given: Any, memory: Memory) -> None:
+    with pytest.raises(BadInput, match=r"Give the Memorizer a session"):
+        memory.memorizer.invoke(given)
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [({"dept": 3}, r"dept: .*there are effort, depth, "), ({"depth": 0}, "depth: "), ({"effort": "hard"}, "effort: ")],
+)
+def test_a_wrong_field_of_a_context_is_named(context: Any, said: str, memory: Memory) -> None:
+    with pytest.raises(BadInput, match=said):
+        memory.researcher.invoke({"question": "Who?"}, context=context)
+
+
+async def test_awaited_it_is_the_same(memory: Memory) -> None:
+    with pytest.raises(BadInput, match=r"page_tokns: .*there are curate, page_tokens"):
+        await memory.memorizer.ainvoke({"session": "Ana: hi"}, context={"page_tokns": 3})
+
+
+def test_the_journal_is_in_no_form(memory: Memory) -> None:
+    assert set(memory.memorizer.get_input_jsonschema()["properties"]) == {"session"}
+    assert set(memory.researcher.get_input_jsonschema()["properties"]) == {"question"}
+    number = memory._runtime.archive.journal.accept(session_id=None, text="Ana: hi", turns=(), time=None, metadata={}).n
+    assert memory.memorizer.invoke({"journal": number})["page_ids"]
+
+
+@pytest.mark.parametrize("command", [["recall", "van"], ["research", "Who sold the van?"], ["pages"], ["items"]])
+def test_a_mistyped_namespace_is_named_with_those_that_there_are(command: list[str], tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "memory", namespace="team") as memory:
+        memory.memorize("Ana: I sold the van.")
+    run = CliRunner().invoke(app, ["--memory", str(tmp_path / "memory"), "--namespace", "taem", *command])
+    assert "Namespace taem is empty; this memory has team. Did you mean team?" in run.stderr
+    right = CliRunner().invoke(app, ["--memory", str(tmp_path / "memory"), "--namespace", "team", *command])
+    assert right.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("jitmem mem", "memorize"),
+        ("jitmem memorize --form", "--format"),
+        ("jitmem memorize --format whats", "whatsapp"),
+    ],
+)
+def test_a_shell_completes_commands_options_and_formats(words: str, found: str) -> None:
+    environment = {
+        "_JITMEM_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    assert found in CliRunner().invoke(app, env=environment, prog_name="jitmem").stdout.split()
+
+
+def test_a_shell_completes_the_namespaces_of_the_folder(tmp_path: Path) -> None:
+    for name in ("team", "tools", "ana"):
+        with Memory.open(tmp_path / "memory", namespace=name) as memory:
+            memory.memorize("Ana: I sold the van.")
+    words = f"jitmem --memory {tmp_path / 'memory'} --namespace t"
+    environment = {"_JITMEM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "4"}
+    assert CliRunner().invoke(app, env=environment, prog_name="jitmem").stdout.split() == ["team", "tools"]
