@@ -17,7 +17,7 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(if $(CON
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz licences lock audit clean always
+.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz pictures licences lock audit clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -61,6 +61,9 @@ soak: $(VENV)/.installed  ## work a memory hard for MINUTES=60, and see that it 
 
 fuzz: $(VENV)/.installed-dev  ## pass it everything that can be passed for MINUTES=60, led by coverage
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
+
+pictures: $(VENV)/.installed-test  ## take the pictures of the inspector in the documentation (needs chromium)
+	$(BIN)/python docs/make_pictures.py
 
 licences: $(VENV)/.installed-dev  ## list the licence of every package that jitmem and its extras bring
 	PYTHONPATH=tests $(BIN)/python -m licences
