@@ -484,6 +484,9 @@ def test_no_secret_reaches_what_the_server_prints(tenants: tuple[HttpService, An
         ({"Host": "evil@127.0.0.1"}, 403, "UnknownHost"),
         ({"Origin": "http://evil.example"}, 403, "UnknownOrigin"),
         ({"Origin": "null"}, 403, "UnknownOrigin"),
+        ({"Host": "["}, 403, "UnknownHost"),
+        ({"Host": ""}, 403, "UnknownHost"),
+        ({"Origin": "http://["}, 403, "UnknownOrigin"),
         ({"Host": "localhost:1", "Origin": "http://localhost:2"}, 403, "UnknownOrigin"),
     ],
 )

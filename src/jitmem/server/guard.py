@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ipaddress
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .callers import Caller, Callers
 from .error_form import error_response
 from .network_access import is_loopback
-from .replies import Replies, Reply
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from .replies import Replies, answer_once, replay
 
 COOKIE = "jitmem_browser"
 CALLER = "jitmem_caller"
@@ -61,7 +56,14 @@ class Guard:
     """Only `/v1/…` needs a caller: the inspector's files and the schema hold no memory."""
 
     def __init__(
-        self, app: Any, *, callers: Callers, limits: Limits, local: bool, hosts: frozenset[str], origins: frozenset[str]
+        self,
+        app: ASGIApp,
+        *,
+        callers: Callers,
+        limits: Limits,
+        local: bool,
+        hosts: frozenset[str],
+        origins: frozenset[str],
     ) -> None:
         self._app, self._callers, self._limits = app, callers, limits
         self._local, self._hosts, self._origins = local, hosts, origins
@@ -74,7 +76,7 @@ class Guard:
             return
         started = False
 
-        async def send_guarded(message: MutableMapping[str, Any]) -> None:
+        async def send_guarded(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
@@ -138,13 +140,14 @@ class Guard:
             return
         key = headers.get("idempotency-key")
         if key and CALLER in scope and not path.endswith("/stream"):
-            await self._once(scope, receive, send, body, key)
+            place = (scope[CALLER].name, key)
+            await answer_once(self._app, self._replies, place, body, scope, receive, send)
         else:
-            await self._app(scope, _replay(body, receive), send)
+            await self._app(scope, replay(body, receive), send)
 
     def _refuse_host(self, host: str) -> JSONResponse | None:
         """A page that an attacker's name leads to this address (DNS rebinding) sends that name. Addresses have no such name."""
-        name = (urlsplit(f"//{host}").hostname or "") if _is_plain(host) else ""
+        name = _name_in(f"//{host}") if _is_plain(host) else ""
         if name in self._hosts or is_loopback(name) or (not self._local and _is_address(name)):
             return None
         return error_response(
@@ -153,7 +156,8 @@ class Guard:
 
     def _refuse_origin(self, headers: Mapping[str, str]) -> JSONResponse | None:
         origin = headers.get("origin")
-        if origin is None or origin in self._origins or urlsplit(origin).netloc == headers.get("host"):
+        host = headers.get("host", "")
+        if origin is None or origin in self._origins or origin in (f"http://{host}", f"https://{host}"):
             return None
         return error_response(
             403, "UnknownOrigin", "This origin may not call.", "Start the server with --origin URL for a page of yours."
@@ -200,28 +204,6 @@ class Guard:
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    async def _once(self, scope: Scope, receive: Receive, send: Send, body: bytes, key: str) -> None:
-        """Run the request, or send the reply that its key got before; a request that runs is waited for."""
-        about = f"{scope['method']} {scope['path']}?".encode() + scope["query_string"] + b"\n" + body
-        fingerprint = hashlib.sha256(about).digest()
-        place = (scope[CALLER].name, key)
-        while (reply := self._replies.get(place)) is not None:
-            if reply.fingerprint != fingerprint:
-                again = "This idempotency key was used for another request."
-                await error_response(409, "KeyReused", again, "Use a new key for each request.")(scope, receive, send)
-                return
-            await reply.done.wait()
-            if reply.status:
-                headers = [*reply.headers, (b"idempotency-replayed", b"true")]
-                await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-                await send({"type": "http.response.body", "body": reply.body})
-                return
-        made = self._replies.begin(place, fingerprint)
-        try:
-            await self._app(scope, _replay(body, receive), _record(made, send))
-        finally:
-            self._replies.end(place, made)
-
 
 def cookie_in(header: str) -> str:
     try:
@@ -248,34 +230,16 @@ def _is_plain(host: str) -> bool:
     return bool(host) and not set(host) & set("/@?#\\ \0")
 
 
+def _name_in(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
         return False
     return True
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Gives the body that was read, then what comes: the end of the connection."""
-    sent = False
-
-    async def replay() -> MutableMapping[str, Any]:
-        nonlocal sent
-        if sent:
-            return await receive()
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _record(reply: Reply, send: Send) -> Send:
-    async def record(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            reply.status, reply.headers = message["status"], list(message["headers"])
-        else:
-            reply.body += message.get("body", b"")
-        await send(message)
-
-    return record

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .error_form import error_response
 
 
 @dataclass(slots=True)
@@ -44,3 +49,51 @@ class Replies:
                 break
             if self._replies[old].done.is_set():
                 self._bytes -= len(self._replies.pop(old).body)
+
+
+async def answer_once(
+    app: ASGIApp, replies: Replies, place: tuple[str, str], body: bytes, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Run a request, or send the reply that its key got before; a request that runs is waited for."""
+    about = f"{scope['method']} {scope['path']}?".encode() + scope["query_string"] + b"\n" + body
+    fingerprint = hashlib.sha256(about).digest()
+    while (reply := replies.get(place)) is not None:
+        if reply.fingerprint != fingerprint:
+            again = "This idempotency key was used for another request."
+            await error_response(409, "KeyReused", again, "Use a new key for each request.")(scope, receive, send)
+            return
+        await reply.done.wait()
+        if reply.status:
+            headers = [*reply.headers, (b"idempotency-replayed", b"true")]
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            await send({"type": "http.response.body", "body": reply.body})
+            return
+    made, status = replies.begin(place, fingerprint), 0
+
+    async def record(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status, made.headers = message["status"], list(message["headers"])
+        else:
+            made.body += message.get("body", b"")
+            made.status = 0 if message.get("more_body", False) else status  # a reply that was cut off is none
+        await send(message)
+
+    try:
+        await app(scope, replay(body, receive), record)
+    finally:
+        replies.end(place, made)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Gives the body that was read, then what comes: the end of the connection."""
+    sent = False
+
+    async def receive_again() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again

@@ -89,6 +89,7 @@ async def _events(body: Question, memory: Memory, service: Service) -> AsyncIter
                     event = coming.result()
                 finally:
                     coming.cancel()
+                    await asyncio.wait({coming})  # a generator that still runs cannot be closed
                 if event is None:
                     return
                 if event["event"] == "done":
