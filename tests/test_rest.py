@@ -344,7 +344,7 @@ def test_text_that_no_utf_8_can_hold_is_refused(client: httpx.Client) -> None:
         ("/v1/sessions", r'{"text": "b", "metadata": {"\ud800": "x"}}'),
     ):
         refused(client.post(path, content=body, headers=headers), 422, "InvalidRequest")
-    refused(client.post("/v1/sessions/batch", content=r'{"text": "a\ud800"}'), 400, "BadInput")
+    refused(client.post("/v1/sessions/batch", content='{"text": "b"}\n' + r'{"text": "a\ud800"}'), 400, "BadInput")
     ok(client.post("/v1/items", content=r'{"content": "A pair: \ud83c\udfe0."}', headers=headers))
     assert client.get("/v1/pages/%ED%A0%80").status_code == 404
     ok(client.get("/v1/pages"))

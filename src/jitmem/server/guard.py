@@ -52,7 +52,7 @@ class Limits:
     """From the arrival of a request to its answer; of a stream, to its end."""
 
 
-class Guard:
+class RequestGuard:
     """Only `/v1/…` needs a caller: the inspector's files and the schema hold no memory."""
 
     def __init__(

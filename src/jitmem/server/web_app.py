@@ -18,10 +18,10 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..memory import Memory
 from ..stores.errors import JitmemError
+from . import admin_routes, history_routes, item_routes, research_routes
 from .callers import Callers
 from .error_form import ErrorForm, error_of, error_response, invalid_request
-from .guard import COOKIE, Guard, Limits, cookie_in
-from .routes import admin_routes, history_routes, item_routes, research_routes
+from .guard import COOKIE, Limits, RequestGuard, cookie_in
 from .service import NotAllowed, Service
 
 _PAGE = "index.html"
@@ -78,7 +78,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_middleware(
-        Guard,
+        RequestGuard,
         callers=callers,
         limits=limits,
         local=local,

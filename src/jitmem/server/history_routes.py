@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...stores.errors import BadInput
-from ...stores.records import Filed, MemoryItem, Page, Passage, Session
-from ...stores.truth.record_listing import PageFilter, PageSummary, items_from_page, page_summaries, passages_of
-from ..cursors import read_page_cursor, write_cursor
-from ..service import WRITES, OneMemory, OneService
+from ..stores.errors import BadInput
+from ..stores.records import Filed, MemoryItem, Page, Passage, Session
+from ..stores.truth.record_listing import PageFilter, PageSummary, items_from_page, page_summaries, passages_of
+from .cursors import read_page_cursor, write_cursor
+from .service import WRITES, OneMemory, OneService
 
 router = APIRouter(tags=["history"])
 Limit = Annotated[int, Query(ge=1, le=200)]

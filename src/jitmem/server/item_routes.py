@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...stores.errors import UnknownRecord
-from ...stores.records import Kind, MemoryItem, Outcome, Proposal
-from ...stores.truth.record_listing import newest_items
-from ...tools.item_search import ItemHit
-from ..cursors import read_number_cursor, write_cursor
-from ..error_form import EditRefused
-from ..service import WRITES, OneMemory
+from ..stores.errors import UnknownRecord
+from ..stores.records import Kind, MemoryItem, Outcome, Proposal
+from ..stores.truth.record_listing import newest_items
+from ..tools.item_search import ItemHit
+from .cursors import read_number_cursor, write_cursor
+from .error_form import EditRefused
 from .history_routes import Cursor, Limit
+from .service import WRITES, OneMemory
 
 router = APIRouter(tags=["items"])
 
@@ -78,7 +78,7 @@ async def list_items(
 @router.post("/items", dependencies=WRITES)
 async def insert_item(body: NewItem, memory: OneMemory) -> Outcome:
     """Add an item; `status` says whether it was applied, proposed, or is there already (duplicate)."""
-    return _accepted(await memory.items.ainsert(body.content, body.kind, body.time))
+    return _check_outcome(await memory.items.ainsert(body.content, body.kind, body.time))
 
 
 @router.post("/items/search")
@@ -98,13 +98,13 @@ async def get_item(item_id: str, memory: OneMemory) -> MemoryItem:
 async def update_item(item_id: str, body: ItemChange, memory: OneMemory) -> Outcome:
     """Change an item; the id `core` is the core paragraph, inserted if there is none."""
     update = memory.items.aupdate(item_id, body.content, body.time, expected_version=body.expected_version)
-    return _accepted(await update)
+    return _check_outcome(await update)
 
 
 @router.delete("/items/{item_id}", dependencies=WRITES)
 async def delete_item(item_id: str, memory: OneMemory) -> Outcome:
     """Delete an item. Its history stays, and undo restores it; /v1/forget deletes for good."""
-    return _accepted(await memory.items.adelete(item_id))
+    return _check_outcome(await memory.items.adelete(item_id))
 
 
 @router.get("/items/{item_id}/history")
@@ -116,7 +116,7 @@ async def item_history(item_id: str, memory: OneMemory) -> ItemList:
 @router.post("/changes/{number}/undo", dependencies=WRITES)
 async def undo(number: int, memory: OneMemory) -> Outcome:
     """Restore an item to its state before a change, as a new change."""
-    return _accepted(await memory.items.aundo(_check_number(number, "change")))
+    return _check_outcome(await memory.items.aundo(_check_number(number, "change")))
 
 
 @router.get("/proposals")
@@ -128,7 +128,7 @@ async def list_proposals(memory: OneMemory, waiting: bool = True) -> ProposalLis
 @router.post("/proposals/{number}/approve", dependencies=WRITES)
 async def approve(number: int, memory: OneMemory) -> Outcome:
     """Apply a proposal."""
-    return _accepted(await memory.admin.aapprove(_check_number(number, "proposal")))
+    return _check_outcome(await memory.admin.aapprove(_check_number(number, "proposal")))
 
 
 @router.post("/proposals/{number}/reject", dependencies=WRITES)
@@ -137,7 +137,7 @@ async def reject(number: int, memory: OneMemory) -> Proposal:
     return await memory.admin.areject(_check_number(number, "proposal"))
 
 
-def _accepted(outcome: Outcome) -> Outcome:
+def _check_outcome(outcome: Outcome) -> Outcome:
     if outcome.ok:
         return outcome
     raise (UnknownRecord if outcome.status == "unknown_id" else EditRefused)(outcome.reason)

@@ -12,13 +12,13 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...doctor import Report
-from ...memory import Memory
-from ...stores.deletion.receipt import Receipt
-from ...stores.errors import UnknownRecord
-from ...stores.truth.record_listing import DayCount, daily_counts
-from ..error_form import EditRefused
-from ..service import OWNER_ONLY, WRITES, OneCaller, OneMemory, OneService, StepCost
+from ..doctor import Report
+from ..memory import Memory
+from ..stores.deletion.receipt import Receipt
+from ..stores.errors import UnknownRecord
+from ..stores.truth.record_listing import DayCount, daily_counts
+from .error_form import EditRefused
+from .service import OWNER_ONLY, WRITES, OneCaller, OneMemory, OneService, StepCost
 
 router = APIRouter(tags=["administration"])
 
@@ -49,7 +49,7 @@ class Confirmation(BaseModel):
     confirm: str
 
 
-class Reader(BaseModel):
+class ShareReader(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reader: str = Field(description="A namespace, or NAME/* for all below NAME.")
@@ -147,14 +147,14 @@ async def list_shares(memory: OneMemory) -> Shares:
 
 
 @router.post("/shares", dependencies=WRITES)
-async def share(body: Reader, memory: OneMemory) -> Shares:
+async def share(body: ShareReader, memory: OneMemory) -> Shares:
     """Let another namespace read this one."""
     await memory.admin.ashare(body.reader)
     return Shares(readers=await memory.admin.ashares())
 
 
 @router.post("/shares/remove", dependencies=WRITES)
-async def unshare(body: Reader, memory: OneMemory) -> Shares:
+async def unshare(body: ShareReader, memory: OneMemory) -> Shares:
     """Revoke a share."""
     if not await memory.admin.aunshare(body.reader):
         raise UnknownRecord(f"{memory.namespace} is not shared with {body.reader}.")

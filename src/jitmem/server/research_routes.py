@@ -13,20 +13,20 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...graphs.research_options import ResearchOptions
-from ...memory import Memory
-from ...results import Estimate, Research
-from ...stores.errors import BadInput, JitmemError
-from ...stores.records import Hit
-from ..error_form import error_of
-from ..service import OneMemory, OneService, Service
+from ..graphs.research_options import ResearchOptions
+from ..memory import Memory
+from ..results import Estimate, Research
+from ..stores.errors import BadInput, JitmemError
+from ..stores.records import Hit
+from .error_form import error_of
+from .service import OneMemory, OneService, Service
 
 router = APIRouter(tags=["questions"])
 _PAUSE_S = 15.0  # without an event, after which a comment keeps the connection open
 _STREAM = {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events, then `done`."}
 
 
-class Question(ResearchOptions):
+class ResearchRequest(ResearchOptions):
     """A question, and what of its options is not as in the memory."""
 
     question: str
@@ -55,7 +55,7 @@ async def recall(body: RecallQuery, memory: OneMemory, service: OneService) -> H
 
 
 @router.post("/research")
-async def research(body: Question, memory: OneMemory, service: OneService) -> Research:
+async def research(body: ResearchRequest, memory: OneMemory, service: OneService) -> Research:
     """Plan, search, integrate and reflect: a small context in which each statement is cited."""
     _check_length(body.question, service)
     result = await memory.aresearch(body.question, **body.changes())
@@ -64,7 +64,7 @@ async def research(body: Question, memory: OneMemory, service: OneService) -> Re
 
 
 @router.post("/research/stream", response_class=StreamingResponse, responses={200: _STREAM})
-async def stream_research(body: Question, memory: OneMemory, service: OneService) -> StreamingResponse:
+async def stream_research(body: ResearchRequest, memory: OneMemory, service: OneService) -> StreamingResponse:
     """The same as server-sent events, as `Memory.stream` gives them: planned, found, ranked, integrated, reflected,
     retrying, failed, answered, done; `error` with an error form ends it."""
     _check_length(body.question, service)
@@ -72,13 +72,13 @@ async def stream_research(body: Question, memory: OneMemory, service: OneService
 
 
 @router.post("/research/estimate")
-async def estimate(body: Question, memory: OneMemory, service: OneService) -> Estimate:
+async def estimate(body: ResearchRequest, memory: OneMemory, service: OneService) -> Estimate:
     """The model calls and tokens of this research, least and most. No chat model is called."""
     _check_length(body.question, service)
     return await memory.aestimate(body.question, **body.changes())
 
 
-async def _events(body: Question, memory: Memory, service: Service) -> AsyncIterator[bytes]:
+async def _events(body: ResearchRequest, memory: Memory, service: Service) -> AsyncIterator[bytes]:
     try:
         async with aclosing(memory.astream(body.question, **body.changes())) as events:  # type: ignore[type-var]
             while True:
