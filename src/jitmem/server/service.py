@@ -77,14 +77,15 @@ class Service:
         return list(self._costs.get(memory.namespace, {}).values())
 
 
-def service_of(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
+# Dependencies are async: FastAPI calls plain functions in a thread, which costs more than what they do.
 
 
-def caller_of(request: Request) -> Caller:
-    caller: Caller = request.scope[CALLER]
-    return caller
+async def service_of(request: Request) -> Service:
+    return _service(request)
+
+
+async def caller_of(request: Request) -> Caller:
+    return _caller(request)
 
 
 async def memory_of(
@@ -94,17 +95,27 @@ async def memory_of(
         Query(max_length=512, description="Of the owner: which namespace. A user has one, and may leave it out."),
     ] = None,
 ) -> Memory:
-    return await service_of(request).memory_for(caller_of(request), namespace)
+    return await _service(request).memory_for(_caller(request), namespace)
 
 
-def refuse_if_read_only(request: Request) -> None:
-    if service_of(request).read_only:
+async def refuse_if_read_only(request: Request) -> None:
+    if _service(request).read_only:
         raise StoreReadOnly("This server was started with --read-only.")
 
 
-def refuse_users(request: Request) -> None:
-    if not caller_of(request).is_owner:
+async def refuse_users(request: Request) -> None:
+    if not _caller(request).is_owner:
         raise NotAllowed("This is about the whole folder: it needs the owner's token.")
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.scope[CALLER]
+    return caller
 
 
 OneService = Annotated[Service, Depends(service_of)]
