@@ -131,7 +131,10 @@ async function start() {
   await show();
 }
 
-addEventListener("hashchange", show);
+addEventListener("hashchange", () => {
+  say("");
+  return show();
+});
 addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
