@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FLOOR := .venv-floor
 AUDIT := .venv-audit
+SITE := .venv-site
 TRAIN := .venv-train
 TORCH ?= torch
 PYTEST = -m pytest -n auto --dist worksteal
@@ -17,7 +18,7 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(if $(CON
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz licences lock audit clean always
+.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz pictures site licences lock audit clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,6 +63,13 @@ soak: $(VENV)/.installed  ## work a memory hard for MINUTES=60, and see that it 
 fuzz: $(VENV)/.installed-dev  ## pass it everything that can be passed for MINUTES=60, led by coverage
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
 
+pictures: $(VENV)/.installed-test  ## take the pictures of the inspector in the documentation (needs chromium)
+	$(BIN)/python docs/make_pictures.py
+
+site:  ## build the documentation as a site in build/site, with strict links and search (needs the registry, once)
+	@test -x $(SITE)/bin/sphinx-build || ($(PYTHON) -m venv $(SITE) && $(SITE)/bin/python -m pip install -q --disable-pip-version-check "sphinx>=9,<10" "myst-nb>=1.4,<2" "furo>=2025.12.19")
+	$(SITE)/bin/sphinx-build -q -W --keep-going -c docs/site -b html . build/site
+
 licences: $(VENV)/.installed-dev  ## list the licence of every package that jitmem and its extras bring
 	PYTHONPATH=tests $(BIN)/python -m licences
 
@@ -74,7 +82,7 @@ audit:  ## ask for known vulnerabilities of the versions in requirements-ci.txt 
 	$(AUDIT)/bin/pip-audit --requirement requirements-ci.txt --no-deps --disable-pip
 
 clean:  ## remove the environment, the demo's memory and what tools leave behind
-	rm -rf $(VENV) $(FLOOR) $(AUDIT) $(TRAIN) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) $(AUDIT) $(SITE) $(TRAIN) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -116,6 +116,11 @@ def _namespace(user: str, asked: str) -> str:
     return user or asked
 
 
+def open_studio_memory() -> Memory:
+    """The memory of the settings, which the graphs work on too."""
+    return _memory(_settings())
+
+
 def _memory(settings: Settings) -> Memory:
     with _lock:
         if settings not in _memories:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LEAST_S = 0.5  # a search without a provider takes milliseconds, and may always be made
 _LEAST = 20  # passages of one query; several queries share the number that a search may return
+_SHOWN = 8  # of them, in the event of a search
 
 
 class NodeSearch(Protocol):
@@ -86,7 +88,8 @@ def search(
                     searching = with_timeout(searching, max(_LEAST_S, left))
                 found = yield searching
                 if found or not answers:
-                    runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, "hits": len(found)})
+                    counted = {"hits": len(found), "best": [asdict(hit) for hit in found[:_SHOWN]]}
+                    runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, **counted})
                 searches.append({"tool": tool.name, "query": number, "hits": hits_to_state(found)})
 
         try:

@@ -24,14 +24,15 @@ from test_mcp import HELLO, called
 from typer.testing import CliRunner
 
 from jitmem.cli.app import app
-from jitmem.integrations.mcp_http import REQUEST_S, is_loopback
+from jitmem.server.network_access import is_loopback
+from jitmem.server.timed_protocol import REQUEST_S
 
 TOKEN = "a-long-secret-of-24-chars"
 SHORT_S = 1.0
 SCRIPT = """
 import sys
-import jitmem.integrations.mcp_http as served
-served.REQUEST_S = float(sys.argv[1])
+import jitmem.server.timed_protocol as timed
+timed.REQUEST_S = float(sys.argv[1])
 from jitmem.cli import main
 sys.argv = ["jitmem", *sys.argv[2:]]
 main()

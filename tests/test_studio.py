@@ -657,6 +657,45 @@ def test_two_users_never_see_each_other_and_the_server_leaves_no_process(tmp_pat
         assert [memory.for_namespace(name).stats()["sessions"] for name in ("ana", "ben", "default")] == [2, 1, 0]
 
 
+# -- REST and the inspector in the same process -------------------------------------------------------------------------
+
+
+@WITH_SERVER
+@pytest.mark.skipif(find_spec("fastapi") is None, reason="the server needs the extra [server]")
+def test_rest_and_the_inspector_are_served_beside_the_graphs_over_their_memory(tmp_path: Path) -> None:
+    config = tmp_path / "langgraph.json"
+    mounts = {
+        "http": {"app": "jitmem.integrations.studio_http:app"},
+        "auth": {"path": "jitmem.integrations.auth:auth", "disable_studio_auth": True},
+    }
+    config.write_text(json.dumps({**json.loads(CONFIG.read_text()), **mounts}))
+    users = {"ana": "anas-own-long-token", "ben": "bens-own-long-token"}
+    with serving(tmp_path, config, JITMEM_USERS=json.dumps(users)) as (url, _):
+        ana, ben = ({"Authorization": f"Bearer {token}"} for token in users.values())
+        with httpx.Client(base_url=f"{url}/memory", timeout=60, trust_env=False) as http:
+            graphs = client_of(url, **ana)
+            filed: Any = graphs.runs.wait(None, "memorizer", input={"session": "Zoe lives in Oslo."})
+            page = http.get(f"/v1/pages/{filed['page_ids'][0]}", headers=ana).json()
+            assert page["page"]["text"] == "Zoe lives in Oslo."
+            http.post("/v1/items", json={"content": "Zoe sails."}, headers=ana).raise_for_status()
+            asked = {"question": "Where does Zoe live?"}
+            found: Any = graphs.runs.wait(None, "researcher", input=asked)
+            assert found["context"] == http.post("/v1/research", json=asked, headers=ana).json()["context"]
+            streamed = http.post("/v1/research/stream", json=asked, headers=ana).text
+            assert [line for line in streamed.splitlines() if line.startswith("event: ")][-1] == "event: done"
+            assert http.get("/v1/stats", headers=ben).json()["pages"] == 0
+            assert http.get("/v1/stats").status_code == 401
+            assert http.get("/v1/stats", headers={**ana, "Host": "evil.example"}).status_code == 403
+            assert "inspector/main.js" in http.get("/").text
+            assert http.get("/inspector/main.js").headers["content-type"].startswith("text/javascript")
+            signed_in = http.post("/signin", json={"secret": users["ana"]})
+            assert "path=/memory/" in signed_in.headers["set-cookie"].lower()
+            assert http.get("/v1/stats").json()["pages"] == 1
+        with pytest.raises(httpx.HTTPStatusError):
+            client_of(url).threads.search()
+    assert "BlockingError" not in (tmp_path / "log").read_text()
+
+
 # -- the agent without a server ------------------------------------------------------------------------------------------
 
 

@@ -78,6 +78,8 @@ CASES: dict[str, list[list[str]]] = {
     "retention": [["retention", *SHARED], ["retention", "--pages", POISON, *SHARED]],
     "purge": [["purge", *SHARED]],
     "mcp": [["mcp", "--read-only", *SHARED], ["mcp", "--read-only", "--memory", f"no{FOLDER}"]],
+    "serve": [["serve", "--read-only", "--memory", f"no{FOLDER}"], ["serve", "--host", POISON[:12], *SHARED]],
+    "ui": [["ui", "--read-only", "--no-browser", "--memory", f"no{FOLDER}"]],
     "doctor": [
         ["doctor", *SHARED],
         ["doctor", "--memory", f"no{FOLDER}"],

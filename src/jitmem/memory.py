@@ -238,7 +238,7 @@ class Memory:
     def stream(self, question: str, **options: Unpack[ResearchChanges]) -> Iterator[dict[str, Any]]:
         """`research`, step by step: dicts whose "event" says what happened.
 
-        planned (request, needs, queries), found (tool, query, hits), ranked (hits, new, reranked), integrated
+        planned (request, needs, queries), found (tool, query, hits, best), ranked (hits, new, reranked), integrated
         (statements), reflected (round, enough, missing), retrying (step, why, pause_s), failed (step, error, message),
         answered (answer), and at the end done, with the `Research` as "result".
         """

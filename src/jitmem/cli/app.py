@@ -68,6 +68,8 @@ class MainGroup(LazyGroup):
         "retention": ("deletion", "Set how long records are kept, or show it."),
         "purge": ("deletion", "Erase expired records, and finish pending erasures."),
         "mcp": ("mcp", "Serve the memory's tools to an MCP client, until it disconnects."),
+        "serve": ("serve", "Serve the memory over HTTP (REST), until interrupted."),
+        "ui": ("serve", "Look into the memory in a browser, and correct it."),
         "doctor": ("doctor", "Check a memory, repair it, or salvage what is readable."),
         "stats": ("pages", "Count sessions, pages, passages and characters."),
         "graph": ("pages", "Draw the two graphs as Mermaid."),

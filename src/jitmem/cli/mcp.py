@@ -49,10 +49,11 @@ def mcp(
 
 
 def _serve_http(ctx: typer.Context, port: int, host: str, origins: list[str], *, read_only: bool) -> None:
-    from ..integrations.mcp_http import TOKEN_VARIABLE, check_access, serve_http
+    from ..integrations.mcp_http import TOKEN_VARIABLE, serve_http
+    from ..server.network_access import check_access
 
     token = os.environ.get(TOKEN_VARIABLE) or None
-    check_access(host, origins, token)
+    check_access(host, origins, token, TOKEN_VARIABLE)
     with open_memory(ctx, create=not read_only) as memory:
         shown = f"[{host}]" if ":" in host else host
         print(f"jitmem: http://{shown}:{port}/mcp", file=sys.stderr)

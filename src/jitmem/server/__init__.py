@@ -1,0 +1,1 @@
+"""REST over a memory, and the inspector, a page in the browser: `jitmem serve`, `jitmem ui`."""
