@@ -303,6 +303,11 @@ def test_text_of_another_code_page_is_refused(encoding: str, tmp_path: Path) -> 
         write(tmp_path, {"a.txt": words[encoding].encode(encoding)})
 
 
+def test_damaged_utf_8_is_refused_and_not_read_as_another_code_page(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="save it as UTF-8"):
+        write(tmp_path, {"a.txt": "Übergabe für den Käufer: é".encode()[:-1]})
+
+
 CALL = {"id": "c", "type": "function", "function": {"name": "price", "arguments": "{}"}}
 LANGCHAIN = [
     HumanMessage("How much?"),
