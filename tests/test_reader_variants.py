@@ -303,6 +303,26 @@ def test_text_of_another_code_page_is_refused(encoding: str, tmp_path: Path) -> 
         write(tmp_path, {"a.txt": words[encoding].encode(encoding)})
 
 
+def test_damaged_utf_8_is_refused_and_not_read_as_another_code_page(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="save it as UTF-8"):
+        write(tmp_path, {"a.txt": "Übergabe für den Käufer: é".encode()[:-1]})
+
+
+def test_mails_back_and_forth_on_a_day_are_one_session(tmp_path: Path) -> None:
+    def mail(number: int, who: str, subject: str, words: str) -> str:
+        head = f"From: {who} <{who}@x.org>\nSubject: {subject}\nMessage-ID: <{number}@x>\n"
+        return f"From a@x.org Thu Mar 13 09:15:00 2025\n{head}Date: Thu, 13 Mar 2025 09:{15 + number}:00 +0000\n\n{words}\n\n"
+
+    mails = (
+        mail(0, "Ana", "Van", "I sold the van.")
+        + mail(1, "Ben", "Re: Van", "To whom?")
+        + mail(2, "Ana", "Tea", "Green.")
+    )
+    first, second = write(tmp_path, {"a.mbox": mails})
+    assert (first.id, first.turns, times(first)) == ("0@x", TALK, AT)
+    assert (second.id, second.turns) == ("2@x", [("Ana", "Green.")])
+
+
 CALL = {"id": "c", "type": "function", "function": {"name": "price", "arguments": "{}"}}
 LANGCHAIN = [
     HumanMessage("How much?"),

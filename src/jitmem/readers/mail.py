@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage, MIMEPart
@@ -14,12 +15,13 @@ from ..stores.records import Session
 from .block_text import mark
 from .html_page import html_text
 from .source_file import SourceFile
-from .written_times import try_time
+from .written_times import order_of, try_time
 
 _FROM = re.compile(rb"^From [^\r\n]*\r?\n", re.M)
 _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t]?[^\r\n]*\r?\n")
 _KNOWN = re.compile(rb"^(?:From|Date|Subject|Message-ID|Received|Return-Path|To|MIME-Version):", re.M | re.I)
 _LONGEST_HEAD = 65_536
+_REPLY = re.compile(r"^\s*(?:(?:re|aw|sv|fwd?|wg|antw|rv|res|enc)\s*(?:\[\d+\])?:\s*)+", re.I)
 
 
 def recognise(file: SourceFile) -> bool:
@@ -34,7 +36,8 @@ def recognise(file: SourceFile) -> bool:
 
 
 def read_file_sessions(file: SourceFile) -> list[Session]:
-    """A session a message: its id is the Message-ID, its title the subject, its speaker the sender."""
+    """A session a message, or what several people wrote on one day under one subject: its id is the Message-ID, its title the
+    subject, its speakers the senders."""
     found = [_session(one, file) for one in _messages(file.data)]
     seen: set[str] = set()
     sessions = []
@@ -43,7 +46,28 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
         if one is not None and one.id not in seen:
             sessions.append(one)
             seen |= {one.id} if one.id else set()
-    return sessions
+    return _join_threads(sessions)
+
+
+def _join_threads(sessions: list[Session]) -> list[Session]:
+    """Mails of several people under one subject on one day as one session, which has the id of the first."""
+    days: dict[tuple[str, str], list[Session]] = {}
+    for number, one in enumerate(sessions):
+        subject = _REPLY.sub("", str(one.metadata.get("title") or "")).casefold().strip()
+        day = f"{one.time:%Y-%m-%d}" if isinstance(one.time, datetime) else ""
+        days.setdefault((subject, day) if subject and day else ("", str(number)), []).append(one)
+    joined = []
+    for found in days.values():
+        senders = {speaker for one in found for speaker, _ in one.turns or []}
+        joined += [_join(found)] if len(senders) > 1 else found  # what one person sends are letters of their own
+    return joined
+
+
+def _join(mails: list[Session]) -> Session:
+    mails = sorted(mails, key=lambda one: order_of(one.time) if isinstance(one.time, datetime) else 0)
+    times = [one.time.isoformat() for one in mails if isinstance(one.time, datetime)]
+    metadata = {**mails[0].metadata, "turn_times": times, "message_ids": [one.id for one in mails if one.id]}
+    return replace(mails[0], turns=[turn for one in mails for turn in one.turns or []], metadata=metadata)
 
 
 def _messages(data: bytes) -> Iterator[EmailMessage]:
