@@ -40,7 +40,7 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
         context = Context(snapshot, options.context_tokens)
         share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
         context.add_statements(_of(ids, state["statements"]), share)
-        context.add_remark(remark(state))
+        context.add_remark(remark(state, follows=options.output != "integration"))
         context.add_passages(OUTPUTS[options.output](Material(snapshot, evidence, ids, options.pages)))
         text, citations = context.text()
         return {
@@ -78,9 +78,12 @@ STATEMENTS_SHARE = 1 / 3
 """Of a context with passages, the most that statements in other words than the passages' may take."""
 
 
-def remark(state: ResearcherState) -> str:
-    """What a reader must know of the gaps: nothing when it is enough."""
+def remark(state: ResearcherState, *, follows: bool = True) -> str:
+    """What a reader must know of the gaps: nothing when it is enough. `follows`: passages do."""
     unmet = ", ".join(state["unmet"])
+    best = next(hits_from_state(state["evidence"][:1]), None)
+    if best is not None and not best.score and not state["statements"] and follows:
+        return "Nothing in memory has the words of the question. What follows is the newest in it."
     if state["stopped"] == "no_evidence":
         return f"Not in memory: {unmet or state['question'].strip().rstrip('?!.')}."
     ended = _ENDED.get(state["stopped"], "")

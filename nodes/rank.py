@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.documents import BaseDocumentCompressor
 
 from ..stores.errors import ModelError, ModelUnavailable
-from ..stores.index.fusion import ITEMS, merge, rank_for
+from ..stores.index.fusion import ITEMS, merge, rank_for, with_unfound
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from .evidence import (
@@ -70,9 +70,10 @@ def rank(
                 runtime.stream_writer({"event": "failed", **failures[0]})
         found_by_question = list(map(place_of, question_hits)) if first else state["found_by_question"]
         evidence = _question_first(merge(before, ranked), found_by_question)[:EVIDENCE]
+        unfound = _unfound(snapshot, evidence, options) if first else []
         already = set(state["read"])
         unread = (hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already)
-        fresh = take_fitting(snapshot, unread, FIRST_TOKENS if first else LATER_TOKENS)
+        fresh = take_fitting(snapshot, unread if ranked else unfound, FIRST_TOKENS if first else LATER_TOKENS)
         trace = _trace(state, before, ranked)
         runtime.stream_writer(
             {
@@ -84,7 +85,7 @@ def rank(
         )
         return {
             "searches": Overwrite([]),
-            "evidence": hits_to_state(evidence),
+            "evidence": hits_to_state([*evidence, *unfound][:EVIDENCE]),
             "fresh": hits_to_state(fresh),
             "found_by_question": found_by_question,
             "round": trace,
@@ -92,6 +93,21 @@ def rank(
         }
 
     return node
+
+
+def _unfound(snapshot: Snapshot, evidence: Sequence[Hit], options: BaseResearchOptions) -> list[Hit]:
+    """What a memory gives beside its evidence: see `with_unfound`."""
+    unfound = with_unfound(snapshot, evidence, options.context_tokens)[len(evidence) :]
+    return _without_known(unfound, options.known_text)
+
+
+def _without_known(hits: list[Hit], known_text: str) -> list[Hit]:
+    """The hits that do not stand in the text."""
+    if not known_text:
+        return hits
+    from .known_text import unknown_hits
+
+    return unknown_hits(hits, known_text)
 
 
 def _question_first(hits: Sequence[Hit], found_by_question: Sequence[str]) -> list[Hit]:
@@ -121,7 +137,7 @@ def _rank_round(
 ) -> list[Hit]:
     """The hits of the round's first `count` queries as one ranking, without what an earlier round has read, unless its
     page was asked for, and without what stands in `known_text`."""
-    known = {(hit.record_id, hit.start) for hit in before[:READ]}
+    known = {(hit.record_id, hit.start) for hit in before[:READ] if hit.score}
     found: dict[int, list[Hit]] = {}
     items: list[Hit] = []
     for search in state["searches"]:
@@ -139,12 +155,7 @@ def _rank_round(
     if items:
         searches.append((ITEMS, sorted(items, key=lambda hit: -hit.score)))
     asked = " ".join(query["text"] for query in queries if query["tool"] in ("keyword", "vector"))
-    ranked = rank_for(snapshot, state["dated_question"], asked, searches, weight)
-    if not known_text:
-        return ranked
-    from .known_text import unknown_hits
-
-    return unknown_hits(ranked, known_text)
+    return _without_known(rank_for(snapshot, state["dated_question"], asked, searches, weight), known_text)
 
 
 def _check_searches(state: ResearcherState) -> None:

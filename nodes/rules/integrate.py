@@ -39,7 +39,7 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     chosen: list[Hit] = []
     covered: set[str] = set()
     for hit in hits[:_LOOKED_AT]:
-        if hit.score < _WEAK * hits[0].score:
+        if not hit.score or hit.score < _WEAK * hits[0].score:
             break
         own = {stem for stem in stems(_visible_text(snapshot, hit)) if stem in wanted}
         fresh = own - covered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ...stores.analyzer import stems, words
@@ -56,7 +57,7 @@ def _leads(
     found: dict[frozenset[str], list[tuple[Passage, Page, float]]] = {}
     best = question.evidence[0] if question.evidence else None
     weights = {stem: weight(snapshot, stem) for stem in wanted}
-    for hit in question.evidence[:_PASSAGES]:
+    for hit in takewhile(lambda hit: hit.score > 0, question.evidence[:_PASSAGES]):
         new_names = _new_names(snapshot, hit.text, asked)
         left = frozenset(wanted.keys() - own_stems[hit.record_id])
         if new_names and left not in found:

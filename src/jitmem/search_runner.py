@@ -13,7 +13,7 @@ from .nodes.embedder import Embeddable, Embedder, embed_if_room
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import OnModelFailure
 from .stores.errors import ModelError
-from .stores.index.fusion import rank_for
+from .stores.index.fusion import rank_for, with_unfound
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore, Snapshot
 from .stores.records import Hit
@@ -73,7 +73,8 @@ class PageSearchRunner:
 
 
 class RecallRunner(PageSearchRunner):
-    """Keyword and vector search, ranked as by the Researcher; of a query that names a date the search of dates as well. A failing reranker is an error, or with
+    """Keyword and vector search, ranked as by the Researcher; of a query that names a date the search of dates as well. What no
+    search found follows as `with_unfound` has it. A failing reranker is an error, or with
     `on_failure="rules"` is skipped."""
 
     def __init__(
@@ -82,6 +83,7 @@ class RecallRunner(PageSearchRunner):
         archive: NamespaceStore,
         embedder: Embedder,
         weights: Mapping[str, float],
+        context_tokens: int,
         reranker: BaseDocumentCompressor | None = None,
         on_failure: OnModelFailure = "raise",
     ) -> None:
@@ -89,6 +91,7 @@ class RecallRunner(PageSearchRunner):
         self.name, self.description = HybridSearch.name, HybridSearch.description
         self._searches = searches
         self._weights = weights
+        self._context_tokens = context_tokens
         self._reranker = reranker
         self._on_failure = on_failure
 
@@ -105,7 +108,7 @@ class RecallRunner(PageSearchRunner):
                 if self._on_failure == "raise":
                     raise
                 _log.warning("The hits of a recall keep their order: %s", error)
-        return ranked[:k]
+        return (ranked if len(ranked) >= k else with_unfound(snapshot, ranked, self._context_tokens))[:k]
 
 
 class ItemSearchRunner:
