@@ -225,6 +225,7 @@ _INITIAL: Mapping[str, Any] = {
     "fresh": [],
     "read": [],
     "found_by_question": [],
+    "instructions": [],
     "statements": [],
     "asked": [],
     "rounds": Overwrite([]),

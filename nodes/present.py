@@ -32,13 +32,15 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
         options = options_in(runtime.context, defaults)
         cited = [record_id(citation) for statement in state["statements"] for citation in statement["citations"]]
         ids = list(dict.fromkeys([*cited, *map(row_record_id, state["evidence"])]))[: options.pages]
-        snapshot.records([*ids, *cited])
+        general = [record_id(one["citations"][0]) for one in state["instructions"]]
+        snapshot.records([*ids, *cited, *general])
         named = set(ids)
         evidence: Iterable[Hit] = hits_from_state(row for row in state["evidence"] if row_record_id(row) in named)
         if state["found_by_question"]:
             evidence = _cited_first(evidence, state["statements"])
         context = Context(snapshot, options.context_tokens)
         share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
+        context.add_instructions(state["instructions"])
         context.add_statements(_of(ids, state["statements"]), share)
         context.add_remark(remark(state, follows=options.output != "integration"))
         context.add_passages(OUTPUTS[options.output](Material(snapshot, evidence, ids, options.pages)))
@@ -46,7 +48,7 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
         return {
             "context": text,
             "citations": [as_values(citation) for citation in citations],
-            "page_ids": snapshot.origins(ids),
+            "page_ids": snapshot.origins([*ids, *general]),
         }
 
     return node
@@ -128,6 +130,7 @@ OUTPUTS: Mapping[str, Callable[[Material], Iterable[Hit]]] = {
 """By name, from the material to the passages that follow the statements, best first: as many are shown as fit."""
 
 
+_GENERAL = "Said to hold in general:"
 _NOTES_SHARE = 1 / 30  # of a context, for what relative dates mean, those of the best passages first
 _ONE_NOTE = 60  # characters that there are for them in any context
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
@@ -147,6 +150,7 @@ class Context:
         self._record = snapshot.record
         self._room = char_budget(tokens)
         self._used = 0
+        self._instructions: list[tuple[str, list[Citation]]] = []
         self._statements: list[tuple[str, list[Citation]]] = []
         self._remark = ""
         self._spans: dict[str, list[tuple[int, int]]] = {}
@@ -155,6 +159,18 @@ class Context:
         self._notes: dict[tuple[str, int], str] = {}
         self._said: set[tuple[str, int, int]] = set()
         self._added: list[tuple[str, int, int]] = []
+
+    def add_instructions(self, instructions: Sequence[Mapping[str, Any]]) -> None:
+        """What holds in general stands before all else, each on a line with the day on which it was said."""
+        for one in instructions:
+            [citation] = [Citation(**citation) for citation in one["citations"]]
+            when = format_day(self._record(citation.record_id).time)
+            text = (f"({when}) " if when else "") + str(one["text"])
+            cost = len(text) + len("- \n") + _MARK + (0 if self._instructions else len(_GENERAL) + 2)
+            if self._used + cost <= self._room:
+                self._used += cost
+                self._instructions.append((text, [citation]))
+                self._said.add((citation.record_id, citation.start, citation.end))
 
     def add_statements(self, statements: Sequence[Mapping[str, Any]], share: float = 1.0) -> None:
         """Each on a line of its own, followed by the marks of its citations. Those that are no passages take at most
@@ -247,8 +263,11 @@ class Context:
                 marks[citation] = len(citations)
             return f" [{marks[citation]}]"
 
-        said = "\n".join(f"- {text}{''.join(mark(c) for c in cited)}" for text, cited in self._statements)
-        blocks = [part for part in (said, self._remark) if part]
+        general, said = (
+            "\n".join(f"- {text}{''.join(mark(c) for c in cited)}" for text, cited in lines)
+            for lines in (self._instructions, self._statements)
+        )
+        blocks = [part for part in (general and f"{_GENERAL}\n{general}", said, self._remark) if part]
         pages = [self._record(page_id) for page_id, spans in self._spans.items() if spans]
         for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
             lines = [_page_heading(page)]

@@ -23,6 +23,7 @@ from .evidence import (
     take_fitting,
 )
 from .llm.ask import UsageTracker
+from .llm.prompt import CHARS_PER_TOKEN
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .run_step import SnapshotBody
@@ -71,6 +72,12 @@ def rank(
         found_by_question = list(map(place_of, question_hits)) if first else state["found_by_question"]
         evidence = _question_first(merge(before, ranked), found_by_question)[:EVIDENCE]
         unfound = _unfound(snapshot, evidence, options) if first else []
+        instructions = state["instructions"]
+        if first and snapshot.items_like_instructions():
+            from .instructions import find_instructions
+
+            chars = options.context_tokens * CHARS_PER_TOKEN
+            instructions = find_instructions(snapshot, state["dated_question"], options.known_text, chars)
         already = set(state["read"])
         unread = (hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already)
         fresh = take_fitting(snapshot, unread if ranked else unfound, FIRST_TOKENS if first else LATER_TOKENS)
@@ -87,6 +94,7 @@ def rank(
             "searches": Overwrite([]),
             "evidence": hits_to_state([*evidence, *unfound][:EVIDENCE]),
             "fresh": hits_to_state(fresh),
+            "instructions": instructions,
             "found_by_question": found_by_question,
             "round": trace,
             "failures": failures,

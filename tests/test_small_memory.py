@@ -43,7 +43,8 @@ def test_recall_gives_a_small_memory_whole(small: Memory) -> None:
 @pytest.mark.parametrize("effort", ["recall", "deep"])
 def test_research_gives_a_small_memory_whole_and_says_that_no_word_was_found(small: Memory, effort: Any) -> None:
     result = small.research("Where do I work?", effort=effort)
-    assert result.context.startswith(NEWEST) and JOB in result.context
+    assert result.context.startswith(NEWEST)
+    assert JOB in result.context
     assert (result.enough, len(result.page_ids)) == (False, 1)
 
 
@@ -74,8 +75,11 @@ def test_a_memory_beyond_the_budget_is_not_given_whole(large: Memory) -> None:
 
 def test_a_large_memory_shows_core_and_its_newest_where_nothing_is_found(large: Memory) -> None:
     result = large.research("Qzx?", tools=["keyword"], context_tokens=100)
-    assert result.context.startswith(NEWEST) and result.stopped == "no_evidence"
-    assert "Ana is a miller." in result.context and "108 sacks" in result.context and "101 sacks" not in result.context
+    assert result.context.startswith(NEWEST)
+    assert result.stopped == "no_evidence"
+    assert "Ana is a miller." in result.context
+    assert "108 sacks" in result.context
+    assert "101 sacks" not in result.context
     assert count_tokens_approximately([HumanMessage(result.context)]) <= 100
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from langchain_core.documents import BaseDocumentCompressor
 
 from .nodes.embedder import Embeddable, Embedder, embed_if_room
+from .nodes.llm.prompt import CHARS_PER_TOKEN
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import OnModelFailure
 from .stores.errors import ModelError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .nodes.search import NodeSearch
 
 T = TypeVar("T")
+_FOR_EACH = 5  # hits, one place for an instruction
 _CANDIDATES = 100  # of each search that is ranked
 _log = logging.getLogger("jitmem")
 
@@ -74,7 +76,7 @@ class PageSearchRunner:
 
 class RecallRunner(PageSearchRunner):
     """Keyword and vector search, ranked as by the Researcher; of a query that names a date the search of dates as well. What no
-    search found follows as `with_unfound` has it. A failing reranker is an error, or with
+    search found follows as `with_unfound` has it, and an instruction of the person takes the last place of each five. A failing reranker is an error, or with
     `on_failure="rules"` is skipped."""
 
     def __init__(
@@ -108,7 +110,13 @@ class RecallRunner(PageSearchRunner):
                 if self._on_failure == "raise":
                     raise
                 _log.warning("The hits of a recall keep their order: %s", error)
-        return (ranked if len(ranked) >= k else with_unfound(snapshot, ranked, self._context_tokens))[:k]
+        hits = (ranked if len(ranked) >= k else with_unfound(snapshot, ranked, self._context_tokens))[:k]
+        if k >= _FOR_EACH and snapshot.items_like_instructions():
+            from .nodes.instructions import find_instructions, instruction_hits
+
+            instructions = find_instructions(snapshot, query, "", CHARS_PER_TOKEN * self._context_tokens)
+            hits = instruction_hits(snapshot, hits, instructions[: k // _FOR_EACH], k)
+        return hits
 
 
 class ItemSearchRunner:

@@ -76,6 +76,8 @@ class PageIndex:
         """The newest change of an item that was read."""
         self.items: Cache[MemoryItem] = Cache()
         """As they stood since then."""
+        self.like_instructions: tuple[int, list[MemoryItem]] = 0, []
+        """`newest_item` of then, and the items that may be instructions."""
         self.stems: Cache[frozenset[str]] = Cache()
         """By page id, the distinct stems of its header and its passages."""
 
@@ -302,6 +304,13 @@ class Snapshot:
     def core(self) -> MemoryItem | None:
         """The core paragraph; None while there is none."""
         return self._items.core()
+
+    def items_like_instructions(self) -> list[MemoryItem]:
+        """As `Items.like_instructions`, read once for each change of an item."""
+        known = self._index.like_instructions
+        if known[0] != self.newest_item or self.extent.items_expire:
+            known = self._index.like_instructions = (self.newest_item, self._items.like_instructions())
+        return known[1]
 
     def passages(self, page: Page, search: str, score: float) -> list[Hit]:
         """Every passage of a page as hits of one score, in page order; `search` is "" where none found them."""
