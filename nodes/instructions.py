@@ -45,6 +45,7 @@ _PREFERENCE = re.compile(
     r"|(?:['’]d| would)(?: much)? rather)\b",
     re.I,
 )
+_STRONG = re.compile(r"\b(?:prefer|rather)\b", re.I)
 _SPEAKER = re.compile(r"^([^:\n]{1,40}): ")
 _ANYBODY = frozenset(("user", "human", "me", "you"))  # as programs call the one person who speaks
 
@@ -63,15 +64,15 @@ def find_instructions(snapshot: Snapshot, question: str, known_text: str, chars:
     """The instructions and preferences that a question could be touched by, as statements with the words of their pages as
     citations, in at most a sixth of so many characters: first those that share words with it, then the newest.
 
-    A preference of somebody with a name counts only where it shares a word. What stands in `known_text` is left out.
+    What somebody with a name prefers counts only where it shares a word. What stands in `known_text` is left out.
     """
     wanted = set(stems(question))
     ranked = []
     for item in snapshot.items_like_instructions():
         speaker, said = _split(item)
         shared = len(wanted & set(stems(said)))
-        general = is_instruction(said) or (is_preference(said) and speaker.lower() in _ANYBODY)
-        if (general or (shared and is_preference(said))) and said not in known_text:
+        prefers = is_preference(said) and (speaker.lower() in _ANYBODY or (shared and _STRONG.search(said)))
+        if (is_instruction(said) or prefers) and said not in known_text:
             ranked.append((-shared, -order_key(item.time or item.changed_at), item))
     ranked.sort(key=lambda one: one[:2])
     snapshot.records(page_id for _, _, item in ranked for page_id in item.page_ids)

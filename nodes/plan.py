@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
-from pydantic import BaseModel, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 
 from ..stores.errors import BadInput
 from ..stores.index.snapshot import Snapshot
@@ -21,6 +21,7 @@ from .llm.ask import StepSpec
 from .llm.prompt import clip, default_prompt, fence_question
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
+from .question_kinds import Kind, as_kind, question_kind
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
 
@@ -56,6 +57,9 @@ class Query(BaseModel):
 class SearchPlan(BaseModel):
     """What is needed, as questions of their own, and the searches, the surest first."""
 
+    kind: Annotated[Kind | None, BeforeValidator(as_kind)] = Field(
+        default=None, description="One thing, or many places."
+    )
     needs: list[str] = Field(default_factory=list, description="The pieces of information needed, one question each.")
     queries: list[Query] = Field(description="Searches to run side by side, surest first.")
 
@@ -138,8 +142,11 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         keys = [_key(query["tool"], query["text"]) for query in own]
         added, dropped = runnable_queries(answer, options.tools, [*asked, *keys]) if answer else ([], 0)
         queries = [query for query, key in zip(own, keys, strict=True) if key not in asked]
+        first_plan = state["rounds"][0] if state["rounds"] else None
+        kind = first_plan["kind"] if first_plan else question_kind(request, answer.kind if answer else None, options)
         made = {
             "request": request,
+            "kind": kind,
             "needs": answer.needs if answer else [],
             "queries": [*queries, *added],
             "dropped": dropped,

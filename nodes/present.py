@@ -13,6 +13,7 @@ from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import explain_dates, format_day, format_time, order_key
 from .evidence import as_values, citation_of, hits_from_state, record_id, row_record_id
 from .options import BaseResearchOptions, options_in
+from .question_kinds import BROAD
 from .run_step import SnapshotBody
 from .states import ResearcherState
 
@@ -41,7 +42,10 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
         context = Context(snapshot, options.context_tokens)
         share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
         context.add_instructions(state["instructions"])
-        context.add_statements(_of(ids, state["statements"]), share)
+        statements = _of(ids, state["statements"])
+        if state["rounds"][0]["kind"] in BROAD:  # passages stand in the order of time, and no statement repeats one
+            statements = [one for one in statements if [cited["quote"] for cited in one["citations"]] != [one["text"]]]
+        context.add_statements(statements, share)
         context.add_remark(remark(state, follows=options.output != "integration"))
         context.add_passages(OUTPUTS[options.output](Material(snapshot, evidence, ids, options.pages)))
         text, citations = context.text()

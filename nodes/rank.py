@@ -26,6 +26,7 @@ from .llm.ask import UsageTracker
 from .llm.prompt import CHARS_PER_TOKEN
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
+from .question_kinds import BROAD
 from .run_step import SnapshotBody
 from .states import ResearcherState
 
@@ -71,6 +72,10 @@ def rank(
                 runtime.stream_writer({"event": "failed", **failures[0]})
         found_by_question = list(map(place_of, question_hits)) if first else state["found_by_question"]
         evidence = _question_first(merge(before, ranked), found_by_question)[:EVIDENCE]
+        if state["plan"]["kind"] in BROAD:
+            from .breadth import spread
+
+            evidence = spread(snapshot, state["dated_question"], state["plan"]["kind"], evidence)[:EVIDENCE]
         unfound = _unfound(snapshot, evidence, options) if first else []
         instructions = state["instructions"]
         if first and snapshot.items_like_instructions():
@@ -183,6 +188,7 @@ def _trace(state: ResearcherState, before: Sequence[Hit], ranked: Sequence[Hit])
     counts = {search["query"]: len(search["hits"]) for search in state["searches"] if search["tool"] != ITEMS}
     return {
         "request": plan["request"],
+        "kind": plan["kind"],
         "needs": plan["needs"],
         "queries": [{**query, "hits": counts.get(number, 0)} for number, query in enumerate(plan["queries"])],
         "dropped_queries": plan["dropped"],

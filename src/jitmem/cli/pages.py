@@ -19,6 +19,7 @@ def recall(
     ctx: typer.Context,
     query: Annotated[str, Argument(metavar="WORDS", help="Words to look for.")],
     k: Annotated[int, Option("-k", metavar="N", help="Passages, at most.")] = 10,
+    now: Annotated[str | None, Option(metavar="TIME", help="When it is asked.  [default: the clock]")] = None,
     as_json: Json = False,
 ) -> None:
     """Find passages, with no chat model. The best match comes first.
@@ -30,16 +31,14 @@ def recall(
     from ..stores.times import format_time
 
     with open_memory(ctx) as memory:
-        hits = memory.recall(query, k)
+        hits = memory.recall(query, k, now=now)
         if as_json:
             say_json(hits)
             return
         for hit in hits:
-            page = memory.page(hit.record_id)
-            say(
-                f"{hit.score:.2f}  {'  '.join(part for part in (page.id, format_time(page.time), page.session_id) if part)}",
-                "bold",
-            )
+            session = memory.page(hit.page_id).session_id if hit.page_id else ""
+            heading = "  ".join(part for part in (hit.record_id, format_time(hit.time), session) if part)
+            say(f"{hit.score:.2f}  {heading}", "bold")
             say_text(f"{hit.dated_text.strip()}\n")
         if not hits:
             say("Nothing found.")

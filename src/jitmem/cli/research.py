@@ -24,6 +24,11 @@ def research(
         str | None, Option(metavar="NAME", help="recall, fast or deep.  [env: JITMEM_EFFORT; default: deep]")
     ] = None,
     depth: Annotated[int | None, Option(metavar="N", help="Rounds, at most.  [default: 3]")] = None,
+    breadth: Annotated[
+        str | None,
+        Option(metavar="NAME", help="auto, narrow (the best passages) or wide (many pages).  [default: auto]"),
+    ] = None,
+    now: Annotated[str | None, Option(metavar="TIME", help="When it is asked.  [default: the clock]")] = None,
     answer: Annotated[bool, Option("--answer", help="Also give a short answer from the context.")] = False,
     pages: Annotated[
         int | None, Option(metavar="K", help="Pages that passages may come from.  [default: no limit]")
@@ -48,6 +53,8 @@ def research(
       jitmem research "Where does Ana work now?"
       jitmem research "When did we move?" --depth 1 --output integration
       jitmem research "Who painted the sign?" --trace
+      jitmem research "In what order did we repair the mill?" --breadth wide
+      jitmem research "What did we do last week?" --now 2025-03-14
       jitmem research "Who painted the sign?" --effort fast --answer --max-tokens 8000
       jitmem research "Who painted the sign?" --json | jq -r .context
     """
@@ -61,6 +68,8 @@ def research(
         "tools": None if tools is None else tuple(name.strip() for name in tools.split(",") if name.strip()),
         "budget": limits if any(limit is not None for limit in limits.values()) else None,
         "answer": answer,
+        "breadth": breadth,
+        "now": now,
     }
     with open_memory(ctx) as memory:
         if estimate:
