@@ -19,6 +19,7 @@ from ..nodes.plan import ITEM_QUERIES, begin, plan, route_after_plan
 from ..nodes.present import present
 from ..nodes.rank import rank
 from ..nodes.reflect import reflect, route_after_reflect
+from ..nodes.rules.confidence import research_confidence
 from ..nodes.run_step import Backends, SnapshotBody, with_snapshot
 from ..nodes.search import NodeSearch, PageNodeSearch, search
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
@@ -54,7 +55,7 @@ def researcher(
     reading("rank", rank(weights, options, reranker))
     reading("integrate", integrate(backends, options))
     reading("reflect", reflect(backends, options))
-    reading("present", present(options))
+    reading("present", present(backends, research_confidence, options))
     reading("answer", answer(backends, options))
     page_vectors, item_vectors = (partial(embed_if_room, what, embedder) for what in (archive, item_index))
     searches = [(search(archive, tool, options, page_vectors), tool.name) for tool in tools]

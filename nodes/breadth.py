@@ -52,7 +52,7 @@ def kind_by_words(text: str) -> Kind:
     return next((kind for kind, words in _KINDS if re.search(words, text, re.I)), "needle")
 
 
-def spread(snapshot: Snapshot, question: str, kind: Kind, hits: Sequence[Hit]) -> list[Hit]:
+def spread_pages(snapshot: Snapshot, question: str, kind: Kind, hits: Sequence[Hit]) -> list[Hit]:
     """The hits, and what the answers beside them say to belong to them, in an order in which each adds most that was not
     said before it, for a list the best first, and pages take turns; a person's words before those of a machine, where it is not asked for these.
 

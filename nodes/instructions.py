@@ -51,7 +51,7 @@ _ANYBODY = frozenset(("user", "human", "me", "you"))  # as programs call the one
 
 
 def is_instruction(sentence: str) -> bool:
-    """Whether it tells whoever is spoken to how to do things in general."""
+    """Whether it tells the one who is spoken to how to do things in general."""
     return bool(_GENERAL.match(sentence))
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import explain_dates, format_day, format_time, order_key
-from .evidence import as_values, citation_of, hits_from_state, record_id, row_record_id
+from .evidence import LOOKED_AT, as_values, citation_of, hits_from_state, record_id, row_record_id
 from .options import BaseResearchOptions, options_in
 from .question_kinds import BROAD
-from .run_step import SnapshotBody
+from .run_step import Backends, SnapshotBody
 from .states import ResearcherState
 
 if TYPE_CHECKING:
@@ -26,7 +26,11 @@ _ENDED = {
 }
 
 
-def present(defaults: BaseResearchOptions) -> SnapshotBody:
+ConfidenceEstimate = Callable[[Snapshot, str, Sequence[Hit], bool | None], float]
+"""From the best hits for a question, and whether a model found it enough (None where none was asked)."""
+
+
+def present(backends: Backends, estimate_confidence: ConfidenceEstimate, defaults: BaseResearchOptions) -> SnapshotBody:
     """The node: statements and evidence → context, citations, and page ids, the cited ones first."""
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> dict[str, Any]:
@@ -49,7 +53,11 @@ def present(defaults: BaseResearchOptions) -> SnapshotBody:
         context.add_remark(remark(state, follows=options.output != "integration"))
         context.add_passages(OUTPUTS[options.output](Material(snapshot, evidence, ids, options.pages)))
         text, citations = context.text()
+        concluded = state["enough"] if backends.has_model("reflect") and options.effort != "recall" else None
+        best = list(hits_from_state(state["evidence"][:LOOKED_AT]))
+        best.sort(key=lambda hit: -hit.score)
         return {
+            "confidence": estimate_confidence(snapshot, state["dated_question"], best, concluded),
             "context": text,
             "citations": [as_values(citation) for citation in citations],
             "page_ids": snapshot.origins([*ids, *general]),

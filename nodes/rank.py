@@ -73,9 +73,9 @@ def rank(
         found_by_question = list(map(place_of, question_hits)) if first else state["found_by_question"]
         evidence = _question_first(merge(before, ranked), found_by_question)[:EVIDENCE]
         if state["plan"]["kind"] in BROAD:
-            from .breadth import spread
+            from .breadth import spread_pages
 
-            evidence = spread(snapshot, state["dated_question"], state["plan"]["kind"], evidence)[:EVIDENCE]
+            evidence = spread_pages(snapshot, state["dated_question"], state["plan"]["kind"], evidence)[:EVIDENCE]
         unfound = _unfound(snapshot, evidence, options) if first else []
         instructions = state["instructions"]
         if first and snapshot.items_like_instructions():

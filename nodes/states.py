@@ -50,6 +50,7 @@ class ResearcherOutput(TypedDict, total=False):
     citations: list[dict[str, Any]]
     page_ids: list[str]
     enough: bool
+    confidence: float
     unmet: list[str]
     stopped: str
     rounds: list[dict[str, Any]]

@@ -100,7 +100,15 @@ def test_the_generated_world_is_the_same_each_time_and_its_evidence_stands_in_it
     assert data[0] == data[1]
     said = {text for session in data[0].sessions for _, text in session.turns}
     assert all(set(question.evidence) <= said for question in data[0].questions)
-    assert {question.category for question in data[0].questions} == {"day", "now", "order", "summary", "wish", "needle"}
+    assert {question.category for question in data[0].questions} == {
+        "day",
+        "now",
+        "order",
+        "summary",
+        "wish",
+        "needle",
+        "adversarial",
+    }
     assert load_data_set("world", seed=4, count=1, tokens=20_000).samples[0] != data[0]
 
 

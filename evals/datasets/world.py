@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,7 +28,7 @@ from .world_material import (
 )
 
 SOURCE = DataSource("The generated world", "in jitmem itself", (), "Apache-2.0")
-KINDS = ("day", "now", "order", "summary", "wish", "needle")
+ADVERSARIAL = "adversarial"  # as `scores.ADVERSARIAL`
 _DAYS = 170  # of a world
 _CHARS = 4  # of a token
 _UNDERTAKINGS, _WISHES, _FACTS = 8, 15, 15
@@ -43,11 +44,11 @@ _SUMMARY = (
 
 
 def load(path: None = None, *, count: int = 4, tokens: int = 100_000, seed: int = 0) -> DataSet:
-    """`count` worlds of about `tokens` tokens with 95 questions each; the same seed gives the same worlds everywhere.
+    """`count` worlds of about `tokens` tokens with 140 questions each; the same seed gives the same worlds everywhere.
 
     The category is the kind: day (when something was that was told as "yesterday", or what was on a day), now (what was
     "last week", with `metadata["time"]`), order, summary, wish (a request that a standing wish touches, in other words),
-    needle (a fact that was said once). Evidence are the messages that are needed; `metadata["days"]` holds, for each of
+    needle (a fact that was said once), adversarial (a near miss, which has no answer). Evidence are the messages that are needed; `metadata["days"]` holds, for each of
     them that tells of another day than its own, that day.
     """
     if count < 1 or tokens < 5000:
@@ -69,6 +70,8 @@ class _World:
     days: dict[int, list[list[tuple[str, str]]]] = field(init=False, default_factory=dict)
     """By day, what is said: exchanges of turns."""
     questions: list[Question] = field(init=False, default_factory=list)
+    events: list[tuple[str, str]] = field(init=False, default_factory=list)
+    """Those that happen in this world."""
 
     def __post_init__(self) -> None:
         self.draw = random.Random(f"{self.seed} {self.number}")
@@ -104,8 +107,8 @@ class _World:
     def _add_events(self) -> None:
         """Told on a later or an earlier day, or on the day itself, in words that only that day explains."""
         happened: list[tuple[int, str]] = []
-        events = self.draw.sample(EVENTS, 50)
-        for at, (what, called) in enumerate(events):
+        self.events = self.draw.sample(EVENTS, 50)
+        for at, (what, called) in enumerate(self.events):
             on = self.draw.randrange(8, _DAYS - 12)
             words, gap = self.draw.choice(self._expressions(on))
             sentence = f"{words} {what}." if self.draw.random() < 0.6 else f"{what} {words[0].lower()}{words[1:]}."
@@ -150,13 +153,27 @@ class _World:
             (f"On the {ordinal}" if day.day + gap < 28 else "Yesterday", gap if day.day + gap < 28 else 1),
         ]
 
+    def _add_near_misses(
+        self, events: Sequence[tuple[str, str]], facts: Sequence[tuple[str, str, tuple[str, ...]]]
+    ) -> None:
+        """Questions without an answer: what was never told, or was told of somebody else."""
+        for at, (what, called) in enumerate(events):
+            if at % 2:
+                other = f"{self.draw.choice(OTHERS)} {what.removeprefix('I ')} last year."
+                self._say(self.draw.randrange(_DAYS), other, keep=what.startswith("I "))
+            self._ask(f"When {called}?" if called.startswith("did ") else f"When did I {called}?", "", ADVERSARIAL, ())
+        for _, question, _ in facts:
+            self._ask(question, "", ADVERSARIAL, ())
+
     def _add_wishes(self) -> None:
         for wish, request in self.draw.sample(WISHES, _WISHES):
             message = self._say(self.draw.randrange(_DAYS // 2), wish)
             self._ask(request, wish, "wish", (message,))
 
     def _add_facts(self) -> None:
-        for said, question, values in self.draw.sample(FACTS, _FACTS):
+        facts = self.draw.sample(FACTS, len(FACTS))
+        self._add_near_misses([one for one in EVENTS if one not in self.events], facts[_FACTS:])
+        for said, question, values in facts[:_FACTS]:
             value = self.draw.choice(values)
             message = self._say(self.draw.randrange(_DAYS), said.format(x=value))
             self._ask(question, value, "needle", (message,))

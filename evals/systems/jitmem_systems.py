@@ -102,6 +102,7 @@ class ResearchSystem(JitmemSystem):
             text=result.answer,
             cited=tuple(n for n, one in enumerate(result.citations, start=1) if one in result.answer_citations),
             usage=result.usage,
+            confidence=result.confidence,
             notes=tuple(f"{one['step']}: {one['error']}: {one['message']}" for one in result.failures),
         )
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 
 from ...stores.analyzer import STOP_WORDS, stems
 from ...stores.index.snapshot import Snapshot
+from ...stores.times import format_day
 
 _CAPITAL = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*[\w]"  # a word that begins with a capital letter, of two characters or more
 _NAME = re.compile(rf"{_CAPITAL}(?:(?:\s+(?:of|the|de|da|do|von|van|and)){{0,2}}\s+{_CAPITAL})*")
 _HONORIFIC = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|Sr|Sra)\.")
+_ISO_DAY = re.compile(r"\b((?:19|20)\d\d)-(\d\d?)-(\d\d?)\b")
 _WORD = re.compile(r"[\w'’]+")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“]\s*)$")
 
@@ -70,11 +73,20 @@ def terms(snapshot: Snapshot, question: str) -> dict[str, str]:
         from ...stores.date_phrases import drop_explained
 
         question = drop_explained(question)
+    question = _ISO_DAY.sub(_write_day, question)
     for word in _WORD.findall(question):
         for stem in stems(re.sub(r"['’]s$", "", word)):
             if stem not in _GENERIC and stem not in snapshot.speaker_stems:
                 found.setdefault(stem, word)
     return found
+
+
+def _write_day(found: re.Match[str]) -> str:
+    """As headers and the notes of relative dates write it, so that what tells of that day covers it."""
+    try:
+        return format_day(datetime(int(found[1]), int(found[2]), int(found[3])))
+    except ValueError:
+        return found[0]
 
 
 def rarity(snapshot: Snapshot, name: str, share: float = 0.05) -> float:

@@ -312,7 +312,7 @@ class Memory:
         Before each turn it adds context for the turn to that model call only; after the turn it memorizes the conversation.
         A run belongs to its `user_id`, and has no memory without one; `single_user=True` is for a memory of one user, and
         the default for one from `for_namespace`. The other options are those of `JitmemMiddleware`: `name`, `effort`,
-        `tools`, `context_tokens`, `memorize`, `background`, `inject`, `namespace`, `now`.
+        `tools`, `context_tokens`, `memorize`, `background`, `inject`, `namespace`, `now`, `min_confidence`.
         """
         from .integrations.middleware import JitmemMiddleware
 

@@ -116,6 +116,10 @@ class RecallRunner(PageSearchRunner):
 
             instructions = find_instructions(snapshot, query, "", CHARS_PER_TOKEN * self._context_tokens)
             hits = instruction_hits(snapshot, hits, instructions[: k // _FOR_EACH], k)
+        from .nodes.rules.confidence import confidences
+
+        for hit, confidence in zip(hits, confidences(snapshot, query, hits), strict=True):
+            hit.confidence = round(confidence, 3)
         return hits
 
 
