@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -13,7 +12,6 @@ from pydantic import BaseModel, Field
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
-from .evidence import OUTLINE_TOKENS, outline
 from .llm.ask import StepSpec
 from .llm.prompt import CHARS_PER_TOKEN, fence
 from .llm.sync_async import Computation, NodeBody
@@ -29,19 +27,20 @@ _LEAST_OUTLINE = 60
 
 @dataclass(frozen=True, slots=True)
 class MemorizeQuestion:
-    """What is to be noted of this page, and what was noted before (`outline`)."""
+    """What is to be noted of this page, beside what was noted before."""
 
     header: str
     text: str
-    outline: Callable[[float], str]
     snapshot: Snapshot
     part: int = 1
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/memorize.md`. The page is always shown whole."""
+        from .prompt_parts import OUTLINE_TOKENS, outline
+
         page = fence(f"{self.header}\n\n{self.text}")
         room = max(_LEAST_OUTLINE, min(OUTLINE_TOKENS, _PROMPT_TOKENS - len(page) // CHARS_PER_TOKEN))
-        return {"page": page, "outline": self.outline(share * room)}
+        return {"page": page, "outline": outline(self.snapshot, self.text, share * room)}
 
 
 class Memo(BaseModel):
@@ -78,7 +77,7 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
         for number, page in enumerate(state["pages"], start=1):
             header = header_of(state, page, number)
             text = without_recalled(page["text"])
-            question = MemorizeQuestion(header, text, partial(outline, snapshot, text), snapshot, number)
+            question = MemorizeQuestion(header, text, snapshot, number)
             policy = StepPolicy(on_failure, required=True, stop_reason=stop_reason)
             memo, changes = yield from run_step(backends, MEMORIZE, question, policy, runtime.stream_writer)
             assert memo is not None, "a required question is answered, or its failure is raised"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from types import GenericAlias
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, get_args
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
@@ -16,12 +15,11 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_m
 from ..stores.errors import BadInput
 from ..stores.index.snapshot import Snapshot
 from ..stores.times import add_dates, moment
-from .evidence import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, QUESTION_TOKENS, outline, render_request, render_statements
 from .llm.ask import StepSpec
-from .llm.prompt import clip, default_prompt, fence_question
+from .llm.prompt import default_prompt
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
-from .question_kinds import Kind, as_kind, question_kind
+from .question_kinds import Kind, question_kind
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
 
@@ -47,6 +45,11 @@ class PlannedSearch(Protocol):
     def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> Sequence[str]: ...
 
 
+def _as_kind(value: object) -> object:
+    """None for what is no kind: a plan is worth more than its kind."""
+    return value if value in get_args(Kind) else None
+
+
 class Query(BaseModel):
     """One search to run."""
 
@@ -57,7 +60,7 @@ class Query(BaseModel):
 class SearchPlan(BaseModel):
     """What is needed, as questions of their own, and the searches, the surest first."""
 
-    kind: Annotated[Kind | None, BeforeValidator(as_kind)] = Field(
+    kind: Annotated[Kind | None, BeforeValidator(_as_kind)] = Field(
         default=None, description="One thing, or many places."
     )
     needs: list[str] = Field(default_factory=list, description="The pieces of information needed, one question each.")
@@ -73,20 +76,27 @@ class PlanQuestion:
     names: Sequence[str]
     searches: Sequence[PlannedSearch]
     known: Sequence[Mapping[str, Any]]
-    outline: Callable[[float], str]
     first: bool
     snapshot: Snapshot
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/plan.md`."""
+        from .prompt_parts import (
+            LATER_OUTLINE_TOKENS,
+            OUTLINE_TOKENS,
+            outline,
+            render_question,
+            render_request,
+            render_statements,
+        )
+
+        room = share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)
         return {
-            "question": fence_question(clip(self.question, QUESTION_TOKENS)),
-            "request": render_request(
-                self.question, " ".join([self.request, *self.names]) if self.names else self.request
-            ),
+            "question": render_question(self.question),
+            "request": render_request(self.question, " ".join([self.request, *self.names])),
             "tools": ", ".join(map(_describe_search, self.searches)),
             "known": render_statements(self.known, share, sources=False),
-            "outline": self.outline(share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)),
+            "outline": outline(self.snapshot, self.request, room),
         }
 
 
@@ -128,7 +138,6 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
             names=state["names"],
             searches=[named[name] for name in options.tools],
             known=state["statements"],
-            outline=partial(outline, snapshot, request),
             first=not state["rounds"],
             snapshot=snapshot,
         )
@@ -143,7 +152,11 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         added, dropped = runnable_queries(answer, options.tools, [*asked, *keys]) if answer else ([], 0)
         queries = [query for query, key in zip(own, keys, strict=True) if key not in asked]
         first_plan = state["rounds"][0] if state["rounds"] else None
-        kind = first_plan["kind"] if first_plan else question_kind(request, answer.kind if answer else None, options)
+        kind = (
+            first_plan["kind"]
+            if first_plan
+            else question_kind(request, answer.kind if answer else None, options.breadth)
+        )
         made = {
             "request": request,
             "kind": kind,

@@ -66,6 +66,16 @@ def present(backends: Backends, estimate_confidence: ConfidenceEstimate, default
     return node
 
 
+def route_after_present(defaults: BaseResearchOptions) -> Any:
+    """The edge after present: an answer where one is asked for, or the end."""
+    from langgraph.runtime import get_runtime
+
+    def edge(state: ResearcherState) -> str:
+        return "answer" if options_in(get_runtime().context, defaults).answer else "__end__"
+
+    return edge
+
+
 def _of(ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The statements with what they cite of these pages and items; one that cites none of them is left out."""
     kept = []

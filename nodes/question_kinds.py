@@ -1,12 +1,11 @@
-"""The kinds of questions, and whether one is broad."""
+"""The kinds of questions, and which are broad."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal
 
-if TYPE_CHECKING:
-    from .options import BaseResearchOptions
+from .options import Breadth
 
 Kind = Literal["needle", "list", "order", "summary", "change", "instruction"]
 BROAD: frozenset[str] = frozenset(("list", "order", "summary", "change"))
@@ -17,12 +16,7 @@ _MAYBE_BROAD = re.compile(
 )
 
 
-def as_kind(value: object) -> object:
-    """What a model said, or None where that is no kind: a plan is worth more than its kind."""
-    return value if value in get_args(Kind) else None
-
-
-def question_kind(question: str, planned: Kind | None, options: BaseResearchOptions) -> Kind:
+def question_kind(question: str, planned: Kind | None, breadth: Breadth) -> Kind:
     """The kind that a model has planned, or where that is none or a needle, the one that the words of the question say, as
     far as `breadth` allows it."""
     kind: Kind = planned or "needle"
@@ -30,6 +24,6 @@ def question_kind(question: str, planned: Kind | None, options: BaseResearchOpti
         from .breadth import kind_by_words
 
         kind = kind_by_words(question)
-    if options.breadth == "wide":
-        return kind if kind in BROAD else "list"
-    return "needle" if options.breadth == "narrow" and kind in BROAD else kind
+    if kind in BROAD:
+        return "needle" if breadth == "narrow" else kind
+    return "list" if breadth == "wide" else kind

@@ -76,7 +76,8 @@ def rank(
             from .breadth import spread_pages
 
             evidence = spread_pages(snapshot, state["dated_question"], state["plan"]["kind"], evidence)[:EVIDENCE]
-        unfound = _unfound(snapshot, evidence, options) if first else []
+        everything = with_unfound(snapshot, evidence, options.context_tokens) if first else evidence
+        unfound = _without_known(everything[len(evidence) :], known_text)
         instructions = state["instructions"]
         if first and snapshot.items_like_instructions():
             from .instructions import find_instructions
@@ -106,12 +107,6 @@ def rank(
         }
 
     return node
-
-
-def _unfound(snapshot: Snapshot, evidence: Sequence[Hit], options: BaseResearchOptions) -> list[Hit]:
-    """What a memory gives beside its evidence: see `with_unfound`."""
-    unfound = with_unfound(snapshot, evidence, options.context_tokens)[len(evidence) :]
-    return _without_known(unfound, options.known_text)
 
 
 def _without_known(hits: list[Hit], known_text: str) -> list[Hit]:

@@ -275,7 +275,7 @@ def ask(model: Any, archive: Snapshot) -> tuple[Memo, list[dict[str, Any]]]:
         return "The memo is the page, copied." if memo.memo.strip() == question.text.strip() else ""
 
     tracker = UsageTracker()
-    question = MemorizeQuestion("news", str(NEWS.text), lambda tokens: "", archive)
+    question = MemorizeQuestion("news", str(NEWS.text), archive)
     spec = StepSpec("memorize", MemorizeQuestion, Memo, check=check)
     return run_sync(ModelBackend(model).ask(spec, question, tracker)), tracker.entries
 

@@ -16,12 +16,12 @@ from langchain_core.messages import AIMessage, BaseMessage
 from jitmem import BadInput, Budget, MemorizeOptions, Memory, ModelOptions, Session
 from jitmem.nodes.answer import ANSWER
 from jitmem.nodes.curate import CurateQuestion, Curation
-from jitmem.nodes.evidence import OUTLINE_TOKENS
 from jitmem.nodes.integrate import CONCLUDE, INTEGRATE
 from jitmem.nodes.llm.ask import StepSpec
 from jitmem.nodes.llm.prompt import clip, fence, fence_list, render_prompt
 from jitmem.nodes.memorize import MEMORIZE
 from jitmem.nodes.plan import PLAN
+from jitmem.nodes.prompt_parts import OUTLINE_TOKENS
 from jitmem.nodes.reflect import REFLECT
 from jitmem.testing import ScriptedModel
 

@@ -164,16 +164,7 @@ class MemoryRuntime:
     @cached_property
     def hybrid(self) -> RecallRunner:
         searches = [search for search in self.searches if search.name in HybridSearch.searches]
-        options = self.research_options
-        return RecallRunner(
-            searches,
-            self.archive,
-            self.embedder,
-            self.weights,
-            options.context_tokens,
-            self.reranker,
-            options.on_model_failure,
-        )
+        return RecallRunner(searches, self.archive, self.embedder, self.weights, self.research_options, self.reranker)
 
     @cached_property
     def item_search(self) -> ItemSearchRunner:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
-from ..results import next_request
 from .output import below, citation_rows, count, say, say_json, say_rows, say_text, usage_text
 from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
     from ..memory import Memory
-    from ..results import Estimate, Research
+    from ..results import Research
 
 
 def research(
@@ -73,7 +71,9 @@ def research(
     }
     with open_memory(ctx) as memory:
         if estimate:
-            _show_estimate(memory.estimate(question, **options), as_json=as_json)
+            from .research_details import show_estimate
+
+            show_estimate(memory.estimate(question, **options), as_json=as_json)
             return
         if below("stderr").isatty():
             from .terminal import research_with_status
@@ -85,52 +85,11 @@ def research(
             say_json(result.as_dict())
             return
         if trace:
+            from .research_details import show_round
+
             for number, one in enumerate(result.rounds, start=1):
-                _show_round(number, one)
+                show_round(number, one)
         _show(memory, result)
-
-
-def _show_estimate(estimate: Estimate, *, as_json: bool) -> None:
-    if as_json:
-        say_json(estimate)
-        return
-    say(f"Model calls    {_from_to(*estimate.calls)}")
-    say(f"Prompt tokens  {_from_to(*estimate.prompt_tokens)}")
-    if estimate.steps:
-        say()
-        say("If every round is used:")
-        say_rows(
-            ("step", "model", "prompt tokens"),
-            [(step["step"], step["model"], f"{step['prompt_tokens']:,}") for step in estimate.steps],
-        )
-
-
-def _from_to(least: int, most: int) -> str:
-    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
-
-
-def _show_round(number: int, one: Mapping[str, Any]) -> None:
-    say(f"Round {number}: {one['request']}", "bold")
-    for need in one["needs"]:
-        say(f"  need       {need}")
-    for query in one["queries"]:
-        say(f"  {query['tool']:<10} {query['text']}  ({count(query['hits'], 'hit')})")
-    if not one["queries"]:
-        say("  no new query")
-    if one["dropped_queries"]:
-        say(f"  dropped    planned searches that cannot be run: {one['dropped_queries']}")
-    for statement in one["statements"]:
-        say(f"  statement  {' '.join(statement.split())}")
-    if one["dropped_citations"]:
-        say(f"  dropped    {count(one['dropped_citations'], 'citation')} that no page supports")
-    if one["unsupported_statements"]:
-        say(f"  dropped    {count(one['unsupported_statements'], 'statement')} that its quotes do not carry")
-    if one["missing"]:
-        say(f"  missing    {', '.join(one['missing'])}")
-    if one["next"]:
-        say(f"  next       {next_request(one)}")
-    say(f"  enough     {'yes' if one['enough'] else 'no'}")
-    say()
 
 
 def _show(memory: Memory, result: Research) -> None:
