@@ -76,6 +76,10 @@ def rank(
             from .breadth import spread_pages
 
             evidence = spread_pages(snapshot, state["dated_question"], state["plan"]["kind"], evidence)[:EVIDENCE]
+        elif len({hit.time for hit in evidence[:READ]}) > 1:
+            from .supersession import newest_first
+
+            evidence = newest_first(snapshot, state["dated_question"], evidence)
         everything = with_unfound(snapshot, evidence, options.context_tokens) if first else evidence
         unfound = _without_known(everything[len(evidence) :], known_text)
         instructions = state["instructions"]
