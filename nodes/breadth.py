@@ -44,6 +44,7 @@ _ANSWER = 0.25  # an answer of a machine, beside what a person said
 _QUESTION = 0.4  # a question, beside what somebody tells
 _SAME_PAGE = 0.6  # each further passage of a page
 _LIST_PAGE = 0.95  # the same for a list, whose places share their words
+_ALIKE = ("list", "change")
 _SHORT = 6  # terms; fewer tell no more for being few
 
 
@@ -72,8 +73,8 @@ def spread_pages(snapshot: Snapshot, question: str, kind: Kind, hits: Sequence[H
     def gain(place: str) -> float:
         hit, worth = candidates[place]
         fresh = terms[place] - covered
-        told = 1.0 if kind == "list" else sum(idf[stem] for stem in fresh) / max(_SHORT, len(terms[place]))
-        return float(worth * told * (_LIST_PAGE if kind == "list" else _SAME_PAGE) ** taken[hit.record_id])
+        told = 1.0 if kind in _ALIKE else sum(idf[stem] for stem in fresh) / max(_SHORT, len(terms[place]))
+        return float(worth * told * (_LIST_PAGE if kind in _ALIKE else _SAME_PAGE) ** taken[hit.record_id])
 
     waiting = [(-gain(place), place) for place in candidates]
     heapq.heapify(waiting)
