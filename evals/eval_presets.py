@@ -41,9 +41,10 @@ _DEFAULT_METRICS = {
     "musique": ("f1", "exact_match", *_EVIDENCE),
     "narrativeqa": ("f1", "rouge_l"),
     "ruler": ("substring_match", *_EVIDENCE),
-    "longmemeval": ("judge", *_EVIDENCE),
+    "longmemeval": ("judge", *_EVIDENCE, "messages_touched"),
+    "world": ("messages_touched", "right_day"),
     "memoryagentbench": ("substring_match", "exact_match", "judge"),
-    "beam": ("judge",),
+    "beam": ("judge", "messages_touched"),
     "": ("f1", *_EVIDENCE),
 }
 

@@ -14,7 +14,9 @@ from .metrics.text_metrics import (
     holds_gold,
     is_abstention,
     locomo_f1,
+    messages_touched,
     page_recall,
+    right_days,
     rouge_l,
     substring_match,
     token_f1,
@@ -27,6 +29,8 @@ ADVERSARIAL = "adversarial"
 
 METRICS: Mapping[str, str] = {
     "evidence_recall": "share of the gold texts that stand word for word in the context",
+    "messages_touched": "share of the gold messages of which a passage stands in the context",
+    "right_day": "share of the gold messages that stand in the context with the day of which they tell beside them",
     "page_recall": f"share of the gold pages among the first {TOP_PAGES} that the system would read",
     "evidence_precision": "share of the context's characters that lie in passages with gold evidence (longer passages score higher)",
     "citation_correctness": "share of the passages that the reader names which hold gold evidence",
@@ -55,6 +59,10 @@ def score_answer(kind: str, question: Question, answer: SystemAnswer) -> dict[st
         scores["page_recall"] = page_recall(gold, answer.sources[:TOP_PAGES])
     else:
         scores["evidence_recall"] = evidence_recall(gold, answer.context)
+    if kind == "conversation":
+        scores["messages_touched"] = messages_touched(gold, [one.text for one in answer.marks] or [answer.context])
+        if days := question.metadata.get("days"):
+            scores["right_day"] = right_days(gold, days, answer.context)
     scores["evidence_precision"] = evidence_precision(kind, gold, answer.marks)
     scores["citation_correctness"] = _citation_correctness(kind, gold, answer)
     if answer.text is not None and question.answers:

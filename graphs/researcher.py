@@ -10,20 +10,27 @@ from langchain_core.documents import BaseDocumentCompressor
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from ..nodes.answer import answer, route_after_present
 from ..nodes.embedder import Embedder, embed_if_room
 from ..nodes.integrate import integrate
 from ..nodes.llm.sync_async import make_node
 from ..nodes.options import BaseResearchOptions
 from ..nodes.plan import ITEM_QUERIES, begin, plan, route_after_plan
-from ..nodes.present import present
+from ..nodes.present import present, route_after_present
 from ..nodes.rank import rank
 from ..nodes.reflect import reflect, route_after_reflect
+from ..nodes.rules.confidence import research_confidence
 from ..nodes.run_step import Backends, SnapshotBody, with_snapshot
 from ..nodes.search import NodeSearch, PageNodeSearch, search
 from ..nodes.states import ResearcherInput, ResearcherOutput, ResearcherState
 from ..stores.index.item_index import ItemIndex
 from ..stores.index.snapshot import NamespaceStore
+
+
+def _answer() -> Any:
+    """The step that few questions ask for."""
+    from ..nodes.answer import answer
+
+    return answer
 
 
 def researcher(
@@ -54,8 +61,8 @@ def researcher(
     reading("rank", rank(weights, options, reranker))
     reading("integrate", integrate(backends, options))
     reading("reflect", reflect(backends, options))
-    reading("present", present(options))
-    reading("answer", answer(backends, options))
+    reading("present", present(backends, research_confidence, options))
+    reading("answer", lambda *given: _answer()(backends, options)(*given))
     page_vectors, item_vectors = (partial(embed_if_room, what, embedder) for what in (archive, item_index))
     searches = [(search(archive, tool, options, page_vectors), tool.name) for tool in tools]
     searches.append((search(archive, items, options, item_vectors, answers=ITEM_QUERIES), items.name))

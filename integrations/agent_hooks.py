@@ -106,7 +106,8 @@ def recall_for_turn(agent: AgentMemory, state: Any, runtime: Runtime[Any]) -> Co
             result = yield _outside_graph(
                 partial(memory.research, question, **options), partial(memory.aresearch, question, **options)
             )
-            found[agent.key("recalled")] = wrap_recalled(result.context) if result.page_ids else ""
+            shown = result.confidence >= agent.min_confidence
+            found[agent.key("recalled")] = wrap_recalled(result.context) if result.page_ids and shown else ""
     if agent.memorize:
         thread = Thread(None)
         with _continue_on_error("memorize", runtime):

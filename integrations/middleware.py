@@ -60,6 +60,7 @@ class MiddlewareOptions(TypedDict, total=False):
     inject: Inject
     namespace: NameOf | None
     now: Now
+    min_confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class AgentMemory:
     inject: Inject
     namespace: NameOf | None
     now: Now
+    min_confidence: float
     tools: list[Any] = field(default_factory=list)
     warned: threading.Event = field(default_factory=threading.Event)
 
@@ -112,13 +114,14 @@ class JitmemMiddleware(AgentMiddleware[Any, Any, Any]):
         inject: Inject = "human",
         namespace: NameOf | None = None,
         now: Now = None,
+        min_confidence: float = 0.0,
     ) -> None:
         """`effort`: how what a turn needs is looked for ("recall" asks no model), None for not at all; the core memory
         is shown in any case. `tools`: all that an agent needs, none, or those that are named. `background=False`
         files a turn before the run ends. `inject`: where what was recalled stands: at the end of the last "human"
         message, in a "message" of its own behind it, or at the end of the "system" message. `name` tells several memories
         of one agent apart: it is part of the names of their state and tools. `now` is when a turn is spoken: given, or
-        asked for at each.
+        asked for at each. What was found with less than `min_confidence` (see `Research.confidence`) is not shown.
 
         `namespace` names the user of a run; what it raises ends the run. Without it that is the run's `user_id`; a run
         without one gets no memory. With `single_user` every run uses this very memory; that is the default for a memory
@@ -134,12 +137,14 @@ class JitmemMiddleware(AgentMiddleware[Any, Any, Any]):
             raise BadInput(f"inject is one of {', '.join(get_args(Inject))}, not {inject!r:.60}.")
         if namespace is not None and single_user:
             raise BadInput("Give a namespace for each run or single_user=True, not both.")
+        if not 0 <= min_confidence <= 1:
+            raise BadInput(f"min_confidence is from 0 to 1, not {min_confidence!r:.60}.")
         self.memory = memory
         if memory._runtime.trace_level != "content":
             self.trace_policy = TracePolicy(process_inputs=omit_payload, process_outputs=omit_payload)
         own = namespace is None and (memory is not memory.root if single_user is None else single_user)
         self._agent = AgentMemory(
-            memory, name, own, effort, context_tokens, memorize, background, inject, namespace, now
+            memory, name, own, effort, context_tokens, memorize, background, inject, namespace, now, min_confidence
         )
         self._agent.tools.extend(map(self._agent.with_label, _select_tools(memory, tools, now)))
         self.tools = self._agent.tools

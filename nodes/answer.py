@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langgraph.runtime import Runtime, get_runtime
+from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.token_size import text_size
-from .evidence import QUESTION_TOKENS
 from .llm.ask import StepSpec
-from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_question
+from .llm.prompt import CHARS_PER_TOKEN, clip, fence
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
+from .prompt_parts import render_question
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
 
@@ -36,7 +36,7 @@ class AnswerQuestion:
         """For `llm/prompts/answer.md`."""
         room = share * max(_READ_TOKENS, text_size(self.context) / CHARS_PER_TOKEN)
         return {
-            "question": fence_question(clip(self.question, QUESTION_TOKENS)),
+            "question": render_question(self.question),
             "context": fence(clip(self.context, room)),
         }
 
@@ -68,12 +68,3 @@ def answer(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         return {"answer": text, "answer_citations": [citations[mark - 1] for mark in marks], **changes}
 
     return node
-
-
-def route_after_present(defaults: BaseResearchOptions) -> Any:
-    """The edge after present: an answer where one is asked for, or the end."""
-
-    def edge(state: ResearcherState) -> str:
-        return "answer" if options_in(get_runtime().context, defaults).answer else "__end__"
-
-    return edge

@@ -1,17 +1,17 @@
-"""What a research knows so far: hits and citations as plain values, the check of a quote, and how prompts show them."""
+"""What a research knows so far: hits and citations as plain values, and the check of a quote."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, starmap
+from itertools import starmap
 from typing import Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import parse_iso_time
 from ..stores.token_size import text_size
-from .llm.prompt import CHARS_PER_TOKEN, clip, fence, fence_list
+from .llm.prompt import CHARS_PER_TOKEN
 
 EVIDENCE = 300  # passages carried from round to round
 LOOKED_AT = 50  # passages from the top that may become statements and leads
@@ -84,21 +84,8 @@ def take_fitting(snapshot: Snapshot, hits: Iterable[Hit], tokens: float) -> list
     return longest
 
 
-def render_passages(snapshot: Snapshot, hits: Sequence[Hit]) -> str:
-    """Passages page by page, the page of the best hit first, each page under its id and header."""
-    by_page: dict[str, list[Hit]] = {}
-    for hit in hits:
-        by_page.setdefault(hit.record_id, []).append(hit)
-    blocks = []
-    for page in map(snapshot.record, by_page):
-        lines = [hit.dated_text for hit in sorted(by_page[page.id], key=lambda hit: hit.start)]
-        blocks.append("\n".join([f"[{page.id}] {page.header}", *lines]))
-    return fence("\n\n".join(blocks)) if blocks else "No new passage was found."
-
-
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{12}")
 _TELLING = 4  # words of a quote
-_QUOTE_MARKS = str.maketrans("’‘“”", "''\"\"")
 
 
 def cite(record: Page | MemoryItem, quote: str, start: int | None = None) -> Citation | None:
@@ -120,13 +107,10 @@ def cite(record: Page | MemoryItem, quote: str, start: int | None = None) -> Cit
     at = text.find(quote)
     if at >= 0:
         return citation_of(record, at, at + len(quote))
-    loose, sought = _normalize_quote(text), _normalize_quote(quote)
-    at = loose.find(sought)
-    if at < 0:
-        return None
-    before, inside = (len(part.replace(" ", "")) for part in (loose[:at], sought))
-    place = [match.start() for match in islice(re.finditer(r"\S", text), before, before + inside)]
-    return citation_of(record, place[0], place[-1] + 1)
+    from .loose_quotes import find_loosely
+
+    place = find_loosely(text, quote)
+    return citation_of(record, *place) if place else None
 
 
 def citation_of(record: Page | MemoryItem, start: int, end: int) -> Citation:
@@ -161,52 +145,3 @@ def as_values(citation: Citation) -> dict[str, Any]:
         "end": citation.end,
         "quote": citation.quote,
     }
-
-
-def _normalize_quote(text: str) -> str:
-    """Without case, runs of white space and styles of quote marks. Character by character otherwise, so that places can
-    be counted: in a pattern of all this, what repeats itself would be compared with itself from every place on."""
-    lower = text.lower() if text.isascii() else "".join(map(_lower, text))
-    return " ".join(lower.translate(_QUOTE_MARKS).split())
-
-
-def _lower(character: str) -> str:
-    lower = character.lower()
-    return lower if len(lower) == 1 else character
-
-
-QUESTION_TOKENS = 1000
-_STATEMENTS_TOKENS = 400
-_LIST_TOKENS = 150  # of needs, and of searches made
-_REQUEST_TOKENS = 120
-_QUOTE_CHARS = 160
-
-
-def render_request(question: str, request: str) -> str:
-    """The request of this round, where it differs from the question."""
-    return "the question itself" if request == question else fence(clip(request, _REQUEST_TOKENS))
-
-
-def render_statements(statements: Sequence[Mapping[str, Any]], share: float, *, sources: bool) -> str:
-    """The statements, with `sources` also the page and the quote of each citation."""
-    lines = [statement["text"] + (_sources(statement) if sources else "") for statement in statements]
-    return fence_list(lines, share * _STATEMENTS_TOKENS, "Nothing yet.")
-
-
-def render_needs(needs: Sequence[str], share: float) -> str:
-    """What the plan says is needed."""
-    return fence_list(needs, share * _LIST_TOKENS, "The question itself.")
-
-
-def render_searches(asked: Sequence[str], share: float) -> str:
-    """The searches made, the latest first."""
-    return fence_list(reversed(asked), share * _LIST_TOKENS, "None.")
-
-
-def _sources(statement: Mapping[str, Any]) -> str:
-    return "".join(f" ({c['page_id']}: “{_shorten(c['quote'])}”)" for c in statement["citations"])
-
-
-def _shorten(quote: str) -> str:
-    """A beginning of the quote that is still found on its page."""
-    return quote if len(quote) <= _QUOTE_CHARS else quote[:_QUOTE_CHARS].rsplit(" ", 1)[0]

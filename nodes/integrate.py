@@ -17,22 +17,15 @@ from .evidence import (
     FIRST_TOKENS,
     LATER_TOKENS,
     LOOKED_AT,
-    QUESTION_TOKENS,
     as_values,
-    citation_of,
     cite_retrieved,
     hits_from_state,
     place_of,
     record_id,
-    render_passages,
-    render_request,
-    render_searches,
-    render_statements,
     row_record_id,
     take_fitting,
 )
 from .llm.ask import StepSpec
-from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .reflect import Reflection
@@ -40,7 +33,6 @@ from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
 
 _MOST_STATEMENTS, _MOST_SOURCES = 30, 5
-_CARRIER = 0.75  # of a statement's own words, those that a passage must hold to be cited in place of a wrong quote
 
 
 class Source(BaseModel):
@@ -82,8 +74,10 @@ class IntegrateQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/integrate.md`."""
+        from .prompt_parts import render_passages, render_question, render_request, render_statements
+
         return {
-            "question": fence_question(clip(self.question, QUESTION_TOKENS)),
+            "question": render_question(self.question),
             "request": render_request(self.question, self.request),
             "known": render_statements(self.known, share, sources=True),
             "evidence": render_passages(self.snapshot, self.readable(share)),
@@ -107,6 +101,8 @@ class ConcludeQuestion(IntegrateQuestion):
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/conclude.md`."""
+        from .prompt_parts import render_searches
+
         return {**IntegrateQuestion.prompt_values(self, share), "asked": render_searches(self.asked, share)}
 
 
@@ -197,25 +193,14 @@ def verify_statements(
         if not text:
             continue
         if not (citations and _is_supported(snapshot, text, citations, question)):
-            carrier = _find_carrier(snapshot, text, question, evidence)
+            from .carriers import find_carrier  # rules state passages word for word
+
+            carrier = find_carrier(snapshot, text, question, evidence)
             counts["corrected" if carrier else "unsupported"] += bool(carrier or citations)
             citations = [carrier] if carrier else []
         if citations:
             statements.append({"text": text, "citations": citations})
     return statements, counts
-
-
-def _find_carrier(snapshot: Snapshot, text: str, question: str, evidence: Sequence[Hit]) -> dict[str, Any] | None:
-    """The citation of the passage that carries a statement best; None where none does. Small models often say what a
-    passage says and copy the words of another."""
-    from .support import support_of  # rules state passages word for word
-
-    best: tuple[float, Hit] | None = None
-    for hit in evidence:
-        support = support_of(text, question, [hit.dated_text], [snapshot.record(hit.record_id).header])
-        if support.is_sufficient and support.share >= _CARRIER and (best is None or support.share > best[0]):
-            best = (support.share, hit)
-    return as_values(citation_of(snapshot.record(best[1].record_id), best[1].start, best[1].end)) if best else None
 
 
 def _is_supported(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, Any]], question: str) -> bool:

@@ -28,7 +28,7 @@ _LEAST_OUTLINE = 60
 
 @dataclass(frozen=True, slots=True)
 class MemorizeQuestion:
-    """What is to be noted of this page, and what was noted before."""
+    """What is to be noted of this page, beside what was noted before."""
 
     header: str
     text: str

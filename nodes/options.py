@@ -27,6 +27,7 @@ def one_of_names(kind: str, names: Collection[str]) -> tuple[AfterValidator, Wit
 
 
 Effort = Literal["recall", "fast", "deep"]
+Breadth = Literal["auto", "narrow", "wide"]
 OnModelFailure = Literal["raise", "rules"]
 OnFilingFailure = Literal["wait", "raise", "rules"]
 _ON_FAILURE = "When a model fails for good: raise an error, or let the rules answer the step."
@@ -63,6 +64,10 @@ class BaseResearchOptions(OptionsModel):
     )
     tools: tuple[str, ...]
     k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return in a round.")
+    breadth: Breadth = Field(
+        default="auto",
+        description="narrow: the best passages; wide: passages of as many pages as there is room for; auto: as the question is.",
+    )
     answer: bool = Field(default=False, description="Also give a short answer from the context.")
     known_text: str = Field(
         default="", description="What the reader has before them; what stands in it is not brought up again."

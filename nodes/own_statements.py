@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from typing import Literal
 
 from ..stores.times import is_before, spans
 
 _LONGEST = 240  # characters of a sentence that is worth an item
 _TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
+_MAYBE_GENERAL = re.compile(
+    r"\b(?:always|never|please|do(?:n['’]| no)t|prefer|rather|when(?:ever)? (?:i|we)|now on|future|make sure|be sure|remember"
+    r"|you to|i(?: \w+)? (?:like|love|hate|dislike|can['’]t))\b",
+    re.I,
+)
 _QUESTION = re.compile(r"\?[\"'”’)]*$")
 _HEDGED = re.compile(r"\b(?:if|maybe|perhaps|might|would|wish|could|used to|pretend\w*|joking)\b", re.I)
-_MACHINES = frozenset(("assistant", "ai", "bot", "system", "tool", "function", "model", "chatbot"))
+MACHINES = frozenset(("assistant", "ai", "bot", "system", "tool", "function", "model", "chatbot"))
 _QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|«[^»\n]*»|‘[^’\n]*’|`[^`\n]*`|(?<!\w)'[^'\n]*'(?!\w)")
 _CODE = re.compile(r"\w\(|[{};=<>]|^\s*(?:>|#|\||//)")
 # From here on a turn holds somebody else's words: a task with its material, a story, a game.
@@ -40,11 +46,27 @@ def own_sentences(text: str, speakers: Collection[str]) -> Iterator[tuple[str, s
         plain = _QUOTED.sub(lambda match: "\0" * len(match[0]), said)
         for match in _SENTENCE.finditer(said):
             sentence, seen = match.group().strip(), plain[match.start() : match.end()]
-            foreign = foreign or bool(_MATERIAL.search(seen.strip()))
+            general = bool(general_kind(sentence))
+            before, foreign = foreign, foreign or bool(_MATERIAL.search(seen.strip()))
             whole = len(sentence.split()) >= 3 and len(sentence) <= _LONGEST
-            if speaker and whole and not _QUESTION.search(sentence) and not _HEDGED.search(sentence):
-                own = not (foreign or fenced or "\0" in seen or _CODE.search(seen) or speaker.lower() in _MACHINES)
+            if speaker and whole and not _QUESTION.search(sentence) and (general or not _HEDGED.search(sentence)):
+                own = not (
+                    (before if general else foreign)
+                    or fenced
+                    or "\0" in seen
+                    or _CODE.search(seen)
+                    or speaker.lower() in MACHINES
+                )
                 yield speaker, sentence, own
+
+
+def general_kind(sentence: str) -> Literal["instruction", "preference", ""]:
+    """Whether it says what its speaker wants or prefers in general."""
+    if not _MAYBE_GENERAL.search(sentence):
+        return ""
+    from .instructions import is_instruction, is_preference
+
+    return "instruction" if is_instruction(sentence) else "preference" if is_preference(sentence) else ""
 
 
 def event_time(sentence: str, said: datetime | None) -> datetime | None:

@@ -6,20 +6,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import GenericAlias
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, get_args
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
-from pydantic import BaseModel, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
 
 from ..stores.errors import BadInput
 from ..stores.index.snapshot import Snapshot
 from ..stores.times import add_dates, moment
-from .evidence import QUESTION_TOKENS, render_request, render_statements
 from .llm.ask import StepSpec
-from .llm.prompt import clip, default_prompt, fence_question
+from .llm.prompt import default_prompt
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
+from .question_kinds import Kind, question_kind
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
 
@@ -45,6 +45,11 @@ class PlannedSearch(Protocol):
     def for_names(self, snapshot: Snapshot, names: Sequence[str], wanted: str) -> Sequence[str]: ...
 
 
+def _as_kind(value: object) -> object:
+    """None for what is no kind: a plan is worth more than its kind."""
+    return value if value in get_args(Kind) else None
+
+
 class Query(BaseModel):
     """One search to run."""
 
@@ -55,6 +60,9 @@ class Query(BaseModel):
 class SearchPlan(BaseModel):
     """What is needed, as questions of their own, and the searches, the surest first."""
 
+    kind: Annotated[Kind | None, BeforeValidator(_as_kind)] = Field(
+        default=None, description="One thing, or many places."
+    )
     needs: list[str] = Field(default_factory=list, description="The pieces of information needed, one question each.")
     queries: list[Query] = Field(description="Searches to run side by side, surest first.")
 
@@ -74,13 +82,12 @@ class PlanQuestion:
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/plan.md`."""
         from .outline import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, render_outline
+        from .prompt_parts import render_question, render_request, render_statements
 
         room = share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)
         return {
-            "question": fence_question(clip(self.question, QUESTION_TOKENS)),
-            "request": render_request(
-                self.question, " ".join([self.request, *self.names]) if self.names else self.request
-            ),
+            "question": render_question(self.question),
+            "request": render_request(self.question, " ".join([self.request, *self.names])),
             "tools": ", ".join(map(_describe_search, self.searches)),
             "known": render_statements(self.known, share, sources=False),
             "outline": render_outline(self.snapshot, self.request, room),
@@ -138,8 +145,15 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         keys = [_key(query["tool"], query["text"]) for query in own]
         added, dropped = runnable_queries(answer, options.tools, [*asked, *keys]) if answer else ([], 0)
         queries = [query for query, key in zip(own, keys, strict=True) if key not in asked]
+        first_plan = state["rounds"][0] if state["rounds"] else None
+        kind = (
+            first_plan["kind"]
+            if first_plan
+            else question_kind(request, answer.kind if answer else None, options.breadth)
+        )
         made = {
             "request": request,
+            "kind": kind,
             "needs": answer.needs if answer else [],
             "queries": [*queries, *added],
             "dropped": dropped,
@@ -225,6 +239,7 @@ _INITIAL: Mapping[str, Any] = {
     "fresh": [],
     "read": [],
     "found_by_question": [],
+    "instructions": [],
     "statements": [],
     "asked": [],
     "rounds": Overwrite([]),

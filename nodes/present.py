@@ -13,9 +13,10 @@ from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import explain_dates, format_day, format_time, order_key
 from ..stores.token_size import fitting_length, text_size
-from .evidence import as_values, citation_of, hits_from_state, record_id, row_record_id
+from .evidence import LOOKED_AT, as_values, citation_of, hits_from_state, record_id, row_record_id
 from .options import BaseResearchOptions, options_in
-from .run_step import SnapshotBody
+from .question_kinds import BROAD
+from .run_step import Backends, SnapshotBody
 from .states import ResearcherState
 
 if TYPE_CHECKING:
@@ -27,31 +28,54 @@ _ENDED = {
 }
 
 
-def present(defaults: BaseResearchOptions) -> SnapshotBody:
+ConfidenceEstimate = Callable[[Snapshot, str, Sequence[Hit], bool | None], float]
+"""From the best hits for a question, and whether a model found it enough (None where none was asked)."""
+
+
+def present(backends: Backends, estimate_confidence: ConfidenceEstimate, defaults: BaseResearchOptions) -> SnapshotBody:
     """The node: statements and evidence → context, citations, and page ids, the cited ones first."""
 
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> dict[str, Any]:
         options = options_in(runtime.context, defaults)
         cited = [record_id(citation) for statement in state["statements"] for citation in statement["citations"]]
         ids = list(dict.fromkeys([*cited, *map(row_record_id, state["evidence"])]))[: options.pages]
-        snapshot.records([*ids, *cited])
+        general = [record_id(one["citations"][0]) for one in state["instructions"]]
+        snapshot.records([*ids, *cited, *general])
         named = set(ids)
         evidence: Iterable[Hit] = hits_from_state(row for row in state["evidence"] if row_record_id(row) in named)
         if state["found_by_question"]:
             evidence = _cited_first(evidence, state["statements"])
         context = Context(snapshot, options.context_tokens)
         share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
-        context.add_statements(_of(ids, state["statements"]), share)
-        context.add_remark(remark(state))
+        context.add_instructions(state["instructions"])
+        statements = _of(ids, state["statements"])
+        if state["rounds"][0]["kind"] in BROAD:  # passages stand in the order of time, and no statement repeats one
+            statements = [one for one in statements if [cited["quote"] for cited in one["citations"]] != [one["text"]]]
+        context.add_statements(statements, share)
+        context.add_remark(remark(state, follows=options.output != "integration"))
         context.add_passages(OUTPUTS[options.output](Material(snapshot, evidence, ids, options.pages)))
         text, citations = context.text()
+        concluded = state["enough"] if backends.has_model("reflect") and options.effort != "recall" else None
+        best = list(hits_from_state(state["evidence"][:LOOKED_AT]))
+        best.sort(key=lambda hit: -hit.score)
         return {
+            "confidence": estimate_confidence(snapshot, state["dated_question"], best, concluded),
             "context": text,
             "citations": [as_values(citation) for citation in citations],
-            "page_ids": snapshot.origins(ids),
+            "page_ids": snapshot.origins([*ids, *general]),
         }
 
     return node
+
+
+def route_after_present(defaults: BaseResearchOptions) -> Any:
+    """The edge after present: an answer where one is asked for, or the end."""
+    from langgraph.runtime import get_runtime
+
+    def edge(state: ResearcherState) -> str:
+        return "answer" if options_in(get_runtime().context, defaults).answer else "__end__"
+
+    return edge
 
 
 def _of(ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -80,9 +104,12 @@ STATEMENTS_SHARE = 1 / 3
 """Of a context with passages, the most that statements in other words than the passages' may take."""
 
 
-def remark(state: ResearcherState) -> str:
-    """What a reader must know of the gaps: nothing when it is enough."""
+def remark(state: ResearcherState, *, follows: bool = True) -> str:
+    """What a reader must know of the gaps: nothing when it is enough. `follows`: passages do."""
     unmet = ", ".join(state["unmet"])
+    best = next(hits_from_state(state["evidence"][:1]), None)
+    if best is not None and not best.score and not state["statements"] and follows:
+        return "Nothing in memory has the words of the question. What follows is the newest in it."
     absent, unfound = "Not in memory: {}.", "Not found: {}."
     if not is_english(state["question"]):
         from ..stores.own_sentences import sentences_for
@@ -132,6 +159,7 @@ OUTPUTS: Mapping[str, Callable[[Material], Iterable[Hit]]] = {
 """By name, from the material to the passages that follow the statements, best first: as many are shown as fit."""
 
 
+_GENERAL = "Said to hold in general:"
 _NOTES_SHARE = 1 / 30  # of a context, for what relative dates mean, those of the best passages first
 _ONE_NOTE = 60  # characters that there are for them in any context
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
@@ -151,6 +179,7 @@ class Context:
         self._record = snapshot.record
         self._room = char_budget(tokens)
         self._used = 0
+        self._instructions: list[tuple[str, list[Citation]]] = []
         self._statements: list[tuple[str, list[Citation]]] = []
         self._remark = ""
         self._spans: dict[str, list[tuple[int, int]]] = {}
@@ -159,6 +188,18 @@ class Context:
         self._notes: dict[tuple[str, int], str] = {}
         self._said: set[tuple[str, int, int]] = set()
         self._added: list[tuple[str, int, int]] = []
+
+    def add_instructions(self, instructions: Sequence[Mapping[str, Any]]) -> None:
+        """What holds in general stands before all else, each on a line with the day on which it was said."""
+        for one in instructions:
+            [citation] = [Citation(**citation) for citation in one["citations"]]
+            when = format_day(self._record(citation.record_id).time)
+            text = (f"({when}) " if when else "") + str(one["text"])
+            cost = len(text) + len("- \n") + _MARK + (0 if self._instructions else len(_GENERAL) + 2)
+            if self._used + cost <= self._room:
+                self._used += cost
+                self._instructions.append((text, [citation]))
+                self._said.add((citation.record_id, citation.start, citation.end))
 
     def add_statements(self, statements: Sequence[Mapping[str, Any]], share: float = 1.0) -> None:
         """Each on a line of its own, followed by the marks of its citations. Those that are no passages take at most
@@ -255,8 +296,11 @@ class Context:
                 marks[citation] = len(citations)
             return f" [{marks[citation]}]"
 
-        said = "\n".join(f"- {text}{''.join(mark(c) for c in cited)}" for text, cited in self._statements)
-        blocks = [part for part in (said, self._remark) if part]
+        general, said = (
+            "\n".join(f"- {text}{''.join(mark(c) for c in cited)}" for text, cited in lines)
+            for lines in (self._instructions, self._statements)
+        )
+        blocks = [part for part in (general and f"{_GENERAL}\n{general}", said, self._remark) if part]
         pages = [self._record(page_id) for page_id, spans in self._spans.items() if spans]
         for page in sorted(pages, key=lambda page: (order_key(page.time), page.id)):
             lines = [_page_heading(page)]

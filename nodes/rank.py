@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.documents import BaseDocumentCompressor
 
 from ..stores.errors import ModelError, ModelUnavailable
-from ..stores.index.fusion import ITEMS, merge, rank_for
+from ..stores.index.fusion import ITEMS, merge, rank_for, with_unfound
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from .evidence import (
@@ -23,8 +23,10 @@ from .evidence import (
     take_fitting,
 )
 from .llm.ask import UsageTracker
+from .llm.prompt import CHARS_PER_TOKEN
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
+from .question_kinds import BROAD
 from .run_step import SnapshotBody
 from .states import ResearcherState
 
@@ -70,9 +72,25 @@ def rank(
                 runtime.stream_writer({"event": "failed", **failures[0]})
         found_by_question = list(map(place_of, question_hits)) if first else state["found_by_question"]
         evidence = _question_first(merge(before, ranked), found_by_question)[:EVIDENCE]
+        if state["plan"]["kind"] in BROAD:
+            from .breadth import spread_pages
+
+            evidence = spread_pages(snapshot, state["dated_question"], state["plan"]["kind"], evidence)[:EVIDENCE]
+        elif len({hit.time for hit in evidence[:READ]}) > 1:
+            from .supersession import newest_first
+
+            evidence = newest_first(snapshot, state["dated_question"], evidence)
+        everything = with_unfound(snapshot, evidence, options.context_tokens) if first else evidence
+        unfound = _without_known(everything[len(evidence) :], known_text)
+        instructions = state["instructions"]
+        if first and snapshot.items_like_instructions():
+            from .instructions import find_instructions
+
+            chars = options.context_tokens * CHARS_PER_TOKEN
+            instructions = find_instructions(snapshot, state["dated_question"], options.known_text, chars)
         already = set(state["read"])
         unread = (hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already)
-        fresh = take_fitting(snapshot, unread, FIRST_TOKENS if first else LATER_TOKENS)
+        fresh = take_fitting(snapshot, unread if ranked else unfound, FIRST_TOKENS if first else LATER_TOKENS)
         trace = _trace(state, before, ranked)
         runtime.stream_writer(
             {
@@ -84,14 +102,24 @@ def rank(
         )
         return {
             "searches": Overwrite([]),
-            "evidence": hits_to_state(evidence),
+            "evidence": hits_to_state([*evidence, *unfound][:EVIDENCE]),
             "fresh": hits_to_state(fresh),
+            "instructions": instructions,
             "found_by_question": found_by_question,
             "round": trace,
             "failures": failures,
         }
 
     return node
+
+
+def _without_known(hits: list[Hit], known_text: str) -> list[Hit]:
+    """The hits that do not stand in the text."""
+    if not known_text:
+        return hits
+    from .known_text import unknown_hits
+
+    return unknown_hits(hits, known_text)
 
 
 def _question_first(hits: Sequence[Hit], found_by_question: Sequence[str]) -> list[Hit]:
@@ -121,7 +149,7 @@ def _rank_round(
 ) -> list[Hit]:
     """The hits of the round's first `count` queries as one ranking, without what an earlier round has read, unless its
     page was asked for, and without what stands in `known_text`."""
-    known = {(hit.record_id, hit.start) for hit in before[:READ]}
+    known = {(hit.record_id, hit.start) for hit in before[:READ] if hit.score}
     found: dict[int, list[Hit]] = {}
     items: list[Hit] = []
     for search in state["searches"]:
@@ -139,12 +167,7 @@ def _rank_round(
     if items:
         searches.append((ITEMS, sorted(items, key=lambda hit: -hit.score)))
     asked = " ".join(query["text"] for query in queries if query["tool"] in ("keyword", "vector"))
-    ranked = rank_for(snapshot, state["dated_question"], asked, searches, weight)
-    if not known_text:
-        return ranked
-    from .known_text import unknown_hits
-
-    return unknown_hits(ranked, known_text)
+    return _without_known(rank_for(snapshot, state["dated_question"], asked, searches, weight), known_text)
 
 
 def _check_searches(state: ResearcherState) -> None:
@@ -164,6 +187,7 @@ def _trace(state: ResearcherState, before: Sequence[Hit], ranked: Sequence[Hit])
     counts = {search["query"]: len(search["hits"]) for search in state["searches"] if search["tool"] != ITEMS}
     return {
         "request": plan["request"],
+        "kind": plan["kind"],
         "needs": plan["needs"],
         "queries": [{**query, "hits": counts.get(number, 0)} for number, query in enumerate(plan["queries"])],
         "dropped_queries": plan["dropped"],

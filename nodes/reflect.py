@@ -11,17 +11,8 @@ from pydantic import BaseModel, Field
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .evidence import (
-    LOOKED_AT,
-    QUESTION_TOKENS,
-    hits_from_state,
-    record_id,
-    render_needs,
-    render_searches,
-    render_statements,
-)
+from .evidence import LOOKED_AT, hits_from_state, record_id
 from .llm.ask import StepSpec
-from .llm.prompt import clip, fence_question
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody, must_stop, research_policy, run_step
@@ -50,8 +41,10 @@ class ReflectQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/reflect.md`."""
+        from .prompt_parts import render_needs, render_question, render_searches, render_statements
+
         return {
-            "question": fence_question(clip(self.question, QUESTION_TOKENS)),
+            "question": render_question(self.question),
             "needs": render_needs(self.needs, share),
             "known": render_statements(self.known, share, sources=False),
             "asked": render_searches(self.asked, share),

@@ -51,6 +51,7 @@ class ResearcherOutput(TypedDict, total=False):
     citations: list[dict[str, Any]]
     page_ids: list[str]
     enough: bool
+    confidence: float
     unmet: list[str]
     stopped: str
     rounds: list[dict[str, Any]]
@@ -67,7 +68,7 @@ class ResearcherState(ResearcherOutput, total=False):
 
     `dated_question` is the question with what its relative dates mean: "last week [1 to 7 May 2023]".
 
-    `found_by_question` are the places of passages that the question itself finds, best first, where a model has planned
+    `instructions` are what the person wants in general, as statements. `found_by_question` are the places of passages that the question itself finds, best first, where a model has planned
     more; `read` are the places of passages that a model has been shown; `started` is the clock's time in seconds; `stop_reason` is why no model is asked any more; `reflection` is there when
     integrate has reflected as well.
     """
@@ -84,6 +85,7 @@ class ResearcherState(ResearcherOutput, total=False):
     fresh: list[list[Any]]
     read: list[str]
     found_by_question: list[str]
+    instructions: list[dict[str, Any]]
     statements: list[dict[str, Any]]
     asked: list[str]
     round: dict[str, Any]

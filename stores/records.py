@@ -80,7 +80,7 @@ class Hit:
 
     `text` is `[start:end]` of its page or item. `score` ranks it among the hits beside it, higher is better; `scores`
     holds what each search that found it gave it, by the name of the search, on that search's own scale. `time` is that
-    of its session, or of the item.
+    of its session, or of the item. `confidence`, from 0 to 1, is given by `recall`.
     """
 
     page_id: str | None
@@ -92,6 +92,7 @@ class Hit:
     speaker: str | None = None
     item_id: str | None = None
     time: datetime | None = None
+    confidence: float | None = None
 
     @property
     def record_id(self) -> str:

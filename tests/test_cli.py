@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from jitmem import Memory, ModelOptions, __version__
 from jitmem.cli.app import app
-from jitmem.cli.research import _show_round
+from jitmem.cli.research_details import show_round
 from jitmem.cli.terminal import _event_text
 from jitmem.readers.reader_table import FORMATS
 from jitmem.sample_history import sample_questions, sample_sessions
@@ -250,7 +250,7 @@ def test_the_trace_tells_what_was_dropped(filled: Run, capsys: pytest.CaptureFix
     plan = {"needs": [], "queries": [{"tool": "web_search", "text": "van"}]}
     model = ScriptedModel(lines={"plan": [plan], "conclude": [{"statements": statements, "enough": True}]})
     with Memory.open("memory", model=model) as memory:
-        _show_round(1, memory.research("What did Norberto sell?", effort="fast", depth=1).rounds[0])
+        show_round(1, memory.research("What did Norberto sell?", effort="fast", depth=1).rounds[0])
     shown = lines(capsys.readouterr().out)
     assert [line for line in shown if "dropped" in line] == [
         "  dropped    planned searches that cannot be run: 1",
@@ -442,8 +442,8 @@ def test_every_event_of_a_research_has_a_status_line(tmp_path: Path) -> None:
 def test_a_command_has_only_the_options_that_it_uses() -> None:
     commands = {name: found for name, found in all_commands(get_command(app)).items() if not hasattr(found, "commands")}
     options = {name: [one.name for one in command.params] for name, command in commands.items()}
-    assert len(options) == 39
-    assert sum(map(len, options.values())) <= 260
+    assert len(options) == 40
+    assert sum(map(len, options.values())) <= 262
     asking = {name for name, names in options.items() if "timeout_s" in names}
     assert asking == {
         *("jitmem memorize", "jitmem research", "jitmem recall", "jitmem import", "jitmem mcp", "jitmem demo"),

@@ -37,6 +37,13 @@ def tool(memory: Memory, name: str, now: Any = None, **arguments: Any) -> str:
     return str(one.invoke(arguments))
 
 
+@pytest.mark.parametrize("day", ["7 May 2023", "May 7, 2023", "2023-05-07"])
+def test_a_day_that_is_found_is_not_called_missing(diary: Memory, day: str) -> None:
+    result = diary.research(f"What did Ana do on {day}?")
+    assert (result.unmet, result.stopped) == ((), "enough")
+    assert result.context.startswith(f"- (8 May 2023) {GROUP}")
+
+
 @pytest.mark.parametrize("question", ["What did Ana do on 7 May 2023?", "What did Ana do on May 7, 2023?"])
 def test_a_day_finds_what_was_said_of_it_on_another(diary: Memory, question: str) -> None:
     result = diary.research(question)

@@ -32,7 +32,8 @@ def tokens(text: str) -> int:
 def verified(memory: Memory, result: Research) -> bool:
     marks = [f"[{number}]" for number in range(1, len(result.citations) + 1)]
     return all(
-        memory.page(c.page_id).text[c.start : c.end] == c.quote and mark in result.context
+        (memory.page(c.page_id) if c.page_id else memory.items.get(c.item_id)).text[c.start : c.end] == c.quote
+        and mark in result.context
         for c, mark in zip(result.citations, marks, strict=True)
     )
 

@@ -115,6 +115,7 @@ def item_line(item: MemoryItem) -> str:
 
 
 EffortName = Literal["recall", "fast", "deep"]
+BreadthName = Literal["auto", "narrow", "wide"]
 
 
 class Researched(Protocol):
@@ -125,7 +126,7 @@ class Researched(Protocol):
 
 
 Researchers = tuple[Callable[..., Researched], Callable[..., Awaitable[Researched]]]
-"""`Memory.research` and `Memory.aresearch`, or what is called as they are: `(question, depth=…, effort=…, now=…)`."""
+"""`Memory.research` and `Memory.aresearch`, or what is called as they are: `(question, depth=…, effort=…, breadth=…, now=…)`."""
 
 
 class AskInput(ToolInput):
@@ -135,6 +136,9 @@ class AskInput(ToolInput):
     depth: int | None = Field(default=None, ge=1, le=20, description="Rounds of searching and reflecting, at most.")
     effort: EffortName | None = Field(
         default=None, description="recall: one quick look; fast: fewer thoughts a round; deep: the most careful."
+    )
+    breadth: BreadthName | None = Field(
+        default=None, description="narrow: one thing; wide: a list, an order or a summary; auto: as the question is."
     )
 
 
@@ -150,11 +154,11 @@ def ask_tool(researchers: Researchers, now: Now = None) -> MemoryTool:
     """`research_memory` over the two forms of a research."""
     research, aresearch = researchers
 
-    def run(question: str, depth: int | None = None, effort: EffortName | None = None) -> ToolResult:
-        return _render_research(research(question, depth=depth, effort=effort, now=moment(now)))
+    def run(question: str, **options: Any) -> ToolResult:
+        return _render_research(research(question, **options, now=moment(now)))
 
-    async def arun(question: str, depth: int | None = None, effort: EffortName | None = None) -> ToolResult:
-        return _render_research(await aresearch(question, depth=depth, effort=effort, now=moment(now)))
+    async def arun(question: str, **options: Any) -> ToolResult:
+        return _render_research(await aresearch(question, **options, now=moment(now)))
 
     return expose(ASK, run, arun)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...stores.errors import BadInput
-from . import beam, hotpotqa, locomo, longmemeval, memoryagentbench, musique, narrativeqa, ruler
+from . import beam, hotpotqa, locomo, longmemeval, memoryagentbench, musique, narrativeqa, ruler, world
 from .benchmark_records import DataSet, DataSource, Question, Sample
 from .ruler import GeneratedSamples
 
@@ -38,6 +38,7 @@ DATASETS: Mapping[str, Benchmark] = {
     "memoryagentbench": Benchmark(memoryagentbench.load, memoryagentbench.SOURCE),
     "beam": Benchmark(beam.load, beam.SOURCE),
     "ruler": Benchmark(ruler.load, ruler.SOURCE, generated=True),
+    "world": Benchmark(world.load, world.SOURCE, generated=True),
 }
 
 

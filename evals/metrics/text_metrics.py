@@ -17,6 +17,8 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _SPACED_ARTICLES = re.compile(r"(?:^|\s)(?:a|an|the)(?:\s|$)")
 _LOCOMO_ARTICLES = re.compile(r"\b(?:a|an|the|and)\b")
 _WORD = re.compile(r"[a-z0-9]+")
+_SPEAKER = re.compile(r"^[^:\n]{1,40}: ")
+_TELLING = 20  # characters of a line that tell of which message it is
 _REFUSALS = ("no information available", "not mentioned")
 _PORTER = stemmer("porter")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -155,6 +157,26 @@ def context_tokens(text: str) -> int:
 def evidence_recall(evidence: Sequence[str], context: str) -> float | None:
     """The share of the gold texts that are verbatim in the context; None for a question without gold."""
     return _share(gold in context for gold in evidence)
+
+
+def messages_touched(evidence: Sequence[str], texts: Iterable[str]) -> float | None:
+    """The share of the gold messages of which some passage is among the texts; None for a question without gold.
+
+    A line of a text is a passage of a message if the message holds it, with or without the speaker before it; a line of
+    under 20 characters must be the whole message.
+    """
+    lines = {line.strip() for text in texts for line in text.splitlines()}
+    lines |= {_SPEAKER.sub("", line, count=1) for line in lines}
+    telling = [line for line in lines if len(line) >= _TELLING]
+    return _share(gold.strip() in lines or any(line in gold or gold in line for line in telling) for gold in evidence)
+
+
+def right_days(evidence: Sequence[str], days: Sequence[str], context: str) -> float | None:
+    """The share of the gold messages that stand in the context with their day in the same paragraph: in its heading, before
+    the message, or behind it."""
+    blocks = context.split("\n\n")
+    pairs = zip(evidence, days, strict=True)
+    return _share(any(gold in block and day in block for block in blocks) for gold, day in pairs)
 
 
 def page_recall(gold: Collection[str], found: Collection[str]) -> float | None:

@@ -75,7 +75,7 @@ class RecallSystem(JitmemSystem):
     """The ranking of `Memory.recall`, packed until the context is full; of the first `pages` pages alone, if given."""
 
     def answer(self, question: Question) -> SystemAnswer:
-        hits = self.shared.memory.recall(question.text, k=_HITS)
+        hits = self.shared.memory.recall(question.text, k=_HITS, now=question.metadata.get("time"))
         pages = list(dict.fromkeys(hit.record_id for hit in hits))[: self.pages]
         session_of = self.shared.session_of
         texts = [(session_of[hit.record_id], hit.text) for hit in hits if hit.record_id in set(pages)]
@@ -93,7 +93,7 @@ class ResearchSystem(JitmemSystem):
 
     def answer(self, question: Question) -> SystemAnswer:
         """A step whose model failed becomes a note: its round had less to go by."""
-        result = self.shared.memory.research(question.text, **self._arguments)
+        result = self.shared.memory.research(question.text, now=question.metadata.get("time"), **self._arguments)
         session_of = self.shared.session_of
         return SystemAnswer(
             context=result.context,
@@ -102,6 +102,7 @@ class ResearchSystem(JitmemSystem):
             text=result.answer,
             cited=tuple(n for n, one in enumerate(result.citations, start=1) if one in result.answer_citations),
             usage=result.usage,
+            confidence=result.confidence,
             notes=tuple(f"{one['step']}: {one['error']}: {one['message']}" for one in result.failures),
         )
 

@@ -55,6 +55,7 @@ class SystemAnswer:
     seconds: float = 0.0
     reader_seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    confidence: float | None = None
 
     @property
     def citations(self) -> tuple[CitedText, ...]:

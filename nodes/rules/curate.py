@@ -10,7 +10,7 @@ from ...stores.index.snapshot import Snapshot
 from ...stores.records import MemoryItem
 from ...stores.times import is_before, order_key, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
-from ..own_statements import event_time, own_sentences
+from ..own_statements import MACHINES, event_time, general_kind, own_sentences
 
 _MOST = 6  # of a kind, from one page
 _CHARS_PER_TOKEN = 4
@@ -53,6 +53,7 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     events: list[Call] = []
     core = _lines(question.core)
     speakers = {hit.speaker for hit in snapshot.passages(question.page, "", 1.0) if hit.speaker}
+    addressed = len(speakers) < 2 or any(speaker.lower() in MACHINES for speaker in speakers)
     for speaker, sentence, is_own in own_sentences(question.text, speakers):
         slot = _slot(sentence) if is_own else None
         content = f"{speaker}: {sentence}"
@@ -64,7 +65,14 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
             facts[f"{speaker} {slot}"] = _edit(old, content, time)
             if slot in _IN_CORE:
                 core[(speaker, slot)] = content
-        elif is_own and when is None and any(re.search(pattern, sentence) for pattern in _LASTING):
+        elif is_own and addressed and general_kind(sentence) == "instruction":
+            facts.setdefault(content, _edit(None, content, question.page.time))
+            core.setdefault((content, ""), content)
+            if sum(map(len, core.values())) > CORE_SHOWN * _CHARS_PER_TOKEN // 2:  # the rest is for who they are
+                del core[(content, "")]
+        elif (is_own and general_kind(sentence) == "preference") or (
+            is_own and when is None and any(re.search(pattern, sentence) for pattern in _LASTING)
+        ):
             facts.setdefault(content, _edit(None, content, question.page.time))
         elif when is not None and len(events) < _MOST:
             events.append(_insert("episodic", content, when))

@@ -38,7 +38,7 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     chosen: list[Hit] = []
     covered: dict[Term, float] = {}
     for hit in hits[:_LOOKED_AT]:
-        if hit.score < _WEAK * hits[0].score:
+        if not hit.score or hit.score < _WEAK * hits[0].score:
             break
         # What a reader of the passage sees: its words under its page's header.
         there = {*base_stems(snapshot.record(hit.record_id).header), *stems(hit.dated_text)}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 
 from ...stores.analyzer import STOP_WORDS, Term, is_english, stems, terms
 from ...stores.index.snapshot import Snapshot
+from ...stores.times import format_day
 
 _CAPITAL = (
     r"[A-ZÀ-ÖØ-ÞĀ-\u052f\u0531-\u0556\u1e00-\u1fff][\w'’-]*[\w]"  # two characters or more; small ones are sorted out
@@ -14,6 +16,7 @@ _CAPITAL = (
 _NAME = re.compile(rf"{_CAPITAL}(?:(?:\s+(?:of|the|de|da|do|von|van|and)){{0,2}}\s+{_CAPITAL})*")
 SENTENCE = re.compile(r"[^.!?…。．！？।॥؟۔\n]+[.!?…。．！？।॥؟۔]*[\"'”’)」』]*")
 _HONORIFIC = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|Sr|Sra)\.")
+_ISO_DAY = re.compile(r"\b((?:19|20)\d\d)-(\d\d?)-(\d\d?)\b")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“]\s*)$")
 
 _CALENDAR = frozenset(
@@ -77,6 +80,7 @@ def question_terms(snapshot: Snapshot, question: str) -> list[Term]:
         from ...stores.date_phrases import drop_explained
 
         question = drop_explained(question)
+    question = _ISO_DAY.sub(_write_day, question)
     known = snapshot.speaker_stems | _GENERIC
     if not is_english(question):
         from ...stores.scripts import generic_stems
@@ -94,6 +98,14 @@ def weigh(snapshot: Snapshot, term: Term) -> float:
     rarest of them. A term that never occurs counts as one that occurs once."""
     counts = [min(snapshot.frequency(stem)[0] for stem in form) for form in term.forms]
     return math.log((snapshot.frequency("")[1] + 1) / max(1, *counts))
+
+
+def _write_day(found: re.Match[str]) -> str:
+    """As headers and the notes of relative dates write it, so that what tells of that day covers it."""
+    try:
+        return format_day(datetime(int(found[1]), int(found[2]), int(found[3])))
+    except ValueError:
+        return found[0]
 
 
 def rarity(snapshot: Snapshot, name: str, share: float = 0.05) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ...stores.analyzer import Term, stems, words
@@ -58,7 +59,7 @@ def _leads(
     found: dict[str, list[tuple[Passage, Page, float]]] = {}
     best = question.evidence[0] if question.evidence else None
     weights = [(term, weigh(snapshot, term)) for term in wanted]
-    for hit in question.evidence[:_PASSAGES]:
+    for hit in takewhile(lambda hit: hit.score > 0, question.evidence[:_PASSAGES]):
         new_names = _new_names(snapshot, hit.text, asked)
         left = " ".join(term.text for term in wanted if not term.is_in(own_stems[hit.record_id]))
         if new_names and left not in found:

@@ -222,7 +222,8 @@ class Memory:
         `effort`: "recall" (one round without a model), "fast" (one call to plan, one to integrate and reflect), or
         "deep" (a call for each; the default). `output`: "integration" (the statements alone), "snippets" (then the
         best passages), or "pages" (then whole pages), up to `context_tokens` (2000), counted by
-        `count_tokens_approximately`. `pages`: from how many pages passages may come. `tools`: a subset of "keyword",
+        `count_tokens_approximately`. `breadth`: "narrow" (the best passages), "wide" (many pages, in the order of time: for lists, orders and summaries) or
+        "auto" (as the question is; the default). `pages`: from how many pages passages may come. `tools`: a subset of "keyword",
         "vector", "page_id". `budget=Budget(calls=…, tokens=…, seconds=…)`: when it is exceeded, the best context so
         far is returned. `answer=True`: a short answer from the context as well. `on_model_failure`: as in `ModelOptions`.
         `now`: the time of the question, by which "last week" is understood; the clock's without it.
@@ -317,7 +318,7 @@ class Memory:
         Before each turn it adds context for the turn to that model call only; after the turn it memorizes the conversation.
         A run belongs to its `user_id`, and has no memory without one; `single_user=True` is for a memory of one user, and
         the default for one from `for_namespace`. The other options are those of `JitmemMiddleware`: `name`, `effort`,
-        `tools`, `context_tokens`, `memorize`, `background`, `inject`, `namespace`, `now`.
+        `tools`, `context_tokens`, `memorize`, `background`, `inject`, `namespace`, `now`, `min_confidence`.
         """
         from .integrations.middleware import JitmemMiddleware
 

@@ -11,7 +11,7 @@ from .stores.errors import BadInput
 if TYPE_CHECKING:
     from .graphs.research_options import Output
     from .nodes.llm.ask import Budget
-    from .nodes.options import Effort, OnModelFailure
+    from .nodes.options import Breadth, Effort, OnModelFailure
     from .results import Estimate, Research
     from .runtime import MemoryRuntime
 
@@ -28,6 +28,7 @@ class ResearchChanges(TypedDict, total=False):
     pages: int | None
     tools: Sequence[str] | None
     budget: Budget | None
+    breadth: Breadth | None
     answer: bool | None
     known_text: str | None
     on_model_failure: OnModelFailure | None

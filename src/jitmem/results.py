@@ -18,7 +18,8 @@ class Research:
     The citation marker `[n]` in `context` refers to `citations[n - 1]`. `page_ids` are best first. `unmet` names what
     was not found. `rounds` is the trace: request, queries with their hits, statements and what was missing. `failures`
     has `{step, error, message}` for each step whose model failed: it was skipped, or answered by rules. `answer` is set
-    if one was requested; it is empty if the context does not contain it.
+    if one was requested; it is empty if the context does not contain it. `confidence`, from 0 to 1, says how likely the
+    context holds the answer; docs/evaluation.md shows how often that is wrong.
     """
 
     question: str
@@ -33,6 +34,7 @@ class Research:
     failures: tuple[Mapping[str, Any], ...] = ()
     answer: str | None = None
     answer_citations: tuple[Citation, ...] = ()
+    confidence: float = 0.0
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], *, answered: bool = False) -> Research:
@@ -50,6 +52,7 @@ class Research:
             failures=tuple(state["failures"]),
             answer=state["answer"] if answered else None,
             answer_citations=_citations(state["answer_citations"]),
+            confidence=state["confidence"],
         )
 
     def as_dict(self) -> dict[str, Any]:

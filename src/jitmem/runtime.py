@@ -167,8 +167,8 @@ class MemoryRuntime:
     @cached_property
     def hybrid(self) -> RecallRunner:
         searches = [search for search in self.searches if search.name in HybridSearch.searches]
-        entries, on_failure = self._entry_recall, self.research_options.on_model_failure
-        return RecallRunner(searches, entries, self.archive, self.embedder, self.weights, self.reranker, on_failure)
+        options, entries = self.research_options, self._entry_recall
+        return RecallRunner(searches, entries, self.archive, self.embedder, self.weights, options, self.reranker)
 
     @property
     def _entry_recall(self) -> EntryRecall | None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from langchain_core.documents import BaseDocumentCompressor
 
 from .nodes.embedder import Embeddable, Embedder, embed_if_room
+from .nodes.llm.prompt import CHARS_PER_TOKEN
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
-from .nodes.options import OnModelFailure
+from .nodes.options import BaseResearchOptions
 from .stores.errors import ModelError
-from .stores.index.fusion import rank_for
+from .stores.index.fusion import rank_for, with_unfound
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore, Snapshot
 from .stores.records import Hit
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .nodes.search import NodeSearch
 
 T = TypeVar("T")
+_FOR_EACH = 5  # hits, one place for an instruction
 _CANDIDATES = 100  # of each search that is ranked
 _log = logging.getLogger("jitmem")
 
@@ -73,8 +75,9 @@ class PageSearchRunner:
 
 
 class RecallRunner(PageSearchRunner):
-    """Keyword and vector search, ranked as by the Researcher; of a query that names a date the search of dates as well. A failing reranker is an error, or with
-    `on_failure="rules"` is skipped."""
+    """Keyword and vector search, ranked as by the Researcher; of a query that names a date the search of dates as well. What no
+    search found follows as `with_unfound` has it, and an instruction of the person takes the last place of each five. A failing reranker is an error, or where
+    rules may answer for a model is skipped."""
 
     def __init__(
         self,
@@ -83,15 +86,15 @@ class RecallRunner(PageSearchRunner):
         archive: NamespaceStore,
         embedder: Embedder,
         weights: Mapping[str, float],
+        options: BaseResearchOptions,
         reranker: BaseDocumentCompressor | None = None,
-        on_failure: OnModelFailure = "raise",
     ) -> None:
         super().__init__(searches[0], archive, embedder)
         self.name, self.description = HybridSearch.name, HybridSearch.description
         self._searches = [*searches, *([entries] if entries else [])]
         self._weights = weights
+        self._options = options
         self._reranker = reranker
-        self._on_failure = on_failure
 
     def _run(self, query: str, k: int) -> Computation[list[Hit]]:
         searches = [one for one in self._searches if one.name != PageIdSearch.name or spans(query)]
@@ -103,10 +106,20 @@ class RecallRunner(PageSearchRunner):
             try:
                 ranked = yield from rerank(self._reranker, query, ranked, TIMEOUT_S)
             except ModelError as error:
-                if self._on_failure == "raise":
+                if self._options.on_model_failure == "raise":
                     raise
                 _log.warning("The hits of a recall keep their order: %s", error)
-        return ranked[:k]
+        hits = (ranked if len(ranked) >= k else with_unfound(snapshot, ranked, self._options.context_tokens))[:k]
+        if k >= _FOR_EACH and snapshot.items_like_instructions():
+            from .nodes.instructions import find_instructions, instruction_hits
+
+            instructions = find_instructions(snapshot, query, "", CHARS_PER_TOKEN * self._options.context_tokens)
+            hits = instruction_hits(snapshot, hits, instructions[: k // _FOR_EACH], k)
+        from .nodes.rules.confidence import confidences
+
+        for hit, confidence in zip(hits, confidences(snapshot, query, hits), strict=True):
+            hit.confidence = round(confidence, 3)
+        return hits
 
 
 class ItemSearchRunner:

@@ -111,6 +111,18 @@ def rank_for(
     return rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
 
 
+def with_unfound(snapshot: Snapshot, ranked: Sequence[Hit], tokens: int) -> list[Hit]:
+    """The ranking, and behind it with score 0 what no search found: everything where the memory fits into so many tokens,
+    and where nothing at all was found, the newest passages of a larger one."""
+    unfound = snapshot.whole_memory(4 * tokens)
+    if not ranked and not unfound:
+        from .newest import newest_passages
+
+        return newest_passages(snapshot, 4 * tokens)
+    places = set(map(_place, ranked))
+    return [*ranked, *(hit for hit in unfound if _place(hit) not in places)]
+
+
 def merge(before: Sequence[Hit], later: Sequence[Hit]) -> list[Hit]:
     """One ranking over rounds, best first. What a later round finds counts a little less than what the first one found.
     What both found keeps its better score, or the sum when the later round asked for its very page."""

@@ -28,6 +28,7 @@ from .vector_index import VectorIndex
 
 T = TypeVar("T")
 _MOST = 4096
+_HEADING = 40  # characters of the line above the passages of a page
 
 
 class Cache(Generic[T]):
@@ -76,6 +77,8 @@ class PageIndex:
         """The newest change of an item that was read."""
         self.items: Cache[MemoryItem] = Cache()
         """As they stood since then."""
+        self.like_instructions: tuple[int, list[MemoryItem]] = 0, []
+        """`newest_item` of then, and the items that may be instructions."""
         self.stems: Cache[frozenset[str]] = Cache()
         """By page id, the distinct stems of its header and its passages."""
 
@@ -308,14 +311,33 @@ class Snapshot:
         """The core paragraph; None while there is none."""
         return self._items.core()
 
+    def items_like_instructions(self) -> list[MemoryItem]:
+        """As `Items.like_instructions`, read once for each change of an item."""
+        known = self._index.like_instructions
+        if known[0] != self.newest_item or self.extent.items_expire:
+            known = self._index.like_instructions = (self.newest_item, self._items.like_instructions())
+        return known[1]
+
     def passages(self, page: Page, search: str, score: float) -> list[Hit]:
-        """Every passage of a page as hits of one score, in page order."""
+        """Every passage of a page as hits of one score, in page order; `search` is "" where none found them."""
         places = self._index.passages[page.id][1] if self.has(page.id) else []
         return [_make_hit(place, page, search, score) for place in places]
 
     def has_entries(self) -> bool:
         """Whether agents stored anything that is searched, as of now."""
         return bool(self._items.namespace.database.fetch("SELECT 1 FROM entry_text LIMIT 1"))
+
+    def whole_memory(self, chars: int) -> list[Hit]:
+        """Every passage, the newest page first, where all pages with their headings have at most so many characters; else
+        `[]`. Nothing is read to know that."""
+        left = chars - _HEADING * self._count
+        ids = self._index.page_ids[: self._count] if left > 0 else []
+        for page_id in ids:
+            left -= max((place.end for place in self._index.passages[page_id][1]), default=0)
+            if left < 0:
+                return []
+        found = self.pages(ids)
+        return [hit for one in reversed(ids) if one in found for hit in self.passages(found[one], "", 0.0)]
 
     def has(self, page_id: str) -> bool:
         """Whether there is such a page."""
@@ -333,7 +355,8 @@ class Snapshot:
 
 def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
     text = page.text[place.start : place.end]
-    return Hit(page.id, place.start, place.end, text, score, {search: score}, place.speaker, time=page.time)
+    scores = {search: score} if search else {}
+    return Hit(page.id, place.start, place.end, text, score, scores, place.speaker, time=page.time)
 
 
 def _stems_of_dates(terms: Sequence[str]) -> list[str]:

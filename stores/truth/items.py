@@ -24,6 +24,10 @@ _ITEM = """
     FROM standing_item AS item JOIN item_version ON item_version.item = item.seq
     JOIN change ON change.n = item_version.n JOIN namespace ON namespace.id = item.namespace
 """
+_INSTRUCTION_WORDS = (
+    "always|never|please|n't|n’t|do not|from now on|when i |whenever|make sure|be sure|remember to|in future|in the future"
+    "|you to|prefer|rather|i like|i love|i hate"
+).split("|")
 _OWN = "item.namespace = (SELECT id FROM namespace WHERE name = :name)"
 _NEWEST = "item_version.version = item.version"
 _STANDS = f"item.sketch IS NOT NULL AND {_NEWEST}"
@@ -88,6 +92,12 @@ class Items:
         down, count = ("DESC", newest) if newest is not None else ("", -1 if limit is None else limit)
         condition = f"{_OWN} AND {_STANDS} AND {_of_kind(kind)} ORDER BY item.seq {down} LIMIT :count OFFSET :offset"
         return self._select(condition, kind=kind, count=count, offset=offset)
+
+    def like_instructions(self) -> list[MemoryItem]:
+        """The semantic items that stand and have a word that instructions and preferences have."""
+        like = "EXISTS (SELECT 1 FROM json_each(:words) WHERE content LIKE '%' || value || '%')"
+        words = json.dumps(_INSTRUCTION_WORDS)
+        return self._select(f"{_OWN} AND {_STANDS} AND item.kind = 'semantic' AND {like}", words=words)
 
     def by_change(self, numbers: Iterable[int]) -> dict[int, MemoryItem]:
         """Versions by their number, of this namespace and still standing: what is stale or deleted is left out."""

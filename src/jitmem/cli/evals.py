@@ -210,6 +210,31 @@ def languages(
     say_rows(("language", "questions", "recall@1", "recall@5", "enough", "absent"), rows)
 
 
+def abstention(
+    ctx: typer.Context,
+    folder: Annotated[Path, Argument(metavar="FOLDER", help="A card.")],
+    as_json: Json = False,
+) -> None:
+    """Show what a least confidence would cost: false answers against false abstentions.
+
+    Example: jitmem eval abstention bench-locomo
+    """
+    from ..evals.abstention import abstention_curve
+
+    curves = abstention_curve(folder)
+    if as_json:
+        say_json(curves)
+        return
+    for setup, rows in curves.items():
+        say(f"{setup}: {rows[0]['absent']} questions without an answer, {rows[0]['present']} with one", "bold")
+        shares = [(row["false_answers"], row["false_abstentions"]) for row in rows]
+        cells = [
+            (f"{row['threshold']}", *(f"{100 * one:.1f} %" for one in pair))
+            for row, pair in zip(rows, shares, strict=True)
+        ]
+        say_rows(("min_confidence", "false answers", "false abstentions"), cells)
+
+
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
@@ -302,6 +327,6 @@ eval_ = typer.Typer(
     subcommand_metavar="DATASET [OPTIONS] | COMMAND [ARGS]…",
     **STYLE,
 )
-for _command in (compare, sources, languages, report):
+for _command in (compare, sources, languages, report, abstention):
     eval_.command(cls=JitmemCommand)(_command)
 eval_.command(cls=JitmemCommand, hidden=True)(run)

@@ -19,6 +19,7 @@ def recall(
     ctx: typer.Context,
     query: Annotated[str, Argument(metavar="WORDS", help="Words to look for.")],
     k: Annotated[int, Option("-k", metavar="N", help="Passages, at most.")] = 10,
+    now: Annotated[str | None, Option(metavar="TIME", help="When it is asked.  [default: the clock]")] = None,
     as_json: Json = False,
 ) -> None:
     """Find passages, with no chat model. The best match comes first.
@@ -30,7 +31,7 @@ def recall(
     from ..stores.times import format_time
 
     with open_memory(ctx) as memory:
-        hits = memory.recall(query, k)
+        hits = memory.recall(query, k, now=now)
         if as_json:
             say_json(hits)
             return

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
-from ..results import next_request
 from .output import below, citation_rows, count, say, say_json, say_rows, say_text, usage_text
 from .settings import Json, open_memory, settings_of
 
 if TYPE_CHECKING:
     from ..memory import Memory
-    from ..results import Estimate, Research
+    from ..results import Research
 
 
 def research(
@@ -24,6 +22,11 @@ def research(
         str | None, Option(metavar="NAME", help="recall, fast or deep.  [env: JITMEM_EFFORT; default: deep]")
     ] = None,
     depth: Annotated[int | None, Option(metavar="N", help="Rounds, at most.  [default: 3]")] = None,
+    breadth: Annotated[
+        str | None,
+        Option(metavar="NAME", help="auto, narrow (the best passages) or wide (many pages).  [default: auto]"),
+    ] = None,
+    now: Annotated[str | None, Option(metavar="TIME", help="When it is asked.  [default: the clock]")] = None,
     answer: Annotated[bool, Option("--answer", help="Also give a short answer from the context.")] = False,
     pages: Annotated[
         int | None, Option(metavar="K", help="Pages that passages may come from.  [default: no limit]")
@@ -48,6 +51,8 @@ def research(
       jitmem research "Where does Ana work now?"
       jitmem research "When did we move?" --depth 1 --output integration
       jitmem research "Who painted the sign?" --trace
+      jitmem research "In what order did we repair the mill?" --breadth wide
+      jitmem research "What did we do last week?" --now 2025-03-14
       jitmem research "Who painted the sign?" --effort fast --answer --max-tokens 8000
       jitmem research "Who painted the sign?" --json | jq -r .context
     """
@@ -61,10 +66,14 @@ def research(
         "tools": None if tools is None else tuple(name.strip() for name in tools.split(",") if name.strip()),
         "budget": limits if any(limit is not None for limit in limits.values()) else None,
         "answer": answer,
+        "breadth": breadth,
+        "now": now,
     }
     with open_memory(ctx) as memory:
         if estimate:
-            _show_estimate(memory.estimate(question, **options), as_json=as_json)
+            from .research_details import show_estimate
+
+            show_estimate(memory.estimate(question, **options), as_json=as_json)
             return
         if below("stderr").isatty():
             from .terminal import research_with_status
@@ -76,52 +85,11 @@ def research(
             say_json(result.as_dict())
             return
         if trace:
+            from .research_details import show_round
+
             for number, one in enumerate(result.rounds, start=1):
-                _show_round(number, one)
+                show_round(number, one)
         _show(memory, result)
-
-
-def _show_estimate(estimate: Estimate, *, as_json: bool) -> None:
-    if as_json:
-        say_json(estimate)
-        return
-    say(f"Model calls    {_from_to(*estimate.calls)}")
-    say(f"Prompt tokens  {_from_to(*estimate.prompt_tokens)}")
-    if estimate.steps:
-        say()
-        say("If every round is used:")
-        say_rows(
-            ("step", "model", "prompt tokens"),
-            [(step["step"], step["model"], f"{step['prompt_tokens']:,}") for step in estimate.steps],
-        )
-
-
-def _from_to(least: int, most: int) -> str:
-    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
-
-
-def _show_round(number: int, one: Mapping[str, Any]) -> None:
-    say(f"Round {number}: {one['request']}", "bold")
-    for need in one["needs"]:
-        say(f"  need       {need}")
-    for query in one["queries"]:
-        say(f"  {query['tool']:<10} {query['text']}  ({count(query['hits'], 'hit')})")
-    if not one["queries"]:
-        say("  no new query")
-    if one["dropped_queries"]:
-        say(f"  dropped    planned searches that cannot be run: {one['dropped_queries']}")
-    for statement in one["statements"]:
-        say(f"  statement  {' '.join(statement.split())}")
-    if one["dropped_citations"]:
-        say(f"  dropped    {count(one['dropped_citations'], 'citation')} that no page supports")
-    if one["unsupported_statements"]:
-        say(f"  dropped    {count(one['unsupported_statements'], 'statement')} that its quotes do not carry")
-    if one["missing"]:
-        say(f"  missing    {', '.join(one['missing'])}")
-    if one["next"]:
-        say(f"  next       {next_request(one)}")
-    say(f"  enough     {'yes' if one['enough'] else 'no'}")
-    say()
 
 
 def _show(memory: Memory, result: Research) -> None:

@@ -1,0 +1,113 @@
+"""What a person wants in general ("always show me code with types"): how it is recognised, and which of it touches a question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..stores.analyzer import stems
+from ..stores.index.snapshot import Snapshot
+from ..stores.records import Hit, MemoryItem, Page
+from ..stores.times import order_key
+from .evidence import as_values, citation_of, cite, record_id
+
+_SHARE = 1 / 6  # of a context, the most that instructions take
+_LEAST_CHARS = 160
+_LEAD = (
+    r"^\W*(?:(?:by the way|before i forget|something else|one more thing|an update|also|and|so|oh|ok|okay|well|hi|hello|yes|no"
+    r"|but|note|btw|thanks|thank you|in general|generally|as a rule)\b[,:.!—-]*\s+)*"
+)
+_NOT_MEANT = (  # "Never mind", "Always good to hear", "Don't worry"
+    r"(?:worry|mind|forget|know|think|get me|hesitate|let|say|tell|give up|ask|miss|be|go|feel|want|see|like|love|need|have|had"
+    r"|really|a|an|the|good|nice|great|fun|happy|glad|there|been|so|in|on|up|thought|wanted|\w+ing)\b"
+)
+_IMPERATIVE = (
+    r"(?:use|show|give|tell|answer|reply|respond|write|keep|include|add|avoid|remind|ask|list|explain|format|put|mention|provide"
+    r"|call|start|begin|end|check|suggest|recommend|translate|convert|highlight|name|stick|speak|assume|skip|leave|do)\b"
+)
+_FORM = r"(?:use|answer|reply|respond|call|speak|address|avoid|stick|keep|remember|make sure|refrain|stop|leave out)\b"
+_GENERAL = re.compile(
+    rf"{_LEAD}(?:"
+    rf"(?:please\s+|you (?:should|must|can|may)\s+)?(?:always|never)\s+(?!{_NOT_MEANT})[a-z]+"
+    rf"|please\s+{_FORM}|(?:please\s+)?(?:don['’]t|do not)\s+(?:ever\s+|always\s+)?(?!{_NOT_MEANT})[a-z]+ "
+    rf"|(?:please\s+)?{_IMPERATIVE}[^.]{{0,80}}\b(?:when(?:ever)? (?:i|we) \w+|from now on|in (?:the )?future)\b"
+    r"|from now on|in (?:the )?future,|when(?:ever)? (?:i|we) (?:ask|mention|talk|say|write|want|need|tell|speak|send|share|plan|am|[’']m)\b"
+    r"[^,.]*,\s*(?!i\b|we\b|it\b|my\b|he\b|she\b|they\b)"
+    r"|(?:please\s+)?(?:make sure|be sure|remember)\b(?: that)?(?: you| to)?\s+(?:always|never|to|you)\b"
+    rf"|i(?: want| need|['’]d like| would like) you to (?:always |never )?{_IMPERATIVE}"
+    r"|[^.]{0,60}[,;] so (?:please |always |never )+[a-z]+)",
+    re.I,
+)
+_PREFERENCE = re.compile(
+    rf"{_LEAD}i(?:\s+(?:always|generally|usually|really))?(?:\s+(?:prefer|hate|dislike|can['’]t stand"
+    r"|(?:love|like|don['’]t (?:like|eat|drink|want)) (?!that\b|how\b|it\b|this\b|you\b|your\b|to\b|all\b|the\b|when\b|being\b))"
+    r"|(?:['’]d| would)(?: much)? rather)\b",
+    re.I,
+)
+_STRONG = re.compile(r"\b(?:prefer|rather)\b", re.I)
+_SPEAKER = re.compile(r"^([^:\n]{1,40}): ")
+_ANYBODY = frozenset(("user", "human", "me", "you"))  # as programs call the one person who speaks
+
+
+def is_instruction(sentence: str) -> bool:
+    """Whether it tells the one who is spoken to how to do things in general."""
+    return bool(_GENERAL.match(sentence))
+
+
+def is_preference(sentence: str) -> bool:
+    """Whether it says what its speaker prefers or dislikes."""
+    return bool(_PREFERENCE.match(sentence))
+
+
+def find_instructions(snapshot: Snapshot, question: str, known_text: str, chars: int) -> list[dict[str, Any]]:
+    """The instructions and preferences that a question could be touched by, as statements with the words of their pages as
+    citations, in at most a sixth of so many characters: first those that share words with it, then the newest.
+
+    What somebody with a name prefers counts only where it shares a word. What stands in `known_text` is left out.
+    """
+    wanted = set(stems(question))
+    ranked = []
+    for item in snapshot.items_like_instructions():
+        speaker, said = _split(item)
+        shared = len(wanted & set(stems(said)))
+        prefers = is_preference(said) and (speaker.lower() in _ANYBODY or (shared and _STRONG.search(said)))
+        if (is_instruction(said) or prefers) and said not in known_text:
+            ranked.append((-shared, -order_key(item.time or item.changed_at), item))
+    ranked.sort(key=lambda one: one[:2])
+    snapshot.records(page_id for _, _, item in ranked for page_id in item.page_ids)
+    found, room = [], max(_LEAST_CHARS, int(chars * _SHARE))
+    for _, _, item in ranked:
+        room -= len(item.content) + 1
+        if room < 0:
+            break
+        found.append({"text": item.content, "citations": [_cite_item(snapshot, item)]})
+    return found
+
+
+def instruction_hits(
+    snapshot: Snapshot, hits: Sequence[Hit], instructions: Sequence[Mapping[str, Any]], k: int
+) -> list[Hit]:
+    """The hits, at most `k` with the instructions at their end, which have score 0 unless a search found them as well."""
+    added = []
+    for one in instructions:
+        [cited] = one["citations"]
+        if not any(hit.record_id == record_id(cited) and hit.start <= cited["start"] < hit.end for hit in hits):
+            time = snapshot.record(record_id(cited)).time
+            place = (cited["page_id"], cited["start"], cited["end"], cited["quote"])
+            added.append(Hit(*place, 0.0, {"instructions": 1.0}, None, cited["item_id"], time))
+    return [*hits[: k - len(added)], *added]
+
+
+def _split(item: MemoryItem) -> tuple[str, str]:
+    """The speaker, "" for none, and what was said."""
+    turn = _SPEAKER.match(item.content)
+    return (turn[1], item.content[turn.end() :]) if turn else ("", item.content)
+
+
+def _cite_item(snapshot: Snapshot, item: MemoryItem) -> Mapping[str, Any]:
+    """The words of its page where it repeats them, else the item itself."""
+    for page in snapshot.records(item.page_ids).values():
+        if isinstance(page, Page) and (citation := cite(page, _split(item)[1])):
+            return as_values(citation)
+    return as_values(citation_of(item, 0, len(item.content)))
