@@ -3,7 +3,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 FLOOR := .venv-floor
 AUDIT := .venv-audit
-SITE := .venv-site
 TRAIN := .venv-train
 TORCH ?= torch
 PYTEST = -m pytest -n auto --dist worksteal
@@ -18,7 +17,7 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(if $(CON
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz pictures site licences lock audit clean always
+.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz pictures licences lock audit clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -66,10 +65,6 @@ fuzz: $(VENV)/.installed-dev  ## pass it everything that can be passed for MINUT
 pictures: $(VENV)/.installed-test  ## take the pictures of the inspector in the documentation (needs chromium)
 	$(BIN)/python docs/make_pictures.py
 
-site:  ## build the documentation as a site in build/site, with strict links and search (needs the registry, once)
-	@test -x $(SITE)/bin/sphinx-build || ($(PYTHON) -m venv $(SITE) && $(SITE)/bin/python -m pip install -q --disable-pip-version-check "sphinx>=9,<10" "myst-nb>=1.4,<2" "furo>=2025.12.19")
-	$(SITE)/bin/sphinx-build -q -W --keep-going -c docs/site -b html . build/site
-
 licences: $(VENV)/.installed-dev  ## list the licence of every package that jitmem and its extras bring
 	PYTHONPATH=tests $(BIN)/python -m licences
 
@@ -82,7 +77,7 @@ audit:  ## ask for known vulnerabilities of the versions in requirements-ci.txt 
 	$(AUDIT)/bin/pip-audit --requirement requirements-ci.txt --no-deps --disable-pip
 
 clean:  ## remove the environment, the demo's memory and what tools leave behind
-	rm -rf $(VENV) $(FLOOR) $(AUDIT) $(SITE) $(TRAIN) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) $(AUDIT) $(TRAIN) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
