@@ -149,7 +149,7 @@ def test_a_judge_that_agrees_with_the_right_answers_gives_one_and_what_it_cannot
 
 def test_without_a_reader_there_is_evidence_only(tmp_path: Path) -> None:
     scores = means(made(tmp_path / "card"))
-    assert set(scores) == {"evidence_recall", "evidence_precision", "context_tokens"}
+    assert set(scores) == {"evidence_recall", "messages_touched", "evidence_precision", "context_tokens"}
 
 
 def test_with_paragraphs_the_gold_pages_are_counted_among_the_first_five(tmp_path: Path) -> None:

@@ -515,7 +515,13 @@ def test_a_part_of_longmemeval_can_be_read_before_a_broken_rest(tmp_path: Path) 
         load_data_set("longmemeval", file)
 
 
-@pytest.mark.parametrize("name", DATASETS)
+def test_the_generated_world_takes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "world.json").write_text("[]")
+    with pytest.raises(BadInput, match="generated"):
+        load_data_set("world", tmp_path / "world.json")
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if name != "world"])
 def test_a_missing_file_is_told_with_where_to_get_it(tmp_path: Path, name: str) -> None:
     source = DATASETS[name].source
     with pytest.raises(BadInput, match="there is no such file") as raised:
@@ -591,7 +597,7 @@ def test_every_sets_sessions_can_be_memorized(tmp_path: Path) -> None:
         "beam": written(tmp_path, rows_of_beam(BATCHES), "beam.json"),
         "narrativeqa": written(tmp_path, LONG, "narrativeqa.json"),
     }
-    assert files.keys() == DATASETS.keys() - {"ruler"}
+    assert files.keys() == DATASETS.keys() - {"ruler", "world"}
     for name, file in files.items():
         data = load_data_set(name, file)
         for at, sample in enumerate(data.samples):

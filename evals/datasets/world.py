@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from ...stores.errors import BadInput
 from ...stores.records import Session
@@ -43,7 +44,7 @@ _SUMMARY = (
 )
 
 
-def load(path: None = None, *, count: int = 4, tokens: int = 100_000, seed: int = 0) -> DataSet:
+def load(path: Path | None = None, *, count: int = 4, tokens: int = 100_000, seed: int = 0) -> DataSet:
     """`count` worlds of about `tokens` tokens with 140 questions each; the same seed gives the same worlds everywhere.
 
     The category is the kind: day (when something was that was told as "yesterday", or what was on a day), now (what was
@@ -51,6 +52,8 @@ def load(path: None = None, *, count: int = 4, tokens: int = 100_000, seed: int 
     needle (a fact that was said once), adversarial (a near miss, which has no answer). Evidence are the messages that are needed; `metadata["days"]` holds, for each of
     them that tells of another day than its own, that day.
     """
+    if path is not None:
+        raise BadInput("The world is generated: it takes no file.")
     if count < 1 or tokens < 5000:
         raise BadInput(
             f"A world takes count of 1 or more and tokens of 5000 or more; got count={count}, tokens={tokens}."
