@@ -81,6 +81,11 @@ def passage_stems(text: str, said: datetime | None) -> list[str]:
     return [*stems(text), *date_terms(text, said)]
 
 
+def title_key(title: str) -> str:
+    """A title as it is looked up: its words, without a part in brackets at the end."""
+    return " ".join(words(re.sub(r"\([^()]*\)$", "", title.rstrip())))
+
+
 _GRAMS = (3, 4)
 _GRAM_SHARE = 1.2  # what all n-grams of a word weigh together, against 1 for the word itself
 

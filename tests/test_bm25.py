@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
@@ -79,8 +78,3 @@ def test_scores_of_some_documents_are_taken_from_all(documents: list[list[str]],
 def test_the_best_documents_come_from_rank_bm25s_own_method() -> None:
     documents = [["red", "car"], ["red", "boat"], ["blue", "sea"]]
     assert grown(documents).get_top_n(["boat"], ["first", "second", "third"], n=1) == ["second"]
-
-
-@pytest.mark.parametrize(("term", "documents"), [("boat", 2), ("car", 1), ("plane", 0)])
-def test_the_frequency_of_a_term_counts_documents_not_occurrences(term: str, documents: int) -> None:
-    assert grown([["boat", "boat"], ["boat", "car"]]).view().frequency(term) == documents

@@ -10,7 +10,7 @@ from ...stores.analyzer import stems
 from ...stores.index.snapshot import Snapshot
 from ..answer import Answer, AnswerQuestion
 from ..evidence import record_id
-from .integrate import weight
+from .integrate import weights
 from .question_terms import terms
 
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
@@ -18,12 +18,12 @@ _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
 
 def answer(snapshot: Snapshot, question: AnswerQuestion) -> Answer:
     """Word for word, the first of equals; empty without a statement. It finds the words, and draws no conclusion."""
-    weights = {stem: weight(snapshot, stem) for stem in terms(snapshot, question.question)}
+    idfs = weights(snapshot, terms(snapshot, question.question))
     best, most = "", -1.0
     source: Mapping[str, Any] | None = None
     for statement in question.statements:
         for sentence in _SENTENCE.findall(statement["text"]):
-            worth = sum(weights.get(stem, 0.0) for stem in set(stems(sentence)))
+            worth = sum(idfs.get(stem, 0.0) for stem in set(stems(sentence)))
             if worth > most and sentence.strip():
                 best, most, source = sentence.strip(), worth, statement["citations"][0]
     marks = [n for n, citation in enumerate(question.citations, start=1) if _covers(citation, source)]

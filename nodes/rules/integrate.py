@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ...stores.analyzer import stems
 from ...stores.index.snapshot import Snapshot
@@ -35,7 +35,7 @@ def integrate(snapshot: Snapshot, question: IntegrateQuestion) -> Integration:
 
 def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     """The passages that become statements, best first."""
-    wanted = {stem: weight(snapshot, stem) for stem in terms(snapshot, question)}
+    wanted = weights(snapshot, terms(snapshot, question))
     chosen: list[Hit] = []
     covered: set[str] = set()
     for hit in hits[:_LOOKED_AT]:
@@ -54,10 +54,10 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     return chosen
 
 
-def weight(snapshot: Snapshot, stem: str) -> float:
-    """How much a term tells: its idf, a word that never occurs counts as one that occurs once."""
-    documents, total = snapshot.frequency(stem)
-    return math.log((total + 1) / max(1, documents))
+def weights(snapshot: Snapshot, terms: Iterable[str]) -> dict[str, float]:
+    """How much each term tells: its idf, a word that never occurs counts as one that occurs once."""
+    found = snapshot.frequencies(terms)
+    return {term: math.log((total + 1) / max(1, documents)) for term, (documents, total) in found.items()}
 
 
 def _visible_text(snapshot: Snapshot, hit: Hit) -> str:

@@ -80,7 +80,7 @@ def terms(snapshot: Snapshot, question: str) -> dict[str, str]:
 def rarity(snapshot: Snapshot, name: str, share: float = 0.05) -> float:
     """How much a name tells, from 0 to 1: the idf of its rarest word against that of a word that occurs once; 0 for a name
     with a word that is not in memory, and for one that occurs in more than `share` of the passages."""
-    counts = [snapshot.frequency(stem) for stem in stems(name)]
+    counts = list(snapshot.frequencies(stems(name)).values())
     if not counts or min(counts)[0] == 0:
         return 0.0
     rarest, total = min(counts)

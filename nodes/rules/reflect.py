@@ -9,7 +9,7 @@ from ...stores.index.fusion import titles
 from ...stores.index.snapshot import Snapshot
 from ..evidence import record_id
 from ..reflect import Reflection, ReflectQuestion
-from .integrate import weight
+from .integrate import weights
 from .question_terms import names, rarity, terms
 
 if TYPE_CHECKING:
@@ -55,7 +55,14 @@ def _leads(
     promise: dict[str, float] = {}
     found: dict[frozenset[str], list[tuple[Passage, Page, float]]] = {}
     best = question.evidence[0] if question.evidence else None
-    weights = {stem: weight(snapshot, stem) for stem in wanted}
+    idfs = weights(snapshot, wanted)
+    snapshot.frequencies(
+        stem
+        for hit in question.evidence[:_PASSAGES]
+        for name in (*titles(snapshot, hit.text), *names(hit.text))
+        for stem in stems(name)
+    )
+    snapshot.load(wanted)
     for hit in question.evidence[:_PASSAGES]:
         new_names = _new_names(snapshot, hit.text, asked)
         left = frozenset(wanted.keys() - own_stems[hit.record_id])
@@ -63,7 +70,7 @@ def _leads(
             found[left] = snapshot.keyword_places(" ".join(left), _CANDIDATES) if left else []
         for name in new_names:
             covers = _covers(name, found[left])
-            near = _nearness(hit.text, name, weights)
+            near = _nearness(hit.text, name, idfs)
             worth = hit.score / question.evidence[0].score * rarity(snapshot, name) * near * (0.5 + covers)
             promise[name] = max(promise.get(name, 0.0), worth)
     open_words = [word for stem, word in wanted.items() if best and stem not in own_stems[best.record_id]]

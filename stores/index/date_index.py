@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from ..date_phrases import read_date_term
@@ -12,18 +12,25 @@ _LONGEST = 7  # days; who asks for a day is not answered by what names its year
 _PARTLY = 0.5
 
 
-def find_dates(named: Iterable[tuple[str, int]], span: Span, k: int) -> list[tuple[int, float]]:
-    """`(passage seq, score)`, at most `k`, from index terms of dates with their passages: 1 where the whole date lies in
-    the span, 0.5 where a part of it does, the shortest dates first. Days are compared, as the sessions' own clocks
-    read."""
+def score_dates(terms: Iterable[str], span: Span) -> dict[str, tuple[float, int]]:
+    """The score and the number of days of those index terms of dates that touch the span: 1 where the whole date lies in
+    it, 0.5 where a part of it does. Days are compared, as the sessions' own clocks read."""
     start, end = map(local_clock, span)
     first, last = start.toordinal(), (end - timedelta(microseconds=1)).toordinal()
-    found: list[tuple[float, int, int]] = []
-    for term, seq in named:
+    found: dict[str, tuple[float, int]] = {}
+    for term in terms:
         day, after = read_date_term(term)
         if day <= last and after > first and after - day <= max(last - first + 1, _LONGEST):
-            found.append((1.0 if first <= day and after <= last + 1 else _PARTLY, after - day, seq))
+            found[term] = (1.0 if first <= day and after <= last + 1 else _PARTLY, after - day)
+    return found
+
+
+def best_passages(
+    scores: Mapping[str, tuple[float, int]], passages: Mapping[str, Collection[int]], k: int
+) -> list[tuple[int, float]]:
+    """`(passage, score)`, at most `k`, from the passages of each date: the shortest dates of a score first."""
+    found = [(-score, days, one) for term, (score, days) in scores.items() for one in passages[term]]
     best: dict[int, float] = {}
-    for score, _, seq in sorted(found, key=lambda one: (-one[0], one[1], one[2])):
-        best.setdefault(seq, score)
+    for below, _, one in sorted(found):
+        best.setdefault(one, -below)
     return list(best.items())[:k]

@@ -3,74 +3,88 @@
 from __future__ import annotations
 
 import math
-import re
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from .. import fork_hooks
-from ..analyzer import ANALYZER, passage_stems, stems, words
+from ..analyzer import ANALYZER, passage_stems, stems
 from ..errors import RecordGone, UnknownRecord
 from ..records import Hit, MemoryItem, Page, Passage
-from ..times import DATE_TERM, Span, format_time
+from ..times import DATE_TERM, Span
 from ..truth.embeddings import EmbeddingStore
 from ..truth.items import Items
 from ..truth.journal import Journal
 from ..truth.namespace import Namespace
-from ..truth.pages import NOTHING_READ, Extent, PageRow, Pages
-from .keyword_index import IndexedPage, KeywordIndex, divide_by_best, scale_cosines, top_k
+from ..truth.pages import NOTHING_READ, Extent, IndexedPage, Pages
+from .keyword_index import TermPostings, WindowMap, divide_by_best, scale_cosines, top_k
 from .vector_index import VectorIndex
 
 T = TypeVar("T")
 _MOST = 4096
+_MOST_TERMS = 64  # of which occurrences are remembered: at 100,000 passages a common one takes half a megabyte
 
 
 class Cache(Generic[T]):
     """By id; the oldest entry makes room for a new one."""
 
-    def __init__(self) -> None:
-        self._entries: dict[str, T] = {}
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._entries: dict[Hashable, T] = {}
 
-    def get(self, key: str) -> T | None:
+    def get(self, key: Hashable) -> T | None:
         """None where it is not, or not any more."""
         return self._entries.get(key)
 
-    def put(self, key: str, value: T) -> None:
+    def put(self, key: Hashable, value: T) -> None:
         """Keep it for as long as there is room."""
-        while len(self._entries) >= _MOST:
+        while len(self._entries) >= self._most:
             self._entries.pop(next(iter(self._entries), ""), None)
         self._entries[key] = value
 
 
+class Lookups:
+    """What was looked up of terms as of one version of the pages."""
+
+    def __init__(self) -> None:
+        self.postings: Cache[TermPostings] = Cache(_MOST_TERMS)
+        self.frequencies: Cache[int] = Cache()
+
+
 class PageIndex:
-    """One thread appends at a time, and others read what their snapshot covers meanwhile. Where something that was
-    read is erased or hidden, the whole index is replaced by another, and with it the texts that it holds."""
+    """What a process remembers of the pages that it may read: names and lengths, and some texts. One thread appends at a
+    time, and others read what their snapshot covers meanwhile. Where something that was read is erased or hidden, the
+    whole index is replaced by another."""
 
     def __init__(self) -> None:
         self.read = 0
         """The newest change that was read."""
-        self.keyword = KeywordIndex()
+        self.map = WindowMap()
         self.page_ids: list[str] = []
-        self.by_seq: dict[int, str] = {}
-        """The number of a page to its id."""
-        self.places: dict[int, Passage] = {}
-        """By the number of the passage."""
-        self.passages: dict[str, tuple[int, list[Passage]]] = {}
-        """By page: its position in `page_ids`, and its passages in order."""
+        self.positions: dict[int | str, int] = {}
+        """By number and by id of a page its position in `page_ids`."""
+        self.last = 0
+        """The highest number of a page."""
+        self.hidden: list[int] = []
+        """The numbers of pages that are past their age."""
         self.speakers: dict[str, int] = {}
         """Everybody who speaks, as they are written, to the position of the first page in which they do."""
         self.speaker_stems: dict[str, list[str]] = {}
         """By speaker, the stems of the name."""
-        self.dates: list[tuple[str, int]] = []
-        """The index terms of dates, each with the number of the passage that names it."""
+        self.groups: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """Every set of speakers that there is, once."""
+        self.speakers_of: list[tuple[str, ...]] = []
+        """By position of a page."""
         self.titles: dict[str, list[int]] = {}
         """`title_key` of a title to the positions of the pages that have it."""
-        self.pages: Cache[Page] = Cache()
+        self.pages: Cache[tuple[Page, tuple[Passage, ...]]] = Cache()
+        self.passages: Cache[int] = Cache()
+        """By the number of a passage its position."""
+        self.lookups = Lookups()
         self.newest_item = 0
         """The newest change of an item that was read."""
         self.items: Cache[MemoryItem] = Cache()
@@ -78,33 +92,26 @@ class PageIndex:
         self.stems: Cache[frozenset[str]] = Cache()
         """By page id, the distinct stems of its header and its passages."""
 
-    def append(self, row: PageRow, text: str) -> None:
-        """Add a page. Its text is used where an older analyzer made the stems on file."""
-        context = stems(" ".join(part for part in (format_time(row.time), row.title) if part))
-        position = len(self.page_ids)
-        current = row.analyzer == ANALYZER
-        passages: list[tuple[int, Sequence[str]]] = []
-        places = []
-        for seq, start, end, speaker, stored in row.passages:
-            place = self.places[seq] = Passage(row.id, start, end, speaker)
-            places.append(place)
-            own = stored.split() if current else passage_stems(text[start:end], row.time)
-            passages.append((seq, own))
-            self.dates += [(term, seq) for term in own if term[0] == DATE_TERM]
-            if speaker and speaker not in self.speakers:
-                self.speaker_stems[speaker] = stems(speaker)
-                self.speakers[speaker] = position
-        self.passages[row.id] = (position, places)
-        if row.title:
-            self.titles.setdefault(title_key(row.title), []).append(position)
-        self.page_ids.append(row.id)
-        self.by_seq[row.seq] = row.id
-        self.keyword.append(IndexedPage(row.seq, context, passages))
-
-
-def title_key(title: str) -> str:
-    """A title as it is looked up: its words, without a part in brackets at the end."""
-    return " ".join(words(re.sub(r"\([^()]*\)$", "", title.rstrip())))
+    def extend(self, rows: Sequence[IndexedPage]) -> None:
+        """Add pages, in order."""
+        self.hidden += [row.seq for row in rows if row.hidden]
+        rows = [row for row in rows if not row.hidden and row.seq not in self.positions]
+        if not rows:
+            return
+        self.lookups = Lookups()
+        for position, row in enumerate(rows, start=len(self.page_ids)):
+            self.speakers_of.append(self.groups.setdefault(row.speakers, row.speakers))
+            for speaker in row.speakers:
+                if speaker not in self.speakers:
+                    self.speaker_stems[speaker] = stems(speaker)
+                    self.speakers[speaker] = position
+            if row.title:
+                self.titles.setdefault(row.title, []).append(position)
+        self.map.extend([len(row.context) for row in rows], [np.frombuffer(row.lengths, "<u4") for row in rows])
+        for row in rows:
+            self.positions[row.seq] = self.positions[row.id] = len(self.page_ids)
+            self.page_ids.append(row.id)
+            self.last = max(self.last, row.seq)
 
 
 KEYWORD, VECTOR = "keyword", "vector"
@@ -125,20 +132,22 @@ class Snapshot:
         self._source = pages
         self._items = items
         self._vectors = vectors
-        self._keyword = index.keyword.view()
-        self._dates = len(index.dates)
-        self._count = len(self._keyword.page_seqs)
-        self._records: dict[str, Page | MemoryItem] = {}
+        self._map = index.map.view()
+        self._last = index.last
+        self._count = len(self._map.spans)
+        self._lookups = index.lookups
+        self._pages: dict[str, tuple[Page, tuple[Passage, ...]]] = {}
+        self._items_read: dict[str, MemoryItem] = {}
 
     # -- searching -----------------------------------------------------------------------------------------
 
     def keyword(self, text: str, k: int) -> list[Hit]:
         """Passages that share words with the text, best first; scores as `KeywordView.search` gives them."""
-        return self._hits(self._keyword.search(passage_stems(text, None), k), KEYWORD)
+        return self._hits(self._search(passage_stems(text, None), k), KEYWORD)
 
     def keyword_places(self, text: str, k: int) -> list[tuple[Passage, Page, float]]:
         """The same as spans, without making hits of them."""
-        return self._places(self._keyword.search(stems(text), k))
+        return self._places(self._search(stems(text), k))
 
     def vector(self, vector: Sequence[float], k: int) -> list[Hit]:
         """Passages near a query vector, best first: cosine scaled to (0, 1] plus that of the best window.
@@ -146,48 +155,101 @@ class Snapshot:
         A window's share is the mean over its passages, as the mean of their vectors would have it.
         """
         query, ask, last = np.array(vector, np.float32), k, False
-        layout = self._keyword.layout
         while not last:
             near = self._vectors.search(query, ask, self.extent.namespaces)
-            laid = [(at, cosine) for seq, cosine in near if (at := layout.position(seq)) is not None][:k]
+            where = self._positions_of([seq for seq, _ in near])
+            laid = [(where[seq], cosine) for seq, cosine in near if seq in where][:k]
             # What is not in this snapshot takes no place of what is.
             last = len(laid) == min(k, len(near)) or len(near) < ask
             ask *= 4
         if not laid:
             return []
         positions = np.array([at for at, _ in laid], np.int64)
-        scores = np.zeros(len(layout))
+        scores = np.zeros(len(self._map.page_of))
         scores[positions] = scale_cosines(np.array([cosine for _, cosine in laid]))
-        windows = divide_by_best(layout.window_sums(positions, scores[positions]))
+        windows = divide_by_best(self._map.window_sums(positions, scores[positions]))
         own = scores > 0
-        scores[own] += layout.best_window(windows)[own]
-        return self._hits(top_k(layout.seqs, scores, k), VECTOR)
+        scores[own] += self._map.best_window(windows)[own]
+        return self._hits(top_k(np.arange(len(scores)), scores, k), VECTOR)
 
     def passages_by_date(self, span: Span, k: int, search: str) -> list[Hit]:
-        """Passages that name a date of a span, at most `k`; see `date_index.find_dates` for the scores."""
-        from .date_index import find_dates
+        """Passages that name a date of a span, at most `k`; see `date_index.score_dates` for the scores."""
+        from .date_index import best_passages, score_dates
 
-        return self._hits(find_dates(self._index.dates[: self._dates], span, k), search)
+        scores = score_dates(self._source.dates(self.extent.namespaces), span)
+        located = zip(scores, self._find_terms(list(scores)), strict=bool(self._count))
+        return self._hits(best_passages(scores, {term: set(one.passages.tolist()) for term, one in located}, k), search)
 
     def pages_like(self, text: str, k: int) -> list[Page]:
         """Whole pages that share words with the text, best first."""
-        ids = [self._index.by_seq[seq] for seq, _ in self._keyword.search_pages(stems(text), k)]
+        ids = [self._index.page_ids[at] for at, _ in self._map.search_pages(self._find_terms(stems(text)), k)]
         found = self.pages(ids)
         return [found[page_id] for page_id in ids if page_id in found]
 
+    def load(self, terms: Iterable[str]) -> None:
+        """Read at once where terms occur, before several searches for some of them each."""
+        self._find_terms(list(terms))
+
+    def _search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
+        """`(passage, score)`."""
+        return self._map.search(self._find_terms(terms), k)
+
+    def _find_terms(self, terms: Sequence[str]) -> list[TermPostings]:
+        """Where the terms of a query occur, in their order; what the snapshot has looked up before is not read again."""
+        cached = self._lookups.postings
+        found = {term: known for term in terms if (known := cached.get(term)) is not None}
+        if self._count and (missing := [term for term in dict.fromkeys(terms) if term not in found]):
+            read = self._locate(self._source.postings(missing, self.extent.namespaces))
+            for term in missing:
+                found[term] = read.get(term) or self._map.locate([])
+                cached.put(term, found[term])
+        return [found[term] for term in terms if term in found]
+
+    def _locate(self, rows: Iterable[tuple[str, int, int, bytes]]) -> dict[str, TermPostings]:
+        """Rows of postings, those of the pages of this snapshot, by term."""
+        by_term: dict[str, list[tuple[int, int, bytes]]] = {}
+        positions, count = self._index.positions, self._count
+        for term, page, context, passages in rows:
+            at = positions.get(page, count)
+            if at < count:
+                by_term.setdefault(term, []).append((at, context, passages))
+        return {term: self._map.locate(found) for term, found in by_term.items()}
+
+    def _positions_of(self, passages: Sequence[int]) -> dict[int, int]:
+        """By number, the positions of those passages that are in this snapshot."""
+        cached = self._index.passages
+        found = {seq: known for seq in passages if (known := cached.get(seq)) is not None}
+        missing = [seq for seq in passages if seq not in found]
+        for seq, page, at in self._source.places(missing) if missing else ():
+            if (position := self._index.positions.get(page, self._count)) < self._count:
+                found[seq] = int(self._map.spans[position, 0]) + at
+                cached.put(seq, found[seq])
+        return {seq: at for seq, at in found.items() if at < len(self._map.page_of)}
+
     # -- words ---------------------------------------------------------------------------------------------
 
-    def frequency(self, term: str) -> tuple[int, int]:
-        """In how many passages a stem occurs, and of how many."""
-        passages = self._keyword.passages
-        return passages.frequency(term), passages.documents
+    def frequencies(self, terms: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """By stem, in how many passages it occurs, and of how many."""
+        cached, found = self._lookups.frequencies, dict[str, int]()
+        wanted = dict.fromkeys(terms)
+        for term in wanted:
+            if (known := cached.get(term)) is not None:
+                found[term] = known
+            elif (located := self._lookups.postings.get(term)) is not None:
+                found[term] = self._map.count_passages(located)
+        if missing := [term for term in wanted if term not in found]:
+            hidden, namespaces = self._index.hidden, self.extent.namespaces
+            read = self._source.frequencies(missing, namespaces, self._last, hidden) if self._count else {}
+            for term in missing:
+                found[term] = read.get(term, 0)
+                cached.put(term, found[term])
+        return {term: (found[term], len(self._map.page_of)) for term in wanted}
 
     def unknown_share(self, text: str) -> float:
         """How much of a text occurs in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
         word never met being that of one met once."""
         weighed = []
-        for term in set(stems(text)):
-            documents, total = self.frequency(term)
+        for documents, total in self.frequencies(stems(text)).values():
             weighed.append((math.log((total + 1) / max(1, documents)), documents == 0))
         whole = sum(weight for weight, _ in weighed)
         return sum(weight for weight, absent in weighed if absent) / whole if whole else 0.0
@@ -224,6 +286,10 @@ class Snapshot:
         """The stems of their names."""
         return frozenset(stem for speaker in self.speakers for stem in self._index.speaker_stems[speaker])
 
+    def speakers_of(self, page_id: str) -> tuple[str, ...]:
+        """Who speaks in a page."""
+        return self._index.speakers_of[self._index.positions[page_id]] if self.has(page_id) else ()
+
     @property
     def has_titles(self) -> bool:
         """Whether any page may have a title."""
@@ -244,24 +310,26 @@ class Snapshot:
 
     def pages(self, page_ids: Iterable[str]) -> dict[str, Page]:
         """Those of some ids that are of pages here, by id."""
-        found: dict[str, Page] = {}
-        missing = []
+        return {page_id: page for page_id, (page, _) in self._with_passages(page_ids).items()}
+
+    def _with_passages(self, page_ids: Iterable[str]) -> dict[str, tuple[Page, tuple[Passage, ...]]]:
+        found, missing = {}, []
         for page_id in dict.fromkeys(page_ids):
             if self.has(page_id):
-                page = self._records.get(page_id) or self._index.pages.get(page_id)
-                if isinstance(page, Page):
-                    found[page_id] = self._records[page_id] = page
-                else:
+                known = self._pages.get(page_id) or self._index.pages.get(page_id)
+                if known is None:
                     missing.append(page_id)
+                else:
+                    found[page_id] = self._pages[page_id] = known
         if missing:
-            for page_id, page in self._source.by_ids(missing).items():
-                found[page_id] = self._records[page_id] = page
-                self._index.pages.put(page_id, page)
+            for page_id, read in self._source.with_passages(missing).items():
+                found[page_id] = self._pages[page_id] = read
+                self._index.pages.put(page_id, read)
         return found
 
     def record(self, record_id: str) -> Page | MemoryItem:
         """A page, or an item as it stands; `RecordGone` for an id that is neither here."""
-        known = self._records.get(record_id) or self.records([record_id]).get(record_id)
+        known = self.records([record_id]).get(record_id)
         if known is None:
             raise RecordGone(f"{record_id!r} is no page and no item of this memory, or not any more.")
         return known
@@ -273,14 +341,14 @@ class Snapshot:
         others = []
         for record_id in wanted:
             if record_id not in found and not self.has(record_id):
-                known = self._records.get(record_id) or self._known_items.get(record_id)
-                if known is not None:
-                    found[record_id] = self._records[record_id] = known
+                item = self._items_read.get(record_id) or self._known_items.get(record_id)
+                if item is not None:
+                    found[record_id] = self._items_read[record_id] = item
                 else:
                     others.append(record_id)
         if others:
             for item_id, item in self._items.by_ids(others).items():
-                found[item_id] = self._records[item_id] = item
+                found[item_id] = self._items_read[item_id] = item
                 self._known_items.put(item_id, item)
         return found
 
@@ -304,21 +372,23 @@ class Snapshot:
 
     def passages(self, page: Page, search: str, score: float) -> list[Hit]:
         """Every passage of a page as hits of one score, in page order."""
-        places = self._index.passages[page.id][1] if self.has(page.id) else []
-        return [_make_hit(place, page, search, score) for place in places]
+        found = self._with_passages([page.id])
+        return [_make_hit(place, page, search, score) for _, places in found.values() for place in places]
 
     def has(self, page_id: str) -> bool:
         """Whether there is such a page."""
-        known = self._index.passages.get(page_id)
-        return known is not None and known[0] < self._count
+        return self._index.positions.get(page_id, self._count) < self._count
 
     def _hits(self, found: Sequence[tuple[int, float]], search: str) -> list[Hit]:
         return [_make_hit(place, page, search, score) for place, page, score in self._places(found)]
 
     def _places(self, found: Sequence[tuple[int, float]]) -> list[tuple[Passage, Page, float]]:
-        placed = [(self._index.places[seq], score) for seq, score in found]
-        pages = self.pages([place.page_id for place, _ in placed])
-        return [(place, pages[place.page_id], score) for place, score in placed if place.page_id in pages]
+        """Of passages by position, those that are still there."""
+        page_of, spans, ids = self._map.page_of, self._map.spans, self._index.page_ids
+        placed = [(ids[page], at - int(spans[page, 0]), score) for at, score in found for page in (int(page_of[at]),)]
+        pages = self._with_passages([page_id for page_id, _, _ in placed])
+        read = [(*pages[page_id], at, score) for page_id, at, score in placed if page_id in pages]
+        return [(passages[at], page, score) for page, passages, at, score in read]
 
 
 def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
@@ -335,7 +405,7 @@ def _stems_of_dates(terms: Sequence[str]) -> list[str]:
     return date_stems(terms)
 
 
-_CHANGES = 500  # read from the log at once
+_CHANGES = 5000  # read from the log at once
 
 
 class NamespaceStore:
@@ -383,10 +453,12 @@ class NamespaceStore:
     def _append(self, index: PageIndex, last: int) -> int:
         """Read the next changes; how far that goes. `last` where nothing is left, though changes may be gone."""
         read, rows, newest_item = self.pages.changed_pages(index.read, _CHANGES, last)
+        if any(row.analyzer != ANALYZER for row in rows):
+            from ..truth.reindex import reindex_older
+
+            reindex_older(self.namespace.database)
+            return index.read
         if newest_item > index.newest_item:
             index.newest_item, index.items = newest_item, Cache()
-        for row in rows:
-            if row.id not in index.passages:  # it is, where an interruption left a batch half read
-                with suppress(UnknownRecord):  # forgotten since it was read
-                    index.append(row, "" if row.analyzer == ANALYZER else self.pages.page(row.id).text)
+        index.extend(rows)
         return read if read > index.read else last

@@ -8,6 +8,7 @@ from hashlib import sha256
 from ..analyzer import ANALYZER
 from ..truth.dedup_key import session_key
 from ..truth.embeddings import vector_label
+from ..truth.reindex import wrong_pages
 from .findings import FIX, RESUME, SALVAGE, Finding, ReadOnlyTruth, duration, find, many, some
 from .normalise import uncovered_stretches
 from .repairs import (
@@ -104,11 +105,19 @@ def erasures(look: ReadOnlyTruth) -> Iterator[Finding]:
 
 def stem_rows(look: ReadOnlyTruth) -> Iterator[Finding]:
     older = look.column("SELECT id FROM page WHERE analyzer != ?", ANALYZER)
-    what = " with stems of an older analyzer; they are computed each time they are read."
+    what = " with stems of an older analyzer; the next search writes them."
     yield from find("note", "indexes", older, "page", what, f"{FIX} writes them.", "stems")
     wrong = [] if older else [f"{table} {number}" for table, number, _ in wrong_stems(look.db)]
     what = " with stems that are not those of the text."
     yield from find("attention", "indexes", wrong, "row", what, f"{FIX} rewrites them.", "stems")
+
+
+def posting_rows(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """What the keyword search reads against what the passages give."""
+    if not look.column("SELECT 1 FROM page WHERE analyzer != ? LIMIT 1", ANALYZER):
+        what = " with keyword postings that are not those of its passages."
+        act = f"{FIX} rewrites them."
+        yield from find("attention", "indexes", list(wrong_pages(look.db)), "page", what, act, "postings")
 
 
 # -- items -------------------------------------------------------------------------------------------------

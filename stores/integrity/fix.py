@@ -13,6 +13,7 @@ from ..errors import StoreDamaged
 from ..index.chroma_folder import ChromaFolder, files_open_to_others, restrict_permissions
 from ..truth.database import FOLDER_MODE, Database
 from ..truth.migrations import REPAIR_FOLDER
+from ..truth.reindex import rebuild_postings
 from .repairs import (
     Repair,
     complete_log,
@@ -29,6 +30,7 @@ _ROW_REPAIRS: dict[str, tuple[Repair, str]] = {  # each may need those before it
     "newest versions": (write_newest_versions, "Corrected the number of the newest version of {} items."),
     "sketches": (write_sketches, "Rewrote {} sketches."),
     "stems": (write_stems, "Rewrote the stems of {} rows."),
+    "postings": (rebuild_postings, "Rewrote the keyword postings of {} pages."),
     "vectors": (drop_vectors, "Removed vectors and lowered marks, {} in all; what is missing is embedded again."),
 }
 

@@ -14,6 +14,7 @@ from ..analyzer import passage_stems
 from ..times import parse_iso_time
 from ..truth.dedup_key import session_key
 from ..truth.embeddings import SUBJECTS, vector_label
+from ..truth.reindex import index_pages
 from .findings import SalvageReport
 from .repairs import (
     VECTOR_TABLES,
@@ -44,6 +45,7 @@ def normalise(db: sqlite3.Connection, page_ids: Mapping[int, str], cut: CutPassa
     complete_log(db)
     drop_orphans(db)
     _normalise_passages(db, cut, report)
+    index_pages(db)
     _write_marks(db)
     report.pages, report.sessions, report.waiting, report.items, report.entries = db.execute(
         "SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM session WHERE filed_at IS NOT NULL),"

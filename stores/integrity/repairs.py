@@ -16,12 +16,14 @@ from ..analyzer import ANALYZER, passage_stems, stems
 from ..times import parse_iso_time
 from ..truth.dedup_key import dedup_key
 from ..truth.embeddings import ITEMS, PASSAGES, EmbeddingTable, vector_label
+from ..truth.reindex import rebuild_postings
 
 Repair = Callable[[sqlite3.Connection], int]
 
 DERIVED = (  # table, its column, whose row, by which column; owners first
     ("passage", "page", "page", "seq"),
     ("uncurated", "page", "page", "seq"),
+    ("indexed_page", "page", "page", "seq"),
     ("embedding", "passage", "passage", "seq"),
     ("item_embedding", "version", "item_version", "n"),
     ("entry_text", "entry", "entry", "n"),
@@ -106,6 +108,7 @@ def wrong_stems(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
 
 
 def write_stems(db: sqlite3.Connection) -> int:
+    """The stems, and the postings that are made of them."""
     wrong = list(wrong_stems(db))
     for table, number, right in wrong:
         key = "seq" if table == "passage" else "n"
@@ -114,6 +117,7 @@ def write_stems(db: sqlite3.Connection) -> int:
         db.execute(f"UPDATE {table} SET analyzer = ? WHERE analyzer != ?", (ANALYZER, ANALYZER)).rowcount
         for table in ("page", "entry_text")
     )
+    rebuild_postings(db)
     return len(wrong) + older
 
 

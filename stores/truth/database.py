@@ -35,8 +35,8 @@ FILE_NAME = "truth.sqlite3"
 VECTORS_LOCK, ERASE_LOCK = ".vectors.lock", ".erase.lock"
 DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
 APPLICATION_ID = 0x6A69746D  # "jitm"
-SCHEMA_VERSION = 3
-SCHEMA_DIGEST = "0e3e032707a16018c4a668d98bfdceefff48d918023d0fac0149d42e096d5fc2"
+SCHEMA_VERSION = 4
+SCHEMA_DIGEST = "2b2ce43bf4b23bc636e65a5006a4e2ede156a4967a3d9f6b90f7669baf916dcb"
 """Of what `OBJECTS` gives for a new truth."""
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 PERSON, RETENTION = "person", "retention"

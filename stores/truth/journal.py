@@ -17,6 +17,7 @@ from ..times import local_clock, order_key, parse_iso_time
 from .database import read_back
 from .dedup_key import session_key
 from .namespace import Namespace
+from .postings import PageTerms, insert_postings
 
 # Gives no number where there is such a session already, or no namespace.
 _INSERT = """
@@ -224,7 +225,7 @@ def _insert_pages(
     cause: str,
     curate: bool,
 ) -> tuple[str, ...]:
-    """Each kind of row in one statement, in page order; the ids of the pages."""
+    """Each kind of row in one statement, or a few for many pages, in page order; the ids of the pages."""
     ids = [new_id() for _ in pages]
     time_key = order_key(local_clock(accepted.time)) if accepted.time else None
     seqs: list[int] = []
@@ -255,6 +256,11 @@ def _insert_pages(
         f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {fields} FROM json_each(?) ORDER BY key',
         (json.dumps(passages, ensure_ascii=False),),
     )
+    indexed = [
+        PageTerms(seq, page_id, page.title, accepted.time, [(p.speaker, p.stems) for p in page.passages])
+        for seq, page_id, page in zip(numbers, ids, pages, strict=True)
+    ]
+    insert_postings(db, namespace, indexed)
     db.execute(
         "INSERT INTO change (namespace, kind, ref, op, cause, at)"
         " SELECT ?, 'page', value, 'put', ?, ? FROM json_each(?) ORDER BY key",

@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
 from ..errors import StoreDamaged, StoreFull
 from .backup import sync_to_disk
 from .database import schema
+from .reindex import index_pages
 
 REPAIR_FOLDER = ".repair-"  # prefix of a temporary folder with a copy of the truth, see integrity/fix.py
 _log = logging.getLogger("jitmem")
 
 CHANGES: dict[int, Callable[[sqlite3.Connection], object]] = {}
-"""By version, what is to be done to the rows and tables of the version before it, before those that are new are made.
-So far every version only added tables, and what an older process writes into the others stays right."""
+"""By version, what is to be done to the rows and tables of the version before it, before those that are new are made."""
+FILLS: Mapping[int, Callable[[sqlite3.Connection], object]] = {4: index_pages}
+"""By version, how the tables that are new are filled."""
 
 
 def upgrade(db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, target: int) -> Path | None:
@@ -67,6 +69,8 @@ def _take(db: sqlite3.Connection, version: int, *, newest: bool) -> None:
         CHANGES[version](db)
     for statement in schema("schema.sql" if newest else f"schema_{version}.sql").split(";"):
         db.execute(statement)
+    if version in FILLS:
+        FILLS[version](db)
     db.execute(f"PRAGMA user_version = {version}")
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..analyzer import ANALYZER
 from ..errors import StoreDamaged, UnknownRecord
-from ..records import Page
-from ..times import Span, is_within, local_clock, order_key, parse_iso_time
+from ..records import Page, Passage
+from ..times import DATE_TERM, Span, is_within, local_clock, order_key, parse_iso_time
 from .database import DOCTOR, one_of, read_back
 from .namespace import Namespace
 
 _PAGE = """
     SELECT page.id, session.id, page.text, page.header, page.memo, session.time, session.metadata,
-           page.part, page.parts, namespace.name, page.sha256
+           page.part, page.parts, namespace.name, page.sha256, page.seq
     FROM standing_page AS page JOIN session ON session.n = page.session JOIN namespace ON namespace.id = page.namespace
 """
 
@@ -37,27 +37,35 @@ _EXTENT = """
     WHERE space.id IN ({readable})
 """
 _CHANGED = """
-    SELECT log.n, log.kind, page.seq, page.id, title, session.time, analyzer,
-           passage.seq, start, "end", speaker, stems
-    FROM (SELECT n, kind, ref FROM change WHERE namespace IN ({readable}) AND n > :after
+    SELECT log.n, log.kind, words.page, words.id, title, speakers, context, lengths, analyzer,
+           EXISTS (SELECT 1 FROM retention WHERE namespace = log.namespace AND kind = 'page')
+               AND NOT EXISTS (SELECT 1 FROM standing_page WHERE seq = words.page)
+    FROM (SELECT n, namespace, kind, ref FROM change WHERE namespace IN ({readable}) AND n > :after
           AND (:last IS NULL OR n <= :last) ORDER BY n LIMIT :limit) AS log
-    LEFT JOIN standing_page AS page ON log.kind = 'page' AND page.seq = log.ref
-    LEFT JOIN session ON session.n = page.session
-    LEFT JOIN passage ON passage.page = page.seq
-    ORDER BY log.n, passage.seq
+    LEFT JOIN indexed_page AS words ON log.kind = 'page' AND words.page = log.ref
+    ORDER BY log.n
+"""
+_WITH_PASSAGES = f"""
+    SELECT found.*, (SELECT json_group_array(json_array(start, "end", speaker))
+                     FROM (SELECT start, "end", speaker FROM passage WHERE page = found.seq ORDER BY seq))
+    FROM ({_PAGE} WHERE {{condition}}) AS found
 """
 _WIDEST_S = 26 * 3600.0  # by which the clocks of two zones differ at most
 
 
-@dataclass(frozen=True, slots=True)
-class PageRow:
+class IndexedPage(NamedTuple):
+    """A page as the keyword index has it. `title` is its words, `context` the stems of date and title, `lengths` the
+    number of stems of each passage, uint32."""
+
     seq: int
     id: str
     title: str
-    time: datetime | None
+    speakers: tuple[str, ...]
+    context: list[str]
+    lengths: bytes
     analyzer: str
-    passages: list[tuple[int, int, int, str | None, str]] = field(default_factory=list)
-    """`(seq, start, end, speaker, stems)` in page order."""
+    hidden: bool
+    """Whether it is past its age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,8 @@ class Extent:
 
 class Changed(NamedTuple):
     mark: int
-    pages: list[PageRow]
-    """Those that were put and still stand, oldest first."""
+    pages: list[IndexedPage]
+    """Those that were put and are still there, oldest first."""
     newest_item: int
     """The newest change of an item; 0 for none."""
 
@@ -155,6 +163,13 @@ class Pages:
         rows = self._fetch(f"{_PAGE} WHERE {condition}", ids=json.dumps(list(page_ids)))
         return {row[0]: _page(row) for row in rows}
 
+    def with_passages(self, page_ids: Iterable[str]) -> dict[str, tuple[Page, tuple[Passage, ...]]]:
+        """The same with their passages, in order."""
+        readable = f"+page.namespace IN ({self.namespace.readable_sql})"
+        condition = f"{readable} AND page.id IN (SELECT value FROM json_each(:ids))"
+        rows = self._fetch(_WITH_PASSAGES.format(condition=condition), ids=json.dumps(list(page_ids)))
+        return {row[0]: (_page(row[:-1]), _passages(row[0], row[-1])) for row in rows}
+
     def uncurated_pages(self, session: int) -> list[Page]:
         """The pages of a session of this namespace, by its number, from which memories are still to be drawn."""
         condition = "page.session = :session AND namespace.name = :name AND page.seq IN (SELECT page FROM uncurated)"
@@ -211,14 +226,42 @@ class Pages:
     def changed_pages(self, after: int, limit: int, last: int | None = None) -> Changed:
         query = _CHANGED.format(readable=self.namespace.readable_sql)
         rows = self._fetch(query, after=after, limit=limit, last=last)
-        pages: dict[int, PageRow] = {}
-        for _, _, seq, page_id, title, time, analyzer, *passage in rows:
-            if seq is not None:
-                page = pages.get(seq) or pages.setdefault(seq, PageRow(seq, page_id, title, _time(time), analyzer))
-                if passage[0] is not None:
-                    page.passages.append(tuple(passage))
+        pages = {row[2]: _indexed(row[2:]) for row in rows if row[2] is not None}
         newest_item = max((n for n, kind, *_ in rows if kind == "item"), default=0)
         return Changed(rows[-1][0] if rows else after, list(pages.values()), newest_item)
+
+    # -- postings ------------------------------------------------------------------------------------------
+
+    def postings(self, terms: Sequence[str], namespaces: Sequence[int]) -> list[tuple[str, int, int, bytes]]:
+        """`(term, page, occurrences in its context, passages in it)` of each page with one of these terms."""
+        return self._select_postings("term, page, context, positions", _of_terms(terms), terms, namespaces)
+
+    def dates(self, namespaces: Sequence[int]) -> list[str]:
+        """Every term that is a date."""
+        bounds = (DATE_TERM, chr(ord(DATE_TERM) + 1))
+        rows = self._select_postings("DISTINCT term", "term >= ? AND term < ?", bounds, namespaces)
+        return [term for (term,) in rows]
+
+    def frequencies(
+        self, terms: Sequence[str], namespaces: Sequence[int], last: int, hidden: Sequence[int]
+    ) -> dict[str, int]:
+        """In how many passages each term occurs, of pages up to a number without the hidden ones."""
+        condition = f"{_of_terms(terms)} AND page <= {last:d}" + (f" AND NOT page {one_of(hidden)}" if hidden else "")
+        rows = self._select_postings("term, sum(passages)", f"{condition} GROUP BY term", terms, namespaces)
+        return dict(rows)
+
+    def _select_postings(
+        self, columns: str, condition: str, values: Sequence[str], namespaces: Sequence[int]
+    ) -> list[Any]:
+        query = f"SELECT {columns} FROM posting WHERE namespace {one_of(namespaces)} AND {condition}"
+        return self.namespace.database.fetch(query, tuple(values))
+
+    def places(self, passages: Sequence[int]) -> list[tuple[int, int, int]]:
+        """`(passage, page, position in it)` of passages by their numbers."""
+        return self.namespace.database.fetch(
+            "SELECT seq, page, (SELECT count(*) FROM passage AS other WHERE other.page = passage.page"
+            f" AND other.seq < passage.seq) FROM passage WHERE seq {one_of(passages)}"
+        )
 
     def _fetch(self, query: str, **values: Any) -> list[Any]:
         """Every row of one SELECT, in which `:name` is the name of the namespace."""
@@ -234,7 +277,7 @@ def _verify_text(page_id: str, text: str, digest: str) -> str:
 
 @read_back("A page")
 def _page(row: Any) -> Page:
-    page_id, session_id, text, header, memo, time, metadata, part, parts, namespace, digest = row
+    page_id, session_id, text, header, memo, time, metadata, part, parts, namespace, digest, _ = row
     return Page(
         id=page_id,
         session_id=session_id,
@@ -247,6 +290,23 @@ def _page(row: Any) -> Page:
         parts=parts,
         namespace=namespace,
     )
+
+
+@read_back("The passages of a page")
+def _passages(page_id: str, spans: str) -> tuple[Passage, ...]:
+    return tuple(Passage(page_id, start, end, speaker) for start, end, speaker in json.loads(spans))
+
+
+@read_back("What is indexed of a page")
+def _indexed(row: Any) -> IndexedPage:
+    seq, page_id, title, speakers, context, lengths, analyzer, hidden = row
+    return IndexedPage(
+        seq, page_id, title, tuple(json.loads(speakers)), context.split(), bytes(lengths), analyzer, bool(hidden)
+    )
+
+
+def _of_terms(terms: Sequence[str]) -> str:
+    return f"term IN ({', '.join('?' * len(terms))})"
 
 
 @read_back("The time of a session")

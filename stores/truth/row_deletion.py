@@ -14,6 +14,7 @@ from ..times import parse_iso_time
 from .database import PERSON, RETENTION, log_change
 from .dedup_key import dedup_key, session_key
 from .embeddings import ERASED_VECTORS
+from .postings import delete_postings
 
 
 @dataclass
@@ -122,6 +123,7 @@ def delete_expired(
 
 def _delete_page(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
     result.delete(db, "vectors", "embedding", "passage IN (SELECT seq FROM passage WHERE page = ?)", seq)
+    delete_postings(db, result.namespace, seq)
     result.delete(db, "passages", "passage", "page = ?", seq)
     db.execute("DELETE FROM uncurated WHERE page = ?", (seq,))
     ((page_id, *texts),) = result.delete(db, "pages", "page", "seq = ?", seq, returning="id, text, title, memo")

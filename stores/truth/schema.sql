@@ -1,4 +1,4 @@
--- The truth. Everything else (keyword index, Chroma's folder) can be deleted and is rebuilt from here.
+-- The truth. Everything else (Chroma's folder) can be deleted and is rebuilt from here.
 CREATE TABLE IF NOT EXISTS namespace (
     id   INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE
@@ -50,6 +50,28 @@ CREATE TABLE IF NOT EXISTS passage (
     stems   TEXT NOT NULL                  -- separated by spaces
 ) STRICT;
 CREATE INDEX IF NOT EXISTS passage_page ON passage (page, seq);
+
+-- What the keyword search knows of a page, written in the transaction of the page and derived from it alone.
+CREATE TABLE IF NOT EXISTS indexed_page (
+    page      INTEGER PRIMARY KEY REFERENCES page (seq),
+    id        TEXT NOT NULL,               -- that of the page
+    title     TEXT NOT NULL,               -- its words, as titles are looked up
+    speakers  TEXT NOT NULL,               -- JSON list, each once
+    context   TEXT NOT NULL,               -- stems of date and title, separated by spaces: every passage has them
+    lengths   BLOB NOT NULL,               -- by passage the number of its own stems, uint32, little endian
+    analyzer  TEXT NOT NULL                -- which version made the stems
+) STRICT;
+
+-- Where a term occurs. No index over the page: the terms of a page are in `context` and in `passage.stems`.
+CREATE TABLE IF NOT EXISTS posting (
+    namespace INTEGER NOT NULL,
+    term      TEXT NOT NULL,
+    page      INTEGER NOT NULL,
+    passages  INTEGER NOT NULL,            -- that have it, by their own words or the context
+    context   INTEGER NOT NULL,            -- occurrences in the context
+    positions BLOB NOT NULL,               -- by occurrence the passage, from 0 in its page, uint32, little endian
+    PRIMARY KEY (namespace, term, page)
+) STRICT, WITHOUT ROWID;
 
 -- Embeddings are paid once: a vector index is rebuilt from these blobs.
 CREATE TABLE IF NOT EXISTS embedding (

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from ..stores.analyzer import ANALYZER
 from ..stores.errors import BadInput, ImportConflict, StoreFull, StoreReadOnly
 from ..stores.truth.database import Database
+from ..stores.truth.reindex import index_pages
 from .export_staging import staging_tables
 from .merge_vectors import merge_vectors
 from .read_export import read_export
@@ -212,6 +213,7 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str, rules: bool
             rows, table = db.execute(statement, values).rowcount, statement.split()[2].removeprefix("main.")
             if statement.startswith("INSERT") and table in _COUNTED:
                 report.add(table, rows, _stage_row(db, table, values) - rows)
+        index_pages(db)
         _add_versions(db, values, report)
         if rules:
             for type in _RULES:
