@@ -65,14 +65,6 @@ def test_a_word_in_every_document_scores_above_0() -> None:
 
 def test_an_empty_index_gives_no_scores() -> None:
     assert IncrementalBM25().get_scores(["boat"]).tolist() == []
-    assert IncrementalBM25().avgdl == 0.0
-
-
-@given(documents=DOCUMENTS, query=QUERIES)
-def test_scores_of_some_documents_are_taken_from_all(documents: list[list[str]], query: list[str]) -> None:
-    index = grown(documents)
-    backwards = list(range(len(documents)))[::-1]
-    assert index.get_batch_scores(query, backwards) == index.get_scores(query).tolist()[::-1]
 
 
 def test_the_best_documents_come_from_rank_bm25s_own_method() -> None:

@@ -50,7 +50,7 @@ def test_what_is_filed_later_changes_nothing_of_it(memory: Memory) -> None:
     assert seen() == before
     later = archive.snapshot()
     assert "Carla" in later.speakers
-    assert later.change > snapshot.change
+    assert later.extent.heads > snapshot.extent.heads
 
 
 def test_a_record_that_is_forgotten_is_gone_when_it_is_first_read(memory: Memory) -> None:

@@ -62,7 +62,7 @@ def _leads(
         for name in (*titles(snapshot, hit.text), *names(hit.text))
         for stem in stems(name)
     )
-    snapshot.load(wanted)
+    snapshot.keyword_places(" ".join(wanted), 0)  # reads all terms at once, of which the searches below have some
     for hit in question.evidence[:_PASSAGES]:
         new_names = _new_names(snapshot, hit.text, asked)
         left = frozenset(wanted.keys() - own_stems[hit.record_id])

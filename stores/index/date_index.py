@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from ..date_phrases import read_date_term
 from ..times import Span, local_clock
+from .keyword_index import TermPostings
 
 _LONGEST = 7  # days; who asks for a day is not answered by what names its year
 _PARTLY = 0.5
@@ -25,12 +26,18 @@ def score_dates(terms: Iterable[str], span: Span) -> dict[str, tuple[float, int]
     return found
 
 
-def best_passages(
-    scores: Mapping[str, tuple[float, int]], passages: Mapping[str, Collection[int]], k: int
+def find_dates(
+    terms: Iterable[str], locate: Callable[[Sequence[str]], Sequence[TermPostings]], span: Span, k: int
 ) -> list[tuple[int, float]]:
-    """`(passage, score)`, at most `k`, from the passages of each date: the shortest dates of a score first."""
-    found = [(-score, days, one) for term, (score, days) in scores.items() for one in passages[term]]
+    """`(passage, score)`, at most `k`, of those that name one of these dates in the span: the shortest dates of a score
+    first."""
+    scores = score_dates(terms, span)
+    found = sorted(
+        (-score, days, passage)
+        for (score, days), located in zip(scores.values(), locate(list(scores)), strict=True)
+        for passage in set(located.passages.tolist())
+    )
     best: dict[int, float] = {}
-    for below, _, one in sorted(found):
-        best.setdefault(one, -below)
+    for below, _, passage in found:
+        best.setdefault(passage, -below)
     return list(best.items())[:k]

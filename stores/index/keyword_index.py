@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
+from ..truth.database import read_back
+
 K1 = 1.2
+_MOST_NAMED = 1 << 16  # times that a term is in a title
 _FIRST = 64  # entries of a column that has just been made
 
 
@@ -73,11 +76,6 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
         self.corpus_size += 1
         return position
 
-    @property
-    def avgdl(self) -> float:
-        """Mean length of the documents, in terms."""
-        return self._words_in_all / self.corpus_size if self.corpus_size else 0.0
-
     def score(
         self, query: Iterable[str], documents: int, size: int, words: int, within: NDArray[np.bool_] | None = None
     ) -> NDArray[np.float64]:
@@ -102,9 +100,6 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
         """(documents,) float64 in order of `append`; 0 where no term of the query occurs."""
         return self.score(query, self.corpus_size, self.corpus_size, self._words_in_all)
 
-    def get_batch_scores(self, query: Iterable[str], doc_ids: Sequence[int]) -> list[float]:
-        return [float(score) for score in self.get_scores(query)[list(doc_ids)]]
-
 
 def bm25_scores(
     terms: Iterable[tuple[NDArray[Any], NDArray[Any]]],
@@ -126,37 +121,16 @@ def bm25_scores(
     return scores
 
 
-class Level:
-    """How long the documents of one kind are, in terms: passages, windows or pages."""
-
-    def __init__(self, b: float) -> None:
-        self._b = b
-        self._lengths = Column(np.uint32)
-        self._words = 0
-
-    @property
-    def size(self) -> int:
-        return len(self._lengths)
-
-    def extend(self, lengths: NDArray[np.int64]) -> None:
-        self._lengths.extend(lengths)
-        self._words += int(lengths.sum())
-
-    def view(self) -> LevelView:
-        return LevelView(self._lengths.head(), self._words, self._b)
-
-
-class LevelView(NamedTuple):
-    """`lengths`: (documents,) uint32; `words`: their sum."""
+class Level(NamedTuple):
+    """The documents of one kind: passages, windows or pages. `lengths`: (documents,) uint32, in terms."""
 
     lengths: NDArray[np.uint32]
-    words: int
     b: float
 
     def scores(self, found: Iterable[NDArray[np.int64]]) -> NDArray[np.float64]:
         """(documents,) BM25 from, by term of the query, the document of each occurrence, in any order."""
-        size = len(self.lengths)
-        return bm25_scores((_count(one, size) for one in found), self.lengths, size, self.words, K1, self.b)
+        size, words = len(self.lengths), int(self.lengths.sum())
+        return bm25_scores((_count(one, size) for one in found), self.lengths, size, words, K1, self.b)
 
 
 class TermPostings(NamedTuple):
@@ -177,7 +151,7 @@ class WindowMap:
     filing. It only grows: one thread appends at a time, any thread may read a `view` meanwhile."""
 
     def __init__(self) -> None:
-        self._pages, self._passages, self._windows = Level(b=0.75), Level(b=0.3), Level(b=0.75)
+        self._passages, self._windows, self._pages = (Column(np.uint32) for _ in range(3))
         self._spans = Column(np.int64, 4)
         self._page_of, self._first_window, self._last_window = (Column(np.int64) for _ in range(3))
 
@@ -197,7 +171,7 @@ class WindowMap:
         first_of = (np.arange(len(window_page)) - window_starts[window_page]) * STRIDE
         end_of = np.minimum(first_of + WINDOW, counts[window_page])
         in_window = until[starts[window_page] + end_of] - until[starts[window_page] + first_of]
-        pages_before, passages_before, windows_before = len(self._spans), len(self._page_of), self._windows.size
+        pages_before, passages_before, windows_before = len(self._spans), len(self._page_of), len(self._windows)
         self._first_window.extend(windows_before + window_starts[page] + last - in_two)
         self._last_window.extend(windows_before + window_starts[page] + last)
         self._passages.extend(own + context[page])
@@ -208,9 +182,9 @@ class WindowMap:
 
     def view(self) -> KeywordView:
         return KeywordView(
-            self._passages.view(),
-            self._windows.view(),
-            self._pages.view(),
+            Level(self._passages.head(), 0.3),
+            Level(self._windows.head(), 0.75),
+            Level(self._pages.head(), 0.75),
             self._spans.head(),
             self._page_of.head(),
             self._first_window.head(),
@@ -250,20 +224,24 @@ class KeywordView:
     `spans`: (pages, 4) of each its first passage, how many it has, its first window, and how many.
     """
 
-    passages: LevelView
-    windows: LevelView
-    pages: LevelView
+    passages: Level
+    windows: Level
+    pages: Level
     spans: NDArray[np.int64]
     page_of: NDArray[np.int64]
     first_window: NDArray[np.int64]
     last_window: NDArray[np.int64]
 
+    @read_back("Where a term occurs")
     def locate(self, rows: Sequence[tuple[int, int, bytes]]) -> TermPostings:
         """From `(page, occurrences in its context, passages in the page)` of one term, as the truth has them."""
         pages, context, blobs = zip(*rows, strict=True) if rows else ((), (), ())
         where, counts = np.array(pages, np.int64), np.array([len(blob) // 4 for blob in blobs], np.int64)
-        passages = np.frombuffer(b"".join(blobs), "<u4") + np.repeat(self.spans[where, 0], counts)
-        return TermPostings(where, np.array(context, np.int64), counts, passages.astype(np.int64))
+        first, most = np.repeat(self.spans[where, :2], counts, axis=0).T
+        in_page = np.frombuffer(b"".join(blobs), "<u4").astype(np.int64)
+        if (in_page >= most).any() or any(not 0 <= named < _MOST_NAMED for named in context):
+            raise ValueError("beyond its page")
+        return TermPostings(where, np.array(context, np.int64), counts, first + in_page)
 
     def search(self, terms: Sequence[TermPostings], k: int) -> list[tuple[int, float]]:
         """`(passage, score)`, best first, at most `k`, never a score of 0; `[]` for unknown terms only.
@@ -271,7 +249,7 @@ class KeywordView:
         The score is the sum of the passage's, its best window's and half its page's BM25, each divided by the
         best of its kind, so it lies in (0, 2.5]. Ties go to the older passage.
         """
-        scores = divide_by_best(self.passages.scores(map(self._in_passages, terms)))
+        scores = divide_by_best(self.passages.scores(map(self.in_passages, terms)))
         scores = scores + self.best_window(divide_by_best(self.windows.scores(map(self._in_windows, terms))))
         scores += PAGE_WEIGHT * divide_by_best(self.pages.scores(map(_in_pages, terms)))[self.page_of]
         return top_k(np.arange(len(scores)), scores, k)
@@ -279,10 +257,6 @@ class KeywordView:
     def search_pages(self, terms: Sequence[TermPostings], k: int) -> list[tuple[int, float]]:
         """`(page, BM25 of the whole page)`, best first, at most `k`, never a score of 0."""
         return top_k(np.arange(len(self.spans)), self.pages.scores(map(_in_pages, terms)), k)
-
-    def count_passages(self, term: TermPostings) -> int:
-        """In how many passages a term occurs."""
-        return len(_count(self._in_passages(term), len(self.page_of))[0])
 
     def best_window(self, window_scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """(windows,) to (passages,): for each passage the higher score of the windows that hold it."""
@@ -296,14 +270,14 @@ class KeywordView:
         np.add.at(sums, last, np.where(first == last, 0.0, scores))
         return sums
 
-    def _in_passages(self, term: TermPostings) -> NDArray[np.int64]:
-        return np.concatenate([term.passages, self._inherited(term, 0)])
+    def in_passages(self, term: TermPostings) -> NDArray[np.int64]:
+        return np.concatenate([term.passages, self._in_context_of(term, 0)])
 
     def _in_windows(self, term: TermPostings) -> NDArray[np.int64]:
         first, last = self.first_window[term.passages], self.last_window[term.passages]
-        return np.concatenate([first, last[first != last], self._inherited(term, 2)])
+        return np.concatenate([first, last[first != last], self._in_context_of(term, 2)])
 
-    def _inherited(self, term: TermPostings, column: int) -> NDArray[np.int64]:
+    def _in_context_of(self, term: TermPostings, column: int) -> NDArray[np.int64]:
         """What lies in the pages that have a term in their context, each as often as it is there; `column` of
         `spans`: 0 for passages, 2 for windows."""
         named = term.context > 0

@@ -16,6 +16,7 @@ from ..analyzer import ANALYZER, passage_stems, stems
 from ..errors import RecordGone, UnknownRecord
 from ..records import Hit, MemoryItem, Page, Passage
 from ..times import DATE_TERM, Span
+from ..truth.database import read_back
 from ..truth.embeddings import EmbeddingStore
 from ..truth.items import Items
 from ..truth.journal import Journal
@@ -47,22 +48,12 @@ class Cache(Generic[T]):
         self._entries[key] = value
 
 
-class Lookups:
-    """What was looked up of terms as of one version of the pages."""
-
-    def __init__(self) -> None:
-        self.postings: Cache[TermPostings] = Cache(_MOST_TERMS)
-        self.frequencies: Cache[int] = Cache()
-
-
 class PageIndex:
     """What a process remembers of the pages that it may read: names and lengths, and some texts. One thread appends at a
     time, and others read what their snapshot covers meanwhile. Where something that was read is erased or hidden, the
     whole index is replaced by another."""
 
     def __init__(self) -> None:
-        self.read = 0
-        """The newest change that was read."""
         self.map = WindowMap()
         self.page_ids: list[str] = []
         self.positions: dict[int | str, int] = {}
@@ -75,8 +66,6 @@ class PageIndex:
         """Everybody who speaks, as they are written, to the position of the first page in which they do."""
         self.speaker_stems: dict[str, list[str]] = {}
         """By speaker, the stems of the name."""
-        self.groups: dict[tuple[str, ...], tuple[str, ...]] = {}
-        """Every set of speakers that there is, once."""
         self.speakers_of: list[tuple[str, ...]] = []
         """By position of a page."""
         self.titles: dict[str, list[int]] = {}
@@ -84,11 +73,11 @@ class PageIndex:
         self.pages: Cache[tuple[Page, tuple[Passage, ...]]] = Cache()
         self.passages: Cache[int] = Cache()
         """By the number of a passage its position."""
-        self.lookups = Lookups()
-        self.newest_item = 0
-        """The newest change of an item that was read."""
+        self.postings: Cache[TermPostings] = Cache(_MOST_TERMS)
+        self.frequencies: Cache[int] = Cache()
+        """Of terms, as of the pages that were read."""
         self.items: Cache[MemoryItem] = Cache()
-        """As they stood since then."""
+        """As they stand since the newest change of an item."""
         self.stems: Cache[frozenset[str]] = Cache()
         """By page id, the distinct stems of its header and its passages."""
 
@@ -98,16 +87,16 @@ class PageIndex:
         rows = [row for row in rows if not row.hidden and row.seq not in self.positions]
         if not rows:
             return
-        self.lookups = Lookups()
+        self.postings, self.frequencies = Cache(_MOST_TERMS), Cache()
         for position, row in enumerate(rows, start=len(self.page_ids)):
-            self.speakers_of.append(self.groups.setdefault(row.speakers, row.speakers))
+            self.speakers_of.append(row.speakers)
             for speaker in row.speakers:
                 if speaker not in self.speakers:
                     self.speaker_stems[speaker] = stems(speaker)
                     self.speakers[speaker] = position
             if row.title:
                 self.titles.setdefault(row.title, []).append(position)
-        self.map.extend([len(row.context) for row in rows], [np.frombuffer(row.lengths, "<u4") for row in rows])
+        self.map.extend([len(row.context) for row in rows], [row.lengths for row in rows])
         for row in rows:
             self.positions[row.seq] = self.positions[row.id] = len(self.page_ids)
             self.page_ids.append(row.id)
@@ -123,10 +112,6 @@ class Snapshot:
 
     def __init__(self, index: PageIndex, extent: Extent, pages: Pages, items: Items, vectors: VectorIndex) -> None:
         self.extent = extent
-        self.change = index.read
-        """The newest change that it covers."""
-        self.newest_item = index.newest_item
-        """The newest change of an item."""
         self._index = index
         self._known_items: Cache[MemoryItem] = Cache() if extent.items_expire else index.items
         self._source = pages
@@ -135,7 +120,7 @@ class Snapshot:
         self._map = index.map.view()
         self._last = index.last
         self._count = len(self._map.spans)
-        self._lookups = index.lookups
+        self._postings, self._frequencies = index.postings, index.frequencies
         self._pages: dict[str, tuple[Page, tuple[Passage, ...]]] = {}
         self._items_read: dict[str, MemoryItem] = {}
 
@@ -143,11 +128,11 @@ class Snapshot:
 
     def keyword(self, text: str, k: int) -> list[Hit]:
         """Passages that share words with the text, best first; scores as `KeywordView.search` gives them."""
-        return self._hits(self._search(passage_stems(text, None), k), KEYWORD)
+        return self._hits(self._map.search(self._find_terms(passage_stems(text, None)), k), KEYWORD)
 
     def keyword_places(self, text: str, k: int) -> list[tuple[Passage, Page, float]]:
         """The same as spans, without making hits of them."""
-        return self._places(self._search(stems(text), k))
+        return self._places(self._map.search(self._find_terms(stems(text)), k))
 
     def vector(self, vector: Sequence[float], k: int) -> list[Hit]:
         """Passages near a query vector, best first: cosine scaled to (0, 1] plus that of the best window.
@@ -174,11 +159,11 @@ class Snapshot:
 
     def passages_by_date(self, span: Span, k: int, search: str) -> list[Hit]:
         """Passages that name a date of a span, at most `k`; see `date_index.score_dates` for the scores."""
-        from .date_index import best_passages, score_dates
+        from .date_index import find_dates
 
-        scores = score_dates(self._source.dates(self.extent.namespaces), span)
-        located = zip(scores, self._find_terms(list(scores)), strict=bool(self._count))
-        return self._hits(best_passages(scores, {term: set(one.passages.tolist()) for term, one in located}, k), search)
+        dates = (DATE_TERM, chr(ord(DATE_TERM) + 1))
+        rows = self._source.select_postings("DISTINCT term", "term >= ? AND term < ?", dates, self.extent.namespaces)
+        return self._hits(find_dates([term for (term,) in rows], self._find_terms, span, k), search)
 
     def pages_like(self, text: str, k: int) -> list[Page]:
         """Whole pages that share words with the text, best first."""
@@ -186,24 +171,16 @@ class Snapshot:
         found = self.pages(ids)
         return [found[page_id] for page_id in ids if page_id in found]
 
-    def load(self, terms: Iterable[str]) -> None:
-        """Read at once where terms occur, before several searches for some of them each."""
-        self._find_terms(list(terms))
-
-    def _search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
-        """`(passage, score)`."""
-        return self._map.search(self._find_terms(terms), k)
-
     def _find_terms(self, terms: Sequence[str]) -> list[TermPostings]:
         """Where the terms of a query occur, in their order; what the snapshot has looked up before is not read again."""
-        cached = self._lookups.postings
+        cached = self._postings
         found = {term: known for term in terms if (known := cached.get(term)) is not None}
-        if self._count and (missing := [term for term in dict.fromkeys(terms) if term not in found]):
+        if missing := [term for term in dict.fromkeys(terms) if term not in found]:
             read = self._locate(self._source.postings(missing, self.extent.namespaces))
             for term in missing:
                 found[term] = read.get(term) or self._map.locate([])
                 cached.put(term, found[term])
-        return [found[term] for term in terms if term in found]
+        return [found[term] for term in terms]
 
     def _locate(self, rows: Iterable[tuple[str, int, int, bytes]]) -> dict[str, TermPostings]:
         """Rows of postings, those of the pages of this snapshot, by term."""
@@ -230,13 +207,13 @@ class Snapshot:
 
     def frequencies(self, terms: Iterable[str]) -> dict[str, tuple[int, int]]:
         """By stem, in how many passages it occurs, and of how many."""
-        cached, found = self._lookups.frequencies, dict[str, int]()
+        cached, found = self._frequencies, dict[str, int]()
         wanted = dict.fromkeys(terms)
         for term in wanted:
             if (known := cached.get(term)) is not None:
                 found[term] = known
-            elif (located := self._lookups.postings.get(term)) is not None:
-                found[term] = self._map.count_passages(located)
+            elif (located := self._postings.get(term)) is not None:
+                found[term] = len(np.unique(self._map.in_passages(located)))
         if missing := [term for term in wanted if term not in found]:
             hidden, namespaces = self._index.hidden, self.extent.namespaces
             read = self._source.frequencies(missing, namespaces, self._last, hidden) if self._count else {}
@@ -300,13 +277,6 @@ class Snapshot:
         return [self._index.page_ids[at] for at in list(self._index.titles.get(key, ())) if at < self._count]
 
     # -- records -------------------------------------------------------------------------------------------
-
-    def page(self, page_id: str) -> Page:
-        """`RecordGone` for an id that is of no page here."""
-        found = self.pages([page_id])
-        if page_id not in found:
-            raise RecordGone(f"Page {page_id!r} is not in this memory, or not any more.")
-        return found[page_id]
 
     def pages(self, page_ids: Iterable[str]) -> dict[str, Page]:
         """Those of some ids that are of pages here, by id."""
@@ -387,8 +357,9 @@ class Snapshot:
         page_of, spans, ids = self._map.page_of, self._map.spans, self._index.page_ids
         placed = [(ids[page], at - int(spans[page, 0]), score) for at, score in found for page in (int(page_of[at]),)]
         pages = self._with_passages([page_id for page_id, _, _ in placed])
-        read = [(*pages[page_id], at, score) for page_id, at, score in placed if page_id in pages]
-        return [(passages[at], page, score) for page, passages, at, score in read]
+        with read_back("The passages of a page"):
+            read = [(*pages[page_id], at, score) for page_id, at, score in placed if page_id in pages]
+            return [(passages[at], page, score) for page, passages, at, score in read]
 
 
 def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
@@ -403,9 +374,6 @@ def _stems_of_dates(terms: Sequence[str]) -> list[str]:
     from ..date_phrases import date_stems
 
     return date_stems(terms)
-
-
-_CHANGES = 5000  # read from the log at once
 
 
 class NamespaceStore:
@@ -434,10 +402,16 @@ class NamespaceStore:
             extent, known = self.pages.extent(), self._extent
             overdue = known.due is not None and time.time() >= known.due
             if overdue or (extent.namespaces, extent.erased) != (known.namespaces, known.erased):
-                self._index = PageIndex()
-            while self._index.read < extent.last:
-                self._index.read = self._append(self._index, extent.last)
-            self._extent = extent
+                self._index, known = PageIndex(), NOTHING_READ
+            try:
+                if extent.heads != known.heads:
+                    self._index.extend(self._read_pages(known, extent))
+                if extent.items != known.items:
+                    self._index.items = Cache()
+                self._extent = extent
+            except BaseException:  # it may have been half extended
+                self._index, self._extent = PageIndex(), NOTHING_READ
+                raise
             return Snapshot(self._index, extent, self.pages, self.items, self.vectors)
 
     def record(self, record_id: str) -> Page | MemoryItem:
@@ -450,15 +424,11 @@ class NamespaceStore:
                 raise
             return item
 
-    def _append(self, index: PageIndex, last: int) -> int:
-        """Read the next changes; how far that goes. `last` where nothing is left, though changes may be gone."""
-        read, rows, newest_item = self.pages.changed_pages(index.read, _CHANGES, last)
+    def _read_pages(self, before: Extent, extent: Extent) -> list[IndexedPage]:
+        rows = self.pages.changed_pages(before, extent)
         if any(row.analyzer != ANALYZER for row in rows):
             from ..truth.reindex import reindex_older
 
             reindex_older(self.namespace.database)
-            return index.read
-        if newest_item > index.newest_item:
-            index.newest_item, index.items = newest_item, Cache()
-        index.extend(rows)
-        return read if read > index.read else last
+            return self.pages.changed_pages(before, extent)
+        return rows

@@ -80,6 +80,19 @@ def change_log(look: ReadOnlyTruth) -> Iterator[Finding]:
     yield from find("attention", "sessions", missing, "page", what, f"{FIX} adds the rows.", "change log")
 
 
+def numbers(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """Every change and proposal has its number in its namespace, and none is above what the namespace has counted."""
+    wrong = [
+        f"{table} {n}"
+        for table, counter in (("change", "head"), ("proposal", "proposals"))
+        for n in look.column(
+            f"SELECT n FROM {table} JOIN namespace ON id = namespace WHERE number < 1 OR number > {counter} ORDER BY n"
+        )
+    ]
+    what = " without a right number in its namespace: searches do not see it."
+    yield from find("attention", "sessions", wrong, "row", what, f"{FIX} gives it one.", "numbers")
+
+
 def journal(look: ReadOnlyTruth) -> Iterator[Finding]:
     """Sessions that were accepted and not filed, and pages from which no items were extracted yet."""
     waiting = look.rows("SELECT id, accepted_at, payload FROM session WHERE filed_at IS NULL ORDER BY n")

@@ -13,6 +13,7 @@ from ..errors import StoreDamaged
 from ..index.chroma_folder import ChromaFolder, files_open_to_others, restrict_permissions
 from ..truth.database import FOLDER_MODE, Database
 from ..truth.migrations import REPAIR_FOLDER
+from ..truth.numbers import number_rows
 from ..truth.reindex import rebuild_postings
 from .repairs import (
     Repair,
@@ -27,6 +28,7 @@ from .repairs import (
 _ROW_REPAIRS: dict[str, tuple[Repair, str]] = {  # each may need those before it
     "orphans": (drop_orphans, "Removed {} rows that belonged to nothing."),
     "change log": (complete_log, "Added {} pages to the change log."),
+    "numbers": (number_rows, "Gave {} changes, proposals and namespaces their numbers."),
     "newest versions": (write_newest_versions, "Corrected the number of the newest version of {} items."),
     "sketches": (write_sketches, "Rewrote {} sketches."),
     "stems": (write_stems, "Rewrote the stems of {} rows."),

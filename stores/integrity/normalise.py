@@ -42,7 +42,7 @@ def normalise(db: sqlite3.Connection, page_ids: Mapping[int, str], cut: CutPassa
     _normalise_namespaces(db, report)
     _drop_unreadable(db, report)
     _report_lost_pages(db, page_ids, report)
-    complete_log(db)
+    complete_log(db)  # and gives every change its number
     drop_orphans(db)
     _normalise_passages(db, cut, report)
     index_pages(db)

@@ -16,6 +16,7 @@ from ..analyzer import ANALYZER, passage_stems, stems
 from ..times import parse_iso_time
 from ..truth.dedup_key import dedup_key
 from ..truth.embeddings import ITEMS, PASSAGES, EmbeddingTable, vector_label
+from ..truth.numbers import number_rows
 from ..truth.reindex import rebuild_postings
 
 Repair = Callable[[sqlite3.Connection], int]
@@ -45,12 +46,14 @@ def drop_orphans(db: sqlite3.Connection) -> int:
 
 def complete_log(db: sqlite3.Connection) -> int:
     """Insert a change log row for each page without one: indexes only read pages in the log."""
-    return db.execute(
+    added = db.execute(
         "INSERT INTO change (namespace, kind, ref, op, cause, at)"
         " SELECT namespace, 'page', seq, 'put', 'doctor', ? FROM page"
         " WHERE seq NOT IN (SELECT ref FROM change WHERE kind = 'page' AND op = 'put') ORDER BY seq",
         (datetime.now(UTC).isoformat(),),
     ).rowcount
+    number_rows(db)
+    return added
 
 
 # -- items -------------------------------------------------------------------------------------------------

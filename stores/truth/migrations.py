@@ -12,14 +12,34 @@ from pathlib import Path
 from ..errors import StoreDamaged, StoreFull
 from .backup import sync_to_disk
 from .database import schema
+from .numbers import number_rows
 from .reindex import index_pages
 
 REPAIR_FOLDER = ".repair-"  # prefix of a temporary folder with a copy of the truth, see integrity/fix.py
 _log = logging.getLogger("jitmem")
 
-CHANGES: dict[int, Callable[[sqlite3.Connection], object]] = {}
+
+def _add_columns(db: sqlite3.Connection) -> None:
+    for table, columns in _NEW_COLUMNS.items():
+        for column in columns:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    db.execute("DROP INDEX change_erased")
+
+
+def _fill(db: sqlite3.Connection) -> None:
+    number_rows(db)
+    index_pages(db)
+
+
+_NEW_COLUMNS = {
+    "namespace": tuple(f"{name} INTEGER NOT NULL DEFAULT 0" for name in ("head", "proposals", "items", "erased")),
+    "session": ("leased_by TEXT", "leased_until REAL"),
+    "change": ("number INTEGER NOT NULL DEFAULT 0",),
+    "proposal": ("number INTEGER NOT NULL DEFAULT 0",),
+}
+CHANGES: dict[int, Callable[[sqlite3.Connection], object]] = {4: _add_columns}
 """By version, what is to be done to the rows and tables of the version before it, before those that are new are made."""
-FILLS: Mapping[int, Callable[[sqlite3.Connection], object]] = {4: index_pages}
+FILLS: Mapping[int, Callable[[sqlite3.Connection], object]] = {4: _fill}
 """By version, how the tables that are new are filled."""
 
 

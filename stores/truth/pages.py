@@ -9,10 +9,13 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..analyzer import ANALYZER
 from ..errors import StoreDamaged, UnknownRecord
 from ..records import Page, Passage
-from ..times import DATE_TERM, Span, is_within, local_clock, order_key, parse_iso_time
+from ..times import Span, is_within, local_clock, order_key, parse_iso_time
 from .database import DOCTOR, one_of, read_back
 from .namespace import Namespace
 
@@ -22,13 +25,10 @@ _PAGE = """
     FROM standing_page AS page JOIN session ON session.n = page.session JOIN namespace ON namespace.id = page.namespace
 """
 
-# One by one, so that each number is found at the end of an index. A row for each rule where several hide pages.
+# A row for each rule where several hide pages.
 _EXTENT = """
     SELECT space.id,
-           (SELECT max(n) FROM change INDEXED BY change_namespace WHERE namespace = space.id),
-           (SELECT max(n) FROM change INDEXED BY change_erased
-            WHERE namespace = space.id AND op IN ('forget', 'retain')),
-           space.name = :name,
+           head, items, erased, space.name = :name,
            EXISTS (SELECT 1 FROM retention WHERE namespace = space.id AND kind != 'page'), age_s,
            (SELECT accepted_at FROM session WHERE namespace = space.id
             AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
@@ -37,12 +37,13 @@ _EXTENT = """
     WHERE space.id IN ({readable})
 """
 _CHANGED = """
-    SELECT log.n, log.kind, words.page, words.id, title, speakers, context, lengths, analyzer,
+    SELECT words.page, words.id, title, speakers, context, lengths, analyzer,
            EXISTS (SELECT 1 FROM retention WHERE namespace = log.namespace AND kind = 'page')
                AND NOT EXISTS (SELECT 1 FROM standing_page WHERE seq = words.page)
-    FROM (SELECT n, namespace, kind, ref FROM change WHERE namespace IN ({readable}) AND n > :after
-          AND (:last IS NULL OR n <= :last) ORDER BY n LIMIT :limit) AS log
-    LEFT JOIN indexed_page AS words ON log.kind = 'page' AND words.page = log.ref
+    FROM json_each(:ranges) AS range CROSS JOIN change AS log
+        ON log.namespace = json_extract(range.value, '$[0]') AND log.number > json_extract(range.value, '$[1]')
+        AND log.number <= json_extract(range.value, '$[2]') AND log.kind = 'page' AND log.op = 'put' AND log.number > 0
+    CROSS JOIN indexed_page AS words ON words.page = log.ref
     ORDER BY log.n
 """
 _WITH_PASSAGES = f"""
@@ -62,7 +63,7 @@ class IndexedPage(NamedTuple):
     title: str
     speakers: tuple[str, ...]
     context: list[str]
-    lengths: bytes
+    lengths: NDArray[np.uint32]
     analyzer: str
     hidden: bool
     """Whether it is past its age."""
@@ -72,29 +73,21 @@ class IndexedPage(NamedTuple):
 class Extent:
     """What an index over a namespace must have read to be up to date."""
 
-    namespace: int
-    """Its own number; 0 while it is empty."""
     namespaces: tuple[int, ...]
-    """That may be read, its own first."""
-    last: int
-    """The newest change in them."""
+    """That may be read, its own first, which is 0 while it is empty."""
+    heads: tuple[int, ...]
+    """The number of the newest change of each."""
+    items: int
+    """The newest change of an item in them, as the folder counts."""
     erased: int
-    """The newest change by which something is gone or hidden."""
+    """The newest change by which something is gone or hidden, as the folder counts."""
     due: float | None
     """When the next page is hidden by its age, in seconds since 1970; None where no rule says so."""
     items_expire: bool
     """Whether a rule hides items by their age."""
 
 
-class Changed(NamedTuple):
-    mark: int
-    pages: list[IndexedPage]
-    """Those that were put and are still there, oldest first."""
-    newest_item: int
-    """The newest change of an item; 0 for none."""
-
-
-NOTHING_READ = Extent(0, (), 0, 0, None, False)
+NOTHING_READ = Extent((), (), 0, 0, None, False)
 
 
 class Pages:
@@ -209,48 +202,44 @@ class Pages:
     def extent(self) -> Extent:
         """What there is to read, in one statement."""
         rows = self._fetch(_EXTENT.format(readable=self.namespace.readable_sql))
-        own = next((row[0] for row in rows if row[3]), 0)
-        others = sorted(row[0] for row in rows if not row[3])
+        own = next((row[0] for row in rows if row[4]), 0)
+        heads = {row[0]: row[1] for row in rows}
+        namespaces = (own, *sorted(heads.keys() - {own}))
         due = [
             datetime.fromisoformat(oldest).timestamp() + age for *_, age, oldest in rows if age is not None and oldest
         ]
         return Extent(
-            namespace=own,
-            namespaces=(own, *others),
-            last=max((row[1] or 0 for row in rows), default=0),
-            erased=max((row[2] or 0 for row in rows), default=0),
+            namespaces=namespaces,
+            heads=tuple(heads.get(namespace, 0) for namespace in namespaces),
+            items=max((row[2] for row in rows), default=0),
+            erased=max((row[3] for row in rows), default=0),
             due=min(due, default=None),
-            items_expire=any(row[4] for row in rows),
+            items_expire=any(row[5] for row in rows),
         )
 
-    def changed_pages(self, after: int, limit: int, last: int | None = None) -> Changed:
-        query = _CHANGED.format(readable=self.namespace.readable_sql)
-        rows = self._fetch(query, after=after, limit=limit, last=last)
-        pages = {row[2]: _indexed(row[2:]) for row in rows if row[2] is not None}
-        newest_item = max((n for n, kind, *_ in rows if kind == "item"), default=0)
-        return Changed(rows[-1][0] if rows else after, list(pages.values()), newest_item)
+    def changed_pages(self, before: Extent, extent: Extent) -> list[IndexedPage]:
+        """Those that were put since `before` and are still there, oldest first."""
+        after = dict(zip(before.namespaces, before.heads, strict=True))
+        pairs = zip(extent.namespaces, extent.heads, strict=True)
+        ranges = [(namespace, after.get(namespace, 0), head) for namespace, head in pairs]
+        rows = self._fetch(_CHANGED, ranges=json.dumps(ranges))
+        return list({row[0]: _read_indexed(row) for row in rows}.values())
 
     # -- postings ------------------------------------------------------------------------------------------
 
     def postings(self, terms: Sequence[str], namespaces: Sequence[int]) -> list[tuple[str, int, int, bytes]]:
         """`(term, page, occurrences in its context, passages in it)` of each page with one of these terms."""
-        return self._select_postings("term, page, context, positions", _of_terms(terms), terms, namespaces)
-
-    def dates(self, namespaces: Sequence[int]) -> list[str]:
-        """Every term that is a date."""
-        bounds = (DATE_TERM, chr(ord(DATE_TERM) + 1))
-        rows = self._select_postings("DISTINCT term", "term >= ? AND term < ?", bounds, namespaces)
-        return [term for (term,) in rows]
+        return self.select_postings("term, page, context, positions", _of_terms(terms), terms, namespaces)
 
     def frequencies(
         self, terms: Sequence[str], namespaces: Sequence[int], last: int, hidden: Sequence[int]
     ) -> dict[str, int]:
         """In how many passages each term occurs, of pages up to a number without the hidden ones."""
         condition = f"{_of_terms(terms)} AND page <= {last:d}" + (f" AND NOT page {one_of(hidden)}" if hidden else "")
-        rows = self._select_postings("term, sum(passages)", f"{condition} GROUP BY term", terms, namespaces)
+        rows = self.select_postings("term, sum(passages)", f"{condition} GROUP BY term", terms, namespaces)
         return dict(rows)
 
-    def _select_postings(
+    def select_postings(
         self, columns: str, condition: str, values: Sequence[str], namespaces: Sequence[int]
     ) -> list[Any]:
         query = f"SELECT {columns} FROM posting WHERE namespace {one_of(namespaces)} AND {condition}"
@@ -298,10 +287,17 @@ def _passages(page_id: str, spans: str) -> tuple[Passage, ...]:
 
 
 @read_back("What is indexed of a page")
-def _indexed(row: Any) -> IndexedPage:
+def _read_indexed(row: Any) -> IndexedPage:
     seq, page_id, title, speakers, context, lengths, analyzer, hidden = row
     return IndexedPage(
-        seq, page_id, title, tuple(json.loads(speakers)), context.split(), bytes(lengths), analyzer, bool(hidden)
+        seq,
+        page_id,
+        title,
+        tuple(json.loads(speakers)),
+        context.split(),
+        np.frombuffer(lengths, "<u4"),
+        analyzer,
+        bool(hidden),
     )
 
 

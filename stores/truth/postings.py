@@ -62,19 +62,6 @@ def posting_rows(page: PageTerms) -> Iterator[tuple[str, int, int, int, bytes]]:
         yield term, page.page, passages, context[term], positions.tobytes()
 
 
-def delete_postings(db: sqlite3.Connection, namespace: int, page: int) -> None:
-    """Of a page whose passages are still there."""
-    terms: set[str] = set()
-    for (words,) in db.execute("DELETE FROM indexed_page WHERE page = ? RETURNING context", (page,)).fetchall():
-        terms.update(words.split())
-    for (words,) in db.execute("SELECT stems FROM passage WHERE page = ?", (page,)):
-        terms.update(words.split())
-    db.execute(
-        "DELETE FROM posting WHERE namespace = ? AND page = ? AND term IN (SELECT value FROM json_each(?))",
-        (namespace, page, json.dumps(sorted(terms), ensure_ascii=False)),
-    )
-
-
 def _context(page: PageTerms) -> list[str]:
     """The stems of date and title."""
     return stems(" ".join(part for part in (format_time(page.time), page.title) if part))

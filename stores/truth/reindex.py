@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from ..analyzer import ANALYZER, passage_stems
 from ..times import parse_iso_time
 from .database import Database
-from .postings import PageTerms, delete_postings, indexed_row, insert_postings, posting_rows
+from .postings import PageTerms, indexed_row, insert_postings, posting_rows
+from .row_deletion import delete_postings
 
 _PAGES_AT_ONCE = 200
 

@@ -14,7 +14,6 @@ from ..times import parse_iso_time
 from .database import PERSON, RETENTION, log_change
 from .dedup_key import dedup_key, session_key
 from .embeddings import ERASED_VECTORS
-from .postings import delete_postings
 
 
 @dataclass
@@ -132,6 +131,19 @@ def _delete_page(db: sqlite3.Connection, result: DeletionResult, seq: int) -> No
     result.log(db, "page", seq)
 
 
+def delete_postings(db: sqlite3.Connection, namespace: int, page: int) -> None:
+    """Of a page whose passages are still there."""
+    terms: set[str] = set()
+    for (words,) in db.execute("DELETE FROM indexed_page WHERE page = ? RETURNING context", (page,)).fetchall():
+        terms.update(words.split())
+    for (words,) in db.execute("SELECT stems FROM passage WHERE page = ?", (page,)):
+        terms.update(words.split())
+    db.execute(
+        "DELETE FROM posting WHERE namespace = ? AND page = ? AND term IN (SELECT value FROM json_each(?))",
+        (namespace, page, json.dumps(sorted(terms), ensure_ascii=False)),
+    )
+
+
 def _delete_or_shorten_session(db: sqlite3.Connection, result: DeletionResult, n: int) -> None:
     """Without pages (also while it waits to be filed) the session is deleted; else it becomes that of the pages left."""
     (metadata,) = db.execute("SELECT metadata FROM session WHERE n = ?", (n,)).fetchone()
@@ -236,15 +248,15 @@ def _delete_version(db: sqlite3.Connection, result: DeletionResult, n: int) -> N
 def delete_proposals(db: sqlite3.Connection, result: DeletionResult, selection: Selection) -> None:
     """Delete proposals about a deleted item, with a deleted text, or with no other sources than deleted pages."""
     pages, items = set(result.page_ids), set(result.item_ids)
-    rows = db.execute("SELECT n, edit FROM proposal WHERE namespace = ?", (result.namespace,)).fetchall()
-    for n, raw in rows:
+    rows = db.execute("SELECT n, edit, number FROM proposal WHERE namespace = ?", (result.namespace,)).fetchall()
+    for n, raw, number in rows:
         edit = json.loads(raw)
         ids = edit.get("page_ids") or []
         left = [page for page in ids if page not in pages]
         about = edit.get("id") in items or (edit.get("content") or "") in result.contents
         if n in selection.proposals or about or (ids and not left):
             result.delete(db, "proposals", "proposal", "n = ?", n)
-            result.others[f"proposal {n}"] = edit.get("content") or ""
+            result.others[f"proposal {number}"] = edit.get("content") or ""
         elif len(left) < len(ids):
             db.execute("UPDATE proposal SET edit = ? WHERE n = ?", (json.dumps({**edit, "page_ids": left}), n))
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from ..stores.analyzer import ANALYZER
 from ..stores.errors import BadInput, ImportConflict, StoreFull, StoreReadOnly
 from ..stores.truth.database import Database
+from ..stores.truth.numbers import number_rows
 from ..stores.truth.reindex import index_pages
 from .export_staging import staging_tables
 from .merge_vectors import merge_vectors
@@ -220,6 +221,7 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str, rules: bool
                 _add_rules(db, type, values, empty, report)
         else:
             _put_aside(db, values, report)
+    number_rows(db)
     merge_vectors(db, report)
     return report
 
