@@ -39,7 +39,7 @@ def accept(archive: NamespaceStore) -> Callable[..., dict[str, Any]]:
         if session is None and number is None:
             raise BadInput("Give the Memorizer a session, or the journal's number of one that waits.")
         accepted = (
-            archive.journal.accept(**normalize_session(session))
+            archive.journal.accept(**normalize_session(session), leased=True)
             if session is not None
             else archive.journal.entry(int(number or 0))
         )

@@ -191,10 +191,10 @@ def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page])
         page_id: [number for number, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)] for page_id, text in texts.items()
     }
     items = item_index.items.beside_core([number for numbers in related.values() for number in numbers], _NEWEST)
-    core = next((item for item in items if item.kind == "core"), None)
+    core = next((item for item in items.values() if item.kind == "core"), None)
     content, version = (core.content, core.version) if core else ("", None)
-    others = {item.change: item for item in items if item.kind != "core"}
-    newest = [item for item in items[:_NEWEST] if item.kind != "core"]
+    others = {number: item for number, item in items.items() if item.kind != "core"}
+    newest = [item for item in list(items.values())[:_NEWEST] if item.kind != "core"]
     questions = {}
     for page in pages:
         if page.id in texts:

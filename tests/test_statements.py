@@ -14,7 +14,7 @@ from jitmem import Memory, Session
 from jitmem.sample_history import sample_sessions
 from jitmem.stores.truth import database
 
-RECALL, ROUND, SESSION = 8, 25, 30
+RECALL, ROUND, SESSION = 8, 20, 36
 
 
 class Counter:
@@ -90,13 +90,17 @@ def test_a_session(mill: Memory, counter: Counter, words: int) -> None:
         assert mill.memorize(talk("after", words)).page_ids
 
 
-def test_a_snapshot_of_what_has_not_changed(mill: Memory, counter: Counter) -> None:
+def test_a_snapshot_of_what_has_not_changed_and_a_look_at_words(mill: Memory, counter: Counter) -> None:
     archive = mill._runtime.archive
     archive.snapshot()
     with counter.at_most(1):
         snapshot = archive.snapshot()
-        snapshot.keyword("oven", 0)
+    with counter.at_most(1):
+        assert snapshot.keyword("oven weighs kilos Salgueiro", 9)
+        assert snapshot.keyword_places("oven Salgueiro", 9)
         assert snapshot.unknown_share("oven weighs kilos Salgueiro") < 1
+    with counter.at_most(1):
+        assert snapshot.frequencies(["mill", "baker", "august"])["mill"][0] > 0
 
 
 def test_pages_of_a_batch(mill: Memory, counter: Counter) -> None:

@@ -159,13 +159,21 @@ class Memory:
         """File a session: a text, a `Session`, or a list of messages. The same session twice is filed once."""
         from .batch import to_filed
 
-        return to_filed(self.memorizer.invoke({"session": session}))
+        filed = to_filed(self.memorizer.invoke({"session": session}))
+        if self._runtime.archive.journal.has_abandoned():
+            from .session_worker import file_abandoned
+
+            file_abandoned(self._runtime)
+        return filed
 
     async def amemorize(self, session: SessionLike) -> Filed:
         """`memorize`, awaited."""
         from .batch import to_filed
+        from .session_worker import afile_abandoned
 
-        return to_filed(await self.memorizer.ainvoke({"session": session}))
+        filed = to_filed(await self.memorizer.ainvoke({"session": session}))
+        await afile_abandoned(self._runtime)
+        return filed
 
     def accept(self, session: SessionLike, *, update: bool = False) -> str:
         """Write a session into the journal, and return its id; `resume()` files it later.

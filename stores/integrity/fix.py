@@ -13,6 +13,8 @@ from ..errors import StoreDamaged
 from ..index.chroma_folder import ChromaFolder, files_open_to_others, restrict_permissions
 from ..truth.database import FOLDER_MODE, Database
 from ..truth.migrations import REPAIR_FOLDER
+from ..truth.numbers import number_rows
+from ..truth.term_rebuild import rebuild_postings
 from .repairs import (
     Repair,
     complete_log,
@@ -26,9 +28,11 @@ from .repairs import (
 _ROW_REPAIRS: dict[str, tuple[Repair, str]] = {  # each may need those before it
     "orphans": (drop_orphans, "Removed {} rows that belonged to nothing."),
     "change log": (complete_log, "Added {} pages to the change log."),
+    "numbers": (number_rows, "Gave {} changes, proposals and namespaces their numbers."),
     "newest versions": (write_newest_versions, "Corrected the number of the newest version of {} items."),
     "sketches": (write_sketches, "Rewrote {} sketches."),
     "stems": (write_stems, "Rewrote the stems of {} rows."),
+    "postings": (rebuild_postings, "Rewrote the keyword postings of {} pages."),
     "vectors": (drop_vectors, "Removed vectors and lowered marks, {} in all; what is missing is embedded again."),
 }
 
