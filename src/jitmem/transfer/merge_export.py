@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
+from ..stores.analyzer import Analyzer
 from ..stores.errors import BadInput, ImportConflict, StoreFull, StoreReadOnly
 from ..stores.truth.database import Database
 from ..stores.truth.numbers import number_rows
