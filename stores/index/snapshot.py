@@ -365,10 +365,6 @@ class Snapshot:
         found = self._with_passages([page.id])
         return [_make_hit(place, page, search, score) for _, places in found.values() for place in places]
 
-    def has_entries(self) -> bool:
-        """Whether agents stored anything that is searched, as of now."""
-        return bool(self._items.namespace.database.fetch("SELECT 1 FROM entry_text LIMIT 1"))
-
     def whole_memory(self, chars: int) -> list[Hit]:
         """Every passage, the newest page first, where all pages with their headings have at most so many characters; else
         `[]`. Where many pages are in memory, nothing is read to know that."""

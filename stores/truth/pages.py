@@ -28,7 +28,8 @@ _PAGE = """
 _EXTENT = """
     SELECT space.id,
            head, items, erased, space.name = :name,
-           EXISTS (SELECT 1 FROM retention WHERE namespace = space.id AND kind != 'page'), age_s,
+           EXISTS (SELECT 1 FROM retention WHERE namespace = space.id AND kind != 'page'),
+           EXISTS (SELECT 1 FROM entry_text), age_s,
            (SELECT accepted_at FROM session WHERE namespace = space.id
             AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
             ORDER BY accepted_at LIMIT 1)
@@ -84,9 +85,11 @@ class Extent:
     """When the next page is hidden by its age, in seconds since 1970; None where no rule says so."""
     items_expire: bool
     """Whether a rule hides items by their age."""
+    entries: bool
+    """Whether agents stored anything that is searched."""
 
 
-NOTHING_READ = Extent((), (), 0, 0, None, False)
+NOTHING_READ = Extent((), (), 0, 0, None, False, False)
 
 
 class Pages:
@@ -214,6 +217,7 @@ class Pages:
             erased=max((row[3] for row in rows), default=0),
             due=min(due, default=None),
             items_expire=any(row[5] for row in rows),
+            entries=any(row[6] for row in rows),
         )
 
     def changed_pages(self, before: Extent, extent: Extent) -> list[IndexedPage]:
