@@ -16,6 +16,7 @@ from .postings import PageTerms, indexed_row, insert_postings, posting_rows
 from .row_deletion import delete_postings
 
 _PAGES_AT_ONCE = 200  # in one transaction: others may write in between
+_PAGES = "FROM page JOIN session ON session.n = page.session"
 _log = logging.getLogger("jitmem")
 
 
@@ -41,7 +42,7 @@ def rebuild_terms(database: Database) -> int:
 def index_pages(db: sqlite3.Connection, analyzer: Analyzer) -> int:
     """Write the keyword postings of every page that has none, inside a write transaction; how many pages that were."""
     missing = "NOT EXISTS (SELECT 1 FROM indexed_page WHERE indexed_page.page = page.seq)"
-    pages = db.execute(f"SELECT namespace, seq FROM page WHERE {missing} ORDER BY namespace, seq").fetchall()
+    pages = db.execute(f"SELECT page.namespace, page.seq {_PAGES} WHERE {missing} ORDER BY 1, 2").fetchall()
     for first in range(0, len(pages), _PAGES_AT_ONCE):
         _rebuild_pages(db, pages[first : first + _PAGES_AT_ONCE], analyzer)
     return len(pages)
@@ -73,7 +74,8 @@ def wrong_pages(db: sqlite3.Connection) -> Iterator[str]:
         stored[page] += hash((namespace, term, page, *row))
     for row in db.execute("SELECT * FROM indexed_page"):
         stored[row[0]] += hash(tuple(row))
-    for namespace, seq, page_id in db.execute("SELECT namespace, seq, id FROM page ORDER BY seq").fetchall():
+    pages = f"SELECT page.namespace, page.seq, page.id {_PAGES} ORDER BY page.seq"
+    for namespace, seq, page_id in db.execute(pages).fetchall():
         terms = read_terms(db, seq)
         right = sum(hash((namespace, *row)) for row in posting_rows(terms, analyzer))
         if stored.pop(seq, 0) != right + hash(indexed_row(terms, analyzer)):
@@ -84,7 +86,7 @@ def wrong_pages(db: sqlite3.Connection) -> Iterator[str]:
 def _find_older(db: sqlite3.Connection, analyzer: Analyzer, after: int) -> list[tuple[int, int]]:
     """`(namespace, page)` of the next pages with terms or postings of another analyzer, or without postings."""
     return db.execute(
-        "SELECT namespace, page.seq FROM page LEFT JOIN indexed_page ON indexed_page.page = page.seq"
+        f"SELECT page.namespace, page.seq {_PAGES} LEFT JOIN indexed_page ON indexed_page.page = page.seq"
         " WHERE page.seq > ?2 AND (page.analyzer != ?1 OR indexed_page.analyzer IS NOT ?1) ORDER BY page.seq LIMIT ?3",
         (analyzer.name, after, _PAGES_AT_ONCE),
     ).fetchall()
