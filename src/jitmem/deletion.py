@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from .stores.deletion.receipt import NOTHING_FOUND, OUT_OF_REACH, KeptItem, Receipt
+from .stores.deletion.receipt import NOTHING_FOUND, KeptItem, Receipt
 from .stores.errors import BadInput
 from .stores.times import is_before, parse_time
 
@@ -67,9 +67,9 @@ def _erase(
         return _receipt("nothing found", deleted, NOTHING_FOUND)
     complete = all(map(runtime.eraser.is_complete, missing)) and not any(one.reasons for one in results)
     return _receipt(
-        "erased" if complete else "pending",
+        runtime.eraser.status if complete else "pending",
         deleted,
-        OUT_OF_REACH,
+        runtime.eraser.note,
         reasons=tuple(dict.fromkeys(reason for one in results for reason in one.reasons)),
         removed=tuple(dict.fromkeys(name for one in results for name in one.removed)),
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from .results import Estimate, Research
     from .runtime import MemoryRuntime
     from .stores.deletion.receipt import Receipt
+    from .stores.place import Place
     from .tools.editor import Mode
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
@@ -55,7 +54,7 @@ class Memory:
     @classmethod
     def open(
         cls,
-        path: str | os.PathLike[str],
+        path: Place,
         namespace: str = "default",
         *,
         model: str | BaseChatModel | None = None,
@@ -67,7 +66,8 @@ class Memory:
         memorize_options: MemorizeOptions | None = None,
         research_options: ResearchOptions | None = None,
     ) -> Self:
-        """Open the memory in the folder `path`; a missing folder is created, unless `create` is False.
+        """Open the memory in the folder `path`; a missing folder is created, unless `create` is False. A path may also be
+        `"postgresql://host/database?schema=jitmem"`, or a `psycopg_pool.ConnectionPool`: see docs/how-to/postgres.md.
 
         Without a `model` rules answer every step; without `embeddings` hashed n-grams are used: no key, no server, no
         download. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
@@ -76,7 +76,7 @@ class Memory:
         `ResearchOptions` how sessions are filed and questions are researched.
 
         Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only with `create=False`), `StoreReadOnly`,
-        `MissingPackage`, `ModelUnavailable` (no key), `BadInput`.
+        `MissingPackage`, `ModelUnavailable` (no key), `StoreUnreachable` (no server), `BadInput`.
         """
         from .graphs.research_options import ResearchOptions
         from .memory_options import ItemOptions, ModelOptions
@@ -86,7 +86,7 @@ class Memory:
         models, items = model_options or ModelOptions(), item_options or ItemOptions()
         failing = {"on_model_failure": models.on_model_failure}
         runtime = MemoryRuntime.open(
-            Path(path),
+            path,
             namespace,
             embedder=models.embedder(embeddings, base_url),
             step_models=models.models_by_step(model, base_url),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from .graphs.research_options import ResearchOptions
@@ -18,10 +17,10 @@ from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .results import CallStatistics
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
-from .stores.index.chroma_index import OwnedChroma, SharedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore
+from .stores.place import open_store
 from .stores.trace_guard import TraceLevel
 from .stores.truth.database import Database, has_deleted_bytes
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
@@ -38,11 +37,10 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from .stores.deletion.eraser import Eraser
+    from .stores.place import Place, Store
     from .stores.times import Now
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
-
-_VECTORS = OwnedChroma  # makes a `VectorIndex` of an `EmbeddingStore` and the shared Chroma
 
 
 @dataclass
@@ -56,7 +54,7 @@ class MemoryRuntime:
     item_options: ItemOptions
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
-    chroma: SharedChroma
+    store: Store
     reranker: BaseDocumentCompressor | None = None
     trace_content: bool = False
     call_statistics: CallStatistics = field(default_factory=CallStatistics)
@@ -64,7 +62,7 @@ class MemoryRuntime:
     @classmethod
     def open(
         cls,
-        folder: Path,
+        place: Place,
         namespace: str,
         *,
         embedder: Embedder,
@@ -76,22 +74,22 @@ class MemoryRuntime:
         memorize_options: MemorizeOptions,
         research_options: ResearchOptions,
     ) -> MemoryRuntime:
-        database = Database(folder, create=create)
-        chroma = SharedChroma(folder)
+        store = open_store(place, create=create)
+        database = store.database
         passages, items = (
             EmbeddingStore(database, embedder.name, subject, lexical=is_lexical(embedder.inner))
             for subject in (PASSAGES, ITEMS)
         )
         try:
-            archive = NamespaceStore(Namespace(database, namespace), passages, _VECTORS(passages, chroma))
+            archive = NamespaceStore(Namespace(database, namespace), passages, store.vector_index(passages))
             if not database.read_only and has_deleted_bytes(database):
-                _make_eraser(database, chroma).finish(wait_s=0)
+                store.eraser().finish(wait_s=0)
         except BaseException:
             database.close()
             raise
         return cls(
             archive=archive,
-            item_index=ItemIndex(archive.items, items, _VECTORS(items, chroma)),
+            item_index=ItemIndex(archive.items, items, store.vector_index(items)),
             embedder=embedder,
             backends=Backends(step_models, RuleBackend()),
             reranker=reranker,
@@ -99,7 +97,7 @@ class MemoryRuntime:
             item_options=item_options,
             memorize_options=memorize_options,
             research_options=research_options,
-            chroma=chroma,
+            store=store,
         )
 
     def for_namespace(self, namespace: str) -> MemoryRuntime:
@@ -118,8 +116,8 @@ class MemoryRuntime:
 
     @property
     def eraser(self) -> Eraser:
-        """Erases the bytes of what was deleted in the folder."""
-        return _make_eraser(self.database, self.chroma)
+        """Erases what deleted rows leave."""
+        return self.store.eraser()
 
     @property
     def trace_level(self) -> TraceLevel:
@@ -257,9 +255,3 @@ class MemoryRuntime:
         self.archive.vectors.close()
         self.item_index.vectors.close()
         self.database.close()
-
-
-def _make_eraser(database: Database, chroma: SharedChroma) -> Eraser:
-    from .stores.deletion.eraser import Eraser
-
-    return Eraser(database, chroma.folder)
