@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg.errors import ForeignKeyViolation
 
-from ..truth.embeddings import PASSAGES, EmbeddingStore, vector_label
+from ..truth.embeddings import PASSAGES, SET_MARK, EmbeddingStore, vector_label
 from .postgres_database import PostgresDatabase
 
 _BATCH = 1000
-_ALIKE = 1e-3  # by which half precision may change a cosine: what is as near as that is compared with the others
 
 
 class PgVectors:
@@ -62,33 +62,42 @@ class PgVectors:
             return
         while read < last:
             numbers, keys, spaces, matrix = self._embeddings.rows(generation, read, _BATCH)
-            if len(numbers):
-                self._copy(label, numbers, keys, spaces, matrix)
             read = int(numbers[-1]) if len(numbers) else last
-            self._embeddings.advance(mark, read)
+            self._copy(mark, read, label, numbers, keys, spaces, matrix)
 
     def close(self) -> None:
         """Nothing is open."""
 
     def _copy(
         self,
+        mark: str,
+        read: int,
         label: str,
         numbers: NDArray[np.int64],
         keys: NDArray[np.int64],
         spaces: NDArray[np.int64],
         matrix: NDArray[np.float32],
     ) -> None:
-        """In one statement; what was deleted meanwhile stays away."""
+        """These rows, and how far they go, in one transaction that waits for no writer: a second copy of a row does no
+        harm, and what was deleted meanwhile stays away."""
         insert = (
             f"INSERT INTO {self._table} (namespace, model, n, number, near)"
             f" SELECT owner, ?, stored.n, number, CAST(near AS {self._type})"
             " FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::text[]) AS fresh (owner, n, number, near)"
             f" JOIN {self._embeddings.subject.table} AS stored ON stored.n = fresh.n"
-            f" WHERE EXISTS (SELECT 1 FROM namespace WHERE id = owner) ON CONFLICT DO NOTHING"
+            " WHERE EXISTS (SELECT 1 FROM namespace WHERE id = owner) ON CONFLICT DO NOTHING"
         )
-        with self._database.write() as db:
-            lists = [spaces.tolist(), numbers.tolist(), keys.tolist(), [_text(row) for row in matrix]]
-            db.execute(insert, (label, *lists))
+        lists = [spaces.tolist(), numbers.tolist(), keys.tolist(), [_text(row) for row in matrix]]
+        for last_try in (False, True):
+            try:
+                with self._database.transaction() as db:
+                    if len(numbers):
+                        db.execute(insert, (label, *lists))
+                    db.execute(f"{SET_MARK} n = max(mark.n, excluded.n)", (mark, read))
+                return
+            except ForeignKeyViolation:  # a row was deleted between the look at it and the check of its key
+                if last_try:
+                    raise
 
 
 def _text(vector: NDArray[np.float32]) -> str:

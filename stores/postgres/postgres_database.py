@@ -77,6 +77,18 @@ class PostgresDatabase:
             yield connection
 
     @contextmanager
+    def transaction(self) -> Iterator[PostgresConnection]:
+        """One transaction without the write lock, for rows whose order means nothing; errors are psycopg's own."""
+        connection = self._borrow()
+        before = connection.raw.autocommit
+        try:
+            connection.raw.autocommit = True
+            with connection.raw.transaction():
+                yield connection
+        finally:
+            self._give_back(connection, before)
+
+    @contextmanager
     def writing(self, connection: PostgresConnection) -> Iterator[None]:
         """`write` on a connection that `read` has given; one with an open transaction gets the lock, and is committed."""
         if self.read_only:

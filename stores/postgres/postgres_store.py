@@ -17,6 +17,7 @@ class PostgresStore:
     """Vectors are searched by pgvector, or where the server has none by the exact scan in this process."""
 
     def __init__(self, place: object, *, create: bool) -> None:
+        self.place = place
         self._postgres = open_postgres(place, create=create)
         self.database = cast("Database", self._postgres)
 

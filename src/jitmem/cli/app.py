@@ -69,6 +69,7 @@ class MainGroup(LazyGroup):
         "purge": ("deletion", "Erase expired records, and finish pending erasures."),
         "mcp": ("mcp", "Serve the memory's tools to an MCP client, until it disconnects."),
         "doctor": ("doctor", "Check a memory, repair it, or salvage what is readable."),
+        "setup": ("setup", "Make a memory in a PostgreSQL database."),
         "stats": ("pages", "Count sessions, pages, passages and characters."),
         "graph": ("pages", "Draw the two graphs as Mermaid."),
         "demo": ("demo", "File a sample history of 32 sessions, and research six questions."),
