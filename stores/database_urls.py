@@ -1,4 +1,4 @@
-"""Tell the URL of a database from the path of a folder; imports nothing, since the command line reads it at each start."""
+"""A memory in a database instead of a folder, by its URL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,4 @@ def is_database_url(place: object) -> bool:
 
 def hide_password(place: object) -> str:
     """The place as it may be shown."""
-    return re.sub(r"^(\w+://[^:/@]*):[^@]*@|([?&](?:password|sslpassword)=)[^&]*", r"\1\2***@", str(place)).replace(
-        "=***@", "=***"
-    )
+    return re.sub(r"(?<=://)([^:/@]*):[^/]*@", r"\1@", re.sub(r"(password=)[^&]*", r"\1", str(place)))

@@ -11,12 +11,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from postgres_server import PostgresServer, why_not
+from test_docs import DOCS, blocks, normalize, run_code
 from typer.testing import CliRunner
 
 from jitmem import BadInput, Memory, MemoryNotFound, NotOurStore, Session, StoreClosed, StoreIsNewer
@@ -181,6 +183,19 @@ def test_a_nul_is_answered_as_in_a_folder(folder: Path, memory: Memory, text: st
         ):
             assert outcome(lambda verb=verb: verb(memory)) == outcome(lambda verb=verb: verb(sqlite))  # type: ignore[misc]
     memory.memorize("Ana: still here.")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_code_of_the_how_to_page_runs_and_prints_what_it_shows(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JITMEM_MEMORY", postgres_url)
+    namespace: dict[str, Any] = {}
+    page = blocks(DOCS / "how-to/postgres.md")
+    shown = [(block, after) for block, after in pairwise(page) if block.kind == "python postgres"]
+    assert len(shown) == 2
+    for block, after in shown:
+        assert normalize(run_code(block.body, "postgres.md", namespace)) == normalize(after.body)
 
 
 # -- opening

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from .stores.database_urls import is_database_url
 from .stores.errors import BadInput, JitmemError, StoreDamaged
 from .stores.integrity.findings import SALVAGE, SEVERITIES, Finding, SalvageReport, many, some
-from .stores.place import load_postgres
 from .stores.records import Progress
 from .stores.truth.database import FILE_NAME
 
 if TYPE_CHECKING:
+    from .runtime import Place
     from .stores.integrity.findings import ReadOnlyTruth
-    from .stores.place import Place
 
 __all__ = ["Finding", "Report", "SalvageReport", "examine", "repair", "salvage"]
 
@@ -130,10 +129,14 @@ def _is_folder(place: Place) -> TypeGuard[str | os.PathLike[str]]:
 
 
 def _load_check() -> Any:
+    from .stores.postgres import load_postgres
+
     return load_postgres("postgres_check")
 
 
 def _examine_database(place: Place, progress: Progress | None) -> Report:
+    from .stores.postgres import load_postgres
+
     started, checks = time.perf_counter(), _load_check()
     with closing(load_postgres("postgres_database").open_postgres(place, create=False)) as database:
         findings = list(checks.check_database(database, progress or (lambda _done, _of: None)))

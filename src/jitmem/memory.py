@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from .memory_transfer import MemoryTransfer
     from .nodes.options import Effort, MemorizeOptions
     from .results import Estimate, Research
-    from .runtime import MemoryRuntime
+    from .runtime import MemoryRuntime, Place
     from .stores.deletion.receipt import Receipt
-    from .stores.place import Place
     from .tools.editor import Mode
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]

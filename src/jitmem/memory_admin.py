@@ -40,7 +40,7 @@ class MemoryAdmin:
         """
         from .doctor import examine, repair
 
-        return (repair if fix else examine)(self._runtime.store.place, progress=progress)
+        return (repair if fix else examine)(self._runtime.place, progress=progress)
 
     # -- sharing -------------------------------------------------------------------------------------------
 

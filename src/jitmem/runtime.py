@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from .graphs.research_options import ResearchOptions
@@ -17,10 +19,11 @@ from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .results import CallStatistics
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
+from .stores.database_urls import is_database_url
+from .stores.index.chroma_index import OwnedChroma, SharedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore
-from .stores.place import open_store
 from .stores.trace_guard import TraceLevel
 from .stores.truth.database import Database, has_deleted_bytes
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
@@ -35,12 +38,14 @@ if TYPE_CHECKING:
     from langchain_core.documents import BaseDocumentCompressor
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
+    from psycopg_pool import ConnectionPool
 
     from .stores.deletion.eraser import Eraser
-    from .stores.place import Place, Store
+    from .stores.index.vector_index import VectorIndex
     from .stores.times import Now
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
+    Place = str | os.PathLike[str] | ConnectionPool[Any]
 
 
 @dataclass
@@ -54,7 +59,9 @@ class MemoryRuntime:
     item_options: ItemOptions
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
-    store: Store
+    place: Place
+    make_eraser: Callable[[], Eraser]
+    """Of what erases what deleted rows leave."""
     reranker: BaseDocumentCompressor | None = None
     trace_content: bool = False
     call_statistics: CallStatistics = field(default_factory=CallStatistics)
@@ -74,22 +81,21 @@ class MemoryRuntime:
         memorize_options: MemorizeOptions,
         research_options: ResearchOptions,
     ) -> MemoryRuntime:
-        store = open_store(place, create=create)
-        database = store.database
+        database, make_index, make_eraser = _open_store(place, create)
         passages, items = (
             EmbeddingStore(database, embedder.name, subject, lexical=is_lexical(embedder.inner))
             for subject in (PASSAGES, ITEMS)
         )
         try:
-            archive = NamespaceStore(Namespace(database, namespace), passages, store.vector_index(passages))
+            archive = NamespaceStore(Namespace(database, namespace), passages, make_index(passages))
             if not database.read_only and has_deleted_bytes(database):
-                store.eraser().finish(wait_s=0)
+                make_eraser().finish(wait_s=0)
         except BaseException:
             database.close()
             raise
         return cls(
             archive=archive,
-            item_index=ItemIndex(archive.items, items, store.vector_index(items)),
+            item_index=ItemIndex(archive.items, items, make_index(items)),
             embedder=embedder,
             backends=Backends(step_models, RuleBackend()),
             reranker=reranker,
@@ -97,7 +103,8 @@ class MemoryRuntime:
             item_options=item_options,
             memorize_options=memorize_options,
             research_options=research_options,
-            store=store,
+            place=place,
+            make_eraser=make_eraser,
         )
 
     def for_namespace(self, namespace: str) -> MemoryRuntime:
@@ -113,11 +120,6 @@ class MemoryRuntime:
     @property
     def database(self) -> Database:
         return self.namespace.database
-
-    @property
-    def eraser(self) -> Eraser:
-        """Erases what deleted rows leave."""
-        return self.store.eraser()
 
     @property
     def trace_level(self) -> TraceLevel:
@@ -255,3 +257,22 @@ class MemoryRuntime:
         self.archive.vectors.close()
         self.item_index.vectors.close()
         self.database.close()
+
+
+def _open_store(
+    place: Place, create: bool
+) -> tuple[Database, Callable[[EmbeddingStore], VectorIndex], Callable[[], Eraser]]:
+    """The truth in a folder, or by a URL or a pool of connections in PostgreSQL, and what is made over it."""
+    if is_database_url(place) or not isinstance(place, str | os.PathLike):
+        from .stores.postgres import load_postgres
+
+        return load_postgres("postgres_store").open_store(place, create=create)  # type: ignore[no-any-return]
+    folder = Path(place)
+    database, chroma = Database(folder, create=create), SharedChroma(folder)
+
+    def make_eraser() -> Eraser:
+        from .stores.deletion.eraser import Eraser
+
+        return Eraser(database, chroma.folder)
+
+    return database, lambda embeddings: OwnedChroma(embeddings, chroma), make_eraser

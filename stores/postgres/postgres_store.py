@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from ..index.vector_index import ExactVectors, VectorIndex
 from .postgres_database import open_postgres
+from .row_eraser import RowEraser
 
 if TYPE_CHECKING:
     from ..deletion.eraser import Eraser
@@ -13,22 +15,17 @@ if TYPE_CHECKING:
     from ..truth.embeddings import EmbeddingStore
 
 
-class PostgresStore:
+def open_store(
+    place: object, *, create: bool
+) -> tuple[Database, Callable[[EmbeddingStore], VectorIndex], Callable[[], Eraser]]:
     """Vectors are searched by pgvector, or where the server has none by the exact scan in this process."""
+    database = open_postgres(place, create=create)
 
-    def __init__(self, place: object, *, create: bool) -> None:
-        self.place = place
-        self._postgres = open_postgres(place, create=create)
-        self.database = cast("Database", self._postgres)
-
-    def vector_index(self, embeddings: EmbeddingStore) -> VectorIndex:
-        if self._postgres.halfvec is None:
+    def make_index(embeddings: EmbeddingStore) -> VectorIndex:
+        if database.halfvec is None:
             return ExactVectors(embeddings)
         from .pgvector_index import PgVectors
 
-        return PgVectors(embeddings, self._postgres)
+        return PgVectors(embeddings, database)
 
-    def eraser(self) -> Eraser:
-        from .row_eraser import RowEraser
-
-        return cast("Eraser", RowEraser(self._postgres))
+    return cast("Database", database), make_index, lambda: cast("Eraser", RowEraser(database))

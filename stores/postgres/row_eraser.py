@@ -27,7 +27,7 @@ class RowEraser:
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
 
-    def finish(self, *, wait_s: float = 0.0) -> list[ErasureResult]:
+    def finish(self, *, wait_s: float = 60.0) -> list[ErasureResult]:
         """Close every open deletion, in order, and let the server take the dead rows away if this role may."""
         waiting = self._database.fetch("SELECT n FROM erasure WHERE state != 'erased' ORDER BY n")
         if not waiting:

@@ -43,12 +43,7 @@ def _setting(*names: str, **texts: Any) -> Any:
 
 MemoryPath = Annotated[
     str | None,
-    _setting(
-        "--memory",
-        envvar="JITMEM_MEMORY",
-        metavar="PATH",
-        help="The folder of the memory, or postgresql://…  [default: memory]",
-    ),
+    _setting("--memory", envvar="JITMEM_MEMORY", metavar="PATH", help="A folder, or postgresql://…  [default: memory]"),
 ]
 NamespaceName = Annotated[
     str | None,

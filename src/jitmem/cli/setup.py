@@ -33,7 +33,7 @@ def setup(
         raise BadInput(
             f"setup takes the URL of a database, such as postgresql://localhost/app, not {str(place)!r:.80}."
         )
-    from ..stores.place import load_postgres
+    from ..stores.postgres import load_postgres
 
     made = load_postgres("postgres_setup").set_up(str(place))
     say(f"{'Made' if made else 'There is already'} a memory at {hide_password(place)}.")
