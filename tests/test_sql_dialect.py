@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytest.importorskip("psycopg", reason="PostgreSQL is not tested: psycopg is not installed.")
-from jitmem.stores.postgres.sql_dialect import AGE, translate
+from jitmem.stores.postgres.sql_dialect import AGE, translate, translate_schema
+from jitmem.stores.truth.database import schema
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,10 @@ from jitmem.stores.postgres.sql_dialect import AGE, translate
 )
 def test_a_statement_means_the_same_in_postgresql(ours: str, theirs: str) -> None:
     assert translate(ours, "s").text == theirs
+
+
+def test_the_schema_is_that_of_the_folder_with_types_of_postgresql() -> None:
+    text = ";\n".join(translate_schema())
+    assert text.count("CREATE TABLE") == schema().count("CREATE TABLE")
+    assert text.count("CREATE VIEW") == schema().count("CREATE VIEW") == 3
+    assert not re.search(r"\b(STRICT|INTEGER|AUTOINCREMENT|TEXT|BLOB|REAL|strftime|CROSS|EXISTS \w+ \()", text)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import psycopg
 
 from ..errors import NotOurStore, StoreIsNewer, StoreReadOnly
 from .postgres_connection import PostgresConnection
 from .postgres_url import PostgresPlace, parse_url
-from .sql_dialect import AGE
+from .sql_dialect import translate_schema
 
 POSTGRES_SCHEMA = 1
 """The version of the tables, counted for PostgreSQL alone."""
+# One row. Whoever writes locks it first and holds it until the commit, so the numbers of `change` are in commit order.
+_META = """
+CREATE TABLE meta (
+    one        boolean PRIMARY KEY DEFAULT true CHECK (one),
+    version    integer NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+)
+"""
 _VECTORS = """
 CREATE TABLE {name} (
     namespace bigint NOT NULL REFERENCES namespace (id) ON DELETE CASCADE,
@@ -95,10 +101,8 @@ def _create(connection: PostgresConnection) -> None:
     if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (schema,)).fetchone():
         raw.execute(f'CREATE SCHEMA "{schema}"'.encode())
     raw.execute(f'SET LOCAL search_path TO "{schema}", pg_catalog'.encode())
-    text = resources.files(__package__).joinpath("postgres_schema.sql").read_text(encoding="utf-8")
-    for statement in text.replace("{age}", AGE.format("age_s")).split(";"):
-        if statement.strip():
-            raw.execute(statement.encode())
+    for statement in (_META, *translate_schema()):
+        raw.execute(statement.encode())
     if halfvec := _halfvec(connection):
         for name, of in (("passage_vector", "embedding"), ("item_vector", "item_embedding")):
             raw.execute(_VECTORS.format(name=name, of=of, halfvec=halfvec).encode())
