@@ -25,6 +25,7 @@ from jitmem.stores.truth.database import schema
         ("INSERT INTO main.page SELECT * FROM staged.page", 'INSERT INTO "s".page SELECT * FROM pg_temp.page'),
         ("max(mark.n, excluded.n)", "greatest(mark.n, excluded.n)"),
         ("SELECT max(n), min(max(1, 2), f(3, 4))", "SELECT max(n), least(greatest(1, 2), f(3, 4))"),
+        ("SET a = iif(b = 'x', max(c, 1), d)", "SET a = CASE WHEN b = 'x' THEN  greatest(c, 1) ELSE  d END"),
         ("LIMIT :count OFFSET :offset", "LIMIT nullif(%(count)s, -1) OFFSET %(offset)s"),
         (
             "page.id IN (SELECT value FROM json_each(:ids))",

@@ -44,9 +44,9 @@ _RULES: Sequence[tuple[re.Pattern[str], str]] = tuple(
             r"FROM jsonb_array_elements((\1)::jsonb) WITH ORDINALITY AS list(value, key) ORDER BY key",
         ),
         (
-            rf"FROM {_NUMBERS} AS given",
+            rf"FROM {_NUMBERS} AS (\w+)",
             r"FROM (SELECT each::bigint AS value, (key - 1)::int AS key FROM jsonb_array_elements_text((\1)::jsonb)"
-            r" WITH ORDINALITY AS list(each, key)) AS given",
+            r" WITH ORDINALITY AS list(each, key)) AS \2",
         ),
         (r"json_extract\(value, '\$\[(\d)\]'\)", r"(value ->> \1)"),
         (r"json_extract\((\w+), '\$\.(\w+)'\)", r"((\1)::json ->> '\2')"),
@@ -74,7 +74,7 @@ def translate(sql: str, schema: str) -> Translation:
     """The statement for psycopg, its tables within `schema`."""
     for pattern, replacement in _RULES:
         sql = pattern.sub(replacement, sql)
-    sql = _translate_extremes(sql)
+    sql = _translate_functions(sql)
     numbered = False
 
     def place(found: re.Match[str]) -> str:
@@ -120,17 +120,30 @@ def translate_schema() -> list[str]:
     return [statement.strip() for statement in text.split(";") if statement.strip()]
 
 
-def _translate_extremes(sql: str) -> str:
-    """`max(a, b)`, which chooses between values, is `greatest(a, b)`; `max(a)` stays."""
+def _translate_functions(sql: str) -> str:
+    """`max(a, b)`, which chooses between values, is `greatest(a, b)`, and `max(a)` stays; `iif(a, b, c)` is a CASE."""
     at = 0
-    while found := re.compile(r"\b(max|min)\(").search(sql, at):
-        depth, several, at = 1, False, found.end()
-        for here in range(found.end(), len(sql)):
-            depth += {"(": 1, ")": -1}.get(sql[here], 0)
-            several = several or (depth == 1 and sql[here] == ",")
-            if not depth:
-                break
-        if several:
+    while found := re.compile(r"\b(max|min|iif)\(").search(sql, at):
+        end, commas = _find_arguments(sql, found.end())
+        at = found.end()
+        if found[1] == "iif":
+            first, second = commas
+            parts = sql[at:first], sql[first + 1 : second], sql[second + 1 : end]
+            sql = "{}CASE WHEN {} THEN {} ELSE {} END{}".format(sql[: found.start()], *parts, sql[end + 1 :])
+            at = found.start()
+        elif commas:
             name = {"max": "greatest", "min": "least"}[found[1]]
-            sql, at = f"{sql[: found.start()]}{name}({sql[found.end() :]}", found.start() + len(name) + 1
+            sql, at = f"{sql[: found.start()]}{name}({sql[at:]}", found.start() + len(name) + 1
     return sql
+
+
+def _find_arguments(sql: str, start: int) -> tuple[int, list[int]]:
+    """Where the bracket that was opened before `start` is closed, and the commas between its arguments."""
+    depth, commas, at = 1, list[int](), start
+    while True:
+        depth += {"(": 1, ")": -1}.get(sql[at], 0)
+        if not depth:
+            return at, commas
+        if depth == 1 and sql[at] == ",":
+            commas.append(at)
+        at += 1
