@@ -32,6 +32,14 @@ from jitmem.stores.truth.database import schema
             "page.id IN (SELECT jsonb_array_elements_text((%(ids)s)::jsonb) AS value)",
         ),
         (
+            "term IN (SELECT value FROM json_each(?2))",
+            "term IN (SELECT jsonb_array_elements_text((%(v2)s)::jsonb) AS value)",
+        ),
+        (
+            "SELECT json_extract(range.value, '$[1]') FROM json_each(:ranges) AS range",
+            "SELECT (range.value ->> 1)::bigint FROM jsonb_array_elements((%(ranges)s)::jsonb) AS range(value)",
+        ),
+        (
             "entry.n IN (SELECT value FROM json_each(?))",
             "entry.n IN (SELECT jsonb_array_elements_text((%s)::jsonb)::bigint AS value)",
         ),

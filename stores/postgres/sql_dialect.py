@@ -23,28 +23,35 @@ AGE = "to_char(statement_timestamp() AT TIME ZONE 'UTC' - make_interval(secs => 
 _TABLE = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE)(\s+)({'|'.join(sorted(TABLES, key=len, reverse=True))})\b(?!\s*\.)")
 _LITERAL = re.compile(r"""('(?:[^']|'')*'|"[^"]*")""")
 _PARAMETER = re.compile(r"\?(\d*)|(?<![:\w]):([a-z_]\w*)")
-_NUMBERS = r"json_each\((\?\d*|:\w+)\)"
+_LIST = r"json_each\((\?\d*|:\w+)\)"
 _EACH = ", LATERAL jsonb_array_elements_text(({})::jsonb) AS {}(value)"
-_TEXTS = r"SELECT jsonb_array_elements_text((\1)::jsonb) AS value"
 _WHOLE = r"SELECT jsonb_array_elements_text((\1)::jsonb)::bigint AS value"
-# In order: pattern and replacement. A column that is called `id` holds text, every other key a number.
+# In order: pattern and replacement. A column that is called `id` or `term` holds text, every other key a number.
 _RULES: Sequence[tuple[re.Pattern[str], str]] = tuple(
-    (re.compile(pattern), replacement)
+    (re.compile(pattern, re.S), replacement)
     for pattern, replacement in (
         (r"\s+INDEXED BY \w+", ""),
         (r"CROSS JOIN json_each\(([\w.]+)\) AS (\w+)", _EACH.format(r"\1", r"\2")),
         (r"CROSS JOIN json_each\((\w+), '\$\.(\w+)'\) AS (\w+)", _EACH.format(r"\1::jsonb -> '\2'", r"\3")),
         (r"\bCROSS JOIN\b", "JOIN"),
         (r"strftime\('%Y-%m-%dT%H:%M:%f', 'now', '-' \|\| ([\w.]+) \|\| ' seconds'\)", AGE.format(r"\1")),
-        (rf"\bid IN \(SELECT value FROM {_NUMBERS}\)", f"id IN ({_TEXTS})"),
-        (rf"\bIN \(SELECT value FROM {_NUMBERS}\)", f"IN ({_WHOLE})"),
-        (rf"SELECT value FROM {_NUMBERS}", _WHOLE),
+        (
+            rf"\b(id|term) IN \(SELECT value FROM {_LIST}\)",
+            r"\1 IN (SELECT jsonb_array_elements_text((\2)::jsonb) AS value)",
+        ),
+        (rf"\bIN \(SELECT value FROM {_LIST}\)", f"IN ({_WHOLE})"),
+        (rf"SELECT value FROM {_LIST}", _WHOLE),
         (  # rows of lists, each value by its place
-            rf"FROM {_NUMBERS} ORDER BY key",
+            rf"FROM {_LIST} ORDER BY key",
             r"FROM jsonb_array_elements((\1)::jsonb) WITH ORDINALITY AS list(value, key) ORDER BY key",
         ),
+        (  # the same under a name
+            rf"FROM {_LIST} AS (\w+)(?=.*json_extract\(\2\.value)",
+            r"FROM jsonb_array_elements((\1)::jsonb) AS \2(value)",
+        ),
+        (r"json_extract\((\w+\.value), '\$\[(\d)\]'\)", r"(\1 ->> \2)::bigint"),
         (
-            rf"FROM {_NUMBERS} AS (\w+)",
+            rf"FROM {_LIST} AS (\w+)",
             r"FROM (SELECT each::bigint AS value, (key - 1)::int AS key FROM jsonb_array_elements_text((\1)::jsonb)"
             r" WITH ORDINALITY AS list(each, key)) AS \2",
         ),
