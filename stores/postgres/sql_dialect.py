@@ -24,11 +24,12 @@ _TABLE = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE)(\s+)({'|'.join(sorted(TABLES, k
 _LITERAL = re.compile(r"""('(?:[^']|'')*'|"[^"]*")""")
 _PARAMETER = re.compile(r"\?(\d*)|(?<![:\w]):([a-z_]\w*)")
 _LIST = r"json_each\((\?\d*|:\w+)\)"
+_OF_LISTS = re.compile(r"json_extract\((\w+)\.value")  # a list of lists, by its name
 _EACH = ", LATERAL jsonb_array_elements_text(({})::jsonb) AS {}(value)"
 _WHOLE = r"SELECT jsonb_array_elements_text((\1)::jsonb)::bigint AS value"
 # In order: pattern and replacement. A column that is called `id` or `term` holds text, every other key a number.
 _RULES: Sequence[tuple[re.Pattern[str], str]] = tuple(
-    (re.compile(pattern, re.S), replacement)
+    (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\s+INDEXED BY \w+", ""),
         (r"CROSS JOIN json_each\(([\w.]+)\) AS (\w+)", _EACH.format(r"\1", r"\2")),
@@ -44,10 +45,6 @@ _RULES: Sequence[tuple[re.Pattern[str], str]] = tuple(
         (  # rows of lists, each value by its place
             rf"FROM {_LIST} ORDER BY key",
             r"FROM jsonb_array_elements((\1)::jsonb) WITH ORDINALITY AS list(value, key) ORDER BY key",
-        ),
-        (  # the same under a name
-            rf"FROM {_LIST} AS (\w+)(?=.*json_extract\(\2\.value)",
-            r"FROM jsonb_array_elements((\1)::jsonb) AS \2(value)",
         ),
         (r"json_extract\((\w+\.value), '\$\[(\d)\]'\)", r"(\1 ->> \2)::bigint"),
         (
@@ -79,6 +76,8 @@ class Translation(NamedTuple):
 @lru_cache(maxsize=2048)
 def translate(sql: str, schema: str) -> Translation:
     """The statement for psycopg, its tables within `schema`."""
+    for alias in set(_OF_LISTS.findall(sql)):
+        sql = re.sub(rf"FROM {_LIST} AS {alias}\b", rf"FROM jsonb_array_elements((\1)::jsonb) AS {alias}(value)", sql)
     for pattern, replacement in _RULES:
         sql = pattern.sub(replacement, sql)
     sql = _translate_functions(sql)
