@@ -259,9 +259,7 @@ class MemoryRuntime:
         self.database.close()
 
 
-def _open_store(
-    place: Place, create: bool
-) -> tuple[Database, Callable[[EmbeddingStore], VectorIndex], Callable[[], Eraser]]:
+def _open_store(place: Place, create: bool) -> tuple[Database, Callable[..., VectorIndex], Callable[[], Eraser]]:
     """The truth in a folder, or by a URL or a pool of connections in PostgreSQL, and what is made over it."""
     if is_database_url(place) or not isinstance(place, str | os.PathLike):
         from .stores.postgres import load_postgres
