@@ -322,8 +322,8 @@ def one_of(numbers: Sequence[int]) -> str:
 def log_change(db: sqlite3.Connection, namespace: int, kind: str, ref: int, op: str, cause: str) -> int:
     """Add a row to the change log, which has no content; its number."""
     values = (namespace, kind, ref, op, cause, datetime.now(UTC).isoformat())
-    insert = "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, ?, ?, ?, ?, ?)"
-    return db.execute(insert, values).lastrowid or 0
+    insert = "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, ?, ?, ?, ?, ?) RETURNING n"
+    return int(db.execute(insert, values).fetchone()[0])
 
 
 def has_deleted_bytes(database: Database) -> bool:

@@ -64,7 +64,7 @@ class Items:
                 SELECT seq FROM own WHERE kind = 'core'
                 UNION SELECT seq FROM item_version CROSS JOIN own ON own.seq = item_version.item
                     WHERE n IN (SELECT value FROM json_each(:numbers))
-                UNION SELECT seq FROM (SELECT seq FROM own WHERE kind != 'entry' ORDER BY seq DESC LIMIT :newest)
+                UNION SELECT seq FROM (SELECT seq FROM own WHERE kind != 'entry' ORDER BY seq DESC LIMIT :newest) AS last
             ) ORDER BY item.seq DESC""",
             numbers=json.dumps(list(numbers)),
             newest=newest,

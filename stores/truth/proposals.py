@@ -46,9 +46,9 @@ class Proposals:
         if tried.status != "applied" and not core_may_come:
             return tried
         number = db.execute(
-            "INSERT INTO proposal (namespace, edit, cause, reason, at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO proposal (namespace, edit, cause, reason, at) VALUES (?, ?, ?, ?, ?) RETURNING n",
             (namespace, plain, edit.cause, reason, datetime.now(UTC).isoformat()),
-        ).lastrowid
+        ).fetchone()[0]
         return Outcome("proposed", edit, reason, proposal=number)
 
     def proposals(self, *, waiting: bool = True) -> list[Proposal]:
