@@ -177,7 +177,7 @@ def _paragraph_stems(text: str) -> list[str]:
     return script_stems(text)
 
 
-ANALYZER = "scripts-3"
+ANALYZER = "scripts-5"
 """Stands with the terms in the truth; change it when the terms of the same text change."""
 
 
