@@ -308,7 +308,9 @@ def _guess(words: tuple[str, ...], letters: str) -> Language | None:
 
 
 _LATIN_GRAM, _OTHER_GRAM = 4, 3  # characters
-_SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})  # where a keyboard has no such letter
+_SPELLED_OUT = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
+)  # where a keyboard has no such letter
 
 
 @lru_cache(maxsize=1 << 16)
