@@ -166,7 +166,8 @@ def copy_package(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / "jitmem" / name, ignore=ignore)
     for name in ("contracts", "model_server"):  # the second is what conftest.py imports
         shutil.copytree(ROOT / "tests" / name, folder / name, ignore=ignore)
-    shutil.copy(ROOT / "tests" / "conftest.py", folder)
+    for name in ("conftest.py", "postgres_server.py"):
+        shutil.copy(ROOT / "tests" / name, folder)
     return folder
 
 

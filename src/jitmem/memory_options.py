@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .nodes.llm.ask import TIMEOUT_S
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 
 Profile = Literal["small", "large"]
+_MINILM = "~/.cache/chroma/onnx_models/all-MiniLM-L6-v2/onnx"  # where Chroma has put the model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class ModelOptions:
         from .stores.truth.embeddings import model_name
 
         inner: Embeddings = HashedEmbeddings()
-        if embeddings is None and (Path.home() / ".cache/chroma/onnx_models/all-MiniLM-L6-v2/onnx").is_dir():
+        if embeddings is None and os.path.isdir(os.path.expanduser(_MINILM)):
             from .minilm import tell_once
 
             tell_once()
