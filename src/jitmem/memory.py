@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .nodes.options import Effort, MemorizeOptions
     from .results import Estimate, Research
     from .runtime import MemoryRuntime, Place
-    from .stores.analyzer import Analyzer
     from .stores.deletion.receipt import Receipt
     from .tools.editor import Mode
 
@@ -60,7 +59,6 @@ class Memory:
         *,
         model: str | BaseChatModel | None = None,
         embeddings: str | Embeddings | None = None,
-        analyzer: Analyzer | None = None,
         base_url: str | None = None,
         create: bool = True,
         model_options: ModelOptions | None = None,
@@ -75,8 +73,7 @@ class Memory:
         download; "minilm" is a small English model that Chroma downloads once. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
         name are served (any server with OpenAI's API). `ModelOptions` has models of single steps, timeout, prompts and
         what happens when a model fails; `ItemOptions` how memory items may be edited; `MemorizeOptions` and
-        `ResearchOptions` how sessions are filed and questions are researched. `analyzer=Analyzer({"kiwi-0.20": …})`
-        adds the terms of a language package to those of the index.
+        `ResearchOptions` how sessions are filed and questions are researched.
 
         Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only with `create=False`), `StoreReadOnly`,
         `MissingPackage`, `ModelUnavailable` (no key), `StoreUnreachable` (no server), `BadInput`.
@@ -91,7 +88,7 @@ class Memory:
         runtime = MemoryRuntime.open(
             path,
             namespace,
-            analyzer=analyzer,
+            analyzer=models.analyzer,
             embedder=models.embedder(embeddings, base_url),
             step_models=models.models_by_step(model, base_url),
             create=create,

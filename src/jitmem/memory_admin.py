@@ -131,6 +131,7 @@ class MemoryAdmin:
         return Retention(self._runtime.namespace)
 
     anamespaces = async_twin(namespaces)
+    asession_versions = async_twin(session_versions)
     adoctor = async_twin(doctor)
     ashare = async_twin(share)
     aunshare = async_twin(unshare)
