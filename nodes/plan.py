@@ -60,11 +60,11 @@ class Query(BaseModel):
 class SearchPlan(BaseModel):
     """What is needed, as questions of their own, and the searches, the surest first."""
 
+    needs: list[str] = Field(default_factory=list, description="The pieces of information needed, one question each.")
+    queries: list[Query] = Field(description="Searches to run side by side, surest first.")
     kind: Annotated[QuestionKind | None, BeforeValidator(_as_kind)] = Field(
         default=None, description="One thing, or many places."
     )
-    needs: list[str] = Field(default_factory=list, description="The pieces of information needed, one question each.")
-    queries: list[Query] = Field(description="Searches to run side by side, surest first.")
 
 
 @dataclass(frozen=True, slots=True)

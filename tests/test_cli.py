@@ -186,6 +186,7 @@ def test_after_a_kill_the_same_command_files_everything_once(run: Run, tmp_path:
             assert first.poll() is None, first.communicate()
             time.sleep(0.005)
         first.kill()
+        first.wait()
     filed = filed_in(tmp_path)
     assert 10 <= filed < 400
     again = run("memorize", "many.jsonl")
