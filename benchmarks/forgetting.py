@@ -38,7 +38,7 @@ def _measure(folder: Path, sessions: int) -> Iterator[Figure]:
         yield Figure("passages", memory.stats()["passages"], "")
         pages = [page.id for page in memory.pages()]
         runtime = memory._runtime
-        namespace, eraser = runtime.archive.pages.namespace, runtime.eraser
+        namespace, eraser = runtime.archive.pages.namespace, runtime.make_eraser()
         page = selectors.pages(pages[:1])
         yield Figure("deleting a page, one transaction", _cpu_seconds(lambda: delete(namespace, page)), "s")
         yield Figure("VACUUM and checkpoint", _cpu_seconds(eraser._vacuum), "s")

@@ -97,7 +97,11 @@ def _memory_graph(
     running = runtime.execution_runtime
     context = (running.context if running else None) or {}
     if isinstance(context, dict):
-        _with_defaults(panel)(**context)  # the server itself drops what it does not know
+        others = {name for one in (MemorizerPanel, ResearcherPanel, AgentPanel) for name in one.model_fields}
+        own = {name: value for name, value in context.items() if name in panel.model_fields or name not in others}
+        _with_defaults(panel)(
+            **own
+        )  # one context may serve several graphs; the server itself drops what it does not know
     settings = _settings()
     if model := context.get("model"):
         settings = replace(settings, model=model, memorizer_model=None, researcher_model=None)

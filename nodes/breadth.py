@@ -13,9 +13,9 @@ from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from .evidence import place_of
 from .own_statements import MACHINES
-from .question_kinds import Kind
+from .question_kinds import QuestionKind
 
-_KINDS: tuple[tuple[Kind, str], ...] = (
+_KINDS: tuple[tuple[QuestionKind, str], ...] = (
     (
         "order",
         r"\b(?:in (?:what|which|the|chronological) order|the order (?:in which|of)|chronolog\w+|sequence of|timeline|one after the other"
@@ -48,12 +48,12 @@ _ALIKE = ("list", "change")
 _SHORT = 6  # terms; fewer tell no more for being few
 
 
-def kind_by_words(text: str) -> Kind:
+def kind_by_words(text: str) -> QuestionKind:
     """The kind of a question by the words that it is made of."""
     return next((kind for kind, words in _KINDS if re.search(words, text, re.I)), "needle")
 
 
-def spread_pages(snapshot: Snapshot, question: str, kind: Kind, hits: Sequence[Hit]) -> list[Hit]:
+def spread_pages(snapshot: Snapshot, question: str, kind: QuestionKind, hits: Sequence[Hit]) -> list[Hit]:
     """The hits, and what the answers beside them say to belong to them, in an order in which each adds most that was not
     said before it, for a list the best first, and pages take turns; a person's words before those of a machine, where it is not asked for these.
 

@@ -19,7 +19,7 @@ from .llm.ask import StepSpec
 from .llm.prompt import default_prompt
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
-from .question_kinds import Kind, question_kind
+from .question_kinds import QuestionKind, question_kind
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
 
@@ -47,7 +47,7 @@ class PlannedSearch(Protocol):
 
 def _as_kind(value: object) -> object:
     """None for what is no kind: a plan is worth more than its kind."""
-    return value if value in get_args(Kind) else None
+    return value if value in get_args(QuestionKind) else None
 
 
 class Query(BaseModel):
@@ -60,11 +60,11 @@ class Query(BaseModel):
 class SearchPlan(BaseModel):
     """What is needed, as questions of their own, and the searches, the surest first."""
 
-    kind: Annotated[Kind | None, BeforeValidator(_as_kind)] = Field(
-        default=None, description="One thing, or many places."
-    )
     needs: list[str] = Field(default_factory=list, description="The pieces of information needed, one question each.")
     queries: list[Query] = Field(description="Searches to run side by side, surest first.")
+    kind: Annotated[QuestionKind | None, BeforeValidator(_as_kind)] = Field(
+        default=None, description="One thing, or many places."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,13 +108,13 @@ def remark(state: ResearcherState, *, follows: bool = True) -> str:
     """What a reader must know of the gaps: nothing when it is enough. `follows`: passages do."""
     unmet = ", ".join(state["unmet"])
     best = next(hits_from_state(state["evidence"][:1]), None)
-    if best is not None and not best.score and not state["statements"] and follows:
-        return "Nothing in memory has the words of the question. What follows is the newest in it."
     absent, unfound = "Not in memory: {}.", "Not found: {}."
     if not is_english(state["question"]):
         from ..stores.own_sentences import sentences_for
 
         absent, unfound = sentences_for(state["question"])
+    elif best is not None and not best.score and not state["statements"] and follows:
+        return "Nothing in memory has the words of the question. What follows is the newest in it."
     if state["stopped"] == "no_evidence":
         return absent.format(unmet or state["question"].strip().rstrip("?!.？！。।؟"))
     ended = _ENDED.get(state["stopped"], "")

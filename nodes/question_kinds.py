@@ -7,7 +7,7 @@ from typing import Literal
 
 from .options import Breadth
 
-Kind = Literal["needle", "list", "order", "summary", "change", "instruction"]
+QuestionKind = Literal["needle", "list", "order", "summary", "change", "instruction"]
 BROAD: frozenset[str] = frozenset(("list", "order", "summary", "change"))
 _MAYBE_BROAD = re.compile(
     r"\b(?:order|chronolog\w+|sequence|timeline|first|next|step|walk|summar\w+|overview|recap\w*|sum|everything|all|every|each|list"
@@ -16,10 +16,10 @@ _MAYBE_BROAD = re.compile(
 )
 
 
-def question_kind(question: str, planned: Kind | None, breadth: Breadth) -> Kind:
+def question_kind(question: str, planned: QuestionKind | None, breadth: Breadth) -> QuestionKind:
     """The kind that a model has planned, or where that is none or a needle, the one that the words of the question say, as
     far as `breadth` allows it."""
-    kind: Kind = planned or "needle"
+    kind: QuestionKind = planned or "needle"
     if kind == "needle" and _MAYBE_BROAD.search(question):
         from .breadth import kind_by_words
 

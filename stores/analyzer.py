@@ -131,10 +131,15 @@ class Term(NamedTuple):
         """Whether a form is among some stems; `whole`: all of it, and not by the n-grams of a word."""
         share = 1.0 if whole else self.share
         return any(
-            sum(stem in stems for stem in form) >= share * len(form)
+            sum(stem in stems or _is_within(stem, stems) for stem in form) >= share * len(form)
             for form in self.forms
             if not (whole and any(stem.endswith(GRAM) for stem in form))
         )
+
+
+def _is_within(stem: str, stems: Collection[str]) -> bool:
+    """Whether a lone Chinese or Japanese character is in one of the pairs by which a text is indexed."""
+    return len(stem) == 1 and stem > "\u3000" and any(stem in pair for pair in stems)
 
 
 def terms(text: str) -> list[Term]:
@@ -172,7 +177,7 @@ def _paragraph_stems(text: str) -> list[str]:
     return script_stems(text)
 
 
-ANALYZER = "scripts-3"
+ANALYZER = "scripts-5"
 """Stands with the terms in the truth; change it when the terms of the same text change."""
 
 

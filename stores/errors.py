@@ -65,6 +65,10 @@ class StoreDamaged(JitmemError):
     """SQLite says that the truth file is damaged."""
 
 
+class StoreUnreachable(JitmemError):
+    """The database server did not answer, or was busy for too long; the message says what is known of a write."""
+
+
 class StoreClosed(JitmemError):
     """The memory was used after `close()`."""
 

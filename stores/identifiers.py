@@ -9,9 +9,15 @@ from typing import NamedTuple
 from .analyzer import LONGEST_WORD, STOP_WORDS, TYPOGRAPHY, Term, english_stem
 from .times import DATE_TERM
 
+# Thai, Lao, Burmese, Khmer, Japanese and Chinese: written without blanks, they go on where an identifier begins and ends.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_LETTER = rf"[^\W_{_UNSPACED}]"
+_BEFORE = rf"(?<![^\W{_UNSPACED}])(?<![.,])"
+_AFTER = rf"(?![^\W{_UNSPACED}])"
 _ACRONYM = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W_]))?")
 _AMOUNT = re.compile(
-    r"(?<![\w.,])(?P<whole>\d{1,3}(?:(?P<blank>[ '])\d{3})(?:(?P=blank)\d{3})*|\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+|\d+)"
+    rf"{_BEFORE}"
+    r"(?P<whole>\d{1,3}(?:(?P<blank>[ '])\d{3})(?:(?P=blank)\d{3})*|\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+|\d+)"
     r"(?:[.,](?P<part>\d{1,2}))?(?![\d]|[.,:]\d)(?:(?P<unit>[km]|[ ]?(?:thousand|tsd|mill?e?|mio|mn|millions?|millionen"
     r"|mill?ones|milhões|bn|mrd|milliarden?|milliards?|billions?))(?![^\W_])|(?P<myriad>[만万萬억億亿]))?",
     re.I,
@@ -32,10 +38,12 @@ _UNITS = {
     "亿": 8,
 }
 _YEAR = re.compile(r"(?:19|20|24|25)\d\d")
-_PHONE = re.compile(r"(?<![\w.,])\+?\(?\d(?:[ ()./-]{0,2}\d){7,18}(?![\w]|[.,]\d)")
-_VERSION = re.compile(r"(?<![\w.])[vV]?(\d+(?:\.\d+){1,4}(?:-?[a-z]+\.?\d*)?)(?![\w]|\.\d)")
-_CLOCK = re.compile(r"(?<![\w:.])(\d{1,2}):(\d\d)(?::\d\d)?(?:\s?([ap])\.?m\b\.?)?(?![\w:])", re.I)
-_COMPOUND = re.compile(r"[^\W_]+(?:[-_./:@\\#'+]{1,3}[^\W_]+)+(?:_+[^\W_]+)*|[^\W_]+(?:_+[^\W_]+)+|[^\W_]{2,}")
+_PHONE = re.compile(rf"{_BEFORE}\+?\(?\d(?:[ ()./-]{{0,2}}\d){{7,18}}{_AFTER}(?![.,]\d)")
+_VERSION = re.compile(rf"{_BEFORE}[vV]?(\d+(?:\.\d+){{1,4}}(?:-?[a-z]+\.?\d*)?){_AFTER}(?!\.\d)")
+_CLOCK = re.compile(rf"{_BEFORE}(?<!:)(\d{{1,2}}):(\d\d)(?::\d\d)?(?:\s?([ap])\.?m\b\.?)?{_AFTER}(?!:)", re.I)
+_COMPOUND = re.compile(
+    rf"{_LETTER}+(?:[-_./:@\\#'+]{{1,3}}{_LETTER}+)+(?:_+{_LETTER}+)*|{_LETTER}+(?:_+{_LETTER}+)+|{_LETTER}{{2,}}"
+)
 _CONNECTORS = re.compile(r"[-_./:@\\#'+]+")
 _JOINED = re.compile(
     r"[_/\\@.:+#]|-.*\d|\d.*-|^[^\W\d_]{1,2}-"

@@ -58,14 +58,14 @@ def dates(text: str) -> list[LocalDate]:
     found = []
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
-            one = _read(match)
+            one = _local_date(match)
             if one is not None and not any(taken[one.start : one.end]):
                 taken[one.start : one.end] = b"\1" * (one.end - one.start)
                 found.append(one)
     return sorted(found)
 
 
-def _read(match: re.Match[str]) -> LocalDate | None:
+def _local_date(match: re.Match[str]) -> LocalDate | None:
     got = match.groupdict()
     year, start = int(got["year"]), match.start()
     day = int(got.get("day") or got.get("d") or 0)

@@ -308,6 +308,9 @@ def _guess(words: tuple[str, ...], letters: str) -> Language | None:
 
 
 _LATIN_GRAM, _OTHER_GRAM = 4, 3  # characters
+_SPELLED_OUT = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
+)  # where a keyboard has no such letter
 
 
 @lru_cache(maxsize=1 << 16)
@@ -321,12 +324,15 @@ def word_terms(word: str, script: str, language: Language | None, inflects: bool
     if word in (STOP_WORDS if own is None else own.stop):
         return ()
     folded = fold(word)
+    spelled = word.translate(_SPELLED_OUT)
     if script != LATIN:
-        stems = (folded, fold(_stem(word, own.stemmer)) if own else folded)
+        stems: tuple[str, ...] = (folded, fold(_stem(word, own.stemmer)) if own else folded)
     elif own is None or own.code == "en":
         stems = (english_stem(folded), english_stem(word))
     else:
         stems = (english_stem(folded), _stem(word, own.stemmer))
+    if spelled != word:
+        stems = (*stems, english_stem(fold(spelled)))
     size = _LATIN_GRAM if script == LATIN else _OTHER_GRAM
     grams = [gram + GRAM for gram in _grams(folded, size)] if inflects and len(folded) > size else []
     return tuple(dict.fromkeys((*stems, *grams)))

@@ -19,6 +19,7 @@ os.environ.setdefault(
 )  # Chroma works from the first vector on, here and in child processes
 
 from model_server import ModelServer
+from postgres_server import PostgresServer, why_not
 
 import jitmem.stores.index.chroma_index  # noqa: F401 (reads the variable now: some tests clear it)
 from jitmem import Memory
@@ -87,6 +88,24 @@ def unknown_servers() -> None:
 def folder(tmp_path: Path) -> Path:
     """Where a memory may be made; nothing is there yet."""
     return tmp_path / "memory"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, started once a process of pytest; skips where there is none."""
+    if reason := why_not():
+        pytest.skip(reason)
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """Of a new database with an empty memory in it."""
+    url = postgres.database()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture

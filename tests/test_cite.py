@@ -138,7 +138,7 @@ def test_a_page_that_was_not_retrieved_cannot_be_cited(memory: Memory) -> None:
         }
     )
     with Memory.open(memory._runtime.database.path.parent, model=model) as asked:
-        research = asked.research("What did Ana buy?", output="integration", tools=["keyword"])
+        research = asked.research("What did Ana buy?", output="integration", tools=["keyword"], context_tokens=16)
     start = "Ana bought the mill in Porto.".index("bought the mill")
     assert research.citations == (Citation(mill, start, start + len("bought the mill"), "bought the mill"),)
     assert research.context == "- Ana owns a mill. [1]"

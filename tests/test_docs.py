@@ -143,7 +143,10 @@ def test_a_document_shows_no_output_that_nothing_printed(document: Path) -> None
     assert [
         block.line
         for before, block in pairwise(blocks(document))
-        if block.kind == "text" and block.follows and before.kind != "python" and document.name != "reference.md"
+        if block.kind == "text"
+        and block.follows
+        and not before.kind.startswith("python")
+        and document.name != "reference.md"
     ] == []
 
 
@@ -163,7 +166,8 @@ def copy_package(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / "jitmem" / name, ignore=ignore)
     for name in ("contracts", "model_server"):  # the second is what conftest.py imports
         shutil.copytree(ROOT / "tests" / name, folder / name, ignore=ignore)
-    shutil.copy(ROOT / "tests" / "conftest.py", folder)
+    for name in ("conftest.py", "postgres_server.py"):
+        shutil.copy(ROOT / "tests" / name, folder)
     return folder
 
 

@@ -86,7 +86,9 @@ def test_a_named_file_that_is_not_there_is_an_error_and_a_file_cannot_name_anoth
         load_env_file()
 
 
-@pytest.mark.parametrize("memory", ["/somewhere/else", "../sibling", "link/memory", "below/../../sibling"])
+@pytest.mark.parametrize(
+    "memory", ["/somewhere/else", "../sibling", "link/memory", "below/../../sibling", "postgresql://host/db"]
+)
 def test_a_memory_outside_of_the_folder_is_refused(memory: str) -> None:
     Path("link").symlink_to("/")
     Path(".env").write_text(f"JITMEM_NAMESPACE=ana\nJITMEM_MEMORY={memory}\n")

@@ -208,6 +208,7 @@ VERBS: dict[str, Callable[[Memory, Ids, Path], Awaitable[Any] | AsyncIterator[An
     "admin.aproposals": lambda memory, ids, out: memory.admin.aproposals(),
     "admin.aapprove": lambda memory, ids, out: memory.admin.aapprove(ids.proposals[0]),
     "admin.areject": lambda memory, ids, out: memory.admin.areject(ids.proposals[1]),
+    "admin.asession_versions": lambda memory, ids, out: memory.admin.asession_versions("first"),
     "admin.ashare": lambda memory, ids, out: memory.admin.ashare("team/*"),
     "admin.aunshare": lambda memory, ids, out: memory.admin.aunshare("team/*"),
     "admin.ashares": lambda memory, ids, out: memory.admin.ashares(),

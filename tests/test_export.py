@@ -220,7 +220,7 @@ def test_a_session_that_waits_here_and_was_filed_there_gets_its_pages(filled: Me
 
 def test_an_index_that_was_open_before_the_import_finds_what_came(filled: Memory, other: Memory) -> None:
     other.memorize("Something else.")
-    assert other.recall("mill") == []
+    assert not any(hit.score for hit in other.recall("mill"))
     imported(other, exported(filled))
     assert "mill" in other.recall("mill")[0].text
 

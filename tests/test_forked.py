@@ -89,7 +89,7 @@ def work():
     os.write(told, b"x")
     os.read(closed, 1)
     memory.memorize("Of the child, when its parent had closed.")
-    say(len(memory.recall("child")), memory._runtime.archive.vectors.owner)
+    say(sum(hit.score > 0 for hit in memory.recall("child")), memory._runtime.archive.vectors.owner)
     memory.close()
 
 tells, told = os.pipe()

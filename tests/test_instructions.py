@@ -66,13 +66,12 @@ def test_what_holds_for_nobody_else_is_no_instruction(said: str) -> None:
     assert not is_preference(said)
 
 
-def test_the_persons_own_are_kept_and_head_the_core(folder: Path) -> None:
+def test_the_persons_own_are_kept_and_core_is_nobodys_order(folder: Path) -> None:
     with Memory.open(folder) as memory:
         memory.memorize(chat(f"{FRANCS} I prefer trains to planes, even if it takes a day longer."))
         assert [(item.kind, item.content) for item in memory.items.list()] == [
             ("semantic", f"user: {FRANCS}"),
             ("semantic", "user: I prefer trains to planes, even if it takes a day longer."),
-            ("core", f"user: {FRANCS}"),
         ]
 
 

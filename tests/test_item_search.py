@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rank_bm25 import BM25Plus
 
-from jitmem.stores.analyzer import HashedEmbeddings, stems
+from jitmem.stores.analyzer import HashedEmbeddings, base_stems, stems
 from jitmem.stores.errors import BadInput, StoreClosed
 from jitmem.stores.index import item_index
 from jitmem.stores.index.chroma_index import OwnedChroma, SharedChroma
@@ -573,7 +573,7 @@ def agree(index: ItemIndex, query: str, kind: str | None = None) -> None:
     standing = index.items.items(kind=kind)
     expected = {}
     if standing:
-        documents = [[*stems(format_time(item.time)), *stems(item.content)] for item in standing]
+        documents = [[*base_stems(format_time(item.time)), *stems(item.content)] for item in standing]
         scores = BM25Plus(documents, k1=1.2, b=0.3, delta=0).get_scores(stems(query))
         expected = {item.change: float(score) for item, score in zip(standing, scores, strict=True) if score > 0}
     found = index.view().keyword(query, 1000, kind)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_migrations import RELEASED, laid
 
-from jitmem import Analyzer, Memory, Session
+from jitmem import Analyzer, Memory, ModelOptions, Session
 from jitmem.evals.languages import score_languages
 from jitmem.nodes.split import passages
 from jitmem.stores.analyzer import ANALYZER, stems, terms
@@ -205,7 +205,9 @@ def test_a_language_package_is_plugged_in_and_its_terms_are_made_in_place(tmp_pa
         memory.memorize("현우: 수학을 가르치고 있어.")
         memory.items.insert("현우는 수학을 가르친다.")
         before = table(tmp_path, "SELECT n, vector FROM embedding")
-    with Memory.open(tmp_path / "memory", analyzer=Analyzer({"lemmas-1": lemmas})) as memory:
+    with Memory.open(
+        tmp_path / "memory", model_options=ModelOptions(analyzer=Analyzer({"lemmas-1": lemmas}))
+    ) as memory:
         assert memory.recall("가르쳤어", 1)[0].text == "현우: 수학을 가르치고 있어."
     assert table(tmp_path, "SELECT DISTINCT analyzer FROM page") == [(f"{ANALYZER}+lemmas-1",)]
     assert "가르치다" in table(tmp_path, "SELECT stems FROM passage")[0][0].split()

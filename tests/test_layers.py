@@ -125,8 +125,11 @@ def test_no_other_two_packages_import_each_other() -> None:
     assert {frozenset(edge) for edge in found if edge[::-1] in found} == TWO_WAY
 
 
-STORES = ("jitmem.stores", *(f"jitmem.stores.{name}" for name in ("truth", "index", "deletion", "integrity")))
-"""From the records, which import none of the others, up to the repair of a damaged memory."""
+STORES = (
+    "jitmem.stores",
+    *(f"jitmem.stores.{name}" for name in ("truth", "index", "deletion", "integrity", "postgres")),
+)
+"""From the records, which import none of the others, up to the repair of a damaged memory, and PostgreSQL."""
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("stores/")])

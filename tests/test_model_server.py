@@ -129,7 +129,8 @@ def test_the_answer_comes_as_a_tool_call_where_one_is_required(client: openai.Op
 @pytest.mark.parametrize("place", ["system", "user"])
 @pytest.mark.parametrize("form", THOUGHTS)
 def test_a_step_is_known_by_the_example_in_its_prompt(client: openai.OpenAI, form: str, place: str) -> None:
-    example = f"Do it {{well}}.\n\nAnswer with one JSON object of this form:\n{json.dumps(THOUGHTS[form])}"
+    filled_in = {"kind": "needle", **THOUGHTS[form]} if form == "SearchPlan" else THOUGHTS[form]
+    example = f"Do it {{well}}.\n\nAnswer with one JSON object of this form:\n{json.dumps(filled_in)}"
     system, user = ("Do it.", f"{PROMPTS[form]}\n\n{example}") if place == "user" else (example, PROMPTS[form])
     messages: list[Any] = [
         {"role": "system", "content": system},

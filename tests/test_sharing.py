@@ -24,7 +24,7 @@ def team(folder: Path) -> Memory:
 
 
 def found(memory: Memory, query: str) -> set[str]:
-    return {hit.text for hit in memory.recall(query)}
+    return {hit.text for hit in memory.recall(query) if hit.score}
 
 
 def test_a_name_below_another_shares_nothing_by_itself(team: Memory) -> None:

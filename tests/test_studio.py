@@ -35,6 +35,7 @@ from jitmem.testing import ScriptedModel
 CONFIG = Path(__file__).parents[1] / "langgraph.json"
 TUNABLES = {
     "effort": "deep",
+    "breadth": "auto",
     "depth": 3,
     "output": "snippets",
     "context_tokens": 2000,

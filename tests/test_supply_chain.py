@@ -27,6 +27,8 @@ EXCEPTIONS = {
     "langgraph-runtime-inmem": "Elastic-2.0",
     "forbiddenfruit": "GNU General Public License v3 or later (GPLv3+) / MIT License",  # a choice: MIT
     "axe-playwright-python": "",  # MIT, with axe-core under MPL-2.0, which its metadata does not say; only for tests
+    **dict.fromkeys(("psycopg", "psycopg-pool", "psycopg-binary"), "LGPL-3.0-only"),  # imported, not changed or shipped
+    "docutils": "BSD License / GNU General Public License (GPL) / Public Domain",  # a choice: BSD; for `twine check`
     "atheris": "",  # Apache-2.0, which its metadata does not say; only for `make fuzz`
 }
 """Packages that are known by name; those of Elastic-2.0 come only with the extra [studio]."""

@@ -129,6 +129,7 @@ CASES: dict[str, Callable[[Held], list[tuple[tuple[Any, ...], dict[str, Any]]]]]
     "items.delete": lambda held: [((held.item_id,), {}), ((held.core_id,), {}), (("core",), {})],
     "items.undo": lambda held: [((held.change + by,), {}) for by in (-1, 0, 1)],
     "admin.proposals": lambda held: [((), {}), ((), {"waiting": False})],
+    "admin.session_versions": lambda held: [((held.session_id,), {})],
     "admin.approve": lambda held: [((held.proposal,), {})],
     "admin.reject": lambda held: [((held.proposal,), {})],
     "admin.share": lambda held: [(("somebody",), {})],

@@ -97,6 +97,12 @@ CASES: dict[str, list[list[str]]] = {
     "eval compare": [["eval", "compare", "card-a", "card-b"], ["eval", "compare", POISON[:12]]],
     "eval sources": [["eval", "sources"]],
     "eval report": [["eval", "report", "card-a"]],
+    "eval languages": [
+        ["eval", "languages", "--data", "bad_locomo.json"],
+        ["eval", "languages", "--data", POISON[:12]],
+    ],
+    "eval abstention": [["eval", "abstention", "card-a"], ["eval", "abstention", POISON[:12]]],
+    "setup": [["setup", f"postgresql://ana:{POISON[:12]}@127.0.0.1:9/x"], ["setup", POISON[:12]]],
     "learn rollout": [["learn", "rollout", "--tasks", "tasks.jsonl", "--out", "runs\x1b[8m"]],
     "learn advantages": [["learn", "advantages", f"runs{FOLDER}"]],
     "learn prompts": [

@@ -264,14 +264,14 @@ from jitmem import Memory
 memory = Memory.open(sys.argv[1])
 memory.memorize("Ana bought the mill.")
 if sys.argv[2] == "searched":
-    assert len(memory.recall("mill")) == 1
+    assert sum(hit.score > 0 for hit in memory.recall("mill")) == 1
 child = os.fork()
 if not child:
     try:
         assert [page.text for page in memory.pages()] == ["Ana bought the mill."]
-        assert len(memory.recall("mill")) == 1, "recall"
+        assert sum(hit.score > 0 for hit in memory.recall("mill")) == 1, "recall"
         memory.memorize("Ben works at the bank.")
-        assert len(memory.recall("bank")) == 1, "recall after filing"
+        assert sum(hit.score > 0 for hit in memory.recall("bank")) == 1, "recall after filing"
         memory.close()
     except BaseException:
         import traceback
@@ -280,7 +280,7 @@ if not child:
     os._exit(0)
 _, status = os.waitpid(child, 0)
 assert status == 0, "the child failed"
-assert len(memory.recall("bank")) == 1, "the parent"
+assert sum(hit.score > 0 for hit in memory.recall("bank")) == 1, "the parent"
 memory.memorize("Cleo left.")
 assert memory._runtime.archive.vectors.owner == (sys.argv[3] == "owner")
 memory.close()

@@ -66,10 +66,7 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
             if slot in _IN_CORE:
                 core[(speaker, slot)] = content
         elif is_own and addressed and general_kind(sentence) == "instruction":
-            facts.setdefault(content, _edit(None, content, question.page.time))
-            core.setdefault((content, ""), content)
-            if sum(map(len, core.values())) > CORE_SHOWN * _CHARS_PER_TOKEN // 2:  # the rest is for who they are
-                del core[(content, "")]
+            facts.setdefault(content, _edit(None, content, question.page.time))  # not in core, which is nobody's order
         elif (is_own and general_kind(sentence) == "preference") or (
             is_own and when is None and any(re.search(pattern, sentence) for pattern in _LASTING)
         ):

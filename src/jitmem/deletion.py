@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from .stores.deletion.receipt import NOTHING_FOUND, OUT_OF_REACH, KeptItem, Receipt
+from .stores.deletion.receipt import NOTHING_FOUND, KeptItem, Receipt
 from .stores.errors import BadInput
 from .stores.times import is_before, parse_time
 
@@ -61,15 +61,16 @@ def _erase(
     runtime: MemoryRuntime, deleted: Sequence[DeletionResult], erasures: Sequence[int], *, earlier: bool = False
 ) -> Receipt:
     """Erase the bytes of deleted rows; with `earlier` the receipt includes erasures that were pending before."""
-    results = [one for one in runtime.eraser.finish() if earlier or one.number in erasures]
+    eraser = runtime.make_eraser()
+    results = [one for one in eraser.finish() if earlier or one.number in erasures]
     missing = set(erasures) - {one.number for one in results}  # another process may have run them
     if not erasures and not results:
         return _receipt("nothing found", deleted, NOTHING_FOUND)
-    complete = all(map(runtime.eraser.is_complete, missing)) and not any(one.reasons for one in results)
+    complete = all(map(eraser.is_complete, missing)) and not any(one.reasons for one in results)
     return _receipt(
-        "erased" if complete else "pending",
+        eraser.status if complete else "pending",
         deleted,
-        OUT_OF_REACH,
+        eraser.note,
         reasons=tuple(dict.fromkeys(reason for one in results for reason in one.reasons)),
         removed=tuple(dict.fromkeys(name for one in results for name in one.removed)),
     )

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from .stores.errors import JitmemError, StoreDamaged
+from .stores.database_urls import is_database_url
+from .stores.errors import BadInput, JitmemError, StoreDamaged
 from .stores.integrity.findings import SALVAGE, SEVERITIES, Finding, SalvageReport, many, some
 from .stores.records import Progress
 from .stores.truth.database import FILE_NAME
 
 if TYPE_CHECKING:
+    from .runtime import Place
     from .stores.integrity.findings import ReadOnlyTruth
 
 __all__ = ["Finding", "Report", "SalvageReport", "examine", "repair", "salvage"]
@@ -30,7 +32,8 @@ Check = Callable[["ReadOnlyTruth"], Iterator[Finding]]
 class Report:
     """The findings of an examination, worst first."""
 
-    memory: Path
+    memory: Path | str
+    """The folder, or where in PostgreSQL it is."""
     findings: tuple[Finding, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     """namespaces, sessions, pages, items, entries, and bytes of the truth."""
@@ -57,14 +60,16 @@ class Report:
         return f"{word}: {', '.join([*things, *([notes] if notes else [])])}."
 
 
-def examine(path: str | os.PathLike[str], *, progress: Progress | None = None) -> Report:
-    """Run every check over all namespaces of a folder. Nothing is written.
+def examine(path: Place, *, progress: Progress | None = None) -> Report:
+    """Run every check over all namespaces of a folder, or of a memory in PostgreSQL. Nothing is written.
 
     `MemoryNotFound`; `NotOurStore` for a file that is not a memory; `StoreIsNewer`; `MissingPackage` for a damaged file
     without the `doctor` extra.
     """
     from .stores.integrity.check_file import open_read_only, special_files
 
+    if not _is_folder(path):
+        return _examine_database(path, progress)
     folder, started = Path(path), time.perf_counter()
     if special := tuple(special_files(folder)):
         return Report(folder, special, seconds=time.perf_counter() - started)
@@ -82,7 +87,7 @@ def examine(path: str | os.PathLike[str], *, progress: Progress | None = None) -
     return Report(folder, tuple(order), counts, (), found, time.perf_counter() - started)
 
 
-def repair(path: str | os.PathLike[str], *, progress: Progress | None = None) -> Report:
+def repair(path: Place, *, progress: Progress | None = None) -> Report:
     """Repair what can be repaired without loss, and examine again; `done` says what was changed.
 
     The text of pages and items is never written. If more than indexes is damaged, only permissions are repaired:
@@ -90,6 +95,8 @@ def repair(path: str | os.PathLike[str], *, progress: Progress | None = None) ->
     """
     from .stores.integrity.fix import apply_fixes
 
+    if not _is_folder(path):
+        raise BadInput(f"Nothing is repaired in PostgreSQL. {_load_check().INSTEAD}")
     done: list[str] = []
     report = examine(path, progress=progress)
     tried: set[str] = set()
@@ -112,7 +119,30 @@ def salvage(
     from .nodes.split import passages
     from .stores.integrity.salvage import salvage as salvage_rows
 
+    if not _is_folder(path):
+        raise BadInput(f"Nothing is salvaged from PostgreSQL. {_load_check().INSTEAD}")
     return salvage_rows(Path(path), Path(into), passages, progress)
+
+
+def _is_folder(place: Place) -> TypeGuard[str | os.PathLike[str]]:
+    return isinstance(place, str | os.PathLike) and not is_database_url(place)
+
+
+def _load_check() -> Any:
+    from .stores.postgres import load_postgres
+
+    return load_postgres("postgres_check")
+
+
+def _examine_database(place: Place, progress: Progress | None) -> Report:
+    from .stores.postgres import load_postgres
+
+    started, checks = time.perf_counter(), _load_check()
+    with closing(load_postgres("postgres_database").open_postgres(place, create=False)) as database:
+        findings = list(checks.check_database(database, progress or (lambda _done, _of: None)))
+        counts = checks.row_counts(database)
+        order = sorted(findings, key=lambda one: SEVERITIES.index(one.severity))
+        return Report(database.path, tuple(order), counts, seconds=time.perf_counter() - started)
 
 
 def _check(look: ReadOnlyTruth, progress: Progress) -> tuple[list[Finding], dict[str, int]]:

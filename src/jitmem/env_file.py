@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 
+from .stores.database_urls import is_database_url
 from .stores.errors import BadInput
 
 FILE = "JITMEM_ENV_FILE"
@@ -84,7 +85,7 @@ def _read_values(path: Path, *, required: bool) -> dict[str, str]:
 def _check_memory_below(path: Path, memory: str) -> None:
     """A memory elsewhere may be another one of the user's, or a network share."""
     folder = path.parent.resolve()
-    if memory and not (folder / memory).resolve().is_relative_to(folder):
+    if memory and (is_database_url(memory) or not (folder / memory).resolve().is_relative_to(folder)):
         raise BadInput(f"{path}: JITMEM_MEMORY must lie in this folder; --memory may name any other.")
 
 

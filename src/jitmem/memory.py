@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -35,8 +33,7 @@ if TYPE_CHECKING:
     from .memory_transfer import MemoryTransfer
     from .nodes.options import Effort, MemorizeOptions
     from .results import Estimate, Research
-    from .runtime import MemoryRuntime
-    from .stores.analyzer import Analyzer
+    from .runtime import MemoryRuntime, Place
     from .stores.deletion.receipt import Receipt
     from .tools.editor import Mode
 
@@ -57,12 +54,11 @@ class Memory:
     @classmethod
     def open(
         cls,
-        path: str | os.PathLike[str],
+        path: Place,
         namespace: str = "default",
         *,
         model: str | BaseChatModel | None = None,
         embeddings: str | Embeddings | None = None,
-        analyzer: Analyzer | None = None,
         base_url: str | None = None,
         create: bool = True,
         model_options: ModelOptions | None = None,
@@ -70,17 +66,17 @@ class Memory:
         memorize_options: MemorizeOptions | None = None,
         research_options: ResearchOptions | None = None,
     ) -> Self:
-        """Open the memory in the folder `path`; a missing folder is created, unless `create` is False.
+        """Open the memory in the folder `path`; a missing folder is created, unless `create` is False. A path may also be
+        `"postgresql://host/database?schema=jitmem"`, or a `psycopg_pool.ConnectionPool`: see docs/how-to/postgres.md.
 
         Without a `model` rules answer every step; without `embeddings` hashed n-grams are used: no key, no server, no
         download; "minilm" is a small English model that Chroma downloads once. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
         name are served (any server with OpenAI's API). `ModelOptions` has models of single steps, timeout, prompts and
         what happens when a model fails; `ItemOptions` how memory items may be edited; `MemorizeOptions` and
-        `ResearchOptions` how sessions are filed and questions are researched. `analyzer=Analyzer({"kiwi-0.20": …})`
-        adds the terms of a language package to those of the index.
+        `ResearchOptions` how sessions are filed and questions are researched.
 
         Errors: `NotOurStore`, `StoreIsNewer`, `MemoryNotFound` (only with `create=False`), `StoreReadOnly`,
-        `MissingPackage`, `ModelUnavailable` (no key), `BadInput`.
+        `MissingPackage`, `ModelUnavailable` (no key), `StoreUnreachable` (no server), `BadInput`.
         """
         from .graphs.research_options import ResearchOptions
         from .memory_options import ItemOptions, ModelOptions
@@ -90,9 +86,9 @@ class Memory:
         models, items = model_options or ModelOptions(), item_options or ItemOptions()
         failing = {"on_model_failure": models.on_model_failure}
         runtime = MemoryRuntime.open(
-            Path(path),
+            path,
             namespace,
-            analyzer=analyzer,
+            analyzer=models.analyzer,
             embedder=models.embedder(embeddings, base_url),
             step_models=models.models_by_step(model, base_url),
             create=create,

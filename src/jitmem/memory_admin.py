@@ -41,7 +41,7 @@ class MemoryAdmin:
         """
         from .doctor import examine, repair
 
-        return (repair if fix else examine)(self._runtime.database.path.parent, progress=progress)
+        return (repair if fix else examine)(self._runtime.place, progress=progress)
 
     def session_versions(self, session_id: str) -> list[SessionVersion]:
         """What was filed under an id before `update=True` replaced it, oldest first, word for word."""
@@ -137,6 +137,7 @@ class MemoryAdmin:
         return Retention(self._runtime.namespace)
 
     anamespaces = async_twin(namespaces)
+    asession_versions = async_twin(session_versions)
     adoctor = async_twin(doctor)
     ashare = async_twin(share)
     aunshare = async_twin(unshare)

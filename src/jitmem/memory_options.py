@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .nodes.llm.ask import TIMEOUT_S
@@ -22,9 +21,11 @@ if TYPE_CHECKING:
     from .nodes.embedder import Embedder
     from .nodes.llm.ask import Backend
     from .nodes.options import OnModelFailure
+    from .stores.analyzer import Analyzer
 
 
 Profile = Literal["small", "large"]
+_MINILM = "~/.cache/chroma/onnx_models/all-MiniLM-L6-v2/onnx"  # where Chroma has put the model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class ModelOptions:
     at a time; None goes by the model's name ("small" where it tells at most four billion parameters, as qwen2.5:1.5b).
     `thinking_steps` are the steps in which a reasoning model may think, `()` for none; None leaves it to the server.
     `trace_content`: traces that LangSmith is sent hold texts; else the names and times of steps, or without a model nothing.
+    `analyzer=Analyzer({"kiwi-0.20": …})` adds the terms of a language package to those of the index.
     """
 
     memorizer_model: str | BaseChatModel | None = None
@@ -53,6 +55,7 @@ class ModelOptions:
     profile: Profile | None = None
     thinking_steps: Collection[str] | None = None
     trace_content: bool = False
+    analyzer: Analyzer | None = None
 
     def __post_init__(self) -> None:
         if self.profile not in (None, *get_args(Profile)):
@@ -67,7 +70,7 @@ class ModelOptions:
         from .stores.truth.embeddings import model_name
 
         inner: Embeddings = HashedEmbeddings()
-        if embeddings is None and (Path.home() / ".cache/chroma/onnx_models/all-MiniLM-L6-v2/onnx").is_dir():
+        if embeddings is None and os.path.isdir(os.path.expanduser(_MINILM)):
             from .minilm import tell_once
 
             tell_once()

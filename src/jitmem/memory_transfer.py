@@ -94,10 +94,15 @@ class MemoryTransfer:
         """Copy the whole folder, every namespace, as a memory of its own into the new folder `target`.
 
         It is one committed state, verified before it gets its name, while other processes may write. Indexes are not
-        copied; they are rebuilt when the copy is opened. `NotOurStore` if `target` is not empty.
+        copied; they are rebuilt when the copy is opened. `NotOurStore` if `target` is not empty, `BadInput` in PostgreSQL.
         """
         from .stores.truth.backup import backup
 
+        if not isinstance(self._runtime.database.path, Path):
+            raise BadInput(
+                f"A backup of {self._runtime.database.path} is its server's: pg_dump of the schema, or a base backup with"
+                " point-in-time recovery. `export` (jitmem export --all) writes a file that a folder can import."
+            )
         return backup(self._runtime.database, Path(target))
 
     aexport = async_twin(export)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib import import_module
@@ -19,6 +20,7 @@ from .nodes.rules.backend import RuleBackend
 from .nodes.run_step import Backends
 from .results import CallStatistics
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
+from .stores.database_urls import is_database_url
 from .stores.index.chroma_index import OwnedChroma, SharedChroma
 from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
@@ -37,14 +39,15 @@ if TYPE_CHECKING:
     from langchain_core.documents import BaseDocumentCompressor
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
+    from psycopg_pool import ConnectionPool
 
     from .stores.analyzer import Analyzer
     from .stores.deletion.eraser import Eraser
+    from .stores.index.vector_index import VectorIndex
     from .stores.times import Now
 
     Graph = CompiledStateGraph[Any, Any, Any, Any]
-
-_VECTORS = OwnedChroma  # makes a `VectorIndex` of an `EmbeddingStore` and the shared Chroma
+    Place = str | os.PathLike[str] | ConnectionPool[Any]
 
 
 @dataclass
@@ -58,7 +61,9 @@ class MemoryRuntime:
     item_options: ItemOptions
     memorize_options: MemorizeOptions
     research_options: ResearchOptions
-    chroma: SharedChroma
+    place: Place
+    make_eraser: Callable[[], Eraser]
+    """Of what erases what deleted rows leave."""
     reranker: BaseDocumentCompressor | None = None
     trace_content: bool = False
     call_statistics: CallStatistics = field(default_factory=CallStatistics)
@@ -66,7 +71,7 @@ class MemoryRuntime:
     @classmethod
     def open(
         cls,
-        folder: Path,
+        place: Place,
         namespace: str,
         *,
         analyzer: Analyzer | None,
@@ -79,22 +84,21 @@ class MemoryRuntime:
         memorize_options: MemorizeOptions,
         research_options: ResearchOptions,
     ) -> MemoryRuntime:
-        database = Database(folder, create=create, analyzer=analyzer)
-        chroma = SharedChroma(folder)
+        database, make_index, make_eraser = _open_store(place, create, analyzer)
         passages, items = (
             EmbeddingStore(database, embedder.name, subject, lexical=is_lexical(embedder.inner))
             for subject in (PASSAGES, ITEMS)
         )
         try:
-            archive = NamespaceStore(Namespace(database, namespace), passages, _VECTORS(passages, chroma))
+            archive = NamespaceStore(Namespace(database, namespace), passages, make_index(passages))
             if not database.read_only and has_deleted_bytes(database):
-                _make_eraser(database, chroma).finish(wait_s=0)
+                make_eraser().finish(wait_s=0)
         except BaseException:
             database.close()
             raise
         return cls(
             archive=archive,
-            item_index=ItemIndex(archive.items, items, _VECTORS(items, chroma)),
+            item_index=ItemIndex(archive.items, items, make_index(items)),
             embedder=embedder,
             backends=Backends(step_models, RuleBackend()),
             reranker=reranker,
@@ -102,7 +106,8 @@ class MemoryRuntime:
             item_options=item_options,
             memorize_options=memorize_options,
             research_options=research_options,
-            chroma=chroma,
+            place=place,
+            make_eraser=make_eraser,
         )
 
     def for_namespace(self, namespace: str) -> MemoryRuntime:
@@ -118,11 +123,6 @@ class MemoryRuntime:
     @property
     def database(self) -> Database:
         return self.namespace.database
-
-    @property
-    def eraser(self) -> Eraser:
-        """Erases the bytes of what was deleted in the folder."""
-        return _make_eraser(self.database, self.chroma)
 
     @property
     def trace_level(self) -> TraceLevel:
@@ -268,7 +268,20 @@ class MemoryRuntime:
         self.database.close()
 
 
-def _make_eraser(database: Database, chroma: SharedChroma) -> Eraser:
-    from .stores.deletion.eraser import Eraser
+def _open_store(
+    place: Place, create: bool, analyzer: Analyzer | None
+) -> tuple[Database, Callable[..., VectorIndex], Callable[[], Eraser]]:
+    """The truth in a folder, or by a URL or a pool of connections in PostgreSQL, and what is made over it."""
+    if is_database_url(place) or not isinstance(place, str | os.PathLike):
+        from .stores.postgres import load_postgres
 
-    return Eraser(database, chroma.folder)
+        return load_postgres("postgres_store").open_store(place, create=create, analyzer=analyzer)  # type: ignore[no-any-return]
+    folder = Path(place)
+    database, chroma = Database(folder, create=create, analyzer=analyzer), SharedChroma(folder)
+
+    def make_eraser() -> Eraser:
+        from .stores.deletion.eraser import Eraser
+
+        return Eraser(database, chroma.folder)
+
+    return database, lambda embeddings: OwnedChroma(embeddings, chroma), make_eraser

@@ -8,6 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from .stores.database_urls import is_database_url
 from .stores.errors import BadInput
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from .memory import Memory
     from .nodes.options import Effort, OnModelFailure
 
-# This module imports no other at load but `errors`: the command line reads it at each start.
+# This module imports no others at load than these: the command line reads it at each start.
 _TIMEOUT_S = 120.0  # as `TIMEOUT_S` of `nodes.llm.ask`
 
 
@@ -23,7 +24,7 @@ _TIMEOUT_S = 120.0  # as `TIMEOUT_S` of `nodes.llm.ask`
 class Settings:
     """Memory, models, and how they are called; None for the default of `Memory.open`."""
 
-    memory: Path = Path("memory")
+    memory: Path | str = field(default=Path("memory"), repr=False)  # a folder, or a URL, which may hold a password
     namespace: str = "default"
     model: str | None = None
     memorizer_model: str | None = None
@@ -41,7 +42,7 @@ class Settings:
     def from_environment(cls) -> Self:
         """From the variables JITMEM_…, empty ones ignored; `BadInput` names an invalid one."""
         return cls(
-            memory=Path(_text("JITMEM_MEMORY") or "memory"),
+            memory=memory_place(_text("JITMEM_MEMORY") or "memory"),
             namespace=_text("JITMEM_NAMESPACE") or "default",
             model=_model("JITMEM_MODEL", "openai:gpt-4.1-mini"),
             memorizer_model=_model("JITMEM_MEMORIZER_MODEL", "openai:gpt-4.1-nano"),
@@ -81,6 +82,11 @@ class Settings:
             ),
             research_options=research_options,
         )
+
+
+def memory_place(text: str) -> Path | str:
+    """A path, or the URL of a database as it is: a path would lose a slash of it."""
+    return text if is_database_url(text) else Path(text)
 
 
 def _text(variable: str) -> str | None:

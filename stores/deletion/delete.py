@@ -61,7 +61,7 @@ def _delete_namespace(db: sqlite3.Connection, namespace: int) -> DeletionResult:
     ):
         result.delete(db, what, table, where, namespace)
     db.execute("DELETE FROM change WHERE namespace = ?", (namespace,))
-    db.execute("DELETE FROM mark WHERE name GLOB ?", (f"embedded*:{namespace}:*",))
+    db.execute("DELETE FROM mark WHERE name LIKE ?", (f"embedded%:{namespace}:%",))
     result.delete(db, "namespaces", "namespace", "id = ?", namespace)
     return result
 

@@ -8,12 +8,13 @@ import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from filelock import FileLock, Timeout
 
 from ..truth.database import ERASE_LOCK, FILE_NAME, Database
 from ..truth.migrations import copies
+from .receipt import OUT_OF_REACH
 
 _TURN_S, _VACUUM_S, _READERS_S = 60.0, 10.0, 2.0  # how long to wait for another eraser, for writers, for readers
 _ROUNDS = 3  # of erasing what others delete meanwhile
@@ -38,6 +39,10 @@ class ErasureResult:
 
 class Eraser:
     """Of one folder. It deletes no rows, only the bytes that deleted rows leave. Thread- and process-safe."""
+
+    status: Literal["erased", "deleted"] = "erased"
+    """Of the receipt, when nothing is left."""
+    note = OUT_OF_REACH
 
     def __init__(self, database: Database, vectors: VectorFiles) -> None:
         self._database = database

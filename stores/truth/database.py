@@ -327,18 +327,19 @@ def log_change(db: sqlite3.Connection, namespace: int, kind: str, ref: int, op: 
 
 def log_changes(db: sqlite3.Connection, namespace: int, kind: str, refs: Sequence[int], op: str, cause: str) -> int:
     """The same for several rows; the last number. The namespace's head comes last: it is the order of changes."""
-    n = db.execute(
+    rows = db.execute(
         "INSERT INTO change (namespace, kind, ref, op, cause, at, number)"
         " SELECT ?1, ?2, refs.value, ?3, ?4, ?5, space.head + 1 + refs.key"
-        " FROM json_each(?6) AS refs CROSS JOIN namespace AS space ON space.id = ?1 ORDER BY refs.key",
+        " FROM json_each(?6) AS refs CROSS JOIN namespace AS space ON space.id = ?1 ORDER BY refs.key RETURNING n",
         (namespace, kind, op, cause, datetime.now(UTC).isoformat(), json.dumps(list(refs))),
-    ).lastrowid
+    ).fetchall()
+    n = max((int(row[0]) for row in rows), default=0)
     db.execute(
         "UPDATE namespace SET head = head + ?2, items = iif(?3 = 'item', ?4, items),"
         " erased = iif(?5 IN ('forget', 'retain'), ?4, erased) WHERE id = ?1",
         (namespace, len(refs), kind, n, op),
     )
-    return n or 0
+    return n
 
 
 def has_deleted_bytes(database: Database) -> bool:

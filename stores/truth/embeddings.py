@@ -23,6 +23,7 @@ FINGERPRINT_TEXT = (
 
 ERASED_VECTORS = "erased:vectors"
 """The mark with the number of the newest erasure of vectors; an older vector index must be rebuilt."""
+SET_MARK = "INSERT INTO mark (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET"
 PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
 _ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
 
@@ -71,7 +72,7 @@ class EmbeddingTable:
 # What the vectors of the generation are filed under.
 _LABEL = """
     SELECT generation, :model || CASE generation WHEN 0 THEN '' ELSE ' #' || generation END AS label
-    FROM (SELECT coalesce((SELECT n FROM mark WHERE name = :generation), 0) AS generation)
+    FROM (SELECT coalesce((SELECT n FROM mark WHERE name = :generation), 0) AS generation) AS filed
 """
 # How far a namespace is embedded.
 _STATE = """
@@ -188,7 +189,7 @@ class EmbeddingStore:
                 f"SELECT generation, (SELECT max(n) FROM {self.subject.table} WHERE model = label),"
                 " (SELECT n FROM mark WHERE name = :erased),"
                 " EXISTS (SELECT 1 FROM namespace WHERE id NOT IN (SELECT value FROM json_each(:namespaces)))"
-                f" FROM ({_LABEL})",
+                f" FROM ({_LABEL}) AS label",
                 {**self._sql_values(), "erased": ERASED_VECTORS, "namespaces": json.dumps(list(namespaces))},
             ).fetchone()
         return VectorState(generation, last or 0, erased or 0, bool(others))
@@ -258,7 +259,7 @@ class EmbeddingStore:
             f"(SELECT length(vector) FROM {subject.table} WHERE model = label LIMIT 1)" for subject in SUBJECTS
         )
         generation, length = db.execute(
-            f"SELECT generation, coalesce({lengths}) FROM ({_LABEL})", self._sql_values()
+            f"SELECT generation, coalesce({lengths}) FROM ({_LABEL}) AS label", self._sql_values()
         ).fetchone()
         return generation, None if length is None else length // 4
 
@@ -273,7 +274,7 @@ class EmbeddingStore:
         rows = self.database.fetch(
             f"{statement} SELECT state.generation, state.after,"
             " (SELECT max(n) FROM change WHERE namespace = state.space), found.*"
-            f" FROM state LEFT JOIN ({self.subject.missing}) AS found",
+            f" FROM state LEFT JOIN ({self.subject.missing}) AS found ON true",
             {**named, "limit": limit},
         )
         generation, after, last, *_ = rows[0]
@@ -350,7 +351,7 @@ class EmbeddingStore:
             db.execute(
                 f"{statement} INSERT INTO mark (name, n)"
                 " SELECT :progress || ':' || space || ':' || label, :reached FROM state, label WHERE space IS NOT NULL"
-                " ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
+                " ON CONFLICT (name) DO UPDATE SET n = max(mark.n, excluded.n)",
                 {**named, "reached": reached},
             )
             if self.renewed == generation:
@@ -418,8 +419,7 @@ def _read_mark(db: sqlite3.Connection, name: str) -> int:
 
 
 def advance_mark(db: sqlite3.Connection, name: str, n: int) -> None:
-    insert = "INSERT INTO mark (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)"
-    db.execute(insert, (name, n))
+    db.execute(f"{SET_MARK} n = max(mark.n, excluded.n)", (name, n))
 
 
 def validate_vectors(model: str, texts: Sequence[object], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:

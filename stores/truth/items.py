@@ -65,7 +65,7 @@ class Items:
                 SELECT seq FROM own WHERE kind = 'core'
                 UNION SELECT seq FROM item_version CROSS JOIN own ON own.seq = item_version.item
                     WHERE n IN (SELECT value FROM json_each(:numbers))
-                UNION SELECT seq FROM (SELECT seq FROM own WHERE kind != 'entry' ORDER BY seq DESC LIMIT :newest)
+                UNION SELECT seq FROM (SELECT seq FROM own WHERE kind != 'entry' ORDER BY seq DESC LIMIT :newest) AS last
             ) ORDER BY item.seq DESC""",
             numbers=json.dumps(list(numbers)),
             newest=newest,
@@ -96,9 +96,9 @@ class Items:
 
     def like_instructions(self) -> list[MemoryItem]:
         """The semantic items that stand and have a word that instructions and preferences have."""
-        like = "EXISTS (SELECT 1 FROM json_each(:words) WHERE content LIKE '%' || value || '%')"
-        words = json.dumps(_INSTRUCTION_WORDS)
-        return self.select(f"{OWN} AND {_STANDS} AND item.kind = 'semantic' AND {like}", words=words)
+        words = {f"word{n}": f"%{word}%" for n, word in enumerate(_INSTRUCTION_WORDS)}
+        like = " OR ".join(f"lower(content) LIKE :{name}" for name in words)
+        return self.select(f"{OWN} AND {_STANDS} AND item.kind = 'semantic' AND ({like})", **words)
 
     def by_change(self, numbers: Iterable[int]) -> dict[int, MemoryItem]:
         """Versions by their number, of this namespace and still standing: what is stale or deleted is left out."""

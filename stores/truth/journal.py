@@ -279,14 +279,15 @@ def _insert_pages(
             ).fetchall()
         ]
     numbers = sorted(seqs)
-    fields = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(5))
+    fields = [f"json_extract(value, '$[{at}]')" for at in range(5)]
+    columns = ", ".join([*(f"CAST({field} AS BIGINT)" for field in fields[:3]), *fields[3:]])
     passages = [
         (seq, p.start, p.end, p.speaker, " ".join(p.stems))
         for seq, page in zip(numbers, pages, strict=True)
         for p in page.passages
     ]
     db.execute(
-        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {fields} FROM json_each(?) ORDER BY key',
+        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {columns} FROM json_each(?) ORDER BY key',
         (json.dumps(passages, ensure_ascii=False),),
     )
     indexed = [

@@ -13,7 +13,7 @@ from typing import Any
 from ..times import parse_iso_time
 from .database import PERSON, RETENTION, log_change
 from .dedup_key import dedup_key, session_key
-from .embeddings import ERASED_VECTORS
+from .embeddings import ERASED_VECTORS, SET_MARK
 
 
 @dataclass
@@ -102,13 +102,13 @@ def record_erasure(db: sqlite3.Connection, result: DeletionResult, *, tried: boo
     if not counts:
         return None
     state = "pending" if tried else "deleted"
-    number = db.execute(
-        "INSERT INTO erasure (namespace, at, cause, counts, state) VALUES (?, ?, ?, ?, ?)",
+    number: int = db.execute(
+        "INSERT INTO erasure (namespace, at, cause, counts, state) VALUES (?, ?, ?, ?, ?) RETURNING n",
         (result.namespace, datetime.now(UTC).isoformat(), result.cause, json.dumps(counts), state),
-    ).lastrowid
+    ).fetchone()[0]
     if result.counts["vectors"]:
-        db.execute("DELETE FROM mark WHERE name GLOB 'chroma:*'")  # of collections that are rebuilt
-        db.execute("INSERT OR REPLACE INTO mark (name, n) VALUES (?, ?)", (ERASED_VECTORS, number))
+        db.execute("DELETE FROM mark WHERE name LIKE 'chroma:%'")  # of collections that are rebuilt
+        db.execute(f"{SET_MARK} n = excluded.n", (ERASED_VECTORS, number))
     return number
 
 
@@ -159,7 +159,8 @@ def _delete_or_shorten_session(db: sqlite3.Connection, result: DeletionResult, n
         db.execute("UPDATE page SET part = ?, parts = ? WHERE seq = ?", (part, len(left), seq))
     (time,) = db.execute("SELECT time FROM session WHERE n = ?", (n,)).fetchone()
     content = session_key(time, "".join(text for _, text in left))
-    db.execute("UPDATE OR IGNORE session SET content = ? WHERE n = ?", (content, n))
+    same = "SELECT 1 FROM session AS other WHERE other.namespace = session.namespace AND other.content = ?1"
+    db.execute(f"UPDATE session SET content = ?1 WHERE n = ?2 AND NOT EXISTS ({same})", (content, n))
 
 
 _OTHER_SOURCES = "It has other source pages too. Check whether it repeats what was forgotten."
@@ -225,8 +226,8 @@ def _make_newest(
     db.execute("UPDATE item_version SET version = ? WHERE n = ?", (number, n))
     db.execute("UPDATE item SET version = ?, sketch = ? WHERE seq = ?", (number, key, item))
     # It may have been replaced before it was embedded: continue embedding from there.
-    progress = f"embedded items:{result.namespace}:*"
-    db.execute("UPDATE mark SET n = min(n, ?) WHERE name GLOB ?", (n - 1, progress))
+    progress = f"embedded items:{result.namespace}:%"
+    db.execute("UPDATE mark SET n = min(n, ?) WHERE name LIKE ?", (n - 1, progress))
     result.kept[item_id_of(db, item)] = _EARLIER_VERSION
     return True
 

@@ -51,8 +51,9 @@ def replace_session(db: sqlite3.Connection, namespace: int, session_id: str, par
         delete_rows(db, namespace, Selection(sessions={number}, derived=False), PERSON)
     (metadata,) = db.execute("SELECT metadata FROM session WHERE n = ?", (part,)).fetchone()
     plain = {key: value for key, value in json.loads(metadata).items() if key != "_continues"}
-    values = (session_id, json.dumps(plain, ensure_ascii=False), part)
-    db.execute("UPDATE OR IGNORE session SET id = ?, metadata = ? WHERE n = ?", values)
+    values = (session_id, json.dumps(plain, ensure_ascii=False), part, namespace, session_id, part)
+    taken = "SELECT 1 FROM session WHERE namespace = ? AND id = ? AND n != ?"
+    db.execute(f"UPDATE session SET id = ?, metadata = ? WHERE n = ? AND NOT EXISTS ({taken})", values)
 
 
 def session_versions(namespace: Namespace, session_id: str) -> list[SessionVersion]:

@@ -137,5 +137,8 @@ def _rebuild_items(db: sqlite3.Connection, analyzer: Analyzer) -> int:
     for seq, kind, content, time in standing:
         key = dedup_key(kind, content, parse_iso_time(time))
         # Two items that say the same by now stay two: nothing is deleted here.
-        db.execute("UPDATE OR IGNORE item SET sketch = ? WHERE seq = ?", (key, seq))
+        same = (
+            "SELECT 1 FROM item AS one WHERE one.namespace = item.namespace AND one.kind = item.kind AND one.sketch = ?"
+        )
+        db.execute(f"UPDATE item SET sketch = ? WHERE seq = ? AND NOT EXISTS ({same})", (key, seq, key))
     return len(rows)

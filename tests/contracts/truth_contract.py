@@ -160,10 +160,10 @@ class TruthContract:
 
     def test_a_filing_that_fails_midway_leaves_no_trace_and_the_session_waits(self, truth: Truth) -> None:
         accepted = accept(truth, "one two")
-        with pytest.raises(Exception, match=r"surrogate|NOT NULL"):
+        with pytest.raises(Exception, match=r"surrogate|NOT NULL|not-null"):
             truth.journal.file(accepted, [draft("one "), draft("two\ud800")])  # no engine keeps a lone surrogate
         broken = PassageDraft(0, None, None, [])  # type: ignore[arg-type]
-        with pytest.raises(Exception, match=r"NOT NULL"):
+        with pytest.raises(Exception, match=r"NOT NULL|not-null"):
             truth.journal.file(accepted, [draft("one "), PageDraft("two", "", "", "", [broken])])
         assert truth.pages.counts() == {**NOTHING, "sessions": 1, "waiting": 1}
         assert truth.pages.extent().heads == (0,)

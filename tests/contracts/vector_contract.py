@@ -23,11 +23,11 @@ Found = list[tuple[int, float]]
 
 
 class Kept:
-    """A truth in a folder, into which vectors can be put as passages of one page each time."""
+    """A truth in a folder or another database, into which vectors can be put as passages of one page each time."""
 
-    def __init__(self, folder: Path, model: str = "test") -> None:
+    def __init__(self, folder: Path, model: str = "test", database: Database | None = None) -> None:
         self.folder = folder
-        self.database = Database(folder, create=True)
+        self.database = database or Database(folder, create=True)
         self.store = EmbeddingStore(self.database, model)
         self.vectors: dict[int, dict[int, Vectors]] = {}
         """By namespace number, then by passage seq."""

@@ -142,7 +142,8 @@ class Crowd:
             for session_id, parts in pages.items():
                 self._whole(session_id, parts)
             for hit in self._memory.recall("boat number harbour"):
-                assert self._memory.page(hit.page_id).text[hit.start : hit.end] == hit.text
+                if hit.page_id:  # else it is an item, or an entry of the store
+                    assert self._memory.page(hit.page_id).text[hit.start : hit.end] == hit.text
             for item in self._memory.items.list():
                 assert not item.deleted
             self._memory.research("Where does Ana live?", effort="recall")

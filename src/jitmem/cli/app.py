@@ -72,6 +72,10 @@ class MainGroup(LazyGroup):
         "serve": ("serve", "Serve the memory over HTTP (REST), until interrupted."),
         "ui": ("serve", "Look into the memory in a browser, and correct it."),
         "doctor": ("doctor", "Check a memory, repair it, or salvage what is readable."),
+        "setup": (
+            "setup",
+            "Make a memory in a schema of a PostgreSQL database, or leave the one that is there as it is.",
+        ),
         "stats": ("pages", "Count sessions, pages, passages and characters."),
         "graph": ("pages", "Draw the two graphs as Mermaid."),
         "demo": ("demo", "File a sample history of 32 sessions, and research six questions."),

@@ -148,7 +148,7 @@ def _show(receipt: Receipt) -> None:
         say(f"Removed: {name}, an older copy of the truth.")
     for reason in receipt.reasons:
         say(f"Pending: {reason} `jitmem purge` tries again.")
-    if receipt.status == "preview":
+    if receipt.status in ("preview", "deleted"):
         say(receipt.note)
 
 

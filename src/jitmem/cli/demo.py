@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..results import next_request
+from ..stores.database_urls import hide_password
 from ..stores.invisible import escape_invisible
 from .output import citation_rows, columns, count, progress, say
 from .settings import settings_of, was_given
@@ -59,8 +60,8 @@ def demo(ctx: typer.Context) -> None:
             result = memory.research(one["question"], context_tokens=_CONTEXT_TOKENS)
             _print_research(memory, f"{number}/{len(questions)}", result, time.perf_counter() - started)
     _print_line()
-    option = f"--memory {shlex.quote(str(settings.memory))}"
-    _print(f"The memory is in {settings.memory}. Try:\n")
+    option = f"--memory {shlex.quote(hide_password(settings.memory))}"
+    _print(f"The memory is in {hide_password(settings.memory)}. Try:\n")
     say(f'  jitmem research "How high did the water stand during the flood?" --trace {option}')
     say(f'  jitmem recall "flood insurance" -k 3 {option}')
     say(f"  jitmem pages {option}")

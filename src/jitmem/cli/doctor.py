@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
+from ..stores.database_urls import hide_password
 from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
 from .errors import BAD_INPUT, FAILED, complain
 from .output import count, progress, say, say_json
@@ -50,13 +51,15 @@ def doctor(
         raise typer.Exit(BAD_INPUT) from None
 
 
-def _examine(folder: Path, fix: bool, as_json: bool) -> None:
+def _examine(folder: Path | str, fix: bool, as_json: bool) -> None:
     from ..doctor import examine, repair
 
     with progress("Repairing" if fix else "Examining", "checks") as advance:
         report = (repair if fix else examine)(folder, progress=advance)
     if as_json:
-        say_json({**asdict(report), "memory": str(folder), "verdict": report.verdict, "healthy": report.healthy})
+        say_json(
+            {**asdict(report), "memory": hide_password(folder), "verdict": report.verdict, "healthy": report.healthy}
+        )
     else:
         _show(report)
     if not report.healthy:
@@ -82,13 +85,13 @@ def _show(report: Report) -> None:
     say(f"{report.memory}: {held}{report.verdict}", "bold")
 
 
-def _salvage(folder: Path, into: Path, as_json: bool) -> None:
+def _salvage(folder: Path | str, into: Path, as_json: bool) -> None:
     from ..doctor import salvage
 
     with progress("Reading", "pages of the file") as advance:
         saved = salvage(folder, into, progress=advance)
     if as_json:
-        say_json({**asdict(saved), "memory": str(folder), "whole": saved.whole})
+        say_json({**asdict(saved), "memory": hide_password(folder), "whole": saved.whole})
     else:
         _show_salvage(saved)
     if not saved.whole:

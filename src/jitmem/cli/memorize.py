@@ -15,6 +15,7 @@ import typer
 from typer import Argument, Option
 
 from ..formats import HistoryFile, history_files
+from ..stores.database_urls import hide_password
 from ..stores.errors import BadInput, JitmemError
 from ..stores.records import Filed, Session, Usage
 from .errors import BAD_INPUT, FAILED, complain
@@ -162,4 +163,4 @@ def _report(run: _Run, settings: Settings, seconds: float) -> None:
         say(f"{count(failed, 'session')} in which a model failed and rules answered.")
     if run.bad:
         say(f"{count(run.bad, 'problem')}, named above; everything else is kept.")
-    say(f"Memory: {settings.memory} (namespace {settings.namespace})")
+    say(f"Memory: {hide_password(settings.memory)} (namespace {settings.namespace})")

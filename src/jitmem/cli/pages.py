@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from ..stores.database_urls import hide_password
 from ..stores.errors import BadInput
 from .output import say, say_exactly, say_json, say_rows, say_text
 from .settings import Json, open_memory, settings_of
@@ -99,9 +100,9 @@ def stats(ctx: typer.Context, as_json: Json = False) -> None:
     with open_memory(ctx) as memory:
         counts: dict[str, Any] = memory.stats()
     if as_json:
-        say_json({"memory": str(settings_of(ctx).memory), "namespace": settings_of(ctx).namespace, **counts})
+        say_json({"memory": hide_password(settings_of(ctx).memory), "namespace": settings_of(ctx).namespace, **counts})
         return
-    say(f"{settings_of(ctx).memory} (namespace {settings_of(ctx).namespace})", "bold")
+    say(f"{hide_password(settings_of(ctx).memory)} (namespace {settings_of(ctx).namespace})", "bold")
     for name, number in counts.items():
         say(f"  {name:<10} {number:>12,}")
 

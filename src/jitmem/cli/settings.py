@@ -43,8 +43,8 @@ def _setting(*names: str, **texts: Any) -> Any:
 
 
 MemoryPath = Annotated[
-    Path | None,
-    _setting("--memory", envvar="JITMEM_MEMORY", metavar="PATH", help="The folder of the memory.  [default: memory]"),
+    str | None,
+    _setting("--memory", envvar="JITMEM_MEMORY", metavar="PATH", help="A folder, or postgresql://…  [default: memory]"),
 ]
 NamespaceName = Annotated[
     str | None,
@@ -133,13 +133,15 @@ def settings_of(ctx: typer.Context) -> Settings:
 
     `--model` is used for every step, whatever the environment names for single graphs.
     """
-    from ..settings import Settings
+    from ..settings import Settings, memory_place
 
     known = getattr(ctx.command, "settings", ())
     made = Settings.from_environment() if known else Settings()
     if "model" not in known:
         made = replace(made, model=None, memorizer_model=None, researcher_model=None, prompts=None)
     given = {name: value for name, value in ctx.meta.get(_GIVEN, {}).items() if name != "debug"}
+    if "memory" in given:
+        given["memory"] = memory_place(given["memory"])
     if "model" in given:
         given |= {"memorizer_model": None, "researcher_model": None}
     return replace(made, **given)

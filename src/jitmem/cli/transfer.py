@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from ..stores.database_urls import hide_password
 from ..stores.errors import BadInput
 from .output import below, count, progress, say, say_json
 from .settings import Json, open_memory, settings_of
@@ -97,7 +98,10 @@ def import_(
         say_json(done)
         return
     _report(done)
-    say(f"Memory: {settings_of(ctx).memory}" + ("" if every else f" (namespace {settings_of(ctx).namespace})"))
+    say(
+        f"Memory: {hide_password(settings_of(ctx).memory)}"
+        + ("" if every else f" (namespace {settings_of(ctx).namespace})")
+    )
 
 
 def backup(

@@ -10,11 +10,14 @@ _SIGNS = rb"\x80\x82\x84\x85\x8b\x91-\x97\x99\x9b\xa1\xa3\xa7\xab\xb0\xb2\xb3\xb
 _WESTERN = re.compile(rb"(?:[\t\n\r\x20-\x7e]|[" + _LETTERS + rb"]{1,2}(?![" + _LETTERS + rb"])|[" + _SIGNS + rb"])+")
 _UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 """Characters of UTF-8, in which a byte is damaged elsewhere."""
+_LEAST = 16  # bytes; of fewer nobody can tell
 _MOST = 0.3  # share of the bytes that are not ASCII; words of other scripts have no others
 
 
 def decode_western(data: bytes) -> str | None:
     """The text; None where the bytes are no such text, as far as can be seen."""
+    if len(data) < _LEAST:
+        return None
     high = sum(byte > 127 for byte in data[:1_000_000])
     if high > _MOST * len(data[:1_000_000]) or _UTF_8.search(data) or not _WESTERN.fullmatch(data):
         return None

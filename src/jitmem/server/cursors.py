@@ -16,7 +16,7 @@ def write_cursor(place: Any) -> str | None:
 
 
 def read_page_cursor(cursor: str | None) -> tuple[float | None, int] | None:
-    place = _read(cursor)
+    place = _decode(cursor)
     if place is None:
         return None
     match place:
@@ -26,13 +26,13 @@ def read_page_cursor(cursor: str | None) -> tuple[float | None, int] | None:
 
 
 def read_number_cursor(cursor: str | None) -> int | None:
-    place = _read(cursor)
+    place = _decode(cursor)
     if place is not None and (type(place) is not int or abs(place) >= 2**62):
         raise _invalid()
     return place
 
 
-def _read(cursor: str | None) -> Any:
+def _decode(cursor: str | None) -> Any:
     if not cursor:
         return None
     try:

@@ -37,6 +37,12 @@ CREATE TABLE staged.note (line, text);
 @contextmanager
 def staging_tables(db: sqlite3.Connection) -> Iterator[None]:
     """The tables `staged.…` on this connection, within the block."""
+    if not isinstance(db, sqlite3.Connection):
+        from ..stores.postgres.import_tables import temporary_tables
+
+        with temporary_tables(db):
+            yield
+        return
     db.execute("ATTACH DATABASE '' AS staged")
     try:
         for statement in _TABLES.split(";"):

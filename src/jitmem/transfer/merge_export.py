@@ -74,8 +74,8 @@ _CONFLICTS = " UNION ALL ".join(
         " JOIN main.item AS ours ON ours.seq = theirs.target AND ours.namespace = :target WHERE space = :space AND"
         f" (EXISTS ({_THEIR_VERSIONS} AND version <= theirs.known EXCEPT {_OUR_VERSIONS})"
         f"  OR EXISTS ({_OUR_VERSIONS} AND version <= theirs.newest EXCEPT {_THEIR_VERSIONS}))",
-        "SELECT theirs.n, 'item', theirs.id, iif(ours.kind = 'core', 'would be a second core paragraph beside ',"
-        " 'says the same as ') || ours.id FROM staged.item AS theirs JOIN main.item AS ours"
+        "SELECT theirs.n, 'item', theirs.id, CASE ours.kind WHEN 'core' THEN 'would be a second core paragraph"
+        " beside ' ELSE 'says the same as ' END || ours.id FROM staged.item AS theirs JOIN main.item AS ours"
         "  ON ours.namespace = :target AND ours.kind = theirs.kind AND ours.sketch = theirs.sketch"
         " WHERE theirs.space = :space AND ours.id != theirs.id AND theirs.newest > theirs.known AND NOT EXISTS"
         "  (SELECT 1 FROM staged.item AS other WHERE other.id = ours.id AND other.newest > other.known)",
@@ -227,7 +227,7 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str, analyzer: A
 
 
 def _refuse_conflicts(db: sqlite3.Connection, spaces: list[dict[str, Any]], file: str) -> None:
-    query = f"SELECT *, count(*) OVER () FROM ({_CONFLICTS}) ORDER BY n LIMIT {_NAMED_CONFLICTS}"
+    query = f"SELECT *, count(*) OVER () FROM ({_CONFLICTS}) AS conflict ORDER BY n LIMIT {_NAMED_CONFLICTS}"
     found = [rows for values in spaces if (rows := db.execute(query, values).fetchall())]
     if not found:
         return
@@ -235,7 +235,7 @@ def _refuse_conflicts(db: sqlite3.Connection, spaces: list[dict[str, Any]], file
     lines = [f"  {type} {id!r:.80} {why}" for rows in found for _, type, id, why, _ in rows][:_NAMED_CONFLICTS]
     if total > len(lines):
         lines.append(f"  and {total - len(lines):,} more")
-    same = "EXISTS (SELECT 1 FROM staged.{0} JOIN main.{0} USING (id))"  # ids are unique in the whole folder
+    same = "EXISTS (SELECT 1 FROM staged.{0} AS theirs JOIN main.{0} AS ours USING (id))"  # ids are unique in the whole folder
     taken = _one(db, f"SELECT {same.format('page')} OR {same.format('item')}", ())
     place = "a memory in another folder (--memory)" if taken else "another namespace (--namespace)"
     raise ImportConflict(
@@ -254,7 +254,8 @@ def _add_versions(db: sqlite3.Connection, values: dict[str, Any], report: Import
     )
     added = 0
     for item, version, content, when, pages, stems, *change in rows:
-        change_n = db.execute(f"{_CHANGE} VALUES (?, 'item', ?, ?, ?, ?)", (values["target"], item, *change)).lastrowid
+        insert = f"{_CHANGE} VALUES (?, 'item', ?, ?, ?, ?) RETURNING n"
+        (change_n,) = db.execute(insert, (values["target"], item, *change)).fetchone()
         db.execute(
             "INSERT INTO main.item_version (n, item, version, content, time, pages, stems) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (change_n, item, version, content, when, pages, stems),

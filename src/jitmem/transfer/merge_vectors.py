@@ -112,7 +112,7 @@ def _advance(db: sqlite3.Connection, name: str, query: str, values: dict[str, An
     after = _cursor(db, name)
     first, last = db.execute(query, values | {"after": after}).fetchone()
     db.execute(
-        "INSERT INTO mark (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
+        "INSERT INTO mark (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(mark.n, excluded.n)",
         (name, max(after, first - 1 if first else last or 0)),
     )
 

@@ -35,10 +35,10 @@ def read_export(
     `BadInput` with the line number for a violation of the format, and for a file that was truncated or changed.
     `progress` gets the bytes read.
     """
-    db.execute("BEGIN")
+    db.execute("SAVEPOINT reading")
     try:
         names = _ExportReader(db, source, name, analyzer).read_lines(progress)
-        db.execute("COMMIT")
+        db.execute("RELEASE reading")
     except BaseException:
         db.execute("ROLLBACK")
         raise
@@ -152,7 +152,7 @@ class _ExportReader:
     def _stage(self, line: schema.Line) -> None:
         try:
             getattr(self, f"_add_{line.type}", self._add_columns)(line)
-        except sqlite3.IntegrityError:
+        except self._db.IntegrityError:
             self._refuse(f"{_label(line)} comes a second time")
 
     def _validate_all(self) -> None:
@@ -185,8 +185,9 @@ class _ExportReader:
         for n, session_id, right in wrong:  # first a unique content, against collisions
             own = hashlib.sha256(f"{right}\0{session_id}".encode()).hexdigest()
             self._db.execute("UPDATE staged.session SET content = ? WHERE n = ?", (own, n))
+        same = "SELECT 1 FROM staged.session AS other WHERE other.space = session.space AND other.content = ?1"
         for n, session_id, right in wrong:
-            self._db.execute("UPDATE OR IGNORE staged.session SET content = ? WHERE n = ?", (right, n))
+            self._db.execute(f"UPDATE staged.session SET content = ?1 WHERE n = ?2 AND NOT EXISTS ({same})", (right, n))
             text = f"session {session_id!r:.80} has other pages than its content says; it goes by its pages."
             self._db.execute("INSERT INTO staged.note VALUES (?, ?)", (n, text))
 

@@ -30,12 +30,11 @@ _ROWS = {
     "page": "SELECT page.id, session.id AS session, part, parts, text, header, memo, title,"
     " coalesce(cause, 'memorizer') AS cause, coalesce(at, filed_at, accepted_at) AS at,"
     ' (SELECT json_group_array(json_array(start, "end", speaker)) FROM'
-    "  (SELECT * FROM passage WHERE passage.page = page.seq ORDER BY seq)) AS passages,"
+    "  (SELECT * FROM passage WHERE passage.page = page.seq ORDER BY seq) AS ordered) AS passages,"
     " EXISTS (SELECT 1 FROM uncurated WHERE uncurated.page = page.seq) AS uncurated"
     " FROM standing_page AS page JOIN session ON session.n = page.session LEFT JOIN"
-    # SQLite takes the bare columns from the row of min(n).
-    "  (SELECT ref, min(n), cause, at FROM change WHERE namespace = :namespace AND kind = 'page' AND op = 'put'"
-    "   GROUP BY ref) AS put ON put.ref = page.seq"
+    "  (SELECT ref, cause, at FROM change WHERE n IN (SELECT min(n) FROM change WHERE namespace = :namespace"
+    "   AND kind = 'page' AND op = 'put' GROUP BY ref)) AS put ON put.ref = page.seq"
     " WHERE page.namespace = :namespace ORDER BY page.seq",
     "item": "SELECT id, kind FROM standing_item WHERE namespace = :namespace ORDER BY seq",
     # In the order of writing, across items.
@@ -45,7 +44,7 @@ _ROWS = {
     " WHERE change.namespace = :namespace AND change.kind = 'item' ORDER BY change.n",
     "proposal": "SELECT edit, reason, at, decision, decided_at FROM proposal WHERE namespace = :namespace ORDER BY n",
     "entry": "SELECT labels AS path, key, value, created_at, updated_at, ttl, expires_at,"
-    " (SELECT json_group_array(text) FROM (SELECT text FROM entry_text WHERE entry = entry.n ORDER BY n)) AS texts"
+    " (SELECT json_group_array(text) FROM (SELECT text FROM entry_text WHERE entry = entry.n ORDER BY n) AS ordered) AS texts"
     " FROM entry_path JOIN entry ON entry.path = entry_path.n"
     f" WHERE entry_path.namespace = :namespace AND {_LIVE} ORDER BY entry_path.n, entry.n",
     "share": "SELECT reader FROM share WHERE namespace = :namespace ORDER BY reader",
