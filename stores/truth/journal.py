@@ -29,7 +29,8 @@ _INSERT = """
 """
 LEASE_S = float(os.environ.get("JITMEM_LEASE_S", "300"))
 """How long a process has a session for itself; it renews the lease while it is at work."""
-ABANDONED = "coalesce(leased_until, (julianday(accepted_at) - 2440587.5) * 86400 + :lease_s) < :now"
+ABANDONED = "CASE WHEN leased_until IS NULL THEN accepted_at < :accepted ELSE leased_until < :now END"
+"""Of a session, with the values of `abandonment`: its lease has ended, or it waits for as long without one."""
 _PAGES_AT_ONCE = 1000  # SQLite takes some 32,000 values in one statement
 
 
@@ -148,7 +149,7 @@ class Journal:
         self._next_look = clock.monotonic() + LEASE_S / 4
         own = "namespace = (SELECT id FROM namespace WHERE name = :name)"
         query = f"SELECT EXISTS (SELECT 1 FROM session WHERE {own} AND filed_at IS NULL AND {ABANDONED})"
-        named = {"name": self.namespace.name, "now": clock.time(), "lease_s": LEASE_S}
+        named = {"name": self.namespace.name, **abandonment()}
         return bool(self.namespace.database.fetch(query, named)[0][0])
 
     def file(
@@ -304,6 +305,12 @@ def _insert_pages(
 def lease() -> tuple[str, float]:
     """Of this process, from now: its name, and the end in seconds since 1970."""
     return f"{socket.gethostname()}:{os.getpid()}", clock.time() + LEASE_S
+
+
+def abandonment() -> dict[str, Any]:
+    """The values of `ABANDONED`, as of now."""
+    now = clock.time()
+    return {"now": now, "accepted": datetime.fromtimestamp(now - LEASE_S, UTC).isoformat()}
 
 
 def _now() -> str:

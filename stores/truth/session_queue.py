@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Sequence
 
-from . import journal
-from .journal import ABANDONED, lease
+from .journal import ABANDONED, abandonment, lease
 from .namespace import Namespace
 
 _WAITING = """
@@ -33,8 +31,7 @@ def take_sessions(namespace: Namespace, limit: int, *, curate: bool, abandoned: 
         "name": namespace.name,
         "curate": curate,
         "limit": limit,
-        "now": time.time(),
-        "lease_s": journal.LEASE_S,
+        **abandonment(),
     }
     if not namespace.database.fetch(query, values):
         return []

@@ -87,7 +87,7 @@ def _find_older(db: sqlite3.Connection, analyzer: Analyzer, after: int) -> list[
     """`(namespace, page)` of the next pages with terms or postings of another analyzer, or without postings."""
     return db.execute(
         f"SELECT page.namespace, page.seq {_PAGES} LEFT JOIN indexed_page ON indexed_page.page = page.seq"
-        " WHERE page.seq > ?2 AND (page.analyzer != ?1 OR indexed_page.analyzer IS NOT ?1) ORDER BY page.seq LIMIT ?3",
+        " WHERE page.seq > ?2 AND (page.analyzer != ?1 OR coalesce(indexed_page.analyzer, '') != ?1) ORDER BY page.seq LIMIT ?3",
         (analyzer.name, after, _PAGES_AT_ONCE),
     ).fetchall()
 
