@@ -110,13 +110,20 @@ def run_step(
 SnapshotBody = Callable[[ResearcherState, "Runtime[Any]", Snapshot], Computation[dict[str, Any]] | dict[str, Any]]
 
 
-def with_snapshot(archive: NamespaceStore, body: SnapshotBody) -> NodeBody:
-    """The step over one snapshot, taken when it starts; repeated over a new one if a record has been deleted meanwhile."""
+SNAPSHOT_AGE_S = 0.1
+"""A step of a run may see what the step before it saw, unless this process has written meanwhile."""
+
+
+def with_snapshot(archive: NamespaceStore, body: SnapshotBody, *, starts: bool = False) -> NodeBody:
+    """The step over one snapshot, of when it starts; repeated over a new one if a record has been deleted meanwhile.
+
+    `starts`: it begins a round, and looks anew, so what was filed before the question is found.
+    """
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         while True:
             try:
-                result = body(state, runtime, archive.snapshot())
+                result = body(state, runtime, archive.snapshot(0.0 if starts else SNAPSHOT_AGE_S))
                 return (yield from result) if isinstance(result, Generator) else result
             except RecordGone:
                 state = _without_gone(archive.snapshot(), state)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from jitmem import Memory, Session
+from jitmem.nodes import run_step, search
 from jitmem.sample_history import sample_sessions
 from jitmem.stores.truth import database
 
-RECALL, ROUND, SESSION = 8, 20, 36
+RECALL, ROUND, SESSION = 8, 12, 36
 
 
 class Counter:
@@ -44,8 +45,11 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
 
 @pytest.fixture
-def mill(counter: Counter, folder: Path) -> Iterator[Memory]:
-    """A few sessions and items, and everything that was filed is in the indexes."""
+def mill(counter: Counter, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
+    """A few sessions and items, and everything that was filed is in the indexes. No step is slow here: on a busy machine
+    one may find that its snapshot has become too old, and look again."""
+    for module in (run_step, search):
+        monkeypatch.setattr(module, "SNAPSHOT_AGE_S", 60.0)
     with Memory.open(folder) as memory:
         memory.memorize_many(sample_sessions()[:12])
         memory.items.insert("The oven weighs 1,150 kilos.")

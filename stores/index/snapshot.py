@@ -82,6 +82,8 @@ class PageIndex:
         """As they stand since the newest change of an item."""
         self.like_instructions: tuple[int, list[MemoryItem]] = -1, []
         """The newest change of an item of then, and the items that may be instructions."""
+        self.date_terms: list[str] | None = None
+        """The terms of dates that stand in the pages; None until they are looked up."""
         self.size = 0, 0
         """How many pages there were, and how many characters they had."""
         self.stems: Cache[frozenset[str]] = Cache()
@@ -93,7 +95,7 @@ class PageIndex:
         rows = [row for row in rows if not row.hidden and row.seq not in self.positions]
         if not rows:
             return
-        self.postings, self.frequencies = Cache(_MOST_TERMS), Cache()
+        self.postings, self.frequencies, self.date_terms = Cache(_MOST_TERMS), Cache(), None
         for position, row in enumerate(rows, start=len(self.page_ids)):
             self.speakers_of.append(row.speakers)
             for speaker in row.speakers:
@@ -170,9 +172,14 @@ class Snapshot:
         """Passages that name a date of a span, at most `k`; see `date_index.score_dates` for the scores."""
         from .date_index import find_dates
 
-        dates = (DATE_TERM, chr(ord(DATE_TERM) + 1))
-        rows = self._source.select_postings("DISTINCT term", "term >= ? AND term < ?", dates, self.extent.namespaces)
-        return self._hits(find_dates([term for (term,) in rows], self._find_terms, span, k), search)
+        terms = self._index.date_terms
+        if terms is None:
+            dates = (DATE_TERM, chr(ord(DATE_TERM) + 1))
+            rows = self._source.select_postings(
+                "DISTINCT term", "term >= ? AND term < ?", dates, self.extent.namespaces
+            )
+            terms = self._index.date_terms = [term for (term,) in rows]
+        return self._hits(find_dates(terms, self._find_terms, span, k), search)
 
     def pages_like(self, text: str, k: int) -> list[Page]:
         """Whole pages that share words with the text, best first."""
@@ -429,11 +436,18 @@ class NamespaceStore:
         self._lock = threading.Lock()
         self._index = PageIndex(self.analyzer)
         self._extent = NOTHING_READ
+        self._latest: tuple[float, int, Snapshot] | None = None
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, max_age_s: float = 0.0) -> Snapshot:
         """What may be read now. One statement where nothing has changed; else what was filed since is read first, or
-        everything from the beginning where something is gone or may not be read any more."""
+        everything from the beginning where something is gone or may not be read any more.
+
+        `max_age_s`: the last one will do if it is no older and this process has written nothing since.
+        """
         with self._lock:
+            taken_at, writes = time.monotonic(), self.namespace.database.writes
+            if self._latest and taken_at - self._latest[0] < max_age_s and writes == self._latest[1]:
+                return self._latest[2]
             extent, known = self.pages.extent(), self._extent
             overdue = known.due is not None and time.time() >= known.due
             if overdue or (extent.namespaces, extent.erased) != (known.namespaces, known.erased):
@@ -447,7 +461,9 @@ class NamespaceStore:
             except BaseException:  # it may have been half extended
                 self._index, self._extent = PageIndex(self.analyzer), NOTHING_READ
                 raise
-            return Snapshot(self._index, extent, self.pages, self.items, self.vectors)
+            snapshot = Snapshot(self._index, extent, self.pages, self.items, self.vectors)
+            self._latest = taken_at, writes, snapshot
+            return snapshot
 
     def record(self, record_id: str) -> Page | MemoryItem:
         """The current page or item; `UnknownRecord` for an id that is neither here."""

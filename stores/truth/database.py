@@ -62,6 +62,8 @@ class Database:
         self.analyzer = analyzer or Analyzer()
         _prepare(folder, self.path, create=create, terms=terms_mark(self.analyzer))
         self._place = _place(self.path)
+        self.writes = 0
+        """Transactions that this process has committed, for what is kept of earlier reads."""
         self.read_only = not (os.access(self.path, os.W_OK) and os.access(folder, os.W_OK))
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._closed = False
@@ -113,6 +115,7 @@ class Database:
             self._refuse_newer(connection)
             yield
             connection.execute("COMMIT")
+            self.writes += 1
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite has rolled back by itself when the disk was full
                 connection.execute("ROLLBACK")

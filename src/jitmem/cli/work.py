@@ -21,12 +21,12 @@ def work(
     once: Annotated[bool, Option("--once", help="End when nothing waits that nobody else files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """File the sessions that wait, in every namespace of the folder: those that were accepted for later, and those that a
-    process which died has left. Several may run at once: each session is filed by one.
+    """File what waits in the journal, until interrupted. It takes sessions of every namespace that were accepted for later,
+    and those that a process which died has left. Several may run at once: each session is filed by one.
 
     Examples:
-      jitmem work --memory ~/memory            until it is interrupted
-      jitmem work --memory ~/memory --once     until nothing waits
+      jitmem work --memory ~/memory --model openai:gpt-4.1-mini    until it is interrupted
+      jitmem work --memory ~/memory --once                         until nothing waits
 
     What another process files is left to it until its lease ends, after 300 seconds or JITMEM_LEASE_S. Exit code 1 with
     --once: a model failed, and some sessions still wait.
