@@ -117,7 +117,7 @@ SNAPSHOT_AGE_S = 0.1
 def with_snapshot(archive: NamespaceStore, body: SnapshotBody, *, starts: bool = False) -> NodeBody:
     """The step over one snapshot, of when it starts; repeated over a new one if a record has been deleted meanwhile.
 
-    `starts`: it begins a round, and looks anew, so what was filed before the question is found.
+    `starts`: it begins a round, and looks again, so what was filed before the question is found.
     """
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
