@@ -19,7 +19,6 @@ from ..stores.records import Edit, MemoryItem, Outcome, Page
 from ..stores.times import format_time
 from .file import disk_full_hint
 from .llm.ask import StepSpec
-from .llm.prompt import clip, fence, fence_list
 from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
 from .run_step import Backends, StepPolicy, run_step
@@ -89,6 +88,8 @@ class CurateQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/curate.md`. The page is always shown whole."""
+        from .llm.prompt import clip, fence, fence_list
+
         return {
             "core": fence(clip(self.core, share * CORE_SHOWN)) if self.core else "There is none yet.",
             "items": fence_list(map(describe_item, self.items), share * _ITEMS_TOKENS, "There are none yet."),

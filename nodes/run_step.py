@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..stores.errors import ModelError, ModelUnavailable, RecordGone
 from ..stores.index.snapshot import NamespaceStore, Snapshot
-from .evidence import HitRow, record_id, row_record_id
 from .llm.ask import A, Backend, Budget, BudgetExceeded, Emit, Q, StepSpec, UsageTracker
 from .llm.sync_async import Computation, NodeBody
 from .options import BaseResearchOptions, OnFilingFailure
@@ -126,35 +125,8 @@ def with_snapshot(archive: NamespaceStore, body: SnapshotBody, *, starts: bool =
                 result = body(state, runtime, archive.snapshot(0.0 if starts else SNAPSHOT_AGE_S))
                 return (yield from result) if isinstance(result, Generator) else result
             except RecordGone:
-                state = _without_gone(archive.snapshot(), state)
+                from .gone_records import without_gone
+
+                state = without_gone(archive.snapshot(), state)
 
     return node
-
-
-def _without_gone(snapshot: Snapshot, state: ResearcherState) -> ResearcherState:
-    """Hits, evidence and citations whose page or item is gone are left out, and statements that have no other citation.
-
-    Called while a `RecordGone` is handled, which is raised again if nothing in the state is gone.
-    """
-    plain: dict[str, Any] = {**state}
-    searches: list[dict[str, Any]] = plain.get("searches", [])
-    lists: dict[str, list[HitRow]] = {name: plain[name] for name in ("evidence", "fresh") if name in plain}
-    statements: list[dict[str, Any]] = plain.get("statements", [])
-    named = [hit for search in searches for hit in search["hits"]] + [hit for hits in lists.values() for hit in hits]
-    ids = {row_record_id(hit) for hit in named}
-    ids |= {record_id(citation) for statement in statements for citation in statement["citations"]}
-    gone = ids - snapshot.records(ids).keys()
-    if not gone:
-        raise
-    left: Any = plain
-    for name, hits in lists.items():
-        left[name] = [hit for hit in hits if row_record_id(hit) not in gone]
-    left["searches"] = [
-        {**search, "hits": [hit for hit in search["hits"] if row_record_id(hit) not in gone]} for search in searches
-    ]
-    kept = [
-        {**statement, "citations": [one for one in statement["citations"] if record_id(one) not in gone]}
-        for statement in statements
-    ]
-    left["statements"] = [statement for statement in kept if statement["citations"]]
-    return left  # type: ignore[no-any-return]
