@@ -61,7 +61,7 @@ def measure_vector(memory: Memory, questions: Sequence[str]) -> list[Figure]:
     """Chroma beside the exact scan of the same vectors, 200 neighbours a question; embedding not counted."""
     parts = memory._runtime
     chroma, exact = parts.archive.vectors, ExactVectors(parts.archive.embeddings)
-    namespaces = [parts.archive.pages.extent().namespace]
+    namespaces = [parts.archive.pages.extent().namespaces[0]]
     asked = [np.array(parts.embedder.embed_query(question), np.float32) for question in questions]
     found = [{seq for seq, _ in chroma.search(one, _NEIGHBOURS, namespaces)} for one in asked]
     right = [{seq for seq, _ in exact.search(one, _NEIGHBOURS, namespaces)} for one in asked]

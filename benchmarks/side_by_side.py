@@ -59,7 +59,7 @@ def _tasks(sessions: int, questions: int) -> Iterator[Mapping[str, Any]]:
 def _worker(checkout: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that runs this file over the packages of a checkout."""
     with tempfile.TemporaryDirectory(prefix="jitmem-beside-") as folder:
-        _link(checkout, Path(folder) / "packages")
+        link_packages(checkout, Path(folder) / "packages")
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([f"{folder}/packages", str(HERE)])}
         command = [sys.executable, __file__, f"{folder}/memory"]
         worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
@@ -71,7 +71,7 @@ def _worker(checkout: Path) -> Iterator[subprocess.Popen[str]]:
             worker.wait()
 
 
-def _link(checkout: Path, packages: Path) -> None:
+def link_packages(checkout: Path, packages: Path) -> None:
     """`jitmem` as the checkout's pyproject puts it together, by links."""
     project = tomllib.loads((checkout / "pyproject.toml").read_text())
     folders: dict[str, str] = project["tool"]["setuptools"]["package-dir"]

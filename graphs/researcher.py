@@ -54,7 +54,7 @@ def researcher(
     )
 
     def reading(name: str, body: SnapshotBody) -> None:
-        graph.add_node(name, make_node(name, with_snapshot(archive, body)))
+        graph.add_node(name, make_node(name, with_snapshot(archive, body, starts=name == "plan")))
 
     graph.add_node("begin", begin(options))
     reading("plan", plan(backends, tools, options))

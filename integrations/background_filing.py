@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
+from ..stores import fork_hooks
 from ..stores.errors import JitmemError, ModelUnavailable
 from ..stores.records import Session
 
@@ -16,40 +15,30 @@ if TYPE_CHECKING:
     from ..memory import Memory
 
 _log = logging.getLogger("jitmem")
-_filers: WeakKeyDictionary[Memory, _Filer] = WeakKeyDictionary()
-_lock = threading.Lock()
-
-
-def _forget() -> None:
-    """In a child: the thread that files is the parent's, and so is what it has to do."""
-    global _lock
-    _lock = threading.Lock()
-    _filers.clear()
-
-
-if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
-    os.register_at_fork(after_in_child=_forget)
 
 
 def file_in_background(memory: Memory, session: Session) -> None:
     """File a session that `memory.accept` has put into the journal."""
-    root = memory.root
-    with _lock:
-        filer = _filers.setdefault(root, _Filer())
+    filer: BackgroundFiler = vars(memory.root).setdefault("_filer", BackgroundFiler())  # atomic: all threads get one
     filer.add(memory, session)
 
 
 def wait(memory: Memory) -> None:
     """Until all that was handed over is filed, or has failed: of every namespace in the folder."""
-    if filer := _filers.get(memory.root):
-        filer.wait()
+    if memory.root._filer:
+        memory.root._filer.wait()
 
 
-class _Filer:
+class BackgroundFiler:
     """Files in the order given. What fails waits in the journal; when a model cannot be reached, all that is left is
     tried again with the next session that comes."""
 
     def __init__(self) -> None:
+        self.after_fork_in_child()
+        fork_hooks.call_in_child(self)
+
+    def after_fork_in_child(self) -> None:
+        """The thread that files is the parent's, and so is what it has to do."""
         self._queue: deque[tuple[Memory, Session]] = deque()
         self._left: deque[tuple[Memory, Session]] = deque()
         self._changed = threading.Condition()

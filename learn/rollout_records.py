@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from ..evals.datasets.benchmark_records import Sample
 from ..memory import Memory
 from ..nodes.accept import normalize_session
-from ..nodes.llm.prompt import CHARS_PER_TOKEN
 from ..nodes.steps import STEPS
+from ..stores.token_size import CHARS_PER_TOKEN
 
 Role = Literal["memorizer", "researcher", "reader", "other"]
 ROLES: Mapping[str, Role] = {name: step.role for name, step in STEPS.items()}

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from ..evals.datasets.benchmark_records import Question, Sample
 from ..evals.datasets.haystack import made_up_words, random_sentences
-from ..nodes.llm.prompt import CHARS_PER_TOKEN
 from ..stores.errors import BadInput
 from ..stores.records import Session
 from ..stores.times import format_time
+from ..stores.token_size import CHARS_PER_TOKEN
 
 PEOPLE = "Ana Bruno Clara David Elena Felix Greta Hugo Ines Jonas Karin Luis Maria Nils Olga Paul Rosa Simon Tara Viktor".split()
 _CITIES = "Lisbon Oslo Vienna Porto Turin Ghent Malmo Krakow Zadar Basel Cork Leeds Nantes Bergen Riga Graz".split()

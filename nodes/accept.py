@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages import BaseMessage
 from langgraph.types import Overwrite
 
 from ..stores.errors import BadInput
@@ -22,8 +22,6 @@ _PATH = re.compile(
     r"\s*(?:(?:~|\.{1,2}|[A-Za-z]:|file:/)[/\\]\S*|/[^\s/]+/(?:\S*|[^\n]*\.\w{1,5})"
     r"|(?!\w+://)\S*[\w/-]\.(?:txt|md|jsonl?|csv|html?|pdf|docx|zip|mbox|eml))\s*"
 )
-_SPEAKERS = {"human": "user", "ai": "assistant"}
-_MODELS = ("assistant", "ai")
 _LONGEST_ID = 512  # characters; part of the header of every page
 _LONGEST_SPEAKER = 120  # characters of it that are kept beside each passage; the text itself is not cut
 
@@ -39,7 +37,7 @@ def accept(archive: NamespaceStore) -> Callable[..., dict[str, Any]]:
         if session is None and number is None:
             raise BadInput("Give the Memorizer a session, or the journal's number of one that waits.")
         accepted = (
-            archive.journal.accept(**normalize_session(session))
+            archive.journal.accept(**normalize_session(session), leased=True)
             if session is not None
             else archive.journal.entry(int(number or 0))
         )
@@ -124,9 +122,9 @@ def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:
         if not isinstance(session.text, str):
             raise BadInput(f"Session.text must be a str, not {type(session.text).__name__}.")
         return session.text, []
-    pairs = (
-        _message_turns(_as_list(session.messages, "messages")) if session.turns is None else _turn_pairs(session.turns)
-    )
+    from .session_turns import message_turns, turn_pairs
+
+    pairs = message_turns(session.messages) if session.turns is None else turn_pairs(session.turns)
     lines, turns, at = [], [], 0
     for speaker, words in pairs:
         if not words.strip():
@@ -136,44 +134,6 @@ def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:
         lines.append(line)
         at += len(line) + 1
     return "\n".join(lines), turns
-
-
-def _turn_pairs(turns: Any) -> list[tuple[str, str]]:
-    from .llm.thinking_marks import spoken_text  # only what a model said may hold its thinking
-
-    pairs = []
-    for number, turn in enumerate(_as_list(turns, "turns"), start=1):
-        if not isinstance(turn, list | tuple) or len(turn) != 2 or not all(isinstance(part, str) for part in turn):
-            raise BadInput(f"Turn {number} must be a (speaker, text) pair of two strings, not {turn!r:.80}.")
-        pairs.append((turn[0], spoken_text(turn[1]) if turn[0] in _MODELS else turn[1]))
-    return pairs
-
-
-def _as_list(value: Any, name: str) -> Sequence[Any]:
-    """Neither a text nor a dict: their letters and keys would be taken for what was said."""
-    if isinstance(value, str | bytes | bytearray) or not isinstance(value, Sequence):
-        raise BadInput(f"Session.{name} must be a list, not {type(value).__name__}.")
-    return value
-
-
-def _message_turns(messages: Sequence[Any]) -> list[tuple[str, str]]:
-    given = [{"content": "", **one} if isinstance(one, Mapping) and "tool_calls" in one else one for one in messages]
-    try:
-        converted = convert_to_messages(given)
-    except (ValueError, TypeError, NotImplementedError, KeyError) as error:
-        raise BadInput(f"Not a list of chat messages: {str(error).splitlines()[0][:120]}") from error
-    from .message_text import message_text  # only chat messages need it
-
-    return [(_speaker(message), message_text(message)) for message in converted if not _is_instruction(message)]
-
-
-def _is_instruction(message: BaseMessage) -> bool:
-    """A system prompt says how to answer: it is no part of what was said."""
-    return message.type == "system" or getattr(message, "role", None) in ("system", "developer")
-
-
-def _speaker(message: BaseMessage) -> str:
-    return message.name or getattr(message, "role", None) or _SPEAKERS.get(message.type, message.type)
 
 
 def _clean_text(text: str) -> tuple[str, int]:

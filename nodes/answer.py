@@ -10,9 +10,9 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
 from ..stores.index.snapshot import Snapshot
-from ..stores.token_size import text_size
+from ..stores.token_size import CHARS_PER_TOKEN, text_size
 from .llm.ask import StepSpec
-from .llm.prompt import CHARS_PER_TOKEN, clip, fence
+from .llm.prompt import clip, fence
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .prompt_parts import render_question

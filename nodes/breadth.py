@@ -66,7 +66,8 @@ def spread_pages(snapshot: Snapshot, question: str, kind: QuestionKind, hits: Se
     candidates = _with_their_turns(snapshot, found, by_machine=bool(_ANSWERS.search(question)))
     wanted = set(stems(question))
     terms = {place: set(stems(hit.text)) - wanted for place, (hit, _) in candidates.items()}
-    idf = {stem: _idf(snapshot, stem) for own in terms.values() for stem in own}
+    known = snapshot.frequencies(stem for own in terms.values() for stem in own)
+    idf = {stem: math.log((total + 1) / max(1, documents)) for stem, (documents, total) in known.items()}
     covered: set[str] = set()
     taken: Counter[str] = Counter()
 
@@ -123,8 +124,3 @@ def _with_their_turns(snapshot: Snapshot, hits: Sequence[Hit], *, by_machine: bo
 
 def _with_score(hit: Hit, score: float) -> Hit:
     return Hit(hit.page_id, hit.start, hit.end, hit.text, score, {"turn": score}, hit.speaker, None, hit.time)
-
-
-def _idf(snapshot: Snapshot, stem: str) -> float:
-    documents, total = snapshot.frequency(stem)
-    return math.log((total + 1) / max(1, documents))

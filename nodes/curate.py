@@ -19,7 +19,6 @@ from ..stores.records import Edit, MemoryItem, Outcome, Page
 from ..stores.times import format_time
 from .file import disk_full_hint
 from .llm.ask import StepSpec
-from .llm.prompt import clip, fence, fence_list
 from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
 from .run_step import Backends, StepPolicy, run_step
@@ -89,6 +88,8 @@ class CurateQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/curate.md`. The page is always shown whole."""
+        from .llm.prompt import clip, fence, fence_list
+
         return {
             "core": fence(clip(self.core, share * CORE_SHOWN)) if self.core else "There is none yet.",
             "items": fence_list(map(describe_item, self.items), share * _ITEMS_TOKENS, "There are none yet."),
@@ -191,10 +192,10 @@ def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page])
         page_id: [number for number, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)] for page_id, text in texts.items()
     }
     items = item_index.items.beside_core([number for numbers in related.values() for number in numbers], _NEWEST)
-    core = next((item for item in items if item.kind == "core"), None)
+    core = next((item for item in items.values() if item.kind == "core"), None)
     content, version = (core.content, core.version) if core else ("", None)
-    others = {item.change: item for item in items if item.kind != "core"}
-    newest = [item for item in items[:_NEWEST] if item.kind != "core"]
+    others = {number: item for number, item in items.items() if item.kind != "core"}
+    newest = [item for item in list(items.values())[:_NEWEST] if item.kind != "core"]
     questions = {}
     for page in pages:
         if page.id in texts:

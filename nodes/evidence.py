@@ -10,8 +10,7 @@ from typing import Any
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import parse_iso_time
-from ..stores.token_size import text_size
-from .llm.prompt import CHARS_PER_TOKEN
+from ..stores.token_size import CHARS_PER_TOKEN, text_size
 
 EVIDENCE = 300  # passages carried from round to round
 LOOKED_AT = 50  # passages from the top that may become statements and leads

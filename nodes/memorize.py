@@ -12,9 +12,8 @@ from pydantic import BaseModel, Field
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
-from ..stores.token_size import text_size
+from ..stores.token_size import CHARS_PER_TOKEN, text_size
 from .llm.ask import StepSpec
-from .llm.prompt import CHARS_PER_TOKEN, fence
 from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
 from .run_step import Backends, StepPolicy, run_step
@@ -37,6 +36,7 @@ class MemorizeQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/memorize.md`. The page is always shown whole."""
+        from .llm.prompt import fence
         from .outline import OUTLINE_TOKENS, render_outline
 
         page = fence(f"{self.header}\n\n{self.text}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Page
-from ..stores.token_size import text_size
-from .llm.prompt import CHARS_PER_TOKEN, clip, fence
+from ..stores.token_size import CHARS_PER_TOKEN, text_size
+from .llm.prompt import clip, fence
 
 OUTLINE_TOKENS = 1200
 LATER_OUTLINE_TOKENS = 300  # in later rounds, where the first one's has been seen by the plan

@@ -16,7 +16,6 @@ from ..stores.errors import BadInput
 from ..stores.index.snapshot import Snapshot
 from ..stores.times import add_dates, moment
 from .llm.ask import StepSpec
-from .llm.prompt import default_prompt
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .question_kinds import QuestionKind, question_kind
@@ -96,6 +95,8 @@ class PlanQuestion:
 
 def _describe_search(search: PlannedSearch) -> str:
     """Its name, and what to ask it where the prompt does not say so: of a search that was added."""
+    from .llm.prompt import default_prompt
+
     return search.name if f"`{search.name}`" in default_prompt("plan") else f"{search.name} ({search.query_form})"
 
 

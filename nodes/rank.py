@@ -12,6 +12,7 @@ from ..stores.errors import ModelError, ModelUnavailable
 from ..stores.index.fusion import ITEMS, merge, rank_for, with_unfound
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
+from ..stores.token_size import CHARS_PER_TOKEN
 from .evidence import (
     EVIDENCE,
     FIRST_TOKENS,
@@ -23,7 +24,6 @@ from .evidence import (
     take_fitting,
 )
 from .llm.ask import UsageTracker
-from .llm.prompt import CHARS_PER_TOKEN
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
 from .question_kinds import BROAD

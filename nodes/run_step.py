@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..stores.errors import ModelError, ModelUnavailable, RecordGone
 from ..stores.index.snapshot import NamespaceStore, Snapshot
-from .evidence import HitRow, record_id, row_record_id
 from .llm.ask import A, Backend, Budget, BudgetExceeded, Emit, Q, StepSpec, UsageTracker
 from .llm.sync_async import Computation, NodeBody
 from .options import BaseResearchOptions, OnFilingFailure
@@ -110,44 +109,24 @@ def run_step(
 SnapshotBody = Callable[[ResearcherState, "Runtime[Any]", Snapshot], Computation[dict[str, Any]] | dict[str, Any]]
 
 
-def with_snapshot(archive: NamespaceStore, body: SnapshotBody) -> NodeBody:
-    """The step over one snapshot, taken when it starts; repeated over a new one if a record has been deleted meanwhile."""
+SNAPSHOT_AGE_S = 0.1
+"""A step of a run may see what the step before it saw, unless this process has written meanwhile."""
+
+
+def with_snapshot(archive: NamespaceStore, body: SnapshotBody, *, starts: bool = False) -> NodeBody:
+    """The step over one snapshot, of when it starts; repeated over a new one if a record has been deleted meanwhile.
+
+    `starts`: it begins a round, and looks again, so what was filed before the question is found.
+    """
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         while True:
             try:
-                result = body(state, runtime, archive.snapshot())
+                result = body(state, runtime, archive.snapshot(0.0 if starts else SNAPSHOT_AGE_S))
                 return (yield from result) if isinstance(result, Generator) else result
             except RecordGone:
-                state = _without_gone(archive.snapshot(), state)
+                from .gone_records import without_gone
+
+                state = without_gone(archive.snapshot(), state)
 
     return node
-
-
-def _without_gone(snapshot: Snapshot, state: ResearcherState) -> ResearcherState:
-    """Hits, evidence and citations whose page or item is gone are left out, and statements that have no other citation.
-
-    Called while a `RecordGone` is handled, which is raised again if nothing in the state is gone.
-    """
-    plain: dict[str, Any] = {**state}
-    searches: list[dict[str, Any]] = plain.get("searches", [])
-    lists: dict[str, list[HitRow]] = {name: plain[name] for name in ("evidence", "fresh") if name in plain}
-    statements: list[dict[str, Any]] = plain.get("statements", [])
-    named = [hit for search in searches for hit in search["hits"]] + [hit for hits in lists.values() for hit in hits]
-    ids = {row_record_id(hit) for hit in named}
-    ids |= {record_id(citation) for statement in statements for citation in statement["citations"]}
-    gone = ids - snapshot.records(ids).keys()
-    if not gone:
-        raise
-    left: Any = plain
-    for name, hits in lists.items():
-        left[name] = [hit for hit in hits if row_record_id(hit) not in gone]
-    left["searches"] = [
-        {**search, "hits": [hit for hit in search["hits"] if row_record_id(hit) not in gone]} for search in searches
-    ]
-    kept = [
-        {**statement, "citations": [one for one in statement["citations"] if record_id(one) not in gone]}
-        for statement in statements
-    ]
-    left["statements"] = [statement for statement in kept if statement["citations"]]
-    return left  # type: ignore[no-any-return]

@@ -16,6 +16,7 @@ from .llm.ask import UsageTracker
 from .llm.sync_async import Computation, NodeBody, Wait
 from .options import BaseResearchOptions, options_in
 from .plan import PlannedSearch
+from .run_step import SNAPSHOT_AGE_S
 from .states import ResearcherState
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def search(
                 failure = {"step": "embed", "error": "StoreFull", "message": missing}
                 if failure not in [*state["failures"], *failures]:
                     failures.append(failure)
-            snapshot = archive.snapshot()
+            snapshot = archive.snapshot(SNAPSHOT_AGE_S)
             for number, text in queries:
                 searching: Wait[Sequence[Hit]] = Wait(
                     partial(tool.search, snapshot, text, k), partial(tool.asearch, snapshot, text, k)

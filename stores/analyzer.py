@@ -205,6 +205,11 @@ class Analyzer:
         return [*found, *(term for term in date_terms(text, said) if term not in found)]
 
 
+def title_key(title: str) -> str:
+    """A title as it is looked up: its words, without a part in brackets at the end."""
+    return " ".join(words(re.sub(r"\([^()]*\)$", "", title.rstrip())))
+
+
 _GRAMS = (3, 4)
 _GRAM_SHARE = 1.2  # what all n-grams of a word weigh together, against 1 for the word itself
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
+
 
 def text_size(text: str) -> int:
     """In quarters of a token: the length of ASCII text, more for other scripts."""

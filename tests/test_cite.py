@@ -45,7 +45,7 @@ def page_id(snapshot: Snapshot) -> str:
 )
 def test_a_quote_is_found_exactly_or_loosely(snapshot: Snapshot, page_id: str, quote: str, found: str) -> None:
     start = TEXT.index(found)
-    assert cite(snapshot.page(page_id), quote) == Citation(page_id, start, start + len(found), found)
+    assert cite(snapshot.record(page_id), quote) == Citation(page_id, start, start + len(found), found)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_a_quote_is_found_exactly_or_loosely(snapshot: Snapshot, page_id: str, q
     ],
 )
 def test_a_quote_that_is_not_there_or_has_no_word_is_none(snapshot: Snapshot, page_id: str, quote: str) -> None:
-    assert cite(snapshot.page(page_id), quote) is None
+    assert cite(snapshot.record(page_id), quote) is None
 
 
 def test_a_given_start_decides_which_of_two_is_meant(snapshot: Snapshot, page_id: str) -> None:
     second = TEXT.rindex("Then she left.")
-    assert cite(snapshot.page(page_id), "Then she left.", second) == Citation(
+    assert cite(snapshot.record(page_id), "Then she left.", second) == Citation(
         page_id, second, len(TEXT), "Then she left."
     )
 
@@ -80,7 +80,7 @@ def test_a_given_start_decides_which_of_two_is_meant(snapshot: Snapshot, page_id
 @pytest.mark.parametrize("start", [-3, 0, 5, 10_000])
 def test_a_wrong_start_is_not_believed(snapshot: Snapshot, page_id: str, start: int) -> None:
     at = TEXT.index("she left")
-    assert cite(snapshot.page(page_id), "she left", start) == Citation(page_id, at, at + len("she left"), "she left")
+    assert cite(snapshot.record(page_id), "she left", start) == Citation(page_id, at, at + len("she left"), "she left")
 
 
 def test_a_start_before_the_page_is_not_believed_even_where_python_would_count_from_the_end(
@@ -88,12 +88,12 @@ def test_a_start_before_the_page_is_not_believed_even_where_python_would_count_f
 ) -> None:
     at = TEXT.index("left")
     assert TEXT[-5:-1] == "left"
-    assert cite(snapshot.page(page_id), "left", -5) == Citation(page_id, at, at + len("left"), "left")
+    assert cite(snapshot.record(page_id), "left", -5) == Citation(page_id, at, at + len("left"), "left")
 
 
 @pytest.mark.parametrize("quote", ["", " ", "."])
 def test_a_start_does_not_make_a_quote_of_what_has_no_word(snapshot: Snapshot, page_id: str, quote: str) -> None:
-    assert cite(snapshot.page(page_id), quote, TEXT.rindex(quote)) is None
+    assert cite(snapshot.record(page_id), quote, TEXT.rindex(quote)) is None
 
 
 def test_a_page_that_does_not_exist_is_an_error(snapshot: Snapshot) -> None:
@@ -106,7 +106,7 @@ def test_a_page_that_does_not_exist_is_an_error(snapshot: Snapshot) -> None:
 def test_whatever_is_quoted_a_citation_is_the_words_at_its_place(
     snapshot: Snapshot, page_id: str, quote: str, start: int | None
 ) -> None:
-    citation = cite(snapshot.page(page_id), quote, start)
+    citation = cite(snapshot.record(page_id), quote, start)
     if citation is not None:
         assert TEXT[citation.start : citation.end] == citation.quote
 
@@ -116,7 +116,7 @@ def test_whatever_is_quoted_a_citation_is_the_words_at_its_place(
 def test_every_span_with_a_word_can_be_cited(snapshot: Snapshot, page_id: str, start: int, length: int) -> None:
     quote = TEXT[start : start + length]
     if any(char.isalnum() for char in quote):
-        citation = cite(snapshot.page(page_id), quote, start)
+        citation = cite(snapshot.record(page_id), quote, start)
         assert citation == Citation(page_id, start, start + len(quote), quote)
 
 

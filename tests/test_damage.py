@@ -408,7 +408,8 @@ def ordered(folder: Path) -> dict[str, list[str]]:
         found = {}
         for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             columns = db.execute(f"PRAGMA table_info({name})").fetchall()
-            alias = [row[1] for row in columns if row[5] and row[2] == "INTEGER"]
+            keys = [row[1] for row in columns if row[5]]
+            alias = [row[1] for row in columns if keys == [row[1]] and row[2] == "INTEGER"]
             shown = ", ".join("NULL" if row[1] in alias else f'"{row[1]}"' for row in columns)
             found[name] = sorted(row_text(row) for row in db.execute(f"SELECT {shown} FROM {name} NOT INDEXED"))
         return found

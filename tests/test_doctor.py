@@ -277,7 +277,7 @@ def test_the_exit_code_says_how_it_stands(other: Path, tmp_path: Path, run: Call
     assert run("--memory", other)[0] == 1
     code, output = run("--memory", other, "--fix")
     assert code == 0
-    assert "Rewrote the stems of 1 rows." in output
+    assert "Rewrote the stems of 1 row." in output
     assert output.strip().splitlines()[-1].endswith("items: Healthy, with 1 note.")
     assert run("--memory", tmp_path / "nowhere")[0] == 2
     assert run("--memory", other, "--fix", "--salvage", tmp_path / "new")[0] == 2

@@ -150,6 +150,6 @@ def test_the_comparison_notices_words_that_the_truth_does_not_have(
     memory, _ = written
     memory.recall(plan.fact(1))
     with closing(sqlite3.connect(folder / FILE_NAME)) as db, db:
-        db.execute("UPDATE passage SET stems = 'bread' WHERE seq = 2")
+        db.execute("DELETE FROM posting WHERE page = (SELECT page FROM passage WHERE seq = 2)")
     with Memory.open(folder) as fresh:
         assert any(told.startswith("keyword 'harbour almanac'") for told in check_indexes(memory, fresh))

@@ -28,7 +28,8 @@ from jitmem import Memory, MemoryAdmin, MemoryItems, MemoryTransfer, Session
 from jitmem.integrations.agent import agent_with_memory
 from jitmem.stores.analyzer import HashedEmbeddings
 from jitmem.testing import ScriptedModel
-from jitmem.tools.memory_tools import TOOLS, jitmem_tools
+from jitmem.tools.memory_tools import TOOLS
+from jitmem.tools.tools_of_run import jitmem_tools
 
 ANA = "Ana: Since Monday I work at the harbour office in Viana.\nBen: Then you can see the ferry from your desk."
 QUESTION = "Where does Ana work since Monday, and what can she see?"

@@ -86,7 +86,7 @@ FOREIGN: dict[str, tuple[tuple[str, ...], str]] = {
         "table 'mark'",
     ),
     "a check": (rewrite("mark", "NOT NULL", "NOT NULL CHECK (length(randomblob(1 << 28)) > 0)"), "table 'mark'"),
-    "a word in quotes": (rewrite("change_erased", "forget", "fo--\nrget"), "index 'change_erased'"),
+    "a word in quotes": (rewrite("erasure_open", "erased", "era--\nsed"), "index 'erasure_open'"),
     "an index": (("CREATE INDEX i ON page (text)",), "index 'i'"),
     "an index over an expression": (("CREATE INDEX i ON page (abs(seq))",), "index 'i'"),
     "a virtual table": (("CREATE VIRTUAL TABLE f USING fts5(a)",), "table 'f'"),

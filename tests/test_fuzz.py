@@ -28,9 +28,8 @@ from jitmem.nodes.llm.structured_output import UnreadableReply, parse_reply, par
 from jitmem.nodes.plan import SearchPlan
 from jitmem.nodes.split import heading, passages
 from jitmem.stores import recall_markers
-from jitmem.stores.analyzer import words
+from jitmem.stores.analyzer import title_key, words
 from jitmem.stores.errors import JitmemError
-from jitmem.stores.index.snapshot import title_key
 from jitmem.stores.times import parse_time, spans
 
 SLOW = {

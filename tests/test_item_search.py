@@ -30,6 +30,7 @@ from jitmem.stores.records import KINDS, Edit, MemoryItem
 from jitmem.stores.times import format_time
 from jitmem.stores.truth.database import Database
 from jitmem.stores.truth.embeddings import ITEMS, EmbeddingStore, ModelChanged
+from jitmem.stores.truth.item_history import undo
 from jitmem.stores.truth.items import Items
 from jitmem.stores.truth.journal import Journal, PageDraft, PassageDraft
 from jitmem.stores.truth.namespace import Namespace
@@ -151,7 +152,7 @@ def test_an_update_replaces_what_is_found_and_an_undo_brings_it_back(kept: Kept,
     second = kept.edit("update", "Zoe paints portraits.", id=first.id)
     assert kept.found("bank", method=method) == []
     assert kept.search("portraits", method=method)[0].item == second
-    kept.items.undo(second.change)
+    undo(kept.items, second.change)
     assert kept.found("bank", method=method) == ["Ana works at the bank."]
     assert kept.found("portraits", method=method) == []
 
@@ -163,7 +164,7 @@ def test_what_is_deleted_is_gone_at_once_and_an_undo_brings_it_back(kept: Kept, 
     assert kept.found("bank", method=method) == ["Ana works at the bank."]
     deleted = kept.edit("delete", id=item.id)
     assert kept.tool.search("bank", method=method) == []
-    kept.items.undo(deleted.change)
+    undo(kept.items, deleted.change)
     assert kept.found("bank", method=method) == ["Ana works at the bank."]
 
 
@@ -480,7 +481,7 @@ def test_what_is_fed_is_found_once_where_its_mark_was_lost(folder: Path) -> None
             db.execute("DELETE FROM mark WHERE name LIKE 'chroma:%'")
     with closing(Kept(folder)) as again:
         vector = np.array(again.model.embed_query("mill"), np.float32)
-        assert len(again.vectors.search(vector, 10, [Pages(again.items.namespace).extent().namespace])) == 1
+        assert len(again.vectors.search(vector, 10, [Pages(again.items.namespace).extent().namespaces[0]])) == 1
 
 
 def test_new_items_are_found_beside_thousands_in_chroma(folder: Path) -> None:
@@ -550,7 +551,7 @@ def test_scores_are_those_of_a_fresh_index_over_what_stands(database: Database, 
             agree(index, content, what)
         elif op == "undo":
             if changes:
-                items.undo(changes[what % len(changes)])
+                undo(items, changes[what % len(changes)])
                 changes = [item.change for known in made for item in items.history(known.id)]
         else:
             kind, item_id = (what, None) if op == "insert" else ("semantic", None)
@@ -577,4 +578,5 @@ def agree(index: ItemIndex, query: str, kind: str | None = None) -> None:
         expected = {item.change: float(score) for item, score in zip(standing, scores, strict=True) if score > 0}
     found = index.view().keyword(query, 1000, kind)
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
-    assert dict(found) == pytest.approx(expected, abs=1e-9)
+    versions = index.items.by_change([number for number, _ in found])
+    assert {versions[number].change: score for number, score in found} == pytest.approx(expected, abs=1e-9)

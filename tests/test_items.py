@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 import subprocess
 import sys
@@ -506,14 +507,9 @@ def test_whatever_is_done_no_two_items_say_the_same_and_the_log_replays_to_the_s
 
 
 def test_a_memory_of_the_first_schema_gains_items_when_it_is_opened(folder: Path) -> None:
-    Memory.open(folder).close()
-    with sqlite3.connect(folder / "truth.sqlite3") as db:
-        for view in ("standing_page", "standing_item"):
-            db.execute(f"DROP VIEW {view}")
-        for table in ("proposal", "uncurated", "share", "retention", "item_version", "item"):
-            db.execute(f"DROP TABLE {table}")
-        db.execute("PRAGMA user_version = 1")
-    db.close()
+    folder.mkdir(mode=0o700)
+    released = Path(__file__).parent / "released" / "schema-1.sqlite3.gz"
+    (folder / "truth.sqlite3").write_bytes(gzip.decompress(released.read_bytes()))
     script = "import sys; from jitmem import Memory; print(Memory.open(sys.argv[1]).items.insert('Ana bakes.').status)"
     ran = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "applied"

@@ -15,7 +15,7 @@ from jitmem.stores.errors import BadInput
 from jitmem.stores.records import KINDS
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_specs import TOOL_NAMES, memory_specs
-from jitmem.tools.memory_tools import jitmem_tools
+from jitmem.tools.tools_of_run import jitmem_tools
 
 KIND_SETS = [KINDS, ("core",), ("semantic", "episodic"), ("semantic",)]
 

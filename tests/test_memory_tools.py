@@ -27,7 +27,8 @@ from jitmem.search_runner import PageSearchRunner
 from jitmem.stores.recall_markers import RECALLED_CLOSE, RECALLED_OPEN, recalled_spans, wrap_recalled
 from jitmem.stores.records import Edit, MemoryItem, Outcome
 from jitmem.testing import ScriptedModel
-from jitmem.tools.memory_tools import TOOLS, USUAL, jitmem_tools, make_tools
+from jitmem.tools.memory_tools import TOOLS, USUAL, make_tools
+from jitmem.tools.tools_of_run import jitmem_tools
 
 EDITS = ("memory_insert", "memory_update", "memory_delete")
 ANA = "Ana: Since Monday I work at the harbour office in Viana."

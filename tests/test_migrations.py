@@ -124,9 +124,10 @@ def test_a_memory_of_today_is_not_copied(tmp_path: Path) -> None:
 
 @pytest.fixture
 def broken() -> Iterator[Callable[[Callable[[sqlite3.Connection], object]], None]]:
-    """Puts a change before the newest schema's, and takes it away again."""
+    """Puts a change in the place of the newest schema's, and takes it away again."""
+    own = CHANGES[SCHEMA_VERSION]
     yield lambda change: CHANGES.update({SCHEMA_VERSION: change})
-    CHANGES.pop(SCHEMA_VERSION, None)
+    CHANGES[SCHEMA_VERSION] = own
 
 
 def test_an_upgrade_that_fails_leaves_the_old_memory_and_no_copy(
@@ -138,13 +139,14 @@ def test_an_upgrade_that_fails_leaves_the_old_memory_and_no_copy(
         db.execute("UPDATE page SET text = ''")
         raise RuntimeError("a step that is wrong")
 
+    own = CHANGES[SCHEMA_VERSION]
     broken(fails)
     with pytest.raises(RuntimeError, match="a step that is wrong"):
         Memory.open(folder)
     assert asked(folder, "PRAGMA user_version") == [(version_of(OLD[0]),)]
     assert asked(folder, "SELECT count(*) FROM page WHERE text != ''") == [(3,)]
     assert copies(folder) == []
-    CHANGES.clear()
+    broken(own)
     with Memory.open(folder, namespace="alice") as memory:
         assert len(memory.pages()) == 2
 
@@ -219,7 +221,7 @@ def test_a_full_disk_leaves_the_old_memory_and_it_is_upgraded_once_there_is_room
         with pytest.raises(StoreFull):
             Memory.open(folder)
     finally:
-        CHANGES.clear()
+        CHANGES.pop(2, None)
     assert [entry.name for entry in folder.iterdir() if "copy" in entry.name] == []
     subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
     assert asked(folder, "PRAGMA user_version") == [(version_of(OLD[0]),)]
@@ -264,8 +266,8 @@ def test_a_process_that_has_it_open_goes_on_and_sees_what_the_new_one_writes(tmp
     with closing(sqlite3.connect(folder / FILE_NAME, isolation_level=None)) as old:
         assert old.execute("SELECT count(*) FROM page").fetchone() == (3,)
         with Memory.open(folder, namespace="alice") as memory:
-            memory.memorize("Filed after the upgrade.")
-            assert old.execute("SELECT count(*) FROM page").fetchone() == (4,)
+            memory.memorize("Filed after the upgrade.")  # and what had waited
+            assert old.execute("SELECT count(*) FROM page").fetchone() == (5,)
             old.execute("UPDATE page SET memo = 'by the old process' WHERE seq = 1")
             assert memory.pages()[0].memo == "by the old process"
 

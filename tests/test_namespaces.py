@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jitmem import MemorizeOptions, Memory, ModelOptions, StoreClosed, UnknownRecord
+from jitmem import ItemOptions, MemorizeOptions, Memory, ModelOptions, StoreClosed, UnknownRecord
 from jitmem.testing import ScriptedModel
 
 
@@ -265,3 +265,26 @@ with Memory.open(sys.argv[1], namespace="bob") as bob:
                  lambda: bob.research("What opens the safe of Ana?").context]
         print(sum(map(opens, looks)), flush=True)
 """
+
+
+def test_numbers_of_changes_and_proposals_tell_nothing_of_other_namespaces(folder: Path) -> None:
+    def numbers(others: int, name: str) -> tuple[object, ...]:
+        with Memory.open(folder / name, namespace="ben") as ben:
+            for n in range(others):
+                ben.items.insert(f"Ben has boat {n}.")
+                ben.memorize(f"Ben: Boat {n}.")
+            with Memory.open(folder / name, namespace="ben", item_options=ItemOptions(mode="propose")) as careful:
+                for n in range(others):
+                    careful.items.insert(f"Ben has car {n}.")
+        with Memory.open(folder / name, namespace="ana", item_options=ItemOptions(mode="propose")) as careful:
+            proposed = careful.items.insert("Ana has a mill.")
+            ana = careful.admin.approve(proposed.proposal or 0)
+            assert ana.item is not None
+        with Memory.open(folder / name, namespace="ana") as memory:
+            memory.memorize("Ana: I bake.")
+            changed = memory.items.update(ana.item.id, "Ana has two mills.")
+            undone = memory.items.undo(changed.change or 0)
+            history = [one.change for one in memory.items.history(ana.item.id)]
+            return proposed.proposal, ana.change, changed.change, undone.change, history
+
+    assert numbers(0, "alone") == numbers(7, "beside")

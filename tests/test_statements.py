@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from jitmem import Memory, Session
+from jitmem.nodes import run_step, search
 from jitmem.sample_history import sample_sessions
 from jitmem.stores.truth import database
 
-RECALL, ROUND, SESSION = 8, 25, 30
+RECALL, ROUND, SESSION = 8, 12, 36
 
 
 class Counter:
@@ -44,8 +45,11 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
 
 
 @pytest.fixture
-def mill(counter: Counter, folder: Path) -> Iterator[Memory]:
-    """A few sessions and items, and everything that was filed is in the indexes."""
+def mill(counter: Counter, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
+    """A few sessions and items, and everything that was filed is in the indexes. No step is slow here: on a busy machine
+    one may find that its snapshot has become too old, and look again."""
+    for module in (run_step, search):
+        monkeypatch.setattr(module, "SNAPSHOT_AGE_S", 60.0)
     with Memory.open(folder) as memory:
         memory.memorize_many(sample_sessions()[:12])
         memory.items.insert("The oven weighs 1,150 kilos.")
@@ -90,13 +94,17 @@ def test_a_session(mill: Memory, counter: Counter, words: int) -> None:
         assert mill.memorize(talk("after", words)).page_ids
 
 
-def test_a_snapshot_of_what_has_not_changed(mill: Memory, counter: Counter) -> None:
+def test_a_snapshot_of_what_has_not_changed_and_a_look_at_words(mill: Memory, counter: Counter) -> None:
     archive = mill._runtime.archive
     archive.snapshot()
     with counter.at_most(1):
         snapshot = archive.snapshot()
-        snapshot.keyword("oven", 0)
+    with counter.at_most(1):
+        assert snapshot.keyword("oven weighs kilos Salgueiro", 9)
+        assert snapshot.keyword_places("oven Salgueiro", 9)
         assert snapshot.unknown_share("oven weighs kilos Salgueiro") < 1
+    with counter.at_most(1):
+        assert snapshot.frequencies(["mill", "baker", "august"])["mill"][0] > 0
 
 
 def test_pages_of_a_batch(mill: Memory, counter: Counter) -> None:

@@ -376,7 +376,7 @@ def test_a_newer_truth_is_refused_and_stays(folder: Path) -> None:
     with sqlite3.connect(folder / FILE_NAME) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreIsNewer, match=r"newer jitmem \(schema 99, this one knows 3\)"):
+    with pytest.raises(StoreIsNewer, match=r"newer jitmem \(schema 99, this one knows 4\)"):
         Memory.open(folder)
     with sqlite3.connect(folder / FILE_NAME) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (99,)

@@ -26,7 +26,7 @@ from jitmem import Memory, ModelOptions, Session
 from jitmem.integrations.agent import agent_with_memory
 from jitmem.stores.errors import JitmemError
 from jitmem.testing import ScriptedModel
-from jitmem.tools.memory_tools import jitmem_tools
+from jitmem.tools.tools_of_run import jitmem_tools
 
 PAGE = "Ana: The quokka moved to Porto in March."
 QUESTION = "Where is the quokka?"

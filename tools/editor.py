@@ -102,7 +102,9 @@ class Editor:
         """As `Items.undo`; not where the memory is read-only."""
         if self.mode == "read_only":
             return Outcome("rejected", Edit(op="undo", kind="", cause=cause), "This memory is read-only here.")
-        return self.items.undo(change, cause=cause)
+        from ..stores.truth.item_history import undo
+
+        return undo(self.items, change, cause=cause)
 
     def edit(self, edit: Edit) -> Outcome:
         """Checked, guarded, and applied or proposed."""

@@ -136,10 +136,10 @@ class EntryRecall:
         self._finder = finder
 
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
-        return self._finder().search(query)[:k] if snapshot.has_entries() else []
+        return self._finder().search(query)[:k] if snapshot.extent.entries else []
 
     async def asearch(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
-        return (await self._finder().asearch(query))[:k] if await asyncio.to_thread(snapshot.has_entries) else []
+        return (await self._finder().asearch(query))[:k] if snapshot.extent.entries else []
 
 
 class ItemRecall:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..stores.analyzer import title_key
 from ..stores.index.fusion import with_scores
-from ..stores.index.snapshot import Snapshot, title_key
+from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit, Page
 from ..stores.times import spans
 

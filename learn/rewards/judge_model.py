@@ -10,8 +10,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from ...evals.metrics.model_requests import ModelCaller, PromptFile
-from ...nodes.llm.prompt import CHARS_PER_TOKEN
 from ...stores.analyzer import stems
+from ...stores.token_size import CHARS_PER_TOKEN
 from .judge_cases import JudgeCase
 
 SOURCE_TOKENS, HELD_TOKENS = 4000, 1000

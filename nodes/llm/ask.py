@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .prompt import StepQuestion, count_tokens
 from .sync_async import Computation
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
+
+    from ...stores.index.snapshot import Snapshot
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -101,8 +102,20 @@ class UsageTracker:
             if (cached := reply.usage_metadata.get("input_token_details", {}).get("cache_read")) is not None:
                 entry["cached_tokens"] = cached
         elif reply is not None:
+            from .prompt import count_tokens
+
             entry |= {"prompt_tokens": prompt_tokens, "completion_tokens": count_tokens([reply]), "estimated": True}
         self.entries.append(entry)
+
+
+class StepQuestion(Protocol):
+    """The typed question of a step; `snapshot` is what the step reads."""
+
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+    def prompt_values(self, share: float) -> Mapping[str, str]:
+        """The value of every place in the step's prompt, history cut to this share (0 to 1) of its usual budget."""
 
 
 Q = TypeVar("Q", bound=StepQuestion)

@@ -14,30 +14,17 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
-from ...stores.index.snapshot import Snapshot
 from ...stores.records import RECORD_ID
-from ...stores.token_size import text_size
+from ...stores.token_size import CHARS_PER_TOKEN, text_size
 
-CHARS_PER_TOKEN = 4  # as count_tokens_approximately counts
 _PER_MESSAGE = 3
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _HEADINGS = re.compile(r"^# (System|Task|Job|Form)\s*$", re.M)
 _HISTORY, _QUESTION = "history", "question"
 _NOT_HEX = re.compile("[^0-9a-f]")
-
-
-class StepQuestion(Protocol):
-    """The typed question of a step; `snapshot` is what the step reads."""
-
-    @property
-    def snapshot(self) -> Snapshot: ...
-
-    def prompt_values(self, share: float) -> Mapping[str, str]:
-        """The value of every place in the step's prompt, history cut to this share (0 to 1) of its usual budget."""
 
 
 def render_prompt(

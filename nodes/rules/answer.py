@@ -9,18 +9,18 @@ from ...stores.analyzer import stems
 from ...stores.index.snapshot import Snapshot
 from ..answer import Answer, AnswerQuestion
 from ..evidence import record_id
-from .question_terms import SENTENCE, question_terms, weigh
+from .question_terms import SENTENCE, question_terms, weigh_terms
 
 
 def answer(snapshot: Snapshot, question: AnswerQuestion) -> Answer:
     """Word for word, the first of equals; empty without a statement. It finds the words, and draws no conclusion."""
-    weights = [(term, weigh(snapshot, term)) for term in question_terms(snapshot, question.question)]
+    weights = weigh_terms(snapshot, question_terms(snapshot, question.question))
     best, most = "", -1.0
     source: Mapping[str, Any] | None = None
     for statement in question.statements:
         for sentence in SENTENCE.findall(statement["text"]):
             there = frozenset(stems(sentence))
-            worth = sum(weight for term, weight in weights if term.is_in(there))
+            worth = sum(weight for term, weight in weights.items() if term.is_in(there))
             if worth > most and sentence.strip():
                 best, most, source = sentence.strip(), worth, statement["citations"][0]
     marks = [n for n, citation in enumerate(question.citations, start=1) if _covers(citation, source)]

@@ -9,7 +9,7 @@ from ...stores.analyzer import Term, base_stems, stems
 from ...stores.index.fusion import named_speaker
 from ...stores.index.snapshot import Snapshot
 from ...stores.records import Hit
-from .question_terms import question_terms, weigh
+from .question_terms import question_terms, weigh_terms
 
 _LOOKED_AT = 5  # passages whose words are taken together
 # A logistic regression over 501 questions of LoCoMo, 126 near misses of them (a rare word replaced) and 48 of the sample history,
@@ -20,7 +20,7 @@ _INTERCEPT, _OWN, _TOGETHER, _OTHER_SPEAKER = -1.0, 3.5, -1.3, -3.2
 def confidences(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[float]:
     """From 0 to 1 for each hit: by the share of the question's words, weighed by rarity, that it holds alone and that the
     first hits hold together, and by whether the speaker whom the question names said it. 0 for what no search found."""
-    weights = {term: weigh(snapshot, term) for term in question_terms(snapshot, question)}
+    weights = weigh_terms(snapshot, question_terms(snapshot, question))
     total = sum(weights.values()) or 1.0
     speaker = named_speaker(snapshot.speakers, question)
     shares, together = [], set[Term]()

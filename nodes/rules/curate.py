@@ -52,7 +52,7 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     facts: dict[str, Call] = {}
     events: list[Call] = []
     core = _lines(question.core)
-    speakers = {hit.speaker for hit in snapshot.passages(question.page, "", 1.0) if hit.speaker}
+    speakers = set(snapshot.speakers_of(question.page.id))
     addressed = len(speakers) < 2 or any(speaker.lower() in MACHINES for speaker in speakers)
     for speaker, sentence, is_own in own_sentences(question.text, speakers):
         slot = _slot(sentence) if is_own else None

@@ -8,7 +8,7 @@ from ...stores.analyzer import Term, base_stems, stems
 from ...stores.index.snapshot import Snapshot
 from ...stores.records import Hit
 from ..integrate import IntegrateQuestion, Integration, Source, Statement
-from .question_terms import question_terms, weigh
+from .question_terms import question_terms, weigh_terms
 
 _LOOKED_AT = 12  # passages from the top of the ranking
 _MOST = 5  # statements
@@ -34,7 +34,7 @@ def integrate(snapshot: Snapshot, question: IntegrateQuestion) -> Integration:
 
 def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     """The passages that become statements, best first."""
-    weights = [(term, weigh(snapshot, term)) for term in question_terms(snapshot, question)]
+    weights = weigh_terms(snapshot, question_terms(snapshot, question))
     chosen: list[Hit] = []
     covered: dict[Term, float] = {}
     for hit in hits[:_LOOKED_AT]:
@@ -42,13 +42,13 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
             break
         # What a reader of the passage sees: its words under its page's header.
         there = {*base_stems(snapshot.record(hit.record_id).header), *stems(hit.dated_text)}
-        own = {term: weight for term, weight in weights if term.is_in(there)}
+        own = {term: weight for term, weight in weights.items() if term.is_in(there)}
         fresh = own.keys() - covered.keys()
         if not chosen or fresh or (len(chosen) < 3 and hit.score >= _NEAR_BEST * hits[0].score):
             chosen.append(hit)
             covered |= own
         if len(chosen) == _MOST:
             break
-    if weights and sum(covered.values()) < _LEAST * sum(weight for _, weight in weights):
+    if weights and sum(covered.values()) < _LEAST * sum(weights.values()):
         return []
     return chosen

@@ -22,7 +22,8 @@ def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
     sentences = [match.group().strip() for match in SENTENCE.finditer(question.text[:20_000])]
     analyzed = [(sentence, set(stems(sentence))) for sentence in sentences]
     here = Counter(stem for _, own in analyzed for stem in own)
-    weights = {stem: _weight(snapshot, stem, count) for stem, count in here.items()}
+    known = snapshot.frequencies(here)
+    weights = {stem: _weight(stem, count, *known[stem]) for stem, count in here.items()}
 
     def salience(at: int) -> float:
         _, own = analyzed[at]
@@ -42,7 +43,6 @@ def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
     return Memo(memo=" ".join(analyzed[at][0] for at in sorted(chosen)))
 
 
-def _weight(snapshot: Snapshot, stem: str, here: int) -> float:
-    documents, total = snapshot.frequency(stem)
+def _weight(stem: str, here: int, documents: int, total: int) -> float:
     rarity = math.log((total + 2) / (documents + 1))
     return (1 + math.log(here)) * rarity * (2 if stem.isdigit() else 1)

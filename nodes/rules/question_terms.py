@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from ...stores.analyzer import STOP_WORDS, Term, is_english, stems, terms
@@ -93,11 +94,13 @@ def question_terms(snapshot: Snapshot, question: str) -> list[Term]:
     ]
 
 
-def weigh(snapshot: Snapshot, term: Term) -> float:
-    """How much a term tells: the idf of the form that is in memory most often; of a term made of several parts, of the
+def weigh_terms(snapshot: Snapshot, terms: Iterable[Term]) -> dict[Term, float]:
+    """How much each term tells: the idf of the form that is in memory most often; of a term made of several parts, of the
     rarest of them. A term that never occurs counts as one that occurs once."""
-    counts = [min(snapshot.frequency(stem)[0] for stem in form) for form in term.forms]
-    return math.log((snapshot.frequency("")[1] + 1) / max(1, *counts))
+    terms = list(terms)
+    known = snapshot.frequencies(stem for term in terms for form in term.forms for stem in form)
+    counts = {term: max(min(known[stem] for stem in form) for form in term.forms) for term in terms}
+    return {term: math.log((total + 1) / max(1, documents)) for term, (documents, total) in counts.items()}
 
 
 def _write_day(found: re.Match[str]) -> str:
@@ -111,7 +114,7 @@ def _write_day(found: re.Match[str]) -> str:
 def rarity(snapshot: Snapshot, name: str, share: float = 0.05) -> float:
     """How much a name tells, from 0 to 1: the idf of its rarest word against that of a word that occurs once; 0 for a name
     with a word that is not in memory, and for one that occurs in more than `share` of the passages."""
-    counts = [snapshot.frequency(stem) for stem in stems(name)]
+    counts = list(snapshot.frequencies(stems(name)).values())
     if not counts or min(counts)[0] == 0:
         return 0.0
     rarest, total = min(counts)

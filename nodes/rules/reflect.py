@@ -11,7 +11,7 @@ from ...stores.index.fusion import titles
 from ...stores.index.snapshot import Snapshot
 from ..evidence import record_id
 from ..reflect import Reflection, ReflectQuestion
-from .question_terms import names, question_terms, rarity, weigh
+from .question_terms import names, question_terms, rarity, weigh_terms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -58,8 +58,14 @@ def _leads(
     promise: dict[str, float] = {}
     found: dict[str, list[tuple[Passage, Page, float]]] = {}
     best = question.evidence[0] if question.evidence else None
-    weights = [(term, weigh(snapshot, term)) for term in wanted]
-    for hit in takewhile(lambda hit: hit.score > 0, question.evidence[:_PASSAGES]):
+    weights = weigh_terms(snapshot, wanted)
+    looked_at = list(takewhile(lambda hit: hit.score > 0, question.evidence[:_PASSAGES]))
+    snapshot.frequencies(
+        stem for hit in looked_at for name in (*titles(snapshot, hit.text), *names(hit.text)) for stem in stems(name)
+    )
+    # Reads all terms at once, of which the searches below have some.
+    snapshot.keyword_places(" ".join(term.text for term in wanted), 0)
+    for hit in looked_at:
         new_names = _new_names(snapshot, hit.text, asked)
         left = " ".join(term.text for term in wanted if not term.is_in(own_stems[hit.record_id]))
         if new_names and left not in found:
@@ -68,7 +74,7 @@ def _leads(
         for name in new_names:
             covers = _covers(name, found[left])
             worth = hit.score / question.evidence[0].score * rarity(snapshot, name) * (0.5 + covers)
-            worth *= _nearness(hit.text, name, spots, sum(weight for _, weight in weights))
+            worth *= _nearness(hit.text, name, spots, sum(weights.values()))
             promise[name] = max(promise.get(name, 0.0), worth)
     open_words = [term.text for term in wanted if best and not term.is_in(own_stems[best.record_id])]
     return sorted(promise, key=lambda name: -promise[name])[:_LEADS], open_words
@@ -89,14 +95,14 @@ def _word_stems(word: str) -> tuple[str, ...]:
     return tuple(stems(word))
 
 
-def _spots(text: str, weights: Sequence[tuple[Term, float]]) -> list[tuple[list[int], float]]:
+def _spots(text: str, weights: Mapping[Term, float]) -> list[tuple[list[int], float]]:
     """Of each word of the question that is in a passage: at which of its words, and how much it weighs."""
     places: dict[str, list[int]] = {}
     for place, word in enumerate(words(text)):
         for stem in _word_stems(word):
             places.setdefault(stem, []).append(place)
     found = []
-    for term, weight in weights:
+    for term, weight in weights.items():
         spots = [place for form in term.forms for stem in form for place in places.get(stem, ())]
         if spots and term.is_in(places):
             found.append((spots, weight))

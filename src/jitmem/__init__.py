@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from .stores.records import Session as Session
     from .stores.records import Usage as Usage
     from .stores.truth.backup import Backup as Backup
-    from .tools.memory_tools import jitmem_tools as jitmem_tools
+    from .tools.tools_of_run import jitmem_tools as jitmem_tools
     from .transfer.transfer_report import ExportReport as ExportReport
     from .transfer.transfer_report import ImportReport as ImportReport
 
@@ -87,7 +87,7 @@ _HOME = {
         " UnknownSchema",
         "stores.records": "Citation Edit Filed Hit MemoryItem Outcome Page Passage Proposal Session Usage",
         "stores.truth.backup": "Backup",
-        "tools.memory_tools": "jitmem_tools",
+        "tools.tools_of_run": "jitmem_tools",
         "transfer.transfer_report": "ExportReport ImportReport",
     }.items()
     for name in names.split()

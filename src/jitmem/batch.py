@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from .research_run import validate_count
 from .runtime import MemoryRuntime
 from .stores.errors import BadInput, BatchIncomplete, ModelError, ModelUnavailable, UnknownRecord
 from .stores.records import Filed, Progress, Session, Usage
+from .stores.truth.journal import LEASE_S
 
 
 def accept(runtime: MemoryRuntime, sessions: Iterable[Any], update: bool = False) -> list[int]:
@@ -23,7 +25,7 @@ def accept(runtime: MemoryRuntime, sessions: Iterable[Any], update: bool = False
     if isinstance(sessions, str | bytes | Session | Mapping) or not isinstance(sessions, Iterable):
         raise BadInput(f"Give a list of sessions, not {type(sessions).__name__}; memorize takes one session.")
     drafts = [normalize_session(session) for session in sessions]
-    return [runtime.archive.journal.accept(**draft, update=update).n for draft in drafts]
+    return [runtime.archive.journal.accept(**draft, update=update, leased=True).n for draft in drafts]
 
 
 def unfinished_sessions(runtime: MemoryRuntime) -> list[int]:
@@ -50,6 +52,7 @@ def file_all(
 
     def one(at: int) -> None:
         if not batch.stopped:
+            batch.renew_leases(runtime, entries)
             with batch.collect_errors(at):
                 batch.add(at, runtime.memorizer.invoke({"journal": entries[at]}))
 
@@ -79,6 +82,7 @@ async def afile_all(
     async def one(at: int) -> None:
         async with gate:
             if not batch.stopped:
+                await asyncio.to_thread(batch.renew_leases, runtime, entries)
                 with batch.collect_errors(at):
                     batch.add(at, await runtime.memorizer.ainvoke({"journal": entries[at]}))
 
@@ -117,6 +121,15 @@ class _Batch:
         self._done = 0
         self._lock = threading.Lock()
         self._progress = progress
+        self._leased_at = time.monotonic()
+
+    def renew_leases(self, runtime: MemoryRuntime, entries: Sequence[int]) -> None:
+        """Before they end; for what is filed a lease means nothing."""
+        if time.monotonic() > self._leased_at + LEASE_S / 3:
+            from .stores.truth.session_queue import lease_sessions
+
+            self._leased_at = time.monotonic()
+            lease_sessions(runtime.namespace, entries)
 
     def add(self, at: int, output: Mapping[str, Any]) -> None:
         self._filed[at] = to_filed(output)

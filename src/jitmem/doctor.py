@@ -163,6 +163,7 @@ def _check(look: ReadOnlyTruth, progress: Progress) -> tuple[list[Finding], dict
         checks.append(rows.erasures)
     if {"item", "proposal", "entry"} <= look.tables:
         checks += [rows.pages, rows.passages, rows.change_log, rows.journal, rows.stem_rows]
+        checks += [rows.posting_rows, rows.numbers] if "posting" in look.tables else []
         checks += [rows.versions, rows.sketches, rows.vectors, rows.marks]
     for number, check in enumerate(checks, start=1):
         findings += _run(look, check)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from langgraph.store.base import TTLConfig
 
     from .graphs.research_options import ResearchOptions
+    from .integrations.background_filing import BackgroundFiler
     from .integrations.base_store import JitmemStore
     from .integrations.middleware import JitmemMiddleware, MiddlewareOptions
     from .integrations.retriever import JitmemRetriever
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 class Memory:
     """A namespace of a memory; open it with `Memory.open(…)`. Thread-safe; several processes may open the same folder."""
+
+    _filer: BackgroundFiler | None = None  # of the root alone, once it has something to file
 
     def __init__(self, runtime: MemoryRuntime, root: Memory | None = None) -> None:
         self._runtime = runtime
@@ -155,13 +158,21 @@ class Memory:
         """File a session: a text, a `Session`, or a list of messages. The same session twice is filed once."""
         from .batch import to_filed
 
-        return to_filed(self.memorizer.invoke({"session": session}))
+        filed = to_filed(self.memorizer.invoke({"session": session}))
+        if self._runtime.archive.journal.has_abandoned():
+            from .session_worker import file_abandoned
+
+            file_abandoned(self._runtime)
+        return filed
 
     async def amemorize(self, session: SessionLike) -> Filed:
         """`memorize`, awaited."""
         from .batch import to_filed
+        from .session_worker import afile_abandoned
 
-        return to_filed(await self.memorizer.ainvoke({"session": session}))
+        filed = to_filed(await self.memorizer.ainvoke({"session": session}))
+        await afile_abandoned(self._runtime)
+        return filed
 
     def accept(self, session: SessionLike, *, update: bool = False) -> str:
         """Write a session into the journal, and return its id; `resume()` files it later.
@@ -367,18 +378,16 @@ class Memory:
 
     def flush(self) -> None:
         """Wait until background filing is complete and every index is up to date."""
-        from .integrations.background_filing import wait
-
-        wait(self)
+        if self.root._filer:
+            self.root._filer.wait()
         self._runtime.embed_all()
 
     def close(self) -> None:
         """Close every file and release every lock; later calls raise `StoreClosed`. A memory from `for_namespace` is closed
         with the one it was derived from; closing it alone does nothing."""
-        from .integrations.background_filing import wait
-
         if self._root is None:
-            wait(self)
+            if self._filer:
+                self._filer.wait()
             self._runtime.close()
 
     aaccept = async_twin(accept)

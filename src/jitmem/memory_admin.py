@@ -55,15 +55,21 @@ class MemoryAdmin:
         """Let another namespace of the folder read the pages and items of this one: its research, recall, `page` and
         `items.get` find them; listing and editing stay with this one. `"team/*"` is every namespace whose name begins
         with `team/`. A name alone shares nothing: `team/ana` and `team` do not see each other."""
-        self._runtime.namespace.share(reader)
+        from .stores.truth.shares import share
+
+        share(self._runtime.namespace, reader)
 
     def unshare(self, reader: str) -> bool:
         """Revoke a share, from the next read on; False if there was none."""
-        return self._runtime.namespace.unshare(reader)
+        from .stores.truth.shares import unshare
+
+        return unshare(self._runtime.namespace, reader)
 
     def shares(self) -> list[str]:
         """The readers that `share` was called with, sorted."""
-        return self._runtime.namespace.shares()
+        from .stores.truth.shares import shares
+
+        return shares(self._runtime.namespace)
 
     # -- proposals -----------------------------------------------------------------------------------------
 

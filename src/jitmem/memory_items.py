@@ -43,10 +43,12 @@ class MemoryItems:
 
     def as_of(self, time: str | datetime, *, kind: Kind | None = None) -> builtins.list[MemoryItem]:
         """The items at a past time, by when they were written, not by the time of their event."""
+        from .stores.truth.item_history import as_of
+
         when = parse_time(time)
         if when is None:
             raise BadInput("as_of needs a time, such as 2024-05-08 14:00.")
-        return self._runtime.items.as_of(when, kind=kind)
+        return as_of(self._runtime.items, when, kind=kind)
 
     def insert(self, content: str, kind: Kind = "semantic", time: str | datetime | None = None) -> Outcome:
         """Add an item; an event ("episodic") needs its `time`. The outcome says whether it was applied, proposed,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from langchain_core.documents import BaseDocumentCompressor
 
 from .nodes.embedder import Embeddable, Embedder, embed_if_room
-from .nodes.llm.prompt import CHARS_PER_TOKEN
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import BaseResearchOptions
 from .stores.errors import ModelError
@@ -19,6 +18,7 @@ from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore, Snapshot
 from .stores.records import Hit
 from .stores.times import spans
+from .stores.token_size import CHARS_PER_TOKEN
 from .stores.truth.embeddings import ModelChanged
 from .tools.item_search import KEYWORD, VECTOR, EntryRecall, ItemHit, ItemSearch
 from .tools.page_id_search import PageIdSearch

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from ..analyzer import STOP_WORDS
+from ..analyzer import STOP_WORDS, title_key
 from ..records import Hit
-from .snapshot import Snapshot, title_key
+from .snapshot import Snapshot
 
 K = TypeVar("K", bound=Hashable)
 

@@ -114,24 +114,24 @@ class ItemIndex:
         now, the first time, and when something is gone, or more than half is dead."""
         with self._lock:
             extent, known = snapshot.extent if snapshot else self._pages.extent(), self._extent
-            if extent.last < known.last and extent.namespaces == known.namespaces:
+            if extent.heads < known.heads and extent.namespaces == known.namespaces:
                 extent = known  # another thread has read further meanwhile
-            newest = snapshot.newest_item if snapshot and extent.last <= snapshot.change else extent.last
             gone = (extent.namespaces, extent.erased) != (known.namespaces, known.erased)
             overdue = self._due is not None and clock.time() >= self._due
             versions = self._versions
             if versions is None or gone or overdue or versions.needs_rebuild():
                 versions, self._view = self._load_current(extent), None
-            while versions.read < newest:
-                rows = self.items.changed_versions(extent.namespaces, versions.read, extent.last, _CHANGES)
+            while versions.read < extent.items:
+                rows = self.items.changed_versions(extent.namespaces, versions.read, extent.items, _CHANGES)
                 for n, seq, kind, stemmed, time, deleted in rows:
                     if seq is not None:
                         versions.replace(n, seq, kind, None if deleted else _terms(stemmed, time))
                         self._view = None
-                versions.read = rows[-1][0] if rows else extent.last
-                if extent.items_expire and self._due is None:
-                    self._due = self.items.next_expiry()
-            versions.read = max(versions.read, extent.last)
+                versions.read = rows[-1][0] if rows else extent.items
+            if extent.items_expire and self._due is None and self._view is None:
+                from ..truth.item_history import next_expiry
+
+                self._due = next_expiry(self.items)
             self._extent = extent
             if self._view is None:
                 words, numbers = versions.words.view_groups(), versions.numbers.head()
@@ -144,8 +144,8 @@ class ItemIndex:
         # What comes between the two is read once more as a change, which does no harm.
         for n, seq, kind, stemmed, time in self.items.newest_versions(extent.namespaces):
             versions.replace(n, seq, kind, _terms(stemmed, time))
-        versions.read = extent.last
-        self._due = self.items.next_expiry() if extent.items_expire else None
+        versions.read = extent.items
+        self._due = None
         return versions
 
 

@@ -1,4 +1,4 @@
-"""The keyword index of one namespace: BM25 over passages, windows of passages, and pages, fused to one score."""
+"""Keyword scores from the postings in the truth: BM25 over passages, windows of passages, and pages, fused to one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Plus
 
+from ..truth.database import read_back
+
+K1 = 1.2
+_MOST_NAMED = 1 << 16  # times that a term is in a title
 _FIRST = 64  # entries of a column that has just been made
 
 
@@ -46,10 +49,10 @@ class Column:
 class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no types
     """Scores equal those of a fresh `BM25Plus(corpus, k1=k1, b=b, delta=0)` over the same documents.
 
-    Documents are only appended, by one thread at a time; a `view` may be read by any thread meanwhile.
+    Documents are only appended, by one thread at a time; any thread may score the first so many meanwhile.
     """
 
-    def __init__(self, k1: float = 1.2, b: float = 0.75) -> None:
+    def __init__(self, k1: float = K1, b: float = 0.75) -> None:
         self.k1, self.b, self.delta = k1, b, 0.0
         self.corpus_size = 0
         self.doc_len = Column(np.uint32)
@@ -73,19 +76,6 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
         self.corpus_size += 1
         return position
 
-    @property
-    def avgdl(self) -> float:
-        """Mean length of the documents, in terms."""
-        return self._words_in_all / self.corpus_size if self.corpus_size else 0.0
-
-    def view(self) -> BM25View:
-        return BM25View(self, self.corpus_size, self._words_in_all)
-
-    def frequency(self, term: str, documents: int) -> int:
-        """In how many of the first so many documents the term occurs."""
-        posting = self._postings.get(term)
-        return bisect_left(posting[0], documents) if posting else 0
-
     def score(
         self, query: Iterable[str], documents: int, size: int, words: int, within: NDArray[np.bool_] | None = None
     ) -> NDArray[np.float64]:
@@ -93,115 +83,113 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
 
         `within`: (documents,) which of them count, by default all. Those are `size` documents of `words` terms in all.
         """
-        scores = np.zeros(documents)
-        average = words / size if words else 1.0
-        lengths = self.doc_len.head(documents)
+        terms = []
         for term in query:
-            if not (end := self.frequency(term, documents)):
+            posting = self._postings.get(term)
+            if posting is None or not (end := bisect_left(posting[0], documents)):
                 continue
             # Slices: an array that lends its buffer refuses the next append.
-            found, occurrences = (np.frombuffer(one[:end], np.uint32) for one in self._postings[term])
+            found, occurrences = (np.frombuffer(one[:end], np.uint32) for one in posting)
             if within is not None:
                 wanted = within[found]
                 found, occurrences = found[wanted], occurrences[wanted]
-            if len(found):
-                idf = math.log((size + 1) / len(found))
-                norm = self.k1 * (1 - self.b + self.b * lengths[found] / average)
-                scores[found] += idf * occurrences * (self.k1 + 1) / (norm + occurrences)
-        return scores
+            terms.append((found, occurrences))
+        return bm25_scores(terms, self.doc_len.head(documents), size, words, self.k1, self.b)
 
     def get_scores(self, query: Iterable[str]) -> NDArray[np.float64]:
         """(documents,) float64 in order of `append`; 0 where no term of the query occurs."""
-        return self.view().get_scores(query)
-
-    def get_batch_scores(self, query: Iterable[str], doc_ids: Sequence[int]) -> list[float]:
-        return [float(score) for score in self.get_scores(query)[list(doc_ids)]]
+        return self.score(query, self.corpus_size, self.corpus_size, self._words_in_all)
 
 
-class BM25View(NamedTuple):
-    """The first `documents` documents of an index, with `words` terms in all: it answers as if there were no others."""
+def bm25_scores(
+    terms: Iterable[tuple[NDArray[Any], NDArray[Any]]],
+    lengths: NDArray[Any],
+    size: int,
+    words: int,
+    k1: float,
+    b: float,
+) -> NDArray[np.float64]:
+    """(documents,) float64 from the documents that have each term of a query and how often they do, as rank-bm25's
+    BM25Plus at delta = 0 scores `size` documents of `words` terms in all. `lengths`: (documents,) in terms."""
+    scores = np.zeros(len(lengths))
+    average = words / size if words else 1.0
+    for found, occurrences in terms:
+        if len(found):
+            idf = math.log((size + 1) / len(found))
+            norm = k1 * (1 - b + b * lengths[found] / average)
+            scores[found] += idf * occurrences * (k1 + 1) / (norm + occurrences)
+    return scores
 
-    index: IncrementalBM25
-    documents: int
-    words: int
 
-    def frequency(self, term: str) -> int:
-        """In how many documents the term occurs."""
-        return self.index.frequency(term, self.documents)
+class Level(NamedTuple):
+    """The documents of one kind: passages, windows or pages. `lengths`: (documents,) uint32, in terms."""
 
-    def get_scores(self, query: Iterable[str]) -> NDArray[np.float64]:
-        """(documents,) float64; 0 where no term of the query occurs."""
-        return self.index.score(query, self.documents, self.documents, self.words)
+    lengths: NDArray[np.uint32]
+    b: float
+
+    def scores(self, found: Iterable[NDArray[np.int64]]) -> NDArray[np.float64]:
+        """(documents,) BM25 from, by term of the query, the document of each occurrence, in any order."""
+        size, words = len(self.lengths), int(self.lengths.sum())
+        return bm25_scores((_count(one, size) for one in found), self.lengths, size, words, K1, self.b)
+
+
+class TermPostings(NamedTuple):
+    """Where a term occurs, by position. `pages`: (pages,) that have it; `context`: (pages,) how often in title and
+    date; `counts`: (pages,) how often in passages; `passages`: (occurrences,) the passage of each."""
+
+    pages: NDArray[np.int64]
+    context: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    passages: NDArray[np.int64]
 
 
 WINDOW, STRIDE = 5, 3  # passages; evidence often answers a question of the turn before
 
 
 class WindowMap:
-    """Positions count from 0 in the order of filing: of passages, of windows, of pages. It only grows."""
+    """Where passages, windows and pages lie, and how long they are, in terms. Positions count from 0 in the order of
+    filing. It only grows: one thread appends at a time, any thread may read a `view` meanwhile."""
 
     def __init__(self) -> None:
-        self._seqs = Column(np.int64)
-        self._page_of = Column(np.int64)
-        self._first_window = Column(np.int64)
-        self._last_window = Column(np.int64)
-        self._position: dict[int, int] = {}
-        self.windows = 0
-        self.pages = 0
+        self._passages, self._windows, self._pages = (Column(np.uint32) for _ in range(3))
+        self._spans = Column(np.int64, 4)
+        self._page_of, self._first_window, self._last_window = (Column(np.int64) for _ in range(3))
 
-    def append(self, seqs: Sequence[int]) -> list[tuple[int, int]]:
-        """Lay out one page's passages; returns the `(start, end)` slices of `seqs` that are its windows."""
-        starts = [0, *range(STRIDE, len(seqs) - (WINDOW - STRIDE), STRIDE)]
-        last = [min(at // STRIDE, len(starts) - 1) for at in range(len(seqs))]
-        in_two = [window > 0 and (window - 1) * STRIDE + WINDOW > at for at, window in enumerate(last)]
-        self._first_window.extend([self.windows + window - two for window, two in zip(last, in_two, strict=True)])
-        self._last_window.extend([self.windows + window for window in last])
-        self._page_of.extend([self.pages] * len(seqs))
-        self._position |= {seq: at for at, seq in enumerate(seqs, start=len(self._seqs))}
-        self._seqs.extend(seqs)
-        self.windows += len(starts)
-        self.pages += 1
-        return [(start, min(start + WINDOW, len(seqs))) for start in starts]
+    def extend(self, contexts: Sequence[int], lengths: Sequence[NDArray[np.uint32]]) -> None:
+        """Lay out pages: by page the terms of its title and date, which every passage inherits, and by passage of it
+        its own terms."""
+        context, counts = np.array(contexts, np.int64), np.array([len(own) for own in lengths], np.int64)
+        own = np.concatenate([*lengths, np.zeros(0)]).astype(np.int64)
+        windows = 1 + np.maximum(0, (counts - STRIDE) // STRIDE)
+        ends, window_ends = np.cumsum(counts), np.cumsum(windows)
+        starts, window_starts = ends - counts, window_ends - windows
+        page, window_page = (np.repeat(np.arange(len(counts)), each) for each in (counts, windows))
+        at = np.arange(len(own)) - starts[page]
+        last = np.minimum(at // STRIDE, windows[page] - 1)
+        in_two = (last > 0) & ((last - 1) * STRIDE + WINDOW > at)
+        until = np.concatenate([[0], np.cumsum(own)])
+        first_of = (np.arange(len(window_page)) - window_starts[window_page]) * STRIDE
+        end_of = np.minimum(first_of + WINDOW, counts[window_page])
+        in_window = until[starts[window_page] + end_of] - until[starts[window_page] + first_of]
+        pages_before, passages_before, windows_before = len(self._spans), len(self._page_of), len(self._windows)
+        self._first_window.extend(windows_before + window_starts[page] + last - in_two)
+        self._last_window.extend(windows_before + window_starts[page] + last)
+        self._passages.extend(own + context[page])
+        self._windows.extend(in_window + context[window_page])
+        self._pages.extend(until[ends] - until[starts] + 2 * context)
+        self._spans.extend(np.stack([passages_before + starts, counts, windows_before + window_starts, windows], 1))
+        self._page_of.extend(pages_before + page)
 
-    def view(self) -> LayoutView:
-        first, last = self._first_window.head(), self._last_window.head()
-        return LayoutView(self._seqs.head(), self._page_of.head(), first, last, self._position, self.windows)
-
-
-@dataclass(frozen=True, slots=True)
-class LayoutView:
-    """The first passages of a layout. `seqs`: (passages,) their sequence numbers in the truth."""
-
-    seqs: NDArray[np.int64]
-    _page_of: NDArray[np.int64]
-    _first_window: NDArray[np.int64]
-    _last_window: NDArray[np.int64]
-    _position: dict[int, int]
-    windows: int
-
-    def __len__(self) -> int:
-        return len(self.seqs)
-
-    def position(self, seq: int) -> int | None:
-        """Where the passage with this sequence number lies; None for one that is not in this view."""
-        at = self._position.get(seq)
-        return at if at is not None and at < len(self.seqs) else None
-
-    def best_window(self, window_scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(windows,) to (passages,): for each passage the higher score of the windows that hold it."""
-        return np.maximum(window_scores[self._first_window], window_scores[self._last_window])
-
-    def of_page(self, page_scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(pages,) to (passages,): each passage with its page's score."""
-        return page_scores[self._page_of]
-
-    def window_sums(self, positions: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(windows,) the sums of the scores of some passages over the windows that hold them."""
-        sums = np.zeros(self.windows)
-        first, last = self._first_window[positions], self._last_window[positions]
-        np.add.at(sums, first, scores)
-        np.add.at(sums, last, np.where(first == last, 0.0, scores))
-        return sums
+    def view(self) -> KeywordView:
+        return KeywordView(
+            Level(self._passages.head(), 0.3),
+            Level(self._windows.head(), 0.75),
+            Level(self._pages.head(), 0.75),
+            self._spans.head(),
+            self._page_of.head(),
+            self._first_window.head(),
+            self._last_window.head(),
+        )
 
 
 def divide_by_best(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -230,69 +218,85 @@ PAGE_WEIGHT = 0.5  # against 1 for the passage and 1 for its best window
 
 
 @dataclass(frozen=True, slots=True)
-class IndexedPage:
-    """A page as the index reads it: stems of its title and date, which every passage inherits, and its passages
-    as `(seq, stems)` in page order."""
-
-    seq: int
-    context: Sequence[str]
-    passages: Sequence[tuple[int, Sequence[str]]]
-
-
-class KeywordIndex:
-    """Grows page by page, searchable at once. One thread appends at a time; any thread may read a `view` meanwhile."""
-
-    def __init__(self) -> None:
-        self._layout = WindowMap()
-        self._passages = IncrementalBM25(b=0.3)
-        self._windows = IncrementalBM25()
-        self._pages = IncrementalBM25()
-        self._page_seqs = Column(np.int64)
-
-    def append(self, page: IndexedPage) -> None:
-        stems = [stems for _, stems in page.passages]
-        for start, end in self._layout.append([seq for seq, _ in page.passages]):
-            self._windows.append([*page.context, *chain.from_iterable(stems[start:end])])
-        for own in stems:
-            self._passages.append([*page.context, *own])
-        self._pages.append([*page.context, *page.context, *chain.from_iterable(stems)])
-        self._page_seqs.extend((page.seq,))
-
-    def view(self) -> KeywordView:
-        return KeywordView(
-            self._layout.view(),
-            self._passages.view(),
-            self._windows.view(),
-            self._pages.view(),
-            self._page_seqs.head(),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class KeywordView:
-    """The index as it was at one moment: every word is weighed by the same counts."""
+    """The map as it was at one moment: every word is weighed by the same counts.
 
-    layout: LayoutView
-    passages: BM25View
-    windows: BM25View
-    pages: BM25View
-    page_seqs: NDArray[np.int64]
+    `spans`: (pages, 4) of each its first passage, how many it has, its first window, and how many.
+    """
 
-    def search(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
-        """`(passage seq, score)`, best first, at most `k`, never a score of 0; `[]` for unknown terms only.
+    passages: Level
+    windows: Level
+    pages: Level
+    spans: NDArray[np.int64]
+    page_of: NDArray[np.int64]
+    first_window: NDArray[np.int64]
+    last_window: NDArray[np.int64]
+
+    @read_back("Where a term occurs")
+    def locate(self, rows: Sequence[tuple[int, int, bytes]]) -> TermPostings:
+        """From `(page, occurrences in its context, passages in the page)` of one term, as the truth has them."""
+        pages, context, blobs = zip(*rows, strict=True) if rows else ((), (), ())
+        where, counts = np.array(pages, np.int64), np.array([len(blob) // 4 for blob in blobs], np.int64)
+        first, most = np.repeat(self.spans[where, :2], counts, axis=0).T
+        in_page = np.frombuffer(b"".join(blobs), "<u4").astype(np.int64)
+        if (in_page >= most).any() or any(not 0 <= named < _MOST_NAMED for named in context):
+            raise ValueError("beyond its page")
+        return TermPostings(where, np.array(context, np.int64), counts, first + in_page)
+
+    def search(self, terms: Sequence[TermPostings], k: int) -> list[tuple[int, float]]:
+        """`(passage, score)`, best first, at most `k`, never a score of 0; `[]` for unknown terms only.
 
         The score is the sum of the passage's, its best window's and half its page's BM25, each divided by the
         best of its kind, so it lies in (0, 2.5]. Ties go to the older passage.
         """
-        if not len(self.layout) or not terms:
-            return []
-        scores = divide_by_best(self.passages.get_scores(terms))
-        scores = scores + self.layout.best_window(divide_by_best(self.windows.get_scores(terms)))
-        scores += PAGE_WEIGHT * self.layout.of_page(divide_by_best(self.pages.get_scores(terms)))
-        return top_k(self.layout.seqs, scores, k)
+        scores = divide_by_best(self.passages.scores(map(self.in_passages, terms)))
+        scores = scores + self.best_window(divide_by_best(self.windows.scores(map(self._in_windows, terms))))
+        scores += PAGE_WEIGHT * divide_by_best(self.pages.scores(map(_in_pages, terms)))[self.page_of]
+        return top_k(np.arange(len(scores)), scores, k)
 
-    def search_pages(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
-        """`(page seq, BM25 of the whole page)`, best first, at most `k`, never a score of 0."""
-        if not len(self.page_seqs) or not terms:
-            return []
-        return top_k(self.page_seqs, self.pages.get_scores(terms), k)
+    def search_pages(self, terms: Sequence[TermPostings], k: int) -> list[tuple[int, float]]:
+        """`(page, BM25 of the whole page)`, best first, at most `k`, never a score of 0."""
+        return top_k(np.arange(len(self.spans)), self.pages.scores(map(_in_pages, terms)), k)
+
+    def best_window(self, window_scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(windows,) to (passages,): for each passage the higher score of the windows that hold it."""
+        return np.maximum(window_scores[self.first_window], window_scores[self.last_window])
+
+    def window_sums(self, positions: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(windows,) the sums of the scores of some passages over the windows that hold them."""
+        sums = np.zeros(len(self.windows.lengths))
+        first, last = self.first_window[positions], self.last_window[positions]
+        np.add.at(sums, first, scores)
+        np.add.at(sums, last, np.where(first == last, 0.0, scores))
+        return sums
+
+    def in_passages(self, term: TermPostings) -> NDArray[np.int64]:
+        return np.concatenate([term.passages, self._in_context_of(term, 0)])
+
+    def _in_windows(self, term: TermPostings) -> NDArray[np.int64]:
+        first, last = self.first_window[term.passages], self.last_window[term.passages]
+        return np.concatenate([first, last[first != last], self._in_context_of(term, 2)])
+
+    def _in_context_of(self, term: TermPostings, column: int) -> NDArray[np.int64]:
+        """What lies in the pages that have a term in their context, each as often as it is there; `column` of
+        `spans`: 0 for passages, 2 for windows."""
+        named = term.context > 0
+        if not named.any():
+            return term.passages[:0]
+        first, counts = self.spans[term.pages[named], column], self.spans[term.pages[named], column + 1]
+        offsets = np.repeat(first - (np.cumsum(counts) - counts), counts)
+        return np.repeat(offsets + np.arange(len(offsets)), np.repeat(term.context[named], counts))
+
+
+def _in_pages(term: TermPostings) -> NDArray[np.int64]:
+    """The context of a page counts twice."""
+    return np.repeat(term.pages, term.counts + 2 * term.context)
+
+
+def _count(found: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of documents below `size`, with repetitions: each once, and how often it was there."""
+    if 8 * len(found) < size:  # few: sorting them is less than a pass over all
+        return np.unique(found, return_counts=True)
+    counts = np.bincount(found, minlength=size)
+    documents = np.flatnonzero(counts)
+    return documents, counts[documents]

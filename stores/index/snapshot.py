@@ -3,112 +3,112 @@
 from __future__ import annotations
 
 import math
-import re
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from .. import fork_hooks
-from ..analyzer import Analyzer, base_stems, words
+from ..analyzer import Analyzer, base_stems
 from ..errors import RecordGone, UnknownRecord
 from ..records import Hit, MemoryItem, Page, Passage
-from ..times import DATE_TERM, Span, format_time
+from ..times import DATE_TERM, Span
+from ..truth.database import read_back
 from ..truth.embeddings import EmbeddingStore
 from ..truth.items import Items
 from ..truth.journal import Journal
 from ..truth.namespace import Namespace
-from ..truth.pages import NOTHING_READ, Extent, PageRow, Pages
-from .keyword_index import IndexedPage, KeywordIndex, divide_by_best, scale_cosines, top_k
+from ..truth.pages import NOTHING_READ, Extent, IndexedPage, Pages
+from .keyword_index import TermPostings, WindowMap, divide_by_best, scale_cosines, top_k
 from .vector_index import VectorIndex
 
 T = TypeVar("T")
 _MOST = 4096
+_MOST_TERMS = 64  # of which occurrences are remembered: at 100,000 passages a common one takes half a megabyte
 _HEADING = 40  # characters of the line above the passages of a page
 
 
 class Cache(Generic[T]):
     """By id; the oldest entry makes room for a new one."""
 
-    def __init__(self) -> None:
-        self._entries: dict[str, T] = {}
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._entries: dict[Hashable, T] = {}
 
-    def get(self, key: str) -> T | None:
+    def get(self, key: Hashable) -> T | None:
         """None where it is not, or not any more."""
         return self._entries.get(key)
 
-    def put(self, key: str, value: T) -> None:
+    def put(self, key: Hashable, value: T) -> None:
         """Keep it for as long as there is room."""
-        while len(self._entries) >= _MOST:
+        while len(self._entries) >= self._most:
             self._entries.pop(next(iter(self._entries), ""), None)
         self._entries[key] = value
 
 
 class PageIndex:
-    """One thread appends at a time, and others read what their snapshot covers meanwhile. Where something that was
-    read is erased or hidden, the whole index is replaced by another, and with it the texts that it holds."""
+    """What a process remembers of the pages that it may read: names and lengths, and some texts. One thread appends at a
+    time, and others read what their snapshot covers meanwhile. Where something that was read is erased or hidden, the
+    whole index is replaced by another."""
 
     def __init__(self, analyzer: Analyzer) -> None:
         self.analyzer = analyzer
-        self.read = 0
-        """The newest change that was read."""
-        self.keyword = KeywordIndex()
+        self.map = WindowMap()
         self.page_ids: list[str] = []
-        self.by_seq: dict[int, str] = {}
-        """The number of a page to its id."""
-        self.places: dict[int, Passage] = {}
-        """By the number of the passage."""
-        self.passages: dict[str, tuple[int, list[Passage]]] = {}
-        """By page: its position in `page_ids`, and its passages in order."""
+        self.positions: dict[int | str, int] = {}
+        """By number and by id of a page its position in `page_ids`."""
+        self.last = 0
+        """The highest number of a page."""
+        self.hidden: list[int] = []
+        """The numbers of pages that are past their age."""
         self.speakers: dict[str, int] = {}
         """Everybody who speaks, as they are written, to the position of the first page in which they do."""
         self.speaker_stems: dict[str, list[str]] = {}
         """By speaker, the stems of the name."""
-        self.dates: list[tuple[str, int]] = []
-        """The index terms of dates, each with the number of the passage that names it."""
+        self.speakers_of: list[tuple[str, ...]] = []
+        """By position of a page."""
         self.titles: dict[str, list[int]] = {}
         """`title_key` of a title to the positions of the pages that have it."""
-        self.pages: Cache[Page] = Cache()
-        self.newest_item = 0
-        """The newest change of an item that was read."""
+        self.pages: Cache[tuple[Page, tuple[Passage, ...]]] = Cache()
+        self.passages: Cache[int] = Cache()
+        """By the number of a passage its position."""
+        self.postings: Cache[TermPostings] = Cache(_MOST_TERMS)
+        self.frequencies: Cache[int] = Cache()
+        """Of terms, as of the pages that were read."""
         self.items: Cache[MemoryItem] = Cache()
-        """As they stood since then."""
-        self.like_instructions: tuple[int, list[MemoryItem]] = 0, []
-        """`newest_item` of then, and the items that may be instructions."""
+        """As they stand since the newest change of an item."""
+        self.like_instructions: tuple[int, list[MemoryItem]] = -1, []
+        """The newest change of an item of then, and the items that may be instructions."""
+        self.date_terms: list[str] | None = None
+        """The terms of dates that stand in the pages; None until they are looked up."""
+        self.size = 0, 0
+        """How many pages there were, and how many characters they had."""
         self.stems: Cache[frozenset[str]] = Cache()
         """By page id, the distinct stems of its header and its passages."""
 
-    def append(self, row: PageRow, text: str) -> None:
-        """Add a page. Its text is used where an older analyzer made the stems on file."""
-        context = [*base_stems(format_time(row.time)), *self.analyzer.stems(row.title)]
-        position = len(self.page_ids)
-        current = row.analyzer == self.analyzer.name
-        passages: list[tuple[int, Sequence[str]]] = []
-        places = []
-        for seq, start, end, speaker, stored in row.passages:
-            place = self.places[seq] = Passage(row.id, start, end, speaker)
-            places.append(place)
-            own = stored.split() if current else self.analyzer.passage_stems(text[start:end], row.time)
-            passages.append((seq, own))
-            self.dates += [(term, seq) for term in own if term[0] == DATE_TERM]
-            if speaker and speaker not in self.speakers:
-                self.speaker_stems[speaker] = self.analyzer.stems(speaker)
-                self.speakers[speaker] = position
-        self.passages[row.id] = (position, places)
-        if row.title:
-            self.titles.setdefault(title_key(row.title), []).append(position)
-        self.page_ids.append(row.id)
-        self.by_seq[row.seq] = row.id
-        self.keyword.append(IndexedPage(row.seq, context, passages))
-
-
-def title_key(title: str) -> str:
-    """A title as it is looked up: its words, without a part in brackets at the end."""
-    return " ".join(words(re.sub(r"\([^()]*\)$", "", title.rstrip())))
+    def extend(self, rows: Sequence[IndexedPage]) -> None:
+        """Add pages, in order."""
+        self.hidden += [row.seq for row in rows if row.hidden]
+        rows = [row for row in rows if not row.hidden and row.seq not in self.positions]
+        if not rows:
+            return
+        self.postings, self.frequencies, self.date_terms = Cache(_MOST_TERMS), Cache(), None
+        for position, row in enumerate(rows, start=len(self.page_ids)):
+            self.speakers_of.append(row.speakers)
+            for speaker in row.speakers:
+                if speaker not in self.speakers:
+                    self.speaker_stems[speaker] = self.analyzer.stems(speaker)
+                    self.speakers[speaker] = position
+            if row.title:
+                self.titles.setdefault(row.title, []).append(position)
+        self.map.extend([len(row.context) for row in rows], [row.lengths for row in rows])
+        for row in rows:
+            self.positions[row.seq] = self.positions[row.id] = len(self.page_ids)
+            self.page_ids.append(row.id)
+            self.last = max(self.last, row.seq)
 
 
 KEYWORD, VECTOR = "keyword", "vector"
@@ -120,30 +120,30 @@ class Snapshot:
 
     def __init__(self, index: PageIndex, extent: Extent, pages: Pages, items: Items, vectors: VectorIndex) -> None:
         self.extent = extent
-        self.change = index.read
-        """The newest change that it covers."""
-        self.newest_item = index.newest_item
-        """The newest change of an item."""
         self._index = index
         self._known_items: Cache[MemoryItem] = Cache() if extent.items_expire else index.items
         self._source = pages
         self._terms = index.analyzer.stems
         self._items = items
         self._vectors = vectors
-        self._keyword = index.keyword.view()
-        self._dates = len(index.dates)
-        self._count = len(self._keyword.page_seqs)
-        self._records: dict[str, Page | MemoryItem] = {}
+        self._map = index.map.view()
+        self._last = index.last
+        self._count = len(self._map.spans)
+        self._postings, self._frequencies = index.postings, index.frequencies
+        self._pages: dict[str, tuple[Page, tuple[Passage, ...]]] = {}
+        self._items_read: dict[str, MemoryItem] = {}
 
     # -- searching -----------------------------------------------------------------------------------------
 
     def keyword(self, text: str, k: int) -> list[Hit]:
         """Passages that share words with the text, best first; scores as `KeywordView.search` gives them."""
-        return self._hits(self._keyword.search(self._index.analyzer.passage_stems(text, None), k), KEYWORD)
+        return self._hits(
+            self._map.search(self._find_terms(self._index.analyzer.passage_stems(text, None)), k), KEYWORD
+        )
 
     def keyword_places(self, text: str, k: int) -> list[tuple[Passage, Page, float]]:
         """The same as spans, without making hits of them."""
-        return self._places(self._keyword.search(self._terms(text), k))
+        return self._places(self._map.search(self._find_terms(self._terms(text)), k))
 
     def vector(self, vector: Sequence[float], k: int) -> list[Hit]:
         """Passages near a query vector, best first: cosine scaled to (0, 1] plus that of the best window.
@@ -151,48 +151,98 @@ class Snapshot:
         A window's share is the mean over its passages, as the mean of their vectors would have it.
         """
         query, ask, last = np.array(vector, np.float32), k, False
-        layout = self._keyword.layout
         while not last:
             near = self._vectors.search(query, ask, self.extent.namespaces)
-            laid = [(at, cosine) for seq, cosine in near if (at := layout.position(seq)) is not None][:k]
+            where = self._positions_of([seq for seq, _ in near])
+            laid = [(where[seq], cosine) for seq, cosine in near if seq in where][:k]
             # What is not in this snapshot takes no place of what is.
             last = len(laid) == min(k, len(near)) or len(near) < ask
             ask *= 4
         if not laid:
             return []
         positions = np.array([at for at, _ in laid], np.int64)
-        scores = np.zeros(len(layout))
+        scores = np.zeros(len(self._map.page_of))
         scores[positions] = scale_cosines(np.array([cosine for _, cosine in laid]))
-        windows = divide_by_best(layout.window_sums(positions, scores[positions]))
+        windows = divide_by_best(self._map.window_sums(positions, scores[positions]))
         own = scores > 0
-        scores[own] += layout.best_window(windows)[own]
-        return self._hits(top_k(layout.seqs, scores, k), VECTOR)
+        scores[own] += self._map.best_window(windows)[own]
+        return self._hits(top_k(np.arange(len(scores)), scores, k), VECTOR)
 
     def passages_by_date(self, span: Span, k: int, search: str) -> list[Hit]:
-        """Passages that name a date of a span, at most `k`; see `date_index.find_dates` for the scores."""
+        """Passages that name a date of a span, at most `k`; see `date_index.score_dates` for the scores."""
         from .date_index import find_dates
 
-        return self._hits(find_dates(self._index.dates[: self._dates], span, k), search)
+        terms = self._index.date_terms
+        if terms is None:
+            dates = (DATE_TERM, chr(ord(DATE_TERM) + 1))
+            rows = self._source.select_postings(
+                "DISTINCT term", "term >= ? AND term < ?", dates, self.extent.namespaces
+            )
+            terms = self._index.date_terms = [term for (term,) in rows]
+        return self._hits(find_dates(terms, self._find_terms, span, k), search)
 
     def pages_like(self, text: str, k: int) -> list[Page]:
         """Whole pages that share words with the text, best first."""
-        ids = [self._index.by_seq[seq] for seq, _ in self._keyword.search_pages(self._terms(text), k)]
+        ids = [self._index.page_ids[at] for at, _ in self._map.search_pages(self._find_terms(self._terms(text)), k)]
         found = self.pages(ids)
         return [found[page_id] for page_id in ids if page_id in found]
 
+    def _find_terms(self, terms: Sequence[str]) -> list[TermPostings]:
+        """Where the terms of a query occur, in their order; what the snapshot has looked up before is not read again."""
+        cached = self._postings
+        found = {term: known for term in terms if (known := cached.get(term)) is not None}
+        if missing := [term for term in dict.fromkeys(terms) if term not in found]:
+            read = self._locate(self._source.postings(missing, self.extent.namespaces))
+            for term in missing:
+                found[term] = read.get(term) or self._map.locate([])
+                cached.put(term, found[term])
+        return [found[term] for term in terms]
+
+    def _locate(self, rows: Iterable[tuple[str, int, int, bytes]]) -> dict[str, TermPostings]:
+        """Rows of postings, those of the pages of this snapshot, by term."""
+        by_term: dict[str, list[tuple[int, int, bytes]]] = {}
+        positions, count = self._index.positions, self._count
+        for term, page, context, passages in rows:
+            at = positions.get(page, count)
+            if at < count:
+                by_term.setdefault(term, []).append((at, context, passages))
+        return {term: self._map.locate(found) for term, found in by_term.items()}
+
+    def _positions_of(self, passages: Sequence[int]) -> dict[int, int]:
+        """By number, the positions of those passages that are in this snapshot."""
+        cached = self._index.passages
+        found = {seq: known for seq in passages if (known := cached.get(seq)) is not None}
+        missing = [seq for seq in passages if seq not in found]
+        for seq, page, at in self._source.places(missing) if missing else ():
+            if (position := self._index.positions.get(page, self._count)) < self._count:
+                found[seq] = int(self._map.spans[position, 0]) + at
+                cached.put(seq, found[seq])
+        return {seq: at for seq, at in found.items() if at < len(self._map.page_of)}
+
     # -- words ---------------------------------------------------------------------------------------------
 
-    def frequency(self, term: str) -> tuple[int, int]:
-        """In how many passages a stem occurs, and of how many."""
-        passages = self._keyword.passages
-        return passages.frequency(term), passages.documents
+    def frequencies(self, terms: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """By stem, in how many passages it occurs, and of how many."""
+        cached, found = self._frequencies, dict[str, int]()
+        wanted = dict.fromkeys(terms)
+        for term in wanted:
+            if (known := cached.get(term)) is not None:
+                found[term] = known
+            elif (located := self._postings.get(term)) is not None:
+                found[term] = len(np.unique(self._map.in_passages(located)))
+        if missing := [term for term in wanted if term not in found]:
+            hidden, namespaces = self._index.hidden, self.extent.namespaces
+            read = self._source.frequencies(missing, namespaces, self._last, hidden) if self._count else {}
+            for term in missing:
+                found[term] = read.get(term, 0)
+                cached.put(term, found[term])
+        return {term: (found[term], len(self._map.page_of)) for term in wanted}
 
     def unknown_share(self, text: str) -> float:
         """How much of a text occurs in no passage, from 0 to 1: the share of its words, weighed by idf, that of a
         word never met being that of one met once."""
         weighed = []
-        for term in set(self._terms(text)):
-            documents, total = self.frequency(term)
+        for documents, total in self.frequencies(self._terms(text)).values():
             weighed.append((math.log((total + 1) / max(1, documents)), documents == 0))
         whole = sum(weight for weight, _ in weighed)
         return sum(weight for weight, absent in weighed if absent) / whole if whole else 0.0
@@ -232,6 +282,10 @@ class Snapshot:
         """The stems of their names."""
         return frozenset(stem for speaker in self.speakers for stem in self._index.speaker_stems[speaker])
 
+    def speakers_of(self, page_id: str) -> tuple[str, ...]:
+        """Who speaks in a page."""
+        return self._index.speakers_of[self._index.positions[page_id]] if self.has(page_id) else ()
+
     @property
     def has_titles(self) -> bool:
         """Whether any page may have a title."""
@@ -243,33 +297,28 @@ class Snapshot:
 
     # -- records -------------------------------------------------------------------------------------------
 
-    def page(self, page_id: str) -> Page:
-        """`RecordGone` for an id that is of no page here."""
-        found = self.pages([page_id])
-        if page_id not in found:
-            raise RecordGone(f"Page {page_id!r} is not in this memory, or not any more.")
-        return found[page_id]
-
     def pages(self, page_ids: Iterable[str]) -> dict[str, Page]:
         """Those of some ids that are of pages here, by id."""
-        found: dict[str, Page] = {}
-        missing = []
+        return {page_id: page for page_id, (page, _) in self._with_passages(page_ids).items()}
+
+    def _with_passages(self, page_ids: Iterable[str]) -> dict[str, tuple[Page, tuple[Passage, ...]]]:
+        found, missing = {}, []
         for page_id in dict.fromkeys(page_ids):
             if self.has(page_id):
-                page = self._records.get(page_id) or self._index.pages.get(page_id)
-                if isinstance(page, Page):
-                    found[page_id] = self._records[page_id] = page
-                else:
+                known = self._pages.get(page_id) or self._index.pages.get(page_id)
+                if known is None:
                     missing.append(page_id)
+                else:
+                    found[page_id] = self._pages[page_id] = known
         if missing:
-            for page_id, page in self._source.by_ids(missing).items():
-                found[page_id] = self._records[page_id] = page
-                self._index.pages.put(page_id, page)
+            for page_id, read in self._source.with_passages(missing).items():
+                found[page_id] = self._pages[page_id] = read
+                self._index.pages.put(page_id, read)
         return found
 
     def record(self, record_id: str) -> Page | MemoryItem:
         """A page, or an item as it stands; `RecordGone` for an id that is neither here."""
-        known = self._records.get(record_id) or self.records([record_id]).get(record_id)
+        known = self.records([record_id]).get(record_id)
         if known is None:
             raise RecordGone(f"{record_id!r} is no page and no item of this memory, or not any more.")
         return known
@@ -281,14 +330,14 @@ class Snapshot:
         others = []
         for record_id in wanted:
             if record_id not in found and not self.has(record_id):
-                known = self._records.get(record_id) or self._known_items.get(record_id)
-                if known is not None:
-                    found[record_id] = self._records[record_id] = known
+                item = self._items_read.get(record_id) or self._known_items.get(record_id)
+                if item is not None:
+                    found[record_id] = self._items_read[record_id] = item
                 else:
                     others.append(record_id)
         if others:
             for item_id, item in self._items.by_ids(others).items():
-                found[item_id] = self._records[item_id] = item
+                found[item_id] = self._items_read[item_id] = item
                 if item.change:  # an entry of a store changes without a number
                     self._known_items.put(item_id, item)
         return found
@@ -314,43 +363,43 @@ class Snapshot:
     def items_like_instructions(self) -> list[MemoryItem]:
         """As `Items.like_instructions`, read once for each change of an item."""
         known = self._index.like_instructions
-        if known[0] != self.newest_item or self.extent.items_expire:
-            known = self._index.like_instructions = (self.newest_item, self._items.like_instructions())
+        if known[0] != self.extent.items or self.extent.items_expire:
+            known = self._index.like_instructions = (self.extent.items, self._items.like_instructions())
         return known[1]
 
     def passages(self, page: Page, search: str, score: float) -> list[Hit]:
         """Every passage of a page as hits of one score, in page order; `search` is "" where none found them."""
-        places = self._index.passages[page.id][1] if self.has(page.id) else []
-        return [_make_hit(place, page, search, score) for place in places]
-
-    def has_entries(self) -> bool:
-        """Whether agents stored anything that is searched, as of now."""
-        return bool(self._items.namespace.database.fetch("SELECT 1 FROM entry_text LIMIT 1"))
+        found = self._with_passages([page.id])
+        return [_make_hit(place, page, search, score) for _, places in found.values() for place in places]
 
     def whole_memory(self, chars: int) -> list[Hit]:
         """Every passage, the newest page first, where all pages with their headings have at most so many characters; else
-        `[]`. Nothing is read to know that."""
+        `[]`. Where many pages are in memory, nothing is read to know that."""
         left = chars - _HEADING * self._count
-        ids = self._index.page_ids[: self._count] if left > 0 else []
-        for page_id in ids:
-            left -= max((place.end for place in self._index.passages[page_id][1]), default=0)
-            if left < 0:
-                return []
-        found = self.pages(ids)
+        if left <= 0:
+            return []
+        ids = self._index.page_ids[: self._count]
+        size = self._index.size
+        if size[0] != self._count:
+            size = self._index.size = self._count, self._source.count_characters(ids)
+        found = self.pages(ids) if size[1] <= left else {}
         return [hit for one in reversed(ids) if one in found for hit in self.passages(found[one], "", 0.0)]
 
     def has(self, page_id: str) -> bool:
         """Whether there is such a page."""
-        known = self._index.passages.get(page_id)
-        return known is not None and known[0] < self._count
+        return self._index.positions.get(page_id, self._count) < self._count
 
     def _hits(self, found: Sequence[tuple[int, float]], search: str) -> list[Hit]:
         return [_make_hit(place, page, search, score) for place, page, score in self._places(found)]
 
     def _places(self, found: Sequence[tuple[int, float]]) -> list[tuple[Passage, Page, float]]:
-        placed = [(self._index.places[seq], score) for seq, score in found]
-        pages = self.pages([place.page_id for place, _ in placed])
-        return [(place, pages[place.page_id], score) for place, score in placed if place.page_id in pages]
+        """Of passages by position, those that are still there."""
+        page_of, spans, ids = self._map.page_of, self._map.spans, self._index.page_ids
+        placed = [(ids[page], at - int(spans[page, 0]), score) for at, score in found for page in (int(page_of[at]),)]
+        pages = self._with_passages([page_id for page_id, _, _ in placed])
+        with read_back("The passages of a page"):
+            read = [(*pages[page_id], at, score) for page_id, at, score in placed if page_id in pages]
+            return [(passages[at], page, score) for page, passages, at, score in read]
 
 
 def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
@@ -366,9 +415,6 @@ def _stems_of_dates(terms: Sequence[str]) -> list[str]:
     from ..date_phrases import date_stems
 
     return date_stems(terms)
-
-
-_CHANGES = 500  # read from the log at once
 
 
 class NamespaceStore:
@@ -390,19 +436,34 @@ class NamespaceStore:
         self._lock = threading.Lock()
         self._index = PageIndex(self.analyzer)
         self._extent = NOTHING_READ
+        self._latest: tuple[float, int, Snapshot] | None = None
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, max_age_s: float = 0.0) -> Snapshot:
         """What may be read now. One statement where nothing has changed; else what was filed since is read first, or
-        everything from the beginning where something is gone or may not be read any more."""
+        everything from the beginning where something is gone or may not be read any more.
+
+        `max_age_s`: the last one will do if it is no older and this process has written nothing since.
+        """
         with self._lock:
+            taken_at, writes = time.monotonic(), self.namespace.database.writes
+            if self._latest and taken_at - self._latest[0] < max_age_s and writes == self._latest[1]:
+                return self._latest[2]
             extent, known = self.pages.extent(), self._extent
             overdue = known.due is not None and time.time() >= known.due
             if overdue or (extent.namespaces, extent.erased) != (known.namespaces, known.erased):
-                self._index = PageIndex(self.analyzer)
-            while self._index.read < extent.last:
-                self._index.read = self._append(self._index, extent.last)
-            self._extent = extent
-            return Snapshot(self._index, extent, self.pages, self.items, self.vectors)
+                self._index, known = PageIndex(self.analyzer), NOTHING_READ
+            try:
+                if extent.heads != known.heads:
+                    self._index.extend(self.pages.changed_pages(known, extent))
+                if extent.items != known.items:
+                    self._index.items = Cache()
+                self._extent = extent
+            except BaseException:  # it may have been half extended
+                self._index, self._extent = PageIndex(self.analyzer), NOTHING_READ
+                raise
+            snapshot = Snapshot(self._index, extent, self.pages, self.items, self.vectors)
+            self._latest = taken_at, writes, snapshot
+            return snapshot
 
     def record(self, record_id: str) -> Page | MemoryItem:
         """The current page or item; `UnknownRecord` for an id that is neither here."""
@@ -413,14 +474,3 @@ class NamespaceStore:
             if item is None:
                 raise
             return item
-
-    def _append(self, index: PageIndex, last: int) -> int:
-        """Read the next changes; how far that goes. `last` where nothing is left, though changes may be gone."""
-        read, rows, newest_item = self.pages.changed_pages(index.read, _CHANGES, last)
-        if newest_item > index.newest_item:
-            index.newest_item, index.items = newest_item, Cache()
-        for row in rows:
-            if row.id not in index.passages:  # it is, where an interruption left a batch half read
-                with suppress(UnknownRecord):  # forgotten since it was read
-                    index.append(row, "" if row.analyzer == self.analyzer.name else self.pages.page(row.id).text)
-        return read if read > index.read else last

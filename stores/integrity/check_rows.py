@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
+from ..analyzer import ANALYZER
 from ..truth.dedup_key import session_key
 from ..truth.embeddings import vector_label
+from ..truth.term_rebuild import wrong_pages
 from .findings import FIX, RESUME, SALVAGE, Finding, ReadOnlyTruth, duration, find, many, some
 from .normalise import uncovered_stretches
 from .repairs import (
@@ -79,6 +81,19 @@ def change_log(look: ReadOnlyTruth) -> Iterator[Finding]:
     yield from find("attention", "sessions", missing, "page", what, f"{FIX} adds the rows.", "change log")
 
 
+def numbers(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """Every change and proposal has its number in its namespace, and none is above what the namespace has counted."""
+    wrong = [
+        f"{table} {n}"
+        for table, counter in (("change", "head"), ("proposal", "proposals"))
+        for n in look.column(
+            f"SELECT n FROM {table} JOIN namespace ON id = namespace WHERE number < 1 OR number > {counter} ORDER BY n"
+        )
+    ]
+    what = " without a right number in its namespace: searches do not see it."
+    yield from find("attention", "sessions", wrong, "row", what, f"{FIX} gives it one.", "numbers")
+
+
 def journal(look: ReadOnlyTruth) -> Iterator[Finding]:
     """Sessions that were accepted and not filed, and pages from which no items were extracted yet."""
     waiting = look.rows("SELECT id, accepted_at, payload FROM session WHERE filed_at IS NULL ORDER BY n")
@@ -104,11 +119,19 @@ def erasures(look: ReadOnlyTruth) -> Iterator[Finding]:
 
 def stem_rows(look: ReadOnlyTruth) -> Iterator[Finding]:
     older = look.column(f"SELECT id FROM page WHERE {OLDER}")
-    what = " with stems of an older analyzer; they are computed each time they are read."
+    what = " with stems of an older analyzer; they are written again when the memory is opened to be written."
     yield from find("note", "indexes", older, "page", what, f"{FIX} writes them.", "stems")
     wrong = [] if older else [f"{table} {number}" for table, number, _ in wrong_stems(look.db)]
     what = " with stems that are not those of the text."
     yield from find("attention", "indexes", wrong, "row", what, f"{FIX} rewrites them.", "stems")
+
+
+def posting_rows(look: ReadOnlyTruth) -> Iterator[Finding]:
+    """What the keyword search reads against what the passages give."""
+    if not look.column("SELECT 1 FROM page WHERE analyzer != ? LIMIT 1", ANALYZER):
+        what = " with keyword postings that are not those of its passages."
+        act = f"{FIX} rewrites them."
+        yield from find("attention", "indexes", list(wrong_pages(look.db)), "page", what, act, "postings")
 
 
 # -- items -------------------------------------------------------------------------------------------------

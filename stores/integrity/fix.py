@@ -13,6 +13,8 @@ from ..errors import StoreDamaged
 from ..index.chroma_folder import ChromaFolder, files_open_to_others, restrict_permissions
 from ..truth.database import FOLDER_MODE, Database
 from ..truth.migrations import REPAIR_FOLDER
+from ..truth.numbers import number_rows
+from ..truth.term_rebuild import rebuild_postings
 from .repairs import (
     Repair,
     complete_log,
@@ -23,13 +25,21 @@ from .repairs import (
     write_stems,
 )
 
-_ROW_REPAIRS: dict[str, tuple[Repair, str]] = {  # each may need those before it
-    "orphans": (drop_orphans, "Removed {} rows that belonged to nothing."),
-    "change log": (complete_log, "Added {} pages to the change log."),
-    "newest versions": (write_newest_versions, "Corrected the number of the newest version of {} items."),
-    "sketches": (write_sketches, "Rewrote {} sketches."),
-    "stems": (write_stems, "Rewrote the stems of {} rows."),
-    "vectors": (drop_vectors, "Removed vectors and lowered marks, {} in all; what is missing is embedded again."),
+_ROW_REPAIRS: dict[
+    str, tuple[Repair, str, str]
+] = {  # each may need those before it; what was done to how many of which
+    "orphans": (drop_orphans, "Removed {} that belonged to nothing.", "row"),
+    "change log": (complete_log, "Added {} to the change log.", "page"),
+    "numbers": (number_rows, "Numbered the changes and proposals of namespaces again: {}.", "row"),
+    "newest versions": (write_newest_versions, "Corrected the number of the newest version of {}.", "item"),
+    "sketches": (write_sketches, "Rewrote {} by which duplicates are known.", "key"),
+    "stems": (write_stems, "Rewrote the stems of {}.", "row"),
+    "postings": (rebuild_postings, "Rewrote the keyword postings of {}.", "page"),
+    "vectors": (
+        drop_vectors,
+        "Removed vectors and lowered marks, {} in all; what is missing is embedded again.",
+        "row",
+    ),
 }
 
 
@@ -46,9 +56,9 @@ def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
         if "sqlite indexes" in wanted:
             done.append(_rebuild_indexes(database))
         with database.write() as db:
-            for name, (repair, sentence) in _ROW_REPAIRS.items():
+            for name, (repair, sentence, noun) in _ROW_REPAIRS.items():
                 if name in wanted and (count := repair(db)):
-                    done.append(sentence.format(f"{count:,}"))
+                    done.append(sentence.format(f"{count:,} {noun}{'' if count == 1 else 's'}"))
     return done
 
 

@@ -14,6 +14,7 @@ from ..analyzer import ANALYZER, Analyzer
 from ..times import parse_iso_time
 from ..truth.dedup_key import session_key
 from ..truth.embeddings import SUBJECTS, vector_label
+from ..truth.term_rebuild import index_pages
 from .findings import SalvageReport
 from .repairs import (
     VECTOR_TABLES,
@@ -41,9 +42,10 @@ def normalise(db: sqlite3.Connection, page_ids: Mapping[int, str], cut: CutPassa
     _normalise_namespaces(db, report)
     _drop_unreadable(db, report)
     _report_lost_pages(db, page_ids, report)
-    complete_log(db)
+    complete_log(db)  # and gives every change its number
     drop_orphans(db)
     _normalise_passages(db, cut, report)
+    index_pages(db, Analyzer())
     _write_marks(db)
     report.pages, report.sessions, report.waiting, report.items, report.entries = db.execute(
         "SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM session WHERE filed_at IS NOT NULL),"

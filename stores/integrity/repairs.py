@@ -16,12 +16,15 @@ from ..analyzer import ANALYZER, Analyzer
 from ..times import parse_iso_time
 from ..truth.dedup_key import dedup_key
 from ..truth.embeddings import ITEMS, PASSAGES, EmbeddingTable, vector_label
+from ..truth.numbers import number_rows
+from ..truth.term_rebuild import rebuild_postings
 
 Repair = Callable[[sqlite3.Connection], int]
 
 DERIVED = (  # table, its column, whose row, by which column; owners first
     ("passage", "page", "page", "seq"),
     ("uncurated", "page", "page", "seq"),
+    ("indexed_page", "page", "page", "seq"),
     ("embedding", "passage", "passage", "seq"),
     ("item_embedding", "version", "item_version", "n"),
     ("entry_text", "entry", "entry", "n"),
@@ -43,12 +46,14 @@ def drop_orphans(db: sqlite3.Connection) -> int:
 
 def complete_log(db: sqlite3.Connection) -> int:
     """Insert a change log row for each page without one: indexes only read pages in the log."""
-    return db.execute(
+    added = db.execute(
         "INSERT INTO change (namespace, kind, ref, op, cause, at)"
         " SELECT namespace, 'page', seq, 'put', 'doctor', ? FROM page"
         " WHERE seq NOT IN (SELECT ref FROM change WHERE kind = 'page' AND op = 'put') ORDER BY seq",
         (datetime.now(UTC).isoformat(),),
     ).rowcount
+    number_rows(db)
+    return added
 
 
 # -- items -------------------------------------------------------------------------------------------------
@@ -114,6 +119,7 @@ def wrong_stems(db: sqlite3.Connection) -> Iterator[tuple[str, int, str]]:
 
 
 def write_stems(db: sqlite3.Connection) -> int:
+    """The stems, and the postings that are made of them."""
     wrong = list(wrong_stems(db))
     for table, number, right in wrong:
         key = "seq" if table == "passage" else "n"
@@ -122,6 +128,7 @@ def write_stems(db: sqlite3.Connection) -> int:
         db.execute(f"UPDATE {table} SET analyzer = ? WHERE {OLDER}", (ANALYZER,)).rowcount
         for table in ("page", "entry_text")
     )
+    rebuild_postings(db)
     return len(wrong) + older
 
 

@@ -137,7 +137,7 @@ class _Copy:
     def _copy(self, source: RowSchema, leaves: Iterable[int], *, whole: bool) -> None:
         """Rows that match the table; of two with one key the first."""
         target = self._new.get(source.table)
-        if target is None or source.table == "mark":  # marks are derived from what was saved
+        if target is None or source.table in ("mark", "indexed_page"):  # derived from what was saved
             return
         columns = [(at, name) for at, name in enumerate(source.columns) if name in target.columns]
         names = ", ".join(f'"{name}"' for _, name in columns)

@@ -51,6 +51,8 @@ class PostgresDatabase:
         self.path = place.label
         self.schema = place.schema
         self.read_only = False
+        self.writes = 0
+        """Transactions that this process has committed, for what is kept of earlier reads."""
         self.halfvec: str | None = None
         """The type of the vectors in SQL, with its schema; None without pgvector."""
         self._own = pool is None
@@ -112,6 +114,7 @@ class PostgresDatabase:
             raise
         try:
             connection.raw.commit()
+            self.writes += 1
         except psycopg.OperationalError as error:
             from .postgres_errors import unreachable
 

@@ -58,7 +58,7 @@ _RULES: Sequence[tuple[re.Pattern[str], str]] = tuple(
         (r"json_group_array\(([^()]*)\)", r"coalesce(json_agg(\1), '[]')::text"),
         (r"json_object\(([^()]*(?:\([^()]*\)[^()]*)*)\)", r"json_build_object(\1)::text"),
         (r"\bjson\((\w+)\)", r"(\1)::json"),
-        (r"\bLIMIT (:\w+|\?)", r"LIMIT nullif(\1, -1)"),
+        (r"\bLIMIT (:\w+|\?\d*)", r"LIMIT nullif(\1, -1)"),
         (r"\bstaged\.(\w+)", r"pg_temp.\1"),
     )
 )

@@ -6,6 +6,7 @@ Only the owner may read a memory: folders 0700 and files 0600. The umask is neve
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import sqlite3
@@ -36,8 +37,8 @@ FILE_NAME = "truth.sqlite3"
 VECTORS_LOCK, ERASE_LOCK = ".vectors.lock", ".erase.lock"
 DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
 APPLICATION_ID = 0x6A69746D  # "jitm"
-SCHEMA_VERSION = 3
-SCHEMA_DIGEST = "0e3e032707a16018c4a668d98bfdceefff48d918023d0fac0149d42e096d5fc2"
+SCHEMA_VERSION = 4
+SCHEMA_DIGEST = "0a0b9af81ebeca6dd11596356c689d92fc041b117f88f5ea7fd2c6c05d60f680"
 """Of what `OBJECTS` gives for a new truth."""
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 PERSON, RETENTION = "person", "retention"
@@ -61,6 +62,8 @@ class Database:
         self.analyzer = analyzer or Analyzer()
         _prepare(folder, self.path, create=create, terms=terms_mark(self.analyzer))
         self._place = _place(self.path)
+        self.writes = 0
+        """Transactions that this process has committed, for what is kept of earlier reads."""
         self.read_only = not (os.access(self.path, os.W_OK) and os.access(folder, os.W_OK))
         self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._closed = False
@@ -112,6 +115,7 @@ class Database:
             self._refuse_newer(connection)
             yield
             connection.execute("COMMIT")
+            self.writes += 1
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite has rolled back by itself when the disk was full
                 connection.execute("ROLLBACK")
@@ -241,7 +245,7 @@ class Database:
         if self.read_only:
             raise StoreReadOnly(f"{self.path} is of an older jitmem; open it once as a user who can write it.")
         with self.read() as connection, self.read() as reader:
-            upgrade(connection, reader, self.path, SCHEMA_VERSION)
+            upgrade(connection, reader, self.path, SCHEMA_VERSION, self.analyzer)
 
 
 def terms_mark(analyzer: Analyzer) -> str:
@@ -320,10 +324,25 @@ def one_of(numbers: Sequence[int]) -> str:
 
 
 def log_change(db: sqlite3.Connection, namespace: int, kind: str, ref: int, op: str, cause: str) -> int:
-    """Add a row to the change log, which has no content; its number."""
-    values = (namespace, kind, ref, op, cause, datetime.now(UTC).isoformat())
-    insert = "INSERT INTO change (namespace, kind, ref, op, cause, at) VALUES (?, ?, ?, ?, ?, ?) RETURNING n"
-    return int(db.execute(insert, values).fetchone()[0])
+    """Add a row to the change log, which has no content; its number in the folder."""
+    return log_changes(db, namespace, kind, [ref], op, cause)
+
+
+def log_changes(db: sqlite3.Connection, namespace: int, kind: str, refs: Sequence[int], op: str, cause: str) -> int:
+    """The same for several rows; the last number. The namespace's head comes last: it is the order of changes."""
+    rows = db.execute(
+        "INSERT INTO change (namespace, kind, ref, op, cause, at, number)"
+        " SELECT ?1, ?2, refs.value, ?3, ?4, ?5, space.head + 1 + refs.key"
+        " FROM json_each(?6) AS refs CROSS JOIN namespace AS space ON space.id = ?1 ORDER BY refs.key RETURNING n",
+        (namespace, kind, op, cause, datetime.now(UTC).isoformat(), json.dumps(list(refs))),
+    ).fetchall()
+    n = max((int(row[0]) for row in rows), default=0)
+    db.execute(
+        "UPDATE namespace SET head = head + ?2, items = iif(?3 = 'item', ?4, items),"
+        " erased = iif(?5 IN ('forget', 'retain'), ?4, erased) WHERE id = ?1",
+        (namespace, len(refs), kind, n, op),
+    )
+    return n
 
 
 def has_deleted_bytes(database: Database) -> bool:

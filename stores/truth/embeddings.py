@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -25,7 +24,7 @@ FINGERPRINT_TEXT = (
 ERASED_VECTORS = "erased:vectors"
 """The mark with the number of the newest erasure of vectors; an older vector index must be rebuilt."""
 SET_MARK = "INSERT INTO mark (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET"
-_PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
+PROBES = "CREATE TABLE IF NOT EXISTS probe (model TEXT PRIMARY KEY, vector BLOB NOT NULL) STRICT"  # see schema.sql
 _ALIKE = 0.98  # one model on two machines stays above it, two models stay far below
 
 Missing = tuple[int, list[tuple[int, str]]]
@@ -178,8 +177,8 @@ class EmbeddingStore:
         self.written = 0
         """How many vectors this object has written."""
         self._probed: int | None = None  # the generation in which this object has seen the probe
-        self._doubted: int | None = None  # the generation that does not fit the model
-        self._renewed: int | None = None  # the generation that this object began and has not completed
+        self.doubted: int | None = None  # the generation that does not fit the model
+        self.renewed: int | None = None  # the generation that this object began and has not completed
 
     # -- generations ---------------------------------------------------------------------------------------
 
@@ -219,7 +218,7 @@ class EmbeddingStore:
         """
         vector = validate_vectors(self.model, [0], [probe])[0]
         with self.database.write() as db:
-            db.execute(_PROBES)
+            db.execute(PROBES)
             generation, dimension = self._filed_state(db)
             known = dimension in (None, len(vector))
             label = vector_label(self.model, generation)
@@ -231,12 +230,12 @@ class EmbeddingStore:
             if known:
                 self._probed = generation
             else:
-                self._doubted = generation
+                self.doubted = generation
         return known
 
     def model_changed(self, dimension: int, generation: int) -> ModelChanged:
         """To be raised by an index that was asked for a vector of another dimension than those it holds."""
-        self._doubted = generation
+        self.doubted = generation
         return ModelChanged(f"{self.model} gave a vector of {dimension} dimensions, those on file have others.")
 
     def start_generation(self) -> None:
@@ -245,31 +244,13 @@ class EmbeddingStore:
         Nothing happens if the generation that was found not to fit is gone already. `ModelReplyError` if the one
         that this object began was not even completed: the model gives now these vectors, now those.
         """
+        from .generations import start_generation
+
         with self.database.write() as db:
-            if self._doubted in (None, self._generation(db)):
-                self._start_generation(db)
+            if self.doubted in (None, self.read_generation(db)):
+                start_generation(self, db)
 
-    def _start_generation(self, db: sqlite3.Connection) -> None:
-        generation = self._generation(db)
-        if self._renewed == generation:
-            self._renewed = None
-            raise ModelReplyError(
-                f"{self.model} changes while its vectors are being made; see that one model answers under this name."
-            )
-        label = vector_label(self.model, generation)
-        db.execute(_PROBES)
-        db.execute("DELETE FROM probe WHERE model = ?", (label,))
-        spaces = [row[0] for row in db.execute("SELECT id FROM namespace")]
-        for subject in SUBJECTS:
-            db.execute(f"DELETE FROM {subject.table} WHERE model = ?", (label,))
-            marks = [(f"{subject.progress}:{n}:{label}",) for n in spaces]
-            db.executemany("DELETE FROM mark WHERE name = ?", marks)
-        # By the clock, so that a truth restored from a backup does not give a number out a second time.
-        following = max(generation + 1, int(time.time()))
-        _advance_mark(db, f"generation:{self.model}", following)
-        self._renewed, self._doubted = following, None
-
-    def _generation(self, db: sqlite3.Connection) -> int:
+    def read_generation(self, db: sqlite3.Connection) -> int:
         return _read_mark(db, f"generation:{self.model}")
 
     def _filed_state(self, db: sqlite3.Connection) -> tuple[int, int | None]:
@@ -352,7 +333,9 @@ class EmbeddingStore:
             if generation != given_out:
                 return True
             if len(numbers) and dimension not in (None, matrix.shape[1]):
-                self._start_generation(db)
+                from .generations import start_generation
+
+                start_generation(self, db)
                 return True
             if len(numbers):
                 self.written += len(numbers)
@@ -371,9 +354,9 @@ class EmbeddingStore:
                 " ON CONFLICT (name) DO UPDATE SET n = max(mark.n, excluded.n)",
                 {**named, "reached": reached},
             )
-            if self._renewed == generation:
+            if self.renewed == generation:
                 left = db.execute(f"{statement} SELECT EXISTS ({self.subject.waiting}) FROM state", named).fetchone()
-                self._renewed = generation if left[0] else None
+                self.renewed = generation if left[0] else None
         return more
 
     # -- read by the indexes -------------------------------------------------------------------------------
@@ -404,7 +387,7 @@ class EmbeddingStore:
         """
         key = self.subject.key
         with self.database.read() as db:
-            generation = self._generation(db)
+            generation = self.read_generation(db)
             found = db.execute(
                 f"SELECT {key}, vector FROM {self.subject.table}"
                 f" WHERE model = ? AND {key} IN (SELECT value FROM json_each(?))",
@@ -427,7 +410,7 @@ class EmbeddingStore:
     def advance(self, name: str, n: int) -> None:
         """Remember how far a derived index has read, after it has applied what it read."""
         with self.database.write() as db:
-            _advance_mark(db, name, n)
+            advance_mark(db, name, n)
 
 
 def _read_mark(db: sqlite3.Connection, name: str) -> int:
@@ -435,7 +418,7 @@ def _read_mark(db: sqlite3.Connection, name: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _advance_mark(db: sqlite3.Connection, name: str, n: int) -> None:
+def advance_mark(db: sqlite3.Connection, name: str, n: int) -> None:
     db.execute(f"{SET_MARK} n = max(mark.n, excluded.n)", (name, n))
 
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ..errors import UnknownRecord
@@ -18,9 +18,10 @@ from .namespace import Namespace
 
 _ITEM = """
     SELECT item.id, item.kind, item_version.content, item_version.time, item_version.pages, item_version.version,
-           change.n, change.cause, change.at,
+           change.number, change.cause, change.at,
            coalesce((SELECT first.at FROM item_version AS oldest JOIN change AS first ON first.n = oldest.n
-            WHERE oldest.item = item.seq ORDER BY oldest.version LIMIT 1), change.at), namespace.name
+            WHERE oldest.item = item.seq ORDER BY oldest.version LIMIT 1), change.at), namespace.name,
+           change.n
     FROM standing_item AS item JOIN item_version ON item_version.item = item.seq
     JOIN change ON change.n = item_version.n JOIN namespace ON namespace.id = item.namespace
 """
@@ -28,9 +29,9 @@ _INSTRUCTION_WORDS = (
     "always|never|please|n't|n’t|do not|from now on|when i |whenever|make sure|be sure|remember to|in future|in the future"
     "|you to|prefer|rather|i like|i love|i hate"
 ).split("|")
-_OWN = "item.namespace = (SELECT id FROM namespace WHERE name = :name)"
-_NEWEST = "item_version.version = item.version"
-_STANDS = f"item.sketch IS NOT NULL AND {_NEWEST}"
+OWN = "item.namespace = (SELECT id FROM namespace WHERE name = :name)"
+NEWEST = "item_version.version = item.version"
+_STANDS = f"item.sketch IS NOT NULL AND {NEWEST}"
 
 
 class Items:
@@ -55,12 +56,12 @@ class Items:
     def find(self, item_id: str) -> MemoryItem | None:
         return self.by_ids([item_id]).get(item_id)
 
-    def beside_core(self, numbers: Sequence[int], newest: int) -> list[MemoryItem]:
+    def beside_core(self, numbers: Sequence[int], newest: int) -> dict[int, MemoryItem]:
         """Of this namespace alone: the core paragraph, the items of some versions, and the last so many to be made of
-        the other kinds; the newest first."""
-        return self._select(
-            f"""{_NEWEST} AND item.seq IN (
-                WITH own AS (SELECT seq, kind FROM standing_item AS item WHERE {_OWN} AND sketch IS NOT NULL)
+        the other kinds; the newest first, by the number of the version as the item index has it."""
+        return self._by_version(
+            f"""{NEWEST} AND item.seq IN (
+                WITH own AS (SELECT seq, kind FROM standing_item AS item WHERE {OWN} AND sketch IS NOT NULL)
                 SELECT seq FROM own WHERE kind = 'core'
                 UNION SELECT seq FROM item_version CROSS JOIN own ON own.seq = item_version.item
                     WHERE n IN (SELECT value FROM json_each(:numbers))
@@ -74,7 +75,7 @@ class Items:
         """Those of some ids that are of items which stand, or of entries of a store, by id."""
         ids = list(ids)
         condition = f"{self._readable} AND {_STANDS} AND item.id IN (SELECT value FROM json_each(:ids))"
-        found = {item.id: item for item in self._select(condition, ids=json.dumps(ids))}
+        found = {item.id: item for item in self.select(condition, ids=json.dumps(ids))}
         if any(one.startswith("entry-") for one in ids):
             from .entry_records import entries_by_record_id
 
@@ -90,32 +91,32 @@ class Items:
     ) -> list[MemoryItem]:
         """As they stand, oldest first; with `newest` the last so many to be made, the newest first."""
         down, count = ("DESC", newest) if newest is not None else ("", -1 if limit is None else limit)
-        condition = f"{_OWN} AND {_STANDS} AND {_of_kind(kind)} ORDER BY item.seq {down} LIMIT :count OFFSET :offset"
-        return self._select(condition, kind=kind, count=count, offset=offset)
+        condition = f"{OWN} AND {_STANDS} AND {of_kind(kind)} ORDER BY item.seq {down} LIMIT :count OFFSET :offset"
+        return self.select(condition, kind=kind, count=count, offset=offset)
 
     def like_instructions(self) -> list[MemoryItem]:
         """The semantic items that stand and have a word that instructions and preferences have."""
         words = {f"word{n}": f"%{word}%" for n, word in enumerate(_INSTRUCTION_WORDS)}
         like = " OR ".join(f"lower(content) LIKE :{name}" for name in words)
-        return self._select(f"{_OWN} AND {_STANDS} AND item.kind = 'semantic' AND ({like})", **words)
+        return self.select(f"{OWN} AND {_STANDS} AND item.kind = 'semantic' AND ({like})", **words)
 
     def by_change(self, numbers: Iterable[int]) -> dict[int, MemoryItem]:
         """Versions by their number, of this namespace and still standing: what is stale or deleted is left out."""
         condition = f"{self._readable} AND {_STANDS} AND item_version.n IN (SELECT value FROM json_each(:numbers))"
-        return {item.change: item for item in self._select(condition, numbers=json.dumps(list(numbers)))}
+        return self._by_version(condition, numbers=json.dumps(list(numbers)))
 
     def newest_versions(self, namespaces: Sequence[int]) -> list[tuple[int, int, str, str, str | None]]:
         """`(number of the version, item, kind, stems, time)` of the items that stand, in the order of the versions."""
-        return self._fetch(
+        return self.fetch(
             "SELECT item_version.n, item.seq, kind, stems, time FROM standing_item AS item JOIN item_version"
-            f" ON item_version.item = item.seq AND {_NEWEST}"
+            f" ON item_version.item = item.seq AND {NEWEST}"
             f" WHERE namespace {one_of(namespaces)} AND sketch IS NOT NULL ORDER BY item_version.n"
         )
 
     def changed_versions(self, namespaces: Sequence[int], after: int, last: int, limit: int) -> list[Any]:
         """`(change, item, kind, stems, time, deleted)` of the next changes after a number, up to `last`; those of pages
         have no item, and neither has a version that was erased."""
-        return self._fetch(
+        return self.fetch(
             "SELECT change.n, item.seq, item.kind, stems, time, content IS NULL FROM change"
             " LEFT JOIN item_version ON change.kind = 'item' AND item_version.n = change.n"
             " LEFT JOIN item ON item.seq = item_version.item"
@@ -128,44 +129,24 @@ class Items:
 
     def history(self, item_id: str) -> list[MemoryItem]:
         """Every version, the oldest first, deletions too; `UnknownRecord` for an id that was never here."""
-        found = self._select(f"{self._readable} AND item.id = :id ORDER BY item_version.version", id=item_id)
+        found = self.select(f"{self._readable} AND item.id = :id ORDER BY item_version.version", id=item_id)
         if not found:
             raise UnknownRecord(f"No item {item_id!r} in this namespace.")
         return found
 
-    def as_of(self, time: datetime, *, kind: str | None = None) -> list[MemoryItem]:
-        """The items as they stood at a time of this memory's own clock (not of the events), oldest first."""
-        found = self._select(
-            f"{_OWN} AND {_of_kind(kind)} AND item_version.n = ("
-            "   SELECT max(v.n) FROM item_version AS v JOIN change AS c ON c.n = v.n"
-            "   WHERE v.item = item.seq AND c.at <= :at) ORDER BY item.seq",
-            kind=kind,
-            at=(time if time.tzinfo else time.astimezone()).astimezone(UTC).isoformat(),
-        )
-        return [item for item in found if not item.deleted]
-
     def counts(self) -> dict[str, int]:
         query = "SELECT kind, count(*) FROM standing_item AS item"
-        return dict(self._fetch(f"{query} WHERE {_OWN} AND sketch IS NOT NULL GROUP BY kind"))
+        return dict(self.fetch(f"{query} WHERE {OWN} AND sketch IS NOT NULL GROUP BY kind"))
 
-    def next_expiry(self) -> float | None:
-        """When the next item that may be read is hidden by its age, in seconds since 1970; None where no rule says
-        so."""
-        rows = self._fetch(
-            "SELECT age_s, (SELECT min(made.at) FROM standing_item AS item"
-            f" CROSS JOIN item_version ON item_version.item = item.seq AND {_NEWEST}"
-            " CROSS JOIN change AS made ON made.n = item_version.n"
-            " WHERE item.namespace = retention.namespace AND item.kind = retention.kind)"
-            f" FROM retention WHERE namespace IN ({self.namespace.readable_sql}) AND kind != 'page'"
-        )
-        return min((datetime.fromisoformat(at).timestamp() + age for age, at in rows if at), default=None)
-
-    def _fetch(self, query: str, **values: Any) -> list[Any]:
+    def fetch(self, query: str, **values: Any) -> list[Any]:
         """Every row of one SELECT, in which `:name` is the name of the namespace."""
         return self.namespace.database.fetch(query, {**self.namespace.values, **values})
 
-    def _select(self, condition: str, **values: Any) -> list[MemoryItem]:
-        return [_item(row) for row in self._fetch(f"{_ITEM} WHERE {condition}", **values)]
+    def select(self, condition: str, **values: Any) -> list[MemoryItem]:
+        return list(self._by_version(condition, **values).values())
+
+    def _by_version(self, condition: str, **values: Any) -> dict[int, MemoryItem]:
+        return {row[-1]: _item(row) for row in self.fetch(f"{_ITEM} WHERE {condition}", **values)}
 
     # -- editing -------------------------------------------------------------------------------------------
 
@@ -189,7 +170,7 @@ class Items:
             reason = f"Item {current.id} was changed meanwhile: it is at version {current.version}."
             return Outcome("rejected", edit, reason, current)
         if edit.op == "delete":
-            return self._write(db, namespace, edit, current, None)
+            return self.write_version(db, namespace, edit, current, None)
         return self._update(db, namespace, edit, current)
 
     def forgotten_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> str | None:
@@ -198,34 +179,6 @@ class Items:
             if not db.execute("SELECT 1 FROM standing_page WHERE id = ?", (page_id,)).fetchone():
                 return page_id
         return None
-
-    def undo(self, change: int, *, cause: str = "person") -> Outcome:
-        """Put an item back to what it was before a change, as a change of its own.
-
-        `UnknownRecord` for a number that is no change of an item here; rejected when the item was changed since.
-        """
-        with self.namespace.database.write() as db:
-            namespace = self.namespace.enter(db)
-            row = db.execute(
-                "SELECT item.id, item_version.version FROM item_version"
-                " JOIN standing_item AS item ON item.seq = item_version.item WHERE item_version.n = ? AND item.namespace = ?",
-                (change, namespace),
-            ).fetchone()
-            if row is None:
-                raise UnknownRecord(f"No change {change} of an item in this namespace.")
-            current = self._current(db, namespace, row[0])
-            assert current is not None, "a change has an item"
-            edit = Edit(op="undo", kind=current.kind, id=current.id, cause=cause)
-            if current.change != change:
-                reason = f"Item {current.id} was changed since, by change {current.change}; undo that one first."
-                return Outcome("rejected", edit, reason, current)
-            # The last version before it that was not erased.
-            earlier = "item.id = ? AND item_version.version < ? ORDER BY item_version.version DESC LIMIT 1"
-            before = find_item(db, earlier, current.id, row[1])
-            if before is None or before.deleted:
-                return self._write(db, namespace, edit, current, None)
-            restored = replace(edit, content=before.content, time=before.time, page_ids=before.page_ids)
-            return self._write_unless_taken(db, namespace, edit, restored, current)
 
     # ------------------------------------------------------------------------------------------------------
 
@@ -252,9 +205,9 @@ class Items:
         )
         if whole.content == current.content and str(whole.time) == str(current.time):  # a month is not its first day
             return _duplicate(edit, current)
-        return self._write_unless_taken(db, namespace, edit, whole, current)
+        return self.write_unless_taken(db, namespace, edit, whole, current)
 
-    def _write_unless_taken(
+    def write_unless_taken(
         self, db: sqlite3.Connection, namespace: int, edit: Edit, whole: Edit, current: MemoryItem
     ) -> Outcome:
         """A new version, unless another item says the same: then the outcome of `edit` names that one."""
@@ -262,9 +215,9 @@ class Items:
         known = self._holder(db, namespace, whole.kind, key)
         if known is not None and known.id != current.id:
             return _duplicate(edit, known)
-        return self._write(db, namespace, whole, current, whole.content)
+        return self.write_version(db, namespace, whole, current, whole.content)
 
-    def _write(
+    def write_version(
         self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
     ) -> Outcome:
         """A new version of an item that is there; `content=None` takes it away."""
@@ -283,17 +236,18 @@ class Items:
         )
         key = None if content is None else dedup_key(edit.kind, content, edit.time)
         db.execute("UPDATE item SET version = ?, sketch = ? WHERE seq = ?", (version, key, seq))
-        return Outcome("applied", edit, "", find_item(db, "item_version.n = ?", n), n)
+        item = find_item(db, "item_version.n = ?", n)
+        return Outcome("applied", edit, "", item, item.change if item else None)
 
     def _target(self, db: sqlite3.Connection, edit: Edit) -> MemoryItem | None:
         """The item that an edit means: by its id, or the core paragraph, which needs none."""
         namespace = self.namespace.number(db)
         if edit.kind == "core" and edit.id is None:
             return find_item(db, f"item.namespace = ? AND item.kind = 'core' AND {_STANDS}", namespace)
-        return self._current(db, namespace, edit.id or "")
+        return self.find_current(db, namespace, edit.id or "")
 
-    def _current(self, db: sqlite3.Connection, namespace: int, item_id: str) -> MemoryItem | None:
-        return find_item(db, f"item.namespace = ? AND item.id = ? AND {_NEWEST}", namespace, item_id)
+    def find_current(self, db: sqlite3.Connection, namespace: int, item_id: str) -> MemoryItem | None:
+        return find_item(db, f"item.namespace = ? AND item.id = ? AND {NEWEST}", namespace, item_id)
 
     def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, key: str) -> MemoryItem | None:
         """The live item with a key. One that has expired is deleted: it would conflict with what is written next."""
@@ -305,7 +259,7 @@ class Items:
         if row is None:
             return None
         if row[1]:
-            return find_item(db, f"item.seq = ? AND {_NEWEST}", row[0])
+            return find_item(db, f"item.seq = ? AND {NEWEST}", row[0])
         from .row_deletion import delete_expired
 
         delete_expired(db, namespace, items={row[0]})
@@ -321,13 +275,13 @@ def find_item(db: sqlite3.Connection, where: str, *values: object) -> MemoryItem
     return _item(row) if row else None
 
 
-def _of_kind(kind: str | None) -> str:
+def of_kind(kind: str | None) -> str:
     return "item.kind != 'entry'" if kind is None else "item.kind = :kind"
 
 
 @read_back("A memory item")
 def _item(row: Any) -> MemoryItem:
-    item_id, kind, content, time, pages, version, change, cause, at, created, namespace = row
+    item_id, kind, content, time, pages, version, change, cause, at, created, namespace, _ = row
     return MemoryItem(
         id=item_id,
         kind=kind,

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import socket
 import sqlite3
+import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ..analyzer import Analyzer
 from ..errors import SessionConflict, UnknownRecord
 from ..records import new_id
 from ..times import local_clock, order_key, parse_iso_time
-from .database import read_back
+from .database import log_changes, read_back
 from .dedup_key import session_key
 from .namespace import Namespace
+from .postings import PageTerms, insert_postings
 
 # Gives no number where there is such a session already, or no namespace.
 _INSERT = """
-    INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at)
-    SELECT space.id, ?, ?, ?, ?, ?, ? FROM namespace AS space WHERE name = ? ON CONFLICT DO NOTHING RETURNING n
+    INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at, leased_by, leased_until)
+    SELECT space.id, ?, ?, ?, ?, ?, ?, ?, ? FROM namespace AS space WHERE name = ? ON CONFLICT DO NOTHING RETURNING n
 """
+LEASE_S = float(os.environ.get("JITMEM_LEASE_S", "300"))
+"""How long a process has a session for itself; it renews the lease while it is at work."""
+ABANDONED = "CASE WHEN leased_until IS NULL THEN accepted_at < :accepted ELSE leased_until < :now END"
+"""Of a session, with the values of `abandonment`: its lease has ended, or it waits for as long without one."""
 _PAGES_AT_ONCE = 1000  # SQLite takes some 32,000 values in one statement
 
 
@@ -63,6 +72,7 @@ class Journal:
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
+        self._next_look = 0.0
 
     def accept(
         self,
@@ -73,8 +83,10 @@ class Journal:
         time: datetime | None,
         metadata: Mapping[str, Any],
         update: bool = False,
+        leased: bool = False,
     ) -> JournalEntry:
-        """Put a session into the journal, durable when this returns; one that is there already comes back.
+        """Put a session into the journal, durable when this returns; one that is there already comes back. With `leased`
+        the caller files it next, and no other process takes it meanwhile.
 
         Known by its id or by its content (text and time). Other content under a known id: a new version, or `SessionConflict`.
         """
@@ -98,7 +110,16 @@ class Journal:
 
                 delete_expired(db, self.namespace.enter(db), sessions=hidden)
             plain = json.dumps(dict(metadata), ensure_ascii=False)
-            values = (named, content, stamp, plain, payload, _now(), self.namespace.name)
+            values = (
+                named,
+                content,
+                stamp,
+                plain,
+                payload,
+                _now(),
+                *(lease() if leased else (None, None)),
+                self.namespace.name,
+            )
             row = db.execute(_INSERT, values).fetchone()
             if row is None and not self.namespace.number(db):
                 self.namespace.enter(db)
@@ -121,6 +142,16 @@ class Journal:
         """Sessions that were accepted and not yet filed, oldest first."""
         return [entry for entry, _, standing in self._load_entries("filed_at IS NULL") if standing]
 
+    def has_abandoned(self) -> bool:
+        """Whether a session waits that no process files any more; False between two looks."""
+        if clock.monotonic() < self._next_look:
+            return False
+        self._next_look = clock.monotonic() + LEASE_S / 4
+        own = "namespace = (SELECT id FROM namespace WHERE name = :name)"
+        query = f"SELECT EXISTS (SELECT 1 FROM session WHERE {own} AND filed_at IS NULL AND {ABANDONED})"
+        named = {"name": self.namespace.name, **abandonment()}
+        return bool(self.namespace.database.fetch(query, named)[0][0])
+
     def file(
         self, accepted: JournalEntry, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
     ) -> JournalEntry:
@@ -141,7 +172,7 @@ class Journal:
                     from .session_growth import join_growth
 
                     n, before = join_growth(db, row[0], n, row[1], [page.text for page in pages])
-                analyzer = self.namespace.database.analyzer.name
+                analyzer = self.namespace.database.analyzer
                 ids = _insert_pages(
                     db, row[0], replace(accepted, n=n), pages, analyzer, before, cause=cause, curate=curate
                 )
@@ -222,13 +253,13 @@ def _insert_pages(
     namespace: int,
     accepted: JournalEntry,
     pages: Sequence[PageDraft],
-    analyzer: str,
+    analyzer: Analyzer,
     before: int = 0,
     *,
     cause: str,
     curate: bool,
 ) -> tuple[str, ...]:
-    """Each kind of row in one statement, in page order; the ids of the pages."""
+    """Each kind of row in one statement, or a few for many pages, in page order; the ids of the pages."""
     ids = [new_id() for _ in pages]
     time_key = order_key(local_clock(accepted.time)) if accepted.time else None
     seqs: list[int] = []
@@ -238,7 +269,7 @@ def _insert_pages(
         for part, page in enumerate(some, start=first + 1):
             digest = hashlib.sha256(page.text.encode()).hexdigest()
             values += (ids[part - 1], namespace, accepted.n, before + part, before + len(pages), page.text, digest)
-            values += (page.header, page.memo, page.title, time_key, analyzer)
+            values += (page.header, page.memo, page.title, time_key, analyzer.name)
         row = f"({', '.join('?' * 12)})"
         seqs += [
             seq
@@ -260,14 +291,26 @@ def _insert_pages(
         f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {columns} FROM json_each(?) ORDER BY key',
         (json.dumps(passages, ensure_ascii=False),),
     )
-    db.execute(
-        "INSERT INTO change (namespace, kind, ref, op, cause, at)"
-        " SELECT ?, 'page', CAST(value AS BIGINT), 'put', ?, ? FROM json_each(?) ORDER BY key",
-        (namespace, cause, _now(), json.dumps(numbers)),
-    )
+    indexed = [
+        PageTerms(seq, page_id, page.title, accepted.time, [(p.speaker, p.stems) for p in page.passages])
+        for seq, page_id, page in zip(numbers, ids, pages, strict=True)
+    ]
+    insert_postings(db, namespace, indexed, analyzer)
     if curate:
         db.execute("INSERT INTO uncurated (page) SELECT value FROM json_each(?)", (json.dumps(numbers),))
+    log_changes(db, namespace, "page", numbers, "put", cause)
     return tuple(ids)
+
+
+def lease() -> tuple[str, float]:
+    """Of this process, from now: its name, and the end in seconds since 1970."""
+    return f"{socket.gethostname()}:{os.getpid()}", clock.time() + LEASE_S
+
+
+def abandonment() -> dict[str, Any]:
+    """The values of `ABANDONED`, as of now."""
+    now = clock.time()
+    return {"now": now, "accepted": datetime.fromtimestamp(now - LEASE_S, UTC).isoformat()}
 
 
 def _now() -> str:

@@ -5,23 +5,48 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
+from ..analyzer import Analyzer
 from ..errors import StoreDamaged, StoreFull
 from .backup import sync_to_disk
 from .database import schema
+from .numbers import number_rows
+from .term_rebuild import index_pages
 
 REPAIR_FOLDER = ".repair-"  # prefix of a temporary folder with a copy of the truth, see integrity/fix.py
 _log = logging.getLogger("jitmem")
 
-CHANGES: dict[int, Callable[[sqlite3.Connection], object]] = {}
-"""By version, what is to be done to the rows and tables of the version before it, before those that are new are made.
-So far every version only added tables, and what an older process writes into the others stays right."""
+
+def _add_columns(db: sqlite3.Connection) -> None:
+    for table, columns in _NEW_COLUMNS.items():
+        for column in columns:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    db.execute("DROP INDEX change_erased")
 
 
-def upgrade(db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, target: int) -> Path | None:
+def _fill(db: sqlite3.Connection, analyzer: Analyzer) -> None:
+    number_rows(db)
+    index_pages(db, analyzer)
+
+
+_NEW_COLUMNS = {
+    "namespace": tuple(f"{name} INTEGER NOT NULL DEFAULT 0" for name in ("head", "proposals", "items", "erased")),
+    "session": ("leased_by TEXT", "leased_until REAL"),
+    "change": ("number INTEGER NOT NULL DEFAULT 0",),
+    "proposal": ("number INTEGER NOT NULL DEFAULT 0",),
+}
+CHANGES: dict[int, Callable[[sqlite3.Connection], object]] = {4: _add_columns}
+"""By version, what is to be done to the rows and tables of the version before it, before those that are new are made."""
+FILLS: Mapping[int, Callable[[sqlite3.Connection, Analyzer], object]] = {4: _fill}
+"""By version, how the tables that are new are filled."""
+
+
+def upgrade(
+    db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, target: int, analyzer: Analyzer
+) -> Path | None:
     """From the version that the file has to `target`; where the copy of before lies, None where none was needed.
 
     `db` and `reader` are two connections to `path` without a transaction. Of several processes one upgrades, the
@@ -34,7 +59,7 @@ def upgrade(db: sqlite3.Connection, reader: sqlite3.Connection, path: Path, targ
         if version < target:
             copy = _copy_truth(reader, path, version)  # no process writes meanwhile: this one has the lock
             for step in range(version + 1, target + 1):
-                _take(db, step, newest=step == target)
+                _take(db, step, analyzer, newest=step == target)
         db.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
@@ -60,13 +85,15 @@ def copies(folder: Path) -> list[Path]:
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
-def _take(db: sqlite3.Connection, version: int, *, newest: bool) -> None:
+def _take(db: sqlite3.Connection, version: int, analyzer: Analyzer, *, newest: bool) -> None:
     for (view,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
         db.execute(f'DROP VIEW "{view}"')  # created again below: a view holds no rows
     if version in CHANGES:
         CHANGES[version](db)
     for statement in schema("schema.sql" if newest else f"schema_{version}.sql").split(";"):
         db.execute(statement)
+    if version in FILLS:
+        FILLS[version](db, analyzer)
     db.execute(f"PRAGMA user_version = {version}")
 
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import sqlite3
 
 from ..errors import BadInput
-from .database import PERSON, Database, log_change
+from .database import Database
 
 _LONGEST = 512  # characters
-_BELOW = "/*"
+BELOW = "/*"
 
 
 class Namespace:
     """One namespace of a database; it exists from its first write on.
 
-    Names may be paths, such as `team/ana`. That alone shares nothing: who reads what is said by `share`.
+    Names may be paths, such as `team/ana`. That alone shares nothing: who reads what is said by `shares.share`.
     """
 
     def __init__(self, database: Database, name: str) -> None:
-        _check(name)
+        validate_name(name)
         self.database = database
         self.name = name
-        above = {f"above_{n}": path + _BELOW for n, path in enumerate(_above(name))}
+        above = {f"above_{n}": path + BELOW for n, path in enumerate(_above(name))}
         self.values = {"name": name, **above}
         readers = ", ".join(f":{key}" for key in self.values)
         self.readable_sql = (
@@ -45,33 +45,6 @@ class Namespace:
             db.execute("INSERT INTO namespace (name) VALUES (?) RETURNING id", (self.name,)).fetchone()[0]
         )
 
-    # -- sharing -------------------------------------------------------------------------------------------
-
-    def share(self, reader: str) -> None:
-        """Let another namespace read this one, or with `/*` at the end of a name all that lie below it."""
-        _check(reader)
-        if reader == self.name:
-            raise BadInput(
-                f"A namespace reads itself; share {self.name!r} with another, such as {self.name + _BELOW!r}."
-            )
-        with self.database.write() as db:
-            own = self.enter(db)
-            if db.execute("INSERT INTO share VALUES (?, ?) ON CONFLICT DO NOTHING", (own, reader)).rowcount:
-                log_change(db, own, "share", own, "share", PERSON)
-
-    def unshare(self, reader: str) -> bool:
-        """Take it back; False where nothing was shared so."""
-        with self.database.write() as db:
-            own = self.number(db)
-            found = db.execute("DELETE FROM share WHERE namespace = ? AND reader = ?", (own, reader)).rowcount > 0
-            if found:
-                log_change(db, own, "share", own, "unshare", PERSON)
-        return found
-
-    def shares(self) -> list[str]:
-        query = "SELECT reader FROM share JOIN namespace ON id = namespace WHERE name = :name ORDER BY reader"
-        return [reader for (reader,) in self.database.fetch(query, self.values)]
-
 
 def names(database: Database) -> list[str]:
     return [name for (name,) in database.fetch("SELECT name FROM namespace ORDER BY name")]
@@ -82,7 +55,7 @@ def _above(name: str) -> list[str]:
     return [name[:at] for at, character in enumerate(name) if character == "/"]
 
 
-def _check(name: str) -> None:
+def validate_name(name: str) -> None:
     if (
         not isinstance(name, str)
         or not name.strip()

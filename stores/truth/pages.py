@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import StoreDamaged, UnknownRecord
-from ..records import Page
+from ..records import Page, Passage
 from ..times import Span, is_within, local_clock, order_key, parse_iso_time
 from .database import DOCTOR, one_of, read_back
 from .namespace import Namespace
 
 _PAGE = """
     SELECT page.id, session.id, page.text, page.header, page.memo, session.time, session.metadata,
-           page.part, page.parts, namespace.name, page.sha256
+           page.part, page.parts, namespace.name, page.sha256, page.seq
     FROM standing_page AS page JOIN session ON session.n = page.session JOIN namespace ON namespace.id = page.namespace
 """
 
-# One by one, so that each number is found at the end of an index. A row for each rule where several hide pages.
+# A row for each rule where several hide pages.
 _EXTENT = """
     SELECT space.id,
-           (SELECT max(n) FROM change INDEXED BY change_namespace WHERE namespace = space.id),
-           (SELECT max(n) FROM change INDEXED BY change_erased
-            WHERE namespace = space.id AND op IN ('forget', 'retain')),
-           space.name = :name,
-           EXISTS (SELECT 1 FROM retention WHERE namespace = space.id AND kind != 'page'), age_s,
+           head, items, erased, space.name = :name,
+           EXISTS (SELECT 1 FROM retention WHERE namespace = space.id AND kind != 'page'),
+           EXISTS (SELECT 1 FROM entry_text), age_s,
            (SELECT accepted_at FROM session WHERE namespace = space.id
             AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
             ORDER BY accepted_at LIMIT 1)
@@ -36,56 +37,59 @@ _EXTENT = """
     WHERE space.id IN ({readable})
 """
 _CHANGED = """
-    SELECT log.n, log.kind, page.seq, page.id, title, session.time, analyzer,
-           passage.seq, start, "end", speaker, stems
-    FROM (SELECT n, kind, ref FROM change WHERE namespace IN ({readable}) AND n > :after
-          AND (:last IS NULL OR n <= :last) ORDER BY n LIMIT :limit) AS log
-    LEFT JOIN standing_page AS page ON log.kind = 'page' AND page.seq = log.ref
-    LEFT JOIN session ON session.n = page.session
-    LEFT JOIN passage ON passage.page = page.seq
-    ORDER BY log.n, passage.seq
+    SELECT words.page, words.id, title, speakers, context, lengths, analyzer,
+           EXISTS (SELECT 1 FROM retention WHERE namespace = log.namespace AND kind = 'page')
+               AND NOT EXISTS (SELECT 1 FROM standing_page WHERE seq = words.page)
+    FROM json_each(:ranges) AS range CROSS JOIN change AS log
+        ON log.namespace = json_extract(range.value, '$[0]') AND log.number > json_extract(range.value, '$[1]')
+        AND log.number <= json_extract(range.value, '$[2]') AND log.kind = 'page' AND log.op = 'put' AND log.number > 0
+    CROSS JOIN indexed_page AS words ON words.page = log.ref
+    ORDER BY log.n
+"""
+_WITH_PASSAGES = f"""
+    SELECT found.*, (SELECT json_group_array(json_array(start, "end", speaker))
+                     FROM (SELECT start, "end", speaker FROM passage WHERE page = found.seq ORDER BY seq))
+    FROM ({_PAGE} WHERE {{condition}}) AS found
 """
 _WIDEST_S = 26 * 3600.0  # by which the clocks of two zones differ at most
 
 
-@dataclass(frozen=True, slots=True)
-class PageRow:
+class IndexedPage(NamedTuple):
+    """A page as the keyword index has it. `title` is its words, `context` the stems of date and title, `lengths` the
+    number of stems of each passage, uint32."""
+
     seq: int
     id: str
     title: str
-    time: datetime | None
+    speakers: tuple[str, ...]
+    context: list[str]
+    lengths: NDArray[np.uint32]
     analyzer: str
-    passages: list[tuple[int, int, int, str | None, str]] = field(default_factory=list)
-    """`(seq, start, end, speaker, stems)` in page order."""
+    hidden: bool
+    """Whether it is past its age."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
     """What an index over a namespace must have read to be up to date."""
 
-    namespace: int
-    """Its own number; 0 while it is empty."""
     namespaces: tuple[int, ...]
-    """That may be read, its own first."""
-    last: int
-    """The newest change in them."""
+    """That may be read, its own first, which is 0 while it is empty."""
+    heads: tuple[int, ...]
+    """The number of the newest change of each."""
+    items: int
+    """The newest change of an item in them, as the folder counts."""
     erased: int
-    """The newest change by which something is gone or hidden."""
+    """The newest change by which something is gone or hidden, as the folder counts."""
     due: float | None
     """When the next page is hidden by its age, in seconds since 1970; None where no rule says so."""
     items_expire: bool
     """Whether a rule hides items by their age."""
+    entries: bool
+    """Whether agents stored anything that is searched."""
 
 
-class Changed(NamedTuple):
-    mark: int
-    pages: list[PageRow]
-    """Those that were put and still stand, oldest first."""
-    newest_item: int
-    """The newest change of an item; 0 for none."""
-
-
-NOTHING_READ = Extent(0, (), 0, 0, None, False)
+NOTHING_READ = Extent((), (), 0, 0, None, False, False)
 
 
 class Pages:
@@ -154,6 +158,13 @@ class Pages:
         rows = self._fetch(f"{_PAGE} WHERE {condition}", ids=json.dumps(list(page_ids)))
         return {row[0]: _page(row) for row in rows}
 
+    def with_passages(self, page_ids: Iterable[str]) -> dict[str, tuple[Page, tuple[Passage, ...]]]:
+        """The same with their passages, in order."""
+        readable = f"+page.namespace IN ({self.namespace.readable_sql})"
+        condition = f"{readable} AND page.id IN (SELECT value FROM json_each(:ids))"
+        rows = self._fetch(_WITH_PASSAGES.format(condition=condition), ids=json.dumps(list(page_ids)))
+        return {row[0]: (_page(row[:-1]), _passages(row[0], row[-1])) for row in rows}
+
     def uncurated_pages(self, session: int) -> list[Page]:
         """The pages of a session of this namespace, by its number, from which memories are still to be drawn."""
         condition = "page.session = :session AND namespace.name = :name AND page.seq IN (SELECT page FROM uncurated)"
@@ -193,31 +204,62 @@ class Pages:
     def extent(self) -> Extent:
         """What there is to read, in one statement."""
         rows = self._fetch(_EXTENT.format(readable=self.namespace.readable_sql))
-        own = next((row[0] for row in rows if row[3]), 0)
-        others = sorted(row[0] for row in rows if not row[3])
+        own = next((row[0] for row in rows if row[4]), 0)
+        heads = {row[0]: row[1] for row in rows}
+        namespaces = (own, *sorted(heads.keys() - {own}))
         due = [
             datetime.fromisoformat(oldest).timestamp() + age for *_, age, oldest in rows if age is not None and oldest
         ]
         return Extent(
-            namespace=own,
-            namespaces=(own, *others),
-            last=max((row[1] or 0 for row in rows), default=0),
-            erased=max((row[2] or 0 for row in rows), default=0),
+            namespaces=namespaces,
+            heads=tuple(heads.get(namespace, 0) for namespace in namespaces),
+            items=max((row[2] for row in rows), default=0),
+            erased=max((row[3] for row in rows), default=0),
             due=min(due, default=None),
-            items_expire=any(row[4] for row in rows),
+            items_expire=any(row[5] for row in rows),
+            entries=any(row[6] for row in rows),
         )
 
-    def changed_pages(self, after: int, limit: int, last: int | None = None) -> Changed:
-        query = _CHANGED.format(readable=self.namespace.readable_sql)
-        rows = self._fetch(query, after=after, limit=limit, last=last)
-        pages: dict[int, PageRow] = {}
-        for _, _, seq, page_id, title, time, analyzer, *passage in rows:
-            if seq is not None:
-                page = pages.get(seq) or pages.setdefault(seq, PageRow(seq, page_id, title, _time(time), analyzer))
-                if passage[0] is not None:
-                    page.passages.append(tuple(passage))
-        newest_item = max((n for n, kind, *_ in rows if kind == "item"), default=0)
-        return Changed(rows[-1][0] if rows else after, list(pages.values()), newest_item)
+    def changed_pages(self, before: Extent, extent: Extent) -> list[IndexedPage]:
+        """Those that were put since `before` and are still there, oldest first."""
+        after = dict(zip(before.namespaces, before.heads, strict=True))
+        pairs = zip(extent.namespaces, extent.heads, strict=True)
+        ranges = [(namespace, after.get(namespace, 0), head) for namespace, head in pairs]
+        rows = self._fetch(_CHANGED, ranges=json.dumps(ranges))
+        return list({row[0]: _read_indexed(row) for row in rows}.values())
+
+    def count_characters(self, page_ids: Sequence[str]) -> int:
+        """How long these pages are together."""
+        query = "SELECT coalesce(sum(length(text)), 0) FROM page WHERE id IN (SELECT value FROM json_each(:ids))"
+        (count,) = self._fetch(query, ids=json.dumps(list(page_ids)))[0]
+        return int(count)
+
+    # -- postings ------------------------------------------------------------------------------------------
+
+    def postings(self, terms: Sequence[str], namespaces: Sequence[int]) -> list[tuple[str, int, int, bytes]]:
+        """`(term, page, occurrences in its context, passages in it)` of each page with one of these terms."""
+        return self.select_postings("term, page, context, positions", _of_terms(terms), terms, namespaces)
+
+    def frequencies(
+        self, terms: Sequence[str], namespaces: Sequence[int], last: int, hidden: Sequence[int]
+    ) -> dict[str, int]:
+        """In how many passages each term occurs, of pages up to a number without the hidden ones."""
+        condition = f"{_of_terms(terms)} AND page <= {last:d}" + (f" AND NOT page {one_of(hidden)}" if hidden else "")
+        rows = self.select_postings("term, sum(passages)", f"{condition} GROUP BY term", terms, namespaces)
+        return dict(rows)
+
+    def select_postings(
+        self, columns: str, condition: str, values: Sequence[str], namespaces: Sequence[int]
+    ) -> list[Any]:
+        query = f"SELECT {columns} FROM posting WHERE namespace {one_of(namespaces)} AND {condition}"
+        return self.namespace.database.fetch(query, tuple(values))
+
+    def places(self, passages: Sequence[int]) -> list[tuple[int, int, int]]:
+        """`(passage, page, position in it)` of passages by their numbers."""
+        return self.namespace.database.fetch(
+            "SELECT seq, page, (SELECT count(*) FROM passage AS other WHERE other.page = passage.page"
+            f" AND other.seq < passage.seq) FROM passage WHERE seq {one_of(passages)}"
+        )
 
     def _fetch(self, query: str, **values: Any) -> list[Any]:
         """Every row of one SELECT, in which `:name` is the name of the namespace."""
@@ -233,7 +275,7 @@ def _verify_text(page_id: str, text: str, digest: str) -> str:
 
 @read_back("A page")
 def _page(row: Any) -> Page:
-    page_id, session_id, text, header, memo, time, metadata, part, parts, namespace, digest = row
+    page_id, session_id, text, header, memo, time, metadata, part, parts, namespace, digest, _ = row
     return Page(
         id=page_id,
         session_id=session_id,
@@ -246,6 +288,30 @@ def _page(row: Any) -> Page:
         parts=parts,
         namespace=namespace,
     )
+
+
+@read_back("The passages of a page")
+def _passages(page_id: str, spans: str) -> tuple[Passage, ...]:
+    return tuple(Passage(page_id, start, end, speaker) for start, end, speaker in json.loads(spans))
+
+
+@read_back("What is indexed of a page")
+def _read_indexed(row: Any) -> IndexedPage:
+    seq, page_id, title, speakers, context, lengths, analyzer, hidden = row
+    return IndexedPage(
+        seq,
+        page_id,
+        title,
+        tuple(json.loads(speakers)),
+        context.split(),
+        np.frombuffer(lengths, "<u4"),
+        analyzer,
+        bool(hidden),
+    )
+
+
+def _of_terms(terms: Sequence[str]) -> str:
+    return f"term IN ({', '.join('?' * len(terms))})"
 
 
 @read_back("The time of a session")

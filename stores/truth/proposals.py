@@ -14,7 +14,7 @@ from ..times import parse_iso_time
 from .database import read_back
 from .items import Items, find_item
 
-_PROPOSAL = "SELECT n, edit, reason, at, decision, decided_at FROM proposal"
+_PROPOSAL = "SELECT number, edit, reason, at, decision, decided_at FROM proposal"
 
 
 class Proposals:
@@ -37,7 +37,7 @@ class Proposals:
         plain = json.dumps({**asdict(edit), "time": edit.time.isoformat() if edit.time else None})
         namespace = self._namespace.enter(db)
         known = db.execute(
-            "SELECT n FROM proposal WHERE namespace = ? AND edit = ? AND decision IS NULL", (namespace, plain)
+            "SELECT number FROM proposal WHERE namespace = ? AND edit = ? AND decision IS NULL", (namespace, plain)
         ).fetchone()
         if known:
             return Outcome("proposed", edit, reason, proposal=known[0])
@@ -45,10 +45,12 @@ class Proposals:
         core_may_come = tried.status == "unknown_id" and edit.id is None
         if tried.status != "applied" and not core_may_come:
             return tried
-        number = db.execute(
-            "INSERT INTO proposal (namespace, edit, cause, reason, at) VALUES (?, ?, ?, ?, ?) RETURNING n",
-            (namespace, plain, edit.cause, reason, datetime.now(UTC).isoformat()),
-        ).fetchone()[0]
+        count = "UPDATE namespace SET proposals = proposals + 1 WHERE id = ? RETURNING proposals"
+        (number,) = db.execute(count, (namespace,)).fetchone()
+        db.execute(
+            "INSERT INTO proposal (namespace, edit, cause, reason, at, number) VALUES (?, ?, ?, ?, ?, ?)",
+            (namespace, plain, edit.cause, reason, datetime.now(UTC).isoformat(), number),
+        )
         return Outcome("proposed", edit, reason, proposal=number)
 
     def proposals(self, *, waiting: bool = True) -> list[Proposal]:
@@ -83,7 +85,9 @@ class Proposals:
 
     def _load(self, db: sqlite3.Connection, number: int) -> tuple[Proposal, str]:
         """With the time of its decision, empty while it waits."""
-        row = db.execute(f"{_PROPOSAL} WHERE namespace = ? AND n = ?", (self._namespace.number(db), number)).fetchone()
+        row = db.execute(
+            f"{_PROPOSAL} WHERE namespace = ? AND number = ?", (self._namespace.number(db), number)
+        ).fetchone()
         proposal = _proposal(row) if row else None
         if proposal is None or self._items.forgotten_in(db, proposal.edit.page_ids):
             raise UnknownRecord(f"No proposal {number} in this namespace.")
@@ -106,11 +110,13 @@ class Proposals:
         db.execute("RELEASE tried")
         return outcome
 
-    @staticmethod
-    def _decide(db: sqlite3.Connection, number: int, decision: str, applied: MemoryItem | None = None) -> None:
+    def _decide(self, db: sqlite3.Connection, number: int, decision: str, applied: MemoryItem | None = None) -> None:
         """At the time of the change that comes of it, by which that is found again."""
         at = applied.changed_at if applied else datetime.now(UTC)
-        db.execute("UPDATE proposal SET decision = ?, decided_at = ? WHERE n = ?", (decision, at.isoformat(), number))
+        db.execute(
+            "UPDATE proposal SET decision = ?, decided_at = ? WHERE namespace = ? AND number = ?",
+            (decision, at.isoformat(), self._namespace.number(db), number),
+        )
 
     def _applied_in(self, db: sqlite3.Connection, edit: Edit, at: str) -> Outcome | None:
         """What `Items.apply_in` gave for an edit whose change was written at a time (UTC, ISO); None where none is here."""

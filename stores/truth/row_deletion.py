@@ -122,12 +122,26 @@ def delete_expired(
 
 def _delete_page(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
     result.delete(db, "vectors", "embedding", "passage IN (SELECT seq FROM passage WHERE page = ?)", seq)
+    delete_postings(db, result.namespace, seq)
     result.delete(db, "passages", "passage", "page = ?", seq)
     db.execute("DELETE FROM uncurated WHERE page = ?", (seq,))
     ((page_id, *texts),) = result.delete(db, "pages", "page", "seq = ?", seq, returning="id, text, title, memo")
     result.page_ids.append(page_id)
     result.texts += texts
     result.log(db, "page", seq)
+
+
+def delete_postings(db: sqlite3.Connection, namespace: int, page: int) -> None:
+    """Of a page whose passages are still there."""
+    terms: set[str] = set()
+    for (words,) in db.execute("DELETE FROM indexed_page WHERE page = ? RETURNING context", (page,)).fetchall():
+        terms.update(words.split())
+    for (words,) in db.execute("SELECT stems FROM passage WHERE page = ?", (page,)):
+        terms.update(words.split())
+    db.execute(
+        "DELETE FROM posting WHERE namespace = ? AND page = ? AND term IN (SELECT value FROM json_each(?))",
+        (namespace, page, json.dumps(sorted(terms), ensure_ascii=False)),
+    )
 
 
 def _delete_or_shorten_session(db: sqlite3.Connection, result: DeletionResult, n: int) -> None:
@@ -235,15 +249,15 @@ def _delete_version(db: sqlite3.Connection, result: DeletionResult, n: int) -> N
 def delete_proposals(db: sqlite3.Connection, result: DeletionResult, selection: Selection) -> None:
     """Delete proposals about a deleted item, with a deleted text, or with no other sources than deleted pages."""
     pages, items = set(result.page_ids), set(result.item_ids)
-    rows = db.execute("SELECT n, edit FROM proposal WHERE namespace = ?", (result.namespace,)).fetchall()
-    for n, raw in rows:
+    rows = db.execute("SELECT n, edit, number FROM proposal WHERE namespace = ?", (result.namespace,)).fetchall()
+    for n, raw, number in rows:
         edit = json.loads(raw)
         ids = edit.get("page_ids") or []
         left = [page for page in ids if page not in pages]
         about = edit.get("id") in items or (edit.get("content") or "") in result.contents
         if n in selection.proposals or about or (ids and not left):
             result.delete(db, "proposals", "proposal", "n = ?", n)
-            result.others[f"proposal {n}"] = edit.get("content") or ""
+            result.others[f"proposal {number}"] = edit.get("content") or ""
         elif len(left) < len(ids):
             db.execute("UPDATE proposal SET edit = ? WHERE n = ?", (json.dumps({**edit, "page_ids": left}), n))
 

@@ -1,7 +1,11 @@
--- The truth. Everything else (keyword index, Chroma's folder) can be deleted and is rebuilt from here.
+-- The truth. Everything else (Chroma's folder) can be deleted and is rebuilt from here.
 CREATE TABLE IF NOT EXISTS namespace (
-    id   INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    name      TEXT NOT NULL UNIQUE,
+    head      INTEGER NOT NULL DEFAULT 0,  -- the number of its newest change: the version of all that is read here
+    proposals INTEGER NOT NULL DEFAULT 0,  -- the number of its newest proposal
+    items     INTEGER NOT NULL DEFAULT 0,  -- the newest change of an item, as `change.n`
+    erased    INTEGER NOT NULL DEFAULT 0   -- the newest change by which something is gone or hidden, as `change.n`
 ) STRICT;
 
 -- The ingestion journal: a session is accepted (payload kept), thought about, then filed (payload gone, pages there).
@@ -15,6 +19,8 @@ CREATE TABLE IF NOT EXISTS session (
     payload     TEXT,                      -- JSON {text, turns}, until filed
     accepted_at TEXT NOT NULL,
     filed_at    TEXT,
+    leased_by   TEXT,                      -- who files it now
+    leased_until REAL,                     -- seconds since 1970, after which another may
     UNIQUE (namespace, id),
     UNIQUE (namespace, content)
 ) STRICT;
@@ -51,6 +57,28 @@ CREATE TABLE IF NOT EXISTS passage (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS passage_page ON passage (page, seq);
 
+-- What the keyword search knows of a page, written in the transaction of the page and derived from it alone.
+CREATE TABLE IF NOT EXISTS indexed_page (
+    page      INTEGER PRIMARY KEY REFERENCES page (seq),
+    id        TEXT NOT NULL,               -- that of the page
+    title     TEXT NOT NULL,               -- its words, as titles are looked up
+    speakers  TEXT NOT NULL,               -- JSON list, each once
+    context   TEXT NOT NULL,               -- stems of date and title, separated by spaces: every passage has them
+    lengths   BLOB NOT NULL,               -- by passage the number of its own stems, uint32, little endian
+    analyzer  TEXT NOT NULL                -- which version made the stems
+) STRICT;
+
+-- Where a term occurs. No index over the page: the terms of a page are in `context` and in `passage.stems`.
+CREATE TABLE IF NOT EXISTS posting (
+    namespace INTEGER NOT NULL,
+    term      TEXT NOT NULL,
+    page      INTEGER NOT NULL,
+    passages  INTEGER NOT NULL,            -- that have it, by their own words or the context
+    context   INTEGER NOT NULL,            -- occurrences in the context
+    positions BLOB NOT NULL,               -- by occurrence the passage, from 0 in its page, uint32, little endian
+    PRIMARY KEY (namespace, term, page)
+) STRICT, WITHOUT ROWID;
+
 -- Embeddings are paid once: a vector index is rebuilt from these blobs.
 CREATE TABLE IF NOT EXISTS embedding (
     n       INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -77,10 +105,11 @@ CREATE TABLE IF NOT EXISTS change (
     op        TEXT NOT NULL,               -- of a page 'put', of an item 'insert', 'update', 'delete' or 'undo', of
                                            -- any 'forget', of a retention 'retain'
     cause     TEXT NOT NULL,               -- who: memorizer, tool, person
-    at        TEXT NOT NULL
+    at        TEXT NOT NULL,
+    number    INTEGER NOT NULL DEFAULT 0   -- from 1 in its namespace: the number that is shown
 ) STRICT;
 CREATE INDEX IF NOT EXISTS change_namespace ON change (namespace, n);
-CREATE INDEX IF NOT EXISTS change_erased ON change (namespace, n) WHERE op IN ('forget', 'retain');
+CREATE UNIQUE INDEX IF NOT EXISTS change_number ON change (namespace, number) WHERE number > 0;
 
 -- Memory items: what a model or a person holds worth knowing, edited over time. Every version is kept.
 CREATE TABLE IF NOT EXISTS item (
@@ -130,8 +159,10 @@ CREATE TABLE IF NOT EXISTS proposal (
     reason     TEXT NOT NULL,              -- why it waits
     at         TEXT NOT NULL,
     decision   TEXT,                       -- 'approved' or 'rejected', once
-    decided_at TEXT
+    decided_at TEXT,
+    number     INTEGER NOT NULL DEFAULT 0  -- from 1 in its namespace: the number that is shown
 ) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS proposal_number ON proposal (namespace, number) WHERE number > 0;
 CREATE INDEX IF NOT EXISTS proposal_waiting ON proposal (namespace, n) WHERE decision IS NULL;
 
 -- What came through LangGraph's BaseStore: a JSON object under a path of labels and a key, the last value only.

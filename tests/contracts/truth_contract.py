@@ -14,7 +14,7 @@ from jitmem.stores.errors import SessionConflict, UnknownRecord
 from jitmem.stores.records import Page
 from jitmem.stores.times import MonthTime
 from jitmem.stores.truth.journal import Journal, JournalEntry, PageDraft, PassageDraft
-from jitmem.stores.truth.pages import Pages
+from jitmem.stores.truth.pages import NOTHING_READ, Pages
 
 
 class Truth(NamedTuple):
@@ -62,7 +62,7 @@ class TruthContract:
         assert truth.pages.counts() == NOTHING
         assert truth.pages.pages() == []
         assert truth.journal.waiting() == []
-        assert truth.pages.extent().last == 0
+        assert truth.pages.extent().heads == (0,)
 
     def test_what_was_accepted_waits_with_everything_that_was_given(self, truth: Truth) -> None:
         time = datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
@@ -124,11 +124,16 @@ class TruthContract:
     def test_a_known_id_with_other_content_is_a_conflict_and_changes_nothing(self, truth: Truth) -> None:
         filed = file(truth, "one", session_id="s1")
         waiting = accept(truth, "two", session_id="s2")
-        before = (truth.pages.counts(), truth.pages.pages(), truth.journal.waiting(), truth.pages.extent().last)
+        before = (truth.pages.counts(), truth.pages.pages(), truth.journal.waiting(), truth.pages.extent().heads)
         for known in ("s1", "s2"):
             with pytest.raises(SessionConflict, match=f"Session '{known}' is already in memory with other content"):
                 accept(truth, "three", session_id=known)
-        assert (truth.pages.counts(), truth.pages.pages(), truth.journal.waiting(), truth.pages.extent().last) == before
+        assert (
+            truth.pages.counts(),
+            truth.pages.pages(),
+            truth.journal.waiting(),
+            truth.pages.extent().heads,
+        ) == before
         assert [truth.journal.entry(n) for n in (filed.n, waiting.n)] == [filed, waiting]
 
     def test_an_id_that_another_session_bears_is_a_conflict_even_if_it_was_made_from_content(
@@ -161,7 +166,7 @@ class TruthContract:
         with pytest.raises(Exception, match=r"NOT NULL|not-null"):
             truth.journal.file(accepted, [draft("one "), PageDraft("two", "", "", "", [broken])])
         assert truth.pages.counts() == {**NOTHING, "sessions": 1, "waiting": 1}
-        assert truth.pages.extent().last == 0
+        assert truth.pages.extent().heads == (0,)
         assert truth.journal.waiting() == [accepted]
         assert len(truth.journal.file(accepted, [draft("one "), draft("two")]).page_ids) == 2
 
@@ -238,15 +243,13 @@ class TruthContract:
     def test_the_log_tells_every_page_once_in_the_order_of_filing(self, truth: Truth) -> None:
         for text in ("one two", "three", "four"):
             file(truth, text)
-        mark, rows, _ = truth.pages.changed_pages(0, 2)
-        rest, more, _ = truth.pages.changed_pages(mark, 2)
-        assert [[(stems) for _, _, _, _, stems in row.passages] for row in (*rows, *more)] == [
-            ["one two"],
-            ["three"],
-            ["four"],
-        ]
-        assert rest == truth.pages.extent().last
-        assert truth.pages.changed_pages(rest, 2) == (rest, [], 0)
+        extent = truth.pages.extent()
+        rows = truth.pages.changed_pages(NOTHING_READ, extent)
+        file(truth, "five")
+        more = truth.pages.changed_pages(extent, truth.pages.extent())
+        assert [row.id for row in (*rows, *more)] == [page.id for page in truth.pages.pages()]
+        assert (extent.heads, truth.pages.extent().heads) == ((3,), (4,))
+        assert truth.pages.changed_pages(extent, extent) == []
 
     # Namespaces
 
@@ -259,8 +262,8 @@ class TruthContract:
         assert ben.pages.pages(within=(datetime.min, datetime.max)) == []
         assert ben.pages.pages(first_id="0", last_id="z") == []
         assert ben.journal.waiting() == []
-        assert ben.pages.extent().last == 0
-        assert ben.pages.changed_pages(0, 10) == (0, [], 0)
+        assert ben.pages.extent().heads == (0,)
+        assert ben.pages.changed_pages(NOTHING_READ, ben.pages.extent()) == []
         with pytest.raises(UnknownRecord, match="this memory holds 0 pages"):
             ben.pages.page(filed.page_ids[0])
         for n in (filed.n, waiting.n):

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from jitmem.stores.truth.database import FILE_NAME
+from jitmem.stores.truth.term_rebuild import wrong_pages
 
 from . import plan
 from .ledger import Ledger
@@ -95,6 +96,8 @@ def _changes(db: sqlite3.Connection, found: Findings) -> None:
     }.items():
         if rows := db.execute(query).fetchall():
             found.torn.append(f"{what}: {rows}")
+    if wrong := list(wrong_pages(db)):
+        found.torn.append(f"pages with other keyword postings than their passages give: {wrong}")
 
 
 def _items(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
@@ -126,7 +129,9 @@ def _items(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
 
 
 def _proposals(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
-    filed = {n: (json.loads(edit)["content"], d) for n, edit, d in db.execute("SELECT n, edit, decision FROM proposal")}
+    filed = {
+        n: (json.loads(edit)["content"], d) for n, edit, d in db.execute("SELECT number, edit, decision FROM proposal")
+    }
     contents = Counter(content for content, _ in filed.values())
     found.duplicates += [f"proposal {content!r}: {count}" for content, count in contents.items() if count > 1]
     for n, (at, number) in ledger.proposals.items():

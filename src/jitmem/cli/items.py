@@ -1,4 +1,4 @@
-"""The commands for memory items: `items`, `insert`, `update`, `delete`, `history`, `undo`, `proposals`."""
+"""The commands that list memory items and add one: `items`, `insert`, `history`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from ..stores.errors import BadInput, JitmemError, UnknownRecord
-from ..stores.records import Kind, MemoryItem, Outcome, Proposal
+from ..stores.records import Kind, MemoryItem, Outcome
 from .output import count, say, say_json, say_rows, say_text
 from .settings import Json, open_memory, settings_of
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 _KINDS = get_args(Kind)
-_Time = Annotated[str | None, Option(metavar="WHEN", help="When the event happened, or since when it is true.")]
-_Id = Annotated[str, Argument(metavar="ID|core", help="The id of the item, or core.")]
+EventTime = Annotated[str | None, Option(metavar="WHEN", help="When the event happened, or since when it is true.")]
+ItemId = Annotated[str, Argument(metavar="ID|core", help="The id of the item, or core.")]
 
 
 def items(
@@ -43,7 +43,7 @@ def items(
     if as_json:
         say_json(found)
     elif found:
-        rows = [(item.id, item.kind, _when(item.time), _pages(item), item.content) for item in found]
+        rows = [(item.id, item.kind, show_time(item.time), _pages(item), item.content) for item in found]
         say_rows(("item", "kind", "time", "pages", "content"), rows)
     else:
         then = f" at {as_of}" if as_of else ""
@@ -54,7 +54,7 @@ def insert(
     ctx: typer.Context,
     text: Annotated[str, Argument(metavar="TEXT", help="The content of the item.")],
     kind: Annotated[str, Option(metavar="KIND", help="core, semantic or episodic.")] = "semantic",
-    time: _Time = None,
+    time: EventTime = None,
 ) -> None:
     """Add a memory item. A duplicate is not added.
 
@@ -64,38 +64,10 @@ def insert(
     """
     only = _kind(kind)
     with open_memory(ctx, create=True) as memory:
-        _report("Inserted", memory.items.insert(text, kind=only, time=time))
+        report_edit("Inserted", memory.items.insert(text, kind=only, time=time))
 
 
-def update(
-    ctx: typer.Context,
-    item_id: _Id,
-    text: Annotated[str | None, Argument(metavar="TEXT", help="The new text; without it, the old one stays.")] = None,
-    time: _Time = None,
-) -> None:
-    """Change a memory item, or the core paragraph. Earlier versions stay in its history.
-
-    Examples:
-      jitmem update 0m7vt5h1tg5s "Ana drinks tea."
-      jitmem update 0m7vt5h1tg5s --time "9 May 2024"
-      jitmem update core "Ana, 34, lives in Lisbon with Rui."
-    """
-    with open_memory(ctx) as memory:
-        _report("Updated", memory.items.update(item_id, text, time))
-
-
-def delete(ctx: typer.Context, item_id: _Id) -> None:
-    """Delete a memory item. Its history stays, and undo restores it.
-
-    Examples:
-      jitmem delete 0m7vt5h1tg5s
-      jitmem delete core
-    """
-    with open_memory(ctx) as memory:
-        _report("Deleted", memory.items.delete(item_id))
-
-
-def history(ctx: typer.Context, item_id: _Id, as_json: Json = False) -> None:
+def history(ctx: typer.Context, item_id: ItemId, as_json: Json = False) -> None:
     """Show every version of an item, oldest first. Each with its time, cause, change number and content.
 
     Examples:
@@ -110,83 +82,32 @@ def history(ctx: typer.Context, item_id: _Id, as_json: Json = False) -> None:
     say(f"{versions[0].id}  {versions[0].kind}  {count(len(versions), 'version')}", "bold")
     for one in versions:
         say()
-        say(f"version {one.version}  {_moment(one.changed_at)}  {one.cause}  change {one.change}", "bold")
+        say(f"version {one.version}  {show_moment(one.changed_at)}  {one.cause}  change {one.change}", "bold")
         if one.deleted:
             say("(deleted)")
             continue
         say_text(one.content)
-        for name, value in (("time", _when(one.time)), ("pages", ", ".join(one.page_ids))):
+        for name, value in (("time", show_time(one.time)), ("pages", ", ".join(one.page_ids))):
             if value not in ("", "-"):
                 say(f"{name}: {value}")
-
-
-def undo(
-    ctx: typer.Context,
-    change: Annotated[int, Argument(metavar="CHANGE", min=1, help="The number of the change.")],
-) -> None:
-    """Undo a change. The item gets the state it had before, and is shown.
-
-    Example:
-      jitmem undo 17     the number of the change, as insert, update, delete and history show it
-    """
-    with open_memory(ctx) as memory:
-        outcome = memory.items.undo(change)
-    item = _edited_item(outcome)
-    if outcome.status == "duplicate":
-        say(f"Not undone: {outcome.reason}")
-        return
-    say(f"Undone: change {change}, by change {outcome.change}.")
-    say(f"{_name(item)} is deleted." if item.deleted else f"{_name(item)} says: {_content_line(item)}")
-
-
-def proposals(
-    ctx: typer.Context,
-    approve: Annotated[int | None, Option(metavar="N", min=1, help="Apply this one.")] = None,
-    reject: Annotated[int | None, Option(metavar="N", min=1, help="Reject this one.")] = None,
-    every: Annotated[bool, Option("--all", help="Decided ones too.")] = False,
-    as_json: Json = False,
-) -> None:
-    """List the proposed edits, or approve or reject one.
-
-    Examples:
-      jitmem proposals
-      jitmem proposals --approve 3
-      jitmem proposals --all --json
-    """
-    if approve is not None and reject is not None:
-        raise BadInput("--approve and --reject are for one proposal each; give one of them.")
-    with open_memory(ctx) as memory:
-        if approve is not None:
-            _report(f"Approved proposal {approve}", memory.admin.approve(approve))
-            return
-        if reject is not None:
-            say(f"Rejected proposal {memory.admin.reject(reject).number}.")
-            return
-        found = memory.admin.proposals(waiting=not every)
-    if as_json:
-        say_json(found)
-    elif found:
-        say_rows(("proposal", "made", "state", "edit", "why", "content"), [_row(one) for one in found])
-    else:
-        say(f"No proposal{'' if every else ' waits'} in namespace {settings_of(ctx).namespace}.")
 
 
 # ----------------------------------------------------------------------------------------------------------
 
 
-def _report(done: str, outcome: Outcome) -> None:
+def report_edit(done: str, outcome: Outcome) -> None:
     """Print the outcome of an edit, or raise its error."""
     if outcome.status == "proposed":
         say(f"Proposed: {outcome.proposal} waits for approval. {outcome.reason}")
         return
-    item = _edited_item(outcome)
+    item = edited_item(outcome)
     if outcome.status == "duplicate":
-        say(f"Known already: {_name(item)} says: {_content_line(item)}")
+        say(f"Known already: {item_name(item)} says: {content_line(item)}")
     else:
-        say(f"{done}: {_name(item)} (change {outcome.change}).")
+        say(f"{done}: {item_name(item)} (change {outcome.change}).")
 
 
-def _edited_item(outcome: Outcome) -> MemoryItem:
+def edited_item(outcome: Outcome) -> MemoryItem:
     """The item of an applied or duplicate edit; raises the error of any other outcome."""
     if outcome.status == "unknown_id":
         raise UnknownRecord(outcome.reason)
@@ -210,18 +131,12 @@ def _core_id(memory: Memory) -> str:
     return found[0].id
 
 
-def _name(item: MemoryItem) -> str:
+def item_name(item: MemoryItem) -> str:
     return f"{item.kind} {item.id}"
 
 
-def _content_line(item: MemoryItem) -> str:
+def content_line(item: MemoryItem) -> str:
     return " ".join(item.content.split())
-
-
-def _row(one: Proposal) -> tuple[str, str, str, str, str, str]:
-    edit = one.edit
-    what = " ".join(part for part in (edit.op, edit.kind, edit.id, edit.time and f"({_when(edit.time)})") if part)
-    return (str(one.number), _moment(one.at), one.decision or "waits", what, one.reason, edit.content or "-")
 
 
 def _pages(item: MemoryItem) -> str:
@@ -229,11 +144,11 @@ def _pages(item: MemoryItem) -> str:
     return (first[0] if first else "-") + (f" +{more}" if more > 0 else "")
 
 
-def _when(time: datetime | None) -> str:
+def show_time(time: datetime | None) -> str:
     """In its own time zone; exactly midnight means a date without a time."""
     return "-" if time is None else time.replace(tzinfo=None).isoformat(" ", "minutes").removesuffix(" 00:00")
 
 
-def _moment(time: datetime) -> str:
+def show_moment(time: datetime) -> str:
     """In the local time zone."""
     return f"{time.astimezone():%Y-%m-%d %H:%M}"

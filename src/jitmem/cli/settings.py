@@ -89,7 +89,7 @@ _prototypes.command()(_model_options)
 _MODEL_OPTIONS = {option.name: option for option in typer.main.get_command(_prototypes).params}
 _EMBEDDING = ("embeddings", "base_url", "timeout_s")
 _USED_BY = {  # commands that call models; eval and learn create the memories that they use
-    **dict.fromkeys(("memorize", "research", "import", "mcp", "serve", "ui"), tuple(_MODEL_OPTIONS)),
+    **dict.fromkeys(("memorize", "work", "research", "import", "mcp", "serve", "ui"), tuple(_MODEL_OPTIONS)),
     "recall": _EMBEDDING,
     "demo": ("model", *_EMBEDDING),
     "check": ("model", "base_url", "timeout_s", "prompts"),

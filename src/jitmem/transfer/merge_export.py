@@ -12,8 +12,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
+from ..stores.analyzer import Analyzer
 from ..stores.errors import BadInput, ImportConflict, StoreFull, StoreReadOnly
 from ..stores.truth.database import Database
+from ..stores.truth.numbers import number_rows
+from ..stores.truth.term_rebuild import index_pages
 from .export_staging import staging_tables
 from .merge_vectors import merge_vectors
 from .read_export import read_export
@@ -178,10 +181,10 @@ def import_export(
                 " own name with all_namespaces=True (--all). Nothing was imported."
             )
         with database.writing(db):
-            return _merge(db, namespace, name, database.analyzer.name, rules)
+            return _merge(db, namespace, name, database.analyzer, rules)
 
 
-def _merge(db: sqlite3.Connection, namespace: str | None, file: str, analyzer: str, rules: bool) -> ImportReport:
+def _merge(db: sqlite3.Connection, namespace: str | None, file: str, analyzer: Analyzer, rules: bool) -> ImportReport:
     spaces = []
     for space, own in db.execute("SELECT n, name FROM staged.space ORDER BY n").fetchall():
         target = namespace or own
@@ -190,7 +193,7 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str, analyzer: s
         db.execute("UPDATE staged.space SET target = ? WHERE n = ?", (number, space))
         at = datetime.now(UTC).isoformat()
         values = {"space": space, "target": number, "name": target, "now": time.time(), "at": at}
-        spaces.append(values | {"cause": CAUSE, "analyzer": analyzer})
+        spaces.append(values | {"cause": CAUSE, "analyzer": analyzer.name})
     for values in spaces:
         for statement in _MATCH:
             db.execute(statement, values)
@@ -211,12 +214,14 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str, analyzer: s
             rows, table = db.execute(statement, values).rowcount, statement.split()[2].removeprefix("main.")
             if statement.startswith("INSERT") and table in _COUNTED:
                 report.add(table, rows, _stage_row(db, table, values) - rows)
+        index_pages(db, analyzer)
         _add_versions(db, values, report)
         if rules:
             for type in _RULES:
                 _add_rules(db, type, values, empty, report)
         else:
             _put_aside(db, values, report)
+    number_rows(db)
     merge_vectors(db, report)
     return report
 
