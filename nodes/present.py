@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -183,7 +184,8 @@ class Context:
         self._statements: list[tuple[str, list[Citation]]] = []
         self._remark = ""
         self._spans: dict[str, list[tuple[int, int]]] = {}
-        self._costs: dict[str, int] = {}
+        self._joined: dict[str, list[tuple[int, int]]] = {}
+        """By page its spans in order, neighbours as one."""
         self._note_room = max(_ONE_NOTE, int(self._room * _NOTES_SHARE))
         self._notes: dict[tuple[str, int], str] = {}
         self._said: set[tuple[str, int, int]] = set()
@@ -258,24 +260,29 @@ class Context:
         return text[: fitting_length(text, self._room)] if not citations else text, citations
 
     def _add(self, page_id: str, start: int, end: int) -> bool:
-        spans = self._spans.get(page_id, [])
-        if (start, end) in spans:
+        if (start, end) in self._spans.get(page_id, ()):
             return True
-        grown = [*spans, (start, end)]
-        cost = self._cost(page_id, grown)
-        used = self._used + cost - self._costs.get(page_id, 0)
-        if used > self._room:
+        page = self._record(page_id)
+        joined = self._joined.get(page_id, [])
+        first = last = bisect_left(joined, (start, end))
+        while first and not page.text[joined[first - 1][1] : start].strip():
+            first -= 1
+        while last < len(joined) and not page.text[end : joined[last][0]].strip():
+            last += 1
+        near = joined[first:last]
+        whole = min([start, *(one[0] for one in near)]), max([end, *(one[1] for one in near)])
+        cost = self._size(page, whole) - sum(self._size(page, one) for one in near)
+        cost += text_size(self._note(page, start, end)) + (0 if joined else text_size(_page_heading(page)) + 2)
+        if self._used + cost > self._room:
             return False
-        self._used = used
-        self._spans[page_id], self._costs[page_id] = grown, cost
+        self._used += cost
+        self._spans.setdefault(page_id, []).append((start, end))
+        self._joined[page_id] = [*joined[:first], whole, *joined[last:]]
         self._added.append((page_id, start, end))
         return True
 
-    def _cost(self, page_id: str, spans: Sequence[tuple[int, int]]) -> int:
-        page = self._record(page_id)
-        body = sum(text_size(page.text[start:end]) + _MARK + 1 for start, end in _join_spans(page.text, spans))
-        notes = sum(text_size(self._note(page, start, end)) for start, end in spans)
-        return text_size(_page_heading(page)) + 2 + body + notes
+    def _size(self, page: Page | MemoryItem, span: tuple[int, int]) -> int:
+        return text_size(page.text[span[0] : span[1]]) + _MARK + 1
 
     def _note(self, record: Page | MemoryItem, start: int, end: int) -> str:
         """What the relative dates of a passage mean, as long as there is room for notes."""

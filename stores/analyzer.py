@@ -95,9 +95,12 @@ def _english_words(text: str) -> list[str] | None:
     return None if sum(word in _FOREIGN for word in found) > sum(word in _ENGLISH for word in found) else found
 
 
+_SHORT = 400  # characters of a text whose stems are remembered for a moment: every step looks at the question
+
+
 def base_stems(text: str) -> list[str]:
     """The stems of the single words, without the forms of a whole identifier; `[]` for stop words alone."""
-    return [stem for paragraph in text.split("\n\n") for stem in _paragraph_stems(paragraph)]
+    return list(_short_base_stems(text)) if len(text) <= _SHORT else _find_base_stems(text)
 
 
 def stems(text: str) -> list[str]:
@@ -105,6 +108,24 @@ def stems(text: str) -> list[str]:
 
     Each paragraph by itself: first its words in order, then its identifiers, amounts and dates as a whole.
     """
+    return list(_short_stems(text)) if len(text) <= _SHORT else _find_stems(text)
+
+
+@lru_cache(maxsize=16)
+def _short_base_stems(text: str) -> Sequence[str]:
+    return _find_base_stems(text)
+
+
+@lru_cache(maxsize=16)
+def _short_stems(text: str) -> Sequence[str]:
+    return _find_stems(text)
+
+
+def _find_base_stems(text: str) -> list[str]:
+    return [stem for paragraph in text.split("\n\n") for stem in _paragraph_stems(paragraph)]
+
+
+def _find_stems(text: str) -> list[str]:
     found: list[str] = []
     for paragraph in text.split("\n\n"):
         found += _paragraph_stems(paragraph)

@@ -318,6 +318,8 @@ class Snapshot:
 
     def record(self, record_id: str) -> Page | MemoryItem:
         """A page, or an item as it stands; `RecordGone` for an id that is neither here."""
+        if (read := self._pages.get(record_id)) is not None:
+            return read[0]
         known = self.records([record_id]).get(record_id)
         if known is None:
             raise RecordGone(f"{record_id!r} is no page and no item of this memory, or not any more.")
