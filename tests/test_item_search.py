@@ -21,7 +21,7 @@ from rank_bm25 import BM25Plus
 
 from jitmem.stores.analyzer import HashedEmbeddings, base_stems, stems
 from jitmem.stores.errors import BadInput, StoreClosed
-from jitmem.stores.index import item_index
+from jitmem.stores.index import item_index, item_vectors
 from jitmem.stores.index.chroma_index import OwnedChroma, SharedChroma
 from jitmem.stores.index.fusion import item_weights
 from jitmem.stores.index.item_index import ItemIndex
@@ -123,7 +123,8 @@ def kept(request: pytest.FixtureRequest, folder: Path) -> Iterator[Kept]:
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors come from the index only where there are many."""
     if request.param == "from the index":
-        monkeypatch.setattr(item_index, "_FEW", 0)
+        for module in (item_index, item_vectors):
+            monkeypatch.setattr(module, "FEW", 0)
 
 
 methods = pytest.mark.parametrize("method", METHODS)

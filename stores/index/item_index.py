@@ -28,10 +28,9 @@ ENTRY = "entry"  # what a BaseStore client stored; found by those who ask for th
 Found = list[tuple[int, float]]
 """`(change number of the version, score)`, best first; `Items.by_change` gives the items."""
 
-_GROUPS = {kind: group for group, kind in enumerate((*KINDS, ENTRY), start=1)}
-_CHANGES = 5000  # read from the log at once
-_FEW = 1000  # vectors: so many are compared one by one sooner than an index is asked for more than it holds of them
-_MOST = 4000  # neighbours to ask an index for, before all vectors that are wanted are compared
+GROUPS = {kind: group for group, kind in enumerate((*KINDS, ENTRY), start=1)}
+CHANGES = 5000  # read from the log at once
+FEW = 1000  # vectors: so many are compared one by one sooner than an index is asked for more than it holds of them
 
 
 class GroupedBM25(IncrementalBM25):
@@ -41,8 +40,8 @@ class GroupedBM25(IncrementalBM25):
     def __init__(self) -> None:
         super().__init__(b=0.3)
         self._group_of = array("B")  # 0: taken out
-        self._sizes = [0] * (len(_GROUPS) + 1)
-        self._words = [0] * (len(_GROUPS) + 1)
+        self._sizes = [0] * (len(GROUPS) + 1)
+        self._words = [0] * (len(GROUPS) + 1)
 
     def put(self, document: Iterable[str], group: int) -> int:
         position = self.append(document)
@@ -55,7 +54,7 @@ class GroupedBM25(IncrementalBM25):
         self._count(position, self._group_of[position], -1)
         self._group_of[position] = 0
 
-    def view_groups(self) -> GroupedView:
+    def viewgroups_of(self) -> GroupedView:
         return GroupedView(self, np.array(self._group_of, dtype=np.uint8), tuple(self._sizes), tuple(self._words))
 
     def _count(self, position: int, group: int, sign: int) -> None:
@@ -122,7 +121,7 @@ class ItemIndex:
             if versions is None or gone or overdue or versions.needs_rebuild():
                 versions, self._view = self._load_current(extent), None
             while versions.read < extent.items:
-                rows = self.items.changed_versions(extent.namespaces, versions.read, extent.items, _CHANGES)
+                rows = self.items.changed_versions(extent.namespaces, versions.read, extent.items, CHANGES)
                 for n, seq, kind, stemmed, time, deleted in rows:
                     if seq is not None:
                         versions.replace(n, seq, kind, None if deleted else _terms(stemmed, time))
@@ -134,7 +133,7 @@ class ItemIndex:
                 self._due = next_expiry(self.items)
             self._extent = extent
             if self._view is None:
-                words, numbers = versions.words.view_groups(), versions.numbers.head()
+                words, numbers = versions.words.viewgroups_of(), versions.numbers.head()
                 self._view = ItemView(self, extent.namespaces, words, numbers, versions.positions)
             return self._view
 
@@ -160,47 +159,25 @@ class ItemView:
     _positions: Mapping[int, int]
 
     def count(self, kind: str | None = None) -> int:
-        return self.words.size(_groups(kind))
+        return self.words.size(groups_of(kind))
 
     def keyword(self, text: str, k: int, kind: str | None = None) -> Found:
         """Versions that share words with the text, at most `k`, scored by BM25 among those of the kind (all but
         entries without one); ties go to the older."""
         return top_k(
-            self.numbers, self.words.scores(self.index.namespace.database.analyzer.stems(text), _groups(kind)), k
+            self.numbers, self.words.scores(self.index.namespace.database.analyzer.stems(text), groups_of(kind)), k
         )
 
     def vector(self, vector: Sequence[float], k: int, kind: str | None = None, enough: int | None = None) -> Found:
-        """Versions near a query vector, at most `k`, scored by cosine, which is above 0.
+        """As `item_vectors.search_vectors`."""
+        from .item_vectors import search_vectors
 
-        With `enough` so many will do if the first answer of the vector index has no more that stand and are of the
-        kind. `ModelChanged` for a vector of another dimension than those on file.
-        """
-        query, groups = np.array(vector, np.float32), _groups(kind)
-        wanted = self.words.size(groups)
-        others = self.words.size(_GROUPS.values()) - wanted
-        ask = k + k // 4 + k * others // max(1, wanted)
-        while wanted > _FEW and ask <= _MOST:
-            near = self.index.vectors.search(query, ask, self.namespaces)
-            found = [(number, cosine) for number, cosine in near if self._group(number) in groups]
-            if len(found) >= min(k, enough or k):
-                return found[:k]
-            ask *= 4
-        # An approximate index that gives too little may have lost some: of vectors that are much alike, HNSW does.
-        return self._scan_vectors(query, k, groups) if query.any() else []
+        return search_vectors(self, np.array(vector, np.float32), k, groups_of(kind), enough)
 
-    def _group(self, number: int) -> int:
+    def group_of(self, number: int) -> int:
         """Of a version that stands; 0 for one that does not, or is not of this namespace."""
         position = self._positions.get(number, len(self.numbers))
         return int(self.words.group_of[position]) if position < len(self.numbers) else 0
-
-    def _scan_vectors(self, query: NDArray[np.float32], k: int, groups: Sequence[int]) -> Found:
-        """`vector` without an index: exact, and as slow as there are many."""
-        numbers: list[int] = self.numbers[self.words.within(groups)].tolist()
-        pairs: Found = []
-        for start in range(0, len(numbers), _CHANGES):
-            pairs += self.index.embeddings.cosines(numbers[start : start + _CHANGES], query)
-        pairs.sort()
-        return top_k(np.array([n for n, _ in pairs], np.int64), np.array([cosine for _, cosine in pairs]), k)
 
 
 class _Versions:
@@ -224,16 +201,17 @@ class _Versions:
             self.words.take_out(self.positions[before])
         if terms is not None:
             self._newest[item] = n
-            self.positions[n] = self.words.put(terms, _GROUPS[kind])
+            self.positions[n] = self.words.put(terms, GROUPS[kind])
             self.numbers.extend((n,))
 
     def needs_rebuild(self) -> bool:
         """Whether more is dead than alive, and so much that it counts."""
-        return len(self.numbers) > max(2 * len(self._newest), _FEW)
+        return len(self.numbers) > max(2 * len(self._newest), FEW)
 
 
-def _groups(kind: str | None) -> Sequence[int]:
-    return [_GROUPS[kind] for kind in (KINDS if kind is None else (kind,))]
+def groups_of(kind: str | None) -> Sequence[int]:
+    """By number, those of a kind, or of all but entries."""
+    return [GROUPS[kind] for kind in (KINDS if kind is None else (kind,))]
 
 
 def _terms(stemmed: str, time: str | None) -> list[str]:

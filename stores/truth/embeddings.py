@@ -378,29 +378,7 @@ class EmbeddingStore:
             raise StoreDamaged(
                 f"Two vectors are filed for one of the {self.subject.name}: the truth is damaged. {DOCTOR}"
             )
-        return np.array(numbers, np.int64), np.array(seqs, np.int64), np.array(spaces, np.int64), _matrix(blobs)
-
-    def cosines(self, numbers: Sequence[int], vector: NDArray[np.float32]) -> list[tuple[int, float]]:
-        """`(number, cosine)` of those of these that are embedded, in any order.
-
-        `ModelChanged` for a vector of another dimension.
-        """
-        key = self.subject.key
-        with self.database.read() as db:
-            generation = self.read_generation(db)
-            found = db.execute(
-                f"SELECT {key}, vector FROM {self.subject.table}"
-                f" WHERE model = ? AND {key} IN (SELECT value FROM json_each(?))",
-                (vector_label(self.model, generation), json.dumps(list(numbers))),
-            ).fetchall()
-        matrix = _matrix([blob for _, blob in found])
-        if not len(matrix):
-            return []
-        if matrix.shape[1] != len(vector):
-            raise self.model_changed(len(vector), generation)
-        lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(vector)
-        cosines = np.divide(matrix @ vector, lengths, where=lengths > 0, out=np.zeros(len(matrix), np.float32))
-        return [(number, float(cosine)) for (number, _), cosine in zip(found, cosines, strict=True)]
+        return np.array(numbers, np.int64), np.array(seqs, np.int64), np.array(spaces, np.int64), to_matrix(blobs)
 
     def mark(self, name: str) -> int:
         """How far a derived index has read these vectors; 0 for one that has read nothing."""
@@ -440,7 +418,8 @@ def validate_vectors(model: str, texts: Sequence[object], vectors: Sequence[Sequ
 
 
 @read_back("A vector")
-def _matrix(blobs: Sequence[bytes]) -> NDArray[np.float32]:
+def to_matrix(blobs: Sequence[bytes]) -> NDArray[np.float32]:
+    """(vectors, dim) from their blobs; (0, 0) of none."""
     if not blobs:
         return np.zeros((0, 0), "<f4")
     matrix = np.array([np.frombuffer(blob, "<f4") for blob in blobs])
