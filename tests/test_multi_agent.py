@@ -122,6 +122,31 @@ async def test_a_deep_agent_keeps_its_own_memory_beside_ours_and_its_files_in_th
 
 
 @pytest.mark.parametrize("how", HOW)
+async def test_every_file_tool_of_a_deep_agent_works_over_the_store(memory: Memory, how: str) -> None:
+    deepagents = pytest.importorskip("deepagents")
+    from deepagents.backends import StoreBackend
+
+    work = [
+        call("write_file", file_path="/a/rye.md", content="17 sacks of rye"),
+        call("edit_file", file_path="/a/rye.md", old_string="17", new_string="18"),
+        call("read_file", file_path="/a/rye.md"),
+        call("ls", path="/a"),
+        call("grep", pattern="sacks", path="/"),
+        call("glob", pattern="**/*.md", path="/"),
+    ]
+    store = memory.as_store()
+    agent = deepagents.create_deep_agent(
+        model=ScriptedModel(lines=[*work, "Done."]), backend=StoreBackend(namespace=lambda _: ("files",)), store=store
+    )
+    result = await say(agent, how, "Note the rye.")
+    said = {message.name: message.text for message in result["messages"] if message.type == "tool"}
+    assert "18 sacks of rye" in said["read_file"]
+    for name in ("ls", "grep", "glob"):
+        assert "/a/rye.md" in said[name]
+    assert [item.value["content"] for item in await store.asearch(("files",))] == ["18 sacks of rye"]
+
+
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("first", ["summary", "memory"])
 async def test_what_is_summarized_is_kept_and_recalled_in_its_own_words(memory: Memory, how: str, first: str) -> None:
     summaries = SummarizationMiddleware(
