@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jitmem import Session, read_history
+from jitmem import BadInput, Session, read_history
 from jitmem.readers.choose_reader import read_sessions
 from jitmem.readers.written_times import try_time
 
@@ -458,6 +458,38 @@ def test_tables_of_other_columns_are_read(form: str) -> None:
     table, right = TABLES[form]
     found = sessions_of("table.csv", table)
     assert (days(found), said(found)) == (["2025-03-13"], right)
+
+
+WRAPPED: dict[str, tuple[Any, list[str | None]]] = {
+    "a list below a key": ({"conversations": [{"id": "c1", "messages": [ASKED, ANSWERED]}], "count": 1}, ["c1"]),
+    "a chat below a key": ({"conversation": {"id": "c1", "messages": [ASKED, ANSWERED]}}, ["c1"]),
+    "messages of another name": ({"chat_id": "c1", "history": [ASKED, ANSWERED]}, ["c1"]),
+    "chats by their ids": (
+        {"c1": [ASKED, ANSWERED], "c2": [{"role": "user", "content": "Who?"}]},
+        ["c1", "c2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", WRAPPED)
+def test_chats_below_a_key_of_another_name_are_read(form: str) -> None:
+    value, ids = WRAPPED[form]
+    found = sessions_of("log.json", value)
+    assert [one.id for one in found] == ids
+    assert [message.text for message in found[0].messages or []] == ["Where is it?", "In Faro."]
+
+
+@pytest.mark.parametrize("value", [{"a": [{"x": 1}], "b": 2}, {"asked": [ASKED], "answered": [ANSWERED], "n": 1}, {}])
+def test_json_in_which_the_history_is_not_plain_is_refused(value: Any) -> None:
+    with pytest.raises(BadInput, match=r"log\.json: "):
+        sessions_of("log.json", value)
+
+
+@pytest.mark.parametrize("charset", ["shift_jis", "windows-1251", "iso-8859-1"])
+def test_a_page_of_html_is_read_in_the_charset_that_it_names(charset: str) -> None:
+    words = {"shift_jis": "鍵は石の下", "windows-1251": "Ключ под камнем", "iso-8859-1": "Está no pórto"}[charset]
+    page = f'<html><head><meta http-equiv="Content-Type" content="text/html; charset={charset}"></head><p>{words}</p></html>'
+    assert words in said(sessions_of("page.html", page.encode(charset)))
 
 
 def test_a_folder_is_read_as_its_files(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ _COLUMNS = {
     "content": "message text content body contents msg message_text message_body utterance transcript words comment value"
     " note notes entry journal_entry journal description 메모 メモ notiz nota"
     " 내용 메시지 メッセージ 内容 消息 mensaje nachricht mensagem texto сообщение",
-    "conversation_id": "conversation_id thread_id chat_id session_id dialog_id dialogue_id chat_session conversation thread chat"
+    "conversation_id": "conversation_id thread_id chat_id session_id dialog_id dialogue_id chat_session session conversation thread chat"
     " channel channel_name room group",
     "asked": "prompt question user_message query input human request instruction",
     "answered": "response answer completion assistant_message output assistant reply ai",
