@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from jitmem import BadInput, Session, read_history
-from jitmem.readers.choose_reader import read_sessions
+from jitmem.readers.choose_reader import EmptyHistory, read_sessions
 from jitmem.readers.written_times import try_time
 
 
@@ -63,6 +64,26 @@ def test_what_was_said_on_two_days_is_of_two_sessions_whoever_spoke_in_between()
         [("user", "The mast is broken.")],
         [("user", "Tomorrow we sail."), ("assistant", "Fair wind.")],
     ]
+
+
+def test_a_log_of_one_line_is_read_and_one_of_side_chains_alone_is_empty() -> None:
+    first = claude_code("user", "The mast is broken.", "2025-03-13T09:00:00Z")
+    [session] = sessions_of("s1.jsonl", lines(first))
+    assert (session.id, session.turns) == ("s1", [("user", "The mast is broken.")])
+    [row] = sessions_of(
+        "log.jsonl", lines({"conversation_id": "c1", "role": "user", "content": "Hi", "timestamp": "2025-03-13 09:00"})
+    )
+    assert (row.id, days([row])) == ("c1", ["2025-03-13"])
+    with pytest.raises(EmptyHistory):
+        sessions_of("agent-1.jsonl", lines({**first, "isSidechain": True}))
+
+
+def test_an_archive_in_gzip_is_refused_by_its_kind(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("Sold the van.")
+    with tarfile.open(tmp_path / "notes.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "note.txt", "note.txt")
+    with pytest.raises(BadInput, match=r"is a tar archive; unpack it"):
+        read_history(tmp_path / "notes.tar.gz")
 
 
 # Assistants
