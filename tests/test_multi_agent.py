@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -158,7 +158,7 @@ async def test_an_agent_that_is_a_tool_keeps_a_memory_of_its_own(memory: Memory,
     @tool
     def count(what: str) -> str:
         """Count what is in the mill."""
-        return str(scout.invoke({"messages": [("user", f"Count the {what}.")]})["messages"][-1].text)
+        return str(scout.invoke({"messages": [HumanMessage(f"Count the {what}.")]})["messages"][-1].text)
 
     calls = [{"name": "count", "args": {"what": what}, "id": what, "type": "tool_call"} for what in ("rye", "oats")]
     model = ScriptedModel(lines=[AIMessage("", tool_calls=calls), "17 of each."])

@@ -92,7 +92,7 @@ class StoreContract:
         assert store.list_namespaces() == [("a", "langgraph")]
 
     def test_times_and_ids_are_taken_as_values(self) -> None:
-        """A store of objects gives them back, one of JSON as the texts that stand for them."""
+        # A store of objects gives them back, one of JSON the texts that stand for them.
         store = self.make_store()
         moment, number = datetime(2026, 5, 9, 8, 30, tzinfo=UTC), UUID(int=7)
         store.put(_PLACE, "tea", {"at": moment, "id": number})
