@@ -10,6 +10,7 @@ from typing import Any
 
 import jitmem
 import jitmem.testing
+from jitmem.method_hint import UniterableMethod
 
 TARGET = Path(__file__).parent / "reference.md"
 _WIDTH = 110
@@ -49,7 +50,7 @@ def _members(kind: type) -> Iterator[str]:
         if not told or (name[0] == "a" and name[1:] in verbs):
             continue
         yield f"#### {kind.__name__}.{name}\n"
-        if target is member or isinstance(member, classmethod):
+        if target is member or isinstance(member, classmethod | UniterableMethod):
             yield from _signature(name, target)
         yield from _told(target)
 

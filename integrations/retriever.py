@@ -25,9 +25,8 @@ class JitmemRetriever(BaseRetriever):
     """The best passages for a query, at most `k`, as documents; `invoke(query, k=…, effort=…)` changes either.
 
     With an `effort` the query is researched, and the documents are the passages that the result cites, in its order.
-    Metadata: page_id, start, end, session_id, time (ISO, None for unknown), date (as a reader is shown it, with
-    what relative dates of the text mean), speaker, tool, score. What research cites
-    has the tool "research" and neither speaker nor score. `BadInput` for an empty query.
+    Metadata: page_id, item_id, start, end, session_id, time (ISO, None for unknown), date (as a reader is shown it, with what
+    relative dates mean), speaker, score, scores. What research cites has none of the last three. `BadInput` for an empty query.
     """
 
     memory: Any
@@ -45,27 +44,17 @@ class JitmemRetriever(BaseRetriever):
             return await super().ainvoke(input, guarded, **changes)
 
     def _get_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: CallbackManagerForRetrieverRun,
-        k: int | None = None,
-        effort: Effort | None = None,
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **changes: Any
     ) -> list[Document]:
-        return run_sync(self._find(query, k or self.k, effort or self.effort))
+        return run_sync(self._find(query, **changes))
 
     async def _aget_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: AsyncCallbackManagerForRetrieverRun,
-        k: int | None = None,
-        effort: Effort | None = None,
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **changes: Any
     ) -> list[Document]:
-        return await run_async(self._find(query, k or self.k, effort or self.effort))
+        return await run_async(self._find(query, **changes))
 
-    def _find(self, query: str, k: int, effort: Effort | None) -> Computation[list[Document]]:
-        memory = self.memory
+    def _find(self, query: str, k: int | None = None, effort: Effort | None = None) -> Computation[list[Document]]:
+        memory, k, effort = self.memory, k or self.k, effort or self.effort
         passages: Sequence[Hit | Citation]
         if effort:
             result = yield Wait(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 
 from jitmem import Memory
@@ -119,6 +120,64 @@ async def test_a_deep_agent_keeps_its_own_memory_beside_ours_and_its_files_in_th
     assert "user: Note the rye of the mill Moinho: 17 sacks." in lines
     assert "task: I counted 17 sacks." in lines
     assert lines[-1] == "assistant: Done."
+
+
+@pytest.mark.parametrize("how", HOW)
+async def test_every_file_tool_of_a_deep_agent_works_over_the_store(memory: Memory, how: str) -> None:
+    deepagents = pytest.importorskip("deepagents")
+    from deepagents.backends import StoreBackend
+
+    work = [
+        call("write_file", file_path="/a/rye.md", content="17 sacks of rye"),
+        call("edit_file", file_path="/a/rye.md", old_string="17", new_string="18"),
+        call("read_file", file_path="/a/rye.md"),
+        call("ls", path="/a"),
+        call("grep", pattern="sacks", path="/"),
+        call("glob", pattern="**/*.md", path="/"),
+    ]
+    store = memory.as_store()
+    agent = deepagents.create_deep_agent(
+        model=ScriptedModel(lines=[*work, "Done."]), backend=StoreBackend(namespace=lambda _: ("files",)), store=store
+    )
+    result = await say(agent, how, "Note the rye.")
+    said = {message.name: message.text for message in result["messages"] if message.type == "tool"}
+    assert "18 sacks of rye" in said["read_file"]
+    for name in ("ls", "grep", "glob"):
+        assert "/a/rye.md" in said[name]
+    assert [item.value["content"] for item in await store.asearch(("files",))] == ["18 sacks of rye"]
+
+
+@pytest.mark.parametrize("how", HOW)
+async def test_an_agent_that_is_a_tool_keeps_a_memory_of_its_own(memory: Memory, how: str) -> None:
+    """Called twice in parallel; what it was asked is not what the person said."""
+    replies = ["I counted 17 sacks.", "I counted 17 sacks."]
+    scout = create_agent(
+        ScriptedModel(lines=list(replies)), middleware=[memory.for_namespace("scout").middleware()], name="scout"
+    )
+
+    @tool
+    def count(what: str) -> str:
+        """Count what is in the mill."""
+        return str(scout.invoke({"messages": [HumanMessage(f"Count the {what}.")]})["messages"][-1].text)
+
+    calls = [{"name": "count", "args": {"what": what}, "id": what, "type": "tool_call"} for what in ("rye", "oats")]
+    model = ScriptedModel(lines=[AIMessage("", tool_calls=calls), "17 of each."])
+    agent = create_agent(model, [count], middleware=[memory.middleware()], checkpointer=InMemorySaver())
+    await say(agent, how, "How much rye and oats?")
+    assert lines_of(memory) == [
+        "user: How much rye and oats?",
+        'assistant: [calls count {"what": "rye"}]',
+        '[calls count {"what": "oats"}]',
+        "count: I counted 17 sacks.",
+        "count: I counted 17 sacks.",
+        "assistant: 17 of each.",
+    ]
+    wait(memory.for_namespace("scout"))
+    own = sorted(page.text for page in memory.for_namespace("scout").pages())
+    assert own == [
+        "user: Count the oats.\nscout: I counted 17 sacks.",
+        "user: Count the rye.\nscout: I counted 17 sacks.",
+    ]
 
 
 @pytest.mark.parametrize("how", HOW)

@@ -87,6 +87,33 @@ def test_an_export_that_begins_later_than_the_one_before_adds_nothing(memory: Me
     assert memory.memorize(Session(id="talk", time="2025-05-20", turns=MORE)).duplicate
 
 
+def test_an_export_that_begins_in_the_middle_of_a_day_adds_what_is_new(memory: Memory, tmp_path: Path) -> None:
+    """Some programs export the newest messages alone; the first day of such an export is a part of that day."""
+    chat = tmp_path / "Ben.txt"
+    lines = [f"20/05/2025, 10:0{n} - Ana: Line {n}." for n in range(6)]
+    chat.write_text("\n".join(lines[:4]))
+    memory.memorize_many(read_history(chat))
+    for part, added in ((lines[1:], [False]), (lines[2:], [True]), (lines[:2], [True]), (lines, [True])):
+        chat.write_text("\n".join(part))
+        assert [one.duplicate for one in memory.memorize_many(read_history(chat))] == added
+    assert "".join(page.text for page in memory.pages()) == "\n".join(f"Ana: Line {n}." for n in range(6))
+    times = memory.pages()[0].metadata["turn_times"]
+    assert [one[11:16] for one in times] == [f"10:0{n}" for n in range(6)]
+
+
+def test_a_day_that_has_nothing_in_common_with_the_one_before_is_still_refused(memory: Memory, tmp_path: Path) -> None:
+    chat = tmp_path / "Ben.txt"
+    for said in ("20/05/2025, 10:00 - Ana: One.\n20/05/2025, 10:01 - Ana: Two.", "20/05/2025, 10:01 - Ana: Three."):
+        chat.write_text(said)
+        sessions = read_history(chat)
+        if "Three" in said:
+            with pytest.raises(SessionConflict):
+                memory.memorize_many(sessions)
+        else:
+            memory.memorize_many(sessions)
+    assert [page.text for page in memory.pages()] == ["Ana: One.\nAna: Two."]
+
+
 def test_a_chat_that_is_exported_again_adds_only_what_is_new(memory: Memory, tmp_path: Path) -> None:
     chat = tmp_path / "Ben.txt"
     chat.write_text("20/05/2025, 10:00 - Ana: I sold the blue van.\n")

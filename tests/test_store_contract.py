@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from langgraph.store.base import BaseStore, Op, PutOp, Result
 from langgraph.store.memory import InMemoryStore
+from langgraph.store.sqlite import SqliteStore
 
 from jitmem import Memory
 from jitmem.testing import StoreContract
@@ -27,6 +28,24 @@ class TestJitmemStore(StoreContract):
 class TestInMemoryStore(StoreContract):
     def make_store(self) -> BaseStore:
         return InMemoryStore()
+
+
+class AwaitedSqliteStore(SqliteStore):
+    """LangGraph's has its awaited verbs in a class that is bound to one event loop."""
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        return self.batch(ops)
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _open(self, tmp_path: Path) -> Iterator[None]:
+        with AwaitedSqliteStore.from_conn_string(str(tmp_path / "store.sqlite3")) as self.store:
+            self.store.setup()
+            yield
+
+    def make_store(self) -> BaseStore:
+        return self.store
 
 
 class Losing(InMemoryStore):

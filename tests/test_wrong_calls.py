@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.runtime import Runtime
 from typer.testing import CliRunner
 
 from jitmem import BadInput, Memory
 from jitmem.cli.app import app
+from jitmem.testing import ScriptedModel
 
 
 @pytest.mark.parametrize("given", [{}, {"question": None}, {"question": 3}, {"question": " "}, {"query": "Who?"}])
@@ -43,6 +48,53 @@ def test_the_journal_is_in_no_form(memory: Memory) -> None:
     assert set(memory.researcher.get_input_jsonschema()["properties"]) == {"question"}
     number = memory._runtime.archive.journal.accept(session_id=None, text="Ana: hi", turns=(), time=None, metadata={}).n
     assert memory.memorizer.invoke({"journal": number})["page_ids"]
+
+
+def test_a_memory_as_middleware_is_answered_by_its_middleware(memory: Memory) -> None:
+    wrong: Any = memory
+    with pytest.raises(TypeError, match=r"middleware=\[memory\.middleware\(\)\]"):
+        create_agent(ScriptedModel(lines=["Hello."]), middleware=[wrong])
+    assert create_agent(ScriptedModel(lines=["Hello."]), tools=memory.tools(), middleware=[memory.middleware()])
+
+
+def test_a_memory_as_a_store_is_answered_by_its_store_at_the_first_use(memory: Memory) -> None:
+    def put(state: MessagesState, runtime: Runtime) -> dict[str, Any]:
+        assert runtime.store is not None
+        runtime.store.put(("users",), "tea", {"text": "green"})
+        return {}
+
+    builder = StateGraph(MessagesState).add_node("put", put).add_edge(START, "put")
+    wrong: Any = memory
+    with pytest.raises(AttributeError, match=r"no attribute 'put'. .*store=memory\.as_store\(\)"):
+        builder.compile(store=wrong).invoke({"messages": []})
+    builder.compile(store=memory.as_store()).invoke({"messages": []})
+    assert memory.as_store().get(("users",), "tea") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("invoke", "as_retriever"),
+        ("aget_relevant_documents", "as_retriever"),
+        ("wrap_model_call", "middleware"),
+        ("args_schema", "tools"),
+        ("asearch", "recall"),
+        ("add", "memorize"),
+        ("get_all", "pages"),
+        ("delete", "forget"),
+        ("aget_tuple", "checkpointer"),
+    ],
+)
+def test_what_a_memory_has_not_is_answered_by_what_has_it(name: str, right: str, memory: Memory) -> None:
+    assert not hasattr(memory, name)
+    with pytest.raises(AttributeError, match=f"'{name}'. .*{right}"):
+        getattr(memory, name)
+
+
+def test_any_other_attribute_gets_the_usual_words_alone(memory: Memory) -> None:
+    with pytest.raises(AttributeError, match=r"^'Memory' object has no attribute 'colour'$"):
+        _ = memory.colour  # type: ignore[attr-defined]
+    assert inspect.signature(memory.tools) == inspect.signature(Memory.tools.__get__(memory))
 
 
 @pytest.mark.parametrize("command", [["recall", "van"], ["research", "Who sold the van?"], ["pages"], ["items"]])

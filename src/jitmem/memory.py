@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .async_twin import async_twin
+from .method_hint import UniterableMethod
 from .research_run import ResearchChanges, ResearchRun, validate_count, validate_question
 from .stores.records import Filed, Hit, Page, Progress, Session
 from .stores.times import Now, add_dates, moment
@@ -311,6 +312,14 @@ class Memory:
         """
         editor = self._runtime.editor_for(kinds=kinds, mode=mode)
         return self._runtime.tools(editor, (self.research, self.aresearch), include, now)
+
+    if not TYPE_CHECKING:
+        tools = UniterableMethod(tools)
+
+        def __getattr__(self, name: str) -> Any:
+            from .missing_attribute import describe_missing
+
+            raise AttributeError(describe_missing(name), name=name, obj=self)
 
     def as_store(self, *, fields: Sequence[str] = ("$",), ttl: TTLConfig | None = None) -> JitmemStore:
         """A LangGraph store over this memory: `graph.compile(store=memory.as_store())`. `fields` are what a query

@@ -18,9 +18,10 @@ from .dedup_key import session_key
 if TYPE_CHECKING:
     from .journal import Journal, JournalEntry
 
+_LONGEST_BEGIN = 400  # characters that are compared before the whole
 CONTINUES = "_continues"
-"""The key in the metadata of a waiting part: `{"session": id, "content": hash}` of what it continues, or `{"session": id,
-"replaces": hash}` of what it is the new version of."""
+"""The key in the metadata of a waiting part: `{"session": id, "content": hash}` of what it continues, with `turn_times` of the
+whole where turns have times of their own, or `{"session": id, "replaces": hash}` of what it is the new version of."""
 
 
 def accept_growth(
@@ -41,11 +42,14 @@ def accept_growth(
     if known is None:
         return None
     stamp, content, plain, old = known
-    if stamp == (time.isoformat() if time else None):
-        if _extends(text, old):
-            cut = len(old)
+    own = time.isoformat() if time else None
+    if own == stamp or (own and own in (plain.get("turn_times") or ())):
+        at = _find_overlap(text, old)
+        if at is not None and (at == 0 or turns):
+            cut = len(old) - at
             more = [(max(start, cut) - cut, end - cut, speaker) for start, end, speaker in turns if end > cut]
-            added = {**metadata, CONTINUES: {"session": session_id, "content": content}}
+            times = _join_times(plain.get("turn_times"), metadata.get("turn_times"), None if at == 0 else len(more))
+            added = {**metadata, CONTINUES: {"session": session_id, "content": content, **times}}
             name = f"{session_id} +{content[:12]}"
             return journal.accept(session_id=name, text=text[cut:], turns=more, time=time, metadata=added)
         if f"\n{text}\n" in f"\n{old}\n" and (turns or not update):  # an export that begins later than the one before
@@ -59,6 +63,16 @@ def accept_growth(
         added = {**metadata, CONTINUES: {"session": session_id, "replaces": content}}
         return journal.accept(session_id=f"{session_id} ={new[:12]}", text=text, turns=turns, time=time, metadata=added)
     return None
+
+
+def _join_times(old: Any, new: Any, added: int | None) -> dict[str, Any]:
+    """The times of the turns of the whole: those of a text that has them all (`added` is None), else the old ones with the last
+    `added` of the new ones. Nothing where they are not known."""
+    if not isinstance(new, list):
+        return {}
+    if added is None:
+        return {"turn_times": new}
+    return {"turn_times": [*old, *new[len(new) - added :]]} if isinstance(old, list) else {}
 
 
 def join_growth(
@@ -76,16 +90,18 @@ def join_growth(
         replace_session(db, namespace, target["session"], part)
         return part, 0
     rows = db.execute(
-        "SELECT session.n, session.time, page.text FROM session JOIN page ON page.session = session.n"
+        "SELECT session.n, session.time, session.metadata, page.text FROM session JOIN page ON page.session = session.n"
         " WHERE session.namespace = ? AND session.id = ? AND session.content = ? AND filed_at IS NOT NULL ORDER BY page.part",
         (namespace, target["session"], target["content"]),
     ).fetchall()
     if not rows:
         return part, 0
-    number, stamp, _ = rows[0]
-    content = session_key(stamp, "".join([*(text for _, _, text in rows), *texts]))
+    number, stamp, plain, _ = rows[0]
+    if "turn_times" in target:
+        plain = json.dumps({**json.loads(plain), "turn_times": target["turn_times"]}, ensure_ascii=False)
+    content = session_key(stamp, "".join([*(row[-1] for row in rows), *texts]))
     db.execute("DELETE FROM session WHERE n = ?", (part,))
-    db.execute("UPDATE session SET content = ? WHERE n = ?", (content, number))
+    db.execute("UPDATE session SET content = ?, metadata = ? WHERE n = ?", (content, plain, number))
     db.execute("UPDATE page SET parts = ? WHERE session = ?", (len(rows) + len(texts), number))
     return number, len(rows)
 
@@ -101,6 +117,20 @@ def _load_known(journal: Journal, session_id: str) -> tuple[str | None, str, dic
     if not rows:
         return None
     return rows[0][0], rows[0][1], json.loads(rows[0][2]), "".join(row[3] for row in rows)
+
+
+def _find_overlap(text: str, old: str) -> int | None:
+    """Where the old text has the beginning of the new one, which goes on behind its end: 0 where it holds the whole, more where
+    an export begins later than the one before; None where neither goes on from the other."""
+    if _extends(text, old):
+        return 0
+    begin = f"\n{text[:_LONGEST_BEGIN].partition(chr(10))[0]}"
+    at = old.find(begin) if len(begin) > 1 else -1
+    while at >= 0:
+        if text.startswith(old[at + 1 : at + _LONGEST_BEGIN]) and _extends(text, old[at + 1 :]):
+            return at + 1
+        at = old.find(begin, at + 1)
+    return None
 
 
 def _extends(text: str, old: str) -> bool:

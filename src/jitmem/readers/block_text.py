@@ -32,7 +32,16 @@ ROLES = {
 INSTRUCTIONS = ("system", "developer")
 """Roles whose words are instructions for a model, and no history."""
 TOOL_ROLES = ("tool", "function", "observation", "function_response", "ipython", "tool_result")
-_SILENT = ("thinking", "redacted_thinking", "reasoning", "reasoning_content", "thoughts", "token_budget", "flag")
+_SILENT = (
+    "thinking",
+    "think",
+    "redacted_thinking",
+    "reasoning",
+    "reasoning_content",
+    "thoughts",
+    "token_budget",
+    "flag",
+)
 _TEXTS = ("text", "value", "content", "output_text", "input_text", "refusal", "transcript", "extracted_content")
 _PLAIN = ("", "text", "output_text", "input_text", "multimodal_text", "refusal")
 _MEDIA = ("image", "audio", "video", "file")

@@ -59,12 +59,15 @@ def chat_sessions(chat: Chat) -> list[Session]:
 
 
 def merge_turns(turns: Iterable[ChatTurn], gap: str = "\n") -> list[ChatTurn]:
-    """Turns of one speaker in a row as one, which has the time of the first."""
+    """Turns of one speaker in a row as one, which has the time of the first; what is of two sessions stays two."""
     merged: list[ChatTurn] = []
+    last: datetime | None = None
     for turn in turns:
         if not turn.text.strip():
             continue
-        if merged and merged[-1].speaker == turn.speaker:
+        apart = last is not None and turn.time is not None and _apart(last, turn.time)
+        last = turn.time or last
+        if merged and merged[-1].speaker == turn.speaker and not apart:
             merged[-1] = merged[-1]._replace(text=f"{merged[-1].text}{gap}{turn.text}")
         else:
             merged.append(turn)

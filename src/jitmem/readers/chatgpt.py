@@ -1,7 +1,10 @@
-"""ChatGPT: `conversations.json` of a data export; the branch that the conversation ended on, without hidden messages."""
+"""ChatGPT: `conversations.json` of a data export; the branch that the conversation ended on, without hidden messages. DeepSeek
+writes the same tree, with the words of a message in fragments."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +15,9 @@ from .source_file import SourceFile
 from .written_times import read_time
 
 _NO_WORDS = ("user_editable_context", "model_editable_context", "thoughts", "reasoning_recap", "system_error")
+# References of the program in an answer, between characters of private use: what they show stands in the metadata.
+_REFERENCE = re.compile("\ue200([^\ue200\ue201]*)\ue201?")
+_FRAGMENTS = {"REQUEST": "user", "RESPONSE": "assistant"}
 
 
 def recognise(file: SourceFile) -> bool:
@@ -30,8 +36,8 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
             turns=merge_turns(turns, "\n"),
             id=str(conversation.get("conversation_id") or conversation.get("id") or ""),
             title=str(conversation.get("title") or ""),
-            time=read_time(conversation.get("create_time"), file.label),
-            metadata={"source": "chatgpt"},
+            time=read_time(conversation.get("create_time") or conversation.get("inserted_at"), file.label),
+            metadata={"source": "deepseek" if "inserted_at" in conversation else "chatgpt"},
         )
         sessions += chat_sessions(chat)
     return sessions
@@ -62,6 +68,8 @@ def _branch(conversation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _turns(message: Mapping[str, Any], shown: str) -> list[ChatTurn]:
+    if isinstance(message.get("fragments"), list):
+        return _fragment_turns(message, shown)
     author, metadata = message.get("author") or {}, message.get("metadata") or {}
     content, role = message.get("content") or {}, author.get("role")
     if role in INSTRUCTIONS or metadata.get("is_visually_hidden_from_conversation"):
@@ -69,7 +77,7 @@ def _turns(message: Mapping[str, Any], shown: str) -> list[ChatTurn]:
     kind = content.get("content_type") if isinstance(content, dict) else "text"
     if kind in _NO_WORDS:
         return []
-    text = _words(content, str(kind))
+    text = _resolve_references(_words(content, str(kind)), metadata.get("content_references") or [])
     time = read_time(message.get("create_time"), shown)
     if role == "tool":
         speaker, text = "assistant", _tool_note(str(author.get("name") or "tool"), text)
@@ -85,6 +93,42 @@ def _turns(message: Mapping[str, Any], shown: str) -> list[ChatTurn]:
     names = [one.get("name") for one in metadata.get("attachments") or [] if isinstance(one, dict)]
     notes = [mark("file", name) for name in names if name and name not in text]
     return [ChatTurn(speaker, "\n".join([text, *notes]).strip(), time)]
+
+
+def _fragment_turns(message: Mapping[str, Any], shown: str) -> list[ChatTurn]:
+    time = read_time(message.get("inserted_at"), shown)
+    files = [one for one in message.get("files") or [] if isinstance(one, dict)]
+    notes = [part for one in files for part in (mark("file", one.get("file_name")), str(one.get("content") or ""))]
+    said = [
+        (_FRAGMENTS[str(one["type"])], block_text(one.get("content")))
+        for one in message["fragments"]
+        if isinstance(one, dict) and one.get("type") in _FRAGMENTS
+    ]
+    return [ChatTurn(speaker, "\n".join(filter(None, [text, *notes])), time) for speaker, text in said]
+
+
+def _resolve_references(text: str, references: list[Any]) -> str:
+    """Sources by title and address, names of what was recognised, and nothing of the rest."""
+    for one in references:
+        matched = str(one.get("matched_text") or "") if isinstance(one, dict) else ""
+        if "\ue200" in matched:
+            sources = [
+                f"{item.get('title') or ''} ({item['url']})".strip()
+                for item in one.get("items") or []
+                if isinstance(item, dict) and item.get("url")
+            ]
+            text = text.replace(matched, str(one.get("alt") or "") or "; ".join(sources))
+    return _REFERENCE.sub(_name_of_reference, text)
+
+
+def _name_of_reference(match: re.Match[str]) -> str:
+    """`entity|["city","Faro","in Portugal"]` is Faro; `cite|turn0search1` is a number of the program."""
+    kind, _, rest = match[1].partition("\ue202")
+    try:
+        value = json.loads(rest)
+    except ValueError:
+        return "" if re.search(r"turn\d+\w+\d+", rest) or not rest else rest
+    return str(value[1]) if kind == "entity" and isinstance(value, list) and len(value) > 1 else ""
 
 
 def _tool_note(name: str, text: str) -> str:
@@ -112,7 +156,8 @@ def _part(part: Any) -> str:
     if isinstance(part.get("text"), str):  # an audio transcription
         return str(part["text"])
     if "image" in kind:
-        return mark("image", part.get("asset_pointer"), part.get("size_bytes"))
+        made = (part.get("metadata") or {}).get("dalle") or {}
+        return mark("image", made.get("prompt"), part.get("asset_pointer"), part.get("size_bytes"))
     if "audio" in kind or "video" in kind:
         inner = part.get("audio_asset_pointer") or part
         return mark("audio" if "audio" in kind else "video", inner.get("asset_pointer"), inner.get("size_bytes"))

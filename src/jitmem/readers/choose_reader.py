@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -49,7 +50,14 @@ def read_sessions(
         raise BadInput(
             f"{file.label}: is a zip file; give its path, with the ending .zip, or unpack it and give the folder"
         )
-    form = format or recognise_form(file) or _native(file)
+    recognised = format or recognise_form(file)
+    if recognised is None and isinstance(file.value, dict):
+        from .wrapped_json import unwrap
+
+        if (inner := unwrap(file.value)) is not None:
+            plain = json.dumps(inner, ensure_ascii=False).encode("utf-8", "surrogatepass")
+            return read_sessions(plain, name, "json" if not isinstance(inner, list) else None, day_first, lookup)
+    form = recognised or _native(file)
     if form in NATIVE_FORMS:
         return _in_one_notation(_read_native(file, form), file)
     try:

@@ -15,18 +15,28 @@ from .source_file import SourceFile
 from .written_times import read_times
 
 _COLUMNS = {
-    "time": "timestamp datetime date_time message_date sent_at sent created_at created createdat time_stamp ts when date time"
+    "time": "timestamp datetime date_time message_date sent_at sent created_at created createdat time_stamp ts when date_sent"
+    " sent_date created_date posted_at date time"
     " 날짜 日時 日期 fecha datum data дата zeit",
     "sender": "sender sender_name from from_name author user_name username user name speaker participant nickname role sent_by"
     " who 이름 사용자 作者 发送者 remitente absender autor auteur отправитель sender_id from_id",
     "content": "message text content body contents msg message_text message_body utterance transcript words comment value"
+    " note notes entry journal_entry journal description 메모 メモ notiz nota"
     " 내용 메시지 メッセージ 内容 消息 mensaje nachricht mensagem texto сообщение",
-    "conversation_id": "conversation_id thread_id chat_id session_id dialog_id dialogue_id chat_session conversation thread chat"
+    "conversation_id": "conversation_id thread_id chat_id session_id dialog_id dialogue_id chat_session session conversation thread chat"
     " channel channel_name room group",
     "asked": "prompt question user_message query input human request instruction",
     "answered": "response answer completion assistant_message output assistant reply ai",
 }
 _NAMES = {name: (what, rank) for what, names in _COLUMNS.items() for rank, name in enumerate(names.split())}
+_SUBJECTS = "subject title betreff asunto assunto objet oggetto 제목 件名 主题".split()
+_GIVEN, _FAMILY = (
+    "first_name firstname vorname given_name".split(),
+    "last_name lastname nachname family_name surname".split(),
+)
+_WAYS = "type direction".split()
+_OWN = "outgoing sent out outbox".split()
+"""What a phone writes of its owner's own messages, which have no sender."""
 _DAYS = "date fecha datum data 날짜 日期 дата".split()
 _CLOCKS = "time hora uhrzeit tijd heure ora 시간 時間 时间 время".split()
 _RIGHT = "name the columns timestamp, sender and message (and conversation_id for several conversations), or prompt and response"
@@ -50,18 +60,27 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
         return _pairs(file, rows, roles)
     if "content" not in roles:
         raise BadInput(f"{file.label}: no column of messages among {', '.join(map(repr, header[:12]))}; {_RIGHT}")
-    found = []
+    found, names = [], [_plain_name(name) for name in header]
     for row in rows:
         values = {
             role: row[at].strip() if role != "content" else row[at] for role, at in roles.items() if at < len(row)
         }
+        cells = dict(zip(names, row, strict=False))
         clock = next((row[at] for at in _clocks(header, roles) if at < len(row)), "")
         stamp = f"{values.get('time', '')} {clock}".strip()
         chat = values.get("conversation_id", "")
-        extra = _attachments(header, row)
-        text = "\n".join(part for part in (values.get("content", ""), extra) if part)
-        found.append({"timestamp": stamp, "sender": values.get("sender", ""), "content": text, "conversation_id": chat})
+        words, subject = values.get("content", ""), next((cells[name] for name in _SUBJECTS if cells.get(name)), "")
+        text = "\n".join(filter(None, ("" if subject in words else subject, words, _attachments(header, row))))
+        sender = values.get("sender", "") or _sender(cells)
+        found.append({"timestamp": stamp, "sender": sender, "content": text, "conversation_id": chat})
     return sessions_of_rows(file, found)
+
+
+def _sender(cells: Mapping[str, str]) -> str:
+    """The given and the family name where they have columns of their own; "me" where a phone says that it sent the message."""
+    parts = [next((cells[name] for name in names if cells.get(name)), "") for names in (_GIVEN, _FAMILY)]
+    sent = any(cells.get(name, "").strip().lower() in _OWN for name in _WAYS)
+    return " ".join(filter(None, parts)) or ("me" if sent else "")
 
 
 def _pairs(file: SourceFile, rows: list[list[str]], roles: Mapping[str, int]) -> list[Session]:
@@ -111,11 +130,14 @@ def _roles(header: list[str]) -> dict[str, int]:
     """The column of each role; where two could be it, the more usual name."""
     best: dict[str, tuple[int, int]] = {}
     for at, name in enumerate(header):
-        plain = re.sub(r"[\s./-]+", "_", name.strip().strip("\ufeff").lower()).strip("_")
-        what, rank = _NAMES.get(plain, ("", 0))
+        what, rank = _NAMES.get(_plain_name(name), ("", 0))
         if what and (what not in best or rank < best[what][0]):
             best[what] = rank, at
     return {what: at for what, (_, at) in best.items()}
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"[\s./-]+", "_", name.strip().strip("\ufeff").lower()).strip("_")
 
 
 def _clocks(header: list[str], roles: Mapping[str, int]) -> list[int]:

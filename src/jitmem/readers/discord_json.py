@@ -51,14 +51,17 @@ def _turn(message: Mapping[str, Any], shown: str) -> ChatTurn | None:
         image = name.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".webp"))
         parts.append(mark("image" if image else "file", name, one.get("fileSizeBytes")))
     for one in message.get("embeds") or []:
-        said = [one.get("title"), one.get("description")]
+        said = [(one.get("author") or {}).get("name"), one.get("title"), one.get("description")]
         said += [f"{field.get('name')}: {field.get('value')}" for field in one.get("fields") or []]
+        said += [(one.get("footer") or {}).get("text")]
         parts.append("\n".join(str(part) for part in said if part))
     parts += [mark("sticker", one.get("name")) for one in message.get("stickers") or []]
     if isinstance(poll := message.get("poll"), Mapping):
-        parts.append(str((poll.get("question") or {}).get("text") or ""))
+        answers = [str((one.get("answer") or one).get("text") or "") for one in poll.get("answers") or []]
+        parts.append(f"[poll: {(poll.get('question') or {}).get('text') or ''} {' / '.join(answers)}]")
     if isinstance(forwarded := message.get("forwardedMessage"), Mapping):
-        parts.append(str(forwarded.get("content") or ""))
+        inner = _turn({**forwarded, "type": "Default"}, shown)
+        parts.append(inner.text if inner else "")
     speaker = str(author.get("nickname") or author.get("name") or author.get("username") or "unknown")
     text = "\n".join(part for part in parts if part.strip())
     return ChatTurn(speaker, text, read_time(message.get("timestamp"), shown))

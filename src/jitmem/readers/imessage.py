@@ -14,6 +14,7 @@ _STAMP = re.compile(
     r"([A-Z][a-z]{2} \d{1,2}, \d{4} {1,2}\d{1,2}:\d\d:\d\d [AP]M)(?: \((?:Read|Delivered|Edited).*\))?$"
 )
 _NOTES = re.compile(r"(?:Tapbacks:|This message responded to|Edited \d+ |Expressive|Sent with )")
+_EDITED = re.compile(r"Edited \d.{0,60}? later: (.*)")
 _PATH = re.compile(r"^(?:/|~/|attachments/)\S.*\.(\w{2,5})$", re.M)
 
 
@@ -43,6 +44,9 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
 def _words(lines: list[str]) -> str:
     own = []
     for line in lines:
+        if edited := _EDITED.match(line):
+            own.append(edited[1])
+            continue
         if _NOTES.match(line):
             break
         if not line.startswith("    "):

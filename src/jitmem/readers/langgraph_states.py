@@ -39,7 +39,7 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
 def _states(file: SourceFile) -> list[dict[str, Any]]:
     """The objects of a file; `json.dumps` makes a list of the fields of a `StateSnapshot`."""
     value = file.value
-    if not isinstance(value, list) or not value or isinstance(value[0], dict):
+    if not isinstance(value, list) or not value or all(isinstance(one, dict) for one in value):
         return file.objects
     rows = value if all(isinstance(one, list) for one in value) else [value]
     names = ("values", "next", "config", "metadata", "created_at", "parent_config")

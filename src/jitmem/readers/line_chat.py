@@ -25,7 +25,16 @@ def recognise(file: SourceFile) -> bool:
     lines = [line for line in file.lines[:100] if line.strip()]
     head = any(_HEAD.match(line.lstrip("\ufeff")) for line in lines[:3])
     found = [line for line in lines if (match := _TABS.match(line)) and match["speaker"]]
-    return any(_day(line) for line in lines[:5]) and (head or len(found) >= 2)
+    return any(_day(line) for line in lines[:5]) and (head or len(found) >= 2 or _is_desktop(lines))
+
+
+def _is_desktop(lines: list[str]) -> bool:
+    """`2025.03.13 Thursday`, then clock, name and words with a blank between them: few names say many lines, where the words of
+    a diary change."""
+    if not lines or re.match(r"\d{4}\.\d\d\.\d\d \S+$", lines[0].lstrip("\ufeff")) is None:
+        return False
+    said = [match["speaker"] for line in lines if (match := _BLANKS.match(line))]
+    return len(said) >= 3 and 2 * len(said) >= len(lines) and 2 * len(set(said)) <= len(said) + 1
 
 
 def read_file_sessions(file: SourceFile) -> list[Session]:

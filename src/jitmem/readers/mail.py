@@ -15,12 +15,16 @@ from ..stores.records import Session
 from .block_text import mark
 from .html_page import html_text
 from .source_file import SourceFile
+from .western_text import decode_western
 from .written_times import order_of, try_time
 
 _FROM = re.compile(rb"^From [^\r\n]*\r?\n", re.M)
 _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t]?[^\r\n]*\r?\n")
 _KNOWN = re.compile(rb"^(?:From|Date|Subject|Message-ID|Received|Return-Path|To|MIME-Version):", re.M | re.I)
 _LONGEST_HEAD = 65_536
+_TEXTS = ("text/plain", "text/markdown", "text/csv", "text/html", "text/calendar")
+"""Attachments whose words are part of the page."""
+_SHORT = 16  # bytes, of which nobody can tell the code page: that of western Europe is the most usual
 _REPLY = re.compile(r"^\s*(?:(?:re|aw|sv|fwd?|wg|antw|rv|res|enc)\s*(?:\[\d+\])?:\s*)+", re.I)
 
 
@@ -146,13 +150,22 @@ def _leaf(part: MIMEPart) -> str:
         return _content(part).replace("\r\n", "\n")
     raw = part.get_payload(decode=True)
     plain = "image" if kind.startswith("image/") else "file"
-    return mark(plain, name, kind, len(raw) if isinstance(raw, bytes) else None)
+    note = mark(plain, name, kind, len(raw) if isinstance(raw, bytes) else None)
+    if kind not in _TEXTS or part.get_filename("").lower().endswith((".vcf", ".asc")):
+        return note
+    words = html_text(_content(part)) if kind == "text/html" else _content(part).replace("\r\n", "\n")
+    return f"{note}\n{words}".rstrip()
 
 
 def _content(part: MIMEPart) -> str:
-    """The text of a part; bytes that are not of its charset are replaced, an unknown charset is read as UTF-8."""
-    try:
-        return str(part.get_content())
-    except (LookupError, ValueError, KeyError):
-        raw = part.get_payload(decode=True)
-        return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
+    """The text of a part, in the charset that it names; where its bytes are of another, in UTF-8 or Windows-1252, else with the
+    wrong ones replaced."""
+    raw = part.get_payload(decode=True)
+    if not isinstance(raw, bytes):
+        return ""
+    for charset in (part.get_content_charset("utf-8"), "utf-8"):
+        try:
+            return raw.decode(charset)
+        except (LookupError, ValueError):
+            continue
+    return decode_western(raw) or raw.decode("cp1252" if len(raw) < _SHORT else "utf-8", "replace")

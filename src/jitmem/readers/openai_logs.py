@@ -14,6 +14,7 @@ from .written_times import read_time
 
 _REQUESTS = ("request", "body", "request_body", "params", "kwargs", "input", "data")
 _RESPONSES = ("response", "response_body", "output", "completion", "result")
+_REPLIES = ("preferred_output", "chosen", "completion", "response", "output", "result")
 _PARAMETERS = {
     "tools",
     "functions",
@@ -25,6 +26,7 @@ _PARAMETERS = {
     "system",
 }
 """Beside "model" and "messages" they tell a request from a stored conversation."""
+_TIMES = (*TIMES, "startTime", "start_time", "request_time", "requested_at")
 _CHATS = ("session_id", "conversation_id", "thread_id", "chat_id", "conversation")
 
 
@@ -71,22 +73,24 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
 
 
 def _thread_messages(file: SourceFile) -> list[dict[str, Any]]:
-    """The messages of threads as the Assistants API lists them, newest first."""
+    """The messages of threads as the Assistants API lists them, newest first; or the items of a list of the Conversations API."""
     value = file.value
-    rows = value.get("data") if isinstance(value, dict) and value.get("object") == "list" else file.rows
-    listed = rows if isinstance(rows, list) else []
-    return (
-        listed
-        if listed and all(isinstance(one, dict) and one.get("object") == "thread.message" for one in listed)
-        else []
-    )
+    is_list = isinstance(value, dict) and value.get("object") == "list"
+    rows = value.get("data") if is_list else file.rows
+    listed = [one for one in rows if isinstance(one, dict)] if isinstance(rows, list) else []
+    if all(one.get("object") == "thread.message" for one in listed):
+        return listed
+    return listed if is_list and any(one.get("type") == "message" and is_message(one) for one in listed) else []
 
 
 def _threads(messages: list[dict[str, Any]], shown: str) -> list[Session]:
     threads: dict[str, list[ChatTurn]] = {}
-    for one in sorted(messages, key=lambda message: message.get("created_at") or 0):
-        turns = message_turns([one], read_time(one.get("created_at"), shown))
-        threads.setdefault(str(one.get("thread_id") or ""), []).extend(turns)
+    if all(one.get("object") == "thread.message" for one in messages):
+        for one in sorted(messages, key=lambda message: message.get("created_at") or 0):
+            turns = message_turns([one], read_time(one.get("created_at"), shown))
+            threads.setdefault(str(one.get("thread_id") or ""), []).extend(turns)
+    else:
+        threads[""] = message_turns(messages)
     chats = [Chat(turns=turns, id=name, metadata={"source": "openai"}) for name, turns in threads.items()]
     return [session for chat in chats for session in chat_sessions(chat)]
 
@@ -146,7 +150,7 @@ def _all(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _exchange(row: Mapping[str, Any], shown: str) -> _LoggedCall:
     parts = list(_all(row))
-    stamp = next((one[key] for one in parts for key in TIMES if one.get(key) not in (None, "")), None)
+    stamp = next((one[key] for one in parts for key in _TIMES if one.get(key) not in (None, "")), None)
     time = read_time(stamp, shown)
     asked: Any = row.get("prompt")
     for one in parts:
@@ -169,14 +173,13 @@ def _answers(row: Mapping[str, Any], parts: list[Mapping[str, Any]]) -> list[Any
     for one in parts:
         if _is_output(one.get("output")):
             return list(one["output"])
-    found = next((row[key] for key in ("preferred_output", "chosen", "completion", "response") if row.get(key)), None)
+    found = next((row[key] for key in _REPLIES if row.get(key)), None)
     if isinstance(found, list):
         return found
     if isinstance(found, Mapping):
-        return [found] if is_message(found) else []
-    if isinstance(found, str):
-        return [found]
-    return [row["output"]] if isinstance(row.get("output"), str) else []
+        inner = found.get("messages")
+        return inner if isinstance(inner, list) else [found] if is_message(found) else []
+    return [found] if isinstance(found, str) else []
 
 
 def _chat_id(parts: list[Mapping[str, Any]]) -> str:

@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..stores.records import Session
-from .block_text import INSTRUCTIONS, ROLES
+from .block_text import INSTRUCTIONS, ROLES, mark
 from .chat_turns import Chat, ChatTurn, chat_sessions
 from .message_objects import TIMES, is_message, message_turns
 from .source_file import SourceFile
 from .written_times import read_time
 
-_LISTS = ("conversations", "conversation", "items", "dialog", "dialogue", "chat", "utterances")
-_PAIRS = (("instruction", "output"), ("question", "answer"), ("input", "output"), ("query", "response"))
+_LISTS = ("conversations", "conversation", "items", "dialog", "dialogue", "chat", "utterances", "data")
+_PAIRS = (
+    ("instruction", "output"),
+    ("question", "answer"),
+    ("input", "output"),
+    ("query", "response"),
+    ("user_input", "bot_response"),
+)
 _IDS = ("id", "conversation_id", "conversation_hash", "uuid", "conv_id", "idx")
 
 
@@ -29,8 +35,15 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
     for number, row in enumerate(file.objects, start=1):
         stamp = next((row[key] for key in TIMES if row.get(key) not in (None, "")), None)
         name = next((str(row[key]) for key in _IDS if row.get(key) not in (None, "")), "")
+        images = row.get("image") or row.get("images") or []
+        notes = [
+            mark("image", one) for one in ([images] if isinstance(images, str) else images) if isinstance(one, str)
+        ]
+        turns = _turns(row)
+        if notes and turns:
+            turns[0] = turns[0]._replace(text="\n".join([turns[0].text, *notes]))
         chat = Chat(
-            turns=_turns(row),
+            turns=turns,
             id=name or (f"{file.stem}-{number}" if file.stem else ""),
             title=str(row.get("title") or ""),
             time=read_time(stamp, file.label),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..stores.records import Session
@@ -19,6 +19,7 @@ _STAMP = re.compile(r"\d{9,11}\.\d{6}")
 _NOTICES = re.compile(
     r"(?:channel|group|mpim)_|bot_(?:add|remove)|pinned_item|reminder_add|tombstone|sh_room_|huddle_thread"
 )
+_WORD = re.compile(r"\w+")
 _REFERENCE = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
 
@@ -34,7 +35,8 @@ def recognise(file: SourceFile) -> bool:
 def read_file_sessions(file: SourceFile) -> list[Session]:
     """A file of an export is one session, `channel/day`; messages of the API are cut by day."""
     names = _names(file)
-    turns = [turn for one in _messages(file) if (turn := _turn(one, names, file.label))]
+    messages = [reply for one in _messages(file) for reply in _with_replies(one)]
+    turns = [turn for one in messages if (turn := _turn(one, names, file.label))]
     turns.sort(key=lambda turn: order_of(turn.time))
     channel = _channel(file, names)
     day_file = _DAY_FILE.fullmatch(file.title) is not None
@@ -54,6 +56,15 @@ def _messages(file: SourceFile) -> list[dict[str, Any]]:
     if isinstance(value, dict) and isinstance(value.get("messages"), list):
         return value["messages"] if all(isinstance(one, dict) for one in value["messages"]) else []
     return file.rows
+
+
+def _with_replies(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The message as it was changed last, and the thread that slackdump keeps in its first message, which it repeats."""
+    inner = message.get("message")
+    yield inner if message.get("subtype") == "message_changed" and isinstance(inner, Mapping) else message
+    for reply in message.get("slackdump_thread_replies") or []:
+        if isinstance(reply, Mapping) and reply.get("ts") != message.get("ts"):
+            yield reply
 
 
 def _names(file: SourceFile) -> dict[str, str]:
@@ -89,12 +100,15 @@ def _turn(message: Mapping[str, Any], names: Mapping[str, str], shown: str) -> C
     user = str(message.get("user") or message.get("bot_id") or "")
     own = _name({"profile": profile, **profile}) if profile else ""
     speaker = names.get(user) or own or str(message.get("username") or user or "unknown")
-    text = str(message.get("text") or "") or block_text(message.get("blocks"))
-    parts = [_plain(text, names)]
+    parts = [_plain(_with_more(str(message.get("text") or ""), message.get("blocks")), names)]
     for one in message.get("attachments") or []:
-        said = [str(one.get(key) or "") for key in ("pretext", "title", "text")]
+        said = [str(one.get(key) or "") for key in ("pretext", "author_name", "title", "text")]
+        said += [
+            f"{field.get('title') or ''}: {field.get('value') or ''}".strip(": ") for field in one.get("fields") or []
+        ]
+        said += [str(one.get("footer") or "")]
         own_text = "\n".join(part for part in said if part) or str(one.get("fallback") or "")
-        parts.append(_plain(own_text, names))
+        parts.append(_plain(_with_more(own_text, one.get("blocks")), names))
     for one in message.get("files") or []:
         kind = str(one.get("mimetype") or "file").partition("/")[0]
         kind = kind if kind in ("image", "audio", "video") else "file"
@@ -102,8 +116,21 @@ def _turn(message: Mapping[str, Any], names: Mapping[str, str], shown: str) -> C
             mark(kind, one.get("name") or one.get("title") or one.get("id"), one.get("mimetype"), one.get("size"))
         )
         parts.append(str(one.get("preview") or "") if one.get("mode") in ("snippet", "post", "email") else "")
+        comment = one.get("initial_comment")
+        parts.append(_plain(str(comment.get("comment") or ""), names) if isinstance(comment, Mapping) else "")
     seen = dict.fromkeys(part for part in parts if part.strip())
     return ChatTurn(speaker, "\n".join(seen), read_time(message.get("ts"), shown))
+
+
+def _with_more(text: str, blocks: Any) -> str:
+    """The text, and those lines of the blocks whose words it does not have: of a program it may be a short notice alone. Of what
+    a person typed (`rich_text`) it has every word."""
+    if not text:
+        return block_text(blocks)
+    own = set(_WORD.findall(text.casefold()))
+    others = [one for one in blocks or [] if isinstance(one, Mapping) and one.get("type") != "rich_text"]
+    more = [line for line in block_text(others).split("\n") if set(_WORD.findall(line.casefold())) - own]
+    return "\n".join([text, *more])
 
 
 def _plain(text: str, names: Mapping[str, str]) -> str:

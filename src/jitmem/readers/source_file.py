@@ -60,9 +60,11 @@ class SourceFile:
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """The objects of JSON lines, or of one JSON list; `[]` for any other text."""
+        """The objects of JSON lines, or of one JSON list; `[]` for any other text. A log may have one line."""
         if isinstance(self.value, list):
             return self.value if all(isinstance(one, dict) for one in self.value) else []
+        if isinstance(self.value, dict) and self.suffix in (".jsonl", ".ndjson"):
+            return [self.value]
         if self.text.lstrip()[:1] != "{" or self.value is not None:
             return []
         found = []

@@ -14,6 +14,8 @@ from .source_file import SourceFile
 
 _CLOCK = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _CUE = re.compile(rf"\s*{_CLOCK}\s*-->\s*(?:\d{{1,3}}:)?\d{{1,2}}:\d{{2}}[.,]\d{{1,3}}(?:[ \t].*)?$")
+# What whisper prints: `[00:00:03.000 --> 00:00:05.000]  [SPEAKER_00]: Hi`.
+_PRINTED = re.compile(rf"\[{_CLOCK} --> (?:\d{{1,3}}:)?\d{{1,2}}:\d{{2}}[.,]\d{{1,3}}\]\s*")
 _SBV = re.compile(rf"{_CLOCK},{_CLOCK}$")
 _VOICE = re.compile(r"<v(?:\.[\w.]+)?\s+([^>]+)>")
 _TAG = re.compile(r"</?(?:[bciuv]|ruby|rt|lang|font)(?:[.\s][^>]*)?>|<\d\d:\d\d[^>]*>|\{\\[^}]*\}", re.I)
@@ -37,12 +39,16 @@ def recognise(file: SourceFile) -> bool:
     if re.match(r"WEBVTT(?:\s|$)", head[0]) and "-->" in file.text:
         return True
     first = head[1] if head[0].isdigit() and len(head) > 1 else head[0]
-    return _CUE.match(first) is not None or (file.suffix == ".sbv" and _SBV.match(first) is not None)
+    return (
+        _CUE.match(first) is not None
+        or _PRINTED.match(first) is not None
+        or (file.suffix == ".sbv" and _SBV.match(first) is not None)
+    )
 
 
 def read_file_sessions(file: SourceFile) -> list[Session]:
     """One session: its time is in the file's name, or in a note; where cues name speakers, turns are theirs."""
-    cues = _cues(file)
+    cues = _printed_cues(file) or _cues(file)
     named = [_with_name(cue) for cue in cues]
     if 2 * sum(bool(cue.speaker) for cue in named) > len(cues):  # otherwise a colon is one of a sentence
         cues = _carry_speakers(named)
@@ -56,9 +62,28 @@ def read_file_sessions(file: SourceFile) -> list[Session]:
     return chat_sessions(Chat(turns=turns, id=file.stem, title=_title(file), time=start, whole=True))
 
 
+def _printed_cues(file: SourceFile) -> list[_Cue]:
+    """Of lines that begin with their span; a line without one goes on with the cue before it."""
+    found: list[_Cue] = []
+    for line in file.lines:
+        if match := _PRINTED.match(line):
+            found.append(_Cue(_offset(match), "", line[match.end() :].strip()))
+        elif found and line.strip():
+            found[-1] = found[-1]._replace(text=f"{found[-1].text}\n{line.strip()}")
+        elif line.strip():
+            return []
+    return found
+
+
+def _offset(clock: re.Match[str]) -> timedelta:
+    hours, minutes, seconds, part = (int(one or 0) for one in clock.groups()[:4])
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=part)
+
+
 def _cues(file: SourceFile) -> list[_Cue]:
     """The cues of every block between empty lines, without repeated ones (live captions write a line twice)."""
     found: list[_Cue] = []
+    rolling = re.search(r"<\d\d:\d\d:\d\d\.\d{3}><c>", file.text) is not None  # captions of YouTube, made by a program
     for block in re.split(r"\n[ \t]*\n", "\n".join(file.lines)):
         lines = block.strip("\n").split("\n")
         at = next((number for number, line in enumerate(lines[:3]) if _CUE.match(line) or _SBV.match(line)), None)
@@ -68,9 +93,11 @@ def _cues(file: SourceFile) -> list[_Cue]:
             continue
         clock = _CUE.match(lines[at]) or _SBV.match(lines[at])
         assert clock is not None
-        hours, minutes, seconds, part = (int(one or 0) for one in clock.groups()[:4])
-        offset = timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=part)
+        offset = _offset(clock)
         raw = "\n".join(lines[at + 1 :])
+        if rolling and found:  # the line that was written last stands above the new one
+            first, _, rest = _words(raw).partition("\n")
+            raw = rest if first.strip() == found[-1].text.rpartition("\n")[2].strip() else raw
         voices = list(_VOICE.finditer(raw))
         ends = [*(voice.start() for voice in voices[1:]), len(raw)]
         spoken = [(raw[one.end() : end], one[1].strip()) for one, end in zip(voices, ends, strict=False)]

@@ -80,7 +80,8 @@ def _turn(message: Mapping[str, Any], shown: str) -> ChatTurn | None:
         answers = [str(one.get("text")) for one in poll.get("answers") or []]
         parts.append(f"[poll: {_text(poll.get('question'))} {' / '.join(answers)}]")
     if isinstance(place := message.get("location_information"), Mapping):
-        parts.append(mark("location", place.get("latitude"), place.get("longitude")))
+        where = (message.get("place_name"), message.get("address"), place.get("latitude"), place.get("longitude"))
+        parts.append(mark("location", *where))
     if isinstance(contact := message.get("contact_information"), Mapping):
         parts.append(mark("contact", contact.get("first_name"), contact.get("last_name"), contact.get("phone_number")))
     speaker = str(message.get("from") or message.get("from_id") or "deleted account")
@@ -88,10 +89,15 @@ def _turn(message: Mapping[str, Any], shown: str) -> ChatTurn | None:
 
 
 def _text(value: Any) -> str:
-    """A text comes whole, or in parts of which some are formatted."""
+    """A text comes whole, or in parts of which some are formatted, and some are links with their address beside them."""
     if isinstance(value, list):
-        return "".join(one if isinstance(one, str) else str(one.get("text") or "") for one in value)
+        return "".join(one if isinstance(one, str) else _entity(one) for one in value)
     return block_text(value) if value else ""
+
+
+def _entity(part: Mapping[str, Any]) -> str:
+    text, address = str(part.get("text") or ""), str(part.get("href") or "")
+    return f"{text} ({address})" if address and address not in text else text
 
 
 def _file(value: Any) -> str:

@@ -21,8 +21,12 @@ _BEFORE = re.compile(
 # Teams and others put the clock on a line of its own, under the name.
 _ALONE = re.compile(r"\s*[(\[]?(?:\d{1,2}:)?\d{1,3}:\d\d[)\]]?\s*")
 _SECTIONS = re.compile(r"(?:SUMMARY KEYWORDS|KEYWORDS|SPEAKERS|SUMMARY|TRANSCRIPT|OUTLINE)\s*:?$", re.I)
-_CREDIT = re.compile(r"\s*(?:Transcribed by https?://\S+|Meeting ended after [\d:]+)\s*(?:👋)?\s*$")
+_CREDIT = re.compile(
+    r"\s*(?:Transcribed by https?://\S+|Meeting ended after [\d:]+|This editable transcript was computer generated.*"
+    r"|[^\n:]{1,60} (?:started|stopped) transcription)\s*(?:👋)?\s*$"
+)
 _MEET_CLOCK = re.compile(r"\s*\d\d:\d\d:\d\d\s*")
+_HEAD_OF_MEET = re.compile(r"(?:.* - )?Transcript\s*")
 _SAYS = re.compile(rf"{_NAME}: \S")
 
 
@@ -54,9 +58,13 @@ def _carry_clocks(lines: list[str]) -> list[str]:
     if sum(bool(_MEET_CLOCK.fullmatch(line)) for line in lines) == 0:
         return lines
     carried, clock = list[str](), ""
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+    for number, line in enumerate(lines):
+        after = next((one for one in lines[number + 1 : number + 4] if one.strip()), "")
         if _MEET_CLOCK.fullmatch(line) and _SAYS.match(after):
             clock = line.strip()
+        elif _HEAD_OF_MEET.fullmatch(line):
+            clock = "00:00:00"
+            carried.append(line)
         elif clock and _SAYS.match(line):
             carried.append(f"{clock} {line}")
         else:

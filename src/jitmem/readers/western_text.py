@@ -1,4 +1,4 @@
-"""Text of older programs of western Europe (Windows-1252), told from bytes of any other kind."""
+"""Text that is no UTF-8: in the charset that a page of HTML names, or of older programs of western Europe (Windows-1252)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ _LEAST = 16  # bytes; of fewer nobody can tell
 _MOST = 0.3  # share of the bytes that are not ASCII; words of other scripts have no others
 
 
+_CHARSET = re.compile(rb"<meta[^>]{0,200}\bcharset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.I)
+
+
 def decode_western(data: bytes) -> str | None:
     """The text; None where the bytes are no such text, as far as can be seen."""
+    if named := _CHARSET.search(data[:4096]):
+        try:
+            return data.decode(named[1].decode("ascii"))
+        except (LookupError, ValueError):
+            pass
     if len(data) < _LEAST:
         return None
     high = sum(byte > 127 for byte in data[:1_000_000])

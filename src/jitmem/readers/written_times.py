@@ -26,10 +26,10 @@ _EAST = re.compile(
 _CLOCK = re.compile(
     r"(?:at|à|um|klo|kl\.?|alle|o|om|às|в|a las)?\s*(?P<before>[^\W\d_][^\d:]{0,12}?)?\s*"
     r"(?P<hour>\d{1,2})(?:[:.]|\s?[hH]\s?)(?P<minute>\d\d)(?:[:.](?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
-    r"\s*(?P<after>[^\W\d_][^\d:+]{0,12}?)?\s*(?P<zone>Z|UTC|GMT|(?:UTC|GMT)?[+-]\d\d:?\d\d)?",
+    r"\s*(?P<after>(?!UTC|GMT)[^\W\d_][^\d:+]{0,12}?)?\s*(?P<zone>Z|(?:UTC|GMT)?[+-]\d\d?(?::?\d\d)?|UTC|GMT)?",
     re.I,
 )
-_ZONE = re.compile(r"([+-])(\d\d):?(\d\d)")
+_ZONE = re.compile(r"([+-])(\d\d?)(?::?(\d\d))?")
 
 
 class AmbiguousDates(BadInput):
@@ -130,7 +130,7 @@ def _of_text(text: str) -> datetime | NumericDate | None:
         return datetime.fromisoformat(text)
     except ValueError:
         pass
-    plain = _EAST.sub(r"\1-\2-\3", _plain(text))
+    plain = re.sub(r"(?<=\d{4})\s?г\.", "", _EAST.sub(r"\1-\2-\3", _plain(text)))
     if re.fullmatch(r"\d{9,19}(?:\.\d+)?", plain):
         return from_epoch(float(plain))
     if numeric := numeric_date(plain):
@@ -223,7 +223,7 @@ def _zone(text: str | None) -> timezone | None:
     match = _ZONE.search(text)
     if match is None:
         return UTC
-    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
     return timezone(-offset if match[1] == "-" else offset)
 
 
