@@ -86,6 +86,16 @@ def test_an_archive_in_gzip_is_refused_by_its_kind(tmp_path: Path) -> None:
         read_history(tmp_path / "notes.tar.gz")
 
 
+def test_xml_is_named_by_its_kind_and_a_page_with_its_prologue_is_read(tmp_path: Path) -> None:
+    messages = tmp_path / "sms.xml"
+    messages.write_text('<?xml version="1.0"?>\n<smses count="1"><sms type="1" body="I moved to Porto." /></smses>')
+    with pytest.raises(BadInput, match=r"is an XML file.*UnstructuredXMLLoader"):
+        list(read_history(messages))
+    page = tmp_path / "page.html"
+    page.write_text('<?xml version="1.0"?>\n<html><body><p>I moved to Porto.</p></body></html>')
+    assert "I moved to Porto." in (next(iter(read_history(page))).text or "")
+
+
 # Assistants
 
 

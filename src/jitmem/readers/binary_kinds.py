@@ -59,6 +59,8 @@ def binary_kind(data: bytes, suffix: str) -> str | None:
         # Two or three letters may begin a text: then a NUL says that it is none.
         if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(magic) and (len(magic) > 3 or b"\0" in head or head[0] > 127):
             return _remedy(kind, loader)
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<?xml") and b"<html" not in head.lower():
+        return _remedy("an XML file", "UnstructuredXMLLoader")
     if head[257:262] == b"ustar":
         return _remedy("a tar archive", "unpack")
     if head[4:8] == b"ftyp":
