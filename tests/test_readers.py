@@ -824,7 +824,7 @@ def zipped(members: dict[str, str | bytes]) -> bytes:
 def test_a_zip_is_read_as_its_folder_and_what_leads_out_is_named(tmp_path: Path) -> None:
     inner = zipped({"deep.txt": "Deep."})
     (tmp_path / "e.zip").write_bytes(
-        zipped({"a.txt": "A.", "../b.txt": "B.", "c.png": b"\x89PNG", "d.zip": inner, "x.pdf": b"%PDF-"})
+        zipped({"a.txt": "A.", "../b.txt": "B.", ".": "No name.", "c.png": b"\x89PNG", "d.zip": inner, "x.pdf": b"%PDF-"})
     )
     left_out: list[str] = []
     assert [(one.id, one.text) for one in read_history(tmp_path / "e.zip", report=left_out.append)] == [
@@ -832,6 +832,7 @@ def test_a_zip_is_read_as_its_folder_and_what_leads_out_is_named(tmp_path: Path)
         ("d/deep", "Deep."),
     ]
     assert any("'../b.txt', whose name leads out" in line for line in left_out)
+    assert any("a file without a name" in line for line in left_out)
     assert any("1 .pdf" in line for line in left_out)
 
 

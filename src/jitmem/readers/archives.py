@@ -49,7 +49,9 @@ def zip_members(data: bytes, shown: str, report: Report) -> Iterator[tuple[str, 
     budget = [LARGEST]
     for member in members:
         name = PurePosixPath(member.filename.replace("\\", "/"))
-        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+        if not name.parts:
+            report(f"{shown}: left out a file without a name")
+        elif name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
             report(f"{shown}: left out {member.filename[:200]!r}, whose name leads out of the archive")
         elif (member.external_attr >> 16) & 0o170000 == 0o120000:
             report(f"{shown}: left out {member.filename[:200]!r}, a symbolic link")
