@@ -48,7 +48,9 @@ _CONNECTORS = re.compile(r"[-_./:@\\#'+]+")
 _JOINED = re.compile(
     r"[_/\\@.:+#]|-.*\d|\d.*-|^[^\W\d_]{1,2}-"
 )  # what makes a compound one word when it is written as one
-_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\da-zA-Z_]+")
+_CASED = [chr(code) for code in range(0x41, 0x590)]  # Latin, Greek, Cyrillic, Armenian
+_UPPER, _LOWER = ("".join(filter(is_cased, _CASED)) for is_cased in (str.isupper, str.islower))
+_CAMEL = re.compile(rf"[{_UPPER}]+(?![{_LOWER}])|[{_UPPER}]?[{_LOWER}]+|\d+|[^\W\d{_UPPER}{_LOWER}_]+")
 _HASH = re.compile(r"(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,64}")
 _HASH_PREFIX = 7  # characters, as git shortens one
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)", re.I)
@@ -220,5 +222,13 @@ def _parts(written: str) -> list[str]:
         if _ORDINAL.fullmatch(piece):
             parts = parts[:1]
         if 1 < len(parts) <= 12 or _ORDINAL.fullmatch(piece):
-            found += [english_stem(part.lower()) for part in parts if part.lower() not in STOP_WORDS]
+            found += [english_stem(fold_part(part)) for part in parts if part.lower() not in STOP_WORDS]
     return found
+
+
+def fold_part(part: str) -> str:
+    if part.isascii():
+        return part.lower()
+    from .scripts import fold
+
+    return fold(part.casefold())

@@ -64,6 +64,12 @@ def test_the_whole_is_a_term_beside_its_parts(text: str, whole: str) -> None:
     assert whole in stems(text)
 
 
+def test_capitals_with_accents_and_of_other_scripts_divide_an_identifier() -> None:
+    assert {"gross", "andern"} <= set(stems("größeÄndern"))
+    assert {"получить", "дату"} <= set(stems("call ПолучитьДату here"))
+    assert "é" not in stems("Le café d'Éva, 2 fois, v1.2.3")
+
+
 def test_an_identifier_is_one_term_of_a_question() -> None:
     assert [term.text for term in terms("Who wrote getUserProfileById on 3 November 2025?")] == [
         "wrote",
