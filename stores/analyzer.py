@@ -52,7 +52,7 @@ _WORD = re.compile(r"[^\W_]+")
 _IDENTIFIER = re.compile(  # begins with what is rare, so that prose is passed over quickly
     r"""[-_./:@\\#+A-ZÀ-ÞΑ-ΩА-Я\d] (?: (?<=[^\W_][_./:@\\#+]) [-_./:@\\#+]* [^\W_] | (?<=\#)\w
       | (?<=[a-zß-ÿα-ωа-я][A-ZÀ-ÞΑ-ΩА-Я])
-      | (?<=[^\W\d_]\d) | (?<=\d)(?:[^\W\d_] | [,'\ ]\d | \ (?:m|b|th|t|M) | \d{6}) | (?<=1)9\d\d | (?<=2)0\d\d
+      | (?<=[^\W\d_]\d) | (?<=\d)(?:[^\W\d_] | [,'\ ]\d | \ (?:[mbtMтмल]|lakh|crore) | \d{6}) | (?<=1)9\d\d | (?<=2)0\d\d
       | (?<=[^\W_]-)\d | (?<=\d-)[^\W_] | (?<=\b\w-)\w | (?<=\b\w\w-)\w )""",
     re.X,
 )

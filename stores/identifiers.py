@@ -19,17 +19,22 @@ _AMOUNT = re.compile(
     rf"{_BEFORE}"
     r"(?P<whole>\d{1,3}(?:(?P<blank>[ '])\d{3})(?:(?P=blank)\d{3})*|\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+|\d+)"
     r"(?:[.,](?P<part>\d{1,2}))?(?![\d]|[.,:]\d)(?:(?P<unit>[km]|[ ]?(?:thousand|tsd|mill?e?|mio|mn|millions?|millionen"
-    r"|mill?ones|milhões|bn|mrd|milliarden?|milliards?|billions?))(?![^\W_])|(?P<myriad>[만万萬억億亿]))?",
+    r"|mill?ones|milhões|bn|mrd|milliarden?|milliards?|billions?|milyon|milyar|тыс(?:яч[аи]?)?|млн|миллион(?:а|ов)?"
+    r"|млрд|миллиард(?:а|ов)?|lakhs?|crores?|लाख))(?![^\W_])"
+    r"|(?P<myriad>[万만萬억億亿])(?:[ ]?(?P<more>\d{1,4})(?P<small>[百백千천万만萬])|(?P<rest>\d{3,4})(?!\d))?)?",
     re.I,
 )
 _UNITS = {
-    "k": 3,
-    "t": 3,
-    "mil": 3,
-    "mille": 3,
-    "m": 6,
-    "b": 9,
-    "mrd": 9,
+    **dict.fromkeys(("milliard", "milyar", "миллиард", "млрд", "mrd", "b"), 9),
+    **dict.fromkeys(("m", "м"), 6),
+    **dict.fromkeys(("k", "t", "т"), 3),
+    "lakh": 5,
+    "लाख": 5,
+    "crore": 7,
+    "百": 2,
+    "백": 2,
+    "千": 3,
+    "천": 3,
     "만": 4,
     "万": 4,
     "萬": 4,
@@ -37,6 +42,7 @@ _UNITS = {
     "億": 8,
     "亿": 8,
 }
+"""How a unit begins, the first that fits, and its power of ten."""
 _YEAR = re.compile(r"(?:19|20|24|25)\d\d")
 _PHONE = re.compile(rf"{_BEFORE}\+?\(?\d(?:[ ()./-]{{0,2}}\d){{7,18}}{_AFTER}(?![.,]\d)")
 _VERSION = re.compile(rf"{_BEFORE}[vV]?(\d+(?:\.\d+){{1,4}}(?:-?[a-z]+\.?\d*)?){_AFTER}(?!\.\d)")
@@ -183,12 +189,19 @@ def _amounts(text: str) -> Iterator[Identifier]:
         whole, part = re.sub(r"\D", "", match["whole"]), match["part"]
         unit = (match["unit"] or match["myriad"] or "").strip().lower()
         if unit:
-            power = _UNITS.get(unit) or _UNITS[unit[0]]
-            digits = (part or "").ljust(power, "0")
-            yield Identifier(match.start(), match.end(), [f"{whole}{digits}".lstrip("0")])
+            number = int(whole + (part or "").ljust(_power(unit), "0")) + int(match["rest"] or 0)
+            if match["more"]:  # 8万5千, 1億2000万
+                number += int(match["more"]) * 10 ** _power(match["small"])
+            yield Identifier(match.start(), match.end(), [str(number)])
         elif whole != match["whole"] or part:
             exact = [f"{whole}.{part.ljust(2, '0')}"] if part and int(part) else []
             yield Identifier(match.start(), match.end(), [*exact, whole])
+
+
+def _power(unit: str) -> int:
+    if unit in ("mil", "mille"):
+        return 3
+    return next(power for begin, power in _UNITS.items() if unit.startswith(begin))
 
 
 def _compounds(text: str) -> Iterator[Identifier]:

@@ -58,6 +58,15 @@ def test_an_exact_form_does_not_lose_to_a_variant(tmp_path: Path) -> None:
         ("12 345 678", "12345678"),
         ("2:05 pm", "14:05"),
         ("3万円", "30000"),
+        ("8万5千円", "85000"),
+        ("1億2000万円", "120000000"),
+        ("3만 5천 원", "35000"),
+        ("3万5000元", "35000"),
+        ("2 milliards", "2000000000"),
+        ("Это 5 тысяч рублей", "5000"),
+        ("1,5 млн рублей", "1500000"),
+        ("1.25 lakh", "125000"),
+        ("3 mil euros", "3000"),
     ],
 )
 def test_the_whole_is_a_term_beside_its_parts(text: str, whole: str) -> None:
