@@ -169,8 +169,7 @@ def _paragraph_terms(text: str) -> list[Term]:
     if not is_english(text):
         from .scripts import guess_language, script_terms
 
-        # The guess for the whole holds for what stands around an identifier, too.
-        word_terms = partial(script_terms, language=guess_language(text))
+        word_terms = partial(script_terms, language=guess_language(text))  # holds around an identifier, too
     if _IDENTIFIER.search(text):
         from .identifiers import terms_around
 

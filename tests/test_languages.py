@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jitmem import Analyzer, Memory, ModelOptions, Session
 from jitmem.evals.languages import score_languages
 from jitmem.nodes.split import passages
 from jitmem.stores.analyzer import ANALYZER, stems, terms
+from jitmem.stores.errors import BadInput
 from jitmem.stores.times import parse_iso_time, parse_time, spans
 from jitmem.stores.token_size import fitting_length, text_size
 
@@ -229,6 +231,12 @@ def test_joao_is_forgotten_by_a_query_without_the_accent(tmp_path: Path) -> None
         kept = memory.forget(query="Joana", preview=True)
     assert len(found.page_ids) == 1
     assert kept.page_ids == ()
+
+
+def test_the_multilingual_model_says_which_package_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastembed", None)  # as if it were not installed
+    with pytest.raises(BadInput, match="pip install fastembed"):
+        Memory.open(tmp_path / "memory", embeddings="multilingual")
 
 
 def test_a_budget_counts_a_script_by_its_tokens() -> None:
