@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 from zlib import crc32
 
@@ -50,8 +50,9 @@ _FOREIGN = frozenset(
 
 _WORD = re.compile(r"[^\W_]+")
 _IDENTIFIER = re.compile(  # begins with what is rare, so that prose is passed over quickly
-    r"""[-_./:@\\#+A-Z\d] (?: (?<=[^\W_][_./:@\\#+]) [-_./:@\\#+]* [^\W_] | (?<=\#)\w | (?<=[a-z][A-Z])
-      | (?<=[^\W\d_]\d) | (?<=\d)(?:[^\W\d_] | [,'\ ]\d | \ (?:m|b|th|t|M) | \d{6}) | (?<=1)9\d\d | (?<=2)0\d\d
+    r"""[-_./:@\\#+A-ZÀ-ÞΑ-ΩА-Я\d] (?: (?<=[^\W_][_./:@\\#+]) [-_./:@\\#+]* [^\W_] | (?<=\#)\w
+      | (?<=[a-zß-ÿα-ωа-я][A-ZÀ-ÞΑ-ΩА-Я])
+      | (?<=[^\W\d_]\d) | (?<=\d)(?:[^\W\d_] | [,'\ ]\d | \ (?:[mbtMтмल]|lakh|crore) | \d{6}) | (?<=1)9\d\d | (?<=2)0\d\d
       | (?<=[^\W_]-)\d | (?<=\d-)[^\W_] | (?<=\b\w-)\w | (?<=\b\w\w-)\w )""",
     re.X,
 )
@@ -140,6 +141,9 @@ GRAM = "~"
 """Ends the n-grams of a word: they find what is inflected or compound, and are no words of their own."""
 
 
+_RELATED = 0.4  # of the n-grams of a word: its compounds and derivations have as many
+
+
 class Term(NamedTuple):
     """A word of a question or a query, as it is written, and what may stand for it: any of its `forms` whole, or this
     `share` of one where that is made of n-grams."""
@@ -147,6 +151,15 @@ class Term(NamedTuple):
     text: str
     forms: Sequence[frozenset[str]]
     share: float = 1.0
+
+    def found_share(self, stems: Collection[str]) -> float:
+        """1 where it is among some stems; else the share of its n-grams that are: words that are related have many in common.
+        A form that is not made of n-grams is there or not."""
+        if self.is_in(stems):
+            return 1.0
+        related = [form for form in self.forms if self.share < 1 or any(stem.endswith(GRAM) for stem in form)]
+        share = max((sum(stem in stems for stem in form) / len(form) for form in related), default=0.0)
+        return share if share >= _RELATED else 0.0
 
     def is_in(self, stems: Collection[str], *, whole: bool = False) -> bool:
         """Whether a form is among some stems; `whole`: all of it, and not by the n-grams of a word."""
@@ -173,20 +186,21 @@ def terms(text: str) -> list[Term]:
 
 
 def _paragraph_terms(text: str) -> list[Term]:
+    word_terms = _english_terms
+    if not is_english(text):
+        from .scripts import guess_language, script_terms
+
+        word_terms = partial(script_terms, language=guess_language(text))  # holds around an identifier, too
     if _IDENTIFIER.search(text):
         from .identifiers import terms_around
 
-        return terms_around(text, _word_terms)
-    return _word_terms(text)
+        return terms_around(text, word_terms)
+    return word_terms(text)
 
 
-def _word_terms(text: str) -> list[Term]:
-    if is_english(text):
-        found = [(match.group(), match.group().lower()[:LONGEST_WORD]) for match in _WORD.finditer(text)]
-        return [Term(word, (frozenset((english_stem(low),)),)) for word, low in found if low not in STOP_WORDS]
-    from .scripts import script_terms
-
-    return script_terms(text)
+def _english_terms(text: str) -> list[Term]:
+    found = [(match.group(), match.group().lower()[:LONGEST_WORD]) for match in _WORD.finditer(text)]
+    return [Term(word, (frozenset((english_stem(low),)),)) for word, low in found if low not in STOP_WORDS]
 
 
 def _paragraph_stems(text: str) -> list[str]:
@@ -198,7 +212,7 @@ def _paragraph_stems(text: str) -> list[str]:
     return script_stems(text)
 
 
-ANALYZER = "scripts-5"
+ANALYZER = "scripts-6"
 """Stands with the terms in the truth; change it when the terms of the same text change."""
 
 

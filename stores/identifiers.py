@@ -19,17 +19,22 @@ _AMOUNT = re.compile(
     rf"{_BEFORE}"
     r"(?P<whole>\d{1,3}(?:(?P<blank>[ '])\d{3})(?:(?P=blank)\d{3})*|\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+|\d+)"
     r"(?:[.,](?P<part>\d{1,2}))?(?![\d]|[.,:]\d)(?:(?P<unit>[km]|[ ]?(?:thousand|tsd|mill?e?|mio|mn|millions?|millionen"
-    r"|mill?ones|milhões|bn|mrd|milliarden?|milliards?|billions?))(?![^\W_])|(?P<myriad>[만万萬억億亿]))?",
+    r"|mill?ones|milhões|bn|mrd|milliarden?|milliards?|billions?|milyon|milyar|тыс(?:яч[аи]?)?|млн|миллион(?:а|ов)?"
+    r"|млрд|миллиард(?:а|ов)?|lakhs?|crores?|लाख))(?![^\W_])"
+    r"|(?P<myriad>[万만萬억億亿])(?:[ ]?(?P<more>\d{1,4})(?P<small>[百백千천万만萬])|(?P<rest>\d{3,4})(?!\d))?)?",
     re.I,
 )
 _UNITS = {
-    "k": 3,
-    "t": 3,
-    "mil": 3,
-    "mille": 3,
-    "m": 6,
-    "b": 9,
-    "mrd": 9,
+    **dict.fromkeys(("milliard", "milyar", "миллиард", "млрд", "mrd", "b"), 9),
+    **dict.fromkeys(("m", "м"), 6),
+    **dict.fromkeys(("k", "t", "т"), 3),
+    "lakh": 5,
+    "लाख": 5,
+    "crore": 7,
+    "百": 2,
+    "백": 2,
+    "千": 3,
+    "천": 3,
     "만": 4,
     "万": 4,
     "萬": 4,
@@ -37,6 +42,7 @@ _UNITS = {
     "億": 8,
     "亿": 8,
 }
+"""How a unit begins, the first that fits, and its power of ten."""
 _YEAR = re.compile(r"(?:19|20|24|25)\d\d")
 _PHONE = re.compile(rf"{_BEFORE}\+?\(?\d(?:[ ()./-]{{0,2}}\d){{7,18}}{_AFTER}(?![.,]\d)")
 _VERSION = re.compile(rf"{_BEFORE}[vV]?(\d+(?:\.\d+){{1,4}}(?:-?[a-z]+\.?\d*)?){_AFTER}(?!\.\d)")
@@ -48,7 +54,9 @@ _CONNECTORS = re.compile(r"[-_./:@\\#'+]+")
 _JOINED = re.compile(
     r"[_/\\@.:+#]|-.*\d|\d.*-|^[^\W\d_]{1,2}-"
 )  # what makes a compound one word when it is written as one
-_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\da-zA-Z_]+")
+_CASED = [chr(code) for code in range(0x41, 0x590)]  # Latin, Greek, Cyrillic, Armenian
+_UPPER, _LOWER = ("".join(filter(is_cased, _CASED)) for is_cased in (str.isupper, str.islower))
+_CAMEL = re.compile(rf"[{_UPPER}]+(?![{_LOWER}])|[{_UPPER}]?[{_LOWER}]+|\d+|[^\W\d{_UPPER}{_LOWER}_]+")
 _HASH = re.compile(r"(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,64}")
 _HASH_PREFIX = 7  # characters, as git shortens one
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)", re.I)
@@ -181,12 +189,19 @@ def _amounts(text: str) -> Iterator[Identifier]:
         whole, part = re.sub(r"\D", "", match["whole"]), match["part"]
         unit = (match["unit"] or match["myriad"] or "").strip().lower()
         if unit:
-            power = _UNITS.get(unit) or _UNITS[unit[0]]
-            digits = (part or "").ljust(power, "0")
-            yield Identifier(match.start(), match.end(), [f"{whole}{digits}".lstrip("0")])
+            number = int(whole + (part or "").ljust(_power(unit), "0")) + int(match["rest"] or 0)
+            if match["more"]:  # 8万5千, 1億2000万
+                number += int(match["more"]) * 10 ** _power(match["small"])
+            yield Identifier(match.start(), match.end(), [str(number)])
         elif whole != match["whole"] or part:
             exact = [f"{whole}.{part.ljust(2, '0')}"] if part and int(part) else []
             yield Identifier(match.start(), match.end(), [*exact, whole])
+
+
+def _power(unit: str) -> int:
+    if unit in ("mil", "mille"):
+        return 3
+    return next(power for begin, power in _UNITS.items() if unit.startswith(begin))
 
 
 def _compounds(text: str) -> Iterator[Identifier]:
@@ -220,5 +235,13 @@ def _parts(written: str) -> list[str]:
         if _ORDINAL.fullmatch(piece):
             parts = parts[:1]
         if 1 < len(parts) <= 12 or _ORDINAL.fullmatch(piece):
-            found += [english_stem(part.lower()) for part in parts if part.lower() not in STOP_WORDS]
+            found += [english_stem(fold_part(part)) for part in parts if part.lower() not in STOP_WORDS]
     return found
+
+
+def fold_part(part: str) -> str:
+    if part.isascii():
+        return part.lower()
+    from .scripts import fold
+
+    return fold(part.casefold())

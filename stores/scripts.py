@@ -123,21 +123,23 @@ def _script_of(word: str) -> str:
 
 def script_stems(text: str) -> list[str]:
     """The terms of a paragraph, in the order of its words."""
-    return [term for _, terms in _analyze(text, unknown_inflects=not text.isascii()) for term in terms]
+    language = guess_language(text)
+    return [term for _, terms in _analyze(text, language, unknown_inflects=not text.isascii()) for term in terms]
 
 
 _TURKISH_ENDING = re.compile(r"(?<=\w)['’][^\W\d_]{1,8}\b")  # of a name: İzmir'deki
 
 
-def _analyze(text: str, *, unknown_inflects: bool) -> Iterator[tuple[Word, Sequence[str]]]:
-    """Each word of a paragraph with its terms; none for a stop word. `unknown_inflects`: with n-grams where the language
-    cannot be guessed."""
-    language = guess_language(text)
+def _analyze(text: str, language: Language | None, *, unknown_inflects: bool) -> Iterator[tuple[Word, Sequence[str]]]:
+    """Each word of a text with its terms; none for a stop word. `unknown_inflects`: with n-grams where the language
+    could not be guessed."""
     if language is not None and language.code == "tr":
         text = _TURKISH_ENDING.sub("", text.replace("I", "ı").replace("İ", "i"))
     inflected = unknown_inflects if language is None else language.code != "en" and bool(language.stemmer)
     for word in script_words(text):
-        if word.kind in (PAIRS, TRIPLES, EMOJI):
+        if word.kind == PAIRS:
+            yield word, _pair_terms(word)
+        elif word.kind in (TRIPLES, EMOJI):
             yield word, word.parts
         else:
             yield word, word_terms(word.parts[0], word.kind, language, word.kind != LATIN or inflected)
@@ -147,11 +149,10 @@ GRAM_SHARE, WORD_SHARE = 0.5, 0.75
 """Of the n-grams of a run without spaces, or of a word, so many say that what it means is there."""
 
 
-def script_terms(text: str) -> list[Term]:
-    """The words of a paragraph, as `analyzer.terms` gives them; a run without spaces is cut at its function words."""
+def script_terms(text: str, language: Language | None) -> list[Term]:
+    """The words of a text in a language, as `analyzer.terms` gives them; a run without spaces is cut at its function words."""
     found: list[Term] = []
-    language = guess_language(text)
-    for word, terms in _analyze(text, unknown_inflects=True):
+    for word, terms in _analyze(text, language, unknown_inflects=True):
         if word.kind in _SIZES:
             for part in _content_of_run(word.text, japanese=_KANA.search(text) is not None):
                 found.append(Term(part, (frozenset(_grams(part, _SIZES[word.kind])),), GRAM_SHARE))
@@ -194,6 +195,9 @@ _RUN_SCRIPTS = {
     }.items()
 }
 _KANA = re.compile(r"[\u3040-\u30ff]")
+_LONE_HAN = re.compile(r"(?<![\u3400-\u9fff\u3005])[\u3400-\u9fff](?![\u3400-\u9fff\u3005])")
+_HIRAGANA = re.compile(r"[\u3041-\u309f]+")
+_LONGEST_ENDED = 4  # syllables
 _HANGUL = re.compile(r"[\uac00-\ud7af]+")
 _JAPANESE = re.compile(r"[\u3400-\u9fff\u3005-\u3007]+|[\u30a1-\u30ff]+")
 
@@ -207,7 +211,21 @@ def _content_of_run(run: str, *, japanese: bool) -> list[str]:
     if japanese:
         return [part for part in _JAPANESE.findall(run) if part not in _run_words("ja")]
     code = "zh" if _JAPANESE.match(run) else "th"
-    return [part for part in _function_words(code).split(run) if part]
+    # A function word's character within another word is that word's own.
+    return _function_words(code).sub(lambda match: match[1] or " ", run).split()
+
+
+def _pair_terms(word: Word) -> list[str]:
+    """The pairs of a run, of Japanese without those of function words, and its words of one character where it says where
+    they end: a Chinese character between kana, and a Korean syllable with an ending. Pairs alone would tie such a
+    word to the particle behind it."""
+    run = word.text
+    if _KANA.search(run):
+        stop = _run_words("ja")
+        pairs = [pair for pair in word.parts if pair not in stop or not _HIRAGANA.fullmatch(pair)]
+        return [*pairs, *(one for one in _LONE_HAN.findall(run) if one not in stop)]
+    stem = _without_ending(run) if len(run) <= _LONGEST_ENDED and _HANGUL.fullmatch(run) else run
+    return [*word.parts, stem] if len(stem) == 1 < len(run) and stem not in _run_words("ko") else list(word.parts)
 
 
 def _without_ending(word: str) -> str:
@@ -223,14 +241,15 @@ def _run_words(code: str) -> frozenset[str]:
 
 @cache
 def _function_words(code: str) -> re.Pattern[str]:
-    return re.compile("|".join(sorted(languages()[code].stop, key=len, reverse=True)))
+    kept, stop = ("|".join(sorted(some, key=len, reverse=True)) for some in (languages()[code].kept, _run_words(code)))
+    return re.compile(f"({kept or '(?!)'})|{stop}")
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
     """`letters` are those that tell it from others; `stemmer` is Snowball's name for it. Words of most of its verbs begin
     with the same `prefix` letters in every form (as Can et al. 2008 found for Turkish); `generic` are words that a question
-    is made of, but that the answer need not repeat."""
+    is made of, but that the answer need not repeat; `kept` are words that have the characters of a stop word in them."""
 
     code: str
     script: str
@@ -240,6 +259,7 @@ class Language:
     endings: tuple[str, ...] = ()
     prefix: int = 0
     generic: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
 
 
 @cache
@@ -264,6 +284,7 @@ def languages() -> dict[str, Language]:
             tuple(one.get("endings", "").split()),
             one.get("prefix", 0),
             frozenset(_lower(unicodedata.normalize("NFKC", one.get("generic", ""))).split()),
+            frozenset(one.get("kept", "").split()),
         )
         for code, one in language_table().items()
     }

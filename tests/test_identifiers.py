@@ -58,10 +58,25 @@ def test_an_exact_form_does_not_lose_to_a_variant(tmp_path: Path) -> None:
         ("12 345 678", "12345678"),
         ("2:05 pm", "14:05"),
         ("3万円", "30000"),
+        ("8万5千円", "85000"),
+        ("1億2000万円", "120000000"),
+        ("3만 5천 원", "35000"),
+        ("3万5000元", "35000"),
+        ("2 milliards", "2000000000"),
+        ("Это 5 тысяч рублей", "5000"),
+        ("1,5 млн рублей", "1500000"),
+        ("1.25 lakh", "125000"),
+        ("3 mil euros", "3000"),
     ],
 )
 def test_the_whole_is_a_term_beside_its_parts(text: str, whole: str) -> None:
     assert whole in stems(text)
+
+
+def test_capitals_with_accents_and_of_other_scripts_divide_an_identifier() -> None:
+    assert {"gross", "andern"} <= set(stems("größeÄndern"))
+    assert {"получить", "дату"} <= set(stems("call ПолучитьДату here"))
+    assert "é" not in stems("Le café d'Éva, 2 fois, v1.2.3")
 
 
 def test_an_identifier_is_one_term_of_a_question() -> None:

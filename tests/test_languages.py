@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jitmem import Analyzer, Memory, ModelOptions, Session
 from jitmem.evals.languages import score_languages
 from jitmem.nodes.split import passages
 from jitmem.stores.analyzer import ANALYZER, stems, terms
+from jitmem.stores.errors import BadInput
 from jitmem.stores.times import parse_iso_time, parse_time, spans
 from jitmem.stores.token_size import fitting_length, text_size
 
@@ -96,6 +98,48 @@ def test_accents_tell_words_apart_where_both_are_there(tmp_path: Path) -> None:
 def test_question_words_are_nothing_to_look_for(question: str, turns_on: list[str]) -> None:
     asked = [term.text for term in terms(question)]
     assert [word for word in turns_on if word in asked] == asked
+
+
+@pytest.mark.parametrize(
+    ("question", "turns_on"),
+    [
+        ("¿Qué es Internet2?", ["Internet2"]),
+        ("Internet2 nedir?", ["Internet2"]),
+        ("Où est le fichier user_id de João ?", ["fichier", "user_id", "João"]),
+        ("Wo liegt das Log der AS-206 und wer hat es?", ["liegt", "Log", "AS-206"]),
+        ("Victoria ve Albert Müzesi'nin kökeni hangi dünya sergisidir?", ["Victoria", "Albert", "Müzesi", "kökeni", "dünya", "sergisidir"]),
+        ("社会的议会委员会在哪里？", ["社会", "议会委员会"]),
+        ("哪一家公司拥有首都的能源？", ["公司", "首都", "能源"]),
+    ],
+)  # fmt: skip
+def test_a_question_turns_on_no_function_word_beside_an_identifier_or_without_spaces(
+    question: str, turns_on: list[str]
+) -> None:
+    assert [term.text for term in terms(question)] == turns_on
+
+
+@pytest.mark.parametrize(
+    ("said", "other", "question"),
+    [
+        ("우리 개는 아주 얌전해.", "우리 고양이는 아주 얌전해.", "개 이름이 뭐예요?"),
+        ("去年、犬を飼いはじめた。", "去年、鳥を飼いはじめた。", "その犬は元気ですか？"),
+    ],
+)
+def test_a_word_of_one_character_is_found_with_another_particle(
+    said: str, other: str, question: str, tmp_path: Path
+) -> None:
+    with Memory.open(tmp_path / "memory") as memory:
+        memory.memorize_many([other, said])
+        assert memory.recall(question, 1)[0].text == said
+
+
+def test_a_compound_with_a_part_in_common_is_no_word_that_memory_lacks(tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "memory") as memory:
+        memory.memorize("Ana: Holden schließt 2017 das Produktionswerk in Victoria.")
+        related = memory.research("Welche Produktionsstätte verliert Victoria?")
+        foreign = memory.research("Welches Zeppelinmodell sammelt Victoria?")
+    assert related.stopped == "depth"
+    assert foreign.stopped == "no_evidence"
 
 
 def test_what_is_missing_is_named_once_and_in_the_language_of_the_question(tmp_path: Path) -> None:
@@ -187,6 +231,12 @@ def test_joao_is_forgotten_by_a_query_without_the_accent(tmp_path: Path) -> None
         kept = memory.forget(query="Joana", preview=True)
     assert len(found.page_ids) == 1
     assert kept.page_ids == ()
+
+
+def test_the_multilingual_model_says_which_package_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastembed", None)  # as if it were not installed
+    with pytest.raises(BadInput, match="pip install fastembed"):
+        Memory.open(tmp_path / "memory", embeddings="multilingual")
 
 
 def test_a_budget_counts_a_script_by_its_tokens() -> None:

@@ -77,6 +77,12 @@ def test_an_empty_variable_is_none(monkeypatch: Patch) -> None:
     assert Settings.from_environment() == Settings()
 
 
+@pytest.mark.parametrize("name", ["minilm", "multilingual"])
+def test_a_model_of_meaning_is_named_by_one_word(monkeypatch: Patch, name: str) -> None:
+    monkeypatch.setenv("JITMEM_EMBEDDINGS", name)
+    assert Settings.from_environment().embeddings == name
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "complaint"),
     [
@@ -85,7 +91,7 @@ def test_an_empty_variable_is_none(monkeypatch: Patch) -> None:
             "gpt-4.1",
             "JITMEM_MODEL: 'gpt-4.1' is not a model; write provider and name, such as 'openai:",
         ),
-        ("JITMEM_EMBEDDINGS", "minilm", "JITMEM_EMBEDDINGS: 'minilm' is not a model; write provider and name, such as"),
+        ("JITMEM_EMBEDDINGS", "bge", "JITMEM_EMBEDDINGS: 'bge' is not a model; write provider and name, such as"),
         ("JITMEM_BASE_URL", "localhost:8000/v1", "JITMEM_BASE_URL 'localhost:8000/v1' is not the address of a server;"),
         ("JITMEM_EMBEDDINGS_BASE_URL", "x", "JITMEM_EMBEDDINGS_BASE_URL 'x' is not the address of a server; write one"),
         ("JITMEM_TIMEOUT", "soon", "JITMEM_TIMEOUT must be a number of seconds above 0, such as 120, not 'soon'."),

@@ -42,11 +42,11 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
             break
         # What a reader of the passage sees: its words under its page's header.
         there = {*base_stems(snapshot.record(hit.record_id).header), *stems(hit.dated_text)}
-        own = {term: weight for term, weight in weights.items() if term.is_in(there)}
-        fresh = own.keys() - covered.keys()
+        own = {term: weight * share for term, weight in weights.items() if (share := term.found_share(there))}
+        fresh = any(worth > covered.get(term, 0.0) for term, worth in own.items())
         if not chosen or fresh or (len(chosen) < 3 and hit.score >= _NEAR_BEST * hits[0].score):
             chosen.append(hit)
-            covered |= own
+            covered = {term: max(own.get(term, 0.0), covered.get(term, 0.0)) for term in {**covered, **own}}
         if len(chosen) == _MOST:
             break
     if weights and sum(covered.values()) < _LEAST * sum(weights.values()):

@@ -74,7 +74,8 @@ class Memory:
         `"postgresql://host/database?schema=jitmem"`, or a `psycopg_pool.ConnectionPool`: see docs/how-to/postgres.md.
 
         Without a `model` rules answer every step; without `embeddings` hashed n-grams are used: no key, no server, no
-        download; "minilm" is a small English model that Chroma downloads once. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
+        download; "minilm" is a small English model that Chroma downloads once, "multilingual" one for fifty languages that
+        fastembed does. A model is a LangChain chat model or `"provider:name"`; `base_url` is where models that are given by
         name are served (any server with OpenAI's API). `ModelOptions` has models of single steps, timeout, prompts and
         what happens when a model fails; `ItemOptions` how memory items may be edited; `MemorizeOptions` and
         `ResearchOptions` how sessions are filed and questions are researched.

@@ -75,6 +75,10 @@ def embedding_model(
         from .minilm import MiniLM
 
         return MiniLM()
+    if embeddings == "multilingual":
+        from .multilingual import MultilingualMiniLM
+
+        return MultilingualMiniLM()
     provider, name = provider_and_name(embeddings, "openai:text-embedding-3-small")
     made: Embeddings
     if provider == "openai":

@@ -47,7 +47,7 @@ class Settings:
             model=_model("JITMEM_MODEL", "openai:gpt-4.1-mini"),
             memorizer_model=_model("JITMEM_MEMORIZER_MODEL", "openai:gpt-4.1-nano"),
             researcher_model=_model("JITMEM_RESEARCHER_MODEL", "openai:gpt-4.1-mini"),
-            embeddings=_model("JITMEM_EMBEDDINGS", "openai:text-embedding-3-small"),
+            embeddings=_model("JITMEM_EMBEDDINGS", "openai:text-embedding-3-small", "minilm", "multilingual"),
             base_url=_url("JITMEM_BASE_URL"),
             embeddings_base_url=_url("JITMEM_EMBEDDINGS_BASE_URL"),
             timeout_s=_seconds("JITMEM_TIMEOUT", _TIMEOUT_S),
@@ -93,8 +93,8 @@ def _text(variable: str) -> str | None:
     return os.environ.get(variable, "").strip() or None
 
 
-def _model(variable: str, example: str) -> str | None:
-    if name := _text(variable):
+def _model(variable: str, example: str, *in_process: str) -> str | None:
+    if (name := _text(variable)) and name not in in_process:
         from .models import provider_and_name
 
         try:

@@ -65,7 +65,8 @@ def _model_options(
         _setting(metavar="NAME", help="Such as openai:gpt-4.1-mini; without it, rules.  [env: JITMEM_MODEL]"),
     ] = None,
     embeddings: Annotated[
-        str | None, _setting(metavar="NAME", help="Without it, hashed n-grams.  [env: JITMEM_EMBEDDINGS]")
+        str | None,
+        _setting(metavar="NAME", help="Such as minilm; without it, hashed n-grams.  [env: JITMEM_EMBEDDINGS]"),
     ] = None,
     base_url: Annotated[
         str | None, _setting(metavar="URL", help="Where the models are served.  [env: JITMEM_BASE_URL]")
