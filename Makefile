@@ -17,7 +17,7 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(if $(CON
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz pictures licences lock audit clean always
+.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz pictures site licences lock audit clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,8 +62,12 @@ soak: $(VENV)/.installed  ## work a memory hard for MINUTES=60, and see that it 
 fuzz: $(VENV)/.installed-dev  ## pass it everything that can be passed for MINUTES=60, led by coverage
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
 
-pictures: $(VENV)/.installed-test  ## take the pictures of the inspector in the documentation (needs chromium)
+pictures: $(VENV)/.installed-test  ## take the pictures in the documentation: the inspector, flowcharts (needs chromium and npm)
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_flowcharts.py
+
+site: $(VENV)/.installed-docs  ## make the documentation a site in build/site; a link that leads nowhere is an error
+	$(BIN)/python -m sphinx -E -W --keep-going -q -c docs/site -d build/site-doctrees . build/site
 
 licences: $(VENV)/.installed-dev  ## list the licence of every package that jitmem and its extras bring
 	PYTHONPATH=tests $(BIN)/python -m licences
@@ -106,10 +110,15 @@ $(VENV)/.installed-studio: pyproject.toml $(VENV)/.modules
 	@$(INSTALL) -e ".[studio]"
 	@touch $(VENV)/.installed $@
 
+$(VENV)/.installed-docs: pyproject.toml $(VENV)/.modules
+	@echo "Installing jitmem and what makes the documentation a site into $(VENV) …"
+	@$(INSTALL) -e ".[docs]"
+	@touch $(VENV)/.installed $@
+
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.modules
 	@echo "Installing jitmem and its development tools into $(VENV) …"
 	@$(INSTALL) -e ".[dev]" --config-settings editable_mode=strict
-	@touch $(VENV)/.installed $(VENV)/.installed-test $@
+	@touch $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-docs $@
 
 # On Linux, plain `torch` comes with several gigabytes for graphics cards. TORCH=torch==2.13.0 takes the file of that
 # version which pip is configured to find, such as one for processors alone.
