@@ -185,9 +185,12 @@ def test_every_view_fits_and_hostile_text_is_text(open_page: Callable[..., Any],
     check()
     assert "\\u202e" in page.inner_text(".text")
     assert MARKUP in page.inner_text(".text")
-    directions = page.eval_on_selector_all(".passage", "all => all.map((one) => getComputedStyle(one).textAlign)")
-    assert directions
-    assert page.evaluate("getComputedStyle(document.querySelector('.passage')).unicodeBidi") == "plaintext"
+    directions = page.eval_on_selector_all(".passage", "all => all.map((one) => getComputedStyle(one).direction)")
+    assert directions == ["rtl", "ltr", "ltr"]  # Arabic, Chinese, markup
+    style = page.evaluate(
+        "(({unicodeBidi, textAlign}) => [unicodeBidi, textAlign])(getComputedStyle(document.querySelector('.passage')))"
+    )
+    assert style == ["plaintext", "start"]
     background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", background))) < 300) == (scheme == "dark")
 

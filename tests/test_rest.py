@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -147,6 +148,25 @@ def test_a_client_that_leaves_a_stream_stops_the_research(tmp_path: Path, server
     server.reset()
 
 
+def test_a_client_may_leave_a_stream_at_any_moment(tmp_path: Path) -> None:
+    with http_service(tmp_path / "memory", JITMEM_TOKEN=OWNER) as running:
+        with running.client() as client:
+            ok(client.post("/v1/sessions", json={"text": "Zoe lives in Oslo."}))
+            for number in range(40):
+                with client.stream("POST", "/v1/research/stream", json={"question": "Where does Zoe live?"}) as stream:
+                    lines = stream.iter_lines()
+                    for _ in range(number % 10):
+                        next(lines)
+            assert ok(client.post("/v1/research", json={"question": "Where does Zoe live?"}))["context"]
+        assert running.log == []
+
+
+def test_a_faulty_question_to_stream_has_the_status_of_its_error(client: httpx.Client) -> None:
+    refused(client.post("/v1/research/stream", json={"question": " "}), 400, "BadInput")
+    refused(client.post("/v1/research/stream", json={"question": "Who?", "now": "one day"}), 422, "InvalidRequest")
+    refused(client.post("/v1/research/stream", json={"question": "Who?", "depth": 99}), 422, "InvalidRequest")
+
+
 # -- sessions and pages ------------------------------------------------------------------------------------------------
 
 
@@ -204,7 +224,9 @@ def test_a_page_comes_with_its_passages_and_the_items_that_name_it(client: httpx
     assert all(filed["page_ids"][0] in one["page_ids"] for one in view["items"])
 
 
-@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "W10", "WzEsMl0x", "!!", "WyJhIiwxXQ", "MQ"])
+@pytest.mark.parametrize(
+    "cursor", ["x", "bnVsbA", "W10", "WzEsMl0x", "!!", "WyJhIiwxXQ", "MQ", "W05hTiw1XQ", "WzFlNDAwLDVd"]
+)
 def test_a_cursor_that_is_none_is_refused_or_the_beginning(client: httpx.Client, cursor: str) -> None:
     for path in ("/v1/pages", "/v1/items"):
         response = client.get(path, params={"cursor": cursor})
@@ -346,9 +368,44 @@ def test_text_that_no_utf_8_can_hold_is_refused(client: httpx.Client) -> None:
     ):
         refused(client.post(path, content=body, headers=headers), 422, "InvalidRequest")
     refused(client.post("/v1/sessions/batch", content='{"text": "b"}\n' + r'{"text": "a\ud800"}'), 400, "BadInput")
+    for raw in (b'{"question": "a\xed\xa0\x80b"}', '{"question": "a\ud800"}'.encode("utf-16-le", "surrogatepass")):
+        for path in ("/v1/research", "/v1/research/stream", "/v1/sessions"):
+            refused(client.post(path, content=raw, headers=headers), 422, "InvalidRequest")
+    refused(
+        client.post("/v1/recall", content='{"query": "bees"}'.encode("utf-16"), headers=headers), 422, "InvalidRequest"
+    )
     ok(client.post("/v1/items", content=r'{"content": "A pair: \ud83c\udfe0."}', headers=headers))
     assert client.get("/v1/pages/%ED%A0%80").status_code == 404
     ok(client.get("/v1/pages"))
+
+
+def test_metadata_that_is_nested_too_deep_is_refused_and_the_deepest_is_listed(client: httpx.Client) -> None:
+    for levels in (101, 300, 5000, 50_000):
+        body = f'{{"text": "Deep.", "metadata": {{"a": {"[" * levels}{"]" * levels}}}}}'
+        response = client.post("/v1/sessions", content=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 400, (levels, response.text)
+    deep = ok(
+        client.post(
+            "/v1/sessions",
+            content=f'{{"text": "Deep.", "metadata": {{"a": {"[" * 98}{"]" * 98}}}}}',
+            headers={"Content-Type": "application/json"},
+        )
+    )
+    assert len(ok(client.get("/v1/pages"))["pages"]) == 1
+    assert ok(client.get(f"/v1/pages/{deep['page_ids'][0]}"))["page"]["text"] == "Deep."
+
+
+@pytest.mark.parametrize("time", ["0001-01-01", "0001-01-01 00:00 +14:00", "9999-12-31 23:59 -12:00", "9999-12-31"])
+def test_the_ends_of_the_calendar_are_times_or_are_refused(client: httpx.Client, time: str) -> None:
+    ok(client.post("/v1/items", json={"content": "Ana bakes."}))
+    assert client.get("/v1/items", params={"as_of": time}).status_code in (200, 400)
+    assert client.get("/v1/pages", params={"after": time}).status_code == 200
+    assert client.post("/v1/recall", json={"query": "Ana", "now": time}).status_code == 200
+    assert (
+        client.post("/v1/items", json={"content": f"At {time}.", "kind": "episodic", "time": time}).status_code == 200
+    )
+    ok(client.post("/v1/forget/preview", json={"before": time}))
+    ok(client.get("/v1/items"))
 
 
 # -- idempotency keys --------------------------------------------------------------------------------------------------
@@ -376,6 +433,23 @@ def test_of_writes_with_one_key_at_once_one_is_carried_out(client: httpx.Client)
         replies = [ok(reply)["change"] for reply in pool.map(write, range(32))]
     assert len(set(replies)) == 2
     assert len(ok(client.get(f"/v1/items/{item}/history"))["items"]) == 3
+
+
+def test_a_user_who_is_called_owner_gets_no_reply_of_the_owner(tmp_path: Path) -> None:
+    users = json.dumps({"owner": "the-token-of-the-user-called-owner"})
+    with http_service(tmp_path / "memory", JITMEM_TOKEN=OWNER, JITMEM_USERS=users) as running:
+        seen = []
+        for token in (OWNER, "the-token-of-the-user-called-owner"):
+            with running.client(token, headers={"Idempotency-Key": "1"}) as client:
+                seen.append(client.post("/v1/items", json={"content": "Ana bakes."}))
+        assert "idempotency-replayed" not in seen[1].headers
+        assert ok(seen[0])["item"]["id"] != ok(seen[1])["item"]["id"]
+
+
+def test_a_key_that_is_too_long_is_refused(client: httpx.Client) -> None:
+    for length, status in ((255, 200), (256, 400)):
+        key = {"Idempotency-Key": f"{'k' * (length - 3)}{length}"}
+        assert client.post("/v1/items", json={"content": f"Key {length}."}, headers=key).status_code == status
 
 
 def test_a_key_is_its_callers_own(service: HttpService) -> None:
@@ -551,6 +625,15 @@ def test_the_code_of_ui_signs_one_browser_in_and_a_write_needs_its_csrf_token(tm
         assert running.log == []
 
 
+def test_a_page_of_another_port_gets_nothing_by_the_cookie(service: HttpService) -> None:
+    with service.client(None) as browser:
+        ok(browser.post("/signin", json={"secret": OWNER}))
+        for where in ("same-site", "cross-site"):
+            refused(browser.get("/v1/stats", headers={"Sec-Fetch-Site": where}), 401, "Unauthorized")
+        for where in ("same-origin", "none"):
+            ok(browser.get("/v1/stats", headers={"Sec-Fetch-Site": where}))
+
+
 def test_a_users_token_signs_in_to_the_users_namespace(service: HttpService) -> None:
     with service.client(None) as browser:
         ok(browser.post("/signin", json={"secret": USERS["ben"]}))
@@ -590,6 +673,26 @@ async def test_more_requests_than_it_may_have_are_told_to_come_again(memory: Mem
         response = await client.get("/v1/stats")
         refused(response, 503, "Busy")
         assert response.headers["retry-after"] == "1"
+
+
+async def test_without_a_token_a_body_is_small(memory: Memory) -> None:
+    async with small(memory) as client:
+        refused(await client.post("/signin", json={"secret": "x" * 5000}), 413, "TooLarge")
+        refused(await client.post("/signin", json={"secret": "x" * 500}), 401, "Unauthorized")
+
+
+def test_who_sends_slowly_keeps_nobody_waiting(service: HttpService) -> None:
+    port = int(service.url.rpartition(":")[2])
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    for number, one in enumerate(slow):
+        token = f"Authorization: Bearer {OWNER}\r\n" if number % 2 else ""
+        path = "/v1/recall" if number % 2 else "/signin"
+        one.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{token}Content-Length: 100\r\n\r\n{{".encode())
+    time.sleep(0.5)
+    with service.client() as client:
+        ok(client.get("/v1/stats"))
+    for one in slow:
+        one.close()
 
 
 async def test_a_request_that_takes_too_long_is_ended(memory: Memory) -> None:
