@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the server needs the extra [server]")
 
 from http_service import HttpService, http_service
+from test_record_listing import fill_with_rows
 
 from jitmem import ItemOptions, Memory, Session
 
@@ -305,6 +306,72 @@ def test_a_long_list_is_shown_a_part_at_a_time_and_a_long_page_too(chromium: Any
         page.locator(".result .context a").first.click()
         page.wait_for_selector("mark")  # far behind what is shown at first
         assert "heron4321" in page.inner_text("mark")
+        page.close()
+
+
+def browser_clock(page: Any) -> Callable[[], float]:
+    """Counts the seconds of work of the page's own thread from now on."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def seconds() -> float:
+        found = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+        return float(found["TaskDuration"])
+
+    began = seconds()
+    return lambda: seconds() - began
+
+
+def cpu_of_server(running: HttpService) -> float:
+    fields = Path(f"/proc/{running.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+@WITH_BROWSER
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the CPU of another process is read from /proc")
+def test_the_first_view_of_50_000_pages_takes_less_than_a_second_of_cpu(chromium: Any, tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "memory") as memory:
+        fill_with_rows(memory)
+    with http_service(tmp_path / "memory", "--no-browser", command="ui") as running:
+        page = chromium.new_page()
+        page.goto(running.line.split()[1])
+        page.wait_for_selector(SHOWN["ask"])
+        before = cpu_of_server(running)
+        seconds = browser_clock(page)
+        go(page, "pages")
+        page.wait_for_selector(":nth-match(.rows li, 50)")
+        assert cpu_of_server(running) - before < 1
+        assert 0.001 < seconds() < 1
+        assert page.locator(".rows li").count() == 50
+        for view in ("items", "forget", "namespaces", "health"):
+            page.click(f"nav a[data-view={view}]")
+            page.wait_for_selector(SHOWN[view])
+        assert "50,001" in page.inner_text(".numbers")
+        page.close()
+
+
+@WITH_BROWSER
+def test_a_page_of_2_mb_is_shown_a_part_at_a_time(chromium: Any, tmp_path: Path) -> None:
+    from jitmem import MemorizeOptions
+
+    options = MemorizeOptions(curate=False, page_tokens=10_000_000)
+    turns = [(f"Ana {number}", f"{POISON} " + f"heron{number}{'x' * 1300}") for number in range(1500)]
+    assert sum(len(words) for _, words in turns) > 2_000_000
+    with Memory.open(tmp_path / "memory", memorize_options=options) as memory:
+        [page_id] = memory.memorize(Session(turns=turns)).page_ids
+    with http_service(tmp_path / "memory", "--no-browser", command="ui") as running:
+        page = chromium.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(running.line.split()[1])
+        page.wait_for_selector(SHOWN["ask"])
+        seconds = browser_clock(page)
+        page.evaluate(f"location.hash = '/page/{page_id}'")
+        page.wait_for_selector(".text .passage")
+        assert seconds() < 5
+        assert page.locator(".passage, .between").count() <= 500
+        assert page.locator("script").count() == 1
+        page.click("text=Show more of this page")
+        assert page.locator(".passage, .between").count() > 500
         page.close()
 
 

@@ -95,7 +95,7 @@ def create_app(
     document: Callable[[], dict[str, Any]] = app.openapi
 
     def with_security() -> dict[str, Any]:
-        schema = _with_plain_arrays(document())
+        schema: dict[str, Any] = _with_plain_arrays(document())
         schema.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"token": []}]
         return schema
