@@ -123,6 +123,8 @@ def cpu_of(act: Callable[[], object], clock: Callable[[], float], times: int = 2
 
 
 def times_ms(waits: list[float]) -> dict[str, float]:
+    if len(waits) < 2:
+        return {}
     return {
         "p50": round(1000 * statistics.median(waits), 1),
         "p99": round(1000 * statistics.quantiles(waits, n=100)[98], 1),
