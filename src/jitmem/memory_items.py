@@ -44,8 +44,8 @@ class MemoryItems:
     def as_of(self, time: str | datetime, *, kind: Kind | None = None) -> builtins.list[MemoryItem]:
         """The items at a past time, by when they were written, not by the time of their event."""
         when = parse_time(time)
-        if when is None:
-            raise BadInput("as_of needs a time, such as 2024-05-08 14:00.")
+        if when is None or not 1 < when.year < 9999:  # another zone may have no such hour
+            raise BadInput("as_of needs a time that a clock has shown, such as 2024-05-08 14:00.")
         return self._runtime.items.as_of(when, kind=kind)
 
     def insert(self, content: str, kind: Kind = "semantic", time: str | datetime | None = None) -> Outcome:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import BadInput, UnknownRecord
+from ..errors import UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, new_id
 from ..times import parse_iso_time
 from .database import log_change, one_of, read_back
@@ -135,16 +135,12 @@ class Items:
 
     def as_of(self, time: datetime, *, kind: str | None = None) -> list[MemoryItem]:
         """The items as they stood at a time of this memory's own clock (not of the events), oldest first."""
-        try:
-            at = (time if time.tzinfo else time.astimezone()).astimezone(UTC).isoformat()
-        except (ValueError, OverflowError) as error:  # in the first or the last hours of the calendar
-            raise BadInput(f"{time} is outside of the years that a clock has.") from error
         found = self._select(
             f"{_OWN} AND {_of_kind(kind)} AND item_version.n = ("
             "   SELECT max(v.n) FROM item_version AS v JOIN change AS c ON c.n = v.n"
             "   WHERE v.item = item.seq AND c.at <= :at) ORDER BY item.seq",
             kind=kind,
-            at=at,
+            at=(time if time.tzinfo else time.astimezone()).astimezone(UTC).isoformat(),
         )
         return [item for item in found if not item.deleted]
 
