@@ -39,7 +39,7 @@ def test_no_request_of_the_schema_breaks_the_server_or_reads_another_namespace(t
         environment = os.environ | {
             "SCHEMATHESIS_HOOKS": "rest_hooks",
             "PYTHONPATH": str(Path(__file__).parent),
-            "JITMEM_OTHERS_WORD": WORDS[others] if others else "\0",
+            "JITMEM_OTHERS_WORD": WORDS[others] if others else "a word of nobody",
             "JITMEM_TOKENS": " ".join(tokens.values()),
         }
         command = [
