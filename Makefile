@@ -4,6 +4,7 @@ BIN := $(VENV)/bin
 FLOOR := .venv-floor
 AUDIT := .venv-audit
 TRAIN := .venv-train
+SCHEMATHESIS := .venv-schemathesis
 TORCH ?= torch
 PYTEST = -m pytest -n auto --dist worksteal
 # Graphs, models, tools and agents: what another version of LangChain or LangGraph could break.
@@ -17,7 +18,7 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(if $(CON
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-days test-model test-floor lint check eval-small train-small torture soak fuzz pictures licences lock audit clean always
+.PHONY: help demo studio test test-days test-model test-rest test-floor lint check eval-small train-small torture soak fuzz pictures site licences lock audit clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -36,6 +37,9 @@ test-days: $(VENV)/.installed-test  ## run what a clock could decide on ten days
 
 test-model: $(VENV)/.installed-test  ## ask a real server: MODEL=openai:NAME BASE_URL=http://…/v1 (needs minutes)
 	MODEL="$(MODEL)" BASE_URL="$(BASE_URL)" $(BIN)/python -m pytest -v -rs tests/test_real_model.py
+
+test-rest: $(VENV)/.installed-test $(SCHEMATHESIS)/.installed  ## send the REST server what its OpenAPI schema allows, made at random
+	$(BIN)/python -m pytest -rs tests/test_rest_schemathesis.py
 
 test-floor: $(FLOOR)/.installed  ## run what touches LangChain and LangGraph, with the oldest packages that are allowed
 	$(FLOOR)/bin/python $(PYTEST) $(TOUCHING:%=tests/test_%.py)
@@ -62,8 +66,12 @@ soak: $(VENV)/.installed  ## work a memory hard for MINUTES=60, and see that it 
 fuzz: $(VENV)/.installed-dev  ## pass it everything that can be passed for MINUTES=60, led by coverage
 	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES)
 
-pictures: $(VENV)/.installed-test  ## take the pictures of the inspector in the documentation (needs chromium)
+pictures: $(VENV)/.installed-test  ## take the pictures in the documentation: the inspector, flowcharts (needs chromium and npm)
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_flowcharts.py
+
+site: $(VENV)/.installed-docs  ## make the documentation a site in build/site; a link that leads nowhere is an error
+	$(BIN)/python -m sphinx -E -W --keep-going -q -c docs/site -d build/site-doctrees . build/site
 
 licences: $(VENV)/.installed-dev  ## list the licence of every package that jitmem and its extras bring
 	PYTHONPATH=tests $(BIN)/python -m licences
@@ -77,7 +85,7 @@ audit:  ## ask for known vulnerabilities of the versions in requirements-ci.txt 
 	$(AUDIT)/bin/pip-audit --requirement requirements-ci.txt --no-deps --disable-pip
 
 clean:  ## remove the environment, the demo's memory and what tools leave behind
-	rm -rf $(VENV) $(FLOOR) $(AUDIT) $(TRAIN) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(FLOOR) $(AUDIT) $(TRAIN) $(SCHEMATHESIS) build dist *.egg-info demo-memory .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -106,10 +114,15 @@ $(VENV)/.installed-studio: pyproject.toml $(VENV)/.modules
 	@$(INSTALL) -e ".[studio]"
 	@touch $(VENV)/.installed $@
 
+$(VENV)/.installed-docs: pyproject.toml $(VENV)/.modules
+	@echo "Installing jitmem and what makes the documentation a site into $(VENV) …"
+	@$(INSTALL) -e ".[docs]"
+	@touch $(VENV)/.installed $@
+
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.modules
 	@echo "Installing jitmem and its development tools into $(VENV) …"
 	@$(INSTALL) -e ".[dev]" --config-settings editable_mode=strict
-	@touch $(VENV)/.installed $(VENV)/.installed-test $@
+	@touch $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-docs $@
 
 # On Linux, plain `torch` comes with several gigabytes for graphics cards. TORCH=torch==2.13.0 takes the file of that
 # version which pip is configured to find, such as one for processors alone.
@@ -118,6 +131,12 @@ $(TRAIN)/.installed: pyproject.toml
 	@test -x $(TRAIN)/bin/python || $(PYTHON) -m venv $(TRAIN)
 	@$(TRAIN)/bin/python -m pip install -q --disable-pip-version-check "$(TORCH)"
 	@$(TRAIN)/bin/python -m pip install -q --disable-pip-version-check -e ".[train,plots]"
+	@touch $@
+
+# In an environment of its own: it needs another jsonschema-rs than LangGraph's server.
+$(SCHEMATHESIS)/.installed:
+	@test -x $(SCHEMATHESIS)/bin/python || $(PYTHON) -m venv $(SCHEMATHESIS)
+	@$(SCHEMATHESIS)/bin/python -m pip install -q --disable-pip-version-check "schemathesis>=4.32,<5"
 	@touch $@
 
 # pip always takes the newest; uv knows how to take the oldest of what is named here, and the newest of what that needs.

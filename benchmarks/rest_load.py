@@ -1,4 +1,4 @@
-"""Load a server over the loopback: readers and writers for some minutes, then what REST costs beside the Python call.
+"""What a recall over REST costs beside the Python call, then readers and writers over the loopback for some minutes.
 
 python benchmarks/rest_load.py --minutes 5
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
-import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,69 +37,99 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         with Memory.open(folder, memorize_options=MemorizeOptions(curate=False)) as memory:
             memory.memorize_many(sample_sessions())
-            python_s = cpu_of(lambda: [memory.recall(question) for question in questions])
+            python_s = cpu_of(lambda: [memory.recall(question) for question in questions], time.process_time)
         with http_service(Path(folder), JITMEM_TOKEN=OWNER) as running, running.client() as client:
             pid = running.process.pid
-
-            def recall_all() -> None:
-                for question in questions:
-                    client.post("/v1/recall", json={"query": question}).raise_for_status()
-
-            recall_all()
-            before = process_cpu_s(pid)
-            for _ in range(5):
-                recall_all()
-            rest_s = (process_cpu_s(pid) - before) / 5
-            first = memory_mb(pid)
-            waits, errors = load(client, questions, options.readers, options.writers, options.minutes * 60)
-            last = memory_mb(pid)
+            rest_s = cpu_of(lambda: recall_all(client, questions), lambda: process_cpu_s(pid))
+            began_s, memory_mb = process_cpu_s(pid), [resident_mb(pid)]
+            waits, errors = load(client, questions, options, lambda: memory_mb.append(resident_mb(pid)))
+            stats = client.get("/v1/stats").raise_for_status().json()
+            loaded_s = process_cpu_s(pid) - began_s
+            log = list(running.log)
+        with http_service(Path(folder), JITMEM_TOKEN=OWNER) as running, running.client() as client:
+            recall_all(client, questions)
+            fresh_mb = resident_mb(running.process.pid)
+    reads, writes = waits["read"], waits["write"]
     report = {
-        "requests": len(waits),
+        "minutes": options.minutes,
+        "readers": options.readers,
+        "writers": options.writers,
+        "reads": len(reads),
+        "writes": len(writes),
+        "sessions": stats["sessions"],
         "errors": errors,
-        "p50_ms": round(1000 * statistics.median(waits), 1),
-        "p99_ms": round(1000 * statistics.quantiles(waits, n=100)[98], 1),
-        "memory_mb": [first, last],
+        "server_log": log,
+        "read_ms": times_ms(reads),
+        "write_ms": times_ms(writes),
+        "server_cpu_ms_a_request": round(1000 * loaded_s / (len(reads) + len(writes)), 2),
+        "memory_mb_each_quarter": memory_mb,
+        "memory_mb_of_a_new_process": fresh_mb,
         "recall_cpu_ms": {
             "python": round(1000 * python_s / len(questions), 2),
             "rest": round(1000 * rest_s / len(questions), 2),
+            "ratio": round(rest_s / python_s, 2),
         },
+        "load_average": os.getloadavg()[1],
+        "cores": os.cpu_count(),
     }
     print(json.dumps(report))
+    sys.exit(bool(errors or log))
+
+
+def recall_all(client: httpx.Client, questions: list[str]) -> None:
+    for question in questions:
+        client.post("/v1/recall", json={"query": question}).raise_for_status()
 
 
 def load(
-    client: httpx.Client, questions: list[str], readers: int, writers: int, seconds: float
-) -> tuple[list[float], list[str]]:
+    client: httpx.Client, questions: list[str], options: argparse.Namespace, each_quarter: Callable[[], None]
+) -> tuple[dict[str, list[float]], list[str]]:
     """The seconds that each request took, and the answers that were no success."""
-    waits, errors, end = list[float](), list[str](), time.monotonic() + seconds
-    count = threading.Lock()
+    waits: dict[str, list[float]] = {"read": [], "write": []}
+    errors = list[str]()
+    end = time.monotonic() + options.minutes * 60
 
     def work(number: int) -> None:
         turn = 0
         while time.monotonic() < end:
             turn += 1
+            kind, path = "read", "/v1/recall"
             body: dict[str, Any] = {"query": questions[(number + turn) % len(questions)]}
-            path = "/v1/recall"
-            if number < writers:
-                path, body = "/v1/sessions", {"text": f"Writer {number} says {turn}."}
+            if number < options.writers:
+                kind, path, body = "write", "/v1/sessions", {"text": f"Writer {number} says {turn}."}
             began = time.monotonic()
             response = client.post(path, json=body)
-            with count:
-                waits.append(time.monotonic() - began)
-                if response.status_code != 200:
-                    errors.append(response.text)
+            waits[kind].append(time.monotonic() - began)
+            if response.status_code != 200:
+                errors.append(response.text)
 
-    with ThreadPoolExecutor(readers + writers) as pool:
-        list(pool.map(work, range(readers + writers)))
+    threads = options.readers + options.writers
+    with ThreadPoolExecutor(threads) as pool:
+        working = [pool.submit(work, number) for number in range(threads)]
+        for _ in range(4):
+            time.sleep(options.minutes * 15)
+            each_quarter()
+        for one in working:
+            one.result()
     return waits, errors
 
 
-def cpu_of(act: Any) -> float:
+def cpu_of(act: Callable[[], object], clock: Callable[[], float], times: int = 20) -> float:
     act()
-    began = time.process_time()
-    for _ in range(5):
+    began = clock()
+    for _ in range(times):
         act()
-    return (time.process_time() - began) / 5
+    return (clock() - began) / times
+
+
+def times_ms(waits: list[float]) -> dict[str, float]:
+    if len(waits) < 2:
+        return {}
+    return {
+        "p50": round(1000 * statistics.median(waits), 1),
+        "p99": round(1000 * statistics.quantiles(waits, n=100)[98], 1),
+        "max": round(1000 * max(waits), 1),
+    }
 
 
 def process_cpu_s(pid: int) -> float:
@@ -106,7 +137,7 @@ def process_cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def memory_mb(pid: int) -> int:
+def resident_mb(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) // 1024
 

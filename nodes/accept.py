@@ -141,14 +141,16 @@ def _clean_text(text: str) -> tuple[str, int]:
     return _UNSTORABLE.subn("\ufffd", text)
 
 
-def _clean_values(value: Any) -> Any:
+def _clean_values(value: Any, levels: int = 100) -> Any:
+    if levels == 0:  # what reads it later recurses; pydantic ends at 255
+        raise ValueError("it is nested deeper than 100 levels")
     if isinstance(value, str):
         return _clean_text(value)[0]
     if isinstance(value, list):
-        return [_clean_values(item) for item in value]
-    return (
-        {_clean_text(key)[0]: _clean_values(item) for key, item in value.items()} if isinstance(value, dict) else value
-    )
+        return [_clean_values(item, levels - 1) for item in value]
+    if isinstance(value, dict):
+        return {_clean_text(key)[0]: _clean_values(item, levels - 1) for key, item in value.items()}
+    return value
 
 
 def _json_object(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("agents", "mcp", "community", "studio", "plots", "doctor", "prompts", "test", "dev")
+EXTRAS = ("agents", "mcp", "community", "studio", "plots", "doctor", "prompts", "docs", "test", "dev")
 """All but `train`, which `make train-small` installs for itself."""
 _TEXTS = {  # by the first words of a whole text in the place of a name
     "mit license": "MIT",

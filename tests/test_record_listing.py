@@ -16,26 +16,30 @@ PAGES = 50_000
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
-    """One page as it is filed, and 50,000 rows like it."""
     with Memory.open(tmp_path_factory.mktemp("large") / "memory") as memory:
-        memory.memorize("Ana: I moved to Porto.")
-        runtime = memory._runtime
-        with runtime.database.write() as db:
-            own = runtime.namespace.number(db)
-            [like] = db.execute("SELECT text, sha256, header, memo, title, analyzer FROM page").fetchall()
-            sessions = [(1000 + n, own, f"s{n}", f"c{n}", f"2026-{n % 12 + 1:02d}-01T00:00:00") for n in range(PAGES)]
-            db.executemany("INSERT INTO session VALUES (?, ?, ?, ?, '2024-05-08', '{}', NULL, ?, 'x')", sessions)
-            pages = [(1000 + n, f"p{n:011d}", own, 1000 + n, 1e9 + n * 60, *like) for n in range(PAGES)]
-            db.executemany(
-                "INSERT INTO page (seq, id, namespace, session, time_key, text, sha256, header, memo, title, analyzer,"
-                " part, parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)",
-                pages,
-            )
-            passages = [(1000 + n, "ana heron" if n == 7 else "ana stork") for n in range(PAGES)]
-            db.executemany(
-                "INSERT INTO passage (page, start, \"end\", speaker, stems) VALUES (?, 0, 9, 'Ana', ?)", passages
-            )
+        fill_with_rows(memory)
         yield memory
+
+
+def fill_with_rows(memory: Memory) -> None:
+    """One page as it is filed, and 50,000 rows like it."""
+    memory.memorize("Ana: I moved to Porto.")
+    runtime = memory._runtime
+    with runtime.database.write() as db:
+        own = runtime.namespace.number(db)
+        [like] = db.execute("SELECT text, sha256, header, memo, title, analyzer FROM page").fetchall()
+        sessions = [(1000 + n, own, f"s{n}", f"c{n}", f"2026-{n % 12 + 1:02d}-01T00:00:00") for n in range(PAGES)]
+        db.executemany("INSERT INTO session VALUES (?, ?, ?, ?, '2024-05-08', '{}', NULL, ?, 'x')", sessions)
+        pages = [(1000 + n, f"p{n:011d}", own, 1000 + n, 1e9 + n * 60, *like) for n in range(PAGES)]
+        db.executemany(
+            "INSERT INTO page (seq, id, namespace, session, time_key, text, sha256, header, memo, title, analyzer,"
+            " part, parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)",
+            pages,
+        )
+        passages = [(1000 + n, "ana heron" if n == 7 else "ana stork") for n in range(PAGES)]
+        db.executemany(
+            "INSERT INTO passage (page, start, \"end\", speaker, stems) VALUES (?, 0, 9, 'Ana', ?)", passages
+        )
 
 
 def cpu_s(act: Callable[[], Any]) -> float:

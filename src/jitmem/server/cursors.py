@@ -21,7 +21,8 @@ def read_page_cursor(cursor: str | None) -> tuple[float | None, int] | None:
         return None
     match place:
         case [float() | int() | None as time_key, int(seq)] if not isinstance(seq, bool) and abs(seq) < 2**62:
-            return (None if time_key is None else float(time_key)), seq
+            if time_key is None or abs(time_key) < 2**62:  # no number that is infinite or none
+                return (None if time_key is None else float(time_key)), seq
     raise _invalid()
 
 

@@ -60,9 +60,11 @@ def error_response(
 
 
 def invalid_request(problems: Sequence[Any]) -> JSONResponse:
-    """For a request that does not fit the schema. What was sent is not repeated: it may be a secret."""
+    """For a request that does not fit the schema. What was sent is not repeated, it may be a secret; but for a
+    time or a name that is wrong."""
     named = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in problems[:5]]
-    return error_response(422, "InvalidRequest", "; ".join(named)[:1000], "Send what /openapi.json describes.")
+    message = "; ".join(named).replace("Value error, ", "")
+    return error_response(422, "InvalidRequest", message[:1000], "Send what /openapi.json describes.")
 
 
 def _plain(message: str) -> str:

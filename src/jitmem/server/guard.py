@@ -17,13 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .callers import Caller, Callers
 from .error_form import error_response
 from .network_access import is_loopback
-from .replies import Replies, answer_once, replay
+from .replies import KEY_CHARS, Replies, answer_once, replay
 
 COOKIE = "jitmem_browser"
 CALLER = "jitmem_caller"
 """Where the scope of an authenticated request holds its `Caller`."""
 _log = logging.getLogger("jitmem")
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_OPEN_BYTES = 4000
+"""Of a body to a path that needs no caller: signing in."""
 _HEADERS = [
     (
         b"content-security-policy",
@@ -84,12 +86,6 @@ class RequestGuard:
                 message["headers"] = [*message.get("headers", []), *(one for one in _HEADERS if one[0] not in names)]
             await send(message)
 
-        if self._running >= self._limits.concurrent:
-            busy = error_response(503, "Busy", "The server has as many requests as it may.", "Try again in a moment.")
-            busy.headers["Retry-After"] = "1"
-            await busy(scope, receive, send_guarded)
-            return
-        self._running += 1
         try:
             async with asyncio.timeout(self._limits.request_s):
                 await self._handle(scope, receive, send_guarded)
@@ -104,8 +100,6 @@ class RequestGuard:
                 fix = "Report it, with the trace in the server's log."
                 failed = error_response(500, "ServerError", "Something unexpected went wrong.", fix)
                 await failed(scope, receive, send_guarded)
-        finally:
-            self._running -= 1
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[str, str] = {}
@@ -122,28 +116,42 @@ class RequestGuard:
                 scope[CALLER] = found
             else:
                 refusal = found
+        key = headers.get("idempotency-key", "")
+        if len(key) > KEY_CHARS:
+            refusal = refusal or error_response(
+                400, "BadInput", f"A key has at most {KEY_CHARS} characters.", "Send a shorter one."
+            )
+        body = b""
+        if refusal is None and scope["method"] not in _SAFE:
+            most = self._limits.body_bytes if CALLER in scope else min(_OPEN_BYTES, self._limits.body_bytes)
+            read = await _read_body(headers, most, receive)
+            refusal, body = _refuse_body(read, most), read or b""
         if refusal is not None:
             await refusal(scope, receive, send)
-            return
-        if scope["method"] in _SAFE:
-            await self._app(scope, receive, send)
-            return
-        body = await self._read_body(headers, receive)
-        if body is None:
-            most = f"The body is larger than {self._limits.body_bytes:,} bytes."
-            await error_response(413, "TooLarge", most, "Send less at once: several requests.")(scope, receive, send)
-            return
-        if _has_lone_surrogate(body):
-            half = "The body has a half of a surrogate pair, which is no character."
-            fix = "Send text that UTF-8 can hold."
-            await error_response(422, "InvalidRequest", half, fix)(scope, receive, send)
-            return
-        key = headers.get("idempotency-key")
-        if key and CALLER in scope and not path.endswith("/stream"):
-            place = (scope[CALLER].name, key)
-            await answer_once(self._app, self._replies, place, body, scope, receive, send)
+        elif scope["method"] in _SAFE:
+            await self._run(self._app, scope, receive, send)
+        elif key and CALLER in scope and not path.endswith("/stream"):
+            place = (scope[CALLER].namespace, key)  # not by name: a user may be called as the owner is
+
+            async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+                await answer_once(self._app, self._replies, place, body, scope, receive, send)
+
+            await self._run(answer, scope, receive, send)
         else:
-            await self._app(scope, replay(body, receive), send)
+            await self._run(self._app, scope, replay(body, receive), send)
+
+    async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Not before the request has arrived: who sends slowly, or has no token, keeps nobody waiting."""
+        if self._running >= self._limits.concurrent:
+            busy = error_response(503, "Busy", "The server has as many requests as it may.", "Try again in a moment.")
+            busy.headers["Retry-After"] = "1"
+            await busy(scope, receive, send)
+            return
+        self._running += 1
+        try:
+            await app(scope, receive, send)
+        finally:
+            self._running -= 1
 
     def _refuse_host(self, host: str) -> JSONResponse | None:
         """A page that an attacker's name leads to this address (DNS rebinding) sends that name. Addresses have no such name."""
@@ -168,7 +176,9 @@ class RequestGuard:
         if scheme:
             caller = self._callers.by_token(token.strip()) if scheme.lower() == "bearer" else None
         else:
-            caller = self._callers.by_cookie(cookie_in(headers.get("cookie", "")))
+            # A page of another port of this machine is sent the cookie; a browser says so.
+            foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+            caller = None if foreign else self._callers.by_cookie(cookie_in(headers.get("cookie", "")))
             if caller is not None and method not in _SAFE and headers.get("x-csrf-token") != caller.csrf:
                 return error_response(
                     403,
@@ -186,23 +196,34 @@ class RequestGuard:
             {"WWW-Authenticate": "Bearer"},
         )
 
-    async def _read_body(self, headers: Mapping[str, str], receive: Receive) -> bytes | None:
-        """None if it is too large."""
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._limits.body_bytes:
+
+async def _read_body(headers: Mapping[str, str], most: int, receive: Receive) -> bytes | None:
+    """None if it is larger than `most` bytes."""
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > most:
+        return None
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(parts)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
             return None
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return b"".join(parts)
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._limits.body_bytes:
-                return None
-            if not message.get("more_body", False):
-                return b"".join(parts)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _refuse_body(body: bytes | None, most: int) -> JSONResponse | None:
+    if body is None:
+        large = f"The body is larger than {most:,} bytes."
+        return error_response(413, "TooLarge", large, "Send less at once: several requests.")
+    if not _is_text(body):
+        half = "The body is no UTF-8, or it has a half of a surrogate pair, which is no character."
+        return error_response(422, "InvalidRequest", half, "Send text that UTF-8 can hold.")
+    return None
 
 
 def cookie_in(header: str) -> str:
@@ -213,17 +234,17 @@ def cookie_in(header: str) -> str:
     return found.value if found else ""
 
 
-def _has_lone_surrogate(body: bytes) -> bool:
-    """In a JSON document, by its escapes; what is no document is its route's business."""
-    if b"\\ud" not in body.lower():
-        return False
+def _is_text(body: bytes) -> bool:
+    """UTF-8 without NUL, which JSON in UTF-16 has, and no escape of half a surrogate pair. What is no JSON is its route's business."""
     try:
-        json.dumps(json.loads(body), ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    except (ValueError, RecursionError):
+        body.decode()
+        if b"\\ud" in body.lower():
+            json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeError:
         return False
-    return False
+    except (ValueError, RecursionError):
+        pass
+    return b"\0" not in body
 
 
 def _is_plain(host: str) -> bool:

@@ -11,6 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .error_form import error_response
 
+Place = tuple[str | None, str]
+KEY_CHARS = 255
+
 
 @dataclass(slots=True)
 class Reply:
@@ -24,20 +27,20 @@ class Reply:
 
 
 class Replies:
-    """The newest replies of this process, by caller, namespace and key. For one event loop."""
+    """The newest replies of this process, by the namespace of the caller (none: the owner) and key. For one event loop."""
 
     def __init__(self, most: int = 1000, most_bytes: int = 16_000_000) -> None:
-        self._replies: OrderedDict[tuple[str, str], Reply] = OrderedDict()
+        self._replies: OrderedDict[Place, Reply] = OrderedDict()
         self._most, self._most_bytes, self._bytes = most, most_bytes, 0
 
-    def get(self, key: tuple[str, str]) -> Reply | None:
+    def get(self, key: Place) -> Reply | None:
         return self._replies.get(key)
 
-    def begin(self, key: tuple[str, str], fingerprint: bytes) -> Reply:
+    def begin(self, key: Place, fingerprint: bytes) -> Reply:
         reply = self._replies[key] = Reply(fingerprint)
         return reply
 
-    def end(self, key: tuple[str, str], reply: Reply) -> None:
+    def end(self, key: Place, reply: Reply) -> None:
         """Keep a reply that another try would not change; forget that of a server's failure, so that it may be tried again."""
         if reply.status == 0 or reply.status >= 500 or reply.status == 429:
             self._replies.pop(key, None)
@@ -52,7 +55,7 @@ class Replies:
 
 
 async def answer_once(
-    app: ASGIApp, replies: Replies, place: tuple[str, str], body: bytes, scope: Scope, receive: Receive, send: Send
+    app: ASGIApp, replies: Replies, place: Place, body: bytes, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Run a request, or send the reply that its key got before; a request that runs is waited for."""
     about = f"{scope['method']} {scope['path']}?".encode() + scope["query_string"] + b"\n" + body

@@ -23,7 +23,10 @@ from .service import OneMemory, OneService, Service
 
 router = APIRouter(tags=["questions"])
 _PAUSE_S = 15.0  # without an event, after which a comment keeps the connection open
-_STREAM = {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events, then `done`."}
+_STREAM = {
+    "content": {"text/event-stream": {}},
+    "description": "Events as server-sent events; the last is `done` or `error`.",
+}
 
 
 class ResearchRequest(ResearchOptions):
@@ -68,7 +71,8 @@ async def stream_research(body: ResearchRequest, memory: OneMemory, service: One
     """The same as server-sent events, as `Memory.stream` gives them: planned, found, ranked, integrated, reflected,
     retrying, failed, answered, done; `error` with an error form ends it."""
     _check_length(body.question, service)
-    return StreamingResponse(_events(body, memory, service), media_type="text/event-stream")
+    events = memory.astream(body.question, **body.changes())  # a faulty question is refused here, with its status
+    return StreamingResponse(_server_events(events, memory, service), media_type="text/event-stream")
 
 
 @router.post("/research/estimate")
@@ -78,25 +82,38 @@ async def estimate(body: ResearchRequest, memory: OneMemory, service: OneService
     return await memory.aestimate(body.question, **body.changes())
 
 
-async def _events(body: ResearchRequest, memory: Memory, service: Service) -> AsyncIterator[bytes]:
+async def _server_events(
+    stream: AsyncIterator[dict[str, Any]], memory: Memory, service: Service
+) -> AsyncIterator[bytes]:
+    """The research runs in a task of its own: when the client leaves, Starlette cancels every wait of this generator
+    again and again, in which the research could not be closed."""
+    pieces = asyncio.Queue[bytes | None]()
+
+    async def research() -> None:
+        try:
+            async with aclosing(stream) as events:  # type: ignore[type-var]
+                async for event in events:
+                    if event["event"] == "done":
+                        service.add_costs(memory, event["result"].usage.steps)
+                    pieces.put_nowait(_server_event(event["event"], event))
+        except JitmemError as error:
+            pieces.put_nowait(_server_event("error", error_of(error)[1].model_dump()))
+        finally:
+            pieces.put_nowait(None)
+
+    running = asyncio.create_task(research())
     try:
-        async with aclosing(memory.astream(body.question, **body.changes())) as events:  # type: ignore[type-var]
-            while True:
-                coming = asyncio.ensure_future(anext(events, None))
-                try:
-                    while not (await asyncio.wait({coming}, timeout=_PAUSE_S))[0]:
-                        yield b": still at work\n\n"
-                    event = coming.result()
-                finally:
-                    coming.cancel()
-                    await asyncio.wait({coming})  # a generator that still runs cannot be closed
-                if event is None:
-                    return
-                if event["event"] == "done":
-                    service.add_costs(memory, event["result"].usage.steps)
-                yield _server_event(event["event"], event)
-    except JitmemError as error:
-        yield _server_event("error", error_of(error)[1].model_dump())
+        while True:
+            try:
+                piece = await asyncio.wait_for(pieces.get(), _PAUSE_S)
+            except TimeoutError:
+                piece = b": still at work\n\n"
+            if piece is None:
+                break
+            yield piece
+        await running  # raises what nobody expected
+    finally:
+        running.cancel()
 
 
 def _server_event(name: str, data: Any) -> bytes:

@@ -95,13 +95,27 @@ def create_app(
     document: Callable[[], dict[str, Any]] = app.openapi
 
     def with_security() -> dict[str, Any]:
-        schema = document()
+        schema: dict[str, Any] = _with_plain_arrays(document())
         schema.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"token": []}]
         return schema
 
     app.openapi = with_security  # type: ignore[method-assign]
     return app
+
+
+def _with_plain_arrays(schema: Any) -> Any:
+    """Pairs of one type as arrays of two: many generators of clients and of tests do not know `prefixItems`."""
+    if isinstance(schema, list):
+        return [_with_plain_arrays(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _with_plain_arrays(value) for name, value in schema.items()}
+    match plain.get("prefixItems"):
+        case [first, *rest] if all(one == first for one in rest):
+            plain["items"] = first
+            del plain["prefixItems"]
+    return plain
 
 
 async def _sign_in(body: SignIn, request: Request) -> Response:

@@ -1,6 +1,6 @@
 // Ask a question and watch the run: plan, searches side by side, statements, reflection, the context with its citations.
 
-import { button, choice, el, empty, field, link, plural, say, words } from "./dom.js";
+import { button, choice, el, empty, field, link, plural, say, visible, words } from "./dom.js";
 import { state, stream } from "./api.js";
 import { attempt } from "./main.js";
 
@@ -149,12 +149,12 @@ class RunView {
     say(`Done: ${plural(result.citations.length, "citation")}.`);
     const pieces = result.context.split(/(\[\d+\])/).map((piece) => {
       const citation = /^\[\d+\]$/.test(piece) && result.citations[Number(piece.slice(1, -1)) - 1];
-      return citation ? recordLink(citation, piece) : words(piece);
+      return citation ? recordLink(citation, piece) : visible(piece);
     });
     this.result.replaceChildren(
       result.answer ? words(result.answer, "p", { class: "answer" }) : "",
-      el("div", { class: "context card" }, result.context ? pieces : empty("The memory holds nothing on this. ", link("/pages", "See what it holds."))),
-      result.citations.length ? el("details", { open: true }, el("summary", {}, plural(result.citations.length, "citation")),
+      el("div", { class: "context card", tabindex: "0", role: "region", "aria-label": "Context" }, result.context ? pieces : empty("The memory holds nothing on this. ", link("/pages", "See what it holds."))),
+      result.citations.length ? el("details", { open: result.citations.length <= 8 }, el("summary", {}, plural(result.citations.length, "citation")),
         el("ol", {}, result.citations.map((one) => el("li", {}, recordLink(one, words(one.quote.slice(0, 400), "q")))))) : "");
   }
 }

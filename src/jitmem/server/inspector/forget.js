@@ -5,7 +5,7 @@ import { post, state } from "./api.js";
 import { attempt } from "./main.js";
 
 const SELECTORS = {
-  query: "records that contain each of these words",
+  query: "records with each of these words",
   session_id: "sessions, by id (one on each line)",
   page_id: "pages, by id (one on each line)",
   item_id: "items, by id (one on each line)",
@@ -51,7 +51,7 @@ export function forgetView(body, _id, query) {
     sure.addEventListener("input", () => (go.disabled = sure.value !== word));
     shown.replaceChildren(el("section", { class: "card" }, el("h2", {}, "This would be deleted"), counts(receipt),
       el("ul", { class: "beginnings" }, Object.entries(receipt.beginnings).slice(0, 50).map(([id, text]) => el("li", {}, el("code", {}, id), " ", words(text)))),
-      kept(receipt), state.readOnly ? empty("This server is read-only.") : el("div", { class: "fields" },
+      kept(receipt), state.readOnly ? empty("This server is read-only.") : el("div", { class: "fields confirm" },
         field(el("span", {}, "Type ", words(word, "b"), " to confirm"), sure), go)));
   });
 

@@ -51,8 +51,9 @@ export async function itemView(body, id) {
       await reload();
     });
     return el("li", { class: "card" },
-      el("p", { class: "dim" }, `version ${one.version}, ${one.deleted ? "deleted" : at ? "changed" : "made"} by ${one.cause}, ${when(one.changed_at)} `,
-        state.readOnly || one !== newest ? "" : button("Undo this change", undo)), el("p", {}, change));
+      el("p", { class: "dim" }, `version ${one.version}, ${one.deleted ? "deleted" : at ? "changed" : "made"} by ${one.cause}, ${when(one.changed_at)}`),
+      el("p", {}, change),
+      state.readOnly || one !== newest ? "" : el("div", { class: "actions" }, button("Undo this change", undo)));
   }).reverse()));
 }
 

@@ -1,6 +1,6 @@
 // Pages by day and session, and one page word for word.
 
-import { button, el, empty, field, link, plural, slicer, when, words } from "./dom.js";
+import { button, el, empty, field, link, plural, slicer, visible, when, words } from "./dom.js";
 import { get, state } from "./api.js";
 import { attempt } from "./main.js";
 
@@ -55,8 +55,11 @@ export async function timelineView(body, _id, query) {
       words(page.memo || page.beginning, "span", { class: "clip dim" })));
   }
 
-  body.append(el("form", { class: "card fields", onsubmit: attempt(list, () => load(true)) },
-    Object.entries(inputs).map(([name, input]) => field(labels[name], input)), el("button", { class: "primary" }, "Filter")), list, more);
+  const [[first, input], ...rest] = Object.entries(inputs);
+  body.append(el("form", { class: "card", onsubmit: attempt(list, () => load(true)) },
+    el("div", { class: "fields search-line" }, field(labels[first], input), el("button", { class: "primary" }, "Filter")),
+    el("details", { open: innerWidth > 700 || rest.some(([, one]) => one.value) }, el("summary", {}, "Speaker, time, metadata, session"),
+      el("div", { class: "fields" }, rest.map(([name, one]) => field(labels[name], one))))), list, more);
   await load(true);
 }
 
@@ -74,7 +77,8 @@ export async function pageView(body, id, query) {
     for (const [start, end, speaker] of blocks.slice(shown, count)) {
       const [a, b] = [Math.max(start, from), Math.min(end, to)];
       const parts = from >= 0 && a < b
-        ? [words(slice(start, a)), words(slice(a, b), "mark"), words(slice(b, end))] : [words(slice(start, end))];
+        ? [visible(slice(start, a)), el("mark", {}, visible(slice(a, b))), visible(slice(b, end))] : visible(slice(start, end));
+      // No part has a direction of its own: the browser takes that of the passage from text outside of such parts.
       text.append(el("div", { class: speaker === undefined ? "between" : "passage", dir: "auto" }, parts));
     }
     shown = Math.min(count, blocks.length);
@@ -84,8 +88,9 @@ export async function pageView(body, id, query) {
   draw(Math.max(SHOWN, from >= 0 ? marked + 20 : 0));
   const cited = state.runs.map((run, at) => [run, at]).filter(([run]) => run.events.at(-1)?.result?.citations.some((one) => one.page_id === id));
   body.append(
-    el("p", {}, words(page.header, "strong"), " ", el("span", { class: "dim" }, `page ${page.part} of ${page.parts} · `),
-      link(`/pages?session_id=${encodeURIComponent(page.session_id)}`, "its session"), " · ",
+    words(page.header, "p", { class: "header" }),
+    el("div", { class: "actions" }, el("span", { class: "dim" }, `page ${page.part} of ${page.parts}`),
+      link(`/pages?session_id=${encodeURIComponent(page.session_id)}`, "its session"),
       link(`/forget?page_id=${encodeURIComponent(id)}`, "forget it")),
     page.memo ? el("p", { class: "memo" }, el("span", { class: "tag" }, "memo"), " ", words(page.memo)) : "",
     Object.keys(page.metadata).length ? el("details", {}, el("summary", {}, "Metadata"), el("dl", {}, Object.entries(page.metadata)
