@@ -9,12 +9,16 @@ from typing import TypeVar
 from ..analyzer import STOP_WORDS
 from ..records import Hit
 from .snapshot import Snapshot, title_key
+from .telling import prefer_telling
 
 K = TypeVar("K", bound=Hashable)
 
 SPEAKER_PRIOR = 0.3  # on a sum whose best is about 1; swapped-speaker questions forbid a filter
 LATER_QUERY = 0.9  # a planner lists its surest query first
-LATER_ROUND = 0.8  # what a later round's score counts, against the first's 1
+LATER_ROUND, LATER_TURN = (
+    0.8,
+    0.6,
+)  # what a later round's score counts, against the first's 1: of documents, and of what somebody said
 PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
 ITEM = 0.6  # for a memory item, beside the passages: it says in short what they say at length
 ITEMS = "items"  # the search of memory items
@@ -107,8 +111,10 @@ def rank_for(
     searches: Sequence[tuple[str, Sequence[Hit]]],
     weight: Mapping[str, float],
 ) -> list[Hit]:
-    """`rank` with the speaker whom the question names, and by how many of the words of the queries are unknown."""
-    return rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
+    """`rank` with the speaker whom the question names, by how many of the words of the queries are unknown, and by how much a
+    turn tells."""
+    ranked = rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
+    return prefer_telling(snapshot, ranked)
 
 
 def with_unfound(snapshot: Snapshot, ranked: Sequence[Hit], tokens: int) -> list[Hit]:
@@ -124,13 +130,13 @@ def with_unfound(snapshot: Snapshot, ranked: Sequence[Hit], tokens: int) -> list
 
 
 def merge(before: Sequence[Hit], later: Sequence[Hit]) -> list[Hit]:
-    """One ranking over rounds, best first. What a later round finds counts a little less than what the first one found.
+    """One ranking over rounds, best first. What a later round finds counts less than what the first one found.
     What both found keeps its better score, or the sum when the later round asked for its very page."""
     if not before:
         return list(later)
     hits = {_place(hit): hit for hit in before}
     for hit in later:
-        place, score = _place(hit), LATER_ROUND * hit.score
+        place, score = _place(hit), (LATER_TURN if hit.speaker else LATER_ROUND) * hit.score
         known = hits.get(place)
         if known is None:
             hits[place] = with_scores(hit, score, hit.scores)
