@@ -15,23 +15,19 @@ def related_words(text: str, names: Collection[str]) -> str:
     """What belongs to the words of a text and is not in it, as the text of a query; "" for nothing. `names` are stems that name
     somebody: these have no class."""
     own = dict.fromkeys(stems(text))
-    found = {word: None for stem in own if stem not in names for word in _related().get(stem, ())}
-    return " ".join([word for word, stem in _stemmed(found) if stem not in own and stem not in names][:_MOST])
-
-
-def _stemmed(found: Collection[str]) -> list[tuple[str, str]]:
-    return [(word, stem) for word in found for stem in stems(word)[:1]]
+    found = {word: None for stem in own if stem not in names for word in _read_groups().get(stem, ())}
+    new = [word for word in found if not any(stem in own or stem in names for stem in stems(word))]
+    return " and ".join(new[:_MOST])  # by "and" a list with "van" or "mal" is still taken for English
 
 
 @cache
-def _related() -> dict[str, tuple[str, ...]]:
+def _read_groups() -> dict[str, tuple[str, ...]]:
     """By stem the words that belong to it."""
-    related: dict[str, dict[str, None]] = {}
+    groups: dict[str, dict[str, None]] = {}
     for line in files(__package__).joinpath("related_words.txt").read_text("utf-8").splitlines():
         if line.startswith("#"):
             continue
         of_class, colon, members = line.partition(":")
-        group = (members if colon else line).split()
-        for stem in stems(of_class):
-            related.setdefault(stem, {}).update(dict.fromkeys(group))
-    return {stem: tuple(words) for stem, words in related.items()}
+        for stem in stems(" and ".join(of_class.split())):
+            groups.setdefault(stem, {}).update(dict.fromkeys((members if colon else line).split()))
+    return {stem: tuple(words) for stem, words in groups.items()}

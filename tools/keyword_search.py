@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..stores.index.fusion import FEW
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from ..stores.related_words import related_words
 from .search_tool import SearchTool
-
-_RELATED = 0.2
 
 
 class KeywordSearch(SearchTool):
@@ -23,20 +21,14 @@ class KeywordSearch(SearchTool):
     query_form = "exact words"
 
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
-        """Best first, at most `k`; what has related words counts a fifth of what has the words themselves. `[]` for a query with no
-        known word, and none that is related to a known one."""
+        """Best first, at most `k`, what has related words a little before what has not; `[]` for a query with no known word, and
+        none that is related to a known one."""
         found = snapshot.keyword(query, k)
-        related = related_words(query, snapshot.speaker_stems)
-        others = snapshot.keyword(related, k) if related else []
-        if not others:
+        if snapshot.frequency("")[1] <= FEW:
             return found
-        scale = _RELATED * (found[0].score if found else others[0].score) / others[0].score
-        hits = {(hit.record_id, hit.start): hit for hit in found}
-        for other in others:
-            hit = hits.setdefault((other.record_id, other.start), other)
-            score = scale * other.score + (0.0 if hit is other else hit.score)
-            hit.score, hit.scores = score, {self.name: score}
-        return sorted(hits.values(), key=lambda hit: -hit.score)[:k]
+        from .related_search import add_related
+
+        return add_related(snapshot, query, found, k)
 
     def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
         """The question itself."""

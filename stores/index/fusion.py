@@ -6,10 +6,8 @@ import re
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from ..analyzer import STOP_WORDS
 from ..records import Hit
-from .snapshot import Snapshot, title_key
-from .telling import prefer_telling
+from .snapshot import Snapshot
 
 K = TypeVar("K", bound=Hashable)
 
@@ -21,6 +19,7 @@ LATER_ROUND, LATER_TURN = (
 )  # what a later round's score counts, against the first's 1: of documents, and of what somebody said
 PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
 ITEM = 0.6  # for a memory item, beside the passages: it says in short what they say at length
+FEW = 12  # passages whose order matters little: a context has room for all
 ITEMS = "items"  # the search of memory items
 _SHARING = ("keyword", "vector")  # the scale; every other search adds to a score, and takes nothing from it
 
@@ -114,6 +113,10 @@ def rank_for(
     """`rank` with the speaker whom the question names, by how many of the words of the queries are unknown, and by how much a
     turn tells."""
     ranked = rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
+    if len(ranked) <= FEW:
+        return ranked
+    from .telling import prefer_telling
+
     return prefer_telling(snapshot, ranked)
 
 
@@ -172,25 +175,10 @@ def named_speaker(speakers: Collection[str], text: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-_WORD = re.compile(r"[\w'’]+")
-
-
 def titles(snapshot: Snapshot, text: str) -> list[str]:
     """The titles of known pages that the text names, as they stand in it, the longest at each place, in order."""
     if not snapshot.has_titles:
         return []
-    spots = [(m.group(), m.start()) for m in _WORD.finditer(text)]
-    found: dict[str, None] = {}
-    at = 0
-    while at < len(spots):
-        step = 1
-        if text[spots[at][1]].isupper() or text[spots[at][1]].isdigit():
-            for length in range(min(8, len(spots) - at), 0, -1):
-                key = title_key(" ".join(word for word, _ in spots[at : at + length]))
-                if key not in STOP_WORDS and snapshot.page_ids_by_title(key):
-                    end = spots[at + length - 1]
-                    found.setdefault(text[spots[at][1] : end[1] + len(end[0])])
-                    step = length
-                    break
-        at += step
-    return list(found)
+    from .title_spots import find_titles
+
+    return find_titles(snapshot, text)
