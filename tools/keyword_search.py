@@ -21,8 +21,7 @@ class KeywordSearch(SearchTool):
     query_form = "exact words"
 
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
-        """Best first, at most `k`, what has related words a little before what has not; `[]` for a query with no known word, and
-        none that is related to a known one."""
+        """Best first, at most `k`; `[]` where no word of the query, and none that is related to one, is known."""
         found = snapshot.keyword(query, k)
         if snapshot.frequency("")[1] <= FEW:
             return found

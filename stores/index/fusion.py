@@ -110,8 +110,7 @@ def rank_for(
     searches: Sequence[tuple[str, Sequence[Hit]]],
     weight: Mapping[str, float],
 ) -> list[Hit]:
-    """`rank` with the speaker whom the question names, by how many of the words of the queries are unknown, and by how much a
-    turn tells."""
+    """`rank` with the speaker whom the question names, the share of unknown words, and, of more than a few, telling turns first."""
     ranked = rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
     if len(ranked) <= FEW:
         return ranked
