@@ -81,23 +81,16 @@ class PlanQuestion:
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/plan.md`."""
         from .outline import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, render_outline
-        from .prompt_parts import render_question, render_request, render_statements
+        from .prompt_parts import render_question, render_request, render_statements, render_tools
 
         room = share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)
         return {
             "question": render_question(self.question),
             "request": render_request(self.question, " ".join([self.request, *self.names])),
-            "tools": ", ".join(map(_describe_search, self.searches)),
+            "tools": render_tools(self.searches),
             "known": render_statements(self.known, share, sources=False),
             "outline": render_outline(self.snapshot, self.request, room),
         }
-
-
-def _describe_search(search: PlannedSearch) -> str:
-    """Its name, and what to ask it where the prompt does not say so: of a search that was added."""
-    from .llm.prompt import default_prompt
-
-    return search.name if f"`{search.name}`" in default_prompt("plan") else f"{search.name} ({search.query_form})"
 
 
 PLAN = StepSpec("plan", PlanQuestion, SearchPlan)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .llm.prompt import clip, fence, fence_list, fence_question
+from .llm.prompt import clip, default_prompt, fence, fence_list, fence_question
+
+if TYPE_CHECKING:
+    from .plan import PlannedSearch
 
 _QUESTION_TOKENS = 1000
 _STATEMENTS_TOKENS = 400
@@ -47,6 +50,12 @@ def render_statements(statements: Sequence[Mapping[str, Any]], share: float, *, 
 def render_needs(needs: Sequence[str], share: float) -> str:
     """What the plan says is needed."""
     return fence_list(needs, share * _LIST_TOKENS, "The question itself.")
+
+
+def render_tools(searches: Sequence[PlannedSearch]) -> str:
+    """Their names, and what to ask those of which the prompt says nothing: searches that were added."""
+    known = default_prompt("plan")
+    return ", ".join(one.name if f"`{one.name}`" in known else f"{one.name} ({one.query_form})" for one in searches)
 
 
 def render_searches(asked: Sequence[str], share: float) -> str:

@@ -54,6 +54,22 @@ def test_a_recall_is_as_sure_of_the_right_passage_as_the_research(sample: Memory
     )
 
 
+@pytest.mark.parametrize(
+    ("right", "swapped"),
+    [
+        ("When did Ana run the marathon in Porto?", "When did Ben run the marathon in Porto?"),
+        ("What instrument does Ben play?", "What instrument does Ana play?"),
+    ],
+)
+def test_what_the_other_speaker_told_speaks_against_an_answer(folder: Path, right: str, swapped: str) -> None:
+    with Memory.open(folder) as memory:
+        memory.memorize(
+            "Ana: I ran the marathon in Porto last week.\nBen: Wow, the marathon in Porto! How did you run it so soon?\n"
+            "Ben: My instrument is the cello, I play it every day.\nAna: What a nice instrument! Do you play at home?"
+        )
+        assert memory.research(right).confidence > memory.research(swapped).confidence + 0.25
+
+
 @pytest.mark.parametrize(("enough", "least", "most"), [(True, 0.5, 1.0), (False, 0.0, 0.5)])
 def test_the_verdict_of_a_model_moves_it_half_of_the_way(folder: Path, enough: bool, least: float, most: float) -> None:
     with Memory.open(folder) as memory:

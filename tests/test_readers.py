@@ -824,7 +824,9 @@ def zipped(members: dict[str, str | bytes]) -> bytes:
 def test_a_zip_is_read_as_its_folder_and_what_leads_out_is_named(tmp_path: Path) -> None:
     inner = zipped({"deep.txt": "Deep."})
     (tmp_path / "e.zip").write_bytes(
-        zipped({"a.txt": "A.", "../b.txt": "B.", ".": "No name.", "c.png": b"\x89PNG", "d.zip": inner, "x.pdf": b"%PDF-"})
+        zipped(
+            {"a.txt": "A.", "../b.txt": "B.", ".": "No name.", "c.png": b"\x89PNG", "d.zip": inner, "x.pdf": b"%PDF-"}
+        )
     )
     left_out: list[str] = []
     assert [(one.id, one.text) for one in read_history(tmp_path / "e.zip", report=left_out.append)] == [

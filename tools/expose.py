@@ -13,9 +13,8 @@ from langchain_core.tools import StructuredTool, ToolException
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..stores.errors import BadInput
-from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Hit
-from ..stores.times import Now, add_dates, format_time, moment
+from ..stores.times import Now, add_dates, moment
 from ..stores.trace_guard import TraceLevel, guard_traces
 
 ToolResult = tuple[str, Any]
@@ -166,14 +165,9 @@ def parse_id(given: str) -> str:
 
 
 def _render_hits(hits: Sequence[Hit]) -> ToolResult:
-    """Each passage under its day, which is said once for those in a row that share it."""
-    lines, day = [], ""
-    for hit in hits:
-        if (when := format_time(hit.time)) != day:
-            day = when
-            lines.append(f"# {when or 'without a date'}")
-        lines.append(f"[{hit.record_id} {hit.start}-{hit.end}] {hit.dated_text}")
-    return wrap_recalled("\n".join(lines)) if lines else NOTHING, list(hits)
+    from .tool_replies import render_hits
+
+    return render_hits(hits)
 
 
 def _explain_validation(error: Any) -> str:

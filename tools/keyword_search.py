@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..stores.index.fusion import FEW
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from .search_tool import SearchTool
@@ -20,8 +21,13 @@ class KeywordSearch(SearchTool):
     query_form = "exact words"
 
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
-        """Best first, at most `k`; `[]` for a query with no known word."""
-        return snapshot.keyword(query, k)
+        """Best first, at most `k`; `[]` where no word of the query, and none that is related to one, is known."""
+        found = snapshot.keyword(query, k)
+        if snapshot.passage_count <= FEW:
+            return found
+        from .related_search import add_related
+
+        return add_related(snapshot, query, found, k)
 
     def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
         """The question itself."""

@@ -14,9 +14,9 @@ from ...evals.datasets.benchmark_records import Question
 from ...memory import Memory
 from ...nodes.options import MemorizeOptions
 from ...stores.errors import BadInput
-from ...tools.edit_items import describe_outcome
 from ...tools.expose import ToolSpec
 from ...tools.memory_specs import TOOL_NAMES, memory_specs
+from ...tools.tool_replies import describe_outcome
 from ..rewards import DEFAULT, RewardPreset, add_rewards
 from ..rollout_records import MemoryToolCall, RecordedStep, Rollout, ScoredAnswer, SessionText
 from ..rollouts import answer_from_items, current_items, memory_tokens

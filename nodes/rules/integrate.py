@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...stores.analyzer import Term, base_stems, stems
+from ...stores.analyzer import Term
 from ...stores.index.snapshot import Snapshot
 from ...stores.records import Hit
 from ..integrate import IntegrateQuestion, Integration, Source, Statement
@@ -40,8 +40,7 @@ def choose(snapshot: Snapshot, question: str, hits: Sequence[Hit]) -> list[Hit]:
     for hit in hits[:_LOOKED_AT]:
         if not hit.score or hit.score < _WEAK * hits[0].score:
             break
-        # What a reader of the passage sees: its words under its page's header.
-        there = {*base_stems(snapshot.record(hit.record_id).header), *stems(hit.dated_text)}
+        there = snapshot.hit_stems(hit)
         own = {term: weight * share for term, weight in weights.items() if (share := term.found_share(there))}
         fresh = any(worth > covered.get(term, 0.0) for term, worth in own.items())
         if not chosen or fresh or (len(chosen) < 3 and hit.score >= _NEAR_BEST * hits[0].score):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from ..analyzer import STOP_WORDS, title_key
 from ..records import Hit
 from .snapshot import Snapshot
 
@@ -14,9 +13,13 @@ K = TypeVar("K", bound=Hashable)
 
 SPEAKER_PRIOR = 0.3  # on a sum whose best is about 1; swapped-speaker questions forbid a filter
 LATER_QUERY = 0.9  # a planner lists its surest query first
-LATER_ROUND = 0.8  # what a later round's score counts, against the first's 1
+LATER_ROUND, LATER_TURN = (
+    0.8,
+    0.6,
+)  # what a later round's score counts, against the first's 1: of documents, and of what somebody said
 PAGE_ID = 0.6  # for a page that was asked for by its title or id, on top of what its passages score
 ITEM = 0.6  # for a memory item, beside the passages: it says in short what they say at length
+FEW = 12  # passages whose order matters little: a context has room for all
 ITEMS = "items"  # the search of memory items
 _SHARING = ("keyword", "vector")  # the scale; every other search adds to a score, and takes nothing from it
 
@@ -107,8 +110,13 @@ def rank_for(
     searches: Sequence[tuple[str, Sequence[Hit]]],
     weight: Mapping[str, float],
 ) -> list[Hit]:
-    """`rank` with the speaker whom the question names, and by how many of the words of the queries are unknown."""
-    return rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
+    """`rank` with the speaker whom the question names, the share of unknown words, and, of more than a few, telling turns first."""
+    ranked = rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
+    if len(ranked) <= FEW:
+        return ranked
+    from .telling import prefer_telling
+
+    return prefer_telling(snapshot, ranked)
 
 
 def with_unfound(snapshot: Snapshot, ranked: Sequence[Hit], tokens: int) -> list[Hit]:
@@ -124,13 +132,13 @@ def with_unfound(snapshot: Snapshot, ranked: Sequence[Hit], tokens: int) -> list
 
 
 def merge(before: Sequence[Hit], later: Sequence[Hit]) -> list[Hit]:
-    """One ranking over rounds, best first. What a later round finds counts a little less than what the first one found.
+    """One ranking over rounds, best first. What a later round finds counts less than what the first one found.
     What both found keeps its better score, or the sum when the later round asked for its very page."""
     if not before:
         return list(later)
     hits = {_place(hit): hit for hit in before}
     for hit in later:
-        place, score = _place(hit), LATER_ROUND * hit.score
+        place, score = _place(hit), (LATER_TURN if hit.speaker else LATER_ROUND) * hit.score
         known = hits.get(place)
         if known is None:
             hits[place] = with_scores(hit, score, hit.scores)
@@ -166,25 +174,10 @@ def named_speaker(speakers: Collection[str], text: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-_WORD = re.compile(r"[\w'’]+")
-
-
 def titles(snapshot: Snapshot, text: str) -> list[str]:
     """The titles of known pages that the text names, as they stand in it, the longest at each place, in order."""
     if not snapshot.has_titles:
         return []
-    spots = [(m.group(), m.start()) for m in _WORD.finditer(text)]
-    found: dict[str, None] = {}
-    at = 0
-    while at < len(spots):
-        step = 1
-        if text[spots[at][1]].isupper() or text[spots[at][1]].isdigit():
-            for length in range(min(8, len(spots) - at), 0, -1):
-                key = title_key(" ".join(word for word, _ in spots[at : at + length]))
-                if key not in STOP_WORDS and snapshot.page_ids_by_title(key):
-                    end = spots[at + length - 1]
-                    found.setdefault(text[spots[at][1] : end[1] + len(end[0])])
-                    step = length
-                    break
-        at += step
-    return list(found)
+    from .title_spots import find_titles
+
+    return find_titles(snapshot, text)

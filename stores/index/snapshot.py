@@ -88,6 +88,8 @@ class PageIndex:
         """How many pages there were, and how many characters they had."""
         self.stems: Cache[frozenset[str]] = Cache()
         """By page id, the distinct stems of its header and its passages."""
+        self.hit_stems: Cache[frozenset[str]] = Cache(_MOST // 4)
+        """The same of a passage, by its page and its span."""
 
     def extend(self, rows: Sequence[IndexedPage]) -> None:
         """Add pages, in order."""
@@ -219,6 +221,11 @@ class Snapshot:
                 cached.put(seq, found[seq])
         return {seq: at for seq, at in found.items() if at < len(self._map.page_of)}
 
+    @property
+    def passage_count(self) -> int:
+        """How many passages there are."""
+        return len(self._map.page_of)
+
     # -- words ---------------------------------------------------------------------------------------------
 
     def frequencies(self, terms: Iterable[str]) -> dict[str, tuple[int, int]]:
@@ -268,6 +275,17 @@ class Snapshot:
             found[record_id] = frozenset(base_stems(record.header)).union(own, _stems_of_dates(own))
             if self.has(record_id):
                 self._index.stems.put(record_id, found[record_id])
+        return found
+
+    def hit_stems(self, hit: Hit) -> frozenset[str]:
+        """The distinct stems of what a reader of a hit sees: its words under the header of its page."""
+        place = hit.page_id, hit.start, hit.end
+        found = self._index.hit_stems.get(place) if hit.page_id else None
+        if found is None:
+            header, stems = self.record(hit.record_id).header, self._index.analyzer.stems
+            found = frozenset(base_stems(header)).union(stems(hit.dated_text))
+            if hit.page_id:
+                self._index.hit_stems.put(place, found)
         return found
 
     # -- names ---------------------------------------------------------------------------------------------
