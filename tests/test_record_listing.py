@@ -29,7 +29,11 @@ def fill_with_rows(memory: Memory) -> None:
         own = runtime.namespace.number(db)
         [like] = db.execute("SELECT text, sha256, header, memo, title, analyzer FROM page").fetchall()
         sessions = [(1000 + n, own, f"s{n}", f"c{n}", f"2026-{n % 12 + 1:02d}-01T00:00:00") for n in range(PAGES)]
-        db.executemany("INSERT INTO session VALUES (?, ?, ?, ?, '2024-05-08', '{}', NULL, ?, 'x')", sessions)
+        db.executemany(
+            "INSERT INTO session (n, namespace, id, content, time, metadata, accepted_at, filed_at)"
+            " VALUES (?, ?, ?, ?, '2024-05-08', '{}', ?, 'x')",
+            sessions,
+        )
         pages = [(1000 + n, f"p{n:011d}", own, 1000 + n, 1e9 + n * 60, *like) for n in range(PAGES)]
         db.executemany(
             "INSERT INTO page (seq, id, namespace, session, time_key, text, sha256, header, memo, title, analyzer,"

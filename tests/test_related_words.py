@@ -72,6 +72,6 @@ def test_of_turns_that_match_alike_the_one_that_tells_something_comes_first(fold
     with Memory.open(folder) as memory:
         filed = memory.memorize("\n".join([best, reaction, told]))
         snapshot = memory._runtime.archive.snapshot()
-        hits = snapshot.passages(snapshot.page(filed.page_ids[0]), "keyword", 0.5)
+        hits = snapshot.passages(snapshot.pages(filed.page_ids)[filed.page_ids[0]], "keyword", 0.5)
         hits[0].score = 1.0
         assert [hit.text for hit in prefer_telling(snapshot, hits)] == [best, told, reaction]

@@ -22,12 +22,11 @@ class KeywordSearch(SearchTool):
 
     def search(self, snapshot: Snapshot, query: str, k: int) -> list[Hit]:
         """Best first, at most `k`; `[]` where no word of the query, and none that is related to one, is known."""
-        found = snapshot.keyword(query, k)
-        if snapshot.passage_count <= FEW:
-            return found
-        from .related_search import add_related
+        if snapshot.passage_count <= FEW or not snapshot.speakers:
+            return snapshot.keyword(query, k)
+        from .related_search import search_with_related
 
-        return add_related(snapshot, query, found, k)
+        return search_with_related(snapshot, query, k)
 
     def for_question(self, snapshot: Snapshot, text: str) -> list[str]:
         """The question itself."""

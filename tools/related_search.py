@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from ..stores.related_words import related_words
@@ -11,13 +9,16 @@ from ..stores.related_words import related_words
 _WEIGHT = 0.2  # of the best passage for related words, against 1 for the best for the words themselves
 
 
-def add_related(snapshot: Snapshot, query: str, found: Sequence[Hit], k: int) -> list[Hit]:
-    """At most `k` hits, best first, on the scale of `found`. The hits are those that were given, changed. Passages of documents stay as
-    they are: of HotpotQA's questions one hop found less with related words."""
-    related = related_words(query, snapshot.speaker_stems) if snapshot.speakers else ""
+def search_with_related(snapshot: Snapshot, query: str, k: int) -> list[Hit]:
+    """At most `k` hits, best first, on the scale of what the query finds. Passages of documents stay as they are: of
+    HotpotQA's questions one hop found less with related words."""
+    related = related_words(query, snapshot.speaker_stems)
+    if related:
+        snapshot.read_postings(f"{query}\n\n{related}")
+    found = snapshot.keyword(query, k)
     others = [hit for hit in snapshot.keyword(related, k) if hit.speaker] if related else []
     if not others:
-        return list(found)
+        return found
     scale = _WEIGHT * (found[0].score if found else others[0].score) / others[0].score
     hits = {(hit.record_id, hit.start): hit for hit in found}
     for other in others:

@@ -143,6 +143,10 @@ class Snapshot:
             self._map.search(self._find_terms(self._index.analyzer.passage_stems(text, None)), k), KEYWORD
         )
 
+    def read_postings(self, text: str) -> None:
+        """Read at once what searches for the paragraphs of a text will need."""
+        self._find_terms(self._index.analyzer.passage_stems(text, None))
+
     def keyword_places(self, text: str, k: int) -> list[tuple[Passage, Page, float]]:
         """The same as spans, without making hits of them."""
         return self._places(self._map.search(self._find_terms(self._terms(text)), k))
