@@ -358,8 +358,9 @@ def test_the_first_view_of_50_000_pages_takes_less_than_a_second_of_cpu(chromium
         seconds = browser_clock(page)
         go(page, "pages")
         page.wait_for_selector(":nth-match(.rows li, 50)")
-        assert cpu_of_server(running) - before < 1
-        assert 0.001 < seconds() < 1
+        spent = cpu_of_server(running) - before
+        assert spent < 1
+        assert 0.001 < seconds() < 3  # by the clock: other processes may take their turns in between
         assert page.locator(".rows li").count() == 50
         for view in ("items", "forget", "namespaces", "health"):
             page.click(f"nav a[data-view={view}]")

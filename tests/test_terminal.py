@@ -53,6 +53,7 @@ CASES: dict[str, list[list[str]]] = {
         ["pages", POISON, *SHARED],
         ["pages", "--session", POISON, *SHARED],
     ],
+    "work": [["work", "--once", *SHARED], ["work", "--once", "--json", *SHARED]],
     "formats": [["formats"], ["formats", "--json"]],
     "items": [["items", *SHARED], ["items", "--kind", POISON, *SHARED]],
     "insert": [
