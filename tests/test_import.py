@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from importlib.resources import files
 
 import pytest
+import snowballstemmer
 
 LIMIT_S = 1.0
 SCRIPT = """
@@ -61,3 +63,10 @@ with tempfile.TemporaryDirectory() as place, Memory.open(place + "/memory") as m
     assert child.returncode == 0, child.stderr
     far = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"}
     assert far & set(json.loads(child.stdout)["tried"]) == set()
+
+
+def test_every_stemmer_that_a_language_names_is_in_the_oldest_package_that_is_allowed() -> None:
+    languages = json.loads(files("jitmem.stores").joinpath("languages.json").read_text("utf-8"))
+    named = {one["stemmer"] for one in languages.values() if "stemmer" in one}
+    assert len(named) > 20
+    assert named <= set(snowballstemmer.algorithms())
