@@ -89,11 +89,12 @@ class CurateQuestion:
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/curate.md`. The page is always shown whole."""
         from .llm.prompt import clip, fence, fence_list
+        from .page_language import name_language
 
         return {
             "core": fence(clip(self.core, share * CORE_SHOWN)) if self.core else "There is none yet.",
             "items": fence_list(map(describe_item, self.items), share * _ITEMS_TOKENS, "There are none yet."),
-            "page": fence(f"{self.page.header}\n\n{self.text}"),
+            "page": fence(f"{self.page.header}\n\n{self.text}") + name_language(self.text),
         }
 
 

@@ -38,8 +38,9 @@ class MemorizeQuestion:
         """For `llm/prompts/memorize.md`. The page is always shown whole."""
         from .llm.prompt import fence
         from .outline import OUTLINE_TOKENS, render_outline
+        from .page_language import name_language
 
-        page = fence(f"{self.header}\n\n{self.text}")
+        page = fence(f"{self.header}\n\n{self.text}") + name_language(self.text)
         room = max(_LEAST_OUTLINE, min(OUTLINE_TOKENS, _PROMPT_TOKENS - text_size(page) // CHARS_PER_TOKEN))
         return {"page": page, "outline": render_outline(self.snapshot, self.text, share * room)}
 

@@ -18,6 +18,7 @@ from jitmem.nodes.llm.model_backend import ModelBackend
 from jitmem.nodes.llm.output_forms import ServerForms, calls_schema, strict_schema, supported_formats
 from jitmem.nodes.llm.sync_async import run_sync
 from jitmem.nodes.memorize import Memo, MemorizeQuestion
+from jitmem.nodes.plan import SearchPlan
 from jitmem.stores.index.snapshot import Snapshot
 from jitmem.testing import ScriptedModel
 from jitmem.tools.memory_specs import memory_specs
@@ -225,6 +226,14 @@ def test_a_length_that_no_grammar_can_count_is_a_smaller_one() -> None:
     fields = {"short": {"type": "string", "maxLength": 600}, "long": {"type": "string", "maxLength": 2000}}
     schema = strict_schema({"type": "object", "properties": fields}, {"maxLength"})
     assert [field["maxLength"] for field in schema["properties"].values()] == [600, 1000]
+
+
+def test_every_list_and_text_of_a_bounded_form_has_an_end() -> None:
+    bounded = strict_schema(SearchPlan.model_json_schema(), {"const", "maxLength", "maxItems"})
+    needs, queries = bounded["properties"]["needs"], bounded["properties"]["queries"]
+    assert (needs["maxItems"], needs["items"]["maxLength"], queries["maxItems"]) == (8, 400, 8)
+    assert bounded["$defs"]["Query"]["properties"]["text"]["maxLength"] == 400
+    assert '"max' not in json.dumps(strict_schema(SearchPlan.model_json_schema()))
 
 
 @pytest.mark.parametrize(("faults", "expected"), REFUSALS.values(), ids=REFUSALS)

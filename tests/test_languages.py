@@ -14,6 +14,7 @@ from test_migrations import RELEASED, laid
 
 from jitmem import Analyzer, Memory, ModelOptions, Session
 from jitmem.evals.languages import score_languages
+from jitmem.nodes.page_language import name_language
 from jitmem.nodes.split import passages
 from jitmem.stores.analyzer import ANALYZER, stems, terms
 from jitmem.stores.errors import BadInput
@@ -286,3 +287,11 @@ def test_an_older_memory_gets_the_terms_of_today_once_and_keeps_its_vectors(rele
 def table(tmp_path: Path, query: str) -> list[tuple[str, ...]]:
     with sqlite3.connect(tmp_path / "memory" / "truth.sqlite3") as db:
         return db.execute(query).fetchall()
+
+
+def test_a_model_is_told_by_name_in_which_language_to_write() -> None:
+    german = "Lena: Mein Fahrrad ist gestohlen worden, das grüne mit dem Korb."
+    assert name_language(german) == "\n\nThe page is in German. Write in German."
+    assert "Spanish" in name_language("Ana: Me han robado la bicicleta verde que tenía una cesta.")
+    assert "Russian" in name_language("Аня: У меня украли зелёный велосипед, который был с корзиной.")
+    assert name_language("Ana: My green bicycle was stolen.") == name_language("") == ""

@@ -25,6 +25,10 @@ _STRICT = {"type", "enum", "anyOf", "$ref", "description", "items"}
 _BOUNDS = {"const", "maxLength", "maxItems"}
 _LARGEST_BOUND = 1000  # llama.cpp turns a grammar down that repeats something 2,000 times
 _MOST_CALLS = 10
+_UNBOUNDED = {
+    "array": ("maxItems", 8),
+    "string": ("maxLength", 400),
+}  # else a small model may repeat itself without end
 LONGEST_ARGUMENT = 300  # characters
 _MOST_SERVERS = 64
 _PARAMETERS = re.compile(
@@ -196,12 +200,16 @@ def calls_schema(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def strict_schema(schema: Any, bounds: Collection[str] = ()) -> Any:
     """A JSON schema as strict servers want it: every property required, none other allowed, no defaults, and of limits
-    (which some servers turn down) these `bounds`; pydantic checks all of them when the reply is read."""
+    (which some servers turn down) these `bounds`, usual ones where the schema has none; pydantic checks those of the schema
+    when the reply is read."""
     if isinstance(schema, list):
         return [strict_schema(part, bounds) for part in schema]
     if not isinstance(schema, dict):
         return schema
     strict = {key: strict_schema(value, bounds) for key, value in schema.items() if key in _STRICT or key in bounds}
+    limit, usual = _UNBOUNDED.get(str(schema.get("type")), ("", 0))
+    if limit in bounds and not {"enum", "const"} & schema.keys():
+        strict.setdefault(limit, usual)
     strict |= {key: min(strict[key], _LARGEST_BOUND) for key in ("maxLength", "maxItems") if key in strict}
     for group in ("properties", "$defs"):
         if group in schema:

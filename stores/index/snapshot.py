@@ -286,8 +286,7 @@ class Snapshot:
         place = hit.page_id, hit.start, hit.end
         found = self._index.hit_stems.get(place) if hit.page_id else None
         if found is None:
-            header, stems = self.record(hit.record_id).header, self._index.analyzer.stems
-            found = frozenset(base_stems(header)).union(stems(hit.dated_text))
+            found = frozenset(base_stems(self.record(hit.record_id).header)).union(self._terms(hit.dated_text))
             if hit.page_id:
                 self._index.hit_stems.put(place, found)
         return found
