@@ -44,14 +44,14 @@ def prefer_telling(snapshot: Snapshot, ranked: Sequence[Hit]) -> list[Hit]:
         if hit.score > 0:
             value = _NEUTRAL
             if hit.speaker:
-                value, names = _read(hit.text.removeprefix(f"{hit.speaker}: "))
+                value, names = _read_turn(hit.text.removeprefix(f"{hit.speaker}: "))
                 value += _NAMED * any(name not in speakers for name in names)
             hit.score += _WEIGHT * value * (1 - hit.score / best)
     return sorted(ranked, key=lambda hit: -hit.score)
 
 
 @lru_cache(maxsize=1 << 13)
-def _read(said: str) -> tuple[float, tuple[str, ...]]:
+def _read_turn(said: str) -> tuple[float, tuple[str, ...]]:
     """How much a turn tells without its names, from 0 to 2, and these."""
     said = said.replace("’", "'")
     words = _WORD.findall(said.lower())
