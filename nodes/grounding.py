@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..stores.analyzer import is_english
+
 _WORD = re.compile(r"[^\W_]+(?:['’.,:/-][^\W_]+)*")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:;\n]\s*|[\"“”«»(]\s*)$")
 _POSSESSIVE = re.compile(r"['’]s$|['’]$")
@@ -23,32 +25,40 @@ _CALENDAR = frozenset(
     "january february march april may june july august september october november december jan feb mar apr jun jul aug"
     " sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday i i'm i've i'll i'd".split()
 )
-_DAY_OR_YEAR = re.compile(r"\d{1,2}(?:st|nd|rd|th)?|(?:19|20)\d\d|(?:19|20)\d\d-\d\d(?:-\d\d)?")
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_DAY_OR_YEAR = re.compile(rf"{_DAY}(?:st|nd|rd|th|[日号號일月월])?|(?:19|20)\d\d[年년]?|(?:19|20)\d\d-\d\d(?:-\d\d)?")
 _RUN = 6  # words
-_GERMAN = frozenset(
-    "und nicht ich der ist ein mit habe einen für den dem auf wir".split()
-)  # three of them: its nouns are capitalized, too
+_INFLECTED = frozenset("ru uk pl cs fi hu tr el ro hy".split())  # languages in which a name has endings
+_NAME_STEM = 0.7  # of an inflected name's letters
 
 
 def foreign_terms(text: str, *sources: str) -> list[str]:
     """Names and numbers of a text that none of its sources holds, in the text's order.
 
-    A name is a capitalized word that does not begin a sentence; months, weekdays and "I" are none. Numbers of at most
-    two digits, and years, pass where a source holds a date: a relative expression may have been resolved. In a
-    language that capitalizes its nouns only numbers are checked.
+    A name is a capitalized word that does not begin a sentence; months, weekdays and "I" are none. Days
+    of a month, and years, pass where a source holds a date: a relative expression may have been resolved. Of
+    German, which capitalizes its nouns, only numbers are checked; where names have endings, how they begin.
     """
     source = "\n".join(sources)
-    words = set(_WORD.findall(source.lower()))
+    words = set(_WORD.findall(_lower(source)))
     known = {form for word in words for form in (*re.split(r"['’.,:/-]", word), word, _without_separators(word))}
+    known |= {amount for word in known for amount in _amounts_in(word)}
     dated = bool(re.search(r"\b\d{4}\b", source))
-    names_count = len(words & _GERMAN) < 3
+    language = _language_of(f"{text}\n{source}")
     found = []
     for word, initial in _words(text):
-        lower = _without_separators(_POSSESSIVE.sub("", word).lower())
+        lower = _without_separators(_POSSESSIVE.sub("", _lower(word)))
         if any(character.isdigit() for character in word):
-            missing = lower not in known and not (dated and _DAY_OR_YEAR.fullmatch(lower))
+            unknown = [amount for amount in _amounts_in(lower) or [lower] if amount not in known]
+            missing = not all(dated and _DAY_OR_YEAR.fullmatch(amount) for amount in unknown)
+        elif language == "de" or initial or not word[0].isupper():
+            missing = False
+        elif language in _INFLECTED:
+            stem = re.split("['’]", lower)[0]
+            stem = stem[: max(3, round(_NAME_STEM * len(stem)))]
+            missing = not any(form.startswith(stem) for form in known | _CALENDAR)
         else:
-            missing = names_count and not initial and word[0].isupper() and lower not in known | _CALENDAR
+            missing = lower not in known | _CALENDAR
         if missing:
             found.append(word)
     return list(dict.fromkeys(found))
@@ -92,6 +102,25 @@ def _words(text: str) -> Iterable[tuple[str, bool]]:
     """Each word, and whether it begins a sentence."""
     for match in _WORD.finditer(text):
         yield match.group(), bool(_SENTENCE_START.search(text[max(0, match.start() - 8) : match.start()]))
+
+
+def _lower(text: str) -> str:
+    return text.lower().replace("i\u0307", "i")  # of a Turkish capital
+
+
+def _amounts_in(word: str) -> list[str]:
+    """`["3시"]` of `3시이다`: the numbers in a run of a script without capitals, each with the unit that follows it."""
+    return re.findall(r"\d[\d.,:]*[\u0590-\u1fff\u3040-\ud7a3]", word)
+
+
+def _language_of(text: str) -> str:
+    """Its code; "en" where nothing tells."""
+    if is_english(text):
+        return "en"
+    from ..stores.scripts import guess_language
+
+    language = guess_language(text)
+    return language.code if language else "en"
 
 
 def _without_separators(word: str) -> str:

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from ..stores.analyzer import stems
+from ..stores.analyzer import Term, is_english, stems
+from ..stores.scripts import (
+    GRAM_SHARE,
+    Language,
+    generic_stems,
+    guess_language,
+    language_table,
+    script_stems,
+    script_terms,
+    script_words,
+)
 from .grounding import foreign_terms
 
 LEAST_SUPPORT = 0.5
 """Of the words that a statement adds to the question, the share that its quotes must hold."""
-_NEGATION = re.compile(r"\b(?:not|no|never|nobody|nothing|none|neither|nor|without|cannot)\b|n['’]t\b", re.I)
+_NEGATION = r"\b(?:not|no|never|nobody|nothing|none|neither|nor|without|cannot)\b|n['’]t\b"
+_UNSPACED = ("zh", "ja", "ko", "th")  # whose words do not tell the language; no word of another is like their negations
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +51,53 @@ def support_of(statement: str, question: str, quotes: Sequence[str], headers: Se
     something only if its quotes hold all of its words and it is no question itself.
     """
     source = "\n".join([*quotes, *headers])
-    there, asked = set(stems(source)), set(stems(question))
-    said = list(dict.fromkeys(stems(statement)))
-    own = [stem for stem in said if stem not in asked]
-    words = own or said
-    share = sum(stem in there for stem in words) / len(words) if words else 0.0
+    together = "\n".join([statement, question, source])
+    said, held_by = _words_of(statement, together)
+    asked = held_by(question)
+    own = [word for word in said if not asked(word)]
+    words, there = own or said, held_by(source)
+    share = sum(map(there, words)) / len(words) if words else 0.0
+    denies = _negation_of(None if is_english(together) else guess_language(together)).search
     return Support(
         share=share,
         foreign=foreign_terms(statement, source, question),
         says_nothing=not own and (share < 1.0 or statement.rstrip().endswith(("?", "？"))),
-        denies_alone=bool(_NEGATION.search(statement)) and not any(_NEGATION.search(quote) for quote in quotes),
+        denies_alone=bool(denies(statement)) and not any(map(denies, quotes)),
+    )
+
+
+def _words_of(statement: str, together: str) -> tuple[Sequence[Any], Callable[[str], Callable[[Any], bool]]]:
+    """The words of a statement, each once, and what makes of a text the test whether it holds one of them. Both are read
+    in one language, that of all texts `together`: a short one alone does not tell it."""
+    if is_english(together):
+        return list(dict.fromkeys(stems(statement))), lambda text: set(stems(text)).__contains__
+    language = guess_language(together)
+    denies = _negation_of(language).search
+
+    def holder(text: str) -> Callable[[Any], bool]:
+        found = set(script_stems(text, language))
+        return lambda term: bool(term.is_in(found))
+
+    told = generic_stems(together)
+    words = [term for term in script_terms(statement, language) if not (denies(term.text) or term.is_in(told))]
+    return [part for term in words for part in _parts(term)], holder
+
+
+def _parts(term: Term) -> Sequence[Term]:
+    """Of a run of Chinese or Japanese each pair; of a Korean word its first two syllables, since its endings differ."""
+    if term.share != GRAM_SHARE:
+        return [term]
+    pairs = next(script_words(term.text)).parts
+    kept = pairs[:1] if "\uac00" <= term.text[0] <= "\ud7a3" else pairs
+    return [Term(pair, (frozenset((pair,)),)) for pair in kept]
+
+
+@cache
+def _negation_of(language: Language | None) -> re.Pattern[str]:
+    """What negates in a language, and in English."""
+    codes = _UNSPACED if language is None else (language.code,)
+    return re.compile(
+        "|".join([_NEGATION, *(language_table()[code].get("negation", _NEGATION) for code in codes)]), re.I
     )
 
 
@@ -56,10 +106,12 @@ def best_support(statement: str, text: str) -> float:
 
     Words that are scattered over a page carry nothing: any story can be made of them.
     """
-    said = set(stems(statement))
-    lines = [set(stems(line)) for line in text.splitlines() if line.strip()]
-    pairs = [one | other for one, other in zip(lines, [*lines[1:], set()], strict=True)]
-    return max((len(said & pair) for pair in pairs), default=0) / len(said) if said else 0.0
+    lines = [line for line in text.splitlines() if line.strip()]
+    said, held_by = _words_of(statement, f"{statement}\n{text}")
+    held = [[there(word) for word in said] for there in map(held_by, lines)]
+    nothing = [False] * len(said)
+    pairs = zip(held, [*held[1:], nothing], strict=True) if held else ()
+    return max((sum(map(max, one, other)) for one, other in pairs), default=0) / len(said) if said else 0.0
 
 
 def line_of(text: str, start: int, end: int) -> str:
@@ -70,7 +122,20 @@ def line_of(text: str, start: int, end: int) -> str:
 
 def uncovered_needs(needs: Sequence[str], question: str, texts: Sequence[str]) -> list[str]:
     """The needs of a plan that have words beside the question's, none of which is in a text; none for a single need,
-    which is the question itself. Words that differ are no proof ("length", "long"), so one shared word is enough."""
-    found = {stem for text in texts for stem in stems(text)}
-    wanted = {need: set(stems(need)) - set(stems(question)) for need in dict.fromkeys(needs)}
-    return [need for need, own in wanted.items() if len(own) > 1 and not own & found] if len(wanted) > 1 else []
+    which is the question itself. Words that differ are no proof ("length", "long"), so one shared word is enough; and a
+    need in the letters of another script than the texts cannot be compared with them."""
+    different, open_needs = list(dict.fromkeys(needs)), []
+    found = "\n".join(texts)
+    for need in different if len(different) > 1 else ():
+        said, held_by = _words_of(need, "\n".join([need, question, found]))
+        asked, there = held_by(question), held_by(found)
+        own = [word for word in said if not asked(word)]
+        if len(own) > 1 and not any(map(there, own)) and _is_latin(need) == _is_latin(found):
+            open_needs.append(need)
+    return open_needs
+
+
+def _is_latin(text: str) -> bool:
+    """Whether most letters are."""
+    letters = [character < "\u0250" for character in text if character.isalpha()]
+    return sum(letters) * 2 >= len(letters)

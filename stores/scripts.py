@@ -121,9 +121,9 @@ def _script_of(word: str) -> str:
     return str(match.lastgroup) if match else LATIN
 
 
-def script_stems(text: str) -> list[str]:
-    """The terms of a paragraph, in the order of its words."""
-    language = guess_language(text)
+def script_stems(text: str, language: Language | None = None) -> list[str]:
+    """The terms of a paragraph, in the order of its words; its language is guessed where none is given."""
+    language = language or guess_language(text)
     return [term for _, terms in _analyze(text, language, unknown_inflects=not text.isascii()) for term in terms]
 
 
