@@ -8,7 +8,7 @@ from typing import Any
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from .evidence import as_values, citation_of
-from .support import support_of
+from .support import names_other_day, support_of
 
 _CARRIER = 0.75  # of a statement's own words, those that a passage must hold to be cited in place of a wrong quote
 
@@ -18,7 +18,10 @@ def find_carrier(snapshot: Snapshot, text: str, question: str, evidence: Sequenc
     passage says and copy the words of another."""
     best: tuple[float, Hit] | None = None
     for hit in evidence:
-        support = support_of(text, question, [hit.dated_text], [snapshot.record(hit.record_id).header])
+        record = snapshot.record(hit.record_id)
+        if names_other_day(text, hit.text, record.time):
+            continue
+        support = support_of(text, question, [hit.dated_text], [record.header])
         if support.is_sufficient and support.share >= _CARRIER and (best is None or support.share > best[0]):
             best = (support.share, hit)
     return as_values(citation_of(snapshot.record(best[1].record_id), best[1].start, best[1].end)) if best else None

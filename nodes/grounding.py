@@ -98,6 +98,11 @@ def list_words(words: Iterable[str]) -> str:
     return f"{', '.join(head)} and {last}" if head else last
 
 
+def without_names(text: str) -> str:
+    """A text without its capitalized words; the first word of a sentence stays."""
+    return " ".join(word for word, initial in _words(text) if initial or not word[0].isupper())
+
+
 def _words(text: str) -> Iterable[tuple[str, bool]]:
     """Each word, and whether it begins a sentence."""
     for match in _WORD.finditer(text):

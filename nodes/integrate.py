@@ -179,7 +179,7 @@ def verify_statements(
     quote do not carry: these are left out, unless one of the passages (`evidence`) carries them, which is then cited."""
     retrieved = list(dict.fromkeys(page_ids))
     counts = {"corrected": 0, "dropped": 0, "unsupported": 0}
-    statements = []
+    statements: list[dict[str, Any]] = []
     for statement in integration.statements[:_MOST_STATEMENTS]:
         citations = []
         for source in statement.sources[:_MOST_SOURCES]:
@@ -199,7 +199,11 @@ def verify_statements(
             counts["corrected" if carrier else "unsupported"] += bool(carrier or citations)
             citations = [carrier] if carrier else []
         if citations:
-            statements.append({"text": text, "citations": citations})
+            same = next((one for one in statements if one["text"] == text), None)
+            if same is None:
+                statements.append({"text": text, "citations": citations})
+            else:
+                same["citations"] += [one for one in citations if one not in same["citations"]]
     return statements, counts
 
 
@@ -207,9 +211,11 @@ def _is_supported(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str
     """Whether the lines of the quotes carry a statement; one that is its quote needs no other."""
     if any(" ".join(citation["quote"].split()) == text for citation in citations):
         return True
-    from .support import line_of, support_of
+    from .support import line_of, names_other_day, support_of
 
     records = [snapshot.record(record_id(citation)) for citation in citations]
     lines = [line_of(one.text, at["start"], at["end"]) for one, at in zip(records, citations, strict=True)]
+    if all(names_other_day(text, line, one.time) for line, one in zip(lines, records, strict=True)):
+        return False
     lines = [line + explain_dates(line, one.time) for line, one in zip(lines, records, strict=True)]
     return support_of(text, question, lines, [record.header for record in records]).is_sufficient

@@ -136,6 +136,10 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         if backends.has_model(spec.name) and not policy.by_rules:
             own = _queries_of_request(question)
             answer = answer and _without_placeholders(answer)
+            if answer and backends.share(spec.name) < 1:
+                from .support import needs_of_question
+
+                answer.needs = needs_of_question(answer.needs, f"{question.question}\n{request}")
         keys = [_key(query["tool"], query["text"]) for query in own]
         added, dropped = runnable_queries(answer, options.tools, [*asked, *keys]) if answer else ([], 0)
         queries = [query for query, key in zip(own, keys, strict=True) if key not in asked]

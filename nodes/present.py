@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..stores.analyzer import is_english
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
-from ..stores.times import explain_dates, format_day, format_time, order_key
+from ..stores.times import date_terms, explain_dates, format_day, format_time, order_key
 from ..stores.token_size import fitting_length, text_size
 from .evidence import LOOKED_AT, as_values, citation_of, hits_from_state, record_id, row_record_id
 from .options import BaseResearchOptions, options_in
@@ -116,7 +116,10 @@ def remark(state: ResearcherState, *, follows: bool = True) -> str:
         absent, unfound = sentences_for(state["question"])
     elif best is not None and not best.score and not state["statements"] and follows:
         return "Nothing in memory has the words of the question. What follows is the newest in it."
-    if state["stopped"] == "no_evidence":
+    stated = any(one["unsupported_statements"] or one["dropped_citations"] for one in state["rounds"])
+    if state["stopped"] == "no_evidence" and not (
+        stated and follows
+    ):  # a model that said what nothing carries saw something
         return absent.format(unmet or state["question"].strip().rstrip("?!.？！。।؟"))
     ended = _ENDED.get(state["stopped"], "")
     return " ".join(part for part in (unfound.format(unmet) if unmet else "", ended) if part)
@@ -210,11 +213,14 @@ class Context:
         for statement in statements:
             citations = [Citation(**citation) for citation in statement["citations"]]
             text = str(statement["text"])
-            if [citation.quote for citation in citations] == [text]:  # the passage itself: its time is not in it
-                record = self._record(citations[0].record_id)
-                when = format_day(record.time)
-                text = (f"({when}) " if when else "") + text + self._note(record, citations[0].start, citations[0].end)
+            record = self._record(citations[0].record_id)
+            if [citation.quote for citation in citations] != [text]:
+                note = explain_dates(text, record.time) if isinstance(record, Page) else ""
+                when = "" if note or date_terms(text, None) else format_day(record.time)
+            else:  # the passage itself: its time is not in it
+                note, when = self._note(record, citations[0].start, citations[0].end), format_day(record.time)
                 self._said.add((citations[0].record_id, citations[0].start, citations[0].end))
+            text = (f"({when}) " if when else "") + text + note
             cost = text_size(text) + len("- \n") + _MARK * len(citations)
             verbatim = bool(self._said) and (citations[0].record_id, citations[0].start, citations[0].end) in self._said
             if self._used + cost <= (self._room if verbatim else room):

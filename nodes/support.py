@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -19,7 +20,8 @@ from ..stores.scripts import (
     script_terms,
     script_words,
 )
-from .grounding import foreign_terms
+from ..stores.times import DATE_TERM, date_terms
+from .grounding import foreign_terms, without_names
 
 LEAST_SUPPORT = 0.5
 """Of the words that a statement adds to the question, the share that its quotes must hold."""
@@ -57,6 +59,9 @@ def support_of(statement: str, question: str, quotes: Sequence[str], headers: Se
     own = [word for word in said if not asked(word)]
     words, there = own or said, held_by(source)
     share = sum(map(there, words)) / len(words) if words else 0.0
+    quoted = held_by("\n".join(quotes))
+    if own and not any(map(quoted, own)):  # a header alone, such as its date, says nothing of what was asked
+        share = min(share, sum(map(quoted, said)) / (len(said) - len(own) or 1))
     denies = _negation_of(None if is_english(together) else guess_language(together)).search
     return Support(
         share=share,
@@ -114,6 +119,19 @@ def best_support(statement: str, text: str) -> float:
     return max((sum(map(max, one, other)) for one, other in pairs), default=0) / len(said) if said else 0.0
 
 
+def names_other_day(statement: str, line: str, said: datetime | None) -> bool:
+    """Whether a statement names a day or a span while the line that it is drawn from, or itself, names others, relative
+    ones ("last year") resolved at the time of the session: models take the day of the session for that of the event."""
+    named = _date_spans(statement, None)
+    there = [*_date_spans(line, said), *(one for one in _date_spans(statement, said) if one not in named)]
+    return bool(named and there) and not any(one[0] < two[1] and two[0] < one[1] for one in named for two in there)
+
+
+def _date_spans(text: str, said: datetime | None) -> list[tuple[str, str]]:
+    spans = [term.removeprefix(DATE_TERM).partition("/") for term in date_terms(text, said)]
+    return [(first, after or f"{first}~") for first, _, after in spans]  # "~" comes after all that a day holds
+
+
 def line_of(text: str, start: int, end: int) -> str:
     """The line or lines of a text in which a span stands: what a speaker said, with the speaker's name."""
     first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
@@ -133,6 +151,17 @@ def uncovered_needs(needs: Sequence[str], question: str, texts: Sequence[str]) -
         if len(own) > 1 and not any(map(there, own)) and _is_latin(need) == _is_latin(found):
             open_needs.append(need)
     return open_needs
+
+
+def needs_of_question(needs: Sequence[str], question: str) -> list[str]:
+    """The needs of a plan whose words, names left out, are mostly the question's: small models also plan for what they
+    saw in the outline."""
+    kept = []
+    for need in needs:
+        said, held_by = _words_of(without_names(need), f"{need}\n{question}")
+        if sum(map(held_by(question), said)) * 2 >= len(said):
+            kept.append(need)
+    return kept
 
 
 def _is_latin(text: str) -> bool:

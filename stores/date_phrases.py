@@ -121,7 +121,8 @@ class DatePhrase:
     def date(self) -> str:
         """What `find_spans` reads again."""
         words = f"around {format_span(_days(self.span[0] + _DOUBT, 1))}" if self.vague else format_span(self.span)
-        return words + (f" UTC{self.span[0]:%z}" if self.span[0].tzinfo else "")
+        of_a_day = self.span[1] - self.span[0] <= timedelta(hours=25)  # a zone matters little to a week or a year
+        return words + (f" UTC{self.span[0]:%z}" if self.span[0].tzinfo and of_a_day else "")
 
 
 def find_phrases(text: str, said: datetime | None, *, bare_years: bool = False) -> list[DatePhrase]:

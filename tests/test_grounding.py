@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from jitmem.nodes.grounding import copied_share, foreign_terms, is_about_the_prompt, is_placeholder, whole_sentences
-from jitmem.nodes.support import best_support, support_of, uncovered_needs
+from jitmem.nodes.support import best_support, names_other_day, support_of, uncovered_needs
 
 PAGE = "8 May 2023 13:56 · session_1 · Ana Reis, Tom\n\nAna: I sold my Fiesta to the dealer in Braga for 2,400 euros yesterday."
 
@@ -102,3 +104,25 @@ def test_a_need_is_open_where_no_text_has_one_of_its_own_words() -> None:
     needs = ["Where does Ana work today?", "Which van did Ben sell in spring?"]
     assert uncovered_needs(needs, "Who works, who sold?", ["Ana works at the port today."]) == [needs[1]]
     assert uncovered_needs(needs[1:], "Who works, who sold?", ["Ana works."]) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "line", "other"),
+    [
+        ("Ben read it on 8 May 2023.", "I read it last year", True),
+        ("Ben read it in 2022.", "I read it last year", False),
+        ("Ben read it on 8 May 2023.", "I read it on a train", False),
+        ("Ana went on 7 May 2023.", "I went yesterday", False),
+        ("Ana painted it last year, in August 2023.", "I painted it", True),
+        ("Ana painted it last year.", "I painted it last year", False),
+        ("Ana sold it on 3 March 2023.", "We sold it on 5 March 2023", True),
+    ],
+)
+def test_a_statement_of_another_day_than_its_line_is_noticed(statement: str, line: str, other: bool) -> None:
+    assert names_other_day(statement, line, datetime(2023, 5, 8, 10)) is other
+
+
+def test_a_header_alone_carries_no_statement() -> None:
+    header = ["8 May 2023 · session_1 · Ana"]
+    assert not support_of("The key was found on 8 May 2023.", QUESTION, ["I will buy bread"], header).is_sufficient
+    assert support_of("The key was found on 8 May 2023.", QUESTION, ["we found the key"], header).is_sufficient

@@ -141,3 +141,65 @@ def test_a_small_reader_is_shown_the_whole_of_a_usual_context(folder: Path) -> N
     with Memory.open(folder, model=model, model_options=ModelOptions(profile="small")) as memory:
         result = memory.research("Where is the dealer?", effort="fast", depth=1, answer=True)
     assert result.context in prompts_of(model, "answer")[0]
+
+
+DATED = Session(
+    id="spring",
+    time="2024-05-08 10:00",
+    turns=[
+        ("Ana", "I went to the support group yesterday and it was good."),
+        ("Ben", "I read the book about bees last year, on a train."),
+    ],
+)
+
+
+def concluded(folder: Path, question: str, *statements: tuple[str, str], needs: tuple[str, ...] = ()) -> Any:
+    """A question of one round, to a small model that plans these needs and says each statement with a quote of the page."""
+    queries = [{"tool": "keyword", "text": question}]
+    with Memory.open(folder) as memory:
+        [page] = memory.memorize(DATED).page_ids
+    said = [{"text": text, "sources": [{"page_id": page, "quote": quote}]} for text, quote in statements]
+    conclusion = {"statements": said, "enough": False, "missing": [], "request": ""}
+    model = ScriptedModel(lines={"plan": [{"needs": list(needs), "queries": queries}], "conclude": [conclusion]})
+    options = ModelOptions(researcher_model=model, profile="small")
+    with Memory.open(folder, model_options=options) as memory:
+        return memory.research(question, effort="fast", depth=1)
+
+
+def test_a_statement_has_the_day_that_its_words_mean(folder: Path) -> None:
+    found = concluded(
+        folder,
+        "When did Ana go to the support group?",
+        ("Ana went to the support group yesterday.", "I went to the support group yesterday"),
+    )
+    assert "- Ana went to the support group yesterday. (yesterday [7 May 2024]) [1]" in found.context
+
+
+def test_a_statement_that_takes_the_sessions_day_for_the_events_is_left_out_and_nothing_is_called_absent(
+    folder: Path,
+) -> None:
+    found = concluded(
+        folder,
+        "When did Ben read the book about bees?",
+        ("Ben read the book about bees on 8 May 2024.", "I read the book about bees last year"),
+    )
+    assert found.rounds[0]["statements"] == []
+    assert found.rounds[0]["unsupported_statements"] == 1
+    assert "Not in memory" not in found.context
+    assert "(last year [year 2023])" in found.context
+
+
+def test_the_same_statement_is_shown_once_with_all_its_citations(folder: Path) -> None:
+    twice = ("Ana went to the support group yesterday.", "I went to the support group yesterday")
+    found = concluded(folder, "When did Ana go to the support group?", twice, twice)
+    assert found.context.count("- Ana went to the support group yesterday.") == 1
+
+
+def test_a_small_models_needs_are_those_of_the_question(folder: Path) -> None:
+    needs = (
+        "When did Ana go to the support group?",
+        "When did Ana have a pottery project?",
+        "What did Ana do at the museum?",
+    )
+    found = concluded(folder, "When did Ana go to the support group?", needs=needs)
+    assert found.rounds[0]["needs"] == [needs[0]]
