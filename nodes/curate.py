@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
@@ -62,6 +62,46 @@ class Curation(BaseModel):
     calls: list[Call] = Field(description="In the order in which they are to be done.")
 
 
+class KnownItems:
+    """The core paragraph, and beside some pages the namespace's own items that share words with each, and the newest: read
+    for all pages at once when somebody first asks."""
+
+    def __init__(self, item_index: ItemIndex, snapshot: Snapshot, texts: Mapping[str, str]) -> None:
+        self._item_index = item_index
+        self._snapshot = snapshot
+        self._texts = texts
+
+    @property
+    def was_read(self) -> bool:
+        """Whether anybody has asked."""
+        return "_items" in self.__dict__
+
+    @cached_property
+    def _related(self) -> Mapping[str, Sequence[int]]:
+        view = self._item_index.view(self._snapshot)
+        return {
+            page_id: [number for number, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)]
+            for page_id, text in self._texts.items()
+        }
+
+    @cached_property
+    def _items(self) -> Mapping[int, MemoryItem]:
+        related = [number for numbers in self._related.values() for number in numbers]
+        return self._item_index.items.beside_core(related, _NEWEST)
+
+    @property
+    def core(self) -> MemoryItem | None:
+        """None while there is none."""
+        return next((item for item in self._items.values() if item.kind == "core"), None)
+
+    def beside(self, page_id: str) -> list[MemoryItem]:
+        """The items for a page, without the core paragraph."""
+        others = {number: item for number, item in self._items.items() if item.kind != "core"}
+        near = [others[number] for number in self._related[page_id] if number in others]
+        newest = [item for item in list(self._items.values())[:_NEWEST] if item.kind != "core"]
+        return list({item.id: item for item in [*near, *newest]}.values())
+
+
 @dataclass(frozen=True, slots=True)
 class CurateQuestion:
     """The page without what was recalled from memory, and what is held already: core, related and newest items.
@@ -69,16 +109,26 @@ class CurateQuestion:
 
     page: Page
     text: str
-    core: str
-    items: Sequence[MemoryItem]
+    known: KnownItems
     snapshot: Snapshot
     verbatim: bool = False
-    core_version: int | None = None
+
+    @property
+    def core(self) -> str:
+        """The core paragraph; "" while there is none."""
+        return self.known.core.content if self.known.core else ""
+
+    @property
+    def items(self) -> Sequence[MemoryItem]:
+        """Those that are like the page, then the newest."""
+        return self.known.beside(self.page.id)
 
     @property
     def versions(self) -> dict[str, int]:
-        """Of the items that are shown."""
-        core = {} if self.core_version is None else {"core": self.core_version}
+        """Of the items that were looked at."""
+        if not self.known.was_read:
+            return {}
+        core = {} if self.known.core is None else {"core": self.known.core.version}
         return core | {item.id: item.version for item in self.items}
 
     @property
@@ -185,25 +235,10 @@ def curate(
 
 
 def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page]) -> dict[str, CurateQuestion]:
-    """By page, for those that are still there: the core paragraph, the namespace's own items that share words with the
-    page, and the newest."""
-    view = item_index.view(snapshot)
+    """By page, for those that are still there."""
     texts = {page.id: without_recalled(page.text) for page in pages if snapshot.has(page.id)}
-    related = {
-        page_id: [number for number, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)] for page_id, text in texts.items()
-    }
-    items = item_index.items.beside_core([number for numbers in related.values() for number in numbers], _NEWEST)
-    core = next((item for item in items.values() if item.kind == "core"), None)
-    content, version = (core.content, core.version) if core else ("", None)
-    others = {number: item for number, item in items.items() if item.kind != "core"}
-    newest = [item for item in list(items.values())[:_NEWEST] if item.kind != "core"]
-    questions = {}
-    for page in pages:
-        if page.id in texts:
-            near = [others[number] for number in related[page.id] if number in others]
-            near = list({item.id: item for item in [*near, *newest]}.values())
-            questions[page.id] = CurateQuestion(page, texts[page.id], content, near, snapshot, core_version=version)
-    return questions
+    known = KnownItems(item_index, snapshot, texts)
+    return {page.id: CurateQuestion(page, texts[page.id], known, snapshot) for page in pages if page.id in texts}
 
 
 def _rejection(call: Call, problem: str) -> Outcome:

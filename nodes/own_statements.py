@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from ..stores.times import is_before, spans
@@ -60,6 +61,7 @@ def own_sentences(text: str, speakers: Collection[str]) -> Iterator[tuple[str, s
                 yield speaker, sentence, own
 
 
+@lru_cache(maxsize=16)  # of one sentence it is asked twice
 def general_kind(sentence: str) -> Literal["instruction", "preference", ""]:
     """Whether it says what its speaker wants or prefers in general."""
     if not _MAYBE_GENERAL.search(sentence):

@@ -181,6 +181,7 @@ class Editor:
         if then is None and all(ruling.rejected for ruling in rulings):
             return [ruling.rejected for ruling in rulings if ruling.rejected]
         outcomes = []
+        forgotten: dict[tuple[str, ...], str | None] = {}
         with self.items.namespace.database.write() as db:
             for ruling in rulings:
                 key = ruling.edit.id or ruling.edit.kind
@@ -188,8 +189,8 @@ class Editor:
                     ruling = replace(ruling, edit=replace(ruling.edit, expected_version=versions[key]))
                 if ruling.rejected:
                     outcomes.append(ruling.rejected)
-                elif forgotten := self._deleted_page(db, ruling.edit):
-                    reason = f"Page {forgotten} was forgotten; what comes from it is not kept."
+                elif page_id := self._deleted_page(db, ruling.edit, forgotten):
+                    reason = f"Page {page_id} was forgotten; what comes from it is not kept."
                     outcomes.append(Outcome("rejected", ruling.edit, reason))
                 elif ruling.waits:
                     from ..stores.truth.proposals import Proposals
@@ -203,9 +204,13 @@ class Editor:
                 then(db)
         return outcomes
 
-    def _deleted_page(self, db: sqlite3.Connection, edit: Edit) -> str | None:
-        """The page that the Memorizer has drawn this from, if it was forgotten while it did."""
-        return self.items.forgotten_in(db, edit.page_ids) if edit.cause == "memorizer" else None
+    def _deleted_page(
+        self, db: sqlite3.Connection, edit: Edit, forgotten: dict[tuple[str, ...], str | None]
+    ) -> str | None:
+        """The page that the Memorizer has drawn this from, if it was forgotten while it did; asked once in a transaction."""
+        if edit.cause == "memorizer" and edit.page_ids not in forgotten:
+            forgotten[edit.page_ids] = self.items.forgotten_in(db, edit.page_ids)
+        return forgotten.get(edit.page_ids)
 
     def _problem(self, edit: Edit) -> str:
         """What is wrong with an edit, and what would be right; empty for nothing."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 from ...stores.index.snapshot import Snapshot
 from ...stores.records import MemoryItem
-from ...stores.times import is_before, order_key, spans
+from ...stores.times import is_before, order_key, parse_iso_time, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
 from ..own_statements import MACHINES, event_time, general_kind, own_sentences
 
@@ -34,13 +36,25 @@ _SLOTS = {
     "allergy": r"I(?:'m| am) allergic to\b",
     "diet": r"I(?:'m| am) (?:a )?(?:vegan|vegetarian)\b",
 }
+_SLOT_CLAUSES = {slot: re.compile(f"{_CLAUSE}(?:{pattern})") for slot, pattern in _SLOTS.items()}
+_FIRST_PERSON = re.compile(r"\b(?:I|[Mm]y)\b")  # is in whatever fills a slot
 # Facts and preferences of which there may be many.
-_LASTING = (
-    r"[Mm]y (?:favou?rite|usual) [\w ]{1,40} (?:is|are)\b",
-    r"I (?:prefer|can't stand|love|like|hate) (?!that\b|how\b|it\b|this\b|you\b|your\b|to\b|all\b|the\b|when\b|being\b)\w+",
-    r"[Mm]y (?:wife|husband|partner|son|daughter|mother|father|sister|brother|dog|cat|boss)(?:'s name)? is (?:called )?[A-Z]",
+_LASTING = re.compile(
+    r"[Mm]y (?:favou?rite|usual) [\w ]{1,40} (?:is|are)\b"
+    r"|I (?:prefer|can't stand|love|like|hate) (?!that\b|how\b|it\b|this\b|you\b|your\b|to\b|all\b|the\b|when\b|being\b)\w+"
+    r"|[Mm]y (?:wife|husband|partner|son|daughter|mother|father|sister|brother|dog|cat|boss)(?:'s name)? is (?:called )?[A-Z]"
 )
 _IN_CORE = ("name", "home", "work", "allergy", "diet", "birthday")
+
+
+class OwnStatement(NamedTuple):
+    """A sentence that is worth an item, under the name of its speaker; `slot` is the one that it fills, if any."""
+
+    speaker: str
+    content: str
+    kind: str
+    time: datetime | None
+    slot: str | None = None
 
 
 def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
@@ -51,40 +65,63 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     """
     facts: dict[str, Call] = {}
     events: list[Call] = []
-    core = _lines(question.core)
-    speakers = set(snapshot.speakers_of(question.page.id))
-    addressed = len(speakers) < 2 or any(speaker.lower() in MACHINES for speaker in speakers)
-    for speaker, sentence, is_own in own_sentences(question.text, speakers):
-        slot = _slot(sentence) if is_own else None
-        content = f"{speaker}: {sentence}"
-        when = _single_date(sentence)
-        if slot is not None:
-            old, time = _holder(question.items, speaker, slot), event_time(sentence, question.page.time)
+    core: dict[tuple[str, str], str] | None = None
+    stamp = question.page.time.isoformat() if question.page.time else None
+    for speaker, content, kind, time, slot in find_statements(
+        question.text, snapshot.speakers_of(question.page.id), stamp
+    ):
+        if kind == "episodic":
+            events.append(_insert(kind, content, time))
+        elif slot is None:
+            facts.setdefault(content, _edit(None, content, time))  # not in core, which is nobody's order
+        else:
+            core = _lines(question.core) if core is None else core
+            old = _holder(question.items, speaker, slot)
             if old is not None and old.time is not None and (time is None or is_before(time, old.time)):
                 continue  # what is known is newer, whenever it was filed
             facts[f"{speaker} {slot}"] = _edit(old, content, time)
             if slot in _IN_CORE:
                 core[(speaker, slot)] = content
-        elif is_own and addressed and general_kind(sentence) == "instruction":
-            facts.setdefault(content, _edit(None, content, question.page.time))  # not in core, which is nobody's order
-        elif (is_own and general_kind(sentence) == "preference") or (
-            is_own and when is None and any(re.search(pattern, sentence) for pattern in _LASTING)
-        ):
-            facts.setdefault(content, _edit(None, content, question.page.time))
-        elif when is not None and len(events) < _MOST:
-            events.append(_insert("episodic", content, when))
     calls = [*list(facts.values())[:_MOST], *events]
-    paragraph = "\n".join(core.values())
-    if paragraph != question.core and len(paragraph) <= CORE_SHOWN * _CHARS_PER_TOKEN:
+    paragraph = "\n".join((core or {}).values())
+    if core and paragraph != question.core and len(paragraph) <= CORE_SHOWN * _CHARS_PER_TOKEN:
         name = "memory_update" if question.core else "memory_insert"
         calls.append(Call(name=name, args={"kind": "core", "content": paragraph}))
     return Curation(calls=calls)
 
 
+@lru_cache(maxsize=16)  # asked before a page is filed, and after
+def find_statements(text: str, speakers: tuple[str, ...], stamp: str | None) -> Sequence[OwnStatement]:
+    """What a page of a time says that is worth an item, in its order, whatever is known already."""
+    said = parse_iso_time(stamp)
+    addressed = len(speakers) < 2 or any(speaker.lower() in MACHINES for speaker in speakers)
+    found: list[OwnStatement] = []
+    events = 0
+    for speaker, sentence, is_own in own_sentences(text, speakers):
+        slot = _slot(sentence) if is_own else None
+        content = f"{speaker}: {sentence}"
+        if slot is not None:
+            found.append(OwnStatement(speaker, content, "semantic", event_time(sentence, said), slot))
+            continue
+        general, when = general_kind(sentence) if is_own else "", _single_date(sentence)
+        if (
+            (general == "instruction" and addressed)
+            or general == "preference"
+            or (is_own and when is None and _LASTING.search(sentence))
+        ):
+            found.append(OwnStatement(speaker, content, "semantic", said))
+        elif when is not None and events < _MOST:
+            events += 1
+            found.append(OwnStatement(speaker, content, "episodic", when))
+    return found
+
+
 def _slot(sentence: str) -> str | None:
     """What a sentence says of its speaker: only where a clause begins with it, and nothing before denies it."""
-    for slot, pattern in _SLOTS.items():
-        found = re.search(f"{_CLAUSE}(?:{pattern})", sentence)
+    if not _FIRST_PERSON.search(sentence):
+        return None
+    for slot, pattern in _SLOT_CLAUSES.items():
+        found = pattern.search(sentence)
         if found and not _DENIED.search(sentence, 0, found.end()):
             return slot
     return None

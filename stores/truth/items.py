@@ -189,11 +189,12 @@ class Items:
             return Outcome("rejected", edit, "There is a core memory already; update it.", known)
         if known is not None:
             return _duplicate(edit, known)
+        item_id = new_id()
         (seq,) = db.execute(
-            "INSERT INTO item (id, namespace, kind, sketch, version) VALUES (?, ?, ?, ?, 0) RETURNING seq",
-            (new_id(), namespace, edit.kind, key),
+            "INSERT INTO item (id, namespace, kind, sketch, version) VALUES (?, ?, ?, ?, 1) RETURNING seq",
+            (item_id, namespace, edit.kind, key),
         ).fetchone()
-        return self._add_version(db, namespace, edit, seq, 1, edit.content or "")
+        return self._add_version(db, namespace, edit, seq, item_id, edit.content or "")
 
     def _update(self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem) -> Outcome:
         whole = replace(
@@ -221,23 +222,33 @@ class Items:
         self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
     ) -> Outcome:
         """A new version of an item that is there; `content=None` takes it away."""
-        (seq,) = db.execute("SELECT seq FROM item WHERE id = ?", (current.id,)).fetchone()
         whole = edit if content is not None else replace(edit, time=current.time, page_ids=current.page_ids)
-        return self._add_version(db, namespace, whole, seq, current.version + 1, content)
+        key = None if content is None else dedup_key(edit.kind, content, edit.time)
+        (seq,) = db.execute(
+            "UPDATE item SET version = ?, sketch = ? WHERE id = ? RETURNING seq", (current.version + 1, key, current.id)
+        ).fetchone()
+        return self._add_version(db, namespace, whole, seq, current.id, content, current)
 
     def _add_version(
-        self, db: sqlite3.Connection, namespace: int, edit: Edit, seq: int, version: int, content: str | None
+        self,
+        db: sqlite3.Connection,
+        namespace: int,
+        edit: Edit,
+        seq: int,
+        item_id: str,
+        content: str | None,
+        before: MemoryItem | None = None,
     ) -> Outcome:
-        n = log_change(db, namespace, "item", seq, edit.op, edit.cause)
+        change = log_change(db, namespace, "item", seq, edit.op, edit.cause)
+        version = before.version + 1 if before else 1
         time, pages = edit.time.isoformat() if edit.time else None, json.dumps(list(edit.page_ids))
         db.execute(
             "INSERT INTO item_version (n, item, version, content, time, pages, stems) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (n, seq, version, content, time, pages, " ".join(self.namespace.database.analyzer.stems(content or ""))),
+            (change.n, seq, version, content, time, pages, " ".join(self.namespace.database.analyzer.stems(content or ""))),
         )
-        key = None if content is None else dedup_key(edit.kind, content, edit.time)
-        db.execute("UPDATE item SET version = ?, sketch = ? WHERE seq = ?", (version, key, seq))
-        item = find_item(db, "item_version.n = ?", n)
-        return Outcome("applied", edit, "", item, item.change if item else None)
+        created = before.created_at.isoformat() if before else change.at
+        row = (item_id, edit.kind, content, time, pages, version, change.number, edit.cause, change.at, created)
+        return Outcome("applied", edit, "", _item((*row, self.namespace.name, change.n)), change.number)
 
     def _target(self, db: sqlite3.Connection, edit: Edit) -> MemoryItem | None:
         """The item that an edit means: by its id, or the core paragraph, which needs none."""

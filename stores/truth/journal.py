@@ -25,7 +25,10 @@ from .postings import PageTerms, insert_postings
 # Gives no number where there is such a session already, or no namespace.
 _INSERT = """
     INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at, leased_by, leased_until)
-    SELECT space.id, ?, ?, ?, ?, ?, ?, ?, ? FROM namespace AS space WHERE name = ? ON CONFLICT DO NOTHING RETURNING n
+    SELECT space.id, :id, :content, :time, :metadata, :payload, :accepted_at, :leased_by, :leased_until
+    FROM namespace AS space WHERE name = :name AND {current} AND NOT EXISTS (
+        SELECT 1 FROM session AS known WHERE known.namespace = space.id AND (known.id = :id OR known.content = :content))
+    RETURNING n
 """
 LEASE_S = float(os.environ.get("JITMEM_LEASE_S", "300"))
 """How long a process has a session for itself; it renews the lease while it is at work."""
@@ -92,6 +95,21 @@ class Journal:
         """
         stamp = time.isoformat() if time else None
         content = session_key(stamp, text)
+        leased_by, leased_until = lease() if leased else (None, None)
+        values = {
+            "name": self.namespace.name,
+            "id": session_id or f"s-{content[:12]}",
+            "content": content,
+            "time": stamp,
+            "metadata": json.dumps(dict(metadata), ensure_ascii=False),
+            "payload": json.dumps({"text": text, "turns": turns}, ensure_ascii=False),
+            "accepted_at": _now(),
+            "leased_by": leased_by,
+            "leased_until": leased_until,
+        }
+        database = self.namespace.database
+        if not database.read_only and (rows := database.write_once(_INSERT, values)):
+            return _accepted(rows[0][0], values)
         try:
             known, hidden = self._find_session(session_id, content)
         except SessionConflict:
@@ -102,33 +120,18 @@ class Journal:
                 raise
         if known is not None:
             return known
-        named = session_id or f"s-{content[:12]}"
-        payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
-        with self.namespace.database.write() as db:
+        with database.write() as db:
+            space = self.namespace.enter(db)
             if hidden:
                 from .row_deletion import delete_expired
 
-                delete_expired(db, self.namespace.enter(db), sessions=hidden)
-            plain = json.dumps(dict(metadata), ensure_ascii=False)
-            values = (
-                named,
-                content,
-                stamp,
-                plain,
-                payload,
-                _now(),
-                *(lease() if leased else (None, None)),
-                self.namespace.name,
-            )
-            row = db.execute(_INSERT, values).fetchone()
-            if row is None and not self.namespace.number(db):
-                self.namespace.enter(db)
-                row = db.execute(_INSERT, values).fetchone()
+                delete_expired(db, space, sessions=hidden)
+            row = db.execute(_INSERT.format(current="true"), values).fetchone()
         if row is not None:
-            return _entry([(row[0], named, stamp, plain, payload, content, None, True)])[0]
+            return _accepted(row[0], values)
         known, _ = self._find_session(session_id, content)
         if known is None:
-            raise SessionConflict(f"The id {named} made for this session is taken; give it one of its own.")
+            raise SessionConflict(f"The id {values['id']} made for this session is taken; give it one of its own.")
         return known
 
     def entry(self, n: int) -> JournalEntry:
@@ -230,6 +233,11 @@ class Journal:
         for row in rows:
             found.setdefault(row[0], []).append(row)
         return [_entry(rows) for rows in found.values()]
+
+
+def _accepted(n: int, row: Mapping[str, Any]) -> JournalEntry:
+    fields = ("id", "time", "metadata", "payload", "content")
+    return _entry([(n, *(row[field] for field in fields), None, True)])[0]
 
 
 @read_back("A session in the journal")
