@@ -183,6 +183,10 @@ def curate(
         failures: list[dict[str, Any]] = []
         edits: list[dict[str, Any]] = []
         stop_reason = ""
+        if (curated := state.get("curated")) is not None:
+            for page_id in curated:
+                runtime.stream_writer({"event": "curated", "page_id": page_id, "edits": []})
+            return {"usage": [], "failures": [], "edits": []}
         pages = archive.pages.uncurated_pages(state["journal"])
         thinks = backends.has_model(spec.name)
         questions: dict[str, CurateQuestion] = {}

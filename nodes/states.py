@@ -29,9 +29,13 @@ class MemorizerOutput(TypedDict, total=False):
 
 class MemorizerState(MemorizerInput, MemorizerOutput, total=False):
     """`time` is the session's, in ISO 8601. `pages` are drafts: `{text, title, passages: [[start, end, speaker]],
-    header, memo}`."""
+    header, memo}`. `entry` is the session in the journal, for the next step alone: no checkpointer keeps it. `embedded`
+    and `curated` say what was done when the pages were filed: their vectors, and the pages that hold no memories."""
 
     time: str | None
+    entry: dict[str, Any] | None
+    embedded: bool
+    curated: list[str] | None
     pages: list[dict[str, Any]]
     usage: Annotated[list[dict[str, Any]], add]
     failures: Annotated[list[dict[str, Any]], add]

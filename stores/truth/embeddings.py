@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,6 +29,9 @@ _ALIKE = 0.98  # one model on two machines stays above it, two models stay far b
 
 Missing = tuple[int, list[tuple[int, str]]]
 """How far these go, and `(number, text to embed)` of each."""
+FilingVectors = Callable[[sqlite3.Connection, int, Sequence[int], Sequence[int]], bool]
+"""Writes the vectors of new pages in the transaction that files them, given their namespace, their numbers and those of
+their passages; False where that cannot be, and `missing` will give their texts."""
 Space = int | str
 """A namespace: its number, or its name."""
 Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
@@ -81,6 +84,13 @@ _STATE = """
                   coalesce((SELECT n FROM mark WHERE name = :progress || ':' || {space} || ':' || label), 0),
                   CASE generation WHEN :looked_in THEN :looked ELSE 0 END) AS after
               FROM label)
+"""
+# Nothing where a page before them has no vectors yet, or another generation has begun.
+_FILED_WITH_PAGES = """
+    INSERT INTO mark (name, n) SELECT :progress || ':' || space || ':' || label, :last FROM state, label
+    WHERE state.generation = :generation_seen
+      AND NOT EXISTS (SELECT 1 FROM page WHERE namespace = space AND seq > after AND seq < :first)
+    ON CONFLICT (name) DO UPDATE SET n = max(mark.n, excluded.n) RETURNING n
 """
 _MISSING_PASSAGES = """
     SELECT page.seq, passage.seq, session.time, title, speaker, substr(text, start + 1, "end" - start)
@@ -283,20 +293,18 @@ class EmbeddingStore:
         reached = max((row[0] for row in found), default=after)
         if self.subject is ITEMS and len(found) < limit:
             reached = max(reached, last or 0)  # past the changes of pages
-        texts = [
-            (number, f"[{header}] {text}" if (header := self._header(stamp, title, speaker)) else text)
-            for _, number, stamp, title, speaker, text in found
-            if number is not None
-        ]
+        texts = [(number, self.headed(*text)) for _, number, *text in found if number is not None]
         return reached, texts
 
-    def _header(self, time: str | None, title: str | None, speaker: str | None) -> str:
-        """What a text is embedded under: date and title, as the keyword index reads it. Lexical embeddings have no sense
+    def headed(self, time: str | None, title: str | None, speaker: str | None, text: str) -> str:
+        """A text as it is embedded: under date and title, as the keyword index reads it. Lexical embeddings have no sense
         of a date, which would be noise by its letters; of conversations they leave out the title, too: a turn is about
         what its speaker says."""
         if self._lexical:
-            return "" if speaker else title or ""
-        return " · ".join(part for part in (format_iso_time(time), title) if part)
+            header = "" if speaker else title or ""
+        else:
+            header = " · ".join(part for part in (format_iso_time(time), title) if part)
+        return f"[{header}] {text}" if header else text
 
     def waiting(self, namespace: Space) -> bool:
         """Whether a page, or a change of an item, of the namespace is not embedded yet."""
@@ -338,16 +346,7 @@ class EmbeddingStore:
                 start_generation(self, db)
                 return True
             if len(numbers):
-                self.written += len(numbers)
-                owner, number_of = self.subject.embedded
-                label, given = vector_label(self.model, generation), json.dumps(list(numbers))
-                db.execute(  # what was forgotten since its text was given out stays so
-                    f"INSERT INTO {self.subject.table} (model, {self.subject.key}, vector)"
-                    f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
-                    f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
-                    " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
-                    (label, matrix.tobytes(), 4 * matrix.shape[1], given),
-                )
+                self._insert(db, generation, numbers, matrix)
             db.execute(
                 f"{statement} INSERT INTO mark (name, n)"
                 " SELECT :progress || ':' || space || ':' || label, :reached FROM state, label WHERE space IS NOT NULL"
@@ -358,6 +357,40 @@ class EmbeddingStore:
                 left = db.execute(f"{statement} SELECT EXISTS ({self.subject.waiting}) FROM state", named).fetchone()
                 self.renewed = generation if left[0] else None
         return more
+
+    def _insert(
+        self, db: sqlite3.Connection, generation: int, numbers: Sequence[int], matrix: NDArray[np.float32]
+    ) -> None:
+        """Of what is still there: what was forgotten since its text was given out stays so."""
+        self.written += len(numbers)
+        owner, number_of = self.subject.embedded
+        db.execute(
+            f"INSERT INTO {self.subject.table} (model, {self.subject.key}, vector)"
+            f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
+            f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
+            " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
+            (vector_label(self.model, generation), matrix.tobytes(), 4 * matrix.shape[1], json.dumps(list(numbers))),
+        )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether this object has seen in a generation that the model has not changed, and replaces no other vectors."""
+        return self._probed is not None and self.renewed is None
+
+    def filing_vectors(self, vectors: Sequence[Sequence[float]]) -> FilingVectors:
+        """The vectors of pages that are to be filed; by a store that `is_settled`."""
+        generation, matrix = self._probed, validate_vectors(self.model, vectors, vectors)
+
+        def keep(db: sqlite3.Connection, namespace: int, pages: Sequence[int], passages: Sequence[int]) -> bool:
+            statement, named = self._state_of(namespace)
+            filed = {**named, "generation_seen": generation, "first": min(pages), "last": max(pages)}
+            if not db.execute(f"{statement} {_FILED_WITH_PAGES}", filed).fetchall():
+                return False
+            if generation is not None and len(passages):
+                self._insert(db, generation, passages, matrix)
+            return True
+
+        return keep
 
     # -- read by the indexes -------------------------------------------------------------------------------
 

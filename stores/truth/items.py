@@ -244,7 +244,15 @@ class Items:
         time, pages = edit.time.isoformat() if edit.time else None, json.dumps(list(edit.page_ids))
         db.execute(
             "INSERT INTO item_version (n, item, version, content, time, pages, stems) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (change.n, seq, version, content, time, pages, " ".join(self.namespace.database.analyzer.stems(content or ""))),
+            (
+                change.n,
+                seq,
+                version,
+                content,
+                time,
+                pages,
+                " ".join(self.namespace.database.analyzer.stems(content or "")),
+            ),
         )
         created = before.created_at.isoformat() if before else change.at
         row = (item_id, edit.kind, content, time, pages, version, change.number, edit.cause, change.at, created)

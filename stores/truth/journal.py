@@ -19,6 +19,7 @@ from ..records import new_id
 from ..times import local_clock, order_key, parse_iso_time
 from .database import log_changes, read_back
 from .dedup_key import session_key
+from .embeddings import FilingVectors
 from .namespace import Namespace
 from .postings import PageTerms, insert_postings
 
@@ -49,6 +50,8 @@ class JournalEntry:
     turns: Sequence[tuple[int, int, str]] = ()
     page_ids: tuple[str, ...] = ()
     fresh: bool = field(default=False, compare=False)
+    embedded: bool = field(default=False, compare=False)
+    """Whether its vectors were filed with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,13 @@ class Journal:
         return bool(self.namespace.database.fetch(query, named)[0][0])
 
     def file(
-        self, accepted: JournalEntry, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
+        self,
+        accepted: JournalEntry,
+        pages: Sequence[PageDraft],
+        *,
+        cause: str = "memorizer",
+        curate: bool = False,
+        vectors: FilingVectors | None = None,
     ) -> JournalEntry:
         """Pages, memos, passages, change log and journal in one transaction; what is filed already stays.
 
@@ -176,10 +185,11 @@ class Journal:
 
                     n, before = join_growth(db, row[0], n, row[1], [page.text for page in pages])
                 analyzer = self.namespace.database.analyzer
-                ids = _insert_pages(
-                    db, row[0], replace(accepted, n=n), pages, analyzer, before, cause=cause, curate=curate
-                )
-                return replace(accepted, n=n, text="", turns=[], page_ids=ids, fresh=True)
+                entry = replace(accepted, n=n, text="", turns=[], fresh=True)
+                ids, numbers, passages = _insert_pages(db, row[0], entry, pages, analyzer, before, curate=curate)
+                embedded = bool(vectors and vectors(db, row[0], numbers, passages))
+                log_changes(db, row[0], "page", numbers, "put", cause)
+                return replace(entry, page_ids=ids, embedded=embedded)
             if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
                 raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
             rows = db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (accepted.n,))
@@ -264,10 +274,10 @@ def _insert_pages(
     analyzer: Analyzer,
     before: int = 0,
     *,
-    cause: str,
     curate: bool,
-) -> tuple[str, ...]:
-    """Each kind of row in one statement, or a few for many pages, in page order; the ids of the pages."""
+) -> tuple[tuple[str, ...], list[int], list[int]]:
+    """Each kind of row in one statement, or a few for many pages, in page order; the ids of the pages, their numbers and
+    those of their passages."""
     ids = [new_id() for _ in pages]
     time_key = order_key(local_clock(accepted.time)) if accepted.time else None
     seqs: list[int] = []
@@ -295,10 +305,11 @@ def _insert_pages(
         for seq, page in zip(numbers, pages, strict=True)
         for p in page.passages
     ]
-    db.execute(
-        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {columns} FROM json_each(?) ORDER BY key',
+    rows = db.execute(
+        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {columns} FROM json_each(?) ORDER BY key'
+        " RETURNING seq",
         (json.dumps(passages, ensure_ascii=False),),
-    )
+    ).fetchall()
     indexed = [
         PageTerms(seq, page_id, page.title, accepted.time, [(p.speaker, p.stems) for p in page.passages])
         for seq, page_id, page in zip(numbers, ids, pages, strict=True)
@@ -306,8 +317,7 @@ def _insert_pages(
     insert_postings(db, namespace, indexed, analyzer)
     if curate:
         db.execute("INSERT INTO uncurated (page) SELECT value FROM json_each(?)", (json.dumps(numbers),))
-    log_changes(db, namespace, "page", numbers, "put", cause)
-    return tuple(ids)
+    return tuple(ids), numbers, sorted(seq for (seq,) in rows)
 
 
 def lease() -> tuple[str, float]:
