@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, Protocol
 
@@ -15,8 +14,7 @@ from pydantic import BaseModel, Field
 from ..stores.index.item_index import ItemIndex
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
-from ..stores.records import Edit, MemoryItem, Outcome, Page
-from ..stores.times import format_time
+from ..stores.records import MemoryItem, Outcome, Page
 from .file import disk_full_hint
 from .llm.ask import StepSpec
 from .llm.sync_async import Computation, NodeBody
@@ -25,7 +23,6 @@ from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
 
 CORE_SHOWN = 512  # tokens
-_ITEMS_TOKENS = 500
 _RELATED, _NEWEST = 10, 5
 _LIKE_CHARS = 4000  # of a page, by which the items that are like it are found
 _FILED = "The session is filed; no memories are drawn from it until resume(), or the same call, finds room."
@@ -138,19 +135,9 @@ class CurateQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/curate.md`. The page is always shown whole."""
-        from .llm.prompt import clip, fence, fence_list
-        from .page_language import name_language
+        from .curate_prompt import prompt_values
 
-        return {
-            "core": fence(clip(self.core, share * CORE_SHOWN)) if self.core else "There is none yet.",
-            "items": fence_list(map(describe_item, self.items), share * _ITEMS_TOKENS, "There are none yet."),
-            "page": fence(f"{self.page.header}\n\n{self.text}") + name_language(self.text),
-        }
-
-
-def describe_item(item: MemoryItem) -> str:
-    """`[0m7w…] episodic (8 May 2023): …`"""
-    return f"[{item.id}] {item.kind}{_when(item.time)}: {' '.join(item.content.split())}"
+        return prompt_values(self, share)
 
 
 def check_calls(question: CurateQuestion, answer: Curation) -> str:
@@ -219,7 +206,7 @@ def curate(
             checked = [(call, "") for call in answer.calls[:_MOST_CALLS]]
             calls = [call for call, _ in checked]
             if thinks:
-                from .item_checks import complete_call, find_problem
+                from .item_checks import complete_call, find_problem, reject
 
                 checked = [(call, find_problem(question, call)) for call in calls]
                 calls = [complete_call(question, call) for call, problem in checked if not problem]
@@ -227,7 +214,7 @@ def curate(
             if calls or thinks:  # a paid answer is noted at once
                 outcomes, done, questions = note(calls, done, question.versions), [], {}
             made = iter(zip(calls, outcomes, strict=True))
-            results = [(call, _rejection(call, problem)) if problem else next(made) for call, problem in checked]
+            results = [(call, reject(call, problem)) if problem else next(made) for call, problem in checked]
             edits += [_plain(page.id, call, outcome) for call, outcome in results]
             statuses = [outcome.status for _, outcome in results]
             runtime.stream_writer({"event": "curated", "page_id": page.id, "edits": statuses})
@@ -245,11 +232,6 @@ def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page])
     return {page.id: CurateQuestion(page, texts[page.id], known, snapshot) for page in pages if page.id in texts}
 
 
-def _rejection(call: Call, problem: str) -> Outcome:
-    edit = Edit(op="insert", kind=str(call.args.get("kind", "")), content=call.args["content"], cause="memorizer")
-    return Outcome("rejected", edit, problem)
-
-
 def _plain(page_id: str, call: Call, outcome: Outcome) -> dict[str, Any]:
     """A call and what became of it, for the state."""
     edit = asdict(outcome.edit)
@@ -262,7 +244,3 @@ def _plain(page_id: str, call: Call, outcome: Outcome) -> dict[str, Any]:
         "item_id": outcome.item.id if outcome.item else edit["id"],
         "change": outcome.change,
     }
-
-
-def _when(time: datetime | None) -> str:
-    return f" ({format_time(time)})" if time else ""

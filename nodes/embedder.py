@@ -143,10 +143,11 @@ def embed_drafts(
 ) -> FilingVectors | None:
     """The vectors of pages before they are filed, where they are computed in this process, by a model that was seen not to
     have changed; else None: `embed` makes them, and pays for them, when the pages are filed."""
-    if not isinstance(embedder.inner, HashedEmbeddings) or not store.is_settled:
+    if store.settled is None or not isinstance(embedder.inner, HashedEmbeddings):
         return None
-    passages = [(page.title, one.speaker, page.text[one.start : one.end]) for page in pages for one in page.passages]
-    return store.filing_vectors(embedder.inner.embed_documents([store.headed(stamp, *one) for one in passages]))
+    from ..stores.truth.filed_vectors import embed_drafts
+
+    return embed_drafts(store, embedder.inner.embed_documents, pages, stamp, store.settled)
 
 
 def embed_if_room(embedded: Embeddable, embedder: Embedder, suspect: bool = False) -> Computation[str | None]:

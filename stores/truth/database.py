@@ -123,8 +123,8 @@ class Database:
             raise
 
     def write_once(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
-        """A transaction of one statement, which has the condition `{current}`; the rows that it returns. None where a newer
-        jitmem has upgraded the file meanwhile: `write` then says so."""
+        """A transaction of one statement with the condition `{current}`; the rows that it returns. None where a newer jitmem
+        has upgraded the file meanwhile: `write` then says so."""
         with self.read() as connection:
             self.refuse_moved()
             rows = connection.execute(statement.format(current=_CURRENT), values).fetchall()

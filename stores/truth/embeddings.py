@@ -85,13 +85,6 @@ _STATE = """
                   CASE generation WHEN :looked_in THEN :looked ELSE 0 END) AS after
               FROM label)
 """
-# Nothing where a page before them has no vectors yet, or another generation has begun.
-_FILED_WITH_PAGES = """
-    INSERT INTO mark (name, n) SELECT :progress || ':' || space || ':' || label, :last FROM state, label
-    WHERE state.generation = :generation_seen
-      AND NOT EXISTS (SELECT 1 FROM page WHERE namespace = space AND seq > after AND seq < :first)
-    ON CONFLICT (name) DO UPDATE SET n = max(mark.n, excluded.n) RETURNING n
-"""
 _MISSING_PASSAGES = """
     SELECT page.seq, passage.seq, session.time, title, speaker, substr(text, start + 1, "end" - start)
     FROM (SELECT page.* FROM page, state WHERE namespace = state.space AND seq > state.after
@@ -280,7 +273,7 @@ class EmbeddingStore:
 
     def missing(self, namespace: Space, limit: int) -> Missing:
         """The next pages, or versions of items, without vectors, at most so many: how far they go, and their texts."""
-        statement, named = self._state_of(namespace)
+        statement, named = self.state_of(namespace)
         rows = self.database.fetch(
             f"{statement} SELECT state.generation, state.after,"
             " (SELECT max(n) FROM change WHERE namespace = state.space), found.*"
@@ -308,7 +301,7 @@ class EmbeddingStore:
 
     def waiting(self, namespace: Space) -> bool:
         """Whether a page, or a change of an item, of the namespace is not embedded yet."""
-        statement, named = self._state_of(namespace)
+        statement, named = self.state_of(namespace)
         with self.database.read() as db:
             row = db.execute(
                 f"{statement} SELECT state.generation, EXISTS ({self.subject.waiting}),"
@@ -319,7 +312,7 @@ class EmbeddingStore:
             self._looked[namespace] = (row[0], row[2] or 0)
         return bool(row[1])
 
-    def _state_of(self, namespace: Space) -> tuple[str, dict[str, Any]]:
+    def state_of(self, namespace: Space) -> tuple[str, dict[str, Any]]:
         space = ":space" if isinstance(namespace, int) else "(SELECT id FROM namespace WHERE name = :space)"
         looked_in, looked = self._looked.get(namespace, (-1, 0))
         named = {**self._sql_values(), "space": namespace, "progress": self.subject.progress}
@@ -334,7 +327,7 @@ class EmbeddingStore:
         is written then.
         """
         matrix = validate_vectors(self.model, numbers, vectors)
-        statement, named = self._state_of(namespace)
+        statement, named = self.state_of(namespace)
         with self.database.write() as db:
             generation, dimension = self._filed_state(db)
             given_out, more = self._given_out.get(namespace, (generation, True))
@@ -346,7 +339,7 @@ class EmbeddingStore:
                 start_generation(self, db)
                 return True
             if len(numbers):
-                self._insert(db, generation, numbers, matrix)
+                self.insert(db, generation, numbers, matrix)
             db.execute(
                 f"{statement} INSERT INTO mark (name, n)"
                 " SELECT :progress || ':' || space || ':' || label, :reached FROM state, label WHERE space IS NOT NULL"
@@ -358,10 +351,10 @@ class EmbeddingStore:
                 self.renewed = generation if left[0] else None
         return more
 
-    def _insert(
+    def insert(
         self, db: sqlite3.Connection, generation: int, numbers: Sequence[int], matrix: NDArray[np.float32]
     ) -> None:
-        """Of what is still there: what was forgotten since its text was given out stays so."""
+        """The vectors of what is still there: what was forgotten since its text was given out stays so."""
         self.written += len(numbers)
         owner, number_of = self.subject.embedded
         db.execute(
@@ -373,24 +366,9 @@ class EmbeddingStore:
         )
 
     @property
-    def is_settled(self) -> bool:
-        """Whether this object has seen in a generation that the model has not changed, and replaces no other vectors."""
-        return self._probed is not None and self.renewed is None
-
-    def filing_vectors(self, vectors: Sequence[Sequence[float]]) -> FilingVectors:
-        """The vectors of pages that are to be filed; by a store that `is_settled`."""
-        generation, matrix = self._probed, validate_vectors(self.model, vectors, vectors)
-
-        def keep(db: sqlite3.Connection, namespace: int, pages: Sequence[int], passages: Sequence[int]) -> bool:
-            statement, named = self._state_of(namespace)
-            filed = {**named, "generation_seen": generation, "first": min(pages), "last": max(pages)}
-            if not db.execute(f"{statement} {_FILED_WITH_PAGES}", filed).fetchall():
-                return False
-            if generation is not None and len(passages):
-                self._insert(db, generation, passages, matrix)
-            return True
-
-        return keep
+    def settled(self) -> int | None:
+        """The generation in which this object has seen that the model has not changed; None while it replaces vectors."""
+        return self._probed if self.renewed is None else None
 
     # -- read by the indexes -------------------------------------------------------------------------------
 

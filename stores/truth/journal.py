@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..analyzer import Analyzer
-from ..errors import SessionConflict, UnknownRecord
+from ..errors import UnknownRecord
 from ..records import new_id
 from ..times import local_clock, order_key, parse_iso_time
 from .database import log_changes, read_back
@@ -24,7 +24,7 @@ from .namespace import Namespace
 from .postings import PageTerms, insert_postings
 
 # Gives no number where there is such a session already, or no namespace.
-_INSERT = """
+INSERT_SESSION = """
     INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at, leased_by, leased_until)
     SELECT space.id, :id, :content, :time, :metadata, :payload, :accepted_at, :leased_by, :leased_until
     FROM namespace AS space WHERE name = :name AND {current} AND NOT EXISTS (
@@ -110,43 +110,29 @@ class Journal:
             "leased_by": leased_by,
             "leased_until": leased_until,
         }
-        database = self.namespace.database
-        if not database.read_only and (rows := database.write_once(_INSERT, values)):
-            return _accepted(rows[0][0], values)
-        try:
-            known, hidden = self._find_session(session_id, content)
-        except SessionConflict:
-            from .session_growth import accept_growth
+        database, rows = self.namespace.database, list[Any]()
+        if not database.read_only:
+            rows = database.write_once(INSERT_SESSION, values)
+            if not rows and not database.fetch("SELECT 1 FROM namespace WHERE name = :name", values):
+                with database.write() as db:
+                    self.namespace.enter(db)
+                    rows = db.execute(INSERT_SESSION.format(current="true"), values).fetchall()
+        if rows:
+            return make_entry(rows[0][0], values)
+        from .known_sessions import accept_known
 
-            known, hidden = accept_growth(self, str(session_id), text, turns, time, metadata, update), set()
-            if known is None:
-                raise
-        if known is not None:
-            return known
-        with database.write() as db:
-            space = self.namespace.enter(db)
-            if hidden:
-                from .row_deletion import delete_expired
-
-                delete_expired(db, space, sessions=hidden)
-            row = db.execute(_INSERT.format(current="true"), values).fetchone()
-        if row is not None:
-            return _accepted(row[0], values)
-        known, _ = self._find_session(session_id, content)
-        if known is None:
-            raise SessionConflict(f"The id {values['id']} made for this session is taken; give it one of its own.")
-        return known
+        return accept_known(self, session_id, values, text, turns, time, metadata, update)
 
     def entry(self, n: int) -> JournalEntry:
         """A session of this namespace by its place in the journal."""
-        for entry, _, standing in self._load_entries("session.n = :n", n=n):
+        for entry, _, standing in self.load_entries("session.n = :n", n=n):
             if standing:
                 return entry
         raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
 
     def waiting(self) -> list[JournalEntry]:
         """Sessions that were accepted and not yet filed, oldest first."""
-        return [entry for entry, _, standing in self._load_entries("filed_at IS NULL") if standing]
+        return [entry for entry, _, standing in self.load_entries("filed_at IS NULL") if standing]
 
     def has_abandoned(self) -> bool:
         """Whether a session waits that no process files any more; False between two looks."""
@@ -211,24 +197,7 @@ class Journal:
             (json.dumps(list(page_ids)),),
         )
 
-    def _find_session(self, session_id: str | None, content: str) -> tuple[JournalEntry | None, set[int]]:
-        """One with this id, or else with this content; and the numbers of those that are hidden by their age, and would
-        stand in the way of a session that comes again."""
-        named = session_id or f"s-{content[:12]}"
-        found = self._load_entries("(session.id = :id OR content = :content)", id=named, content=content)
-        hidden = {row.n for row, _, standing in found if not standing}
-        same = [entry for entry, said, standing in found if standing and said == content]
-        for entry, said, standing in found:
-            if standing and entry.session_id == session_id:
-                if said != content:
-                    raise SessionConflict(
-                        f"Session {session_id!r} is already in memory with other content. Nothing was changed: file it as"
-                        " its new version (jitmem memorize --update, memorize_many(update=True)), or give it another id."
-                    )
-                return entry, hidden
-        return (same[0] if same else None), hidden
-
-    def _load_entries(self, condition: str, **values: Any) -> list[tuple[JournalEntry, str, bool]]:
+    def load_entries(self, condition: str, **values: Any) -> list[tuple[JournalEntry, str, bool]]:
         """Sessions of this namespace, oldest first, each with the hash of its content, and whether it may be read: what
         is hidden by its age may not."""
         rows = self.namespace.database.fetch(
@@ -245,7 +214,8 @@ class Journal:
         return [_entry(rows) for rows in found.values()]
 
 
-def _accepted(n: int, row: Mapping[str, Any]) -> JournalEntry:
+def make_entry(n: int, row: Mapping[str, Any]) -> JournalEntry:
+    """Of a row that was written with these values."""
     fields = ("id", "time", "metadata", "payload", "content")
     return _entry([(n, *(row[field] for field in fields), None, True)])[0]
 
