@@ -64,39 +64,26 @@ class KnownItems:
     for all pages at once when somebody first asks."""
 
     def __init__(self, item_index: ItemIndex, snapshot: Snapshot, texts: Mapping[str, str]) -> None:
-        self._item_index = item_index
-        self._snapshot = snapshot
-        self._texts = texts
+        self._source = item_index, snapshot, texts
 
     @property
     def was_read(self) -> bool:
         """Whether anybody has asked."""
-        return "_items" in self.__dict__
+        return "by_page" in self.__dict__
 
     @cached_property
-    def _related(self) -> Mapping[str, Sequence[int]]:
-        view = self._item_index.view(self._snapshot)
-        return {
-            page_id: [number for number, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)]
-            for page_id, text in self._texts.items()
+    def by_page(self) -> tuple[MemoryItem | None, Mapping[str, Sequence[MemoryItem]]]:
+        """The core paragraph, None while there is none; and by page id the others."""
+        item_index, snapshot, texts = self._source
+        view = item_index.view(snapshot)
+        related = {one: [n for n, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)] for one, text in texts.items()}
+        items = item_index.items.beside_core([n for numbers in related.values() for n in numbers], _NEWEST)
+        core = next((item for item in items.values() if item.kind == "core"), None)
+        newest = [item for item in list(items.values())[:_NEWEST] if item is not core]
+        near = {
+            one: [items[n] for n in numbers if n in items and items[n] is not core] for one, numbers in related.items()
         }
-
-    @cached_property
-    def _items(self) -> Mapping[int, MemoryItem]:
-        related = [number for numbers in self._related.values() for number in numbers]
-        return self._item_index.items.beside_core(related, _NEWEST)
-
-    @property
-    def core(self) -> MemoryItem | None:
-        """None while there is none."""
-        return next((item for item in self._items.values() if item.kind == "core"), None)
-
-    def beside(self, page_id: str) -> list[MemoryItem]:
-        """The items for a page, without the core paragraph."""
-        others = {number: item for number, item in self._items.items() if item.kind != "core"}
-        near = [others[number] for number in self._related[page_id] if number in others]
-        newest = [item for item in list(self._items.values())[:_NEWEST] if item.kind != "core"]
-        return list({item.id: item for item in [*near, *newest]}.values())
+        return core, {one: list({item.id: item for item in [*own, *newest]}.values()) for one, own in near.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +100,21 @@ class CurateQuestion:
     @property
     def core(self) -> str:
         """The core paragraph; "" while there is none."""
-        return self.known.core.content if self.known.core else ""
+        core, _ = self.known.by_page
+        return core.content if core else ""
 
     @property
     def items(self) -> Sequence[MemoryItem]:
         """Those that are like the page, then the newest."""
-        return self.known.beside(self.page.id)
+        return self.known.by_page[1][self.page.id]
 
     @property
     def versions(self) -> dict[str, int]:
         """Of the items that were looked at."""
         if not self.known.was_read:
             return {}
-        core = {} if self.known.core is None else {"core": self.known.core.version}
-        return core | {item.id: item.version for item in self.items}
+        core, _ = self.known.by_page
+        return ({"core": core.version} if core else {}) | {item.id: item.version for item in self.items}
 
     @property
     def part(self) -> int:

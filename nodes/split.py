@@ -66,7 +66,6 @@ def split(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., d
         spoken = without_recalled(text, passages(text, turns), turns)
         pages = pack_pages(text, spoken, chars_of(text, size))
         return {
-            "entry": None,
             "pages": [
                 {"text": text[start:end], "title": title, "passages": [list(span) for span in inside]}
                 for start, end, inside in pages

@@ -28,9 +28,8 @@ class MemorizerOutput(TypedDict, total=False):
 
 
 class MemorizerState(MemorizerInput, MemorizerOutput, total=False):
-    """`time` is the session's, in ISO 8601. `pages` are drafts: `{text, title, passages: [[start, end, speaker]],
-    header, memo}`. `entry` is the session in the journal, for the next step alone: no checkpointer keeps it. `embedded`
-    and `curated` say what was done when the pages were filed: their vectors, and the pages that hold no memories."""
+    """`time` is the session's, in ISO 8601. `pages` are drafts: `{text, title, passages: [[start, end, speaker]], header,
+    memo}`. `entry` is what was accepted, which no checkpointer keeps. `embedded`, `curated`: what `file` has done of that."""
 
     time: str | None
     entry: dict[str, Any] | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from ..stores.errors import BadInput
@@ -181,15 +182,15 @@ class Editor:
         if then is None and all(ruling.rejected for ruling in rulings):
             return [ruling.rejected for ruling in rulings if ruling.rejected]
         outcomes = []
-        forgotten: dict[tuple[str, ...], str | None] = {}
         with self.items.namespace.database.write() as db:
+            find_forgotten = lru_cache(partial(self.items.forgotten_in, db))
             for ruling in rulings:
                 key = ruling.edit.id or ruling.edit.kind
                 if versions and key in versions:
                     ruling = replace(ruling, edit=replace(ruling.edit, expected_version=versions[key]))
                 if ruling.rejected:
                     outcomes.append(ruling.rejected)
-                elif page_id := self._deleted_page(db, ruling.edit, forgotten):
+                elif ruling.edit.cause == "memorizer" and (page_id := find_forgotten(ruling.edit.page_ids)):
                     reason = f"Page {page_id} was forgotten; what comes from it is not kept."
                     outcomes.append(Outcome("rejected", ruling.edit, reason))
                 elif ruling.waits:
@@ -203,14 +204,6 @@ class Editor:
             if then is not None:
                 then(db)
         return outcomes
-
-    def _deleted_page(
-        self, db: sqlite3.Connection, edit: Edit, forgotten: dict[tuple[str, ...], str | None]
-    ) -> str | None:
-        """The page that the Memorizer has drawn this from, if it was forgotten while it did; asked once in a transaction."""
-        if edit.cause == "memorizer" and edit.page_ids not in forgotten:
-            forgotten[edit.page_ids] = self.items.forgotten_in(db, edit.page_ids)
-        return forgotten.get(edit.page_ids)
 
     def _problem(self, edit: Edit) -> str:
         """What is wrong with an edit, and what would be right; empty for nothing."""

@@ -58,8 +58,7 @@ class UsageTracker:
         """Before a call: `BudgetExceeded` where it does not fit."""
         from .usage_entries import exceeds
 
-        remaining = self.remaining_s()
-        if exceeds(self._budget, [*self._before, *self.entries], prompt_tokens, remaining):
+        if exceeds(self._budget, [*self._before, *self.entries], prompt_tokens, self.remaining_s()):
             raise BudgetExceeded
 
     def remaining_s(self) -> float | None:

@@ -44,7 +44,6 @@ _LASTING = re.compile(
     r"|I (?:prefer|can't stand|love|like|hate) (?!that\b|how\b|it\b|this\b|you\b|your\b|to\b|all\b|the\b|when\b|being\b)\w+"
     r"|[Mm]y (?:wife|husband|partner|son|daughter|mother|father|sister|brother|dog|cat|boss)(?:'s name)? is (?:called )?[A-Z]"
 )
-_IN_CORE = ("name", "home", "work", "allergy", "diet", "birthday")
 
 
 class OwnStatement(NamedTuple):
@@ -80,8 +79,7 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
             if old is not None and old.time is not None and (time is None or is_before(time, old.time)):
                 continue  # what is known is newer, whenever it was filed
             facts[f"{speaker} {slot}"] = _edit(old, content, time)
-            if slot in _IN_CORE:
-                core[(speaker, slot)] = content
+            core[(speaker, slot)] = content
     calls = [*list(facts.values())[:_MOST], *events]
     paragraph = "\n".join((core or {}).values())
     if core and paragraph != question.core and len(paragraph) <= CORE_SHOWN * _CHARS_PER_TOKEN:
@@ -96,7 +94,6 @@ def find_statements(text: str, speakers: tuple[str, ...], stamp: str | None) -> 
     said = parse_iso_time(stamp)
     addressed = len(speakers) < 2 or any(speaker.lower() in MACHINES for speaker in speakers)
     found: list[OwnStatement] = []
-    events = 0
     for speaker, sentence, is_own in own_sentences(text, speakers):
         slot = _slot(sentence) if is_own else None
         content = f"{speaker}: {sentence}"
@@ -110,8 +107,7 @@ def find_statements(text: str, speakers: tuple[str, ...], stamp: str | None) -> 
             or (is_own and when is None and _LASTING.search(sentence))
         ):
             found.append(OwnStatement(speaker, content, "semantic", said))
-        elif when is not None and events < _MOST:
-            events += 1
+        elif when is not None and sum(one.kind == "episodic" for one in found) < _MOST:
             found.append(OwnStatement(speaker, content, "episodic", when))
     return found
 
@@ -151,7 +147,7 @@ def _lines(core: str) -> dict[tuple[str, str], str]:
     for line in core.splitlines():
         turn = _TURN.match(line)
         slot = _slot(turn["said"]) if turn else None
-        lines[(turn["speaker"], slot) if turn and slot in _IN_CORE and slot else (line, "")] = line
+        lines[(turn["speaker"], slot) if turn and slot else (line, "")] = line
     return lines
 
 
