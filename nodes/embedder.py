@@ -143,11 +143,11 @@ def embed_drafts(
 ) -> FilingVectors | None:
     """The vectors of pages before they are filed, where they are computed in this process, by a model that was seen not to
     have changed; else None: `embed` makes them, and pays for them, when the pages are filed."""
-    if store.settled is None or not isinstance(embedder.inner, HashedEmbeddings):
+    if store.settled_generation is None or not isinstance(embedder.inner, HashedEmbeddings):
         return None
     from ..stores.truth.filed_vectors import embed_drafts
 
-    return embed_drafts(store, embedder.inner.embed_documents, pages, stamp, store.settled)
+    return embed_drafts(store, embedder.inner.embed_documents, pages, stamp, store.settled_generation)
 
 
 def embed_if_room(embedded: Embeddable, embedder: Embedder, suspect: bool = False) -> Computation[str | None]:

@@ -105,7 +105,7 @@ def _draft(analyzer: Analyzer, page: dict[str, Any], time: datetime | None) -> P
 
 def _holds_memories(page: PageDraft, stamp: str | None) -> bool:
     """Whether the rules draw anything from it."""
-    from .rules.curate import find_statements
+    from .own_statements import find_statements
 
     speakers = dict.fromkeys(passage.speaker for passage in page.passages if passage.speaker)
     return bool(find_statements(without_recalled(page.text), tuple(speakers), stamp))

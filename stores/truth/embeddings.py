@@ -286,10 +286,10 @@ class EmbeddingStore:
         reached = max((row[0] for row in found), default=after)
         if self.subject is ITEMS and len(found) < limit:
             reached = max(reached, last or 0)  # past the changes of pages
-        texts = [(number, self.headed(*text)) for _, number, *text in found if number is not None]
+        texts = [(number, self.with_header(*text)) for _, number, *text in found if number is not None]
         return reached, texts
 
-    def headed(self, time: str | None, title: str | None, speaker: str | None, text: str) -> str:
+    def with_header(self, time: str | None, title: str | None, speaker: str | None, text: str) -> str:
         """A text as it is embedded: under date and title, as the keyword index reads it. Lexical embeddings have no sense
         of a date, which would be noise by its letters; of conversations they leave out the title, too: a turn is about
         what its speaker says."""
@@ -366,7 +366,7 @@ class EmbeddingStore:
         )
 
     @property
-    def settled(self) -> int | None:
+    def settled_generation(self) -> int | None:
         """The generation in which this object has seen that the model has not changed; None while it replaces vectors."""
         return self._probed if self.renewed is None else None
 

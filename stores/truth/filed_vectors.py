@@ -26,7 +26,7 @@ def embed_drafts(
 ) -> FilingVectors:
     """The vectors of pages of a session's time, for `Journal.file`; by the model whose vectors the generation has."""
     passages = [(page.title, one.speaker, page.text[one.start : one.end]) for page in pages for one in page.passages]
-    matrix = validate_vectors(store.model, passages, embed([store.headed(stamp, *one) for one in passages]))
+    matrix = validate_vectors(store.model, passages, embed([store.with_header(stamp, *one) for one in passages]))
 
     def keep(db: sqlite3.Connection, namespace: int, pages: Sequence[int], passages: Sequence[int]) -> bool:
         statement, named = store.state_of(namespace)
