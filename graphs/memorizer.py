@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from langgraph.channels import UntrackedValue
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
@@ -21,6 +22,10 @@ from ..stores.index.item_index import ItemIndex
 from ..stores.index.snapshot import NamespaceStore
 
 
+class _State(MemorizerState, total=False):
+    entry: Annotated[dict[str, Any] | None, UntrackedValue]  # type: ignore[misc]  # the same type, in another channel
+
+
 def memorizer(
     archive: NamespaceStore,
     item_index: ItemIndex,
@@ -34,12 +39,12 @@ def memorizer(
     Context: `MemorizeOptions`. `editing` changes memory items.
     """
     graph = StateGraph(
-        MemorizerState, context_schema=MemorizeOptions, input_schema=MemorizerInput, output_schema=MemorizerOutput
+        _State, context_schema=MemorizeOptions, input_schema=MemorizerInput, output_schema=MemorizerOutput
     )
     graph.add_node("accept", accept(archive))
     graph.add_node("split", split(archive, options))
     graph.add_node("memorize", make_node("memorize", memorize(archive, backends, options)))
-    graph.add_node("file", file(archive, options))
+    graph.add_node("file", file(archive, embedder, backends, options))
     graph.add_node("index", make_node("index", index(archive, embedder, options)))
     graph.add_node("curate", make_node("curate", curate(archive, item_index, editing, backends, options)))
     graph.add_edge(START, "accept")

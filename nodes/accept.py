@@ -44,6 +44,7 @@ def accept(archive: NamespaceStore) -> Callable[..., dict[str, Any]]:
         return {
             "session": None,
             "journal": accepted.n,
+            "entry": {"text": accepted.text, "turns": accepted.turns, "metadata": accepted.metadata},
             "session_id": accepted.session_id,
             "time": accepted.time.isoformat() if accepted.time else None,
             "duplicate": bool(accepted.page_ids),
@@ -51,6 +52,8 @@ def accept(archive: NamespaceStore) -> Callable[..., dict[str, Any]]:
             "usage": Overwrite([]),
             "failures": Overwrite([]),
             "edits": [],
+            "embedded": False,
+            "curated": None,
         }
 
     return node

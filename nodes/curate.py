@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
@@ -15,8 +14,7 @@ from pydantic import BaseModel, Field
 from ..stores.index.item_index import ItemIndex
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
-from ..stores.records import Edit, MemoryItem, Outcome, Page
-from ..stores.times import format_time
+from ..stores.records import MemoryItem, Outcome, Page
 from .file import disk_full_hint
 from .llm.ask import StepSpec
 from .llm.sync_async import Computation, NodeBody
@@ -25,7 +23,6 @@ from .run_step import Backends, StepPolicy, run_step
 from .states import MemorizerState
 
 CORE_SHOWN = 512  # tokens
-_ITEMS_TOKENS = 500
 _RELATED, _NEWEST = 10, 5
 _LIKE_CHARS = 4000  # of a page, by which the items that are like it are found
 _FILED = "The session is filed; no memories are drawn from it until resume(), or the same call, finds room."
@@ -62,6 +59,33 @@ class Curation(BaseModel):
     calls: list[Call] = Field(description="In the order in which they are to be done.")
 
 
+class KnownItems:
+    """The core paragraph, and beside some pages the namespace's own items that share words with each, and the newest: read
+    for all pages at once when somebody first asks."""
+
+    def __init__(self, item_index: ItemIndex, snapshot: Snapshot, texts: Mapping[str, str]) -> None:
+        self._source = item_index, snapshot, texts
+
+    @property
+    def was_read(self) -> bool:
+        """Whether anybody has asked."""
+        return "by_page" in self.__dict__
+
+    @cached_property
+    def by_page(self) -> tuple[MemoryItem | None, Mapping[str, Sequence[MemoryItem]]]:
+        """The core paragraph, None while there is none; and by page id the others."""
+        item_index, snapshot, texts = self._source
+        view = item_index.view(snapshot)
+        related = {one: [n for n, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)] for one, text in texts.items()}
+        items = item_index.items.beside_core([n for numbers in related.values() for n in numbers], _NEWEST)
+        core = next((item for item in items.values() if item.kind == "core"), None)
+        newest = [item for item in list(items.values())[:_NEWEST] if item is not core]
+        near = {
+            one: [items[n] for n in numbers if n in items and items[n] is not core] for one, numbers in related.items()
+        }
+        return core, {one: list({item.id: item for item in [*own, *newest]}.values()) for one, own in near.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class CurateQuestion:
     """The page without what was recalled from memory, and what is held already: core, related and newest items.
@@ -69,17 +93,28 @@ class CurateQuestion:
 
     page: Page
     text: str
-    core: str
-    items: Sequence[MemoryItem]
+    known: KnownItems
     snapshot: Snapshot
     verbatim: bool = False
-    core_version: int | None = None
+
+    @property
+    def core(self) -> str:
+        """The core paragraph; "" while there is none."""
+        core, _ = self.known.by_page
+        return core.content if core else ""
+
+    @property
+    def items(self) -> Sequence[MemoryItem]:
+        """Those that are like the page, then the newest."""
+        return self.known.by_page[1][self.page.id]
 
     @property
     def versions(self) -> dict[str, int]:
-        """Of the items that are shown."""
-        core = {} if self.core_version is None else {"core": self.core_version}
-        return core | {item.id: item.version for item in self.items}
+        """Of the items that were looked at."""
+        if not self.known.was_read:
+            return {}
+        core, _ = self.known.by_page
+        return ({"core": core.version} if core else {}) | {item.id: item.version for item in self.items}
 
     @property
     def part(self) -> int:
@@ -88,19 +123,9 @@ class CurateQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/curate.md`. The page is always shown whole."""
-        from .llm.prompt import clip, fence, fence_list
-        from .page_language import name_language
+        from .curate_prompt import prompt_values
 
-        return {
-            "core": fence(clip(self.core, share * CORE_SHOWN)) if self.core else "There is none yet.",
-            "items": fence_list(map(describe_item, self.items), share * _ITEMS_TOKENS, "There are none yet."),
-            "page": fence(f"{self.page.header}\n\n{self.text}") + name_language(self.text),
-        }
-
-
-def describe_item(item: MemoryItem) -> str:
-    """`[0m7w…] episodic (8 May 2023): …`"""
-    return f"[{item.id}] {item.kind}{_when(item.time)}: {' '.join(item.content.split())}"
+        return prompt_values(self, share)
 
 
 def check_calls(question: CurateQuestion, answer: Curation) -> str:
@@ -133,6 +158,10 @@ def curate(
         failures: list[dict[str, Any]] = []
         edits: list[dict[str, Any]] = []
         stop_reason = ""
+        if (curated := state.get("curated")) is not None:
+            for page_id in curated:
+                runtime.stream_writer({"event": "curated", "page_id": page_id, "edits": []})
+            return {"usage": [], "failures": [], "edits": []}
         pages = archive.pages.uncurated_pages(state["journal"])
         thinks = backends.has_model(spec.name)
         questions: dict[str, CurateQuestion] = {}
@@ -165,7 +194,7 @@ def curate(
             checked = [(call, "") for call in answer.calls[:_MOST_CALLS]]
             calls = [call for call, _ in checked]
             if thinks:
-                from .item_checks import complete_call, find_problem
+                from .item_checks import complete_call, find_problem, reject
 
                 checked = [(call, find_problem(question, call)) for call in calls]
                 calls = [complete_call(question, call) for call, problem in checked if not problem]
@@ -173,7 +202,7 @@ def curate(
             if calls or thinks:  # a paid answer is noted at once
                 outcomes, done, questions = note(calls, done, question.versions), [], {}
             made = iter(zip(calls, outcomes, strict=True))
-            results = [(call, _rejection(call, problem)) if problem else next(made) for call, problem in checked]
+            results = [(call, reject(call, problem)) if problem else next(made) for call, problem in checked]
             edits += [_plain(page.id, call, outcome) for call, outcome in results]
             statuses = [outcome.status for _, outcome in results]
             runtime.stream_writer({"event": "curated", "page_id": page.id, "edits": statuses})
@@ -185,30 +214,10 @@ def curate(
 
 
 def _questions(snapshot: Snapshot, item_index: ItemIndex, pages: Sequence[Page]) -> dict[str, CurateQuestion]:
-    """By page, for those that are still there: the core paragraph, the namespace's own items that share words with the
-    page, and the newest."""
-    view = item_index.view(snapshot)
+    """By page, for those that are still there."""
     texts = {page.id: without_recalled(page.text) for page in pages if snapshot.has(page.id)}
-    related = {
-        page_id: [number for number, _ in view.keyword(text[:_LIKE_CHARS], _RELATED)] for page_id, text in texts.items()
-    }
-    items = item_index.items.beside_core([number for numbers in related.values() for number in numbers], _NEWEST)
-    core = next((item for item in items.values() if item.kind == "core"), None)
-    content, version = (core.content, core.version) if core else ("", None)
-    others = {number: item for number, item in items.items() if item.kind != "core"}
-    newest = [item for item in list(items.values())[:_NEWEST] if item.kind != "core"]
-    questions = {}
-    for page in pages:
-        if page.id in texts:
-            near = [others[number] for number in related[page.id] if number in others]
-            near = list({item.id: item for item in [*near, *newest]}.values())
-            questions[page.id] = CurateQuestion(page, texts[page.id], content, near, snapshot, core_version=version)
-    return questions
-
-
-def _rejection(call: Call, problem: str) -> Outcome:
-    edit = Edit(op="insert", kind=str(call.args.get("kind", "")), content=call.args["content"], cause="memorizer")
-    return Outcome("rejected", edit, problem)
+    known = KnownItems(item_index, snapshot, texts)
+    return {page.id: CurateQuestion(page, texts[page.id], known, snapshot) for page in pages if page.id in texts}
 
 
 def _plain(page_id: str, call: Call, outcome: Outcome) -> dict[str, Any]:
@@ -223,7 +232,3 @@ def _plain(page_id: str, call: Call, outcome: Outcome) -> dict[str, Any]:
         "item_id": outcome.item.id if outcome.item else edit["id"],
         "change": outcome.change,
     }
-
-
-def _when(time: datetime | None) -> str:
-    return f" ({format_time(time)})" if time else ""

@@ -13,11 +13,13 @@ from langgraph.runtime import Runtime
 from ..stores.analyzer import Analyzer
 from ..stores.errors import ModelError, StoreFull, UnknownRecord
 from ..stores.index.snapshot import NamespaceStore
+from ..stores.recall_markers import without_recalled
 from ..stores.times import parse_iso_time
 from ..stores.truth.journal import JournalEntry, PageDraft, PassageDraft
-from .embedder import Embedder, embed
+from .embedder import Embedder, embed, embed_drafts
 from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
+from .run_step import Backends
 from .states import MemorizerState
 
 _NOT_FILED = "The session waits in the journal; resume(), or the same call, files it when there is room."
@@ -25,22 +27,39 @@ _NOT_EMBEDDED = "The session is filed; it has no vectors until the next call tha
 _FEED = 256  # new vectors, from which on the vector index reads them at once
 
 
-def file(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., dict[str, Any]]:
+def file(
+    archive: NamespaceStore, embedder: Embedder, backends: Backends, defaults: MemorizeOptions
+) -> Callable[..., dict[str, Any]]:
     """The node: drafts → pages with ids. A session that another process filed meanwhile is a duplicate; of one that
-    was forgotten meanwhile nothing is kept, which `failures` says."""
+    was forgotten meanwhile nothing is kept, which `failures` says.
+
+    Vectors that are computed in this process are filed with the pages; and nothing is noted to be drawn from pages in
+    which the rules, where these draw memories, find none."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
         time = parse_iso_time(state["time"])
         drafts = [_draft(archive.analyzer, page, time) for page in state["pages"]]
+        wanted = options_in(runtime.context, defaults).curate
+        stamp = state["time"]
+        curate = wanted and (backends.has_model("curate") or any(_holds_memories(draft, stamp) for draft in drafts))
+        vectors = embed_drafts(archive.embeddings, embedder, drafts, stamp)
         try:
             accepted = JournalEntry(state["journal"], state["session_id"], time, {})
             with disk_full_hint(archive.embeddings.database.path, _NOT_FILED):
-                filed = archive.journal.file(accepted, drafts, curate=options_in(runtime.context, defaults).curate)
+                filed = archive.journal.file(accepted, drafts, curate=curate, vectors=vectors)
         except UnknownRecord:
             message = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
             failure = {"step": "file", "error": "UnknownRecord", "message": message}
             return {"page_ids": [], "duplicate": False, "pages": [], "failures": [failure]}
-        return {"journal": filed.n, "page_ids": list(filed.page_ids), "duplicate": not filed.fresh, "pages": []}
+        page_ids = list(filed.page_ids)
+        return {
+            "journal": filed.n,
+            "page_ids": page_ids,
+            "duplicate": not filed.fresh,
+            "pages": [],
+            "embedded": filed.embedded,
+            "curated": None if curate or not filed.fresh else page_ids if wanted else [],
+        }
 
     return node
 
@@ -54,8 +73,9 @@ def index(archive: NamespaceStore, embedder: Embedder, defaults: MemorizeOptions
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
         try:
-            with disk_full_hint(archive.embeddings.database.path, f"{_NOT_EMBEDDED}room."):
-                yield from embed(archive, embedder, waiting=not state["duplicate"])
+            if not state.get("embedded"):
+                with disk_full_hint(archive.embeddings.database.path, f"{_NOT_EMBEDDED}room."):
+                    yield from embed(archive, embedder, waiting=not state["duplicate"])
         except ModelError as error:
             if options_in(runtime.context, defaults).on_model_failure != "rules":
                 raise type(error)(f"{error} {_NOT_EMBEDDED}the model working.") from error
@@ -81,3 +101,11 @@ def _draft(analyzer: Analyzer, page: dict[str, Any], time: datetime | None) -> P
         for start, end, speaker in page["passages"]
     ]
     return PageDraft(page["text"], page["header"], page["memo"], page["title"], passages)
+
+
+def _holds_memories(page: PageDraft, stamp: str | None) -> bool:
+    """Whether the rules draw anything from it."""
+    from .own_statements import find_statements
+
+    speakers = dict.fromkeys(passage.speaker for passage in page.passages if passage.speaker)
+    return bool(find_statements(without_recalled(page.text), tuple(speakers), stamp))

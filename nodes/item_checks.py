@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..stores.errors import BadInput
+from ..stores.records import Edit, Outcome
 from ..stores.times import parse_time
-from .curate import Call, CurateQuestion, Curation, describe_item
+from .curate import Call, CurateQuestion, Curation
+from .curate_prompt import describe_item
 from .evidence import cite
 from .grounding import foreign_terms, is_about_the_prompt, is_placeholder, list_words, whole_sentences
 from .llm.output_forms import LONGEST_ARGUMENT
@@ -36,6 +38,12 @@ def find_problem(question: CurateQuestion, call: Call) -> str:
     if question.verbatim and not merges and best_support(content, question.text) < _LEAST_SUPPORT:
         return "No line of the page says what a call says. Write only what the page says, or make no call."
     return ""
+
+
+def reject(call: Call, problem: str) -> Outcome:
+    """The outcome of a call whose content cannot be kept."""
+    edit = Edit(op="insert", kind=str(call.args.get("kind", "")), content=call.args["content"], cause="memorizer")
+    return Outcome("rejected", edit, problem)
 
 
 def complete_call(question: CurateQuestion, call: Call) -> Call:

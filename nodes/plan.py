@@ -134,12 +134,10 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         asked = list(state["asked"])
         own: list[dict[str, Any]] = []
         if backends.has_model(spec.name) and not policy.by_rules:
-            own = _queries_of_request(question)
-            answer = answer and _without_placeholders(answer)
-            if answer and backends.share(spec.name) < 1:
-                from .support import needs_of_question
+            from .model_plan import clean_plan, queries_of_request
 
-                answer.needs = needs_of_question(answer.needs, f"{question.question}\n{request}")
+            own = queries_of_request(question, _LONGEST_QUERY)
+            answer = answer and clean_plan(answer, question, small=backends.share(spec.name) < 1)
         keys = [_key(query["tool"], query["text"]) for query in own]
         added, dropped = runnable_queries(answer, options.tools, [*asked, *keys]) if answer else ([], 0)
         queries = [query for query, key in zip(own, keys, strict=True) if key not in asked]
@@ -163,26 +161,6 @@ def plan(backends: Backends, searches: Sequence[PlannedSearch], defaults: BaseRe
         return {"plan": made, "asked": asked, "searches": Overwrite([]), **changes}
 
     return node
-
-
-def _queries_of_request(question: PlanQuestion) -> list[dict[str, Any]]:
-    """What each search makes of the request's own words."""
-    request = question.request[:_LONGEST_QUERY]
-    return [
-        {"tool": search.name, "text": text.strip()}
-        for search in question.searches
-        for text in search.for_question(question.snapshot, request)
-        if text.strip()
-    ]
-
-
-def _without_placeholders(plan: SearchPlan) -> SearchPlan:
-    """The plan without words of its form, such as `<a question>`."""
-    from .grounding import is_placeholder  # a model has answered
-
-    needs = [need for need in plan.needs if not is_placeholder(need)]
-    queries = [query for query in plan.queries if not is_placeholder(query.text)]
-    return plan.model_copy(update={"needs": needs, "queries": queries})
 
 
 def route_after_plan(items: str) -> Callable[[ResearcherState], list[str]]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .evidence import LOOKED_AT, hits_from_state, record_id
+from .evidence import LOOKED_AT, hits_from_state
 from .llm.ask import StepSpec
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
@@ -68,10 +68,12 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         stop_reason = changes.get("stop_reason") or state["stop_reason"]
         number = len(state["rounds"]) + 1
         thinks = backends.has_model("reflect") and options.effort != "recall"
-        open_needs = _open_needs(state, snapshot) if thinks else []
+        open_needs: list[str] = []
         if thinks:
             from .grounding import is_placeholder
+            from .open_needs import find_open_needs
 
+            open_needs = find_open_needs(state, snapshot)
             answer = answer.model_copy(update={"request": ""}) if is_placeholder(answer.request) else answer
         if open_needs:
             missing = list(dict.fromkeys([*answer.missing, *open_needs]))
@@ -101,18 +103,6 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         }
 
     return node
-
-
-def _open_needs(state: ResearcherState, snapshot: Snapshot) -> list[str]:
-    """The needs of the first plan of which no statement, quote or header of a cited page has a word: a model calls its
-    answer complete too soon."""
-    from .support import uncovered_needs
-
-    needs = state["rounds"][0]["needs"] if state["rounds"] else state["plan"]["needs"]
-    texts = [one["text"] for one in state["statements"]]
-    for citation in (citation for one in state["statements"] for citation in one["citations"]):
-        texts += [citation["quote"], snapshot.record(record_id(citation)).header]
-    return uncovered_needs(needs, state["dated_question"], texts) if texts else []
 
 
 def _answer_reflect(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -55,18 +56,20 @@ def split(archive: NamespaceStore, defaults: MemorizeOptions) -> Callable[..., d
     """The node: the session in the journal → drafts of its pages, with passages and titles."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
-        entry = archive.journal.entry(state["journal"])
-        if entry.page_ids:  # filed by another process since it was accepted
+        if (entry := state.get("entry")) is None:  # the run goes on from a checkpoint
+            entry = asdict(archive.journal.entry(state["journal"]))
+        text, turns, metadata = entry["text"], entry["turns"], entry["metadata"]
+        if not text:  # filed by another process since it was accepted
             return {"pages": []}
         size = options_in(runtime.context, defaults).page_tokens
-        title = str(entry.metadata.get("title") or ("" if entry.turns else heading(entry.text)))[:LONGEST_TITLE]
-        spoken = without_recalled(entry.text, passages(entry.text, entry.turns), entry.turns)
-        pages = pack_pages(entry.text, spoken, chars_of(entry.text, size))
+        title = str(metadata.get("title") or ("" if turns else heading(text)))[:LONGEST_TITLE]
+        spoken = without_recalled(text, passages(text, turns), turns)
+        pages = pack_pages(text, spoken, chars_of(text, size))
         return {
             "pages": [
-                {"text": entry.text[start:end], "title": title, "passages": [list(span) for span in inside]}
+                {"text": text[start:end], "title": title, "passages": [list(span) for span in inside]}
                 for start, end, inside in pages
-            ]
+            ],
         }
 
     return node

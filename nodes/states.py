@@ -28,10 +28,13 @@ class MemorizerOutput(TypedDict, total=False):
 
 
 class MemorizerState(MemorizerInput, MemorizerOutput, total=False):
-    """`time` is the session's, in ISO 8601. `pages` are drafts: `{text, title, passages: [[start, end, speaker]],
-    header, memo}`."""
+    """`time` is the session's, in ISO 8601. `pages` are drafts: `{text, title, passages: [[start, end, speaker]], header,
+    memo}`. `entry` is what was accepted, which no checkpointer keeps. `embedded`, `curated`: what `file` has done of that."""
 
     time: str | None
+    entry: dict[str, Any] | None
+    embedded: bool
+    curated: list[str] | None
     pages: list[dict[str, Any]]
     usage: Annotated[list[dict[str, Any]], add]
     failures: Annotated[list[dict[str, Any]], add]

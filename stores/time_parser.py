@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,6 +16,7 @@ _LONGEST = 200  # characters of a time
 _FORMS = "'2023-05-08 13:56', '1:56 pm on 8 May, 2023', or with its zone '2023-05-08 13:56 +02:00'"
 # A day or a month that is not written takes the default's: what two defaults agree on was written.
 _DEFAULTS = (datetime(1, 1, 1), datetime(2, 2, 2))
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _OTHER_NUMBERS = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{4}\.\s\d")  # 20.05.2025, 2025. 5. 20.
 _NAMED_ZONE = re.compile(r"\s*\[?\b([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)\]?$")
 _FROM_UTC = re.compile(r"\s*(?<![\w/])(?:UTC|GMT)\s*([+\-−])\s*(\d{1,2})(?::?(\d\d))?(?:\s*\([^()]*\))?$", re.I)
@@ -38,6 +40,9 @@ def read_time(value: str | datetime | date) -> datetime:
 def _parse(text: str) -> datetime:
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise ValueError("no text, or a long one")
+    if _ISO.fullmatch(text):
+        with suppress(ValueError):
+            return datetime.fromisoformat(text)
     if re.fullmatch(r"1\d{9}(?:\d{3})?", text.strip()):  # seconds or milliseconds since 1970
         return datetime.fromtimestamp(int(text.strip()[:10]), UTC)
     rest, zone = _split_zone(text.strip())

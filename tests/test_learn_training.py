@@ -29,7 +29,7 @@ from jitmem.learn.training.long_tasks import evaluate_long_tasks
 from jitmem.learn.training.teacher import correct_calls, teacher_model
 from jitmem.learn.training.turn_pool import Curriculum, TurnPool, rollout_turns
 from jitmem.learn.training.turn_starts import TurnStart, apply_calls, restore_items, turn_starts
-from jitmem.nodes.curate import describe_item
+from jitmem.nodes.curate_prompt import describe_item
 from jitmem.stores.errors import BadInput, MissingPackage
 from jitmem.stores.records import Session
 from jitmem.tools.memory_specs import TOOL_NAMES, memory_specs

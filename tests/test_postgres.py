@@ -57,6 +57,30 @@ def test_sessions_are_filed_once_found_and_researched(memory: Memory, postgres_u
         assert [hit.text for hit in second.recall("Braga", 1)] == ["Ana: I moved to Braga in May."]
 
 
+def test_a_session_of_25_turns_takes_few_round_trips(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+
+    def count(owner: type[Any], name: str) -> None:
+        send = getattr(owner, name)
+
+        def counting(self: Any, *args: Any) -> Any:
+            sent.append(str(args[0] if args else name))
+            return send(self, *args)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    def talk(name: str) -> Session:
+        turns = [(("Ana", "Ben")[turn % 2], f"{name} says word{turn} and word{turn + 1}") for turn in range(25)]
+        return Session(id=name, time="2024-05-01 09:00", turns=turns)
+
+    for name in ("one", "two"):
+        memory.memorize(talk(name))
+    count(psycopg.ClientCursor, "execute")
+    count(psycopg.Connection, "commit")
+    assert memory.memorize(talk("three")).page_ids
+    assert len(sent) <= 17, "\n".join(sent)
+
+
 def test_what_one_process_files_another_finds_at_once(memory: Memory, postgres_url: str) -> None:
     with Memory.open(postgres_url, "acme/ana") as second:
         assert second.recall("pears") == []

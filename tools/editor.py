@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 from ..stores.errors import BadInput
@@ -182,14 +183,15 @@ class Editor:
             return [ruling.rejected for ruling in rulings if ruling.rejected]
         outcomes = []
         with self.items.namespace.database.write() as db:
+            find_forgotten = lru_cache(partial(self.items.forgotten_in, db))
             for ruling in rulings:
                 key = ruling.edit.id or ruling.edit.kind
                 if versions and key in versions:
                     ruling = replace(ruling, edit=replace(ruling.edit, expected_version=versions[key]))
                 if ruling.rejected:
                     outcomes.append(ruling.rejected)
-                elif forgotten := self._deleted_page(db, ruling.edit):
-                    reason = f"Page {forgotten} was forgotten; what comes from it is not kept."
+                elif ruling.edit.cause == "memorizer" and (page_id := find_forgotten(ruling.edit.page_ids)):
+                    reason = f"Page {page_id} was forgotten; what comes from it is not kept."
                     outcomes.append(Outcome("rejected", ruling.edit, reason))
                 elif ruling.waits:
                     from ..stores.truth.proposals import Proposals
@@ -202,10 +204,6 @@ class Editor:
             if then is not None:
                 then(db)
         return outcomes
-
-    def _deleted_page(self, db: sqlite3.Connection, edit: Edit) -> str | None:
-        """The page that the Memorizer has drawn this from, if it was forgotten while it did."""
-        return self.items.forgotten_in(db, edit.page_ids) if edit.cause == "memorizer" else None
 
     def _problem(self, edit: Edit) -> str:
         """What is wrong with an edit, and what would be right; empty for nothing."""

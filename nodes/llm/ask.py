@@ -56,15 +56,9 @@ class UsageTracker:
 
     def check_budget(self, prompt_tokens: int) -> None:
         """Before a call: `BudgetExceeded` where it does not fit."""
-        spent = [*self._before, *self.entries]
-        calls = sum(entry["calls"] for entry in spent)
-        tokens = sum(entry["prompt_tokens"] + entry["completion_tokens"] for entry in spent)
-        budget = self._budget
-        if budget.calls is not None and calls >= budget.calls:
-            raise BudgetExceeded
-        if budget.tokens is not None and tokens + prompt_tokens > budget.tokens:
-            raise BudgetExceeded
-        if (remaining := self.remaining_s()) is not None and remaining <= 0:
+        from .usage_entries import exceeds
+
+        if exceeds(self._budget, [*self._before, *self.entries], prompt_tokens, self.remaining_s()):
             raise BudgetExceeded
 
     def remaining_s(self) -> float | None:
@@ -85,27 +79,9 @@ class UsageTracker:
         """A call that was answered; with `reply=None` one that failed, and is a retry of the call that follows. `form` is
         the output format that was asked for; `number` is 1 for the first reply to
         the question, 2 for a repair."""
-        entry: dict[str, Any] = {
-            "step": step,
-            "model": model,
-            "calls": 0 if reply is None else 1,
-            "prompt_tokens": 0,
-            "completion_tokens": 0,
-            "seconds": seconds,
-            "retries": 1 if reply is None else 0,
-            "form": form,
-            "reply": number,
-        }
-        if reply is not None and reply.usage_metadata:
-            entry["prompt_tokens"] = reply.usage_metadata["input_tokens"]
-            entry["completion_tokens"] = reply.usage_metadata["output_tokens"]
-            if (cached := reply.usage_metadata.get("input_token_details", {}).get("cache_read")) is not None:
-                entry["cached_tokens"] = cached
-        elif reply is not None:
-            from .prompt import count_tokens
+        from .usage_entries import usage_entry
 
-            entry |= {"prompt_tokens": prompt_tokens, "completion_tokens": count_tokens([reply]), "estimated": True}
-        self.entries.append(entry)
+        self.entries.append(usage_entry(step, model, seconds, prompt_tokens, reply, form, number))
 
 
 class StepQuestion(Protocol):

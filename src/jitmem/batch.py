@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from .async_twin import async_twin
 from .nodes.accept import normalize_session
 from .research_run import validate_count
 from .runtime import MemoryRuntime
@@ -35,9 +33,6 @@ def unfinished_sessions(runtime: MemoryRuntime) -> list[int]:
     return list(dict.fromkeys([*(entry.n for entry in journal.waiting()), *uncurated]))
 
 
-aaccept, aunfinished_sessions = async_twin(accept), async_twin(unfinished_sessions)
-
-
 def file_all(
     runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress | None = None
 ) -> list[Filed]:
@@ -47,8 +42,8 @@ def file_all(
     no further session is started. `BatchIncomplete` at the end names what is not filed. Any other error is raised at
     once.
     """
-    workers = _workers(runtime, concurrency)
-    batch = _Batch(len(entries), progress)
+    workers = count_workers(runtime, concurrency)
+    batch = Batch(len(entries), progress)
 
     def one(at: int) -> None:
         if not batch.stopped:
@@ -71,34 +66,8 @@ def file_all(
     return batch.results()
 
 
-async def afile_all(
-    runtime: MemoryRuntime, entries: Sequence[int], concurrency: int = 8, progress: Progress | None = None
-) -> list[Filed]:
-    """`file_all`, awaited; when it is cancelled, sessions that are not filed stay in the journal."""
-    workers = _workers(runtime, concurrency)
-    batch = _Batch(len(entries), progress)
-    gate = asyncio.Semaphore(workers)
-
-    async def one(at: int) -> None:
-        async with gate:
-            if not batch.stopped:
-                await asyncio.to_thread(batch.renew_leases, runtime, entries)
-                with batch.collect_errors(at):
-                    batch.add(at, await runtime.memorizer.ainvoke({"journal": entries[at]}))
-
-    tasks = [asyncio.ensure_future(one(at)) for at in range(len(entries))]
-    try:
-        await asyncio.gather(*tasks)
-    except BaseException:
-        batch.stopped = True
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-    return batch.results()
-
-
-def _workers(runtime: MemoryRuntime, concurrency: int) -> int:
+def count_workers(runtime: MemoryRuntime, concurrency: int) -> int:
+    """How many sessions are filed at once."""
     return validate_count(concurrency) if runtime.waits_for_models else 1
 
 
@@ -113,7 +82,9 @@ def to_filed(output: Mapping[str, Any]) -> Filed:
     )
 
 
-class _Batch:
+class Batch:
+    """What has become of each session so far."""
+
     def __init__(self, total: int, progress: Progress | None) -> None:
         self.stopped = False
         self._filed: list[Filed | None] = [None] * total

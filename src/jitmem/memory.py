@@ -202,7 +202,7 @@ class Memory:
         self, sessions: Sessions, *, update: bool = False, concurrency: int = 8, progress: Progress | None = None
     ) -> list[Filed]:
         """`memorize_many`, awaited."""
-        from .batch import aaccept, afile_all
+        from .async_batch import aaccept, afile_all
 
         return await afile_all(self._runtime, await aaccept(self._runtime, sessions, update), concurrency, progress)
 
@@ -214,7 +214,7 @@ class Memory:
 
     async def aresume(self, *, concurrency: int = 8, progress: Progress | None = None) -> list[Filed]:
         """`resume`, awaited."""
-        from .batch import afile_all, aunfinished_sessions
+        from .async_batch import afile_all, aunfinished_sessions
 
         return await afile_all(self._runtime, await aunfinished_sessions(self._runtime), concurrency, progress)
 

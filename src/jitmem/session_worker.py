@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .batch import afile_all, file_all
+from .batch import file_all
 from .stores.errors import BatchIncomplete, JitmemError, ModelError
 from .stores.truth.namespace import names
 from .stores.truth.session_queue import release_sessions, take_sessions
@@ -36,6 +36,8 @@ async def afile_abandoned(runtime: MemoryRuntime) -> None:
     if await asyncio.to_thread(runtime.archive.journal.has_abandoned):
         taken = await asyncio.to_thread(_take_abandoned, runtime)
         with _log_failure():
+            from .async_batch import afile_all
+
             await afile_all(runtime, taken)
 
 

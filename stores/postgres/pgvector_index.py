@@ -27,6 +27,7 @@ class PgVectors:
         self._table = "passage_vector" if embeddings.subject is PASSAGES else "item_vector"
         self._type = f"{database.halfvec}.halfvec"
         self._distance = f"OPERATOR({database.halfvec}.<=>)"
+        self._written_before = 0
 
     def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
         """`(number, cosine)`, best first; a vector of zeros is like nothing and never found."""
@@ -58,8 +59,12 @@ class PgVectors:
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def catch_up(self, *, at_least: int = 1) -> None:
-        """Copy what is new into the index, if it is that many vectors or more; nothing where the memory is read-only."""
-        self._read_new(at_least)
+        """Copy what is new into the index, if this process has written that many vectors; nothing where the memory is
+        read-only."""
+        written = self._embeddings.written
+        if at_least <= 1 or written - self._written_before >= at_least:
+            self._written_before = written
+            self._read_new(at_least)
 
     def _read_new(self, at_least: int) -> tuple[int, bool]:
         """The generation, and whether all of its vectors are in the index now: who may not write cannot add any."""

@@ -120,6 +120,11 @@ class PostgresDatabase:
 
             raise unreachable(self.path, error, committing=True) from error
 
+    def write_once(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
+        """A transaction of one statement; the rows that it returns. `{current}`, a condition, is what `write` checks."""
+        with self.write() as connection:
+            return connection.execute(statement.format(current="true"), values).fetchall()
+
     def close(self) -> None:
         """Close the pool, unless it is the caller's."""
         self._closed = True

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import fork_hooks
 from ..analyzer import Analyzer
@@ -38,6 +38,7 @@ VECTORS_LOCK, ERASE_LOCK = ".vectors.lock", ".erase.lock"
 DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
 APPLICATION_ID = 0x6A69746D  # "jitm"
 SCHEMA_VERSION = 4
+_CURRENT = f"(SELECT user_version FROM pragma_user_version) <= {SCHEMA_VERSION}"
 SCHEMA_DIGEST = "0a0b9af81ebeca6dd11596356c689d92fc041b117f88f5ea7fd2c6c05d60f680"
 """Of what `OBJECTS` gives for a new truth."""
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
@@ -120,6 +121,15 @@ class Database:
             with suppress(sqlite3.Error):  # SQLite has rolled back by itself when the disk was full
                 connection.execute("ROLLBACK")
             raise
+
+    def write_once(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
+        """A transaction of one statement with the condition `{current}`; the rows that it returns. None where a newer jitmem
+        has upgraded the file meanwhile: `write` then says so."""
+        with self.read() as connection:
+            self.refuse_moved()
+            rows = connection.execute(statement.format(current=_CURRENT), values).fetchall()
+            self.writes += 1
+            return rows
 
     def close(self) -> None:
         """Close every idle connection; one at work is closed when it is given back."""
@@ -323,26 +333,37 @@ def one_of(numbers: Sequence[int]) -> str:
     return f"= {numbers[0]:d}" if len(numbers) == 1 else f"IN ({','.join(f'{number:d}' for number in numbers)})"
 
 
-def log_change(db: sqlite3.Connection, namespace: int, kind: str, ref: int, op: str, cause: str) -> int:
-    """Add a row to the change log, which has no content; its number in the folder."""
+class LoggedChange(NamedTuple):
+    """A row of the change log: its number in the folder and in its namespace, and when it was written."""
+
+    n: int
+    number: int
+    at: str
+
+
+def log_change(db: sqlite3.Connection, namespace: int, kind: str, ref: int, op: str, cause: str) -> LoggedChange:
+    """Add a row to the change log, which has no content."""
     return log_changes(db, namespace, kind, [ref], op, cause)
 
 
-def log_changes(db: sqlite3.Connection, namespace: int, kind: str, refs: Sequence[int], op: str, cause: str) -> int:
-    """The same for several rows; the last number. The namespace's head comes last: it is the order of changes."""
+def log_changes(
+    db: sqlite3.Connection, namespace: int, kind: str, refs: Sequence[int], op: str, cause: str
+) -> LoggedChange:
+    """The same for several rows; the last one. The namespace's head comes last: it is the order of changes."""
+    at = datetime.now(UTC).isoformat()
     rows = db.execute(
         "INSERT INTO change (namespace, kind, ref, op, cause, at, number)"
         " SELECT ?1, ?2, refs.value, ?3, ?4, ?5, space.head + 1 + refs.key"
-        " FROM json_each(?6) AS refs CROSS JOIN namespace AS space ON space.id = ?1 ORDER BY refs.key RETURNING n",
-        (namespace, kind, op, cause, datetime.now(UTC).isoformat(), json.dumps(list(refs))),
+        " FROM json_each(?6) AS refs CROSS JOIN namespace AS space ON space.id = ?1 ORDER BY refs.key RETURNING n, number",
+        (namespace, kind, op, cause, at, json.dumps(list(refs))),
     ).fetchall()
-    n = max((int(row[0]) for row in rows), default=0)
+    n, number = max(rows, default=(0, 0))
     db.execute(
         "UPDATE namespace SET head = head + ?2, items = iif(?3 = 'item', ?4, items),"
         " erased = iif(?5 IN ('forget', 'retain'), ?4, erased) WHERE id = ?1",
         (namespace, len(refs), kind, n, op),
     )
-    return n
+    return LoggedChange(n, number, at)
 
 
 def has_deleted_bytes(database: Database) -> bool:

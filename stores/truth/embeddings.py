@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,6 +29,9 @@ _ALIKE = 0.98  # one model on two machines stays above it, two models stay far b
 
 Missing = tuple[int, list[tuple[int, str]]]
 """How far these go, and `(number, text to embed)` of each."""
+FilingVectors = Callable[[sqlite3.Connection, int, Sequence[int], Sequence[int]], bool]
+"""Writes the vectors of new pages in the transaction that files them, given their namespace, their numbers and those of
+their passages; False where that cannot be, and `missing` will give their texts."""
 Space = int | str
 """A namespace: its number, or its name."""
 Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
@@ -270,7 +273,7 @@ class EmbeddingStore:
 
     def missing(self, namespace: Space, limit: int) -> Missing:
         """The next pages, or versions of items, without vectors, at most so many: how far they go, and their texts."""
-        statement, named = self._state_of(namespace)
+        statement, named = self.state_of(namespace)
         rows = self.database.fetch(
             f"{statement} SELECT state.generation, state.after,"
             " (SELECT max(n) FROM change WHERE namespace = state.space), found.*"
@@ -283,24 +286,22 @@ class EmbeddingStore:
         reached = max((row[0] for row in found), default=after)
         if self.subject is ITEMS and len(found) < limit:
             reached = max(reached, last or 0)  # past the changes of pages
-        texts = [
-            (number, f"[{header}] {text}" if (header := self._header(stamp, title, speaker)) else text)
-            for _, number, stamp, title, speaker, text in found
-            if number is not None
-        ]
+        texts = [(number, self.with_header(*text)) for _, number, *text in found if number is not None]
         return reached, texts
 
-    def _header(self, time: str | None, title: str | None, speaker: str | None) -> str:
-        """What a text is embedded under: date and title, as the keyword index reads it. Lexical embeddings have no sense
+    def with_header(self, time: str | None, title: str | None, speaker: str | None, text: str) -> str:
+        """A text as it is embedded: under date and title, as the keyword index reads it. Lexical embeddings have no sense
         of a date, which would be noise by its letters; of conversations they leave out the title, too: a turn is about
         what its speaker says."""
         if self._lexical:
-            return "" if speaker else title or ""
-        return " · ".join(part for part in (format_iso_time(time), title) if part)
+            header = "" if speaker else title or ""
+        else:
+            header = " · ".join(part for part in (format_iso_time(time), title) if part)
+        return f"[{header}] {text}" if header else text
 
     def waiting(self, namespace: Space) -> bool:
         """Whether a page, or a change of an item, of the namespace is not embedded yet."""
-        statement, named = self._state_of(namespace)
+        statement, named = self.state_of(namespace)
         with self.database.read() as db:
             row = db.execute(
                 f"{statement} SELECT state.generation, EXISTS ({self.subject.waiting}),"
@@ -311,7 +312,7 @@ class EmbeddingStore:
             self._looked[namespace] = (row[0], row[2] or 0)
         return bool(row[1])
 
-    def _state_of(self, namespace: Space) -> tuple[str, dict[str, Any]]:
+    def state_of(self, namespace: Space) -> tuple[str, dict[str, Any]]:
         space = ":space" if isinstance(namespace, int) else "(SELECT id FROM namespace WHERE name = :space)"
         looked_in, looked = self._looked.get(namespace, (-1, 0))
         named = {**self._sql_values(), "space": namespace, "progress": self.subject.progress}
@@ -326,7 +327,7 @@ class EmbeddingStore:
         is written then.
         """
         matrix = validate_vectors(self.model, numbers, vectors)
-        statement, named = self._state_of(namespace)
+        statement, named = self.state_of(namespace)
         with self.database.write() as db:
             generation, dimension = self._filed_state(db)
             given_out, more = self._given_out.get(namespace, (generation, True))
@@ -338,16 +339,7 @@ class EmbeddingStore:
                 start_generation(self, db)
                 return True
             if len(numbers):
-                self.written += len(numbers)
-                owner, number_of = self.subject.embedded
-                label, given = vector_label(self.model, generation), json.dumps(list(numbers))
-                db.execute(  # what was forgotten since its text was given out stays so
-                    f"INSERT INTO {self.subject.table} (model, {self.subject.key}, vector)"
-                    f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
-                    f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
-                    " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
-                    (label, matrix.tobytes(), 4 * matrix.shape[1], given),
-                )
+                self.insert(db, generation, numbers, matrix)
             db.execute(
                 f"{statement} INSERT INTO mark (name, n)"
                 " SELECT :progress || ':' || space || ':' || label, :reached FROM state, label WHERE space IS NOT NULL"
@@ -358,6 +350,25 @@ class EmbeddingStore:
                 left = db.execute(f"{statement} SELECT EXISTS ({self.subject.waiting}) FROM state", named).fetchone()
                 self.renewed = generation if left[0] else None
         return more
+
+    def insert(
+        self, db: sqlite3.Connection, generation: int, numbers: Sequence[int], matrix: NDArray[np.float32]
+    ) -> None:
+        """The vectors of what is still there: what was forgotten since its text was given out stays so."""
+        self.written += len(numbers)
+        owner, number_of = self.subject.embedded
+        db.execute(
+            f"INSERT INTO {self.subject.table} (model, {self.subject.key}, vector)"
+            f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
+            f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
+            " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
+            (vector_label(self.model, generation), matrix.tobytes(), 4 * matrix.shape[1], json.dumps(list(numbers))),
+        )
+
+    @property
+    def settled_generation(self) -> int | None:
+        """The generation in which this object has seen that the model has not changed; None while it replaces vectors."""
+        return self._probed if self.renewed is None else None
 
     # -- read by the indexes -------------------------------------------------------------------------------
 

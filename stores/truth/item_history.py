@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from ..errors import UnknownRecord
 from ..records import Edit, MemoryItem, Outcome
+from .item_changes import find_current, write_unless_taken, write_version
 from .items import NEWEST, OWN, Items, find_item, of_kind
 
 
@@ -25,7 +26,7 @@ def undo(items: Items, change: int, *, cause: str = "person") -> Outcome:
         ).fetchone()
         if row is None:
             raise UnknownRecord(f"No change {change} of an item in this namespace.")
-        current = items.find_current(db, namespace, row[0])
+        current = find_current(db, namespace, row[0])
         assert current is not None, "a change has an item"
         edit = Edit(op="undo", kind=current.kind, id=current.id, cause=cause)
         if current.change != change:
@@ -35,9 +36,9 @@ def undo(items: Items, change: int, *, cause: str = "person") -> Outcome:
         earlier = "item.id = ? AND item_version.version < ? ORDER BY item_version.version DESC LIMIT 1"
         before = find_item(db, earlier, current.id, row[1])
         if before is None or before.deleted:
-            return items.write_version(db, namespace, edit, current, None)
+            return write_version(items, db, namespace, edit, current, None)
         restored = replace(edit, content=before.content, time=before.time, page_ids=before.page_ids)
-        return items.write_unless_taken(db, namespace, edit, restored, current)
+        return write_unless_taken(items, db, namespace, edit, restored, current)
 
 
 def as_of(items: Items, time: datetime, *, kind: str | None = None) -> list[MemoryItem]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +30,7 @@ _INSTRUCTION_WORDS = (
 ).split("|")
 OWN = "item.namespace = (SELECT id FROM namespace WHERE name = :name)"
 NEWEST = "item_version.version = item.version"
-_STANDS = f"item.sketch IS NOT NULL AND {NEWEST}"
+STANDS = f"item.sketch IS NOT NULL AND {NEWEST}"
 
 
 class Items:
@@ -74,7 +73,7 @@ class Items:
     def by_ids(self, ids: Iterable[str]) -> dict[str, MemoryItem]:
         """Those of some ids that are of items which stand, or of entries of a store, by id."""
         ids = list(ids)
-        condition = f"{self._readable} AND {_STANDS} AND item.id IN (SELECT value FROM json_each(:ids))"
+        condition = f"{self._readable} AND {STANDS} AND item.id IN (SELECT value FROM json_each(:ids))"
         found = {item.id: item for item in self.select(condition, ids=json.dumps(ids))}
         if any(one.startswith("entry-") for one in ids):
             from .entry_records import entries_by_record_id
@@ -91,18 +90,18 @@ class Items:
     ) -> list[MemoryItem]:
         """As they stand, oldest first; with `newest` the last so many to be made, the newest first."""
         down, count = ("DESC", newest) if newest is not None else ("", -1 if limit is None else limit)
-        condition = f"{OWN} AND {_STANDS} AND {of_kind(kind)} ORDER BY item.seq {down} LIMIT :count OFFSET :offset"
+        condition = f"{OWN} AND {STANDS} AND {of_kind(kind)} ORDER BY item.seq {down} LIMIT :count OFFSET :offset"
         return self.select(condition, kind=kind, count=count, offset=offset)
 
     def like_instructions(self) -> list[MemoryItem]:
         """The semantic items that stand and have a word that instructions and preferences have."""
         words = {f"word{n}": f"%{word}%" for n, word in enumerate(_INSTRUCTION_WORDS)}
         like = " OR ".join(f"lower(content) LIKE :{name}" for name in words)
-        return self.select(f"{OWN} AND {_STANDS} AND item.kind = 'semantic' AND ({like})", **words)
+        return self.select(f"{OWN} AND {STANDS} AND item.kind = 'semantic' AND ({like})", **words)
 
     def by_change(self, numbers: Iterable[int]) -> dict[int, MemoryItem]:
         """Versions by their number, of this namespace and still standing: what is stale or deleted is left out."""
-        condition = f"{self._readable} AND {_STANDS} AND item_version.n IN (SELECT value FROM json_each(:numbers))"
+        condition = f"{self._readable} AND {STANDS} AND item_version.n IN (SELECT value FROM json_each(:numbers))"
         return self._by_version(condition, numbers=json.dumps(list(numbers)))
 
     def newest_versions(self, namespaces: Sequence[int]) -> list[tuple[int, int, str, str, str | None]]:
@@ -160,18 +159,9 @@ class Items:
         namespace = self.namespace.enter(db)
         if edit.op == "insert":
             return self._insert(db, namespace, edit)
-        current = self._target(db, edit)
-        if current is None or current.deleted:
-            held = "There is no core memory yet; insert it." if edit.id is None else f"No item {edit.id!r} is here."
-            return Outcome("unknown_id", edit, held)
-        if edit.kind != current.kind:
-            return Outcome("rejected", edit, f"Item {current.id} is {current.kind}, not {edit.kind}.", current)
-        if edit.expected_version not in (None, current.version):
-            reason = f"Item {current.id} was changed meanwhile: it is at version {current.version}."
-            return Outcome("rejected", edit, reason, current)
-        if edit.op == "delete":
-            return self.write_version(db, namespace, edit, current, None)
-        return self._update(db, namespace, edit, current)
+        from .item_changes import change_item
+
+        return change_item(self, db, namespace, edit)
 
     def forgotten_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> str | None:
         """The first of some pages that is not there any more, within a transaction; None where all are."""
@@ -184,72 +174,49 @@ class Items:
 
     def _insert(self, db: sqlite3.Connection, namespace: int, edit: Edit) -> Outcome:
         key = dedup_key(edit.kind, edit.content or "", edit.time)
-        known = self._holder(db, namespace, edit.kind, key)
+        known = self.find_by_key(db, namespace, edit.kind, key)
         if known is not None and edit.kind == "core":
             return Outcome("rejected", edit, "There is a core memory already; update it.", known)
         if known is not None:
-            return _duplicate(edit, known)
+            return duplicate(edit, known)
+        item_id = new_id()
         (seq,) = db.execute(
-            "INSERT INTO item (id, namespace, kind, sketch, version) VALUES (?, ?, ?, ?, 0) RETURNING seq",
-            (new_id(), namespace, edit.kind, key),
+            "INSERT INTO item (id, namespace, kind, sketch, version) VALUES (?, ?, ?, ?, 1) RETURNING seq",
+            (item_id, namespace, edit.kind, key),
         ).fetchone()
-        return self._add_version(db, namespace, edit, seq, 1, edit.content or "")
+        return self.add_version(db, namespace, edit, seq, item_id, edit.content or "")
 
-    def _update(self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem) -> Outcome:
-        whole = replace(
-            edit,
-            id=current.id,
-            content=current.content if edit.content is None else edit.content,
-            time=edit.time or current.time,
-            page_ids=tuple(dict.fromkeys([*current.page_ids, *edit.page_ids])),
-        )
-        if whole.content == current.content and str(whole.time) == str(current.time):  # a month is not its first day
-            return _duplicate(edit, current)
-        return self.write_unless_taken(db, namespace, edit, whole, current)
-
-    def write_unless_taken(
-        self, db: sqlite3.Connection, namespace: int, edit: Edit, whole: Edit, current: MemoryItem
+    def add_version(
+        self,
+        db: sqlite3.Connection,
+        namespace: int,
+        edit: Edit,
+        seq: int,
+        item_id: str,
+        content: str | None,
+        before: MemoryItem | None = None,
     ) -> Outcome:
-        """A new version, unless another item says the same: then the outcome of `edit` names that one."""
-        key = dedup_key(whole.kind, whole.content or "", whole.time)
-        known = self._holder(db, namespace, whole.kind, key)
-        if known is not None and known.id != current.id:
-            return _duplicate(edit, known)
-        return self.write_version(db, namespace, whole, current, whole.content)
-
-    def write_version(
-        self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
-    ) -> Outcome:
-        """A new version of an item that is there; `content=None` takes it away."""
-        (seq,) = db.execute("SELECT seq FROM item WHERE id = ?", (current.id,)).fetchone()
-        whole = edit if content is not None else replace(edit, time=current.time, page_ids=current.page_ids)
-        return self._add_version(db, namespace, whole, seq, current.version + 1, content)
-
-    def _add_version(
-        self, db: sqlite3.Connection, namespace: int, edit: Edit, seq: int, version: int, content: str | None
-    ) -> Outcome:
-        n = log_change(db, namespace, "item", seq, edit.op, edit.cause)
+        """The row of the first version, or of the one after `before`, with its change."""
+        change = log_change(db, namespace, "item", seq, edit.op, edit.cause)
+        version = before.version + 1 if before else 1
         time, pages = edit.time.isoformat() if edit.time else None, json.dumps(list(edit.page_ids))
         db.execute(
             "INSERT INTO item_version (n, item, version, content, time, pages, stems) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (n, seq, version, content, time, pages, " ".join(self.namespace.database.analyzer.stems(content or ""))),
+            (
+                change.n,
+                seq,
+                version,
+                content,
+                time,
+                pages,
+                " ".join(self.namespace.database.analyzer.stems(content or "")),
+            ),
         )
-        key = None if content is None else dedup_key(edit.kind, content, edit.time)
-        db.execute("UPDATE item SET version = ?, sketch = ? WHERE seq = ?", (version, key, seq))
-        item = find_item(db, "item_version.n = ?", n)
-        return Outcome("applied", edit, "", item, item.change if item else None)
+        created = before.created_at.isoformat() if before else change.at
+        row = (item_id, edit.kind, content, time, pages, version, change.number, edit.cause, change.at, created)
+        return Outcome("applied", edit, "", _item((*row, self.namespace.name, change.n)), change.number)
 
-    def _target(self, db: sqlite3.Connection, edit: Edit) -> MemoryItem | None:
-        """The item that an edit means: by its id, or the core paragraph, which needs none."""
-        namespace = self.namespace.number(db)
-        if edit.kind == "core" and edit.id is None:
-            return find_item(db, f"item.namespace = ? AND item.kind = 'core' AND {_STANDS}", namespace)
-        return self.find_current(db, namespace, edit.id or "")
-
-    def find_current(self, db: sqlite3.Connection, namespace: int, item_id: str) -> MemoryItem | None:
-        return find_item(db, f"item.namespace = ? AND item.id = ? AND {NEWEST}", namespace, item_id)
-
-    def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, key: str) -> MemoryItem | None:
+    def find_by_key(self, db: sqlite3.Connection, namespace: int, kind: str, key: str) -> MemoryItem | None:
         """The live item with a key. One that has expired is deleted: it would conflict with what is written next."""
         row = db.execute(
             "SELECT seq, EXISTS (SELECT 1 FROM standing_item WHERE standing_item.seq = item.seq) FROM item"
@@ -266,7 +233,7 @@ class Items:
         return None
 
 
-def _duplicate(edit: Edit, known: MemoryItem) -> Outcome:
+def duplicate(edit: Edit, known: MemoryItem) -> Outcome:
     return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
 
 

@@ -14,18 +14,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..analyzer import Analyzer
-from ..errors import SessionConflict, UnknownRecord
+from ..errors import UnknownRecord
 from ..records import new_id
 from ..times import local_clock, order_key, parse_iso_time
 from .database import log_changes, read_back
 from .dedup_key import session_key
+from .embeddings import FilingVectors
 from .namespace import Namespace
 from .postings import PageTerms, insert_postings
 
 # Gives no number where there is such a session already, or no namespace.
-_INSERT = """
+INSERT_SESSION = """
     INSERT INTO session (namespace, id, content, time, metadata, payload, accepted_at, leased_by, leased_until)
-    SELECT space.id, ?, ?, ?, ?, ?, ?, ?, ? FROM namespace AS space WHERE name = ? ON CONFLICT DO NOTHING RETURNING n
+    SELECT space.id, :id, :content, :time, :metadata, :payload, :accepted_at, :leased_by, :leased_until
+    FROM namespace AS space WHERE name = :name AND {current} AND NOT EXISTS (
+        SELECT 1 FROM session AS known WHERE known.namespace = space.id AND (known.id = :id OR known.content = :content))
+    RETURNING n
 """
 LEASE_S = float(os.environ.get("JITMEM_LEASE_S", "300"))
 """How long a process has a session for itself; it renews the lease while it is at work."""
@@ -46,6 +50,8 @@ class JournalEntry:
     turns: Sequence[tuple[int, int, str]] = ()
     page_ids: tuple[str, ...] = ()
     fresh: bool = field(default=False, compare=False)
+    embedded: bool = field(default=False, compare=False)
+    """Whether its vectors were filed with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,55 +98,41 @@ class Journal:
         """
         stamp = time.isoformat() if time else None
         content = session_key(stamp, text)
-        try:
-            known, hidden = self._find_session(session_id, content)
-        except SessionConflict:
-            from .session_growth import accept_growth
+        leased_by, leased_until = lease() if leased else (None, None)
+        values = {
+            "name": self.namespace.name,
+            "id": session_id or f"s-{content[:12]}",
+            "content": content,
+            "time": stamp,
+            "metadata": json.dumps(dict(metadata), ensure_ascii=False),
+            "payload": json.dumps({"text": text, "turns": turns}, ensure_ascii=False),
+            "accepted_at": _now(),
+            "leased_by": leased_by,
+            "leased_until": leased_until,
+        }
+        database, rows = self.namespace.database, list[Any]()
+        if not database.read_only:
+            rows = database.write_once(INSERT_SESSION, values)
+            if not rows and not database.fetch("SELECT 1 FROM namespace WHERE name = :name", values):
+                with database.write() as db:
+                    self.namespace.enter(db)
+                    rows = db.execute(INSERT_SESSION.format(current="true"), values).fetchall()
+        if rows:
+            return make_entry(rows[0][0], values)
+        from .known_sessions import accept_known
 
-            known, hidden = accept_growth(self, str(session_id), text, turns, time, metadata, update), set()
-            if known is None:
-                raise
-        if known is not None:
-            return known
-        named = session_id or f"s-{content[:12]}"
-        payload = json.dumps({"text": text, "turns": turns}, ensure_ascii=False)
-        with self.namespace.database.write() as db:
-            if hidden:
-                from .row_deletion import delete_expired
-
-                delete_expired(db, self.namespace.enter(db), sessions=hidden)
-            plain = json.dumps(dict(metadata), ensure_ascii=False)
-            values = (
-                named,
-                content,
-                stamp,
-                plain,
-                payload,
-                _now(),
-                *(lease() if leased else (None, None)),
-                self.namespace.name,
-            )
-            row = db.execute(_INSERT, values).fetchone()
-            if row is None and not self.namespace.number(db):
-                self.namespace.enter(db)
-                row = db.execute(_INSERT, values).fetchone()
-        if row is not None:
-            return _entry([(row[0], named, stamp, plain, payload, content, None, True)])[0]
-        known, _ = self._find_session(session_id, content)
-        if known is None:
-            raise SessionConflict(f"The id {named} made for this session is taken; give it one of its own.")
-        return known
+        return accept_known(self, session_id, values, text, turns, time, metadata, update)
 
     def entry(self, n: int) -> JournalEntry:
         """A session of this namespace by its place in the journal."""
-        for entry, _, standing in self._load_entries("session.n = :n", n=n):
+        for entry, _, standing in self.load_entries("session.n = :n", n=n):
             if standing:
                 return entry
         raise UnknownRecord(f"No session number {n} in the journal of this namespace.")
 
     def waiting(self) -> list[JournalEntry]:
         """Sessions that were accepted and not yet filed, oldest first."""
-        return [entry for entry, _, standing in self._load_entries("filed_at IS NULL") if standing]
+        return [entry for entry, _, standing in self.load_entries("filed_at IS NULL") if standing]
 
     def has_abandoned(self) -> bool:
         """Whether a session waits that no process files any more; False between two looks."""
@@ -153,7 +145,13 @@ class Journal:
         return bool(self.namespace.database.fetch(query, named)[0][0])
 
     def file(
-        self, accepted: JournalEntry, pages: Sequence[PageDraft], *, cause: str = "memorizer", curate: bool = False
+        self,
+        accepted: JournalEntry,
+        pages: Sequence[PageDraft],
+        *,
+        cause: str = "memorizer",
+        curate: bool = False,
+        vectors: FilingVectors | None = None,
     ) -> JournalEntry:
         """Pages, memos, passages, change log and journal in one transaction; what is filed already stays.
 
@@ -173,10 +171,11 @@ class Journal:
 
                     n, before = join_growth(db, row[0], n, row[1], [page.text for page in pages])
                 analyzer = self.namespace.database.analyzer
-                ids = _insert_pages(
-                    db, row[0], replace(accepted, n=n), pages, analyzer, before, cause=cause, curate=curate
-                )
-                return replace(accepted, n=n, text="", turns=[], page_ids=ids, fresh=True)
+                entry = replace(accepted, n=n, text="", turns=[], fresh=True)
+                ids, numbers, passages = _insert_pages(db, row[0], entry, pages, analyzer, before, curate=curate)
+                embedded = bool(vectors and vectors(db, row[0], numbers, passages))
+                log_changes(db, row[0], "page", numbers, "put", cause)
+                return replace(entry, page_ids=ids, embedded=embedded)
             if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
                 raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
             rows = db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (accepted.n,))
@@ -198,24 +197,7 @@ class Journal:
             (json.dumps(list(page_ids)),),
         )
 
-    def _find_session(self, session_id: str | None, content: str) -> tuple[JournalEntry | None, set[int]]:
-        """One with this id, or else with this content; and the numbers of those that are hidden by their age, and would
-        stand in the way of a session that comes again."""
-        named = session_id or f"s-{content[:12]}"
-        found = self._load_entries("(session.id = :id OR content = :content)", id=named, content=content)
-        hidden = {row.n for row, _, standing in found if not standing}
-        same = [entry for entry, said, standing in found if standing and said == content]
-        for entry, said, standing in found:
-            if standing and entry.session_id == session_id:
-                if said != content:
-                    raise SessionConflict(
-                        f"Session {session_id!r} is already in memory with other content. Nothing was changed: file it as"
-                        " its new version (jitmem memorize --update, memorize_many(update=True)), or give it another id."
-                    )
-                return entry, hidden
-        return (same[0] if same else None), hidden
-
-    def _load_entries(self, condition: str, **values: Any) -> list[tuple[JournalEntry, str, bool]]:
+    def load_entries(self, condition: str, **values: Any) -> list[tuple[JournalEntry, str, bool]]:
         """Sessions of this namespace, oldest first, each with the hash of its content, and whether it may be read: what
         is hidden by its age may not."""
         rows = self.namespace.database.fetch(
@@ -230,6 +212,12 @@ class Journal:
         for row in rows:
             found.setdefault(row[0], []).append(row)
         return [_entry(rows) for rows in found.values()]
+
+
+def make_entry(n: int, row: Mapping[str, Any]) -> JournalEntry:
+    """Of a row that was written with these values."""
+    fields = ("id", "time", "metadata", "payload", "content")
+    return _entry([(n, *(row[field] for field in fields), None, True)])[0]
 
 
 @read_back("A session in the journal")
@@ -256,10 +244,10 @@ def _insert_pages(
     analyzer: Analyzer,
     before: int = 0,
     *,
-    cause: str,
     curate: bool,
-) -> tuple[str, ...]:
-    """Each kind of row in one statement, or a few for many pages, in page order; the ids of the pages."""
+) -> tuple[tuple[str, ...], list[int], list[int]]:
+    """Each kind of row in one statement, or a few for many pages, in page order; the ids of the pages, their numbers and
+    those of their passages."""
     ids = [new_id() for _ in pages]
     time_key = order_key(local_clock(accepted.time)) if accepted.time else None
     seqs: list[int] = []
@@ -287,10 +275,11 @@ def _insert_pages(
         for seq, page in zip(numbers, pages, strict=True)
         for p in page.passages
     ]
-    db.execute(
-        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {columns} FROM json_each(?) ORDER BY key',
+    rows = db.execute(
+        f'INSERT INTO passage (page, start, "end", speaker, stems) SELECT {columns} FROM json_each(?) ORDER BY key'
+        " RETURNING seq",
         (json.dumps(passages, ensure_ascii=False),),
-    )
+    ).fetchall()
     indexed = [
         PageTerms(seq, page_id, page.title, accepted.time, [(p.speaker, p.stems) for p in page.passages])
         for seq, page_id, page in zip(numbers, ids, pages, strict=True)
@@ -298,8 +287,7 @@ def _insert_pages(
     insert_postings(db, namespace, indexed, analyzer)
     if curate:
         db.execute("INSERT INTO uncurated (page) SELECT value FROM json_each(?)", (json.dumps(numbers),))
-    log_changes(db, namespace, "page", numbers, "put", cause)
-    return tuple(ids)
+    return tuple(ids), numbers, sorted(seq for (seq,) in rows)
 
 
 def lease() -> tuple[str, float]:
