@@ -93,8 +93,7 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
             if within is not None:
                 wanted = within[found]
                 found, occurrences = found[wanted], occurrences[wanted]
-            found, weights = bm25_weights(found, occurrences, lengths, size, words, self.k1, self.b)
-            scores[found] += weights
+            scores[found] += bm25_weights(found, occurrences, lengths, size, words, self.k1, self.b)[1]
         return scores
 
     def get_scores(self, query: Iterable[str]) -> NDArray[np.float64]:

@@ -187,8 +187,8 @@ class EmbeddingStore:
         others = "EXISTS (SELECT 1 FROM namespace WHERE id NOT IN (SELECT value FROM json_each(:namespaces)))"
         values = {**self._sql_values(), "erased": ERASED_VECTORS, "namespaces": json.dumps(list(namespaces))}
         query = f"SELECT {self._state_columns}, {others} FROM ({_LABEL}) AS label"
-        *state, others_there = self.database.fetch(query, values)[0]
-        return VectorState(*state, bool(others_there))
+        generation, last, erased, has_others = self.database.fetch(query, values)[0]
+        return VectorState(generation, last, erased, bool(has_others))
 
     @property
     def _state_columns(self) -> str:

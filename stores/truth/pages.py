@@ -228,7 +228,7 @@ class Pages:
             due=min(due, default=None),
             items_expire=any(row[5] for row in rows),
             entries=any(row[6] for row in rows),
-            vectors=VectorState(*rows[0][10:13], bool(rows[0][9])) if columns and rows else None,
+            vectors=VectorState._make([*rows[0][10:13], bool(rows[0][9])]) if columns and rows else None,
             unembedded=any(row[13] for row in rows) if columns else False,
         )
 
