@@ -201,7 +201,7 @@ class EmbeddingStore:
         after = "coalesce((SELECT n FROM mark WHERE name = :progress || ':' || space.id || ':' || label), 0)"
         lacking = f"space.name = :name AND EXISTS (SELECT 1 FROM page WHERE namespace = space.id AND seq > {after})"
         values = {**self._sql_values(), "erased": ERASED_VECTORS, "progress": self.subject.progress}
-        return f"{self._state_columns}, {lacking}", f"CROSS JOIN ({_LABEL}) AS label", values
+        return f"{self._state_columns}, {lacking}", f"JOIN ({_LABEL}) AS label ON true", values
 
     def dimension(self) -> int | None:
         """Of the vectors on file; None where there are none."""
