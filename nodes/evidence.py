@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import starmap
 from operator import attrgetter
 from typing import Any
@@ -25,11 +26,12 @@ HitRow = list[Any]
 
 
 _values_of = attrgetter("page_id", "start", "end", "text", "score", "scores", "speaker", "item_id")
+_write_time = lru_cache(maxsize=4096)(lambda time, zone: str(time or ""))  # equal instants of two zones differ
 
 
 def hits_to_state(hits: Iterable[Hit]) -> list[HitRow]:
     """Hits as plain values, for a state."""
-    return [[*_values_of(hit), str(hit.time or "")] for hit in hits]
+    return [[*_values_of(hit), _write_time(hit.time, hit.time and hit.time.tzinfo)] for hit in hits]
 
 
 def hits_from_state(rows: Iterable[HitRow]) -> Iterator[Hit]:
