@@ -56,7 +56,7 @@ class EntryRanking:
         return self._entries.searchable_texts(prefix, self._generation())
 
     def _generation(self) -> int:
-        return self._embeddings.newest()[0]
+        return self._embeddings.state().generation
 
     def _embed(self, prefix: Path) -> Computation[None]:
         """Each batch is stored when it is paid."""

@@ -12,8 +12,8 @@ from ..stores.analyzer import stems
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from .evidence import place_of
+from .options import QuestionKind
 from .own_statements import MACHINES
-from .question_kinds import QuestionKind
 
 _KINDS: tuple[tuple[QuestionKind, str], ...] = (
     (

@@ -150,9 +150,13 @@ def embed_drafts(
     return embed_drafts(store, embedder.inner.embed_documents, pages, stamp, store.settled_generation)
 
 
-def embed_if_room(embedded: Embeddable, embedder: Embedder, suspect: bool = False) -> Computation[str | None]:
+def embed_if_room(
+    embedded: Embeddable, embedder: Embedder, suspect: bool = False, waiting: bool = True
+) -> Computation[str | None]:
     """`embed` before a search, which continues without the vectors that a full disk has no room for: a sentence about
-    these, None where there are none."""
+    these, None where there are none. `waiting` is False where the caller knows that nothing lacks a vector."""
+    if not (suspect or waiting):
+        return None
     if suspect or embedder.has_room:
         try:
             yield from embed(embedded, embedder, suspect)

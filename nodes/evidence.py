@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import starmap
+from operator import attrgetter
 from typing import Any
 
 from ..stores.index.snapshot import Snapshot
@@ -23,22 +25,13 @@ HitRow = list[Any]
 """The values of a `Hit` in the order of its fields, its time as text. A state holds hundreds, and a mapping takes three times as long."""
 
 
+_values_of = attrgetter("page_id", "start", "end", "text", "score", "scores", "speaker", "item_id")
+_write_time = lru_cache(maxsize=4096)(lambda time, zone: str(time or ""))  # equal instants of two zones differ
+
+
 def hits_to_state(hits: Iterable[Hit]) -> list[HitRow]:
     """Hits as plain values, for a state."""
-    return [
-        [
-            hit.page_id,
-            hit.start,
-            hit.end,
-            hit.text,
-            hit.score,
-            hit.scores,
-            hit.speaker,
-            hit.item_id,
-            str(hit.time or ""),
-        ]
-        for hit in hits
-    ]
+    return [[*_values_of(hit), _write_time(hit.time, hit.time and hit.time.tzinfo)] for hit in hits]
 
 
 def hits_from_state(rows: Iterable[HitRow]) -> Iterator[Hit]:
@@ -65,16 +58,18 @@ def record_id(values: Mapping[str, Any]) -> str:
 def take_fitting(snapshot: Snapshot, hits: Iterable[Hit], tokens: float) -> list[Hit]:
     """The first of the hits that can be shown within a budget, each page's id and header counted once."""
     room = int(tokens * CHARS_PER_TOKEN)
-    longest, used = [], 0
+    longest, sizes, used = list[Hit](), list[int](), 0
     for hit in hits:
-        used += text_size(hit.dated_text) + 1
+        size = text_size(hit.dated_text) + 1
+        used += size
         if used > room:
             break
         longest.append(hit)
+        sizes.append(size)
     snapshot.records(hit.record_id for hit in longest)
     pages: set[str] = set()
     for count, hit in enumerate(longest):
-        room -= text_size(hit.dated_text) + 1
+        room -= sizes[count]
         if hit.record_id not in pages:
             pages.add(hit.record_id)
             room -= len(snapshot.record(hit.record_id).header) + 18

@@ -70,9 +70,11 @@ def find_instructions(snapshot: Snapshot, question: str, known_text: str, chars:
     ranked = []
     for item in snapshot.items_like_instructions():
         speaker, said = _split(item)
+        instructs, prefers = is_instruction(said), is_preference(said)
+        if not (instructs or prefers) or said in known_text:
+            continue
         shared = len(wanted & set(stems(said)))
-        prefers = is_preference(said) and (speaker.lower() in _ANYBODY or (shared and _STRONG.search(said)))
-        if (is_instruction(said) or prefers) and said not in known_text:
+        if instructs or speaker.lower() in _ANYBODY or (shared and _STRONG.search(said)):
             ranked.append((-shared, -order_key(item.time or item.changed_at), item))
     ranked.sort(key=lambda one: one[:2])
     snapshot.records(page_id for _, _, item in ranked for page_id in item.page_ids)

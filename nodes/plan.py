@@ -17,8 +17,7 @@ from ..stores.index.snapshot import Snapshot
 from ..stores.times import add_dates, moment
 from .llm.ask import StepSpec
 from .llm.sync_async import Computation
-from .options import BaseResearchOptions, options_in
-from .question_kinds import QuestionKind, question_kind
+from .options import BaseResearchOptions, QuestionKind, options_in, question_kind
 from .run_step import Backends, SnapshotBody, research_policy, run_step
 from .states import ResearcherState
 

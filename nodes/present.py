@@ -15,8 +15,7 @@ from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import date_terms, explain_dates, format_day, format_time, order_key
 from ..stores.token_size import fitting_length, text_size
 from .evidence import LOOKED_AT, as_values, citation_of, hits_from_state, record_id, row_record_id
-from .options import BaseResearchOptions, options_in
-from .question_kinds import BROAD
+from .options import BROAD, BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody
 from .states import ResearcherState
 

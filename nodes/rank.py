@@ -25,8 +25,7 @@ from .evidence import (
 )
 from .llm.ask import UsageTracker
 from .llm.sync_async import Computation
-from .options import BaseResearchOptions, options_in
-from .question_kinds import BROAD
+from .options import BROAD, BaseResearchOptions, options_in
 from .run_step import SnapshotBody
 from .states import ResearcherState
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,15 +49,15 @@ def search(
     archive: NamespaceStore,
     tool: NodeSearch,
     defaults: BaseResearchOptions,
-    prepare: Callable[[bool], Computation[str | None]],
+    prepare: Callable[[bool, bool], Computation[str | None]],
     answers: Sequence[str] = (),
 ) -> NodeBody:
     """The node: the plan's queries for this tool → for each its place in the plan and what it found, all in one
     snapshot.
 
     `answers` are the tools whose queries it answers, where these are not its own. Before a search that reads vectors
-    `prepare(False)` is done, and `prepare(True)` before a second try when the embedding model turned out to be another.
-    What it says, and a model that fails, which costs the round this search, are named in `failures`.
+    `prepare(changed, waiting)` is done: with `changed` before a second try, when the embedding model turned out to be
+    another, and not `waiting` where the snapshot knows that nothing lacks a vector. What it says, and a model that fails, which costs the round this search, are named in `failures`.
     """
 
     def node(state: ResearcherState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
@@ -74,11 +73,13 @@ def search(
         failures: list[dict[str, Any]] = []
 
         def run_queries(changed: bool) -> Computation[None]:
-            if tool.embeds and (missing := (yield from prepare(changed))):
-                failure = {"step": "embed", "error": "StoreFull", "message": missing}
-                if failure not in [*state["failures"], *failures]:
-                    failures.append(failure)
             snapshot = archive.snapshot(SNAPSHOT_AGE_S)
+            if tool.embeds:
+                if missing := (yield from prepare(changed, bool(answers) or snapshot.extent.unembedded)):
+                    failure = {"step": "embed", "error": "StoreFull", "message": missing}
+                    if failure not in [*state["failures"], *failures]:
+                        failures.append(failure)
+                snapshot = archive.snapshot(0.0 if snapshot.extent.unembedded else SNAPSHOT_AGE_S)
             for number, text in queries:
                 searching: Wait[Sequence[Hit]] = Wait(
                     partial(tool.search, snapshot, text, k), partial(tool.asearch, snapshot, text, k)
@@ -89,7 +90,8 @@ def search(
                     searching = with_timeout(searching, max(_LEAST_S, left))
                 found = yield searching
                 if found or not answers:
-                    counted = {"hits": len(found), "best": [asdict(hit) for hit in found[:_SHOWN]]}
+                    best = [{name: getattr(hit, name) for name in Hit.__slots__} for hit in found[:_SHOWN]]
+                    counted = {"hits": len(found), "best": best}
                     runtime.stream_writer({"event": "found", "tool": tool.name, "query": text, **counted})
                 searches.append({"tool": tool.name, "query": number, "hits": hits_to_state(found)})
 

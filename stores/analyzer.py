@@ -117,7 +117,7 @@ def _short_base_stems(text: str) -> Sequence[str]:
     return _find_base_stems(text)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _short_stems(text: str) -> Sequence[str]:
     return _find_stems(text)
 

@@ -19,10 +19,13 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from postgres_server import PostgresServer, why_not
 from test_docs import DOCS, blocks, normalize, run_code
+from test_statements import RECALL
 from typer.testing import CliRunner
 
-from jitmem import BadInput, Memory, MemoryNotFound, NotOurStore, Session, StoreClosed, StoreIsNewer
+from jitmem import BadInput, Memory, MemoryNotFound, NotOurStore, Session, StoreClosed, StoreIsNewer, search_runner
 from jitmem.cli.app import app
+from jitmem.nodes import run_step, search
+from jitmem.sample_history import sample_sessions
 from jitmem.stores.errors import StoreReadOnly, StoreUnreachable
 
 if reason := why_not():
@@ -31,6 +34,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from jitmem.stores.postgres.postgres_connection import PostgresConnection
 from jitmem.stores.postgres.postgres_setup import set_up
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -79,6 +83,28 @@ def test_a_session_of_25_turns_takes_few_round_trips(memory: Memory, monkeypatch
     count(psycopg.Connection, "commit")
     assert memory.memorize(talk("three")).page_ids
     assert len(sent) <= 17, "\n".join(sent)
+
+
+def test_a_recall_and_a_round_of_research_send_few_statements(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (run_step, search, search_runner):
+        monkeypatch.setattr(module, "SNAPSHOT_AGE_S", 60.0)
+    memory.memorize_many(sample_sessions()[:12])
+    for question in ("How much does the oven weigh?", "Who is Salgueiro?"):
+        memory.recall(question)
+        memory.research(question)
+    sent: list[str] = []
+    execute = PostgresConnection.execute
+
+    def counted(connection: PostgresConnection, statement: str, values: Any = ()) -> Any:
+        sent.append(statement)
+        return execute(connection, statement, values)
+
+    monkeypatch.setattr(PostgresConnection, "execute", counted)
+    assert memory.recall("Which oven came, and who brought it to us?", k=10)
+    assert 0 < len(sent) <= RECALL, "\n".join(sent)
+    sent.clear()
+    assert memory.research("What happened on 8 April 2025, and who paid?", depth=1).citations
+    assert 0 < len(sent) <= 12, "\n".join(sent)
 
 
 def test_what_one_process_files_another_finds_at_once(memory: Memory, postgres_url: str) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from jitmem import Memory, Session
+from jitmem import Memory, Session, search_runner
 from jitmem.nodes import run_step, search
 from jitmem.sample_history import sample_sessions
 from jitmem.stores.truth import database
 
-RECALL, ROUND, SESSION = 8, 12, 17
+RECALL, ROUND, SESSION = 4, 6, 17
 
 
 class Counter:
@@ -48,7 +48,7 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
 def mill(counter: Counter, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
     """A few sessions and items, and everything that was filed is in the indexes. No step is slow here: on a busy machine
     one may find that its snapshot has become too old, and look again."""
-    for module in (run_step, search):
+    for module in (run_step, search, search_runner):
         monkeypatch.setattr(module, "SNAPSHOT_AGE_S", 60.0)
     with Memory.open(folder) as memory:
         memory.memorize_many(sample_sessions()[:12])

@@ -16,8 +16,7 @@ from .nodes.embedder import Embedder, embed
 from .nodes.llm.ask import Backend
 from .nodes.llm.sync_async import run_sync
 from .nodes.options import MemorizeOptions
-from .nodes.rules.backend import RuleBackend
-from .nodes.run_step import Backends
+from .nodes.run_step import Backends, RuleBackend
 from .results import CallStatistics
 from .search_runner import ItemSearchRunner, PageSearchRunner, RecallRunner
 from .stores.database_urls import is_database_url

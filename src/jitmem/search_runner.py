@@ -12,6 +12,7 @@ from langchain_core.documents import BaseDocumentCompressor
 from .nodes.embedder import Embeddable, Embedder, embed_if_room
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import BaseResearchOptions
+from .nodes.run_step import SNAPSHOT_AGE_S
 from .stores.errors import ModelError
 from .stores.index.fusion import rank_for, with_unfound
 from .stores.index.item_index import ItemIndex
@@ -60,8 +61,10 @@ class PageSearchRunner:
     ) -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
         """The hits of each search in one snapshot, by its name."""
 
+        lacking = any(search.embeds for search in searches) and self._archive.snapshot().extent.unembedded
+
         def look(with_vectors: bool = True) -> Computation[tuple[Snapshot, list[tuple[str, Sequence[Hit]]]]]:
-            snapshot = self._archive.snapshot()
+            snapshot = self._archive.snapshot(0.0 if lacking else SNAPSHOT_AGE_S)
             found = []
             for search in [one for one in searches if with_vectors or not one.embeds] or searches:
                 waiting: Wait[Sequence[Hit]] = Wait(
@@ -70,8 +73,7 @@ class PageSearchRunner:
                 found.append((search.name, (yield waiting)))
             return snapshot, found
 
-        embeds = any(search.embeds for search in searches)
-        return (yield from _embed_and_search(self._archive, self._embedder, look) if embeds else look())
+        return (yield from _embed_and_search(self._archive, self._embedder, look, lacking))
 
 
 class RecallRunner(PageSearchRunner):
@@ -99,7 +101,9 @@ class RecallRunner(PageSearchRunner):
     def _run(self, query: str, k: int) -> Computation[list[Hit]]:
         searches = [one for one in self._searches if one.name != PageIdSearch.name or spans(query)]
         snapshot, found = yield from self._search_snapshot(query, max(k, _CANDIDATES), searches)
-        ranked = rank_for(snapshot, query, query, found, self._weights)
+        ranked = rank_for(
+            snapshot, query, query, found, self._weights, k if self._reranker is None else max(k, _CANDIDATES)
+        )
         if self._reranker is not None and ranked:
             from .nodes.rerank import TIMEOUT_S, rerank  # few have one
 
@@ -151,11 +155,11 @@ class ItemSearchRunner:
 
 
 def _embed_and_search(
-    embedded: Embeddable, embedder: Embedder, look: Callable[[bool], Computation[T]]
+    embedded: Embeddable, embedder: Embedder, look: Callable[[bool], Computation[T]], waiting: bool = True
 ) -> Computation[T]:
-    """Embed what is missing, then search; if the model has changed, everything is embedded again, or where a full disk has
+    """Embed what is missing, if anything may be (`waiting`), then search; if the model has changed, everything is embedded again, or where a full disk has
     no room for that, words alone are searched."""
-    yield from embed_if_room(embedded, embedder)
+    yield from embed_if_room(embedded, embedder, waiting=waiting)
     try:
         return (yield from look(True))
     except ModelChanged:

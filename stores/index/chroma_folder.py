@@ -7,23 +7,25 @@ import logging
 import os
 import shutil
 import stat
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from .. import fork_hooks
-from ..errors import JitmemError, StoreMoved
+from ..errors import JitmemError, StoreFull, StoreMoved
 from ..truth.database import FOLDER_MODE, VECTORS_LOCK, Database, make_folder
 from ..truth.embeddings import EmbeddingStore, newest_erasure
-from .chroma_index import failures, keep_alive, open_systems
+from .chroma_index import keep_alive, open_systems
 from .chroma_layout import find_foreign, find_unreached_vectors
-from .chroma_vectors import ChromaVectors, zero_unfilled
+from .chroma_vectors import ChromaVectors, Retired, zero_unfilled
 
+T = TypeVar("T")
 FOLDER = "vectors"
 OPENED = "opened"  # a file in it: the newest erasure when it was created, and the process that opened it last
 TRIAL = "trial"  # a file in it while Chroma reads a collection: some damage ends the process, and would end the next
@@ -33,6 +35,14 @@ ASIDE = tuple(f"{FOLDER}.aside{number}" for number in ("", "-2", "-3"))
 """What a folder that is not ours is renamed to; once all are taken it is deleted. The next erasure deletes them too."""
 _FILE_MODE = 0o600
 _log = logging.getLogger("jitmem")
+
+
+def failures(*others: type[BaseException]) -> tuple[type[BaseException], ...]:
+    """By which Chroma fails: its own errors, where it was imported, those of the disk, panics of its Rust code, which are
+    no `Exception`, and `others`."""
+    errors = sys.modules.get("chromadb.errors")
+    panics = [kind for kind in BaseException.__subclasses__() if kind.__module__ == "pyo3_runtime"]
+    return (StoreFull, OSError, *others, *panics, *([errors.ChromaError] if errors else []))
 
 
 class ChromaFolder:
@@ -63,12 +73,31 @@ class ChromaFolder:
     def is_owner(self) -> bool:
         return self._client is not None
 
-    def vectors(self, embeddings: EmbeddingStore) -> ChromaVectors | None:
-        """The collection of these vectors; None where another process owns the folder, or the memory is read-only."""
+    def try_vectors(
+        self, embeddings: EmbeddingStore, what: Callable[[ChromaVectors], T], erased: int | None = None
+    ) -> T | None:
+        """What Chroma answers; None where it is not ours, or fails. The log says so once, until it works again."""
+        try:
+            while owned := self.vectors(embeddings, erased):
+                with suppress(Retired):
+                    answer = what(owned)
+                    self._failing = False
+                    return answer
+        except failures() as error:
+            if not self._failing:
+                _log.warning("Chroma cannot work, so vectors are compared one by one until it can: %s", error)
+            self._failing = True
+            self.back_off()
+        return None
+
+    def vectors(self, embeddings: EmbeddingStore, erased: int | None = None) -> ChromaVectors | None:
+        """The collection of these vectors; None where another process owns the folder, or the memory is read-only. `erased`
+        is the newest erasure that the caller knows; without it the truth is asked."""
         with self._lock:
             if time.monotonic() < self._rests_until or _is_moved(embeddings.database):
                 return None
-            if self._opened and self._erasure != newest_erasure(embeddings.database):
+            is_newest = erased is not None and erased <= self._erasure
+            if self._opened and not is_newest and self._erasure != newest_erasure(embeddings.database):
                 self._drop()
             if embeddings not in self._opened and not embeddings.database.read_only:
                 if not self._file_lock.is_locked:
@@ -184,6 +213,7 @@ class ChromaFolder:
         self._client = None
         self._rests_until = 0.0
         self._failures: int = 0
+        self._failing = False
         self._erasure = 0  # the newest when the folder was opened
         self._opened: dict[EmbeddingStore, ChromaVectors] = {}
         self._unreached: dict[str, list[int]] = {}  # by collection, as its graph was when the folder was opened

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..errors import StoreFull
-from ..truth.embeddings import EmbeddingStore
-from .vector_index import ExactVectors
+from ..truth.embeddings import EmbeddingStore, VectorState
+from .vector_index import ExactVectors, Found, Vector
 
 if TYPE_CHECKING:
     from .chroma_folder import ChromaFolder
@@ -25,9 +19,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _started = _inherited_threads = False  # whether this process, or its parent, has used Chroma or tried to
 MIN_VECTORS = int(os.environ.get("JITMEM_CHROMA_MIN_VECTORS", "50000"))
-"""With fewer vectors the exact scan answers: at 10,000 vectors of 384 dimensions it takes a fifth of Chroma's CPU and at
-50,000 still less than Chroma at 10,000, finds every neighbour, and filing feeds no graph (benchmarks/indexes.py)."""
-_log = logging.getLogger("jitmem")
+"""With fewer vectors the exact scan answers: at 10,000 vectors of 384 dimensions it takes a fifth of Chroma's CPU, at 50,000
+two thirds; it finds every neighbour, and filing feeds no graph (benchmarks/indexes.py)."""
 
 
 def open_systems() -> Any:
@@ -53,14 +46,6 @@ def keep_alive(of_chroma: object) -> None:
 
 if hasattr(os, "register_at_fork"):  # there is no fork elsewhere
     os.register_at_fork(after_in_child=_note_threads)
-
-
-def failures(*others: type[BaseException]) -> tuple[type[BaseException], ...]:
-    """By which Chroma fails: its own errors, where it was imported, those of the disk, panics of its Rust code, which are
-    no `Exception`, and `others`."""
-    errors = sys.modules.get("chromadb.errors")
-    panics = [kind for kind in BaseException.__subclasses__() if kind.__module__ == "pyo3_runtime"]
-    return (StoreFull, OSError, *others, *panics, *([errors.ChromaError] if errors else []))
 
 
 class SharedChroma:
@@ -93,7 +78,6 @@ class OwnedChroma:
         self._embeddings = embeddings
         self._chroma = chroma if isinstance(chroma, SharedChroma) else SharedChroma(chroma)
         self._exact = ExactVectors(embeddings)
-        self._failed = False
         self._written_before = 0
         self._many = MIN_VECTORS <= 0
 
@@ -101,13 +85,14 @@ class OwnedChroma:
     def owner(self) -> bool:
         return self._chroma.is_loaded and self._chroma.folder.is_owner
 
-    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
+    def search(self, vector: Vector, k: int, namespaces: Sequence[int], state: VectorState | None = None) -> Found:
         if not self._many:
-            hits = self._exact.search(vector, k, namespaces)
+            hits = self._exact.search(vector, k, namespaces, state)
             self._many = self._exact.newest >= MIN_VECTORS
             return hits
-        found = self._try_chroma(lambda owned: owned.search(vector, k, namespaces))
-        return self._exact.search(vector, k, namespaces) if found is None else found
+        erased = state.erased if state else None
+        found = self._try(lambda owned: owned.search(vector, k, namespaces, state), erased)
+        return self._exact.search(vector, k, namespaces, state) if found is None else found
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Feed Chroma if it is ours; with more than one vector at least, those that this process has written count."""
@@ -115,30 +100,17 @@ class OwnedChroma:
         if at_least > 1 and written - self._written_before < at_least:
             return
         self._written_before = written
-        self._many = self._many or self._embeddings.newest()[1] >= MIN_VECTORS
+        self._many = self._many or self._embeddings.state().last >= MIN_VECTORS
         if self._many:
-            self._try_chroma(lambda owned: owned.catch_up(at_least=at_least))
+            self._try(lambda owned: owned.catch_up(at_least=at_least))
 
-    def _try_chroma(self, what: Callable[[ChromaVectors], T]) -> T | None:
-        """What Chroma answers; None where it is not ours, or fails."""
+    def _try(self, what: Callable[[ChromaVectors], T], erased: int | None = None) -> T | None:
+        """As `ChromaFolder.try_vectors`; None in a child of a process that had started Chroma."""
         global _started
         if _inherited_threads:
             return None
         _started = True  # before the import: a child cannot finish an import that a thread of its parent started
-        from .chroma_vectors import Retired
-
-        try:
-            while owned := self._chroma.folder.vectors(self._embeddings):
-                with suppress(Retired):
-                    answer = what(owned)
-                    self._failed = False
-                    return answer
-        except failures() as error:
-            if not self._failed:
-                _log.warning("Chroma cannot work, so vectors are compared one by one until it can: %s", error)
-            self._failed = True
-            self._chroma.folder.back_off()
-        return None
+        return self._chroma.folder.try_vectors(self._embeddings, what, erased)
 
     def close(self) -> None:
         self._exact.close()

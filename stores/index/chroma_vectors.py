@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..truth.embeddings import EmbeddingStore, VectorState
-from .vector_index import BATCH, Scan
+from ..truth.embeddings import EmbeddingStore, VectorState, advance_mark
+from .vector_index import BATCH, Found, Scan, Vector
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
@@ -57,19 +57,19 @@ class ChromaVectors:
         self._tidied = False
         self._read = self._count = 0
         self._dimension: int | None = None
-        self._begin(embeddings.newest()[0])
+        self._begin(embeddings.state().generation)
 
     def retire(self) -> None:
         """Wait for a search or feed to end; later calls raise `Retired`."""
         with self._lock:
             self._client = None
 
-    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
+    def search(self, vector: Vector, k: int, namespaces: Sequence[int], state: VectorState | None = None) -> Found:
         """`(number, cosine)`, best first, approximate (HNSW) but for the newest, and for those that the graph did not
         reach when it was opened, which are compared one by one; similarities of 0 and less are left out."""
         with self._lock:
             self._check()
-            state = self._feed(self._embeddings.subject.feed, namespaces)
+            state = self._feed(self._embeddings.subject.feed, namespaces, state)
             generation, last = state.generation, state.last
             newest = [self._newest(namespace) for namespace in namespaces]
             for namespace, scan in zip(namespaces, newest, strict=True):
@@ -135,10 +135,11 @@ class ChromaVectors:
             self._check()
             self._feed(at_least)
 
-    def _feed(self, at_least: int, namespaces: Sequence[int] = ()) -> VectorState:
-        """See `catch_up`; where the vectors stood at the end."""
+    def _feed(self, at_least: int, namespaces: Sequence[int] = (), state: VectorState | None = None) -> VectorState:
+        """See `catch_up`; where the vectors stood when it began, or the `state` that is given."""
         while True:
-            state = self._embeddings.state(namespaces)
+            if state is None or state.generation < self._generation:
+                state = self._embeddings.state(namespaces)
             if state.generation != self._generation:
                 self._begin(state.generation)
             if state.last - self._read < at_least:
@@ -159,7 +160,8 @@ class ChromaVectors:
             self._dimension = matrix.shape[1]
             self._read = int(numbers[-1])
             self._collection.modify(metadata={"read": self._read})
-            self._embeddings.advance(self._mark, self._read)
+            with self._embeddings.database.write() as db:
+                advance_mark(db, self._mark, self._read)
 
     def _check(self) -> None:
         if self._client is None:

@@ -6,11 +6,18 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 from ..date_phrases import read_date_term
-from ..times import Span, local_clock
+from ..times import DATE_TERM, Span, local_clock
+from ..truth.pages import Pages
 from .keyword_index import TermPostings
 
 _LONGEST = 7  # days; who asks for a day is not answered by what names its year
 _PARTLY = 0.5
+
+
+def read_date_terms(pages: Pages, namespaces: Sequence[int]) -> list[str]:
+    """The terms of all dates that stand in the pages of these namespaces."""
+    dates = (DATE_TERM, chr(ord(DATE_TERM) + 1))
+    return [term for (term,) in pages.select_postings("DISTINCT term", "term >= ? AND term < ?", dates, namespaces)]
 
 
 def score_dates(terms: Iterable[str], span: Span) -> dict[str, tuple[float, int]]:

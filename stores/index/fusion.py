@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -52,6 +53,10 @@ def fuse(searches: Iterable[tuple[str, Sequence[tuple[K, float]]]], weight: Mapp
         queries[search] = queries.get(search, 0) + 1
         best = 1.0 if search == "page_id" else max((score for _, score in found), default=0.0)
         scores = by_search.setdefault(search, {})
+        if discount == 1.0:  # the first query of a search, and mostly the only one
+            scores.update((key, score / best) for key, score in found if score > 0)
+            if len(scores) == len(found):
+                continue
         for key, score in found:
             scaled = discount * score / best
             if scaled > scores.setdefault(key, 0.0):
@@ -79,28 +84,26 @@ def rank(
     passed = unknown * weight.get(UNKNOWN, 0.0)
     if passed:
         weight = {**weight, "keyword": weight["keyword"] - passed, "vector": weight["vector"] + passed}
-    hits: dict[Place, Hit] = {}
-    placed: list[tuple[str, list[tuple[Place, float]]]] = []
+    numbers: dict[Place, int] = {}  # counted in the order in which they were met
+    hits: list[Hit] = []
+    placed: list[tuple[str, list[tuple[int, float]]]] = []
     for search, found in searches:
         pairs = []
         for hit in found:
-            place = (hit.page_id or hit.item_id or "", hit.start, hit.end)
-            pairs.append((place, hit.score))
-            known = hits.setdefault(place, hit)
-            if known is not hit:
-                known.scores = _highest(known.scores, hit.scores)
+            number = numbers.setdefault((hit.page_id or hit.item_id or "", hit.start, hit.end), len(hits))
+            pairs.append((number, hit.score))
+            if number == len(hits):
+                hits.append(hit)
+            else:
+                hits[number].scores = _highest(hits[number].scores, hit.scores)
         placed.append((search, pairs))
-    sums = fuse(placed, weight)
+    for number, score in fuse(placed, weight).items():
+        hits[number].score = score
     if speaker is not None:
-        for place, hit in hits.items():
+        for hit in hits:
             if hit.speaker == speaker:
-                sums[place] += SPEAKER_PRIOR
-    ranked = []
-    for below, place in sorted([(-score, place) for place, score in sums.items()]):
-        hit = hits[place]
-        hit.score = -below
-        ranked.append(hit)
-    return ranked
+                hit.score += SPEAKER_PRIOR
+    return sorted(hits, key=lambda hit: (-hit.score, hit.page_id or hit.item_id or "", hit.start, hit.end))
 
 
 def rank_for(
@@ -109,14 +112,16 @@ def rank_for(
     queries: str,
     searches: Sequence[tuple[str, Sequence[Hit]]],
     weight: Mapping[str, float],
+    most: int = sys.maxsize,
 ) -> list[Hit]:
-    """`rank` with the speaker whom the question names, the share of unknown words, and, of more than a few, telling turns first."""
+    """`rank` with the speaker whom the question names, the share of unknown words, and, of more than a few, telling turns
+    first. Behind the first `most` the order need not be right."""
     ranked = rank(searches, weight, named_speaker(snapshot.speakers, question), snapshot.unknown_share(queries))
     if len(ranked) <= FEW:
         return ranked
     from .telling import prefer_telling
 
-    return prefer_telling(snapshot, ranked)
+    return prefer_telling(snapshot, ranked, most)
 
 
 def with_unfound(snapshot: Snapshot, ranked: Sequence[Hit], tokens: int) -> list[Hit]:

@@ -83,7 +83,7 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
 
         `within`: (documents,) which of them count, by default all. Those are `size` documents of `words` terms in all.
         """
-        terms = []
+        scores, lengths = np.zeros(documents), self.doc_len.head(documents)
         for term in query:
             posting = self._postings.get(term)
             if posting is None or not (end := bisect_left(posting[0], documents)):
@@ -93,32 +93,28 @@ class IncrementalBM25(BM25Plus):  # type: ignore[misc]  # rank_bm25 ships no typ
             if within is not None:
                 wanted = within[found]
                 found, occurrences = found[wanted], occurrences[wanted]
-            terms.append((found, occurrences))
-        return bm25_scores(terms, self.doc_len.head(documents), size, words, self.k1, self.b)
+            scores[found] += bm25_weights(found, occurrences, lengths, size, words, self.k1, self.b)[1]
+        return scores
 
     def get_scores(self, query: Iterable[str]) -> NDArray[np.float64]:
         """(documents,) float64 in order of `append`; 0 where no term of the query occurs."""
         return self.score(query, self.corpus_size, self.corpus_size, self._words_in_all)
 
 
-def bm25_scores(
-    terms: Iterable[tuple[NDArray[Any], NDArray[Any]]],
-    lengths: NDArray[Any],
-    size: int,
-    words: int,
-    k1: float,
-    b: float,
-) -> NDArray[np.float64]:
-    """(documents,) float64 from the documents that have each term of a query and how often they do, as rank-bm25's
-    BM25Plus at delta = 0 scores `size` documents of `words` terms in all. `lengths`: (documents,) in terms."""
-    scores = np.zeros(len(lengths))
-    average = words / size if words else 1.0
-    for found, occurrences in terms:
-        if len(found):
-            idf = math.log((size + 1) / len(found))
-            norm = k1 * (1 - b + b * lengths[found] / average)
-            scores[found] += idf * occurrences * (k1 + 1) / (norm + occurrences)
-    return scores
+def bm25_weights(
+    found: NDArray[Any], occurrences: NDArray[Any], lengths: NDArray[Any], size: int, words: int, k1: float, b: float
+) -> Weighed:
+    """From the documents that have a term of a query, and how often they do, what that adds to the score of each, as
+    rank-bm25's BM25Plus at delta = 0 scores `size` documents of `words` terms in all. `lengths`: of all, in terms."""
+    if not len(found):
+        return found, np.zeros(0)
+    idf = math.log((size + 1) / len(found))
+    norm = k1 * (1 - b + b * lengths[found] / (words / size if words else 1.0))
+    return found, idf * occurrences * (k1 + 1) / (norm + occurrences)
+
+
+Weighed = tuple[NDArray[np.int64], NDArray[np.float64]]
+"""Documents that have a term, and what it adds to the score of each."""
 
 
 class Level(NamedTuple):
@@ -127,20 +123,30 @@ class Level(NamedTuple):
     lengths: NDArray[np.uint32]
     b: float
 
-    def scores(self, found: Iterable[NDArray[np.int64]]) -> NDArray[np.float64]:
-        """(documents,) BM25 from, by term of the query, the document of each occurrence, in any order."""
+    def weigh(self, found: NDArray[np.int64]) -> Weighed:
+        """The BM25 of one term, from the document of each of its occurrences, in any order."""
         size, words = len(self.lengths), int(self.lengths.sum())
-        return bm25_scores((_count(one, size) for one in found), self.lengths, size, words, K1, self.b)
+        return bm25_weights(*_count(found, size), self.lengths, size, words, K1, self.b)
+
+    def sum(self, terms: Iterable[Weighed]) -> NDArray[np.float64]:
+        """(documents,) BM25 of a query by those of its terms."""
+        scores = np.zeros(len(self.lengths))
+        for found, weights in terms:
+            scores[found] += weights
+        return scores
 
 
-class TermPostings(NamedTuple):
+@dataclass(slots=True, eq=False)
+class TermPostings:
     """Where a term occurs, by position. `pages`: (pages,) that have it; `context`: (pages,) how often in title and
-    date; `counts`: (pages,) how often in passages; `passages`: (occurrences,) the passage of each."""
+    date; `counts`: (pages,) how often in passages; `passages`: (occurrences,) the passage of each. `weighed`: what it adds
+    to the scores of passages, windows and pages, once that was computed."""
 
     pages: NDArray[np.int64]
     context: NDArray[np.int64]
     counts: NDArray[np.int64]
     passages: NDArray[np.int64]
+    weighed: tuple[Weighed, Weighed, Weighed] | None = None
 
 
 WINDOW, STRIDE = 5, 3  # passages; evidence often answers a question of the turn before
@@ -249,14 +255,22 @@ class KeywordView:
         The score is the sum of the passage's, its best window's and half its page's BM25, each divided by the
         best of its kind, so it lies in (0, 2.5]. Ties go to the older passage.
         """
-        scores = divide_by_best(self.passages.scores(map(self.in_passages, terms)))
-        scores = scores + self.best_window(divide_by_best(self.windows.scores(map(self._in_windows, terms))))
-        scores += PAGE_WEIGHT * divide_by_best(self.pages.scores(map(_in_pages, terms)))[self.page_of]
+        weighed = [self.weigh(term) for term in terms]
+        scores = divide_by_best(self.passages.sum(term[0] for term in weighed))
+        scores = scores + self.best_window(divide_by_best(self.windows.sum(term[1] for term in weighed)))
+        scores += PAGE_WEIGHT * divide_by_best(self.pages.sum(term[2] for term in weighed))[self.page_of]
         return top_k(np.arange(len(scores)), scores, k)
 
     def search_pages(self, terms: Sequence[TermPostings], k: int) -> list[tuple[int, float]]:
         """`(page, BM25 of the whole page)`, best first, at most `k`, never a score of 0."""
-        return top_k(np.arange(len(self.spans)), self.pages.scores(map(_in_pages, terms)), k)
+        return top_k(np.arange(len(self.spans)), self.pages.sum(self.weigh(term)[2] for term in terms), k)
+
+    def weigh(self, term: TermPostings) -> tuple[Weighed, Weighed, Weighed]:
+        """What a term adds to passages, windows and pages; remembered with its postings, which are of this state alone."""
+        if term.weighed is None:
+            passages, windows, pages = self._in_passages(term), self._in_windows(term), _in_pages(term)
+            term.weighed = self.passages.weigh(passages), self.windows.weigh(windows), self.pages.weigh(pages)
+        return term.weighed
 
     def best_window(self, window_scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """(windows,) to (passages,): for each passage the higher score of the windows that hold it."""
@@ -270,7 +284,7 @@ class KeywordView:
         np.add.at(sums, last, np.where(first == last, 0.0, scores))
         return sums
 
-    def in_passages(self, term: TermPostings) -> NDArray[np.int64]:
+    def _in_passages(self, term: TermPostings) -> NDArray[np.int64]:
         return np.concatenate([term.passages, self._in_context_of(term, 0)])
 
     def _in_windows(self, term: TermPostings) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import fork_hooks
 from ..analyzer import Analyzer, base_stems
@@ -22,12 +23,14 @@ from ..truth.items import Items
 from ..truth.journal import Journal
 from ..truth.namespace import Namespace
 from ..truth.pages import NOTHING_READ, Extent, IndexedPage, Pages
-from .keyword_index import TermPostings, WindowMap, divide_by_best, scale_cosines, top_k
+from .keyword_index import Column, TermPostings, WindowMap, divide_by_best, scale_cosines, top_k
 from .vector_index import VectorIndex
 
 T = TypeVar("T")
 _MOST = 4096
-_MOST_TERMS = 64  # of which occurrences are remembered: at 100,000 passages a common one takes half a megabyte
+_MOST_TERMS = 512  # whose postings are remembered
+_MOST_COMMON = 64  # the same of terms that occur often: at 100,000 passages some have megabytes
+_COMMON = 200  # occurrences
 _HEADING = 40  # characters of the line above the passages of a page
 
 
@@ -72,10 +75,12 @@ class PageIndex:
         """By position of a page."""
         self.titles: dict[str, list[int]] = {}
         """`title_key` of a title to the positions of the pages that have it."""
+        self.first = Column(np.int64)
+        """By position of a page the number of its first passage; the others follow it without a gap."""
         self.pages: Cache[tuple[Page, tuple[Passage, ...]]] = Cache()
-        self.passages: Cache[int] = Cache()
-        """By the number of a passage its position."""
         self.postings: Cache[TermPostings] = Cache(_MOST_TERMS)
+        self.common_postings: Cache[TermPostings] = Cache(_MOST_COMMON)
+        """Of terms that occur often: rare ones, which hardly come again, do not take their place."""
         self.frequencies: Cache[int] = Cache()
         """Of terms, as of the pages that were read."""
         self.items: Cache[MemoryItem] = Cache()
@@ -97,7 +102,8 @@ class PageIndex:
         rows = [row for row in rows if not row.hidden and row.seq not in self.positions]
         if not rows:
             return
-        self.postings, self.frequencies, self.date_terms = Cache(_MOST_TERMS), Cache(), None
+        self.postings, self.common_postings = Cache(_MOST_TERMS), Cache(_MOST_COMMON)
+        self.frequencies, self.date_terms = Cache(), None
         for position, row in enumerate(rows, start=len(self.page_ids)):
             self.speakers_of.append(row.speakers)
             for speaker in row.speakers:
@@ -107,6 +113,7 @@ class PageIndex:
             if row.title:
                 self.titles.setdefault(row.title, []).append(position)
         self.map.extend([len(row.context) for row in rows], [row.lengths for row in rows])
+        self.first.extend([row.first for row in rows])
         for row in rows:
             self.positions[row.seq] = self.positions[row.id] = len(self.page_ids)
             self.page_ids.append(row.id)
@@ -131,7 +138,7 @@ class Snapshot:
         self._map = index.map.view()
         self._last = index.last
         self._count = len(self._map.spans)
-        self._postings, self._frequencies = index.postings, index.frequencies
+        self._rare, self._common, self._frequencies = index.postings, index.common_postings, index.frequencies
         self._pages: dict[str, tuple[Page, tuple[Passage, ...]]] = {}
         self._items_read: dict[str, MemoryItem] = {}
 
@@ -139,9 +146,8 @@ class Snapshot:
 
     def keyword(self, text: str, k: int) -> list[Hit]:
         """Passages that share words with the text, best first; scores as `KeywordView.search` gives them."""
-        return self._hits(
-            self._map.search(self._find_terms(self._index.analyzer.passage_stems(text, None)), k), KEYWORD
-        )
+        terms = self._find_terms(self._index.analyzer.passage_stems(text, None))
+        return self._hits(self._map.search(terms, k), KEYWORD)
 
     def read_postings(self, text: str) -> None:
         """Read at once what searches for the paragraphs of a text will need."""
@@ -158,17 +164,19 @@ class Snapshot:
         """
         query, ask, last = np.array(vector, np.float32), k, False
         while not last:
-            near = self._vectors.search(query, ask, self.extent.namespaces)
-            where = self._positions_of([seq for seq, _ in near])
-            laid = [(where[seq], cosine) for seq, cosine in near if seq in where][:k]
+            near = np.array(self._vectors.search(query, ask, self.extent.namespaces, self.extent.vectors)).reshape(
+                -1, 2
+            )
+            positions = self._positions_of(near[:, 0].astype(np.int64))
+            here = np.flatnonzero(positions >= 0)[:k]
             # What is not in this snapshot takes no place of what is.
-            last = len(laid) == min(k, len(near)) or len(near) < ask
+            last = len(here) == min(k, len(near)) or len(near) < ask
             ask *= 4
-        if not laid:
+        if not len(here):
             return []
-        positions = np.array([at for at, _ in laid], np.int64)
+        positions = positions[here]
         scores = np.zeros(len(self._map.page_of))
-        scores[positions] = scale_cosines(np.array([cosine for _, cosine in laid]))
+        scores[positions] = scale_cosines(near[here, 1])
         windows = divide_by_best(self._map.window_sums(positions, scores[positions]))
         own = scores > 0
         scores[own] += self._map.best_window(windows)[own]
@@ -176,16 +184,11 @@ class Snapshot:
 
     def passages_by_date(self, span: Span, k: int, search: str) -> list[Hit]:
         """Passages that name a date of a span, at most `k`; see `date_index.score_dates` for the scores."""
-        from .date_index import find_dates
+        from .date_index import find_dates, read_date_terms
 
-        terms = self._index.date_terms
-        if terms is None:
-            dates = (DATE_TERM, chr(ord(DATE_TERM) + 1))
-            rows = self._source.select_postings(
-                "DISTINCT term", "term >= ? AND term < ?", dates, self.extent.namespaces
-            )
-            terms = self._index.date_terms = [term for (term,) in rows]
-        return self._hits(find_dates(terms, self._find_terms, span, k), search)
+        if self._index.date_terms is None:
+            self._index.date_terms = read_date_terms(self._source, self.extent.namespaces)
+        return self._hits(find_dates(self._index.date_terms, self._find_terms, span, k), search)
 
     def pages_like(self, text: str, k: int) -> list[Page]:
         """Whole pages that share words with the text, best first."""
@@ -195,14 +198,16 @@ class Snapshot:
 
     def _find_terms(self, terms: Sequence[str]) -> list[TermPostings]:
         """Where the terms of a query occur, in their order; what the snapshot has looked up before is not read again."""
-        cached = self._postings
-        found = {term: known for term in terms if (known := cached.get(term)) is not None}
+        found = {term: known for term in terms if (known := self._known_term(term)) is not None}
         if missing := [term for term in dict.fromkeys(terms) if term not in found]:
             read = self._locate(self._source.postings(missing, self.extent.namespaces))
             for term in missing:
                 found[term] = read.get(term) or self._map.locate([])
-                cached.put(term, found[term])
+                (self._common if len(found[term].passages) > _COMMON else self._rare).put(term, found[term])
         return [found[term] for term in terms]
+
+    def _known_term(self, term: str) -> TermPostings | None:
+        return self._common.get(term) or self._rare.get(term)
 
     def _locate(self, rows: Iterable[tuple[str, int, int, bytes]]) -> dict[str, TermPostings]:
         """Rows of postings, those of the pages of this snapshot, by term."""
@@ -214,16 +219,15 @@ class Snapshot:
                 by_term.setdefault(term, []).append((at, context, passages))
         return {term: self._map.locate(found) for term, found in by_term.items()}
 
-    def _positions_of(self, passages: Sequence[int]) -> dict[int, int]:
-        """By number, the positions of those passages that are in this snapshot."""
-        cached = self._index.passages
-        found = {seq: known for seq in passages if (known := cached.get(seq)) is not None}
-        missing = [seq for seq in passages if seq not in found]
-        for seq, page, at in self._source.places(missing) if missing else ():
-            if (position := self._index.positions.get(page, self._count)) < self._count:
-                found[seq] = int(self._map.spans[position, 0]) + at
-                cached.put(seq, found[seq])
-        return {seq: at for seq, at in found.items() if at < len(self._map.page_of)}
+    def _positions_of(self, passages: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(passages,) by their numbers; -1 for those that are not in this snapshot."""
+        if not self._count:
+            return np.full(len(passages), -1)
+        first = self._index.first.head(self._count)
+        order = np.argsort(first, kind="stable")
+        page = order[np.searchsorted(first[order], passages, "right") - 1]
+        at = passages - first[page]
+        return np.where((at >= 0) & (at < self._map.spans[page, 1]), self._map.spans[page, 0] + at, -1)
 
     @property
     def passage_count(self) -> int:
@@ -239,8 +243,8 @@ class Snapshot:
         for term in wanted:
             if (known := cached.get(term)) is not None:
                 found[term] = known
-            elif (located := self._postings.get(term)) is not None:
-                found[term] = len(np.unique(self._map.in_passages(located)))
+            elif (located := self._known_term(term)) is not None:
+                found[term] = len(self._map.weigh(located)[0][0])
         if missing := [term for term in wanted if term not in found]:
             hidden, namespaces = self._index.hidden, self.extent.namespaces
             read = self._source.frequencies(missing, namespaces, self._last, hidden) if self._count else {}
@@ -325,8 +329,11 @@ class Snapshot:
     def _with_passages(self, page_ids: Iterable[str]) -> dict[str, tuple[Page, tuple[Passage, ...]]]:
         found, missing = {}, []
         for page_id in dict.fromkeys(page_ids):
-            if self.has(page_id):
-                known = self._pages.get(page_id) or self._index.pages.get(page_id)
+            known = self._pages.get(page_id)
+            if known is not None:
+                found[page_id] = known
+            elif self.has(page_id):
+                known = self._index.pages.get(page_id)
                 if known is None:
                     missing.append(page_id)
                 else:
@@ -471,7 +478,7 @@ class NamespaceStore:
             taken_at, writes = time.monotonic(), self.namespace.database.writes
             if self._latest and taken_at - self._latest[0] < max_age_s and writes == self._latest[1]:
                 return self._latest[2]
-            extent, known = self.pages.extent(), self._extent
+            extent, known = self.pages.extent(self.embeddings), self._extent
             overdue = known.due is not None and time.time() >= known.due
             if overdue or (extent.namespaces, extent.erased) != (known.namespaces, known.erased):
                 self._index, known = PageIndex(self.analyzer), NOTHING_READ

@@ -10,17 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import fork_hooks
-from ..truth.embeddings import EmbeddingStore
+from ..truth.embeddings import EmbeddingStore, VectorState
 from .keyword_index import Column, top_k
 
+Vector = NDArray[np.float32]
+Found = list[tuple[int, float]]
 BATCH = 1000  # rows read from the truth at once
 
 
 class VectorIndex(Protocol):
     """A derived index over an `EmbeddingStore`: it reads what is new by itself, and may be deleted at any time."""
 
-    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
-        """`(number, cosine)` of these namespaces, best first, at most `k`; up to date with the truth.
+    def search(self, vector: Vector, k: int, namespaces: Sequence[int], state: VectorState | None = None) -> Found:
+        """`(number, cosine)` of these namespaces, best first, at most `k`; up to date with the truth, or with the `state` of
+        it that a snapshot has read.
 
         The number is that of a passage or of a version of an item, as the store's subject is.
 
@@ -51,10 +54,12 @@ class ExactVectors:
         self._lock = threading.Lock()
         self._parts.clear()
 
-    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
+    def search(self, vector: Vector, k: int, namespaces: Sequence[int], state: VectorState | None = None) -> Found:
         """`(number, cosine)`, best first; a vector of zeros is like nothing and never found."""
         with self._lock:
-            generation, last, erased, _ = self._embeddings.state()
+            if state is None or (state.generation, state.erased) < self._read:  # older than what was read meanwhile
+                state = self._embeddings.state()
+            generation, last, erased, _ = state
             self.newest = last
             if (generation, erased) != self._read:
                 self._read = (generation, erased)

@@ -10,7 +10,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from ..errors import BadInput
 from ..index.vector_index import ExactVectors
-from ..truth.embeddings import PASSAGES, SET_MARK, EmbeddingStore, vector_label
+from ..truth.embeddings import PASSAGES, SET_MARK, EmbeddingStore, VectorState, vector_label
 from .postgres_database import PostgresDatabase
 
 _BATCH = 1000
@@ -29,11 +29,13 @@ class PgVectors:
         self._distance = f"OPERATOR({database.halfvec}.<=>)"
         self._written_before = 0
 
-    def search(self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int]) -> list[tuple[int, float]]:
+    def search(
+        self, vector: NDArray[np.float32], k: int, namespaces: Sequence[int], state: VectorState | None = None
+    ) -> list[tuple[int, float]]:
         """`(number, cosine)`, best first; a vector of zeros is like nothing and never found."""
-        generation, complete = self._read_new(1)
+        generation, complete = self._read_new(1, state)
         if not complete:
-            return self._exact.search(vector, k, namespaces)
+            return self._exact.search(vector, k, namespaces, state)
         length = float(np.linalg.norm(vector))
         subject = self._embeddings.subject
         owner = "" if subject is PASSAGES else subject.owner
@@ -66,9 +68,9 @@ class PgVectors:
             self._written_before = written
             self._read_new(at_least)
 
-    def _read_new(self, at_least: int) -> tuple[int, bool]:
+    def _read_new(self, at_least: int, state: VectorState | None = None) -> tuple[int, bool]:
         """The generation, and whether all of its vectors are in the index now: who may not write cannot add any."""
-        generation, last, _, _ = self._embeddings.state()
+        generation, last, _, _ = state or self._embeddings.state()
         label = vector_label(self._embeddings.model, generation)
         mark = f"near:{self._embeddings.subject.table}:{label}"
         read = self._embeddings.mark(mark)

@@ -38,7 +38,7 @@ Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np
 
 
 class VectorState(NamedTuple):
-    """`others`: whether the truth holds namespaces beside those that were named."""
+    """Where the vectors of a model stand. `others`: whether the truth holds namespaces beside those that were named."""
 
     generation: int
     last: int
@@ -187,19 +187,24 @@ class EmbeddingStore:
 
     def state(self, namespaces: Sequence[int] = ()) -> VectorState:
         """Where the vectors stand now, in one statement."""
-        with self.database.read() as db:
-            generation, last, erased, others = db.execute(
-                f"SELECT generation, (SELECT max(n) FROM {self.subject.table} WHERE model = label),"
-                " (SELECT n FROM mark WHERE name = :erased),"
-                " EXISTS (SELECT 1 FROM namespace WHERE id NOT IN (SELECT value FROM json_each(:namespaces)))"
-                f" FROM ({_LABEL}) AS label",
-                {**self._sql_values(), "erased": ERASED_VECTORS, "namespaces": json.dumps(list(namespaces))},
-            ).fetchone()
-        return VectorState(generation, last or 0, erased or 0, bool(others))
+        others = "EXISTS (SELECT 1 FROM namespace WHERE id NOT IN (SELECT value FROM json_each(:namespaces)))"
+        values = {**self._sql_values(), "erased": ERASED_VECTORS, "namespaces": json.dumps(list(namespaces))}
+        query = f"SELECT {self._state_columns}, {others} FROM ({_LABEL}) AS label"
+        generation, last, erased, has_others = self.database.fetch(query, values)[0]
+        return VectorState(generation, last, erased, bool(has_others))
 
-    def newest(self) -> tuple[int, int]:
-        """The generation, and the number of its newest vector; 0 for none."""
-        return self.state()[:2]
+    @property
+    def _state_columns(self) -> str:
+        newest = f"SELECT max(n) FROM {self.subject.table} WHERE model = label"
+        return f"generation, coalesce(({newest}), 0), coalesce((SELECT n FROM mark WHERE name = :erased), 0)"
+
+    def extent_columns(self) -> tuple[str, str, dict[str, Any]]:
+        """For `Pages.extent`: as columns the state of the vectors, and whether the namespace `space` is the reader's own and
+        has pages without any; the join that they need; their values."""
+        after = "coalesce((SELECT n FROM mark WHERE name = :progress || ':' || space.id || ':' || label), 0)"
+        lacking = f"space.name = :name AND EXISTS (SELECT 1 FROM page WHERE namespace = space.id AND seq > {after})"
+        values = {**self._sql_values(), "erased": ERASED_VECTORS, "progress": self.subject.progress}
+        return f"{self._state_columns}, {lacking}", f"JOIN ({_LABEL}) AS label ON true", values
 
     def dimension(self) -> int | None:
         """Of the vectors on file; None where there are none."""
@@ -395,11 +400,6 @@ class EmbeddingStore:
         """How far a derived index has read these vectors; 0 for one that has read nothing."""
         with self.database.read() as db:
             return _read_mark(db, name)
-
-    def advance(self, name: str, n: int) -> None:
-        """Remember how far a derived index has read, after it has applied what it read."""
-        with self.database.write() as db:
-            advance_mark(db, name, n)
 
 
 def _read_mark(db: sqlite3.Connection, name: str) -> int:

@@ -16,6 +16,7 @@ from ..errors import StoreDamaged, UnknownRecord
 from ..records import Page, Passage
 from ..times import Span, is_within, local_clock, order_key, parse_iso_time
 from .database import DOCTOR, one_of, read_back
+from .embeddings import EmbeddingStore, VectorState
 from .namespace import Namespace
 
 _PAGE = """
@@ -32,12 +33,14 @@ _EXTENT = """
            EXISTS (SELECT 1 FROM entry_text), age_s,
            (SELECT accepted_at FROM session WHERE namespace = space.id
             AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
-            ORDER BY accepted_at LIMIT 1)
-    FROM namespace AS space LEFT JOIN retention ON retention.namespace = space.id AND retention.kind = 'page'
+            ORDER BY accepted_at LIMIT 1),
+           EXISTS (SELECT 1 FROM namespace WHERE id NOT IN ({readable})){columns}
+    FROM namespace AS space {join} LEFT JOIN retention ON retention.namespace = space.id AND retention.kind = 'page'
     WHERE space.id IN ({readable})
 """
 _CHANGED = """
     SELECT words.page, words.id, title, speakers, context, lengths, analyzer,
+           (SELECT min(seq) FROM passage WHERE page = words.page), (SELECT max(seq) FROM passage WHERE page = words.page),
            EXISTS (SELECT 1 FROM retention WHERE namespace = log.namespace AND kind = 'page')
                AND NOT EXISTS (SELECT 1 FROM standing_page WHERE seq = words.page)
     FROM json_each(:ranges) AS range CROSS JOIN change AS log
@@ -65,6 +68,8 @@ class IndexedPage(NamedTuple):
     context: list[str]
     lengths: NDArray[np.uint32]
     analyzer: str
+    first: int
+    """The number of its first passage, 0 for none; the others follow it without a gap."""
     hidden: bool
     """Whether it is past its age."""
 
@@ -87,6 +92,10 @@ class Extent:
     """Whether a rule hides items by their age."""
     entries: bool
     """Whether agents stored anything that is searched."""
+    vectors: VectorState | None = None
+    """Where the vectors of its passages stand; None where nobody asked for that."""
+    unembedded: bool = False
+    """Whether its own namespace has pages without vectors, as far as somebody asked for that."""
 
 
 NOTHING_READ = Extent((), (), 0, 0, None, False, False)
@@ -201,15 +210,16 @@ class Pages:
         (counts,) = self._fetch(f"SELECT {', '.join(queries.values())}")
         return dict(zip(queries, counts, strict=True))
 
-    def extent(self) -> Extent:
-        """What there is to read, in one statement."""
-        rows = self._fetch(_EXTENT.format(readable=self.namespace.readable_sql))
+    def extent(self, embeddings: EmbeddingStore | None = None) -> Extent:
+        """What there is to read, in one statement; with `embeddings` also where their vectors stand."""
+        columns, join, values = embeddings.extent_columns() if embeddings else ("", "", dict[str, Any]())
+        readable = self.namespace.readable_sql
+        query = _EXTENT.format(readable=readable, columns=columns and f", {columns}", join=join)
+        rows = self._fetch(query, **values)
         own = next((row[0] for row in rows if row[4]), 0)
         heads = {row[0]: row[1] for row in rows}
         namespaces = (own, *sorted(heads.keys() - {own}))
-        due = [
-            datetime.fromisoformat(oldest).timestamp() + age for *_, age, oldest in rows if age is not None and oldest
-        ]
+        due = [datetime.fromisoformat(row[8]).timestamp() + row[7] for row in rows if row[7] is not None and row[8]]
         return Extent(
             namespaces=namespaces,
             heads=tuple(heads.get(namespace, 0) for namespace in namespaces),
@@ -218,6 +228,8 @@ class Pages:
             due=min(due, default=None),
             items_expire=any(row[5] for row in rows),
             entries=any(row[6] for row in rows),
+            vectors=VectorState._make([*rows[0][10:13], bool(rows[0][9])]) if columns and rows else None,
+            unembedded=any(row[13] for row in rows) if columns else False,
         )
 
     def changed_pages(self, before: Extent, extent: Extent) -> list[IndexedPage]:
@@ -253,13 +265,6 @@ class Pages:
     ) -> list[Any]:
         query = f"SELECT {columns} FROM posting WHERE namespace {one_of(namespaces)} AND {condition}"
         return self.namespace.database.fetch(query, tuple(values))
-
-    def places(self, passages: Sequence[int]) -> list[tuple[int, int, int]]:
-        """`(passage, page, position in it)` of passages by their numbers."""
-        return self.namespace.database.fetch(
-            "SELECT seq, page, (SELECT count(*) FROM passage AS other WHERE other.page = passage.page"
-            f" AND other.seq < passage.seq) FROM passage WHERE seq {one_of(passages)}"
-        )
 
     def _fetch(self, query: str, **values: Any) -> list[Any]:
         """Every row of one SELECT, in which `:name` is the name of the namespace."""
@@ -297,7 +302,9 @@ def _passages(page_id: str, spans: str) -> tuple[Passage, ...]:
 
 @read_back("What is indexed of a page")
 def _read_indexed(row: Any) -> IndexedPage:
-    seq, page_id, title, speakers, context, lengths, analyzer, hidden = row
+    seq, page_id, title, speakers, context, lengths, analyzer, first, last, hidden = row
+    if 4 * (last - first + 1 if first else 0) != len(lengths):
+        raise ValueError("not as many passages as were indexed")
     return IndexedPage(
         seq,
         page_id,
@@ -306,6 +313,7 @@ def _read_indexed(row: Any) -> IndexedPage:
         context.split(),
         np.frombuffer(lengths, "<u4"),
         analyzer,
+        first or 0,
         bool(hidden),
     )
 
