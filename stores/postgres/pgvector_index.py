@@ -44,7 +44,9 @@ class PgVectors:
         )
         label = vector_label(self._embeddings.model, generation)
         try:
-            rows = self._database.fetch(query, {"label": label, "query": _text(vector), "k": k + k // 4 + 8})
+            rows = self._database.for_numbers(namespaces).fetch(
+                query, {"label": label, "query": _text(vector), "k": k + k // 4 + 8}
+            )
         except BadInput as error:  # vectors of different dimensions, which only a changed model gives
             raise self._embeddings.model_changed(len(vector), generation) from error
         if not rows or not length:

@@ -69,6 +69,12 @@ def _settings(database: PostgresDatabase) -> Iterator[Finding]:
         ((value,),) = database.fetch("SELECT current_setting(?)", (name,))
         if value == bad:
             yield Finding(severity, "server", f"The server runs with {name} = {value}.", act)  # type: ignore[arg-type]
+    bypass = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    if database.scope and database.fetch(bypass)[0][0]:
+        what = "Namespaces are kept apart by row-level security, and this role passes by it (superuser or BYPASSRLS)."
+        yield Finding(
+            "note", "server", what, "Let the application connect as another role: `jitmem setup --role NAME`."
+        )
     if database.halfvec is None:
         act = "With pgvector in the database before `jitmem setup`, the server compares vectors itself."
         yield Finding("note", "server", "pgvector is not used: each process compares vectors in its memory.", act)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from ..truth.database import Database, terms_mark
 from .postgres_connection import PostgresConnection
 from .postgres_setup import POSTGRES_SCHEMA, ensure_set_up, find_schema
 from .postgres_url import SCHEMA, PostgresPlace, parse_url
+from .row_security import EVERYTHING, is_enabled, see, see_numbers
 
 _WAIT_S = 30.0  # for a connection
 _KEEPALIVE: Mapping[str, Any] = {
@@ -55,6 +56,8 @@ class PostgresDatabase:
         """Transactions that this process has committed, for what is kept of earlier reads."""
         self.halfvec: str | None = None
         """The type of the vectors in SQL, with its schema; None without pgvector."""
+        self.scope = ""
+        """With row-level security, how a transaction names what it may see: here all namespaces."""
         self._own = pool is None
         self._pool = pool
         self._pid = os.getpid()
@@ -66,11 +69,24 @@ class PostgresDatabase:
             self.close()
             raise
 
+    def for_readers(self, names: Iterable[str]) -> PostgresDatabase | LimitedDatabase:
+        """As the server shows it to the namespace of the first name, with what is shared with any of them."""
+        if not self.scope:
+            return self
+        return LimitedDatabase(self, see(self.schema, names))
+
+    def for_numbers(self, namespaces: Iterable[int]) -> PostgresDatabase | LimitedDatabase:
+        """To read some namespaces by their numbers."""
+        if not self.scope:
+            return self
+        return LimitedDatabase(self, see_numbers(namespaces))
+
     @contextmanager
-    def read(self) -> Iterator[PostgresConnection]:
+    def read(self, scope: str | None = None) -> Iterator[PostgresConnection]:
         """A connection for one or more SELECTs, each of which sees a committed state."""
         with self._named_errors():
             connection = self._borrow()
+            connection.scope = self.scope if scope is None else scope
             before = connection.raw.autocommit
             try:
                 connection.raw.autocommit = True
@@ -96,6 +112,8 @@ class PostgresDatabase:
         try:
             connection.raw.autocommit = True
             with connection.raw.transaction():
+                connection.scope = self.scope
+                connection.enter_scope()
                 yield connection
         finally:
             self._give_back(connection, before)
@@ -188,6 +206,8 @@ class PostgresDatabase:
             self._refuse_newer(version)
             self.read_only = _is_read_only(connection)
             self.halfvec = _find_halfvec(connection)
+            if is_enabled(connection):
+                self.scope = EVERYTHING
         if not (self.read_only or self.fetch("SELECT 1 FROM mark WHERE name = ?", (terms_mark(self.analyzer),))):
             from ..truth.term_rebuild import rebuild_terms
 
@@ -218,6 +238,31 @@ class PostgresDatabase:
 
     def __repr__(self) -> str:
         return f"PostgresDatabase({self.path})"
+
+
+class LimitedDatabase:
+    """A database of which the server shows some namespaces; everything else is that of the whole one."""
+
+    def __init__(self, whole: PostgresDatabase, scope: str) -> None:
+        self._whole = whole
+        self._scope = scope
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    @contextmanager
+    def read(self) -> Iterator[PostgresConnection]:
+        with self._whole.read(self._scope) as connection:
+            yield connection
+
+    def fetch(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        with self.read() as connection:
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def write(self) -> Iterator[PostgresConnection]:
+        with self.read() as connection, self._whole.writing(connection):
+            yield connection
 
 
 def open_postgres(place: object, *, create: bool, analyzer: Analyzer | None = None) -> PostgresDatabase:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 
 from ..errors import NotOurStore, StoreIsNewer, StoreReadOnly
 from .postgres_connection import PostgresConnection
 from .postgres_url import PostgresPlace, parse_url
+from .row_security import disable, enable, grant_role
 from .sql_dialect import translate_schema
 
 POSTGRES_SCHEMA = 1
@@ -32,23 +36,45 @@ CREATE INDEX {name}_n ON {name} (n)
 """
 
 
-def set_up(url: str) -> bool:
-    """Make the memory at a URL where there is none; whether there was none. Errors as for `ensure_set_up`."""
+def set_up(url: str, *, row_level_security: bool | None = None, role: str | None = None) -> bool:
+    """Make the memory at a URL where there is none; whether there was none. Errors as for `ensure_set_up`.
+
+    Row-level security is turned on or off, or with None left as it is; a `role` is given the rights to read and write.
+    """
     place = parse_url(url)
     from .postgres_database import PostgresDatabase
 
     before = _exists(place)
     PostgresDatabase(place, None, create=True).close()
+    if row_level_security is not None or role is not None:
+        _secure(place, row_level_security, role)
     return not before
 
 
-def _exists(place: PostgresPlace) -> bool:
-    from .postgres_errors import raise_named
+def _secure(place: PostgresPlace, row_level_security: bool | None, role: str | None) -> None:
+    """In one transaction that no writer runs beside."""
+    with name_errors(place), psycopg.connect(place.dsn) as raw:
+        connection = PostgresConnection(raw, place.schema)
+        connection.begin_write()
+        if row_level_security is not None:
+            (enable if row_level_security else disable)(connection)
+        if role is not None:
+            grant_role(connection, role)
 
+
+def _exists(place: PostgresPlace) -> bool:
+    with name_errors(place), psycopg.connect(place.dsn, autocommit=True) as raw:
+        return find_schema(PostgresConnection(raw, place.schema)) is not None
+
+
+@contextmanager
+def name_errors(place: PostgresPlace) -> Iterator[None]:
+    """Around what uses a connection of its own."""
     try:
-        with psycopg.connect(place.dsn, autocommit=True) as raw:
-            return find_schema(PostgresConnection(raw, place.schema)) is not None
+        yield
     except psycopg.Error as error:
+        from .postgres_errors import raise_named
+
         raise_named(error, place.label)
         raise
 

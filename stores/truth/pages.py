@@ -29,7 +29,7 @@ _EXTENT = """
     SELECT space.id,
            head, items, erased, space.name = :name,
            EXISTS (SELECT 1 FROM retention WHERE namespace = space.id AND kind != 'page'),
-           EXISTS (SELECT 1 FROM entry_text), age_s,
+           EXISTS (SELECT 1 FROM entry_path WHERE namespace = space.id), age_s,
            (SELECT accepted_at FROM session WHERE namespace = space.id
             AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
             ORDER BY accepted_at LIMIT 1)
@@ -86,7 +86,7 @@ class Extent:
     items_expire: bool
     """Whether a rule hides items by their age."""
     entries: bool
-    """Whether agents stored anything that is searched."""
+    """Whether agents stored anything in them."""
 
 
 NOTHING_READ = Extent((), (), 0, 0, None, False, False)

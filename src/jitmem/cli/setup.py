@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from typer import Argument
+from typer import Argument, Option
 
 from ..stores.database_urls import hide_password, is_database_url
 from ..stores.errors import BadInput
@@ -18,6 +18,14 @@ def setup(
     url: Annotated[
         str | None, Argument(metavar="URL", help="postgresql://role@host/database?schema=jitmem; else --memory.")
     ] = None,
+    row_level_security: Annotated[
+        bool | None,
+        Option(
+            "--row-level-security/--no-row-level-security",
+            help="The server itself keeps namespaces apart; start the application afterwards.  [default: as it is]",
+        ),
+    ] = None,
+    role: Annotated[str | None, Option(metavar="NAME", help="Give this role the rights of an application.")] = None,
 ) -> None:
     """Make a memory in a schema of a PostgreSQL database, or leave the one that is there as it is.
 
@@ -25,7 +33,7 @@ def setup(
     folder needs no setup.
 
     Examples:
-      jitmem setup postgresql://owner@localhost/app
+      jitmem setup postgresql://owner@localhost/app --role app --row-level-security
       jitmem setup "postgresql://owner@localhost/app?schema=memory_of_bots"
     """
     place = url or settings_of(ctx).memory
@@ -35,5 +43,5 @@ def setup(
         )
     from ..stores.postgres import load_postgres
 
-    made = load_postgres("postgres_setup").set_up(str(place))
+    made = load_postgres("postgres_setup").set_up(str(place), row_level_security=row_level_security, role=role)
     say(f"{'Made' if made else 'There is already'} a memory at {hide_password(place)}.")
