@@ -224,8 +224,8 @@ def test_setup_makes_one_memory_however_often_and_at_once(postgres: PostgresServ
         Memory.open(url, create=False)
     with ThreadPoolExecutor(4) as threads:
         made = list(threads.map(lambda _: set_up(url), range(4)))
-    assert True in made
-    assert set_up(url) is False
+    assert sorted(made) == ["made", *["unchanged"] * 3]
+    assert set_up(url) == "unchanged"
     with Memory.open(url, create=False) as memory:
         assert memory.admin.namespaces() == []
     postgres.drop(url)

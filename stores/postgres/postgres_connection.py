@@ -71,18 +71,19 @@ class PostgresConnection:
         for values in rows:
             self.execute(statement, values)
 
-    def begin_write(self) -> int:
+    def begin_write(self) -> tuple[int, str]:
         """Begin a transaction, unless one is open, and wait for the write lock of the memory, held until its end; the
-        version of the schema. One round trip."""
+        version of the schema, and of the clients that may use it. One round trip."""
         begin = "" if self.in_transaction else "BEGIN; "
         cursor = psycopg.ClientCursor(self.raw, row_factory=tuple_row)
         # What may be seen is looked up after the lock: another writer may have made the namespace meanwhile.
         scope = f"; {self.scope}" if self.scope else ""
-        cursor.execute(f'{begin}{_LIMITS}; SELECT version FROM "{self.schema}".meta FOR UPDATE{scope}'.encode())
+        lock = f'SELECT version, clients::text FROM "{self.schema}".meta FOR UPDATE'
+        cursor.execute(f"{begin}{_LIMITS}; {lock}{scope}".encode())
         while cursor.description is None or cursor.description[0].name != "version":
             cursor.nextset()
         row = cursor.fetchone()
-        return int(row[0]) if row else 0
+        return row or (0, "")
 
     def enter_scope(self) -> None:
         """In a transaction that did not begin here."""

@@ -12,10 +12,11 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from ..analyzer import Analyzer
-from ..errors import BadInput, MemoryNotFound, NotOurStore, StoreClosed, StoreIsNewer, StoreReadOnly
+from ..errors import BadInput, MemoryNotFound, StoreClosed, StoreReadOnly
 from ..truth.database import Database, terms_mark
+from . import postgres_upgrade
 from .postgres_connection import PostgresConnection
-from .postgres_setup import POSTGRES_SCHEMA, ensure_set_up, find_schema
+from .postgres_setup import ensure_set_up, find_schema, refuse_others
 from .postgres_url import SCHEMA, PostgresPlace, parse_url
 from .row_security import EVERYTHING, is_enabled, see, see_numbers
 
@@ -51,6 +52,8 @@ class PostgresDatabase:
         self.analyzer = analyzer or Analyzer()
         self.path = place.label
         self.schema = place.schema
+        self.client = postgres_upgrade.POSTGRES_SCHEMA
+        """The version of the tables that this process knows."""
         self.read_only = False
         self.writes = 0
         """Transactions that this process has committed, for what is kept of earlier reads."""
@@ -124,7 +127,7 @@ class PostgresDatabase:
         if self.read_only:
             raise StoreReadOnly(f"{self.path} cannot be written by this role or on this server; reading works.")
         try:
-            self._refuse_newer(connection.begin_write())
+            refuse_others(self.path, *connection.begin_write(), self.client)
             yield
         except BaseException:
             with suppress(psycopg.Error):
@@ -202,8 +205,8 @@ class PostgresDatabase:
                         " create=True."
                     )
                 ensure_set_up(connection, self.path)
-                version = POSTGRES_SCHEMA
-            self._refuse_newer(version)
+                version = find_schema(connection)
+            refuse_others(self.path, *(version or (0, "")), self.client)
             self.read_only = _is_read_only(connection)
             self.halfvec = _find_halfvec(connection)
             if is_enabled(connection):
@@ -212,17 +215,6 @@ class PostgresDatabase:
             from ..truth.term_rebuild import rebuild_terms
 
             rebuild_terms(cast("Database", self))
-
-    def _refuse_newer(self, version: int) -> None:
-        if version > POSTGRES_SCHEMA:
-            raise StoreIsNewer(
-                f"{self.path} was written by a newer jitmem (schema {version}, this one knows {POSTGRES_SCHEMA}); upgrade"
-                " jitmem to open it."
-            )
-        if not version:
-            raise NotOurStore(
-                f"{self.path} has an empty table meta: it is no memory of jitmem, or was emptied by hand."
-            )
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -93,6 +93,16 @@ def is_enabled(connection: PostgresConnection) -> bool:
     return bool(row and row[0])
 
 
+def tables_with_content(connection: PostgresConnection) -> list[str]:
+    """Of `TABLES`: without pgvector two are missing."""
+    rows = connection.execute(
+        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace(?)",
+        (f'"{connection.schema}"',),
+    ).fetchall()
+    made = {name for (name,) in rows}
+    return [table for table in TABLES if table in made]
+
+
 def enable(connection: PostgresConnection) -> None:
     """The policies of every table, for its owner as well; again after tables or views were made. In a transaction."""
     raw, schema = connection.raw, connection.schema
@@ -100,7 +110,7 @@ def enable(connection: PostgresConnection) -> None:
     raw.execute(_FUNCTIONS.format(schema=schema).encode())
     for view in _VIEWS:
         raw.execute(f'ALTER VIEW "{schema}".{view} SET (security_invoker = true)'.encode())
-    for table in _existing(connection):
+    for table in tables_with_content(connection):
         name = f'"{schema}".{table}'
         readable, own = _conditions(table)
         for policy, (command, conditions) in {
@@ -116,7 +126,7 @@ def enable(connection: PostgresConnection) -> None:
 
 def disable(connection: PostgresConnection) -> None:
     """The policies stay, without effect."""
-    for table in _existing(connection):
+    for table in tables_with_content(connection):
         name = f'"{connection.schema}".{table}'
         connection.raw.execute(f"ALTER TABLE {name} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY".encode())
 
@@ -141,16 +151,6 @@ def grant_role(connection: PostgresConnection, role: str) -> None:
         ("GRANT TEMPORARY ON DATABASE {} TO {}", sql.Identifier(database)),
     ):
         connection.raw.execute(sql.SQL(statement).format(place, name))
-
-
-def _existing(connection: PostgresConnection) -> list[str]:
-    """Without pgvector two of the tables are missing."""
-    rows = connection.execute(
-        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace(?)",
-        (f'"{connection.schema}"',),
-    ).fetchall()
-    made = {name for (name,) in rows}
-    return [table for table in TABLES if table in made]
 
 
 def _conditions(table: str) -> tuple[str, str]:
