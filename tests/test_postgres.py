@@ -102,21 +102,21 @@ def test_sharing_retention_and_proposals_work(memory: Memory, postgres_url: str)
     assert memory.recall("key") == []
     assert memory.pages() == []
     receipt = memory.admin.purge()
-    assert (receipt.status, receipt.counts["pages"]) == ("deleted", 1)
+    assert (receipt.status, receipt.counts["pages"]) == ("vacuumed", 1)
 
 
-def test_a_receipt_says_deleted_and_names_what_is_not_reached(memory: Memory, postgres_url: str) -> None:
+def test_a_receipt_says_vacuumed_and_names_what_is_not_reached(memory: Memory, postgres_url: str) -> None:
     memory.memorize("Ana: the code is 4711.")
     preview = memory.forget(query="4711", preview=True)
     assert (preview.status, memory.stats()["pages"]) == ("preview", 1)
     receipt = memory.forget(query="4711")
-    assert (receipt.status, receipt.counts["pages"], receipt.counts["passages"]) == ("deleted", 1, 1)
+    assert (receipt.status, receipt.counts["pages"], receipt.counts["passages"]) == ("vacuumed", 1, 1)
     for word in ("write-ahead log", "replicas", "backups", "VACUUM"):
         assert word in receipt.note
     with psycopg.connect(postgres_url) as raw:
         for table in ("page", "passage", "session", "embedding", "passage_vector", "item", "item_version"):
             assert raw.execute(f"SELECT count(*) FROM jitmem.{table}".encode()).fetchone() == (0,), table
-    assert memory.forget(everything=True).status == "deleted"
+    assert memory.forget(everything=True).status == "vacuumed"
     assert memory.admin.namespaces() == []
 
 

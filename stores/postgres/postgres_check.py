@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from ..integrity.findings import MOST_IDS, Finding
 from .postgres_database import PostgresDatabase
+from .sql_dialect import AGE
 
 INSTEAD = (
     "The files of a database are its server's: check them with pg_amcheck, restore them from a backup (pg_dump, or"
@@ -44,6 +46,7 @@ def check_database(database: PostgresDatabase, progress: Callable[[int, int], ob
         what = f"{len(wrong)} pages whose text is not what was filed."
         yield Finding("damage", "rows", what, INSTEAD, len(wrong), tuple(wrong[:MOST_IDS]))
     progress(steps - 1, steps)
+    yield from _deletions(database)
     yield from _settings(database)
     progress(steps, steps)
 
@@ -62,6 +65,35 @@ def _changed_texts(database: PostgresDatabase) -> Iterator[str]:
     ):
         after = rows[-1][0]
         yield from (page_id for _, page_id, text, digest in rows if sha256(text.encode()).hexdigest() != digest)
+
+
+def _deletions(database: PostgresDatabase) -> Iterator[Finding]:
+    """Those that VACUUM has not finished, and until when backups may hold the others."""
+    columns = "count(*), min(at), max(at)"
+    ((waiting, oldest, _),) = database.fetch(f"SELECT {columns} FROM erasure WHERE state != 'erased'")
+    if waiting:
+        what = (
+            f"{waiting} deletions, the oldest of {oldest:.10}, are not vacuumed: the server may still hold their rows."
+        )
+        yield Finding(
+            "attention", "deletions", what, "Who owns the tables runs `jitmem purge --all` or `jitmem work`.", waiting
+        )
+    ((days,),) = database.fetch("SELECT backup_days FROM meta")
+    recent = "" if days is None else f" AND done_at > {AGE.format(days * 86400)}"
+    ((done, _, newest),) = database.fetch(f"SELECT {columns} FROM erasure WHERE state = 'erased'{recent}")
+    if done:
+        end = "of their retention, which is not known here" if days is None else f"{_add_days(newest, days)}"
+        what = f"{done} deletions are vacuumed; log archive and backups may hold them until the end {end}."
+        act = (
+            "No action needed."
+            if days is not None
+            else "`jitmem setup --backup-days N` says for how long they are kept."
+        )
+        yield Finding("note", "deletions", what, act, done)
+
+
+def _add_days(time: str, days: int) -> str:
+    return f"of {datetime.fromisoformat(time) + timedelta(days=days):%Y-%m-%d}"
 
 
 def _settings(database: PostgresDatabase) -> Iterator[Finding]:
