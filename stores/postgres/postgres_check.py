@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from ..integrity.findings import MOST_IDS, Finding
+from .hnsw_indexes import MIN_VECTORS, find_indexes, find_large
 from .postgres_database import PostgresDatabase
 from .sql_dialect import AGE
 
@@ -107,6 +108,15 @@ def _settings(database: PostgresDatabase) -> Iterator[Finding]:
         yield Finding(
             "note", "server", what, "Let the application connect as another role: `jitmem setup --role NAME`."
         )
+    indexes = find_indexes(database)
+    if missing := [namespace for name, (namespace, *_) in find_large(database).items() if not indexes.get(name)]:
+        names = [
+            name
+            for (name,) in database.fetch(f"SELECT name FROM namespace WHERE id IN ({', '.join(map(str, missing))})")
+        ]
+        what = f"{len(missing)} namespaces have {MIN_VECTORS:,} vectors or more and no index for them: searches compare all."
+        act = "Who owns the tables runs `jitmem setup` or `jitmem work`, which builds it."
+        yield Finding("note", "vectors", what, act, len(missing), tuple(names[:MOST_IDS]))
     if database.halfvec is None:
         act = "With pgvector in the database before `jitmem setup`, the server compares vectors itself."
         yield Finding("note", "server", "pgvector is not used: each process compares vectors in its memory.", act)

@@ -63,8 +63,10 @@ class PostgresConnection:
         translation = translate(statement, self.schema)
         scope = "" if not self.scope or self.in_transaction else self.scope.replace("%", "%%") + "; "
         cursor.execute(f"{scope}{translation.text}".encode(), translation.values(values))
-        if scope:  # several statements in one message are one transaction; the last gives the rows
-            cursor.nextset()
+        while (
+            scope and cursor.nextset()
+        ):  # several statements in one message are one transaction; the last gives the rows
+            pass
         return cursor
 
     def executemany(self, statement: str, rows: Iterable[Values]) -> None:

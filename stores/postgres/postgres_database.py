@@ -59,6 +59,8 @@ class PostgresDatabase:
         """Transactions that this process has committed, for what is kept of earlier reads."""
         self.halfvec: str | None = None
         """The type of the vectors in SQL, with its schema; None without pgvector."""
+        self.has_graphs = False
+        """Whether pgvector is new enough (0.8) for a graph of which a part is searched."""
         self.scope = ""
         """With row-level security, how a transaction names what it may see: here all namespaces."""
         self._own = pool is None
@@ -78,11 +80,9 @@ class PostgresDatabase:
             return self
         return LimitedDatabase(self, see(self.schema, names))
 
-    def for_numbers(self, namespaces: Iterable[int]) -> PostgresDatabase | LimitedDatabase:
-        """To read some namespaces by their numbers."""
-        if not self.scope:
-            return self
-        return LimitedDatabase(self, see_numbers(namespaces))
+    def for_numbers(self, namespaces: Iterable[int], settings: str) -> LimitedDatabase:
+        """To read some namespaces by their numbers, after a statement with settings of the transaction."""
+        return LimitedDatabase(self, f"{see_numbers(namespaces)}; {settings}" if self.scope else settings)
 
     @contextmanager
     def read(self, scope: str | None = None) -> Iterator[PostgresConnection]:
@@ -208,7 +208,7 @@ class PostgresDatabase:
                 version = find_schema(connection)
             refuse_others(self.path, *(version or (0, "")), self.client)
             self.read_only = _is_read_only(connection)
-            self.halfvec = _find_halfvec(connection)
+            self.halfvec, self.has_graphs = _find_halfvec(connection)
             if is_enabled(connection):
                 self.scope = EVERYTHING
         if not (self.read_only or self.fetch("SELECT 1 FROM mark WHERE name = ?", (terms_mark(self.analyzer),))):
@@ -279,10 +279,10 @@ def _is_read_only(connection: PostgresConnection) -> bool:
     return bool(row and row[0])
 
 
-def _find_halfvec(connection: PostgresConnection) -> str | None:
+def _find_halfvec(connection: PostgresConnection) -> tuple[str | None, bool]:
     row = connection.execute(
-        "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
+        "SELECT quote_ident(nspname), string_to_array(extversion, '.')::int[] >= ARRAY[0, 8] FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
         " WHERE extname = 'vector' AND to_regclass(?) IS NOT NULL",
         (f'"{connection.schema}".passage_vector',),
     ).fetchone()
-    return None if row is None else str(row[0])
+    return (None, False) if row is None else (str(row[0]), bool(row[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Literal
 
 import psycopg
@@ -38,11 +38,13 @@ def set_up(
     `backup_days`: for how long log archive and backups are kept, which receipts of deletions name.
     """
     place = parse_url(url)
+    from .hnsw_indexes import maintain_indexes
     from .postgres_database import PostgresDatabase
 
     with name_errors(place), psycopg.connect(place.dsn, autocommit=True) as raw:
         done = ensure_set_up(PostgresConnection(raw, place.schema), place.label)
-    PostgresDatabase(place, None, create=False).close()  # makes the terms of another analyzer again
+    with closing(PostgresDatabase(place, None, create=False)) as database:  # makes terms of another analyzer again
+        maintain_indexes(database)
     if any(option is not None for option in (row_level_security, role, backup_days)):
         _change(place, row_level_security, role, backup_days)
     return done
