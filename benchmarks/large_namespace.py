@@ -53,12 +53,16 @@ def fill(memory: Memory, texts: Sequence[str]) -> None:
 def timed(
     search: Callable[[NDArray[np.float32]], Found], queries: Sequence[NDArray[np.float32]]
 ) -> tuple[float, list[Found]]:
-    """Milliseconds of the median search, and what each found."""
+    """Milliseconds of the median search, the best of five runs of each, and what each found."""
     spent, found = [], []
     for query in queries:
-        begun = time.perf_counter()
-        found.append(search(query))
-        spent.append(1000 * (time.perf_counter() - begun))
+        runs = []
+        for _ in range(5):
+            begun = time.perf_counter()
+            result = search(query)
+            runs.append(1000 * (time.perf_counter() - begun))
+        spent.append(min(runs))
+        found.append(result)
     return statistics.median(spent), found
 
 
@@ -83,6 +87,8 @@ def main() -> None:
         runtime = memory._runtime
         index, number = runtime.archive.vectors, runtime.archive.pages.extent().namespaces[0]
         queries = [np.array(runtime.embedder.embed_query(text), np.float32) for text in turns(given.queries, chance)]
+        hnsw_indexes.MIN_VECTORS = 10 * given.passages
+        hnsw_indexes.maintain_indexes(runtime.database)  # type: ignore[arg-type]  # drops one of a former run
         exact_ms, right = timed(lambda query: index.search(query, NEIGHBOURS, [number]), queries)
         hnsw_indexes.MIN_VECTORS = 1
         begun = time.perf_counter()

@@ -282,7 +282,7 @@ def _page(row: Any) -> Page:
         text=_verify_text(page_id, text, digest),
         header=header,
         memo=memo,
-        time=_time(time),
+        time=parse_iso_time(time),
         metadata=json.loads(metadata),
         part=part,
         parts=parts,
@@ -312,8 +312,3 @@ def _read_indexed(row: Any) -> IndexedPage:
 
 def _of_terms(terms: Sequence[str]) -> str:
     return f"term IN ({', '.join('?' * len(terms))})"
-
-
-@read_back("The time of a session")
-def _time(value: str | None) -> datetime | None:
-    return parse_iso_time(value)
