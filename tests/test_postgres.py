@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from jitmem import BadInput, Memory, MemoryNotFound, NotOurStore, Session, StoreClosed, StoreIsNewer
 from jitmem.cli.app import app
 from jitmem.stores.errors import StoreReadOnly, StoreUnreachable
+from jitmem.stores.truth.record_listing import PageFilter, daily_counts, items_from_page, newest_items, page_summaries
 
 if reason := why_not():
     pytest.skip(reason, allow_module_level=True)
@@ -150,6 +151,32 @@ def test_a_memory_moves_from_a_folder_to_postgresql_and_back_unchanged(folder: P
         after.transfer.import_(back)
         assert exported(after) == lines
         assert [hit.text for hit in after.recall("Zoë")] == [hit.text for hit in memory.recall("Zoë")]
+
+
+def test_lists_of_pages_and_items_are_those_of_a_folder(folder: Path, memory: Memory) -> None:
+    def listed(one: Memory) -> list[Any]:
+        one.memorize_many(
+            [
+                Session(text=f"Ana: I like {what}.", id=what, time=time)
+                for what, time in {"pears": "8 May 2023", "plums": None, "pear trees": "9 May 2023"}.items()
+            ]
+        )
+        first = one.pages()[0]
+        one.items.insert("Ana likes pears.")
+        runtime = one._runtime
+        namespace, items = runtime.namespace, runtime.items
+        every, more = page_summaries(namespace, PageFilter(), None, 2)
+        rest, _ = page_summaries(namespace, PageFilter(), more, 2)
+        found, _ = page_summaries(namespace, PageFilter(words="pears", speaker="Ana"), None, 9)
+        known, _ = newest_items(items, "semantic", "pears", None, 9)
+        pages = [[page.session_id for page in pages] for pages in (every, rest, found)]
+        of_page = [item.content for item in items_from_page(items, first.id)]
+        assert of_page
+        return [*pages, [item.content for item in known], of_page, len(daily_counts(namespace))]
+
+    with Memory.open(folder, "acme/ana") as sqlite:
+        assert listed(memory) == listed(sqlite)
+        assert page_summaries(sqlite._runtime.namespace, PageFilter(), None, 9)[0][-1].session_id == "plums"
 
 
 def test_an_import_with_a_conflict_changes_nothing(folder: Path, memory: Memory) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from postgres_server import PostgresServer, why_not
+from test_row_security import APP
 from typer.testing import CliRunner
 
 from jitmem import Memory
@@ -36,11 +37,11 @@ def memory(postgres_url: str) -> Iterator[Memory]:
 
 @pytest.fixture
 def app_url(postgres: PostgresServer, postgres_url: str) -> Iterator[str]:
-    postgres.execute("DROP ROLE IF EXISTS jitmem_app; CREATE ROLE jitmem_app LOGIN")
-    set_up(postgres_url, role="jitmem_app")
-    yield postgres_url.replace("postgres@", "jitmem_app@")
-    postgres.execute("DROP OWNED BY jitmem_app", postgres_url)
-    postgres.execute("DROP ROLE jitmem_app")
+    postgres.execute(f"DROP ROLE IF EXISTS {APP}; CREATE ROLE {APP} LOGIN")
+    set_up(postgres_url, role=APP)
+    yield postgres_url.replace("postgres@", f"{APP}@")
+    postgres.execute(f"DROP OWNED BY {APP}", postgres_url)
+    postgres.execute(f"DROP ROLE {APP}")
 
 
 def dead_rows(url: str) -> dict[str, int]:
@@ -105,7 +106,7 @@ def test_a_role_that_may_not_vacuum_says_who_may(
         assert [severity for severity, _ in deletions(limited)] == ["note"]
         with psycopg.connect(postgres_url) as raw:
             if raw.info.server_version >= 170000:
-                raw.execute(b"GRANT MAINTAIN ON ALL TABLES IN SCHEMA jitmem TO jitmem_app")
+                raw.execute(f"GRANT MAINTAIN ON ALL TABLES IN SCHEMA jitmem TO {APP}".encode())
                 raw.commit()
                 limited.memorize("Ana: the other code is 42.")
                 assert limited.forget(query="42").status == "vacuumed"

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from postgres_server import PostgresServer, why_not
 from test_migrations import laid
+from test_row_security import APP
 from typer.testing import CliRunner
 
 from jitmem import Memory, StoreIsNewer, StoreIsOlder
@@ -149,18 +150,18 @@ def test_of_several_at_once_one_upgrades(older: str, caplog: pytest.LogCaptureFi
 def test_the_role_of_the_application_and_row_security_stay(postgres: PostgresServer) -> None:
     url = postgres.empty_database()
     make_version_1(url, 3)
-    postgres.execute("DROP ROLE IF EXISTS jitmem_app; CREATE ROLE jitmem_app LOGIN")
+    postgres.execute(f"DROP ROLE IF EXISTS {APP}; CREATE ROLE {APP} LOGIN")
     for right in ("USAGE ON SCHEMA jitmem", "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jitmem"):
-        postgres.execute(f"GRANT {right} TO jitmem_app", url)
+        postgres.execute(f"GRANT {right} TO {APP}", url)
     postgres.execute("ALTER TABLE jitmem.page ENABLE ROW LEVEL SECURITY", url)
     set_up(url)
-    with Memory.open(url.replace("postgres@", "jitmem_app@"), "alice") as memory:
+    with Memory.open(url.replace("postgres@", f"{APP}@"), "alice") as memory:
         assert "mill" in memory.recall("mill")[0].text
         memory.memorize("Ana: the roof is new.")
-    with psycopg.connect(url.replace("postgres@", "jitmem_app@")) as raw:
+    with psycopg.connect(url.replace("postgres@", f"{APP}@")) as raw:
         assert raw.execute(b"SELECT * FROM jitmem.posting").fetchall() == []
     postgres.drop(url)
-    postgres.execute("DROP ROLE jitmem_app")
+    postgres.execute(f"DROP ROLE {APP}")
 
 
 # -- versions to come

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import random
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,7 +26,7 @@ from psycopg.pq import TransactionStatus
 from jitmem.stores.postgres.postgres_setup import set_up
 from jitmem.stores.postgres.row_security import TABLES
 
-APP = "jitmem_app"
+APP = f"jitmem_app_{os.getpid()}"
 KEYLESS = {"meta", "mark", "probe"}
 """Tables without anything of a namespace: versions, how far indexes have read, what a model makes of one fixed text."""
 

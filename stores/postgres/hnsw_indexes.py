@@ -64,7 +64,7 @@ def maintain_indexes(database: PostgresDatabase) -> IndexChanges:
         return IndexChanges()
     with psycopg.connect(database.place.dsn) as guard, psycopg.connect(database.place.dsn, autocommit=True) as raw:
         key = f"jitmem hnsw {database.schema}"
-        # One message, after which the transaction holds no snapshot: the build waits for whoever holds one.
+        # One message, after which the transaction holds no snapshot: the build waits for every other one that does.
         lock = "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))"
         ((alone,),) = PostgresConnection(guard, database.schema).execute(lock, (key,)).fetchall()
         return _change_indexes(database, PostgresConnection(raw, database.schema)) if alone else IndexChanges()
