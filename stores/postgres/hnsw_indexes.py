@@ -16,6 +16,7 @@ from psycopg import sql
 
 from .postgres_connection import PostgresConnection
 from .postgres_database import PostgresDatabase
+from .postgres_setup import name_errors
 
 MIN_VECTORS = int(os.environ.get("JITMEM_HNSW_MIN_VECTORS", "20000"))
 """Passages of a namespace from which on its vectors get a graph; with half of them, it is dropped again."""
@@ -62,7 +63,8 @@ def maintain_indexes(database: PostgresDatabase) -> IndexChanges:
     table = f'"{database.schema}".passage_vector'
     if not database.has_graphs or not database.fetch(_OWNS, (table,))[0][0]:
         return IndexChanges()
-    with psycopg.connect(database.place.dsn) as guard, psycopg.connect(database.place.dsn, autocommit=True) as raw:
+    dsn = database.place.dsn
+    with name_errors(database.place), psycopg.connect(dsn) as guard, psycopg.connect(dsn, autocommit=True) as raw:
         key = f"jitmem hnsw {database.schema}"
         # One message, after which the transaction holds no snapshot: the build waits for every other one that does.
         lock = "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))"

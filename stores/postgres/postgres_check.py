@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from ..integrity.findings import MOST_IDS, Finding
+from ..integrity.findings import MOST_IDS, Finding, many
 from .hnsw_indexes import MIN_VECTORS, find_indexes, find_large
 from .postgres_database import PostgresDatabase
 from .sql_dialect import AGE
@@ -73,9 +73,7 @@ def _deletions(database: PostgresDatabase) -> Iterator[Finding]:
     columns = "count(*), min(at), max(at)"
     ((waiting, oldest, _),) = database.fetch(f"SELECT {columns} FROM erasure WHERE state != 'erased'")
     if waiting:
-        what = (
-            f"{waiting} deletions, the oldest of {oldest:.10}, are not vacuumed: the server may still hold their rows."
-        )
+        what = f"{many(waiting, 'deletion')} not vacuumed yet, the oldest of {oldest:.10}: the server may still hold the rows."
         yield Finding(
             "attention", "deletions", what, "Who owns the tables runs `jitmem purge --all` or `jitmem work`.", waiting
         )
@@ -84,7 +82,7 @@ def _deletions(database: PostgresDatabase) -> Iterator[Finding]:
     ((done, _, newest),) = database.fetch(f"SELECT {columns} FROM erasure WHERE state = 'erased'{recent}")
     if done:
         end = "of their retention, which is not known here" if days is None else f"{_add_days(newest, days)}"
-        what = f"{done} deletions are vacuumed; log archive and backups may hold them until the end {end}."
+        what = f"{many(done, 'deletion')} vacuumed; log archive and backups may hold the rows until the end {end}."
         act = (
             "No action needed."
             if days is not None
@@ -114,7 +112,7 @@ def _settings(database: PostgresDatabase) -> Iterator[Finding]:
             name
             for (name,) in database.fetch(f"SELECT name FROM namespace WHERE id IN ({', '.join(map(str, missing))})")
         ]
-        what = f"{len(missing)} namespaces have {MIN_VECTORS:,} vectors or more and no index for them: searches compare all."
+        what = f"{many(len(missing), 'namespace')} of {MIN_VECTORS:,} vectors or more without an index for them: searches compare all."
         act = "Who owns the tables runs `jitmem setup` or `jitmem work`, which builds it."
         yield Finding("note", "vectors", what, act, len(missing), tuple(names[:MOST_IDS]))
     if database.halfvec is None:
