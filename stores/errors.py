@@ -45,6 +45,10 @@ class StoreIsNewer(NotOurStore):
     """The memory was written by a newer jitmem; it was not touched."""
 
 
+class StoreIsOlder(NotOurStore):
+    """The memory was made by an older version, and a person must upgrade it first."""
+
+
 class UnknownSchema(NotOurStore):
     """The truth file holds tables, views, triggers or definitions that no jitmem makes; nothing of it was run or changed."""
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .stores.errors import StoreDamaged as StoreDamaged
     from .stores.errors import StoreFull as StoreFull
     from .stores.errors import StoreIsNewer as StoreIsNewer
+    from .stores.errors import StoreIsOlder as StoreIsOlder
     from .stores.errors import StoreMoved as StoreMoved
     from .stores.errors import StoreReadOnly as StoreReadOnly
     from .stores.errors import UnknownRecord as UnknownRecord
@@ -83,8 +84,8 @@ _HOME = {
         "stores.deletion.receipt": "KeptItem Receipt",
         "stores.errors": "BadInput BatchIncomplete ImportConflict JitmemError MemoryNotFound MissingPackage"
         " ModelError ModelRefused ModelReplyError ModelUnavailable NotOurStore PromptTooLong"
-        " SessionConflict StoreClosed StoreDamaged StoreFull StoreIsNewer StoreMoved StoreReadOnly UnknownRecord"
-        " UnknownSchema",
+        " SessionConflict StoreClosed StoreDamaged StoreFull StoreIsNewer StoreIsOlder StoreMoved StoreReadOnly"
+        " UnknownRecord UnknownSchema",
         "stores.records": "Citation Edit Filed Hit MemoryItem Outcome Page Passage Proposal Session Usage",
         "stores.truth.backup": "Backup",
         "tools.tools_of_run": "jitmem_tools",

@@ -68,7 +68,7 @@ def _erase(
         return _receipt("nothing found", deleted, NOTHING_FOUND)
     complete = all(map(eraser.is_complete, missing)) and not any(one.reasons for one in results)
     return _receipt(
-        eraser.status if complete else "pending",
+        eraser.status if complete else eraser.unfinished,
         deleted,
         eraser.note,
         reasons=tuple(dict.fromkeys(reason for one in results for reason in one.reasons)),

@@ -121,7 +121,7 @@ class MemoryRuntime:
 
     @property
     def database(self) -> Database:
-        return self.namespace.database
+        return self.archive.embeddings.database
 
     @property
     def trace_level(self) -> TraceLevel:

@@ -40,8 +40,9 @@ class ErasureResult:
 class Eraser:
     """Of one folder. It deletes no rows, only the bytes that deleted rows leave. Thread- and process-safe."""
 
-    status: Literal["erased", "deleted"] = "erased"
+    status: Literal["erased", "vacuumed"] = "erased"
     """Of the receipt, when nothing is left."""
+    unfinished: Literal["pending", "deleted"] = "pending"
     note = OUT_OF_REACH
 
     def __init__(self, database: Database, vectors: VectorFiles) -> None:

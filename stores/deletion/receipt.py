@@ -29,8 +29,9 @@ class Receipt:
     """What was forgotten, and whether its bytes are erased.
 
     `status`: "erased" (the rows are deleted, the truth is rewritten and its log truncated, and the vector index that
-    held the vectors is removed, to be rebuilt), "deleted" (in PostgreSQL: the rows are deleted, and `note` says what of
-    their bytes the server may keep), "nothing found" (nothing matched, nothing was changed), "pending" (the rows are deleted and cannot be read here any more,
+    held the vectors is removed, to be rebuilt), "deleted" (in PostgreSQL: the rows are deleted, but not yet taken out of
+    tables and indexes by VACUUM: `reasons` say why, and `purge()` or `jitmem work` tries again), "vacuumed" (there: they are;
+    `note` says what the server and its backups may keep, and until when), "nothing found" (nothing matched, nothing was changed), "pending" (the rows are deleted and cannot be read here any more,
     but bytes may be left: `reasons` say why, and `purge()` tries again), or "preview" (nothing was changed). `counts`
     are by kind of row: sessions, pages, passages, vectors, items, versions, proposals, entries, shares, rules,
     namespaces, and memos that lost what they repeated, on `memo_page_ids`. `kept` are items that stay, each with the
@@ -40,7 +41,7 @@ class Receipt:
     says what of them may be left.
     """
 
-    status: Literal["erased", "deleted", "nothing found", "pending", "preview"]
+    status: Literal["erased", "deleted", "vacuumed", "nothing found", "pending", "preview"]
     at: datetime
     counts: Mapping[str, int] = field(default_factory=dict)
     session_ids: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from .. import fork_hooks
 from ..errors import JitmemError, StoreFull, StoreMoved
 from ..truth.database import FOLDER_MODE, VECTORS_LOCK, Database, make_folder
-from ..truth.embeddings import EmbeddingStore, newest_erasure
+from ..truth.embeddings import ERASED_VECTORS, EmbeddingStore
 from .chroma_index import keep_alive, open_systems
 from .chroma_layout import find_foreign, find_unreached_vectors
 from .chroma_vectors import ChromaVectors, Retired, zero_unfilled
@@ -307,3 +307,9 @@ def restrict_permissions(folder: Path) -> None:
     for path in files_open_to_others(folder):
         with suppress(FileNotFoundError, PermissionError):
             path.chmod(path.lstat().st_mode & (FOLDER_MODE if path.is_dir() else _FILE_MODE))
+
+
+def newest_erasure(database: Database) -> int:
+    """The number of the newest erasure of vectors; 0 if there was none."""
+    rows = database.fetch("SELECT n FROM mark WHERE name = ?", (ERASED_VECTORS,))
+    return int(rows[0][0]) if rows else 0

@@ -40,6 +40,7 @@ def temporary_tables(connection: PostgresConnection) -> Iterator[None]:
     raw = connection.raw
     raw.execute(b"BEGIN")
     try:
+        connection.enter_scope()
         for table in _TABLES.replace(" TX", ' text COLLATE "C"').split(";"):
             raw.execute(f"CREATE TEMPORARY TABLE {table.strip()} ON COMMIT DROP".encode())
         for index in _INDEXES:

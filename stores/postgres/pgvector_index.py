@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,9 +12,11 @@ from psycopg.errors import ForeignKeyViolation
 from ..errors import BadInput
 from ..index.vector_index import ExactVectors
 from ..truth.embeddings import PASSAGES, SET_MARK, EmbeddingStore, VectorState, vector_label
+from .hnsw_indexes import cast_near, find_indexes, index_name, search_settings
 from .postgres_database import PostgresDatabase
 
 _BATCH = 1000
+_GRAPHS_S = 60.0  # for which it is remembered which namespaces have a graph
 
 
 class PgVectors:
@@ -24,7 +27,10 @@ class PgVectors:
         self._embeddings = embeddings
         self._database = database
         self._exact = ExactVectors(embeddings)
-        self._table = "passage_vector" if embeddings.subject is PASSAGES else "item_vector"
+        self._is_of_passages = embeddings.subject is PASSAGES
+        self._table = "passage_vector" if self._is_of_passages else "item_vector"
+        self._graphs: set[str] = set()
+        self._graphs_until = 0.0
         self._type = f"{database.halfvec}.halfvec"
         self._distance = f"OPERATOR({database.halfvec}.<=>)"
         self._written_before = 0
@@ -36,18 +42,13 @@ class PgVectors:
         generation, complete = self._read_new(1, state)
         if not complete:
             return self._exact.search(vector, k, namespaces, state)
-        length = float(np.linalg.norm(vector))
-        subject = self._embeddings.subject
-        owner = "" if subject is PASSAGES else subject.owner
-        query = (
-            f"SELECT near.number, {subject.table}.vector FROM {self._table} AS near"
-            f" JOIN {subject.table} ON {subject.table}.n = near.n {owner}"
-            f" WHERE near.namespace IN ({', '.join(map(str, namespaces))}) AND near.model = :label"
-            f" ORDER BY near.near {self._distance} CAST(:query AS {self._type}), near.n LIMIT :k"
-        )
+        length, limit = float(np.linalg.norm(vector)), k + k // 4 + 8
         label = vector_label(self._embeddings.model, generation)
+        query = self._passages(len(vector), label, namespaces) if self._is_of_passages else self._items(namespaces)
+        settings = search_settings(limit) if self._database.has_graphs else "SELECT 1"
+        database = self._database.for_numbers(namespaces, settings)
         try:
-            rows = self._database.fetch(query, {"label": label, "query": _text(vector), "k": k + k // 4 + 8})
+            rows = database.fetch(query, {"label": label, "query": _text(vector), "k": limit})
         except BadInput as error:  # vectors of different dimensions, which only a changed model gives
             raise self._embeddings.model_changed(len(vector), generation) from error
         if not rows or not length:
@@ -59,6 +60,37 @@ class PgVectors:
         cosines = np.divide(matrix @ vector, lengths, where=lengths > 0, out=np.zeros(len(rows), np.float32))
         found = [(int(number), float(cosine)) for (number, _), cosine in zip(rows, cosines, strict=True) if cosine > 0]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
+
+    def _passages(self, dimensions: int, label: str, namespaces: Sequence[int]) -> str:
+        """A namespace with a graph is a query of its own, so that the server can use it; the graph orders by the cast."""
+        order = f"{cast_near(self._database.halfvec, dimensions)} {self._distance} CAST(:query AS {self._type}), n"
+        choose = (
+            "SELECT n, number FROM passage_vector WHERE namespace {} AND model = :label ORDER BY " + order + " LIMIT :k"
+        )
+        alone = self._with_graphs(label, namespaces) if len(namespaces) > 1 else list(namespaces)
+        rest = sorted(set(namespaces) - set(alone))
+        parts = [choose.format(f"= {number}") for number in alone]
+        parts += [choose.format(f"IN ({', '.join(map(str, rest))})")] if rest else []
+        return (
+            f"SELECT near.number, embedding.vector FROM (({') UNION ALL ('.join(parts)})) AS near"
+            " JOIN embedding ON embedding.n = near.n"
+        )
+
+    def _items(self, namespaces: Sequence[int]) -> str:
+        """Without what was replaced."""
+        return (
+            f"SELECT near.number, item_embedding.vector FROM item_vector AS near"
+            f" JOIN item_embedding ON item_embedding.n = near.n {self._embeddings.subject.owner}"
+            f" WHERE near.namespace IN ({', '.join(map(str, namespaces))}) AND near.model = :label"
+            f" ORDER BY near.near {self._distance} CAST(:query AS {self._type}), near.n LIMIT :k"
+        )
+
+    def _with_graphs(self, label: str, namespaces: Sequence[int]) -> list[int]:
+        """Those that have one, as of a minute ago: else they are searched exactly."""
+        if time.monotonic() >= self._graphs_until:
+            self._graphs = {name for name, is_valid in find_indexes(self._database).items() if is_valid}
+            self._graphs_until = time.monotonic() + _GRAPHS_S
+        return [number for number in namespaces if index_name(number, label) in self._graphs]
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Copy what is new into the index, if this process has written that many vectors; nothing where the memory is

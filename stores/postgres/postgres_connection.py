@@ -26,9 +26,11 @@ class PostgresConnection:
     IntegrityError = psycopg.IntegrityError
     OperationalError = psycopg.OperationalError
 
-    def __init__(self, connection: psycopg.Connection[Any], schema: str) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], schema: str, scope: str = "") -> None:
         self.raw = connection
         self.schema = schema
+        self.scope = scope
+        """With row-level security: the statement by which a transaction names what it may see, sent with its first one."""
 
     @property
     def in_transaction(self) -> bool:
@@ -55,23 +57,37 @@ class PostgresConnection:
             self.begin_write()
             return cursor
         if statement in _BEGIN:
-            return cursor.execute(_BEGIN[statement].encode())
+            return cursor.execute(f"{_BEGIN[statement]}{'; ' if self.scope else ''}{self.scope}".encode())
         if statement.startswith(_SKIPPED):
             return cursor
         translation = translate(statement, self.schema)
-        return cursor.execute(translation.text.encode(), translation.values(values))
+        scope = "" if not self.scope or self.in_transaction else self.scope.replace("%", "%%") + "; "
+        cursor.execute(f"{scope}{translation.text}".encode(), translation.values(values))
+        while (
+            scope and cursor.nextset()
+        ):  # several statements in one message are one transaction; the last gives the rows
+            pass
+        return cursor
 
     def executemany(self, statement: str, rows: Iterable[Values]) -> None:
         for values in rows:
             self.execute(statement, values)
 
-    def begin_write(self) -> int:
+    def begin_write(self) -> tuple[int, str]:
         """Begin a transaction, unless one is open, and wait for the write lock of the memory, held until its end; the
-        version of the schema. One round trip."""
+        version of the schema, and of the clients that may use it. One round trip."""
         begin = "" if self.in_transaction else "BEGIN; "
         cursor = psycopg.ClientCursor(self.raw, row_factory=tuple_row)
-        cursor.execute(f'{begin}{_LIMITS}; SELECT version FROM "{self.schema}".meta FOR UPDATE'.encode())
-        while cursor.nextset():
-            pass
+        # What may be seen is looked up after the lock: another writer may have made the namespace meanwhile.
+        scope = f"; {self.scope}" if self.scope else ""
+        lock = f'SELECT version, clients::text FROM "{self.schema}".meta FOR UPDATE'
+        cursor.execute(f"{begin}{_LIMITS}; {lock}{scope}".encode())
+        while cursor.description is None or cursor.description[0].name != "version":
+            cursor.nextset()
         row = cursor.fetchone()
-        return int(row[0]) if row else 0
+        return row or (0, "")
+
+    def enter_scope(self) -> None:
+        """In a transaction that did not begin here."""
+        if self.scope:
+            self.raw.execute(self.scope.encode())

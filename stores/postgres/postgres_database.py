@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -12,11 +12,13 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from ..analyzer import Analyzer
-from ..errors import BadInput, MemoryNotFound, NotOurStore, StoreClosed, StoreIsNewer, StoreReadOnly
+from ..errors import BadInput, MemoryNotFound, StoreClosed, StoreReadOnly
 from ..truth.database import Database, terms_mark
+from . import postgres_upgrade
 from .postgres_connection import PostgresConnection
-from .postgres_setup import POSTGRES_SCHEMA, ensure_set_up, find_schema
+from .postgres_setup import ensure_set_up, find_schema, refuse_others
 from .postgres_url import SCHEMA, PostgresPlace, parse_url
+from .row_security import EVERYTHING, is_enabled, see, see_numbers
 
 _WAIT_S = 30.0  # for a connection
 _KEEPALIVE: Mapping[str, Any] = {
@@ -50,11 +52,17 @@ class PostgresDatabase:
         self.analyzer = analyzer or Analyzer()
         self.path = place.label
         self.schema = place.schema
+        self.client = postgres_upgrade.POSTGRES_SCHEMA
+        """The version of the tables that this process knows."""
         self.read_only = False
         self.writes = 0
         """Transactions that this process has committed, for what is kept of earlier reads."""
         self.halfvec: str | None = None
         """The type of the vectors in SQL, with its schema; None without pgvector."""
+        self.has_graphs = False
+        """Whether pgvector is new enough (0.8) for a graph of which a part is searched."""
+        self.scope = ""
+        """With row-level security, how a transaction names what it may see: here all namespaces."""
         self._own = pool is None
         self._pool = pool
         self._pid = os.getpid()
@@ -66,11 +74,22 @@ class PostgresDatabase:
             self.close()
             raise
 
+    def for_readers(self, names: Iterable[str]) -> PostgresDatabase | LimitedDatabase:
+        """As the server shows it to the namespace of the first name, with what is shared with any of them."""
+        if not self.scope:
+            return self
+        return LimitedDatabase(self, see(self.schema, names))
+
+    def for_numbers(self, namespaces: Iterable[int], settings: str) -> LimitedDatabase:
+        """To read some namespaces by their numbers, after a statement with settings of the transaction."""
+        return LimitedDatabase(self, f"{see_numbers(namespaces)}; {settings}" if self.scope else settings)
+
     @contextmanager
-    def read(self) -> Iterator[PostgresConnection]:
+    def read(self, scope: str | None = None) -> Iterator[PostgresConnection]:
         """A connection for one or more SELECTs, each of which sees a committed state."""
         with self._named_errors():
             connection = self._borrow()
+            connection.scope = self.scope if scope is None else scope
             before = connection.raw.autocommit
             try:
                 connection.raw.autocommit = True
@@ -96,6 +115,8 @@ class PostgresDatabase:
         try:
             connection.raw.autocommit = True
             with connection.raw.transaction():
+                connection.scope = self.scope
+                connection.enter_scope()
                 yield connection
         finally:
             self._give_back(connection, before)
@@ -106,7 +127,7 @@ class PostgresDatabase:
         if self.read_only:
             raise StoreReadOnly(f"{self.path} cannot be written by this role or on this server; reading works.")
         try:
-            self._refuse_newer(connection.begin_write())
+            refuse_others(self.path, *connection.begin_write(), self.client)
             yield
         except BaseException:
             with suppress(psycopg.Error):
@@ -189,25 +210,16 @@ class PostgresDatabase:
                         " create=True."
                     )
                 ensure_set_up(connection, self.path)
-                version = POSTGRES_SCHEMA
-            self._refuse_newer(version)
+                version = find_schema(connection)
+            refuse_others(self.path, *(version or (0, "")), self.client)
             self.read_only = _is_read_only(connection)
-            self.halfvec = _find_halfvec(connection)
+            self.halfvec, self.has_graphs = _find_halfvec(connection)
+            if is_enabled(connection):
+                self.scope = EVERYTHING
         if not (self.read_only or self.fetch("SELECT 1 FROM mark WHERE name = ?", (terms_mark(self.analyzer),))):
             from ..truth.term_rebuild import rebuild_terms
 
             rebuild_terms(cast("Database", self))
-
-    def _refuse_newer(self, version: int) -> None:
-        if version > POSTGRES_SCHEMA:
-            raise StoreIsNewer(
-                f"{self.path} was written by a newer jitmem (schema {version}, this one knows {POSTGRES_SCHEMA}); upgrade"
-                " jitmem to open it."
-            )
-        if not version:
-            raise NotOurStore(
-                f"{self.path} has an empty table meta: it is no memory of jitmem, or was emptied by hand."
-            )
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -223,6 +235,31 @@ class PostgresDatabase:
 
     def __repr__(self) -> str:
         return f"PostgresDatabase({self.path})"
+
+
+class LimitedDatabase:
+    """A database of which the server shows some namespaces; everything else is that of the whole one."""
+
+    def __init__(self, whole: PostgresDatabase, scope: str) -> None:
+        self._whole = whole
+        self._scope = scope
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    @contextmanager
+    def read(self) -> Iterator[PostgresConnection]:
+        with self._whole.read(self._scope) as connection:
+            yield connection
+
+    def fetch(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        with self.read() as connection:
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def write(self) -> Iterator[PostgresConnection]:
+        with self.read() as connection, self._whole.writing(connection):
+            yield connection
 
 
 def open_postgres(place: object, *, create: bool, analyzer: Analyzer | None = None) -> PostgresDatabase:
@@ -247,10 +284,10 @@ def _is_read_only(connection: PostgresConnection) -> bool:
     return bool(row and row[0])
 
 
-def _find_halfvec(connection: PostgresConnection) -> str | None:
+def _find_halfvec(connection: PostgresConnection) -> tuple[str | None, bool]:
     row = connection.execute(
-        "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
+        "SELECT quote_ident(nspname), string_to_array(extversion, '.')::int[] >= ARRAY[0, 8] FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
         " WHERE extname = 'vector' AND to_regclass(?) IS NOT NULL",
         (f'"{connection.schema}".passage_vector',),
     ).fetchone()
-    return None if row is None else str(row[0])
+    return (None, False) if row is None else (str(row[0]), bool(row[1]))

@@ -1,65 +1,89 @@
-"""Make a memory in a schema of PostgreSQL, or leave one as it is: `jitmem setup URL`."""
+"""Make a memory in a schema of PostgreSQL, upgrade an older one, or leave one as it is: `jitmem setup URL`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Literal
+
 import psycopg
 
-from ..errors import NotOurStore, StoreIsNewer, StoreReadOnly
+from ..errors import NotOurStore, StoreIsNewer, StoreIsOlder, StoreReadOnly
+from . import postgres_upgrade
 from .postgres_connection import PostgresConnection
 from .postgres_url import PostgresPlace, parse_url
+from .row_security import disable, enable, grant_role
 from .sql_dialect import translate_schema
+from .vector_tables import make_vector_tables
 
-POSTGRES_SCHEMA = 1
-"""The version of the tables, counted for PostgreSQL alone."""
 # One row. Whoever writes locks it first and holds it until the commit, so the numbers of `change` are in commit order.
 _META = """
 CREATE TABLE meta (
     one        boolean PRIMARY KEY DEFAULT true CHECK (one),
     version    integer NOT NULL,
+    clients    int4range NOT NULL DEFAULT 'empty',
+    backup_days integer,
     created_at timestamptz NOT NULL DEFAULT now()
 )
 """
-_VECTORS = """
-CREATE TABLE {name} (
-    namespace bigint NOT NULL REFERENCES namespace (id) ON DELETE CASCADE,
-    model     text COLLATE "C" NOT NULL,
-    n         bigint NOT NULL REFERENCES {of} (n) ON DELETE CASCADE,
-    number    bigint NOT NULL,
-    near      {halfvec} NOT NULL,
-    PRIMARY KEY (namespace, model, n)
-);
-CREATE INDEX {name}_n ON {name} (n)
-"""
+SetUp = Literal["made", "upgraded", "unchanged"]
 
 
-def set_up(url: str) -> bool:
-    """Make the memory at a URL where there is none; whether there was none. Errors as for `ensure_set_up`."""
+def set_up(
+    url: str, *, row_level_security: bool | None = None, role: str | None = None, backup_days: int | None = None
+) -> SetUp:
+    """Make the memory at a URL where there is none, or upgrade an older one. Errors as for `ensure_set_up`.
+
+    Row-level security is turned on or off, or with None left as it is; a `role` is given the rights to read and write.
+    `backup_days`: for how long log archive and backups are kept, which receipts of deletions name.
+    """
     place = parse_url(url)
+    from .hnsw_indexes import maintain_indexes
     from .postgres_database import PostgresDatabase
 
-    before = _exists(place)
-    PostgresDatabase(place, None, create=True).close()
-    return not before
+    with name_errors(place), psycopg.connect(place.dsn, autocommit=True) as raw:
+        done = ensure_set_up(PostgresConnection(raw, place.schema), place.label)
+    with closing(PostgresDatabase(place, None, create=False)) as database:  # makes terms of another analyzer again
+        maintain_indexes(database)
+    if any(option is not None for option in (row_level_security, role, backup_days)):
+        _change(place, row_level_security, role, backup_days)
+    return done
 
 
-def _exists(place: PostgresPlace) -> bool:
-    from .postgres_errors import raise_named
+def _change(place: PostgresPlace, row_level_security: bool | None, role: str | None, backup_days: int | None) -> None:
+    """In one transaction that no writer runs beside."""
+    with name_errors(place), psycopg.connect(place.dsn) as raw:
+        connection = PostgresConnection(raw, place.schema)
+        connection.begin_write()
+        if row_level_security is not None:
+            (enable if row_level_security else disable)(connection)
+        if role is not None:
+            grant_role(connection, role)
+        if backup_days is not None:
+            connection.execute("UPDATE meta SET backup_days = ?", (backup_days,))
 
+
+@contextmanager
+def name_errors(place: PostgresPlace) -> Iterator[None]:
+    """Around what uses a connection of its own."""
     try:
-        with psycopg.connect(place.dsn, autocommit=True) as raw:
-            return find_schema(PostgresConnection(raw, place.schema)) is not None
+        yield
     except psycopg.Error as error:
+        from .postgres_errors import raise_named
+
         raise_named(error, place.label)
         raise
 
 
-def find_schema(connection: PostgresConnection) -> int | None:
-    """The version of the memory in the schema; None where there is none, `NotOurStore` for something else."""
-    (schema, meta, tables) = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = ?), to_regclass(?),"
+def find_schema(connection: PostgresConnection) -> tuple[int, str] | None:
+    """The version of the memory in the schema, and those of the clients that may use it, "" where none are named; None
+    where there is no memory, `NotOurStore` for something else."""
+    schema, meta, tables, names_clients = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = ?1), to_regclass(?2),"
         " (SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND relnamespace ="
-        " (SELECT oid FROM pg_namespace WHERE nspname = ?))",
-        (connection.schema, f'"{connection.schema}".meta', connection.schema),
+        " (SELECT oid FROM pg_namespace WHERE nspname = ?1)),"
+        " EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(?2) AND attname = 'clients')",
+        (connection.schema, f'"{connection.schema}".meta'),
     ).fetchall()[0]
     if meta is None:
         if schema and tables:
@@ -68,59 +92,66 @@ def find_schema(connection: PostgresConnection) -> int | None:
                 " (?schema=…). Nothing was changed."
             )
         return None
-    row = connection.execute("SELECT version FROM meta").fetchone()
-    return int(row[0]) if row else 0
+    clients = "clients::text" if names_clients else "''"
+    row = connection.execute(f"SELECT version, {clients} FROM meta").fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, "")
 
 
-def ensure_set_up(connection: PostgresConnection, place: str) -> None:
-    """Create schema and tables in one transaction, unless another process has meanwhile.
+def refuse_others(place: str, version: int, clients: str, client: int) -> None:
+    """`StoreIsNewer` or `StoreIsOlder` for tables that a client cannot use, which says who acts."""
+    if not version:
+        raise NotOurStore(f"{place} has an empty table meta: it is no memory of jitmem, or was emptied by hand.")
+    if version < client:
+        raise StoreIsOlder(
+            f"{place} was made by an older jitmem (schema {version}, this one needs {client}). Who owns its tables upgrades"
+            f" it: jitmem setup {place!r}. Nothing was changed."
+        )
+    # As PostgreSQL writes a range: the oldest one, and the one after the newest, which is the version of the tables.
+    oldest, _, after = clients.strip("[)").partition(",")
+    if version > client and not (oldest and after == str(version + 1) and int(oldest) <= client):
+        raise StoreIsNewer(
+            f"{place} was upgraded by a newer jitmem (schema {version}, this one knows {client}); upgrade jitmem here to use"
+            " it. Nothing was changed."
+        )
 
-    `StoreReadOnly` for a role that may not create tables.
+
+def ensure_set_up(connection: PostgresConnection, place: str) -> SetUp:
+    """Create schema and tables, or upgrade older ones, in one transaction, unless another process has meanwhile.
+
+    `StoreReadOnly` for a role that may not; `StoreIsNewer`.
     """
     raw, schema = connection.raw, connection.schema
+    target = postgres_upgrade.POSTGRES_SCHEMA
     try:
         with raw.transaction():
             # For the transaction only, so also behind pgbouncer; two processes that come at once make one memory.
             raw.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"jitmem setup {schema}",), prepare=False
             )
-            version = find_schema(connection)
-            if version is None:
-                _create(connection)
-            elif version > POSTGRES_SCHEMA:
-                raise StoreIsNewer(f"{place} was made by a newer jitmem; upgrade jitmem.")
+            schema_and_clients = find_schema(connection)
+            if schema_and_clients is None:
+                _create(connection, target)
+                return "made"
+            if 0 < schema_and_clients[0] < target:
+                postgres_upgrade.upgrade(connection, schema_and_clients[0], target)
+                return "upgraded"
+            refuse_others(place, *schema_and_clients, target)
+            return "unchanged"
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
         raise StoreReadOnly(
-            f"No memory can be made at {place} ({str(error).splitlines()[0]}). Run `jitmem setup` with a role that may"
-            " create a schema in the database; the role of the application needs none of it."
+            f"No memory can be made or upgraded at {place} ({str(error).splitlines()[0]}). Run `jitmem setup` with a role"
+            " that may create a schema in the database, and owns the tables of one that is there; the role of the"
+            " application needs none of it."
         ) from error
 
 
-def _create(connection: PostgresConnection) -> None:
+def _create(connection: PostgresConnection, version: int) -> None:
     raw, schema = connection.raw, connection.schema
     if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (schema,)).fetchone():
         raw.execute(f'CREATE SCHEMA "{schema}"'.encode())
     raw.execute(f'SET LOCAL search_path TO "{schema}", pg_catalog'.encode())
     for statement in (_META, *translate_schema()):
         raw.execute(statement.encode())
-    if halfvec := _halfvec(connection):
-        for name, of in (("passage_vector", "embedding"), ("item_vector", "item_embedding")):
-            raw.execute(_VECTORS.format(name=name, of=of, halfvec=halfvec).encode())
-    raw.execute(f"INSERT INTO meta (version) VALUES ({POSTGRES_SCHEMA})".encode())
-
-
-def _halfvec(connection: PostgresConnection) -> str | None:
-    """The type `halfvec` with its schema; None where pgvector (0.7 or newer) is not there and this role cannot add it."""
-    installed = "SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
-    query = f"{installed} WHERE extname = 'vector'"
-    row = connection.execute(query).fetchone()
-    if row is None:
-        try:
-            with connection.raw.transaction():
-                connection.raw.execute(b"CREATE EXTENSION vector SCHEMA public")
-        except psycopg.Error:  # no such extension, or no right to add it: vectors are then compared in the process
-            return None
-        row = connection.execute(query).fetchone()
-    if row is None or connection.execute("SELECT to_regtype(?)", (f"{row[0]}.halfvec",)).fetchall()[0][0] is None:
-        return None
-    return f"{row[0]}.halfvec"
+    make_vector_tables(connection)
+    clients = postgres_upgrade.clients_of(version)
+    raw.execute(f"INSERT INTO meta (version, clients) VALUES ({version}, {clients})".encode())

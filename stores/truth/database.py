@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import resources
@@ -78,6 +78,10 @@ class Database:
         except BaseException:
             self.close()
             raise
+
+    def for_readers(self, names: Iterable[str]) -> Database:
+        """Itself: only a server can limit what a connection is shown."""
+        return self
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -128,12 +128,6 @@ ITEMS = EmbeddingTable(
 SUBJECTS = (PASSAGES, ITEMS)
 
 
-def newest_erasure(database: Database) -> int:
-    """The number of the newest erasure of vectors; 0 if there was none."""
-    with database.read() as db:
-        return _read_mark(db, ERASED_VECTORS)
-
-
 def vector_label(model: str, generation: int) -> str:
     """What the vectors of a generation are filed under."""
     return f"{model} #{generation}" if generation else model

@@ -21,7 +21,7 @@ _log = logging.getLogger("jitmem")
 
 
 def _add_columns(db: sqlite3.Connection) -> None:
-    for table, columns in _NEW_COLUMNS.items():
+    for table, columns in NEW_COLUMNS.items():
         for column in columns:
             db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
     db.execute("DROP INDEX change_erased")
@@ -32,7 +32,7 @@ def _fill(db: sqlite3.Connection, analyzer: Analyzer) -> None:
     index_pages(db, analyzer)
 
 
-_NEW_COLUMNS = {
+NEW_COLUMNS = {
     "namespace": tuple(f"{name} INTEGER NOT NULL DEFAULT 0" for name in ("head", "proposals", "items", "erased")),
     "session": ("leased_by TEXT", "leased_until REAL"),
     "change": ("number INTEGER NOT NULL DEFAULT 0",),

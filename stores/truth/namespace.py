@@ -19,10 +19,10 @@ class Namespace:
 
     def __init__(self, database: Database, name: str) -> None:
         validate_name(name)
-        self.database = database
         self.name = name
         above = {f"above_{n}": path + BELOW for n, path in enumerate(_above(name))}
         self.values = {"name": name, **above}
+        self.database = database.for_readers(self.values.values())
         readers = ", ".join(f":{key}" for key in self.values)
         self.readable_sql = (
             f"SELECT id FROM namespace WHERE name = :name UNION SELECT namespace FROM share WHERE reader IN ({readers})"

@@ -30,7 +30,7 @@ _EXTENT = """
     SELECT space.id,
            head, items, erased, space.name = :name,
            EXISTS (SELECT 1 FROM retention WHERE namespace = space.id AND kind != 'page'),
-           EXISTS (SELECT 1 FROM entry_text), age_s,
+           EXISTS (SELECT 1 FROM entry_path WHERE namespace = space.id), age_s,
            (SELECT accepted_at FROM session WHERE namespace = space.id
             AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
             ORDER BY accepted_at LIMIT 1),
@@ -91,7 +91,7 @@ class Extent:
     items_expire: bool
     """Whether a rule hides items by their age."""
     entries: bool
-    """Whether agents stored anything that is searched."""
+    """Whether agents stored anything in them."""
     vectors: VectorState | None = None
     """Where the vectors of its passages stand; None where nobody asked for that."""
     unembedded: bool = False
@@ -287,7 +287,7 @@ def _page(row: Any) -> Page:
         text=_verify_text(page_id, text, digest),
         header=header,
         memo=memo,
-        time=_time(time),
+        time=parse_iso_time(time),
         metadata=json.loads(metadata),
         part=part,
         parts=parts,
@@ -320,8 +320,3 @@ def _read_indexed(row: Any) -> IndexedPage:
 
 def _of_terms(terms: Sequence[str]) -> str:
     return f"term IN ({', '.join('?' * len(terms))})"
-
-
-@read_back("The time of a session")
-def _time(value: str | None) -> datetime | None:
-    return parse_iso_time(value)

@@ -104,7 +104,7 @@ def page_summaries(
             f" session.metadata, page.part, page.parts, substr(page.text, 1, {_BEGINNING}), length(page.text)"
             " FROM standing_page AS page CROSS JOIN session ON session.n = page.session"
             f" WHERE {' AND '.join(['page.namespace = ?', *conditions])}"
-            " ORDER BY page.time_key DESC, page.seq DESC LIMIT ?",
+            " ORDER BY page.time_key DESC NULLS LAST, page.seq DESC LIMIT ?",
             (namespace.number(db), *values, limit + 1),
         ).fetchall()
     pages = [

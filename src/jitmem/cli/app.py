@@ -74,7 +74,7 @@ class MainGroup(LazyGroup):
         "doctor": ("doctor", "Check a memory, repair it, or salvage what is readable."),
         "setup": (
             "setup",
-            "Make a memory in a schema of a PostgreSQL database, or leave the one that is there as it is.",
+            "Make a memory in a schema of a PostgreSQL database, upgrade one of an older version, or leave it as it is.",
         ),
         "stats": ("pages", "Count sessions, pages, passages and characters."),
         "graph": ("pages", "Draw the two graphs as Mermaid."),

@@ -138,8 +138,8 @@ def _show(receipt: Receipt) -> None:
         if receipt.beginnings:
             say_rows(("id", "begins"), list(receipt.beginnings.items()))
     else:
-        erased = " Its bytes are erased." if receipt.status == "erased" and receipt.counts else ""
-        say(f"Forgotten: {deleted}.{erased}")
+        erased = {"erased": " Its bytes are erased.", "vacuumed": " Its rows are vacuumed."}.get(receipt.status, "")
+        say(f"Forgotten: {deleted}.{erased if receipt.counts else ''}")
     if receipt.memo_page_ids:
         say(f"Cut from memos, which repeated it: {', '.join(receipt.memo_page_ids)}.")
     for item in receipt.kept:
@@ -148,7 +148,7 @@ def _show(receipt: Receipt) -> None:
         say(f"Removed: {name}, an older copy of the truth.")
     for reason in receipt.reasons:
         say(f"Pending: {reason} `jitmem purge` tries again.")
-    if receipt.status in ("preview", "deleted"):
+    if receipt.status in ("preview", "deleted", "vacuumed"):
         say(receipt.note)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from typer import Argument
+from typer import Argument, Option
 
 from ..stores.database_urls import hide_password, is_database_url
 from ..stores.errors import BadInput
@@ -18,14 +18,30 @@ def setup(
     url: Annotated[
         str | None, Argument(metavar="URL", help="postgresql://role@host/database?schema=jitmem; else --memory.")
     ] = None,
+    row_level_security: Annotated[
+        bool | None,
+        Option(
+            "--row-level-security/--no-row-level-security",
+            help="The server itself keeps namespaces apart; start the application afterwards.  [default: as it is]",
+        ),
+    ] = None,
+    role: Annotated[str | None, Option(metavar="NAME", help="Give this role the rights of an application.")] = None,
+    backup_days: Annotated[
+        int | None,
+        Option(
+            min=0,
+            metavar="N",
+            help="Log archive and backups are kept for N days: receipts of deletions say until when.",
+        ),
+    ] = None,
 ) -> None:
-    """Make a memory in a schema of a PostgreSQL database, or leave the one that is there as it is.
+    """Make a memory in a schema of a PostgreSQL database, upgrade one of an older version, or leave it as it is.
 
     It needs a role that may create a schema, once. The role of the application then needs only to read and write it. A
     folder needs no setup.
 
     Examples:
-      jitmem setup postgresql://owner@localhost/app
+      jitmem setup postgresql://owner@localhost/app --role app --row-level-security
       jitmem setup "postgresql://owner@localhost/app?schema=memory_of_bots"
     """
     place = url or settings_of(ctx).memory
@@ -35,5 +51,8 @@ def setup(
         )
     from ..stores.postgres import load_postgres
 
-    made = load_postgres("postgres_setup").set_up(str(place))
-    say(f"{'Made' if made else 'There is already'} a memory at {hide_password(place)}.")
+    done = load_postgres("postgres_setup").set_up(
+        str(place), row_level_security=row_level_security, role=role, backup_days=backup_days
+    )
+    what = {"made": "Made a", "upgraded": "Upgraded the", "unchanged": "There is already a"}[done]
+    say(f"{what} memory at {hide_password(place)}.")

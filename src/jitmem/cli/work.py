@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer import Option
 
+from ..maintenance import maintain, start_maintaining
 from ..session_worker import file_waiting
 from ..session_worker import work as work_on
 from ..stores.records import Filed
@@ -22,7 +23,8 @@ def work(
     as_json: Json = False,
 ) -> None:
     """File what waits in the journal, until interrupted. It takes sessions of every namespace that were accepted for later,
-    and those that a process which died has left. Several may run at once: each session is filed by one.
+    and those that a process which died has left. Several may run at once: each session is filed by one. Every ten minutes it
+    finishes erasures that are open and, in PostgreSQL, builds the vector indexes of large namespaces.
 
     Examples:
       jitmem work --memory ~/memory --model openai:gpt-4.1-mini    until it is interrupted
@@ -48,8 +50,10 @@ def work(
     signal.signal(signal.SIGTERM, stop)
     with open_memory(ctx) as memory:
         if not once:
+            start_maintaining(memory._runtime)
             work_on(memory._runtime, report, complain)
         failed = file_waiting(memory._runtime, report)
+        maintain(memory._runtime)
     if as_json:
         say_json({"sessions": total, "pages": pages, "failed": None if failed is None else str(failed)})
     else:
