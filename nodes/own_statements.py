@@ -159,6 +159,6 @@ def _single_date(sentence: str) -> datetime | None:
     found = spans(sentence)
     if len(found) != 1 or not _MONTH.search(sentence):
         return None
-    from ...stores.date_phrases import start_of
+    from ..stores.date_phrases import start_of
 
     return start_of(found[0]) if found[0][1] - found[0][0] <= timedelta(days=31) else None
