@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,9 @@ def mill(counter: Counter, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         for question in ("How much does the oven weigh?", "Who is Salgueiro?"):
             memory.recall(question)
             memory.research(question)
+        with ExitStack() as connections:  # as many as the searches of a round may take at once
+            for _ in range(6):
+                connections.enter_context(memory._runtime.database.read())
         yield memory
 
 
