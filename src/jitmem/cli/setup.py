@@ -9,8 +9,8 @@ from typer import Argument
 
 from ..stores.database_urls import hide_password, is_database_url
 from ..stores.errors import BadInput
-from .output import say
-from .settings import settings_of
+from .output import say, say_json
+from .settings import prints_json, settings_of
 
 
 def setup(
@@ -36,4 +36,7 @@ def setup(
     from ..stores.postgres import load_postgres
 
     made = load_postgres("postgres_setup").set_up(str(place))
+    if prints_json(ctx):
+        say_json({"memory": hide_password(place), "made": made})
+        return
     say(f"{'Made' if made else 'There is already'} a memory at {hide_password(place)}.")
