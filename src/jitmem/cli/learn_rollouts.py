@@ -16,7 +16,7 @@ from .output import count, progress_bar, say, say_json, say_rows
 from .settings import prints_json
 
 if TYPE_CHECKING:
-    from ..learn.advantages import Advantages
+    from ..learn.advantages import Advantage, Advantages
     from ..learn.rollouts import RolloutStats
     from ..learn.rollouts.rollout_config import RolloutConfig
 
@@ -146,26 +146,20 @@ def advantages(
 
 
 def _show_advantages(found: Advantages, by: str, target: Path, *, as_json: bool) -> None:
-    roles = {one.unit.role: 0 for one in found.values}
+    by_role: dict[str, list[Advantage]] = {}
     for one in found.values:
-        roles[one.unit.role] += 1
+        by_role.setdefault(one.unit.role, []).append(one)
     groups = len(found.equal_groups)
     if as_json:
+        roles = {role: len(own) for role, own in by_role.items()}
         counted = {"by": by, "roles": roles, "collapsed": groups, "left_out": found.left_out}
         say_json({"advantages": str(target), "count": len(found.values), **counted})
         return
-    say_rows(
-        ("role", "advantages", "mean reward", "not 0"),
-        [
-            (
-                role,
-                str(number),
-                f"{sum(one.unit.reward for one in found.values if one.unit.role == role) / number:.3f}",
-                str(sum(one.advantage != 0 for one in found.values if one.unit.role == role)),
-            )
-            for role, number in roles.items()
-        ],
-    )
+    rows = []
+    for role, own in by_role.items():
+        mean = sum(one.unit.reward for one in own) / len(own)
+        rows.append((role, str(len(own)), f"{mean:.3f}", str(sum(one.advantage != 0 for one in own))))
+    say_rows(("role", "advantages", "mean reward", "not 0"), rows)
     say(f"Advantages: {target}")
     if groups:
         say(f"{count(groups, 'group')} collapsed: all rewards are equal, or there is one alone.", "yellow")
