@@ -19,7 +19,7 @@ from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 from langgraph_sdk.runtime import ServerRuntime
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ..env_file import load_env_file
 from ..graphs.research_options import ResearchOptions
@@ -36,8 +36,10 @@ Graph = CompiledStateGraph[Any, Any, Any, Any]
 _log = logging.getLogger("jitmem")
 
 
-class NamespaceFields(BaseModel, extra="forbid", frozen=True):
+class NamespaceFields(BaseModel):
     """What the server asks beside the tunables of a graph."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     namespace: str | None = Field(
         default=None,
