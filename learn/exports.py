@@ -28,19 +28,19 @@ def sft_rows(rollouts: Iterable[Rollout], *, best: int = 1, least: float | None 
             yield {"messages": [*prompt, reply], "tools": tools}
 
 
-def kto_rows(rollouts: Iterable[Rollout], *, threshold: float | None = None) -> Iterator[dict[str, Any]]:
+def kto_rows(rollouts: Iterable[Rollout], *, least: float | None = None) -> Iterator[dict[str, Any]]:
     """Every reply with whether it was desirable: `{"prompt", "completion", "label", "tools"}`.
 
-    With a `threshold` the label is whether the rollout's reward reaches it; without, whether it is above the mean of
+    With `least` the label is whether the rollout's reward reaches it; without, whether it is above the mean of
     its task's rollouts: the sign of its advantage. A rollout at the mean is left out.
     """
     for group in _group_by_task(rollouts):
         rewarded = [(one, reward) for one in group if (reward := one.rewards.get(TOTAL)) is not None]
         mean = sum(reward for _, reward in rewarded) / max(1, len(rewarded))
         for rollout, reward in rewarded:
-            if threshold is None and abs(reward - mean) < 1e-9:
+            if least is None and abs(reward - mean) < 1e-9:
                 continue
-            label = reward > mean if threshold is None else reward >= threshold
+            label = reward > mean if least is None else reward >= least
             for _, prompt, reply, tools in _replies(rollout):
                 yield {"prompt": prompt, "completion": [reply], "label": label, "tools": tools}
 

@@ -392,6 +392,10 @@ def test_models_and_servers_reach_the_memory_by_option_or_environment(
     }
     assert filled("research", "Where?", "--model", "openai:small").exit_code == 0
     assert (given["model"], given["model_options"].researcher_model) == ("openai:small", None), "what is said counts"
+    words = ["--set", "timeout_s=2", "--set", "trace_content=yes", "--set", "memorizer_model=openai:tiny"]
+    assert filled("research", "Where?", "--model", "openai:small", *words).exit_code == 0
+    of_run = {**servers, "timeout_s": 2.0, "trace_content": True, "memorizer_model": "openai:tiny"}
+    assert given["model_options"] == ModelOptions(on_model_failure="rules", **of_run), "--set is said too"
     monkeypatch.setenv("JITMEM_MODEL", "openai:small")
     assert filled("recall", "Where?", *options).exit_code == 0
     assert (given["model"], given["embeddings"]) == (None, "openai:vectors"), "recall asks no chat model"
@@ -406,6 +410,7 @@ def test_options_of_all_commands_stand_before_or_after_the_command(filled: Run) 
         ["--memory", "other", "--namespace", "ana", "stats", "--json"],
         ["stats", "--memory=other", "--json", "--namespace", "ana"],
         ["--namespace", "ana", "stats", "--json", "--memory", "other"],
+        ["--json", "--namespace", "ana", "stats", "--memory", "other"],
     ):
         shown = json.loads(filled(*arguments).stdout)
         assert (shown["memory"], shown["namespace"], shown["sessions"]) == ("other", "ana", 2)
@@ -413,6 +418,53 @@ def test_options_of_all_commands_stand_before_or_after_the_command(filled: Run) 
     assert json.loads(filled("items", "--json").stdout)[-1]["content"] == "--memory"
     assert "--memory needs a value" in filled("stats", "--memory").stderr
     assert (filled("stats", "--memory").exit_code, filled("stats", "--model", "openai:x").exit_code) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["stats", "--model", "openai:x"], "--model goes after memorize, work, research"),
+        (["--depth", "1", "research", "Where?"], "--depth goes after research."),
+        (["research", "Where?", "--timeout", "7"], "research has --set timeout_s=VALUE."),
+        (["--on-model-failure", "rules", "work"], "--set on_model_failure=VALUE goes after memorize, work"),
+        (["eval", "sources", "--vary", "depth=1"], "--vary goes after eval run."),
+        (["stats", "--jso"], "(Possible options: --json)"),
+        (["research", "Where?", "--set", "prompt=a.md"], "prompts, on_model_failure, trace_content; got 'prompt'."),
+        (["research", "Where?", "--budget", "calls"], "--budget is NAME=VALUE; got 'calls'."),
+        (["ui", "--json"], "ui has no use for --json; leave it out."),
+        (["eval", "sources", "--memory", "memory"], "sources has no use for --memory; leave it out."),
+    ],
+)
+def test_the_error_of_an_unknown_option_says_where_it_goes(filled: Run, words: list[str], complaint: str) -> None:
+    result = filled(*words)
+    assert (result.exit_code, complaint in result.stderr) == (2, True), result.stderr
+
+
+def test_the_budget_of_a_question_is_one_option(filled: Run) -> None:
+    assert filled("research", "Where?", "--budget", "calls=0,tokens=1000,seconds=20.5").exit_code == 0
+    spent = filled("research", "Where?", "--budget", "seconds=0")
+    assert (spent.exit_code, "budget: Input should be greater than 0" in spent.stderr) == (2, True)
+
+
+def test_every_command_that_ends_prints_json(filled: Run) -> None:
+    def shown(*words: str) -> Any:
+        return json.loads(filled(*words, "--json").stdout)
+
+    Path("more.txt").write_text("Ana: The heater of the van works.")
+    [session] = shown("memorize", "more.txt")["filed"]
+    made = shown("insert", "Ana drinks tea.")
+    assert shown("memorize", "more.txt")["known"] == 1
+    assert shown("update", made["item"]["id"], "Ana drinks coffee.")["status"] == "applied"
+    assert shown("delete", made["item"]["id"])["item"]["deleted"] is True
+    assert shown("undo", str(made["change"] + 2))["item"]["content"] == "Ana drinks coffee."
+    assert len(shown("history", made["item"]["id"])) == 4
+    assert (shown("work", "--once")["sessions"], shown("purge")["status"]) == (0, "nothing found")
+    assert shown("forget", "--session", session["session_id"], "--dry-run")["counts"]["pages"] == 1
+    assert {"text", "whatsapp"} < {one["name"] for one in shown("formats")}
+    assert (shown("namespaces"), shown("proposals"), shown("retention"), shown("share")) == (["default"], [], {}, [])
+    assert {"memorizer", "researcher"} == shown("graph").keys()
+    assert shown("graph", "researcher")["researcher"].startswith("---")
+    assert (shown("doctor")["healthy"], shown("eval", "sources")["locomo"]["licence"] != "") == (True, True)
 
 
 def all_commands(group: Any, name: str = "jitmem") -> dict[str, Any]:
@@ -444,8 +496,8 @@ def test_a_command_has_only_the_options_that_it_uses() -> None:
     commands = {name: found for name, found in all_commands(get_command(app)).items() if not hasattr(found, "commands")}
     options = {name: [one.name for one in command.params] for name, command in commands.items()}
     assert len(options) == 42
-    assert sum(map(len, options.values())) <= 274
-    asking = {name for name, names in options.items() if "timeout_s" in names}
+    assert sum(map(len, options.values())) <= 213
+    asking = {name for name, command in commands.items() if "timeout_s" in command.settings}
     assert asking == {
         *(
             "jitmem memorize",
@@ -459,7 +511,7 @@ def test_a_command_has_only_the_options_that_it_uses() -> None:
         *("jitmem serve", "jitmem ui"),
         *("jitmem eval run", "jitmem learn rollout", "jitmem learn prompts", "jitmem model check"),
     }
-    assert all("memory" not in names and "namespace" not in names for names in options.values())
+    assert all(not {"memory", "namespace", "json", "debug"} & {*names} for names in options.values())
 
 
 @pytest.mark.parametrize(
@@ -467,11 +519,15 @@ def test_a_command_has_only_the_options_that_it_uses() -> None:
     [
         ("jitmem rec", "recall"),
         ("jitmem recall --js", "--json"),
+        ("jitmem recall --mem", "--memory"),
+        ("jitmem memorize --namespace an", "ana"),
         ("jitmem --mem", "--memory"),
         ("jitmem learn ro", "rollout"),
     ],
 )
 def test_bash_completes_commands_and_options(tmp_path: Path, words: str, offered: str) -> None:
+    with Memory.open(tmp_path / "memory", namespace="ana") as memory:
+        memory.items.insert("Ana drinks tea.")
     completing = {
         "_JITMEM_COMPLETE": "complete_bash",
         "COMP_WORDS": words,
@@ -494,9 +550,11 @@ def test_the_completion_script_is_shown(run: Run, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     "options",
     [
-        ["--timeout", "0"],
-        ["--timeout", "soon"],
-        ["--on-model-failure", "ignore"],
+        ["--set", "timeout_s=0"],
+        ["--set", "timeout_s=soon"],
+        ["--set", "on_model_failure=ignore"],
+        ["--set", "on_model_failure"],
+        ["--set", "colour=blue"],
         ["--model", "small"],
         ["--model", "openai:small", "--base-url", "localhost:8000"],
         ["--embeddings", "openai:small", "--base-url", "localhost:8000"],

@@ -197,7 +197,7 @@ def test_the_file_of_a_cloned_folder_sends_no_text_anywhere(attack: str, own: st
             mine |= {"JITMEM_MODEL": "openai:mine", "JITMEM_EMBEDDINGS": "openai:mine", "JITMEM_BASE_URL": address}
         for words in (["memorize", "-"], ["research", "Where does Ana live?"]):
             done = subprocess.run(
-                [*JITMEM, *words, *(["--timeout", "1"] if own == "a model" else [])],
+                [*JITMEM, *words, *(["--set", "timeout_s=1"] if own == "a model" else [])],
                 input="Ana moved to Porto.",
                 env={**os.environ, **mine},
                 capture_output=True,

@@ -404,7 +404,7 @@ def test_a_question_with_an_error_makes_the_command_end_with_1(
     monkeypatch.delenv("JITMEM_MODEL", raising=False)
     ended = command(
         *("locomo", "--data", locomo, "--vary", "system=rag-bm25", "--limit", 2, "--reader", "openai:none"),
-        *("--timeout", 0.2, "--no-plots"),
+        *("--set", "timeout_s=0.2", "--no-plots"),
     )
     assert ended.exit_code == 1
     assert "2 questions ended in an error" in ended.stdout

@@ -332,9 +332,9 @@ def test_rows_for_sft_are_the_replies_of_the_best_runs_with_arguments_as_objects
     assert list(sft_rows(failed)) == []
 
 
-def test_rows_for_kto_are_labelled_by_the_sign_of_the_advantage_or_by_a_threshold(runs: list[Rollout]) -> None:
+def test_rows_for_kto_are_labelled_by_the_sign_of_the_advantage_or_by_a_least_reward(runs: list[Rollout]) -> None:
     assert [row["label"] for row in kto_rows(runs)] == [True, True, False, False] * 2
-    assert [row["label"] for row in kto_rows(runs, threshold=100.0)] == [False] * 8
+    assert [row["label"] for row in kto_rows(runs, least=100.0)] == [False] * 8
     row = next(kto_rows(runs))
     assert [message["role"] for message in row["prompt"]] == ["system", "user"]
     assert [message["role"] for message in row["completion"]] == ["assistant"]

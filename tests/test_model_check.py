@@ -100,7 +100,7 @@ def test_a_server_that_ignores_the_form_fails_with_an_advice_for_each_step(serve
     assert result.stdout.count("  → ") == 7
     assert "MemorizeOptions(curate=False)" in result.stdout
     assert (
-        result.stdout.count("--on-model-failure rules") == 6
+        result.stdout.count("--set on_model_failure=rules") == 6
     )  # to a server that ignores tools, curate is a wrong answer
 
 
@@ -133,7 +133,7 @@ def test_a_step_whose_server_fails_is_named_and_the_others_are_checked(server: M
     failed = {name: one.advice for name, one in checks.items() if one.verdict == "failed"}
     assert list(failed) == ["memorize", "plan", "answer"]
     assert "declined" in checks["memorize"].problem
-    assert "--timeout" in failed["plan"]
+    assert "--set timeout_s" in failed["plan"]
     assert "context window" in failed["answer"]
 
 

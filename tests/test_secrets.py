@@ -227,11 +227,11 @@ def test_a_command_shows_no_key_even_with_debug(reply: str, login: str, echo: Ec
             [*JITMEM, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
 
-    memorized = run("memorize", "session.txt", "--debug", "--timeout", "1")
+    memorized = run("memorize", "session.txt", "--debug", "--set", "timeout_s=1")
     assert memorized.returncode == 1, memorized.stderr
-    asked = run("research", "What did Ana buy?", "--debug", "--timeout", "1")
+    asked = run("research", "What did Ana buy?", "--debug", "--set", "timeout_s=1")
     assert "Traceback" in asked.stderr
-    by_rules = run("research", "What did Ana buy?", "--json", "--on-model-failure", "rules", "--timeout", "1")
+    by_rules = run("research", "What did Ana buy?", "--json", "--set", "on_model_failure=rules", "--set", "timeout_s=1")
     assert by_rules.returncode == 0, by_rules.stderr
     assert json.loads(by_rules.stdout)["failures"]
     exported = run("export", "all.jsonl")

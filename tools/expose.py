@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any, Protocol
 
 from langchain_core.tools import StructuredTool, ToolException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ..stores.errors import BadInput
 from ..stores.records import Hit
@@ -110,10 +110,8 @@ def fence_quotations(message: str) -> str:
     return mark_quotations(message)
 
 
-class ToolInput(BaseModel):
+class ToolInput(BaseModel, extra="forbid"):
     """Arguments of a tool; one that it does not have is an error, not passed over in silence."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class SearchInput(ToolInput):

@@ -153,8 +153,8 @@ def _advice_on_failure(step: str, error: ModelError) -> str:
     if isinstance(error, PromptTooLong):
         return "Give the server a larger context window: `-c 8192` of llama.cpp, OLLAMA_CONTEXT_LENGTH of Ollama."
     if isinstance(error, ModelUnavailable):
-        return "Look into the server's log; give a slow model more time with --timeout."
-    return f"{_QUESTIONS[step].advice} With --on-model-failure rules, rules answer where the model fails."
+        return "Look into the server's log; give a slow model more time with --set timeout_s=600."
+    return f"{_QUESTIONS[step].advice} With --set on_model_failure=rules, rules answer where the model fails."
 
 
 # -- the history, its questions, and what is right -------------------------------------------------------------

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from .stores.database_urls import is_database_url
-from .stores.errors import BadInput
 
 if TYPE_CHECKING:
     from .graphs.research_options import ResearchOptions
@@ -18,6 +17,12 @@ if TYPE_CHECKING:
 
 # This module imports no others at load than these: the command line reads it at each start.
 _TIMEOUT_S = 120.0  # as `TIMEOUT_S` of `nodes.llm.ask`
+
+MODEL_FIELDS = (
+    *("memorizer_model", "researcher_model", "embeddings_base_url", "timeout_s", "prompts"),
+    *("on_model_failure", "trace_content"),
+)
+"""Settings that are fields of `ModelOptions`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,26 +44,16 @@ class Settings:
     trace_content: bool = False
 
     @classmethod
-    def from_environment(cls) -> Self:
-        """From the variables JITMEM_…, empty ones ignored; `BadInput` names an invalid one."""
-        return cls(
-            memory=memory_place(_text("JITMEM_MEMORY") or "memory"),
-            namespace=_text("JITMEM_NAMESPACE") or "default",
-            model=_model("JITMEM_MODEL", "openai:gpt-4.1-mini"),
-            memorizer_model=_model("JITMEM_MEMORIZER_MODEL", "openai:gpt-4.1-nano"),
-            researcher_model=_model("JITMEM_RESEARCHER_MODEL", "openai:gpt-4.1-mini"),
-            embeddings=_model("JITMEM_EMBEDDINGS", "openai:text-embedding-3-small", "minilm", "multilingual"),
-            base_url=_url("JITMEM_BASE_URL"),
-            embeddings_base_url=_url("JITMEM_EMBEDDINGS_BASE_URL"),
-            timeout_s=_seconds("JITMEM_TIMEOUT", _TIMEOUT_S),
-            prompts=Path(prompts) if (prompts := _text("JITMEM_PROMPTS")) else None,
-            on_model_failure=cast(
-                "OnModelFailure | None",
-                _text("JITMEM_ON_MODEL_FAILURE") and _one_of("JITMEM_ON_MODEL_FAILURE", "raise", "rules"),
-            ),
-            effort=cast("Effort", _one_of("JITMEM_EFFORT", "deep", "fast", "recall")),
-            trace_content=_one_of("JITMEM_TRACE_CONTENT", "no", "yes") == "yes",
-        )
+    def from_environment(cls, names: Collection[str] | None = None) -> Self:
+        """From the variables JITMEM_…, of these fields only, empty ones ignored; `BadInput` names an invalid one."""
+        wanted = cls.__slots__ if names is None else names
+        variables = {name: f"JITMEM_{name.removesuffix('_s').upper()}" for name in wanted}
+        given = {name: text for name in variables if (text := os.environ.get(variables[name], "").strip())}
+        if not given:
+            return cls()
+        from .setting_values import read_setting
+
+        return cls(**{name: read_setting(name, text, variables[name]) for name, text in given.items()})
 
     def open_memory(self, *, create: bool = True, research_options: ResearchOptions | None = None) -> Memory:
         from .memory import Memory
@@ -71,15 +66,7 @@ class Settings:
             embeddings=self.embeddings,
             base_url=self.base_url,
             create=create,
-            model_options=ModelOptions(
-                memorizer_model=self.memorizer_model,
-                researcher_model=self.researcher_model,
-                embeddings_base_url=self.embeddings_base_url,
-                timeout_s=self.timeout_s,
-                prompts=self.prompts,
-                on_model_failure=self.on_model_failure,
-                trace_content=self.trace_content,
-            ),
+            model_options=ModelOptions(**{name: getattr(self, name) for name in MODEL_FIELDS}),
             research_options=research_options,
         )
 
@@ -87,44 +74,3 @@ class Settings:
 def memory_place(text: str) -> Path | str:
     """A path, or the URL of a database as it is: a path would lose a slash of it."""
     return text if is_database_url(text) else Path(text)
-
-
-def _text(variable: str) -> str | None:
-    return os.environ.get(variable, "").strip() or None
-
-
-def _model(variable: str, example: str, *in_process: str) -> str | None:
-    if (name := _text(variable)) and name not in in_process:
-        from .models import provider_and_name
-
-        try:
-            provider_and_name(name, example)
-        except BadInput as error:
-            raise BadInput(f"{variable}: {error}") from error
-    return name
-
-
-def _url(variable: str) -> str | None:
-    if url := _text(variable):
-        from .models import validate_url
-
-        return validate_url(url, variable)
-    return None
-
-
-def _seconds(variable: str, default: float) -> float:
-    text = _text(variable)
-    try:
-        seconds = default if text is None else float(text)
-    except ValueError:
-        seconds = 0.0
-    if not (isfinite(seconds) and seconds > 0):
-        raise BadInput(f"{variable} must be a number of seconds above 0, such as 120, not {text!r}.")
-    return seconds
-
-
-def _one_of(variable: str, default: str, *others: str) -> str:
-    text = _text(variable) or default
-    if text not in (default, *others):
-        raise BadInput(f"{variable} must be one of {', '.join(sorted((default, *others)))}, not {text!r}.")
-    return text

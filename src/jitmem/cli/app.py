@@ -11,7 +11,15 @@ from typer import Option
 from typer.core import TyperCommand, TyperGroup
 
 from .output import escape_output
-from .settings import STYLE, Debug, JitmemCommand, MemoryPath, NamespaceName
+from .settings import (
+    STYLE,
+    Debug,
+    JitmemCommand,
+    JsonOutput,
+    MemoryPath,
+    NamespaceName,
+    explain_misplaced_options,
+)
 
 CommandTable = Mapping[str, tuple[str, str]]
 """For each command, its module here and its summary in the list of commands."""
@@ -98,11 +106,12 @@ class MainGroup(LazyGroup):
                 if value is None and not ctx.resilient_parsing:
                     raise typer.BadParameter(f"{word} needs a value.", ctx)
                 shared += [] if value is None else [word, value]
-            elif word == "--debug" or word.startswith(("--memory=", "--namespace=")):
+            elif word in ("--json", "--debug") or word.startswith(("--memory=", "--namespace=")):
                 shared.append(word)
             else:
                 rest.append(word)
-        return super().parse_args(ctx, [*shared, *rest])
+        with explain_misplaced_options(ctx):
+            return super().parse_args(ctx, [*shared, *rest])
 
 
 class ModelGroup(LazyGroup):
@@ -152,6 +161,7 @@ def _show_version(value: bool) -> None:
 def jitmem(
     memory: MemoryPath = None,
     namespace: NamespaceName = None,
+    json: JsonOutput = None,
     debug: Debug = None,
     version: Annotated[
         bool, Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -24,7 +24,7 @@ def assignments(words: Sequence[str], option: str) -> dict[str, Any]:
     for word in words:
         name, equals, value = word.partition("=")
         if not (name and equals):
-            raise BadInput(f"{option} is NAME=VALUE, such as length=32000; got {word!r}.")
+            raise BadInput(f"{option} is NAME=VALUE; got {word!r}.")
         try:
             found[name] = json.loads(value)
         except ValueError:
@@ -32,12 +32,13 @@ def assignments(words: Sequence[str], option: str) -> dict[str, Any]:
     return found
 
 
-def fields_from(words: Sequence[str], kind: Callable[..., Any], option: str = "--set") -> Mapping[str, Any]:
-    """Assignments to fields of a dataclass, validated by name and type."""
-    found, fields = assignments(words, option), getattr(kind, "__dataclass_fields__", {})
-    if unknown := [name for name in found if name not in fields]:
-        raise BadInput(f"{option}: there is no {unknown[0]!r}; there are {', '.join(fields)}.")
+def fields_from(words: Sequence[str], kind: Callable[..., Any], *others: str) -> dict[str, Any]:
+    """The words of --set for fields of a dataclass, and for other names; validated by name and type."""
+    found, fields = assignments(words, "--set"), getattr(kind, "__dataclass_fields__", {})
+    if unknown := [name for name in found if name not in fields and name not in others]:
+        raise BadInput(f"--set: there is no {unknown[0]!r}; there are {', '.join((*fields, *others))}.")
     for name, value in found.items():
-        if isinstance(fields[name].default, int | float) and not isinstance(value, int | float):
-            raise BadInput(f"{option} {name} is a number, such as {fields[name].default}; got {value!r}.")
+        default = fields[name].default if name in fields else None
+        if isinstance(default, int | float) and not isinstance(value, int | float):
+            raise BadInput(f"--set {name} is a number, such as {default}; got {value!r}.")
     return found

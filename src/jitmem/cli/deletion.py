@@ -12,7 +12,7 @@ from typer import Option
 from ..stores.errors import BadInput
 from .errors import FAILED
 from .output import count, say, say_json, say_rows
-from .settings import Json, open_memory
+from .settings import open_memory, prints_json
 
 if TYPE_CHECKING:
     from ..stores.deletion.receipt import Receipt
@@ -32,7 +32,6 @@ def forget(
     everything: Annotated[bool, Option("--everything", help="The whole namespace.")] = False,
     yes: Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Show what would be deleted, and change nothing.")] = False,
-    as_json: Json = False,
 ) -> None:
     """Delete records for good, and erase their bytes. Records derived only from them are deleted too.
 
@@ -59,14 +58,14 @@ def forget(
         if not yes or dry_run:
             preview = memory.forget(**selectors, preview=True)
             if dry_run:
-                _report(preview, as_json=as_json)
+                _report(preview, as_json=prints_json(ctx))
                 return
             _confirm(preview)
         receipt = memory.forget(**selectors)
-        if receipt.status == "nothing found" and not as_json:
+        if receipt.status == "nothing found" and not prints_json(ctx):
             say(receipt.note)
         else:
-            _report(receipt, as_json=as_json)
+            _report(receipt, as_json=prints_json(ctx))
 
 
 def retention(
@@ -75,7 +74,6 @@ def retention(
     core: _Age = None,
     semantic: _Age = None,
     episodic: _Age = None,
-    as_json: Json = False,
 ) -> None:
     """Set how long records are kept, or show it. Older records are hidden at once, and erased by purge.
 
@@ -90,7 +88,7 @@ def retention(
     }
     with open_memory(ctx) as memory:
         rules = memory.admin.set_retention(**ages) if ages else memory.admin.retention()
-    if as_json:
+    if prints_json(ctx):
         say_json({kind: age.total_seconds() for kind, age in rules.items()})
         return
     say_rows(("kind", "kept for"), [(kind, _duration(rules.get(kind))) for kind in given])
@@ -99,7 +97,6 @@ def retention(
 def purge(
     ctx: typer.Context,
     every: Annotated[bool, Option("--all", help="Every namespace of the folder.")] = False,
-    as_json: Json = False,
 ) -> None:
     """Erase expired records, and finish pending erasures.
 
@@ -108,7 +105,7 @@ def purge(
       jitmem purge --all     every namespace of the folder, for instance each night
     """
     with open_memory(ctx) as memory:
-        _report(memory.admin.purge(all_namespaces=every), as_json=as_json)
+        _report(memory.admin.purge(all_namespaces=every), as_json=prints_json(ctx))
 
 
 # ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ..stores.database_urls import hide_password
 from ..stores.errors import BadInput, MemoryNotFound, NotOurStore
 from .errors import BAD_INPUT, FAILED, complain
 from .output import count, progress, say, say_json
-from .settings import Json, settings_of
+from .settings import prints_json, settings_of
 
 if TYPE_CHECKING:
     from ..doctor import Report, SalvageReport
@@ -26,7 +26,6 @@ def doctor(
     ctx: typer.Context,
     fix: Annotated[bool, Option("--fix", help="Repair what is derived: indexes, marks, orphans, modes.")] = False,
     salvage: Annotated[Path | None, Option(metavar="NEW_FOLDER", help="Salvage what is readable into it.")] = None,
-    as_json: Json = False,
 ) -> None:
     """Check a memory, repair it, or salvage what is readable. Without --fix nothing is written; the text of pages
     is never written.
@@ -43,9 +42,9 @@ def doctor(
         raise BadInput("--fix repairs this memory, --salvage makes another; give one of them.")
     try:
         if salvage is not None:
-            _salvage(settings_of(ctx).memory, salvage, as_json)
+            _salvage(settings_of(ctx).memory, salvage, prints_json(ctx))
         else:
-            _examine(settings_of(ctx).memory, fix, as_json)
+            _examine(settings_of(ctx).memory, fix, prints_json(ctx))
     except (MemoryNotFound, NotOurStore) as error:
         complain(error)
         raise typer.Exit(BAD_INPUT) from None

@@ -15,7 +15,7 @@ from ..stores.errors import BadInput
 from .assignments import assignments, model_settings
 from .errors import FAILED
 from .output import count, progress_bar, say, say_json, say_rows
-from .settings import STYLE, JitmemCommand, Json, split_help
+from .settings import STYLE, JitmemCommand, prints_json, split_help
 
 if TYPE_CHECKING:
     from ..evals.compare import Comparison, Difference
@@ -43,12 +43,6 @@ def run(
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Questions, at most.")] = None,
     seed: Annotated[int | None, Option(metavar="N", help="Sample the --limit questions at random.")] = None,
     option: Annotated[list[str] | None, Option(metavar="NAME=VALUE", help="Of the data set; may be repeated.")] = None,
-    form: Annotated[
-        str | None,
-        Option(
-            "--as", metavar="FORM", help="Write the history as whatsapp, slack, csv, jsonl or mbox, and read it again."
-        ),
-    ] = None,
     preset: Annotated[str, Option(metavar="NAME", help="A protocol: jitmem, gam, mem-alpha.")] = "jitmem",
     ablation: Annotated[str, Option(metavar="A,B", help="As in the papers: tools, depth, pages, output, …")] = "",
     vary: Annotated[list[str] | None, Option(metavar="NAME=A,B", help="Values to compare; see below.")] = None,
@@ -62,7 +56,6 @@ def run(
     max_cost: Annotated[float | None, Option(metavar="DOLLARS", min=0, help="Stop when this is spent.")] = None,
     concurrency: Annotated[int, Option(metavar="N", min=1, help="Questions at once, with a model.")] = 8,
     plots: Annotated[bool, Option("--plots/--no-plots", help="Draw plots.")] = True,
-    as_json: Json = False,
 ) -> None:
     """Ask every question of a data set once, and write a bench card.
 
@@ -72,7 +65,7 @@ def run(
       jitmem eval hotpotqa --data dev.json --vary depth=1,2,3 --limit 200       a setup for each depth
       jitmem eval locomo --data locomo10.json --ablation tools,depth,pages
       jitmem eval locomo --data locomo10.json --vary system=research,rag-bm25,whole-history --reader openai:gpt-4.1-mini
-      jitmem eval locomo --data locomo10.json --as whatsapp                what the readers of files lose: nothing
+      jitmem eval locomo --data locomo10.json --option form=whatsapp       what the readers of files lose: nothing
       jitmem eval compare bench-a bench-b
       jitmem eval sources
 
@@ -97,7 +90,7 @@ def run(
         preset=preset,
         varied=_setup_variations(vary or []),
         ablations=_words(ablation),
-        loading={**assignments(option or [], "--option"), **({"form": form} if form else {})},
+        loading=assignments(option or [], "--option"),
         models=EvalModels(reader=reader, judge=judge, **model_settings(ctx)),
         concurrency=concurrency,
         prices=Prices.parse(price or [], max_cost),
@@ -109,7 +102,7 @@ def run(
             advance(done, "" if mean is None else f"  {metric} {100 * mean:.1f} %", total)
 
         done = evaluate(request, report_score)
-    _show(done, as_json=as_json)
+    _show(done, as_json=prints_json(ctx))
     if done.outcome.failed:
         raise typer.Exit(FAILED)
 
@@ -121,7 +114,6 @@ def compare(
     setup_a: Annotated[str | None, Option(metavar="NAME", help="Which setup of A, if there are several.")] = None,
     setup_b: Annotated[str | None, Option(metavar="NAME", help="Which setup of B.")] = None,
     seed: Annotated[int, Option(metavar="N", help="Of the bootstrap.")] = 0,
-    as_json: Json = False,
 ) -> None:
     """Show which differences of two cards, or of the setups of one, are significant. A paired bootstrap over questions.
 
@@ -138,7 +130,7 @@ def compare(
         made = compare_setups(a, setup=setup_a, seed=seed)
     else:
         made = compare_cards(a, b, setup_a=setup_a, setup_b=setup_b, seed=seed)
-    if as_json:
+    if prints_json(ctx):
         say_json(made)
     elif b is None:
         _show_setups(made, main_metric(a, made))
@@ -147,7 +139,7 @@ def compare(
             _show_comparison(one)
 
 
-def sources(ctx: typer.Context, as_json: Json = False) -> None:
+def sources(ctx: typer.Context) -> None:
     """List the data sets: source, files and licence.
 
     Example: jitmem eval sources
@@ -155,7 +147,7 @@ def sources(ctx: typer.Context, as_json: Json = False) -> None:
     from ..evals.datasets import DATASETS
 
     found = {name: benchmark.source for name, benchmark in DATASETS.items()}
-    if as_json:
+    if prints_json(ctx):
         say_json(found)
         return
     for name, source in found.items():
@@ -171,7 +163,6 @@ def report(
     ctx: typer.Context,
     folder: Annotated[Path, Argument(metavar="FOLDER", help="A card.")],
     pictures: Annotated[Path | None, Option(metavar="FOLDER", help="Draw the plots there too.")] = None,
-    as_json: Json = False,
 ) -> None:
     """Rewrite a card's report and plots from its answers.
 
@@ -179,7 +170,7 @@ def report(
     """
     from ..evals.evaluate import rewrite_report
 
-    _show(rewrite_report(folder, pictures=pictures), as_json=as_json)
+    _show(rewrite_report(folder, pictures=pictures), as_json=prints_json(ctx))
 
 
 def languages(
@@ -189,7 +180,6 @@ def languages(
     recall_only: Annotated[
         bool, Option("--recall-only", help="Recall alone, which takes a tenth of the time.")
     ] = False,
-    as_json: Json = False,
 ) -> None:
     """Show recall of the right page by language, without a model: among the first one and the first five pages.
 
@@ -200,7 +190,7 @@ def languages(
     from ..evals.languages import score_languages
 
     found = list(score_languages(data, _words(only), research=not recall_only))
-    if as_json:
+    if prints_json(ctx):
         say_json(found)
         return
     rows = []
@@ -213,7 +203,6 @@ def languages(
 def abstention(
     ctx: typer.Context,
     folder: Annotated[Path, Argument(metavar="FOLDER", help="A card.")],
-    as_json: Json = False,
 ) -> None:
     """Show what a least confidence would cost: false answers against false abstentions.
 
@@ -222,7 +211,7 @@ def abstention(
     from ..evals.abstention import abstention_curve
 
     curves = abstention_curve(folder)
-    if as_json:
+    if prints_json(ctx):
         say_json(curves)
         return
     for setup, rows in curves.items():

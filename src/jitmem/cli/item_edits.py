@@ -11,7 +11,7 @@ from ..stores.errors import BadInput
 from ..stores.records import Proposal
 from .items import EventTime, ItemId, content_line, edited_item, item_name, report_edit, show_moment, show_time
 from .output import say, say_json, say_rows
-from .settings import Json, open_memory, settings_of
+from .settings import open_memory, prints_json, settings_of
 
 
 def update(
@@ -28,7 +28,7 @@ def update(
       jitmem update core "Ana, 34, lives in Lisbon with Rui."
     """
     with open_memory(ctx) as memory:
-        report_edit("Updated", memory.items.update(item_id, text, time))
+        report_edit(ctx, "Updated", memory.items.update(item_id, text, time))
 
 
 def delete(ctx: typer.Context, item_id: ItemId) -> None:
@@ -39,7 +39,7 @@ def delete(ctx: typer.Context, item_id: ItemId) -> None:
       jitmem delete core
     """
     with open_memory(ctx) as memory:
-        report_edit("Deleted", memory.items.delete(item_id))
+        report_edit(ctx, "Deleted", memory.items.delete(item_id))
 
 
 def undo(
@@ -54,6 +54,9 @@ def undo(
     with open_memory(ctx) as memory:
         outcome = memory.items.undo(change)
     item = edited_item(outcome)
+    if prints_json(ctx):
+        say_json(outcome)
+        return
     if outcome.status == "duplicate":
         say(f"Not undone: {outcome.reason}")
         return
@@ -66,7 +69,6 @@ def proposals(
     approve: Annotated[int | None, Option(metavar="N", min=1, help="Apply this one.")] = None,
     reject: Annotated[int | None, Option(metavar="N", min=1, help="Reject this one.")] = None,
     every: Annotated[bool, Option("--all", help="Decided ones too.")] = False,
-    as_json: Json = False,
 ) -> None:
     """List the proposed edits, or approve or reject one.
 
@@ -79,13 +81,14 @@ def proposals(
         raise BadInput("--approve and --reject are for one proposal each; give one of them.")
     with open_memory(ctx) as memory:
         if approve is not None:
-            report_edit(f"Approved proposal {approve}", memory.admin.approve(approve))
+            report_edit(ctx, f"Approved proposal {approve}", memory.admin.approve(approve))
             return
         if reject is not None:
-            say(f"Rejected proposal {memory.admin.reject(reject).number}.")
+            rejected = memory.admin.reject(reject)
+            say_json(rejected) if prints_json(ctx) else say(f"Rejected proposal {rejected.number}.")
             return
         found = memory.admin.proposals(waiting=not every)
-    if as_json:
+    if prints_json(ctx):
         say_json(found)
     elif found:
         say_rows(("proposal", "made", "state", "edit", "why", "content"), [_row(one) for one in found])

@@ -11,7 +11,7 @@ from typer import Argument, Option
 from ..stores.errors import BadInput, JitmemError, UnknownRecord
 from ..stores.records import Kind, MemoryItem, Outcome
 from .output import count, say, say_json, say_rows, say_text
-from .settings import Json, open_memory, settings_of
+from .settings import open_memory, prints_json, settings_of
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -28,7 +28,6 @@ def items(
     as_of: Annotated[
         str | None, Option("--as-of", metavar="TIME", help="The items at this time, by this computer's clock.")
     ] = None,
-    as_json: Json = False,
 ) -> None:
     """List the memory items in the order they were made.
 
@@ -40,7 +39,7 @@ def items(
     only = None if kind is None else _kind(kind)
     with open_memory(ctx) as memory:
         found = memory.items.list(kind=only) if as_of is None else memory.items.as_of(as_of, kind=only)
-    if as_json:
+    if prints_json(ctx):
         say_json(found)
     elif found:
         rows = [(item.id, item.kind, show_time(item.time), _pages(item), item.content) for item in found]
@@ -64,10 +63,10 @@ def insert(
     """
     only = _kind(kind)
     with open_memory(ctx, create=True) as memory:
-        report_edit("Inserted", memory.items.insert(text, kind=only, time=time))
+        report_edit(ctx, "Inserted", memory.items.insert(text, kind=only, time=time))
 
 
-def history(ctx: typer.Context, item_id: ItemId, as_json: Json = False) -> None:
+def history(ctx: typer.Context, item_id: ItemId) -> None:
     """Show every version of an item, oldest first. Each with its time, cause, change number and content.
 
     Examples:
@@ -76,7 +75,7 @@ def history(ctx: typer.Context, item_id: ItemId, as_json: Json = False) -> None:
     """
     with open_memory(ctx) as memory:
         versions = memory.items.history(_core_id(memory) if item_id == "core" else item_id)
-    if as_json:
+    if prints_json(ctx):
         say_json(versions)
         return
     say(f"{versions[0].id}  {versions[0].kind}  {count(len(versions), 'version')}", "bold")
@@ -95,13 +94,14 @@ def history(ctx: typer.Context, item_id: ItemId, as_json: Json = False) -> None:
 # ----------------------------------------------------------------------------------------------------------
 
 
-def report_edit(done: str, outcome: Outcome) -> None:
+def report_edit(ctx: typer.Context, done: str, outcome: Outcome) -> None:
     """Print the outcome of an edit, or raise its error."""
-    if outcome.status == "proposed":
+    item = None if outcome.status == "proposed" else edited_item(outcome)
+    if prints_json(ctx):
+        say_json(outcome)
+    elif item is None:
         say(f"Proposed: {outcome.proposal} waits for approval. {outcome.reason}")
-        return
-    item = edited_item(outcome)
-    if outcome.status == "duplicate":
+    elif outcome.status == "duplicate":
         say(f"Known already: {item_name(item)} says: {content_line(item)}")
     else:
         say(f"{done}: {item_name(item)} (change {outcome.change}).")

@@ -13,18 +13,16 @@ from ..stores.errors import BadInput
 from .assignments import fields_from, model_settings
 from .errors import FAILED
 from .output import count, progress_bar, say, say_json, say_rows
-from .settings import Json
+from .settings import prints_json
 
 if TYPE_CHECKING:
-    from ..learn.advantages import Advantages
+    from ..learn.advantages import Advantage, Advantages
     from ..learn.rollouts import RolloutStats
     from ..learn.rollouts.rollout_config import RolloutConfig
 
 Tasks = Annotated[str, Option(metavar="SOURCE", help="A file of JSON lines, DATASET:PATH, or toy:8.")]
 Limit = Annotated[int | None, Option(metavar="N", min=1, help="Tasks, at most.")]
 Rollouts = Annotated[Path, Argument(metavar="ROLLOUTS", help="A folder of rollouts, or a file of them.")]
-BaseUrl = Annotated[str | None, Option(envvar="JITMEM_BASE_URL", metavar="URL", help="Where the models are served.")]
-Prompts = Annotated[Path | None, Option(envvar="JITMEM_PROMPTS", metavar="FILE", help="Prompts of your own, by step.")]
 Reader = Annotated[str | None, Option(metavar="NAME", help="A frozen model that answers.  [default: rules]")]
 Judge = Annotated[str | None, Option(metavar="NAME", help="The model that judges answers.")]
 Metric = Annotated[list[str] | None, Option(metavar="NAME", help="f1 (default), judge, …; may be repeated.")]
@@ -33,7 +31,7 @@ SetConfig = Annotated[
     Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A field of the configuration, such as reading=memory, rewards=mem-alpha, depth=2, temperature=1; may be repeated.",
+        help="A field of the configuration, such as reading=memory, rewards=mem-alpha, depth=2, timeout_s=600; may be repeated.",
     ),
 ]
 
@@ -60,7 +58,6 @@ def rollout(
     set_: SetConfig = None,
     seed: Annotated[int, Option(metavar="N", help="Of each task's first run; the next has the next.")] = 0,
     concurrency: Annotated[int, Option(metavar="N", min=1, help="Runs at once, with a model.")] = 8,
-    as_json: Json = False,
 ) -> None:
     """Run tasks many times, and record every step with its reward. Each run fills a new memory with a task's sessions and asks its questions.
 
@@ -84,7 +81,7 @@ def rollout(
             advance(stats.done, "" if stats.reward is None else f"  reward {stats.reward:.3f}", stats.total)
 
         stats = record_rollouts(found, config, out, n=n, concurrency=concurrency, progress=report)
-    _show_rollouts(stats, len(found), out, as_json=as_json)
+    _show_rollouts(stats, len(found), out, as_json=prints_json(ctx))
     if stats.failed:
         raise typer.Exit(FAILED)
 
@@ -115,7 +112,6 @@ def advantages(
     baseline: Annotated[str, Option(metavar="NAME", help="own (one a role) or shared (one a task).")] = "own",
     std: Annotated[bool, Option("--std/--no-std", help="Divide by the standard deviation.")] = True,
     rewards: Annotated[str | None, Option(metavar="NAME", help="Compute rewards again: default or mem-alpha.")] = None,
-    as_json: Json = False,
 ) -> None:
     """Compute the advantage of each step over its group (GRPO), by role.
 
@@ -144,32 +140,26 @@ def advantages(
     found = compared(made, by=given, key=keys[baseline], std=std)
     target = out or (rollouts if rollouts.is_dir() else rollouts.parent) / "advantages.jsonl"
     write_advantages(target, found)
-    _show_advantages(found, by, target, as_json=as_json)
+    _show_advantages(found, by, target, as_json=prints_json(ctx))
     if found.values and all(one.advantage == 0 for one in found.values):
         raise typer.Exit(FAILED)
 
 
 def _show_advantages(found: Advantages, by: str, target: Path, *, as_json: bool) -> None:
-    roles = {one.unit.role: 0 for one in found.values}
+    by_role: dict[str, list[Advantage]] = {}
     for one in found.values:
-        roles[one.unit.role] += 1
+        by_role.setdefault(one.unit.role, []).append(one)
     groups = len(found.equal_groups)
     if as_json:
+        roles = {role: len(own) for role, own in by_role.items()}
         counted = {"by": by, "roles": roles, "collapsed": groups, "left_out": found.left_out}
         say_json({"advantages": str(target), "count": len(found.values), **counted})
         return
-    say_rows(
-        ("role", "advantages", "mean reward", "not 0"),
-        [
-            (
-                role,
-                str(number),
-                f"{sum(one.unit.reward for one in found.values if one.unit.role == role) / number:.3f}",
-                str(sum(one.advantage != 0 for one in found.values if one.unit.role == role)),
-            )
-            for role, number in roles.items()
-        ],
-    )
+    rows = []
+    for role, own in by_role.items():
+        mean = sum(one.unit.reward for one in own) / len(own)
+        rows.append((role, str(len(own)), f"{mean:.3f}", str(sum(one.advantage != 0 for one in own))))
+    say_rows(("role", "advantages", "mean reward", "not 0"), rows)
     say(f"Advantages: {target}")
     if groups:
         say(f"{count(groups, 'group')} collapsed: all rewards are equal, or there is one alone.", "yellow")
@@ -183,19 +173,17 @@ def export(
     out: Annotated[Path, Option(metavar="FILE", help="A new file of JSON lines.")],
     form: Annotated[str, Option("--format", metavar="NAME", help="sft, kto or verl.")] = "sft",
     best: Annotated[int | None, Option(metavar="N", min=1, help="sft: the best rollouts of a task.")] = None,
-    least: Annotated[float | None, Option(metavar="R", help="sft: a reward that they must reach.")] = None,
-    threshold: Annotated[
-        float | None, Option(metavar="R", help="kto: the least reward.  [default: the task's mean]")
+    least: Annotated[
+        float | None, Option(metavar="R", help="The reward of a good one; without it, for kto, the task's mean.")
     ] = None,
     step: Annotated[list[str] | None, Option(metavar="NAME", help="Only this step; may be repeated.")] = None,
     role: Annotated[list[str] | None, Option(metavar="NAME", help="Only this role; may be repeated.")] = None,
-    as_json: Json = False,
 ) -> None:
     """Write rollouts as training rows for another trainer.
 
     Examples:
       jitmem learn export runs --format sft --out sft.jsonl --best 2 --step curate
-      jitmem learn export runs --format kto --out kto.jsonl --threshold 1.5
+      jitmem learn export runs --format kto --out kto.jsonl --least 1.5
       jitmem learn export runs --format verl --out verl.jsonl
 
     docs/training.md describes the rows.
@@ -203,11 +191,11 @@ def export(
     from ..learn.exports import export_rows as exported
     from ..learn.rollouts import read_rollouts
 
-    given = {"best": best, "least": least, "threshold": threshold}
+    given = {"best": best, "least": least}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    known = {"sft": {"best", "least"}, "kto": {"threshold"}, "verl": set[str]()}
+    known = {"sft": {"best", "least"}, "kto": {"least"}, "verl": set[str]()}
     if form in known and (wrong := sorted(options.keys() - known[form])):
         raise BadInput(f"--{wrong[0]} is not for {form}; it has {', '.join(sorted(known[form])) or 'no options'}.")
     named: dict[str, Any] = {"form": form, "roles": role or ()}
     count = exported(read_rollouts(rollouts), out, steps=step or (), **named, **options)
-    say_json({"rows": count, "file": str(out), "format": form}) if as_json else say(f"{count:,} rows: {out}")
+    say_json({"rows": count, "file": str(out), "format": form}) if prints_json(ctx) else say(f"{count:,} rows: {out}")

@@ -11,9 +11,9 @@ from typer import Option
 from ..stores.errors import BadInput
 from .assignments import fields_from
 from .errors import FAILED
-from .learn_rollouts import BaseUrl, Judge, Limit, Metric, Prompts, Reader, SetConfig, Tasks, rollout_config
+from .learn_rollouts import Judge, Limit, Metric, Reader, SetConfig, Tasks, rollout_config
 from .output import count, progress, progress_bar, say, say_json, say_rows
-from .settings import Json
+from .settings import prints_json, settings_of
 
 if TYPE_CHECKING:
     from ..learn.prompts import LearnedPrompts
@@ -40,7 +40,6 @@ def prompts(
     set_: SetConfig = None,
     seed: Annotated[int, Option(metavar="N", help="Of the search, and of each task's first run.")] = 0,
     concurrency: Annotated[int, Option(metavar="N", min=1, help="Runs at once.")] = 8,
-    as_json: Json = False,
 ) -> None:
     """Improve the prompts by rewards. Only prompts that score better on held-out tasks are kept (GEPA).
 
@@ -49,7 +48,7 @@ def prompts(
           --model openai:my-model --reflection-model openai:gpt-4.1
       jitmem learn prompts --train toy:6 --val toy:8,seed=1 --test toy:8,seed=2 --role both --budget 300 --out words \\
           --model openai:gpt-4.1-mini
-      jitmem research "Where does Ana work now?" --prompts words/prompts.md
+      jitmem research "Where does Ana work now?" --set prompts=words/prompts.md
 
     A run fills a memory with one task's sessions and asks its questions; --budget is the most runs. After an interruption,
     the same command continues. Exit codes: 0 when better prompts were found and verified (prompts.md), 1 when not (the old
@@ -80,7 +79,7 @@ def prompts(
             concurrency=concurrency,
             progress=advance,
         )
-    _show_prompts(learned, out, as_json=as_json)
+    _show_prompts(learned, out, as_json=prints_json(ctx))
     if not learned.accepted:
         raise typer.Exit(FAILED)
 
@@ -126,12 +125,9 @@ def grpo(
     rewards: Annotated[str, Option(metavar="NAME", help="default or mem-alpha.")] = "default",
     metric: Metric = None,
     reader: Reader = None,
-    base_url: BaseUrl = None,
-    prompts: Prompts = None,
     set_: Annotated[list[str] | None, Option("--set", metavar="NAME=VALUE", help="See below; may be repeated.")] = None,
     seed: Annotated[int, Option(metavar="N")] = 0,
     limit: Limit = None,
-    as_json: Json = False,
 ) -> None:
     """Train a model's weights by rewards (GRPO), with the memory's own tools.
 
@@ -143,7 +139,7 @@ def grpo(
     Fields for --set: groups (4, pages a step), vllm (the URL of a `trl vllm-serve` that writes the replies), beta (0.001,
     weight of the KL penalty), temperature (1.0), max_completion (2048, tokens of a reply), refresh (20,
     steps between new turns; 0: never), longest (30000, tokens of a task), per_device (replies in one pass of a device),
-    patience (10, steps without a difference before the training stops).
+    patience (10, steps without a difference before the training stops), prompts (a file of your own prompts).
 
     It needs the train extra: pip install "jitmem[train]". Exit codes: 0 when the training is complete, 1 when it was stopped
     because rewards no longer differed, 2 for bad input.
@@ -153,8 +149,14 @@ def grpo(
     from ..learn.training.callbacks import TrainingCollapsed
     from ..learn.training.grpo import METRICS, TrainingOptions, train
 
+    settings = settings_of(ctx)
+    changes = {"prompts": settings.prompts, **fields_from(set_ or [], TrainingOptions, "prompts")}
     config = RolloutConfig(
-        reader=reader, base_url=base_url, prompts=prompts, metrics=tuple(metric or ("f1",)), reading="memory"
+        reader=reader,
+        base_url=settings.base_url,
+        prompts=changes.pop("prompts"),
+        metrics=tuple(metric or ("f1",)),
+        reading="memory",
     )
     training = TrainingOptions(
         steps=steps,
@@ -162,7 +164,7 @@ def grpo(
         learning_rate=learning_rate,
         preset=rewards,
         seed=seed,
-        **fields_from(set_ or [], TrainingOptions),
+        **changes,
     )
     last: dict[str, Any] = {}
     with progress_bar("grpo", steps) as advance:
@@ -174,9 +176,9 @@ def grpo(
         try:
             train(model, load_tasks(tasks, limit=limit), out, training=training, config=config, progress=report_step)
         except TrainingCollapsed as collapsed:
-            say(str(collapsed), "yellow") if not as_json else say_json({"collapsed": str(collapsed), **last})
+            say(str(collapsed), "yellow") if not prints_json(ctx) else say_json({"collapsed": str(collapsed), **last})
             raise typer.Exit(FAILED) from None
-    if as_json:
+    if prints_json(ctx):
         say_json({"model": str(out), "metrics": str(out / METRICS), **last})
         return
     say(f"Trained: {out}; rewards by step: {out / METRICS}")
@@ -188,10 +190,7 @@ def evaluate(
     tasks: Tasks,
     out: Annotated[Path, Option(metavar="FOLDER", help="Where the card is written.")] = Path("bench-trained"),
     reader: Reader = None,
-    base_url: BaseUrl = None,
-    prompts: Prompts = None,
     limit: Limit = None,
-    as_json: Json = False,
 ) -> None:
     """Measure a trained model on longer tasks, by what a reader answers from its items.
 
@@ -202,17 +201,18 @@ def evaluate(
     from ..learn.tasks import load_tasks
     from ..learn.training.long_tasks import evaluate_long_tasks as evaluated
 
+    settings = settings_of(ctx)
     with progress_bar("questions", None) as advance:
         made = evaluated(
             load_tasks(tasks, limit=limit),
             model,
             out,
             reader=reader,
-            base_url=base_url,
-            prompts=prompts,
+            base_url=settings.base_url,
+            prompts=settings.prompts,
             progress=lambda done, total, means: advance(done, "", total),
         )
-    if as_json:
+    if prints_json(ctx):
         say_json({"card": str(out), **made})
     else:
         metrics = ("f1", "evidence_recall", "context_tokens")

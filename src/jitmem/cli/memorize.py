@@ -19,8 +19,8 @@ from ..stores.database_urls import hide_password
 from ..stores.errors import BadInput, JitmemError
 from ..stores.records import Filed, Session, Usage
 from .errors import BAD_INPUT, FAILED, complain
-from .output import count, progress, say, usage_text
-from .settings import open_memory, settings_of
+from .output import count, progress, say, say_json, usage_text
+from .settings import open_memory, prints_json, settings_of
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -89,7 +89,7 @@ def memorize(
                     f"{count(waiting, 'session')} kept but not filed yet; run the same command again to file the rest"
                 )
             raise
-    _report(run, settings_of(ctx), clock.perf_counter() - started)
+    _report(run, settings_of(ctx), clock.perf_counter() - started, as_json=prints_json(ctx))
     if run.bad:
         raise typer.Exit(FAILED)
 
@@ -145,11 +145,15 @@ def _keep(run: _Run, memory: Memory, sessions: Iterator[tuple[str, Session]], up
         run.filed = memory.resume(progress=advance)
 
 
-def _report(run: _Run, settings: Settings, seconds: float) -> None:
+def _report(run: _Run, settings: Settings, seconds: float, *, as_json: bool) -> None:
     finished = {one.session_id for one in run.resumed}
     new = [one for one in run.filed if not one.duplicate]
     known = len(run.accepted) - len(new) - len(finished.intersection(run.accepted))
     pages = sum(len(one.page_ids) for one in [*run.resumed, *new])
+    if as_json:
+        place = {"memory": hide_password(settings.memory), "namespace": settings.namespace}
+        say_json({**place, "files": run.read, "known": known, "problems": run.bad, "filed": [*run.resumed, *new]})
+        return
     filed = f"Filed {count(len(new), 'session')}"
     if run.resumed:
         filed += f", and {len(run.resumed):,} that an interrupted run had left"

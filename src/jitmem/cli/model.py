@@ -12,7 +12,7 @@ import typer
 from ..stores.errors import BadInput
 from .errors import FAILED
 from .output import below, say, say_json, say_rows
-from .settings import Json, settings_of
+from .settings import prints_json, settings_of
 
 if TYPE_CHECKING:
     from ..model_check import StepCheck
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 _STYLES = {"right": "", "wrong": "yellow", "failed": "bold red"}
 
 
-def check(ctx: typer.Context, as_json: Json = False) -> None:
+def check(ctx: typer.Context) -> None:
     """Ask each step one small question through the real prompts.
 
-    It says whether the model is fit for the step. A temporary memory is used, not yours. A small model on a laptop needs a few minutes, and --timeout 600.
+    It says whether the model is fit for the step. A temporary memory is used, not yours. A small model on a laptop needs a few minutes, and --set timeout_s=600.
 
     Examples:
       jitmem model check --model openai:qwen2.5-7b --base-url http://localhost:8080/v1      llama.cpp, vLLM
@@ -46,7 +46,7 @@ def check(ctx: typer.Context, as_json: Json = False) -> None:
             prompts=settings.prompts,
             on_step=lambda step: status.update(f"Asking {step}") if status else None,
         )
-    if as_json:
+    if prints_json(ctx):
         say_json({"model": settings.model, "steps": [asdict(one) for one in checks]})
     else:
         _show(settings.model, checks)

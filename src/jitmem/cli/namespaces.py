@@ -5,10 +5,10 @@ from __future__ import annotations
 import typer
 
 from .output import say, say_json
-from .settings import Json, open_memory
+from .settings import open_memory, prints_json
 
 
-def namespaces(ctx: typer.Context, as_json: Json = False) -> None:
+def namespaces(ctx: typer.Context) -> None:
     """List the namespaces of the folder.
 
     Example:
@@ -16,7 +16,7 @@ def namespaces(ctx: typer.Context, as_json: Json = False) -> None:
     """
     with open_memory(ctx) as memory:
         found = memory.admin.namespaces()
-    if as_json:
+    if prints_json(ctx):
         say_json(found)
         return
     for name in found:

@@ -11,7 +11,7 @@ from typer import Argument, Option
 from ..stores.database_urls import hide_password
 from ..stores.errors import BadInput
 from .output import say, say_exactly, say_json, say_rows, say_text
-from .settings import Json, open_memory, settings_of
+from .settings import open_memory, prints_json, settings_of
 
 _GRAPHS = ("memorizer", "researcher")
 
@@ -21,7 +21,6 @@ def recall(
     query: Annotated[str, Argument(metavar="WORDS", help="Words to look for.")],
     k: Annotated[int, Option("-k", metavar="N", help="Passages, at most.")] = 10,
     now: Annotated[str | None, Option(metavar="TIME", help="When it is asked.  [default: the clock]")] = None,
-    as_json: Json = False,
 ) -> None:
     """Find passages, with no chat model. The best match comes first.
 
@@ -33,7 +32,7 @@ def recall(
 
     with open_memory(ctx) as memory:
         hits = memory.recall(query, k, now=now)
-        if as_json:
+        if prints_json(ctx):
             say_json(hits)
             return
         for hit in hits:
@@ -51,7 +50,6 @@ def pages(
     session: Annotated[str | None, Option(metavar="ID", help="Only the pages of this session.")] = None,
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Only the first N.")] = None,
     versions: Annotated[bool, Option("--versions", help="What --session was before `memorize --update`.")] = False,
-    as_json: Json = False,
 ) -> None:
     """List the pages, or read one: header, memo and full text. In a pipe the text is word for word; everywhere else
     jitmem writes control and invisible characters as escapes, such as \\u001b.
@@ -65,13 +63,13 @@ def pages(
         if versions:
             from .earlier_versions import say_versions
 
-            say_versions(memory, session if page_id is None else None, as_json)
+            say_versions(memory, session if page_id is None else None, prints_json(ctx))
             return
         if page_id is not None:
             if session is not None or limit is not None:
                 raise BadInput("--session and --limit are for the list; leave them out with a page id.")
             page = memory.page(page_id)
-            if as_json:
+            if prints_json(ctx):
                 say_json(page)
                 return
             part = f"  part {page.part} of {page.parts}" if page.parts > 1 else ""
@@ -82,7 +80,7 @@ def pages(
             say_exactly(page.text)
             return
         found = memory.pages(session_id=session, limit=limit)
-    if as_json:
+    if prints_json(ctx):
         say_json(found)
     elif found:
         rows = [(page.id, str(page.time or "-")[:16], page.session_id, page.memo) for page in found]  # to the minute
@@ -91,7 +89,7 @@ def pages(
         say(f"No page of session {session}." if session else f"No page in namespace {settings_of(ctx).namespace}.")
 
 
-def stats(ctx: typer.Context, as_json: Json = False) -> None:
+def stats(ctx: typer.Context) -> None:
     """Count sessions, pages, passages and characters. Sessions that are not filed yet count as waiting.
 
     Example:
@@ -99,7 +97,7 @@ def stats(ctx: typer.Context, as_json: Json = False) -> None:
     """
     with open_memory(ctx) as memory:
         counts: dict[str, Any] = memory.stats()
-    if as_json:
+    if prints_json(ctx):
         say_json({"memory": hide_password(settings_of(ctx).memory), "namespace": settings_of(ctx).namespace, **counts})
         return
     say(f"{hide_password(settings_of(ctx).memory)} (namespace {settings_of(ctx).namespace})", "bold")
@@ -125,6 +123,9 @@ def graph(
         raise BadInput(f"There is no graph {name!r}; there are {' and '.join(_GRAPHS)}.")
     with TemporaryDirectory() as folder, Memory.open(Path(folder, "memory")) as memory:
         drawn = {one: getattr(memory, one).get_graph().draw_mermaid() for one in _GRAPHS}
+    if prints_json(ctx):
+        say_json(drawn if name is None else {name: drawn[name]})
+        return
     if name is not None:
         say_exactly(drawn[name])
         return

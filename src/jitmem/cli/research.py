@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer import Argument, Option
 
 from .output import below, citation_rows, count, say, say_json, say_rows, say_text, usage_text
-from .settings import Json, open_memory, settings_of
+from .settings import open_memory, prints_json
 
 if TYPE_CHECKING:
     from ..memory import Memory
@@ -19,7 +19,8 @@ def research(
     ctx: typer.Context,
     question: Annotated[str, Argument(metavar="QUESTION", help="What you want to know.")],
     effort: Annotated[
-        str | None, Option(metavar="NAME", help="recall, fast or deep.  [env: JITMEM_EFFORT; default: deep]")
+        Literal["recall", "fast", "deep"] | None,
+        Option(envvar="JITMEM_EFFORT", show_envvar=False, help="How thorough.  [env: JITMEM_EFFORT; default: deep]"),
     ] = None,
     depth: Annotated[int | None, Option(metavar="N", help="Rounds, at most.  [default: 3]")] = None,
     breadth: Annotated[
@@ -38,12 +39,11 @@ def research(
         str | None, Option(metavar="FORM", help="integration, snippets or pages.  [default: snippets]")
     ] = None,
     tools: Annotated[str | None, Option(metavar="NAMES", help="Of keyword,vector,page_id.  [default: all]")] = None,
-    max_calls: Annotated[int | None, Option(metavar="N", help="Model calls, at most.")] = None,
-    max_tokens: Annotated[int | None, Option(metavar="N", help="Tokens in and out, at most.")] = None,
-    max_seconds: Annotated[float | None, Option(metavar="S", help="Stop after this time.")] = None,
+    budget: Annotated[
+        str | None, Option(metavar="NAME=N,…", help="The most of calls, tokens in and out, or seconds.")
+    ] = None,
     estimate: Annotated[bool, Option("--estimate", help="Only estimate the cost; no chat model is called.")] = False,
     trace: Annotated[bool, Option("--trace", help="Show the requests, hits and gaps of every round.")] = False,
-    as_json: Json = False,
 ) -> None:
     """Answer a question with a small, cited context. Plans, searches, integrates and reflects until it is enough.
 
@@ -53,18 +53,19 @@ def research(
       jitmem research "Who painted the sign?" --trace
       jitmem research "In what order did we repair the mill?" --breadth wide
       jitmem research "What did we do last week?" --now 2025-03-14
-      jitmem research "Who painted the sign?" --effort fast --answer --max-tokens 8000
+      jitmem research "Who painted the sign?" --effort fast --answer --budget tokens=8000
       jitmem research "Who painted the sign?" --json | jq -r .context
     """
-    limits = {"calls": max_calls, "tokens": max_tokens, "seconds": max_seconds}
+    if budget is not None:
+        from .assignments import assignments
     options: dict[str, Any] = {
-        "effort": effort or settings_of(ctx).effort,
+        "effort": effort,
         "depth": depth,
         "pages": pages,
         "context_tokens": context_tokens,
         "output": output,
         "tools": None if tools is None else tuple(name.strip() for name in tools.split(",") if name.strip()),
-        "budget": limits if any(limit is not None for limit in limits.values()) else None,
+        "budget": None if budget is None else assignments(budget.split(","), "--budget"),
         "answer": answer,
         "breadth": breadth,
         "now": now,
@@ -73,7 +74,7 @@ def research(
         if estimate:
             from .research_details import show_estimate
 
-            show_estimate(memory.estimate(question, **options), as_json=as_json)
+            show_estimate(memory.estimate(question, **options), as_json=prints_json(ctx))
             return
         if below("stderr").isatty():
             from .terminal import research_with_status
@@ -81,7 +82,7 @@ def research(
             result = research_with_status(memory, question, options)
         else:
             result = memory.research(question, **options)
-        if as_json:
+        if prints_json(ctx):
             say_json(result.as_dict())
             return
         if trace:

@@ -9,8 +9,8 @@ from typer import Argument, Option
 
 from ..stores.database_urls import hide_password, is_database_url
 from ..stores.errors import BadInput
-from .output import say
-from .settings import settings_of
+from .output import say, say_json
+from .settings import prints_json, settings_of
 
 
 def setup(
@@ -54,5 +54,8 @@ def setup(
     done = load_postgres("postgres_setup").set_up(
         str(place), row_level_security=row_level_security, role=role, backup_days=backup_days
     )
+    if prints_json(ctx):
+        say_json({"memory": hide_password(place), "done": done})
+        return
     what = {"made": "Made a", "upgraded": "Upgraded the", "unchanged": "There is already a"}[done]
     say(f"{what} memory at {hide_password(place)}.")

@@ -9,14 +9,13 @@ from typer import Argument, Option
 
 from ..stores.errors import UnknownRecord
 from .output import say, say_json
-from .settings import Json, open_memory, settings_of
+from .settings import open_memory, prints_json, settings_of
 
 
 def share(
     ctx: typer.Context,
     reader: Annotated[str | None, Argument(metavar="READER", help="A namespace, or NAME/*.")] = None,
     stop: Annotated[bool, Option("--stop", help="Stop sharing with the reader.")] = False,
-    as_json: Json = False,
 ) -> None:
     """Let another namespace read this one, or list the readers.
 
@@ -33,4 +32,4 @@ def share(
         if reader and not stop:
             memory.admin.share(reader)
         found = memory.admin.shares()
-    say_json(found) if as_json else say(f"{own} is shared with {', '.join(found) or 'no other namespace'}.")
+    say_json(found) if prints_json(ctx) else say(f"{own} is shared with {', '.join(found) or 'no other namespace'}.")

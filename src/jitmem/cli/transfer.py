@@ -12,7 +12,7 @@ from typer import Argument, Option
 from ..stores.database_urls import hide_password
 from ..stores.errors import BadInput
 from .output import below, count, progress, say, say_json
-from .settings import Json, open_memory, settings_of
+from .settings import open_memory, prints_json, settings_of
 
 if TYPE_CHECKING:
     from ..transfer.transfer_report import ImportReport
@@ -26,7 +26,6 @@ def export(
     target: Annotated[str, Argument(metavar="[FILE]", help="A new file.  [default: standard output]")] = "-",
     every: Annotated[bool, Option("--all", help="Every namespace of the folder, not only this one.")] = False,
     vectors: Annotated[bool, Option("--vectors", help="Include the embeddings.")] = False,
-    as_json: Json = False,
 ) -> None:
     """Write the memory as JSON lines. The file is one committed state; other processes may write meanwhile.
 
@@ -36,7 +35,7 @@ def export(
       jitmem export --all | gzip > all.jsonl.gz    every namespace of the folder
     """
     out = target == "-"
-    if out and as_json:
+    if out and prints_json(ctx):
         raise BadInput("--json is for an export into a file; give its name.")
     sink: Any = Path(target)
     if out and below("stdout").isatty():
@@ -47,7 +46,7 @@ def export(
         sink = sys.stdout.buffer
     with open_memory(ctx) as memory, progress("Exporting", "lines") as advance:
         done = memory.transfer.export(sink, all_namespaces=every, vectors=vectors, progress=advance)
-    if as_json:
+    if prints_json(ctx):
         say_json({"file": target, "lines": dict(done.lines), "bytes": done.bytes, "sha256": done.sha256})
         return
     summary = f"Exported {_counts(done.lines) or 'nothing'}: {done.bytes:,} bytes."
@@ -66,7 +65,6 @@ def import_(
     ] = None,
     every: Annotated[bool, Option("--all", help="Each namespace under its own name.")] = False,
     rules: Annotated[bool, Option("--rules", help="Take its shares, retention rules and proposals too.")] = False,
-    as_json: Json = False,
 ) -> None:
     """Import an export of jitmem or of another memory. Existing records are never changed; on a conflict nothing is imported.
 
@@ -94,7 +92,7 @@ def import_(
             "progress": advance,
         }
         done = memory.transfer.import_(file, **options)  # type: ignore[arg-type]
-    if as_json:
+    if prints_json(ctx):
         say_json(done)
         return
     _report(done)
@@ -107,7 +105,6 @@ def import_(
 def backup(
     ctx: typer.Context,
     target: Annotated[str, Argument(metavar="FOLDER", help="A new or an empty folder.")],
-    as_json: Json = False,
 ) -> None:
     """Copy the whole folder while other processes may write. The copy is verified before it gets its name.
 
@@ -117,7 +114,7 @@ def backup(
     """
     with open_memory(ctx) as memory, progress("Copying", "steps"):
         done = memory.transfer.backup(target)
-    if as_json:
+    if prints_json(ctx):
         say_json(done)
         return
     counts = [count(done.sessions, "session"), count(done.pages, "page"), count(done.items, "item")]

@@ -14,13 +14,12 @@ from ..session_worker import work as work_on
 from ..stores.records import Filed
 from .errors import FAILED, complain
 from .output import count, say, say_json
-from .settings import Json, open_memory
+from .settings import open_memory, prints_json
 
 
 def work(
     ctx: typer.Context,
     once: Annotated[bool, Option("--once", help="End when nothing waits that nobody else files.")] = False,
-    as_json: Json = False,
 ) -> None:
     """File what waits in the journal, until interrupted. It takes sessions of every namespace that were accepted for later,
     and those that a process which died has left. Several may run at once: each session is filed by one. Every ten minutes it
@@ -38,7 +37,7 @@ def work(
     def report(namespace: str, filed: list[Filed]) -> None:
         nonlocal total, pages
         total, pages = total + len(filed), pages + sum(len(one.page_ids) for one in filed)
-        if as_json and not once:
+        if prints_json(ctx) and not once:
             for one in filed:
                 say_json({"namespace": namespace, "session": one.session_id, "page_ids": list(one.page_ids)})
         elif filed and not once:
@@ -54,7 +53,7 @@ def work(
             work_on(memory._runtime, report, complain)
         failed = file_waiting(memory._runtime, report)
         maintain(memory._runtime)
-    if as_json:
+    if prints_json(ctx):
         say_json({"sessions": total, "pages": pages, "failed": None if failed is None else str(failed)})
     else:
         say(f"Filed {count(total, 'session')}: {count(pages, 'page')}.")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ..doctor import Report
 from ..memory import Memory
@@ -23,10 +23,8 @@ from .service import OWNER_ONLY, WRITES, OneCaller, OneMemory, OneService, StepC
 router = APIRouter(tags=["administration"])
 
 
-class Selector(BaseModel):
+class Selector(BaseModel, extra="forbid"):
     """Exactly one way to select; `after` and `before` are one together."""
-
-    model_config = ConfigDict(extra="forbid")
 
     page_id: list[str] | None = None
     session_id: list[str] | None = None
@@ -42,16 +40,12 @@ class Preview(BaseModel):
     confirm: str = Field(description="What POST /v1/forget must send: it stands for exactly these records.")
 
 
-class Confirmation(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Confirmation(BaseModel, extra="forbid"):
     selector: Selector
     confirm: str
 
 
-class ShareReader(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ShareReader(BaseModel, extra="forbid"):
     reader: str = Field(description="A namespace, or NAME/* for all below NAME.")
 
 
@@ -59,10 +53,8 @@ class Shares(BaseModel):
     readers: list[str]
 
 
-class Ages(BaseModel):
+class Ages(BaseModel, extra="forbid"):
     """Such as "90 days"; null keeps for ever. A field that is left out stays as it is."""
-
-    model_config = ConfigDict(extra="forbid")
 
     pages: str | None = None
     core: str | None = None

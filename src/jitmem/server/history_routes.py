@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from ..stores.errors import BadInput
 from ..stores.records import Filed, MemoryItem, Page, Passage, Session
@@ -20,10 +20,8 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 _LINES = {"content": {"application/x-ndjson": {"schema": {"type": "string", "description": "A session on each line."}}}}
 
 
-class SessionBody(BaseModel):
+class SessionBody(BaseModel, extra="forbid"):
     """A stretch of history: exactly one of text, turns and messages."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: str | None = None
     turns: list[tuple[str, str]] | None = Field(default=None, description="Pairs of speaker and text.")

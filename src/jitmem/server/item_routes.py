@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ..stores.errors import UnknownRecord
 from ..stores.records import Kind, MemoryItem, Outcome, Proposal
@@ -20,25 +20,19 @@ from .service import WRITES, OneMemory
 router = APIRouter(tags=["items"])
 
 
-class NewItem(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class NewItem(BaseModel, extra="forbid"):
     content: str
     kind: Kind = "semantic"
     time: str | None = Field(default=None, description="Of the event; an episodic item needs one.")
 
 
-class ItemChange(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ItemChange(BaseModel, extra="forbid"):
     content: str | None = None
     time: str | None = None
     expected_version: int | None = Field(default=None, description="The update is refused if the item has another.")
 
 
-class ItemQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ItemQuery(BaseModel, extra="forbid"):
     query: str = Field(max_length=20_000)
     kind: Kind | None = None
     method: Literal["hybrid", "keyword", "vector"] = "hybrid"

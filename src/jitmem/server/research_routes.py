@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ..graphs.research_options import ResearchOptions
 from ..memory import Memory
@@ -38,9 +38,7 @@ class ResearchRequest(ResearchOptions):
         return {name: getattr(self, name) for name in self.model_fields_set - {"question"}}
 
 
-class RecallQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class RecallQuery(BaseModel, extra="forbid"):
     query: str
     k: int = Field(default=10, ge=1, le=1000, description="Passages, at most.")
     now: str | None = Field(default=None, description="The time of the question; the clock's without it.")

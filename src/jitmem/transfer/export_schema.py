@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ..stores.times import parse_iso_time
 
@@ -82,10 +82,8 @@ Op = Literal["insert", "update", "delete", "undo"]
 ItemKind = Literal["core", "semantic", "episodic"]
 
 
-class StrictModel(BaseModel):
+class StrictModel(BaseModel, extra="forbid", strict=True):
     """Unknown keys and type coercion are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Line(StrictModel):
