@@ -120,6 +120,7 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL to the server and all its children, as if the machine lost power, but for what the system has cached."""
         assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)  # no new child may come between the look and the kill
         children = _children(self._process.pid)
         self._process.kill()
         for child in children:
