@@ -50,7 +50,13 @@ class Tally:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return {**asdict(self), "counts": {kind: self.counts[kind] for kind in asdict(Findings())}}
+        return {
+            "rounds": self.rounds,
+            "acknowledged": self.acknowledged,
+            **{kind: self.counts[kind] for kind in asdict(Findings())},
+            "killed": dict(self.moments.most_common()),
+            "faults": self.faults,
+        }
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{kind} {self.counts[kind]}" for kind in asdict(Findings()))
