@@ -69,7 +69,7 @@ class PostgresDatabase:
     @contextmanager
     def read(self) -> Iterator[PostgresConnection]:
         """A connection for one or more SELECTs, each of which sees a committed state."""
-        with self._named_errors():
+        with self.named_errors():
             connection = self._borrow()
             before = connection.raw.autocommit
             try:
@@ -173,7 +173,7 @@ class PostgresDatabase:
 
     def _check(self, create: bool) -> None:
         if self._own:  # the pool would try for half a minute, and not say why
-            with self._named_errors():
+            with self.named_errors():
                 psycopg.connect(self.place.dsn, **_KEEPALIVE).close()
         with self.read() as connection:
             version = find_schema(connection)
@@ -205,7 +205,8 @@ class PostgresDatabase:
             )
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def named_errors(self) -> Iterator[None]:
+        """Around what uses a connection: psycopg's errors under the name of who can act."""
         try:
             yield
         except (psycopg.Error, PoolTimeout, UnicodeError, OverflowError) as error:
