@@ -128,6 +128,12 @@ class PostgresServer:
                 os.kill(child, signal.SIGKILL)
         self._process.wait()
 
+    def cpu_seconds(self) -> float:
+        """Of the server and its children, also of those that have ended."""
+        assert self._process is not None
+        pids = [self._process.pid, *_children(self._process.pid)]
+        return sum(_cpu_ticks(pid, ended=pid == self._process.pid) for pid in pids) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         if self._process is None:
             for name in list(self._made):
@@ -179,3 +185,11 @@ def _children(pid: int) -> list[int]:
             if entry.name.isdigit() and int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == pid:
                 found.append(int(entry.name))
     return found
+
+
+def _cpu_ticks(pid: int, *, ended: bool) -> int:
+    """Of a process; with those of its children that it has waited for, if `ended`. 0 for one that is gone."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11 : 15 if ended else 13]))
+    return 0
