@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -17,6 +16,7 @@ from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.records import Edit, MemoryItem, Outcome, Page
 from ..stores.times import format_time
+from ..stores.truth.database import Connection
 from .file import disk_full_hint
 from .llm.ask import StepSpec
 from .llm.sync_async import Computation, NodeBody
@@ -44,7 +44,7 @@ class ItemEditing(Protocol):
         *,
         page_ids: tuple[str, ...],
         cause: str,
-        then: Callable[[sqlite3.Connection], object],
+        then: Callable[[Connection], object],
         versions: Mapping[str, int],
     ) -> list[Outcome]: ...
 

@@ -6,14 +6,14 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from ..analyzer import Analyzer
 from ..errors import BadInput, MemoryNotFound, NotOurStore, StoreClosed, StoreIsNewer, StoreReadOnly
-from ..truth.database import Database, terms_mark
+from ..truth.database import terms_mark
 from .postgres_connection import PostgresConnection
 from .postgres_setup import POSTGRES_SCHEMA, ensure_set_up, find_schema
 from .postgres_url import SCHEMA, PostgresPlace, parse_url
@@ -191,7 +191,7 @@ class PostgresDatabase:
         if not (self.read_only or self.fetch("SELECT 1 FROM mark WHERE name = ?", (terms_mark(self.analyzer),))):
             from ..truth.term_rebuild import rebuild_terms
 
-            rebuild_terms(cast("Database", self))
+            rebuild_terms(self)
 
     def _refuse_newer(self, version: int) -> None:
         if version > POSTGRES_SCHEMA:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelReplyError, StoreDamaged
 from ..times import format_iso_time
-from .database import DOCTOR, Database, read_back
+from .database import DOCTOR, Connection, Database, read_back
 
 FINGERPRINT_TEXT = (
     "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."
@@ -250,10 +249,10 @@ class EmbeddingStore:
             if self.doubted in (None, self.read_generation(db)):
                 start_generation(self, db)
 
-    def read_generation(self, db: sqlite3.Connection) -> int:
+    def read_generation(self, db: Connection) -> int:
         return _read_mark(db, f"generation:{self.model}")
 
-    def _filed_state(self, db: sqlite3.Connection) -> tuple[int, int | None]:
+    def _filed_state(self, db: Connection) -> tuple[int, int | None]:
         """The generation, and the dimension of its vectors, None where there are none."""
         lengths = ", ".join(
             f"(SELECT length(vector) FROM {subject.table} WHERE model = label LIMIT 1)" for subject in SUBJECTS
@@ -391,12 +390,12 @@ class EmbeddingStore:
             advance_mark(db, name, n)
 
 
-def _read_mark(db: sqlite3.Connection, name: str) -> int:
+def _read_mark(db: Connection, name: str) -> int:
     row = db.execute("SELECT n FROM mark WHERE name = ?", (name,)).fetchone()
     return int(row[0]) if row else 0
 
 
-def advance_mark(db: sqlite3.Connection, name: str, n: int) -> None:
+def advance_mark(db: Connection, name: str, n: int) -> None:
     db.execute(f"{SET_MARK} n = max(mark.n, excluded.n)", (name, n))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 from ..errors import UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, new_id
 from ..times import parse_iso_time
-from .database import log_change, one_of, read_back
+from .database import Connection, log_change, one_of, read_back
 from .dedup_key import dedup_key
 from .namespace import Namespace
 
@@ -155,7 +154,7 @@ class Items:
         with self.namespace.database.write() as db:
             return self.apply_in(db, edit)
 
-    def apply_in(self, db: sqlite3.Connection, edit: Edit) -> Outcome:
+    def apply_in(self, db: Connection, edit: Edit) -> Outcome:
         """The same within a write transaction that is open."""
         namespace = self.namespace.enter(db)
         if edit.op == "insert":
@@ -173,7 +172,7 @@ class Items:
             return self.write_version(db, namespace, edit, current, None)
         return self._update(db, namespace, edit, current)
 
-    def forgotten_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> str | None:
+    def forgotten_in(self, db: Connection, page_ids: Sequence[str]) -> str | None:
         """The first of some pages that is not there any more, within a transaction; None where all are."""
         for page_id in page_ids:
             if not db.execute("SELECT 1 FROM standing_page WHERE id = ?", (page_id,)).fetchone():
@@ -182,7 +181,7 @@ class Items:
 
     # ------------------------------------------------------------------------------------------------------
 
-    def _insert(self, db: sqlite3.Connection, namespace: int, edit: Edit) -> Outcome:
+    def _insert(self, db: Connection, namespace: int, edit: Edit) -> Outcome:
         key = dedup_key(edit.kind, edit.content or "", edit.time)
         known = self._holder(db, namespace, edit.kind, key)
         if known is not None and edit.kind == "core":
@@ -195,7 +194,7 @@ class Items:
         ).fetchone()
         return self._add_version(db, namespace, edit, seq, 1, edit.content or "")
 
-    def _update(self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem) -> Outcome:
+    def _update(self, db: Connection, namespace: int, edit: Edit, current: MemoryItem) -> Outcome:
         whole = replace(
             edit,
             id=current.id,
@@ -208,7 +207,7 @@ class Items:
         return self.write_unless_taken(db, namespace, edit, whole, current)
 
     def write_unless_taken(
-        self, db: sqlite3.Connection, namespace: int, edit: Edit, whole: Edit, current: MemoryItem
+        self, db: Connection, namespace: int, edit: Edit, whole: Edit, current: MemoryItem
     ) -> Outcome:
         """A new version, unless another item says the same: then the outcome of `edit` names that one."""
         key = dedup_key(whole.kind, whole.content or "", whole.time)
@@ -218,7 +217,7 @@ class Items:
         return self.write_version(db, namespace, whole, current, whole.content)
 
     def write_version(
-        self, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
+        self, db: Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
     ) -> Outcome:
         """A new version of an item that is there; `content=None` takes it away."""
         (seq,) = db.execute("SELECT seq FROM item WHERE id = ?", (current.id,)).fetchone()
@@ -226,7 +225,7 @@ class Items:
         return self._add_version(db, namespace, whole, seq, current.version + 1, content)
 
     def _add_version(
-        self, db: sqlite3.Connection, namespace: int, edit: Edit, seq: int, version: int, content: str | None
+        self, db: Connection, namespace: int, edit: Edit, seq: int, version: int, content: str | None
     ) -> Outcome:
         n = log_change(db, namespace, "item", seq, edit.op, edit.cause)
         time, pages = edit.time.isoformat() if edit.time else None, json.dumps(list(edit.page_ids))
@@ -239,17 +238,17 @@ class Items:
         item = find_item(db, "item_version.n = ?", n)
         return Outcome("applied", edit, "", item, item.change if item else None)
 
-    def _target(self, db: sqlite3.Connection, edit: Edit) -> MemoryItem | None:
+    def _target(self, db: Connection, edit: Edit) -> MemoryItem | None:
         """The item that an edit means: by its id, or the core paragraph, which needs none."""
         namespace = self.namespace.number(db)
         if edit.kind == "core" and edit.id is None:
             return find_item(db, f"item.namespace = ? AND item.kind = 'core' AND {_STANDS}", namespace)
         return self.find_current(db, namespace, edit.id or "")
 
-    def find_current(self, db: sqlite3.Connection, namespace: int, item_id: str) -> MemoryItem | None:
+    def find_current(self, db: Connection, namespace: int, item_id: str) -> MemoryItem | None:
         return find_item(db, f"item.namespace = ? AND item.id = ? AND {NEWEST}", namespace, item_id)
 
-    def _holder(self, db: sqlite3.Connection, namespace: int, kind: str, key: str) -> MemoryItem | None:
+    def _holder(self, db: Connection, namespace: int, kind: str, key: str) -> MemoryItem | None:
         """The live item with a key. One that has expired is deleted: it would conflict with what is written next."""
         row = db.execute(
             "SELECT seq, EXISTS (SELECT 1 FROM standing_item WHERE standing_item.seq = item.seq) FROM item"
@@ -270,7 +269,7 @@ def _duplicate(edit: Edit, known: MemoryItem) -> Outcome:
     return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
 
 
-def find_item(db: sqlite3.Connection, where: str, *values: object) -> MemoryItem | None:
+def find_item(db: Connection, where: str, *values: object) -> MemoryItem | None:
     row = db.execute(f"{_ITEM} WHERE {where}", values).fetchone()
     return _item(row) if row else None
 

@@ -21,7 +21,7 @@ import jitmem.graphs.memorizer
 import jitmem.integrations.base_store
 import jitmem.stores.index.chroma_index
 from jitmem import Memory
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import SqliteDatabase
 
 from .index_check import check_indexes
 from .ledger import Ledger
@@ -62,14 +62,14 @@ def _task(task: dict[str, str], tell: Tell) -> None:
 
 def _careless(synchronous: str) -> None:
     """Commits as no memory of ours is committed, to show what is lost then."""
-    connect = Database._connect
+    connect = SqliteDatabase._connect
 
-    def connected(database: Database) -> sqlite3.Connection:
+    def connected(database: SqliteDatabase) -> sqlite3.Connection:
         connection = connect(database)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         return connection
 
-    Database._connect = connected  # type: ignore[method-assign]
+    SqliteDatabase._connect = connected  # type: ignore[method-assign]
 
 
 def main() -> None:

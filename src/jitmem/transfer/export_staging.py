@@ -8,6 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from ..stores.truth.database import Connection
+
+if TYPE_CHECKING:
+    from ..stores.postgres.postgres_connection import PostgresConnection
 
 _TABLES = """
 CREATE TABLE staged.space (n INTEGER PRIMARY KEY, name UNIQUE, target);
@@ -35,12 +41,12 @@ CREATE TABLE staged.note (line, text);
 
 
 @contextmanager
-def staging_tables(db: sqlite3.Connection) -> Iterator[None]:
+def staging_tables(db: Connection) -> Iterator[None]:
     """The tables `staged.…` on this connection, within the block."""
     if not isinstance(db, sqlite3.Connection):
         from ..stores.postgres.import_tables import temporary_tables
 
-        with temporary_tables(db):
+        with temporary_tables(cast("PostgresConnection", db)):
             yield
         return
     db.execute("ATTACH DATABASE '' AS staged")
