@@ -1,5 +1,5 @@
 """The generated history as an export of a memory, to be imported: the rows are those that `memorize` writes, but for the
-memos, which are here the first sentences of a page, and for times and ids of pages (tests/test_benchmarks.py compares)."""
+memos, which are here the first sentences of a page, and for times and ids of pages (tests/test_bulk_history.py compares)."""
 
 from __future__ import annotations
 
