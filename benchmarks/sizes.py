@@ -68,7 +68,12 @@ def main(
         figures: list[Figure] = []
         for size in map(int, passages.split(",")):
             file = place / f"{size}.jsonl"
-            measured = {side.name: side.measure(size, file, progress) for side in sides}
+            measured = {}
+            for side in sides:
+                measured[side.name] = side.measure(size, file, progress)
+                progress.console.print(
+                    f"{side.name}, {size:,} passages: {json.dumps(measured[side.name])}"
+                )  # it takes long
             file.unlink(missing_ok=True)
             figures += _figures(size, measured)
     report(figures, as_json=as_json)

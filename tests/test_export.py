@@ -867,3 +867,16 @@ def test_an_import_finds_the_passages_of_a_page_by_an_index() -> None:
     assert any("passage_page" in step for plan in plans.values() for step in plan)
     for table in ("passage", "texts", "staged.version"):
         assert not [statement for statement, plan in plans.items() if f"SCAN {table}" in plan], table
+
+
+def test_an_import_deletes_no_postings_of_pages_that_have_none(filled: Memory, other: Memory) -> None:
+    """In PostgreSQL each such DELETE read the whole table, which the transaction was just filling."""
+    file, statements = io.BytesIO(), list[str]()
+    filled.transfer.export(file)
+    file.seek(0)
+    with other._runtime.database.read() as db:
+        assert isinstance(db, sqlite3.Connection)
+        db.set_trace_callback(statements.append)
+    other.transfer.import_(file)
+    assert [one for one in statements if "INSERT INTO posting" in one]
+    assert not [one for one in statements if "DELETE FROM posting" in one]

@@ -43,7 +43,7 @@ def index_pages(db: Connection, analyzer: Analyzer) -> int:
     missing = "NOT EXISTS (SELECT 1 FROM indexed_page WHERE indexed_page.page = page.seq)"
     pages = db.execute(f"SELECT page.namespace, page.seq {_PAGES} WHERE {missing} ORDER BY 1, 2").fetchall()
     for first in range(0, len(pages), _PAGES_AT_ONCE):
-        _rebuild_pages(db, pages[first : first + _PAGES_AT_ONCE], analyzer)
+        _rebuild_pages(db, pages[first : first + _PAGES_AT_ONCE], analyzer, are_indexed=False)
     return len(pages)
 
 
@@ -91,11 +91,18 @@ def _find_older(db: Connection, analyzer: Analyzer, after: int) -> list[tuple[in
     ).fetchall()
 
 
-def _rebuild_pages(db: Connection, pages: Sequence[tuple[int, int]], analyzer: Analyzer) -> None:
-    """Write the postings of some pages, and the stems of those of them that another analyzer read."""
+def _rebuild_pages(
+    db: Connection, pages: Sequence[tuple[int, int]], analyzer: Analyzer, *, are_indexed: bool = True
+) -> None:
+    """Write the postings of some pages, and the stems of those of them that another analyzer read.
+
+    `are_indexed`: they may have postings, which go. In one long transaction PostgreSQL knows no size of the table that it
+    fills, and would read all of it for each page that has none.
+    """
     by_namespace: dict[int, list[PageTerms]] = {}
     for namespace, seq in pages:
-        delete_postings(db, namespace, seq)
+        if are_indexed:
+            delete_postings(db, namespace, seq)
         _rebuild_stems(db, seq, analyzer)
         by_namespace.setdefault(namespace, []).append(read_terms(db, seq))
     for namespace, terms in by_namespace.items():
