@@ -38,6 +38,7 @@ from postgres_server import PostgresServer  # it lies beside the tests
 _ASK_EVERY = 4
 _LEASE_S = "2"  # of the replica that dies; 300 by default
 _TIMEOUT_S = 120
+_SAY_S = 2.0  # in which a worker names what it has filed last
 
 
 @dataclass
@@ -74,7 +75,9 @@ def main(
             url = server.database()
             load = _run(server, url, count, sessions, shared=shared)
             faults += _compare(url, count, sessions, shared=shared)
-            figures += _figures(what, load, alone)
+            new = list(_figures(what, load, alone))
+            figures += new
+            progress.console.print(*(f"{figure.name} {figure.value:.3g}" for figure in new), sep=", ")
             alone = alone or load
             server.drop(url)
             progress.advance(task)
@@ -169,16 +172,22 @@ def _abandon(url: str, sessions: int) -> tuple[int, list[str]]:
         while memory.stats()["waiting"] and time.monotonic() < last:
             assert all(worker.poll() is None for worker in workers), "a worker has ended"
             time.sleep(0.2)
+    time.sleep(_SAY_S)
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
-    filed = Counter(
-        line["session"]
-        for worker in workers
-        for line in map(json.loads, worker.communicate()[0].splitlines())
-        if "session" in line
-    )
+    filed = Counter(name for worker in workers for name in _filed_by(worker.communicate()[0]))
     faults = [f"{name} was filed {count} times" for name, count in filed.items() if count > 1]
     return left, faults + _wrong_sessions(url, "all", set(range(sessions)))
+
+
+def _filed_by(said: str) -> Iterator[str]:
+    """The sessions that `jitmem work --json` has named, an object for each."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(said.rstrip()):
+        one, at = decoder.raw_decode(said, at)
+        at += len(said) - at - len(said[at:].lstrip())
+        if "session" in one:
+            yield one["session"]
 
 
 def _start(task: str, *words: str, lease_s: str = "") -> subprocess.Popen[str]:

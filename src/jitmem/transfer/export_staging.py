@@ -15,6 +15,9 @@ from ..stores.truth.database import Connection
 if TYPE_CHECKING:
     from ..stores.postgres.postgres_connection import PostgresConnection
 
+# One transaction writes all postings, in the order of pages and not of terms: with SQLite's usual 2 MB a page of the file is
+# written to the log a hundred times. Memory is taken as it is needed.
+_CACHE_KB = 256 * 1024
 _TABLES = """
 CREATE TABLE staged.space (n INTEGER PRIMARY KEY, name UNIQUE, target);
 CREATE TABLE staged.session (n INTEGER PRIMARY KEY, space, id, content, time, metadata, payload, accepted_at, filed_at,
@@ -49,8 +52,10 @@ def staging_tables(db: Connection) -> Iterator[None]:
         with temporary_tables(cast("PostgresConnection", db)):
             yield
         return
+    ((usual,),) = db.execute("PRAGMA main.cache_size").fetchall()
     db.execute("ATTACH DATABASE '' AS staged")
     try:
+        db.execute(f"PRAGMA main.cache_size = -{_CACHE_KB}")
         for statement in _TABLES.split(";"):
             db.execute(statement)
         yield
@@ -58,3 +63,4 @@ def staging_tables(db: Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         db.execute("DETACH DATABASE staged")
+        db.execute(f"PRAGMA main.cache_size = {usual:d}")
