@@ -18,7 +18,7 @@ INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check $(if $(CON
 FOLDERS := src graphs nodes tools stores integrations evals learn
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio test test-days test-model test-rest test-floor lint check eval-small train-small torture soak fuzz pictures site licences lock audit clean always
+.PHONY: help demo studio test test-days test-model test-rest test-floor lint check eval-small train-small torture torture-postgres soak fuzz pictures site licences lock audit clean always
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -59,6 +59,9 @@ train-small: $(TRAIN)/.installed  ## train a tiny model from nothing: imitation,
 
 torture: $(VENV)/.installed  ## kill writers ROUNDS=1000 times and cut their power, and see that nothing is lost
 	PYTHONPATH=tests $(BIN)/python -m torture --rounds $(ROUNDS)
+
+torture-postgres: $(VENV)/.installed-test  ## kill writers and a PostgreSQL server 60 times, and see that nothing is lost
+	PYTHONPATH=tests $(BIN)/python -m torture.postgres
 
 soak: $(VENV)/.installed  ## work a memory hard for MINUTES=60, and see that it stays as it was
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)

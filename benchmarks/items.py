@@ -27,7 +27,7 @@ from jitmem.stores.index.fusion import weights
 from jitmem.stores.index.item_index import ItemIndex
 from jitmem.stores.index.vector_index import ExactVectors, VectorIndex
 from jitmem.stores.records import Edit
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import SqliteDatabase
 from jitmem.stores.truth.embeddings import ITEMS, EmbeddingStore, model_name
 from jitmem.stores.truth.items import Items
 from jitmem.stores.truth.namespace import Namespace
@@ -71,7 +71,7 @@ class ItemBench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.database = Database(folder, create=True)
+        self.database = SqliteDatabase(folder, create=True)
         self.items = Items(Namespace(self.database, "benchmark"))
         self.model = HashedEmbeddings()
         self.store = EmbeddingStore(self.database, model_name(self.model), ITEMS, lexical=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
@@ -15,6 +14,7 @@ from ..stores.index.item_index import ItemIndex
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.records import MemoryItem, Outcome, Page
+from ..stores.truth.database import Connection
 from .file import disk_full_hint
 from .llm.ask import StepSpec
 from .llm.sync_async import Computation, NodeBody
@@ -41,7 +41,7 @@ class ItemEditing(Protocol):
         *,
         page_ids: tuple[str, ...],
         cause: str,
-        then: Callable[[sqlite3.Connection], object],
+        then: Callable[[Connection], object],
         versions: Mapping[str, int],
     ) -> list[Outcome]: ...
 

@@ -87,7 +87,7 @@ def index(archive: NamespaceStore, embedder: Embedder, defaults: MemorizeOptions
 
 
 @contextmanager
-def disk_full_hint(path: Path, hint: str) -> Iterator[None]:
+def disk_full_hint(path: Path | str, hint: str) -> Iterator[None]:
     """Add to a `StoreFull` what is kept all the same, and what happens later."""
     try:
         yield

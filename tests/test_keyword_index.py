@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jitmem.stores.index.keyword_index import STRIDE, WINDOW, KeywordView, WindowMap, divide_by_best, top_k
 from jitmem.stores.index.snapshot import NamespaceStore
 from jitmem.stores.index.vector_index import ExactVectors
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import Database, SqliteDatabase
 from jitmem.stores.truth.embeddings import EmbeddingStore
 from jitmem.stores.truth.journal import PageDraft, PassageDraft
 from jitmem.stores.truth.namespace import Namespace
@@ -52,7 +52,7 @@ class Filed:
 class TestPostings(KeywordContract):
     @pytest.fixture
     def make_index(self, folder: Path) -> Iterator[Callable[[], Index]]:
-        database, numbers = Database(folder, create=True), count()
+        database, numbers = SqliteDatabase(folder, create=True), count()
         yield lambda: Filed(database, f"space {next(numbers)}")
         database.close()
 

@@ -154,7 +154,7 @@ def test_an_upgrade_that_fails_leaves_the_old_memory_and_no_copy(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import SqliteDatabase
 from jitmem.stores.truth.migrations import CHANGES
 def dies(db):
     db.execute("CREATE TABLE half (a)")
@@ -162,7 +162,7 @@ def dies(db):
     db.execute("UPDATE page SET text = ''")
     os.kill(os.getpid(), signal.SIGKILL)
 CHANGES[int(sys.argv[2])] = dies
-Database(Path(sys.argv[1]), create=False)
+SqliteDatabase(Path(sys.argv[1]), create=False)
 """
 
 
@@ -232,10 +232,10 @@ def test_a_full_disk_leaves_the_old_memory_and_it_is_upgraded_once_there_is_room
 OPENS = """
 import sys
 from pathlib import Path
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import SqliteDatabase
 print("ready", flush=True)
 sys.stdin.readline()
-with Database(Path(sys.argv[1]), create=False).read() as db:
+with SqliteDatabase(Path(sys.argv[1]), create=False).read() as db:
     print(db.execute("SELECT count(*) FROM item").fetchone()[0], flush=True)
 """
 

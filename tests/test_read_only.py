@@ -229,12 +229,12 @@ def test_a_reader_waits_while_a_writer_makes_the_index_of_the_log_anew(kept: Pat
 HALFWAY = """
 import os, sys
 from pathlib import Path
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import SqliteDatabase
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
-database = Database(Path(sys.argv[1]), create=False)
+database = SqliteDatabase(Path(sys.argv[1]), create=False)
 for _ in range(2):
     with database.read() as db:
         first = db.execute("SELECT count(*) FROM page").fetchone()

@@ -29,7 +29,7 @@ from jitmem import (
     StoreFull,
     StoreIsNewer,
 )
-from jitmem.stores.truth.database import FILE_NAME, Database
+from jitmem.stores.truth.database import FILE_NAME, Database, SqliteDatabase
 from jitmem.stores.truth.journal import Journal
 from jitmem.stores.truth.namespace import Namespace
 from jitmem.stores.truth.pages import Pages
@@ -39,7 +39,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def database(folder: Path) -> Iterator[Database]:
-    opened = Database(folder, create=True)
+    opened = SqliteDatabase(folder, create=True)
     yield opened
     opened.close()
 
@@ -230,11 +230,11 @@ def at_once(children: list[subprocess.Popen[str]]) -> list[list[tuple[list[str],
 
 FILES_OWN = """
 import sys
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import Database, SqliteDatabase
 from jitmem.stores.truth.journal import Journal, PageDraft
 from jitmem.stores.truth.namespace import Namespace
 from pathlib import Path
-journal = Journal(Namespace(Database(Path(sys.argv[1]), create=True), "default"))
+journal = Journal(Namespace(SqliteDatabase(Path(sys.argv[1]), create=True), "default"))
 print("ready", flush=True)
 sys.stdin.readline()
 for n in range(60):

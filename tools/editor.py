@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from ..stores.errors import BadInput
 from ..stores.records import KINDS, Edit, Kind, Outcome
 from ..stores.times import parse_time
+from ..stores.truth.database import Connection
 from ..stores.truth.items import Items
 from .expose import ToolSpec
 from .memory_specs import ARGUMENTS, CHARS_PER_TOKEN, CONTENT_TOKENS, CORE_TOKENS, memory_specs
@@ -117,7 +117,7 @@ class Editor:
         *,
         page_ids: tuple[str, ...] = (),
         cause: str = "tool",
-        then: Callable[[sqlite3.Connection], object] | None = None,
+        then: Callable[[Connection], object] | None = None,
         versions: Mapping[str, int] | None = None,
     ) -> list[Outcome]:
         """Many calls, in their order and in one transaction, in which `then` comes last. What cannot be done is
@@ -176,7 +176,7 @@ class Editor:
     def _apply_rulings(
         self,
         rulings: Sequence[_Ruling],
-        then: Callable[[sqlite3.Connection], object] | None = None,
+        then: Callable[[Connection], object] | None = None,
         versions: dict[str, int] | None = None,
     ) -> list[Outcome]:
         if then is None and all(ruling.rejected for ruling in rulings):

@@ -97,13 +97,15 @@ class MemoryTransfer:
         copied; they are rebuilt when the copy is opened. `NotOurStore` if `target` is not empty, `BadInput` in PostgreSQL.
         """
         from .stores.truth.backup import backup
+        from .stores.truth.database import SqliteDatabase
 
-        if not isinstance(self._runtime.database.path, Path):
+        database = self._runtime.database
+        if not isinstance(database, SqliteDatabase):
             raise BadInput(
-                f"A backup of {self._runtime.database.path} is its server's: pg_dump of the schema, or a base backup with"
+                f"A backup of {database.path} is its server's: pg_dump of the schema, or a base backup with"
                 " point-in-time recovery. `export` (jitmem export --all) writes a file that a folder can import."
             )
-        return backup(self._runtime.database, Path(target))
+        return backup(database, Path(target))
 
     aexport = async_twin(export)
     aimport_ = async_twin(import_)

@@ -25,7 +25,7 @@ from .stores.index.fusion import item_weights, weights
 from .stores.index.item_index import ItemIndex
 from .stores.index.snapshot import NamespaceStore
 from .stores.trace_guard import TraceLevel
-from .stores.truth.database import Database, has_deleted_bytes
+from .stores.truth.database import Database, SqliteDatabase, has_deleted_bytes
 from .stores.truth.embeddings import ITEMS, PASSAGES, EmbeddingStore, is_lexical
 from .stores.truth.items import Items
 from .stores.truth.namespace import Namespace
@@ -276,7 +276,7 @@ def _open_store(
 
         return load_postgres("postgres_store").open_store(place, create=create, analyzer=analyzer)  # type: ignore[no-any-return]
     folder = Path(place)
-    database, chroma = Database(folder, create=create, analyzer=analyzer), SharedChroma(folder)
+    database, chroma = SqliteDatabase(folder, create=create, analyzer=analyzer), SharedChroma(folder)
 
     def make_eraser() -> Eraser:
         from .stores.deletion.eraser import Eraser

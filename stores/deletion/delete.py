@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-
-from ..truth.database import PERSON
+from ..truth.database import PERSON, Connection
 from ..truth.namespace import Namespace
 from ..truth.row_deletion import DeletionResult, Selection, delete_rows, record_erasure
 from .derived_texts import delete_repetitions
@@ -33,7 +31,7 @@ def preview(namespace: Namespace, selector: Selector | None) -> tuple[DeletionRe
             db.execute("ROLLBACK")
 
 
-def _delete(db: sqlite3.Connection, namespace: Namespace, selector: Selector | None) -> DeletionResult:
+def _delete(db: Connection, namespace: Namespace, selector: Selector | None) -> DeletionResult:
     number = namespace.number(db)
     if selector is None:
         return _delete_namespace(db, number)
@@ -42,7 +40,7 @@ def _delete(db: sqlite3.Connection, namespace: Namespace, selector: Selector | N
     return result
 
 
-def _delete_namespace(db: sqlite3.Connection, namespace: int) -> DeletionResult:
+def _delete_namespace(db: Connection, namespace: int) -> DeletionResult:
     """The whole namespace with its name, entries, shares, rules and log."""
     everything = Selection(
         sessions=_numbers(db, "SELECT n FROM session WHERE namespace = ?", namespace),
@@ -66,7 +64,7 @@ def _delete_namespace(db: sqlite3.Connection, namespace: int) -> DeletionResult:
     return result
 
 
-def _beginnings(db: sqlite3.Connection, result: DeletionResult) -> dict[str, str]:
+def _beginnings(db: Connection, result: DeletionResult) -> dict[str, str]:
     """By id, the beginning of a page, an item, an entry, a proposal, or the text of a session that waits to be filed."""
     found = {what: _beginning(text) for what, text in result.others.items()}
     for ids, query in (
@@ -90,5 +88,5 @@ def _beginning(text: str) -> str:
     return text if len(text) <= _PREVIEW_CHARS else f"{text[: _PREVIEW_CHARS - 1]}…"
 
 
-def _numbers(db: sqlite3.Connection, query: str, *values: object) -> set[int]:
+def _numbers(db: Connection, query: str, *values: object) -> set[int]:
     return {n for (n,) in db.execute(query, values)}

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from ..analyzer import stems
-from ..truth.database import PERSON
+from ..truth.database import PERSON, Connection
 from ..truth.row_deletion import DeletionResult, delete_versions_of, item_id_of
 
 _MEMO_CHARS = 240  # of the page, where no sentence of a memo is left
@@ -28,7 +27,7 @@ _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*\s*")
 _REPEATS = "It has words of what was forgotten. Check whether it repeats it."
 
 
-def delete_repetitions(db: sqlite3.Connection, result: DeletionResult) -> None:
+def delete_repetitions(db: Connection, result: DeletionResult) -> None:
     """Of the pages in `result`, within the transaction that deleted them."""
     forgotten = {stem for text in result.texts for stem in stems(text)}
     if not forgotten:
@@ -79,7 +78,7 @@ class _Text:
 class _PagesLeft:
     """The words of the pages of a namespace that are not deleted."""
 
-    def __init__(self, db: sqlite3.Connection, namespace: int) -> None:
+    def __init__(self, db: Connection, namespace: int) -> None:
         self._db = db
         self._namespace = namespace
         self._stems: dict[str, set[str]] = {}
@@ -115,7 +114,7 @@ class _Memo:
     page_text: str
     sentences: list[_Text]
 
-    def cut(self, db: sqlite3.Connection, result: DeletionResult, unique: set[str]) -> None:
+    def cut(self, db: Connection, result: DeletionResult, unique: set[str]) -> None:
         left = [one.text for one in self.sentences if not one.repeats(unique)]
         if len(left) < len(self.sentences):
             memo = "".join(left).strip() or " ".join(self.page_text[:_MEMO_CHARS].split())
@@ -124,7 +123,7 @@ class _Memo:
             result.memo_page_ids.append(self.page_id)
 
 
-def _find_memos(db: sqlite3.Connection, namespace: int, forgotten: set[str]) -> list[_Memo]:
+def _find_memos(db: Connection, namespace: int, forgotten: set[str]) -> list[_Memo]:
     """Those with a sentence that their page does not have."""
     found = []
     for page, page_id, text, header, title, memo in db.execute(
@@ -138,7 +137,7 @@ def _find_memos(db: sqlite3.Connection, namespace: int, forgotten: set[str]) -> 
 
 
 def _find_versions(
-    db: sqlite3.Connection, result: DeletionResult, left: _PagesLeft, forgotten: set[str]
+    db: Connection, result: DeletionResult, left: _PagesLeft, forgotten: set[str]
 ) -> list[tuple[int, int, bool, _Text]]:
     """`(version, item, whether it is kept, text)`: a person wrote it, or it names no page."""
     rows: Sequence[tuple[int, int, str, str, str]] = db.execute(
@@ -153,7 +152,7 @@ def _find_versions(
 
 
 def _find_proposals(
-    db: sqlite3.Connection, result: DeletionResult, left: _PagesLeft, forgotten: set[str]
+    db: Connection, result: DeletionResult, left: _PagesLeft, forgotten: set[str]
 ) -> list[tuple[int, _Text]]:
     """Those that were drawn from pages."""
     rows = db.execute("SELECT n, edit FROM proposal WHERE namespace = ?", (result.namespace,)).fetchall()

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from filelock import FileLock, Timeout
 
-from ..truth.database import ERASE_LOCK, FILE_NAME, Database
+from ..truth.database import ERASE_LOCK, FILE_NAME, SqliteDatabase
 from ..truth.migrations import copies
 from .receipt import OUT_OF_REACH
 
@@ -23,7 +23,7 @@ _ROUNDS = 3  # of erasing what others delete meanwhile
 class VectorFiles(Protocol):
     """The files of a vector index."""
 
-    def discard_if_stale(self, database: Database) -> str | None:
+    def discard_if_stale(self, database: SqliteDatabase) -> str | None:
         """Delete files older than the newest erasure of vectors; if that is impossible, return the reason."""
 
 
@@ -45,7 +45,7 @@ class Eraser:
     unfinished: Literal["pending", "deleted"] = "pending"
     note = OUT_OF_REACH
 
-    def __init__(self, database: Database, vectors: VectorFiles) -> None:
+    def __init__(self, database: SqliteDatabase, vectors: VectorFiles) -> None:
         self._database = database
         self._vectors = vectors
         self._folder = database.path.parent

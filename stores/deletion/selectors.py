@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
@@ -13,6 +12,7 @@ from ..date_phrases import end_of
 from ..errors import UnknownRecord
 from ..records import KINDS
 from ..times import BEGINNING, END, format_iso_time, is_before, parse_iso_time
+from ..truth.database import Connection
 from ..truth.row_deletion import Selection
 from ..truth.session_versions import version_entries, version_times
 
@@ -25,7 +25,7 @@ _EXPIRED = (
 )
 
 
-Selector = Callable[[sqlite3.Connection, int], Selection]
+Selector = Callable[[Connection, int], Selection]
 """From an open transaction and the number of a namespace to a selection in it."""
 
 
@@ -57,7 +57,7 @@ def times(after: datetime | None, before: datetime | None) -> Selector:
             is_before(time, before or END) and not is_before(before or END, end_of(time))
         )
 
-    def select(db: sqlite3.Connection, namespace: int) -> Selection:
+    def select(db: Connection, namespace: int) -> Selection:
         rows = db.execute("SELECT n, time FROM session WHERE namespace = ?", (namespace,)).fetchall()
         times = [(n, time) for n, stamp in rows if (time := parse_iso_time(stamp))]
         return Selection(
@@ -80,7 +80,7 @@ def words(query: Sequence[Term], analyzer: str) -> Selector:
     def holds(found: Collection[str]) -> bool:
         return all(term.is_in(found, whole=True) for term in query)
 
-    def select(db: sqlite3.Connection, namespace: int) -> Selection:
+    def select(db: Connection, namespace: int) -> Selection:
         def matching(statement: str) -> set[int]:
             """Numbers of the rows that have all stems in their columns; one that is JSON counts with its names."""
             rows = db.execute(statement, (namespace,))
@@ -134,13 +134,13 @@ def _leaves(value: object) -> Iterator[str]:
         yield from _leaves(part)
 
 
-def select_expired_by_namespace(db: sqlite3.Connection, own: int, *, everywhere: bool) -> list[tuple[int, Selection]]:
+def select_expired_by_namespace(db: Connection, own: int, *, everywhere: bool) -> list[tuple[int, Selection]]:
     """`(namespace, selection)` of what is older than its retention rule: in the namespace `own`, or in all."""
     numbers = db.execute("SELECT DISTINCT namespace FROM retention ORDER BY namespace").fetchall()
     return [(n, selection) for (n,) in numbers if (everywhere or n == own) and (selection := select_expired(db, n))]
 
 
-def select_expired(db: sqlite3.Connection, namespace: int) -> Selection:
+def select_expired(db: Connection, namespace: int) -> Selection:
     """Sessions and items that are older than their retention rules; a waiting session counts as its pages would."""
     old = db.execute(
         "SELECT session.n FROM retention CROSS JOIN session ON session.namespace = retention.namespace"
@@ -157,7 +157,7 @@ def select_expired(db: sqlite3.Connection, namespace: int) -> Selection:
     return Selection(sessions={n for (n,) in old}, items={seq for (seq,) in hidden}, derived=False)
 
 
-def _stems_of_page(db: sqlite3.Connection, seq: int, text: str, current: bool) -> set[str]:
+def _stems_of_page(db: Connection, seq: int, text: str, current: bool) -> set[str]:
     if not current or recall_markers.recalled_spans(text):  # recalled text is in no passage
         return set(stems(text))
     found = set[str]()
@@ -167,7 +167,7 @@ def _stems_of_page(db: sqlite3.Connection, seq: int, text: str, current: bool) -
     return found
 
 
-def _numbers(db: sqlite3.Connection, namespace: int, table: str, key: str, ids: Iterable[str]) -> set[int]:
+def _numbers(db: Connection, namespace: int, table: str, key: str, ids: Iterable[str]) -> set[int]:
     found = set()
     for one in ids:
         row = db.execute(f"SELECT {key} FROM {table} WHERE namespace = ? AND id = ?", (namespace, one)).fetchone()

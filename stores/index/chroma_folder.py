@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from .. import fork_hooks
 from ..errors import JitmemError, StoreFull, StoreMoved
-from ..truth.database import FOLDER_MODE, VECTORS_LOCK, Database, make_folder
+from ..truth.database import FOLDER_MODE, VECTORS_LOCK, Database, SqliteDatabase, make_folder
 from ..truth.embeddings import ERASED_VECTORS, EmbeddingStore
 from .chroma_index import keep_alive, open_systems
 from .chroma_layout import find_foreign, find_unreached_vectors
@@ -131,7 +131,7 @@ class ChromaFolder:
                 remove(self._folder)
             self._file_lock.release()
 
-    def discard_if_stale(self, database: Database) -> str | None:
+    def discard_if_stale(self, database: SqliteDatabase) -> str | None:
         """Delete the folder if it is older than the newest erasure; the reason where that is not all, or impossible: a
         link was removed and what it leads to was not looked at, or another process owns the folder."""
         with self._lock:
@@ -274,6 +274,7 @@ def is_owned(folder: Path) -> bool:
 
 def _is_moved(database: Database) -> bool:
     """Then nothing may be written beside the truth: the folder may be another memory's."""
+    assert isinstance(database, SqliteDatabase), "Chroma lies beside a file"
     try:
         database.refuse_moved()
     except StoreMoved:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from ..errors import StoreDamaged
 from ..index.chroma_folder import ChromaFolder, files_open_to_others, restrict_permissions
-from ..truth.database import FOLDER_MODE, Database
+from ..truth.database import FOLDER_MODE, SqliteDatabase
 from ..truth.migrations import REPAIR_FOLDER
 from ..truth.numbers import number_rows
 from ..truth.term_rebuild import rebuild_postings
@@ -52,7 +52,7 @@ def apply_fixes(folder: Path, wanted: Collection[str]) -> list[str]:
         done += filter(None, [ChromaFolder(folder).put_aside_foreign()])
     if set(wanted) <= {"permissions", "vector folder"}:
         return done
-    with closing(Database(folder, create=False)) as database:
+    with closing(SqliteDatabase(folder, create=False)) as database:
         if "sqlite indexes" in wanted:
             done.append(_rebuild_indexes(database))
         with database.write() as db:
@@ -71,7 +71,7 @@ def _restrict(folder: Path) -> list[str]:
     return [f"Removed the permissions of others on {closed} files or folders."] if closed else []
 
 
-def _rebuild_indexes(database: Database) -> str:
+def _rebuild_indexes(database: SqliteDatabase) -> str:
     try:
         with database.write() as db:
             db.execute("REINDEX")
@@ -82,7 +82,7 @@ def _rebuild_indexes(database: Database) -> str:
     return "Rebuilt SQLite's indexes from the tables."
 
 
-def _replace_by_copy(database: Database) -> None:
+def _replace_by_copy(database: SqliteDatabase) -> None:
     """Copy the tables into a new file, whose content then replaces this one in one transaction."""
     with TemporaryDirectory(dir=database.path.parent, prefix=REPAIR_FOLDER) as temporary, database.read() as db:
         copy = Path(temporary, "copy.sqlite3")

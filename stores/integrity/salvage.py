@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import BadInput, JitmemError, MemoryNotFound, NotOurStore
 from ..records import Progress
-from ..truth.database import APPLICATION_ID, FILE_NAME, Database, refuse_special_files, schema
+from ..truth.database import APPLICATION_ID, FILE_NAME, SqliteDatabase, refuse_special_files, schema
 from .findings import SalvageReport
 from .normalise import CutPassages, normalise
 from .raw_file import LEAF, RawFile
@@ -29,7 +29,7 @@ def salvage(folder: Path, into: Path, cut: CutPassages, progress: Progress | Non
         raise BadInput(f"{into} lies in the damaged memory, which is not touched; choose a folder elsewhere.")
     existed = into.exists()
     source = _source(folder)
-    Database(into, create=True).close()
+    SqliteDatabase(into, create=True).close()
     try:
         with closing(sqlite3.connect(into / FILE_NAME, isolation_level=None)) as db:
             db.execute("PRAGMA secure_delete = ON")

@@ -111,7 +111,8 @@ class PgVectors:
         while read < last:
             numbers, keys, spaces, matrix = self._embeddings.rows(generation, read, _BATCH)
             read = int(numbers[-1]) if len(numbers) else last
-            self._copy(mark, read, label, numbers, keys, spaces, matrix)
+            with self._database.named_errors():
+                self._copy(mark, read, label, numbers, keys, spaces, matrix)
         return generation, True
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ Values = Sequence[Any] | Mapping[str, Any]
 # without a word holds the lock no longer than this.
 _LIMITS = "SET LOCAL lock_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '120s'"
 _BEGIN = {"BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ"}  # what SQLite gives: one state until the end
+_AT_ONCE = 200  # statements of executemany
 _SKIPPED = ("CREATE TABLE IF NOT EXISTS probe",)  # a table that some old SQLite files lack
 
 
@@ -43,7 +45,7 @@ class PostgresConnection:
             return False
         poll = select.poll()
         poll.register(self.raw.fileno(), select.POLLIN)
-        if poll.poll(0):
+        while poll.poll(0):  # the last words of a server that dies come before the end of the stream
             try:
                 self.raw.pgconn.consume_input()
             except psycopg.Error:
@@ -70,8 +72,14 @@ class PostgresConnection:
         return cursor
 
     def executemany(self, statement: str, rows: Iterable[Values]) -> None:
-        for values in rows:
-            self.execute(statement, values)
+        """The statement for each of the rows, many in one round trip; outside of a transaction these are one as well."""
+        translation = translate(statement, self.schema)
+        cursor = psycopg.ClientCursor(self.raw, row_factory=tuple_row)
+        bound = (cursor.mogrify(translation.text.encode(), translation.values(values)) for values in rows)
+        while several := list(islice(bound, _AT_ONCE)):
+            if self.scope and not self.in_transaction:
+                several.insert(0, self.scope)
+            cursor.execute(";".join(several).encode())
 
     def begin_write(self) -> tuple[int, str]:
         """Begin a transaction, unless one is open, and wait for the write lock of the memory, held until its end; the

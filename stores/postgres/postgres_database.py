@@ -6,14 +6,14 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from ..analyzer import Analyzer
 from ..errors import BadInput, MemoryNotFound, StoreClosed, StoreReadOnly
-from ..truth.database import Database, terms_mark
+from ..truth.database import terms_mark
 from . import postgres_upgrade
 from .postgres_connection import PostgresConnection
 from .postgres_setup import ensure_set_up, find_schema, refuse_others
@@ -87,7 +87,7 @@ class PostgresDatabase:
     @contextmanager
     def read(self, scope: str | None = None) -> Iterator[PostgresConnection]:
         """A connection for one or more SELECTs, each of which sees a committed state."""
-        with self._named_errors():
+        with self.named_errors():
             connection = self._borrow()
             connection.scope = self.scope if scope is None else scope
             before = connection.raw.autocommit
@@ -199,7 +199,7 @@ class PostgresDatabase:
 
     def _check(self, create: bool) -> None:
         if self._own:  # the pool would try for half a minute, and not say why
-            with self._named_errors():
+            with self.named_errors():
                 psycopg.connect(self.place.dsn, **_KEEPALIVE).close()
         with self.read() as connection:
             version = find_schema(connection)
@@ -219,10 +219,11 @@ class PostgresDatabase:
         if not (self.read_only or self.fetch("SELECT 1 FROM mark WHERE name = ?", (terms_mark(self.analyzer),))):
             from ..truth.term_rebuild import rebuild_terms
 
-            rebuild_terms(cast("Database", self))
+            rebuild_terms(self)
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def named_errors(self) -> Iterator[None]:
+        """Around what uses a connection: psycopg's errors under the name of who can act."""
         try:
             yield
         except (psycopg.Error, PoolTimeout, UnicodeError, OverflowError) as error:
@@ -260,6 +261,10 @@ class LimitedDatabase:
     def write(self) -> Iterator[PostgresConnection]:
         with self.read() as connection, self._whole.writing(connection):
             yield connection
+
+    def write_once(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
+        with self.write() as connection:
+            return connection.execute(statement.format(current="true"), values).fetchall()
 
 
 def open_postgres(place: object, *, create: bool, analyzer: Analyzer | None = None) -> PostgresDatabase:

@@ -29,4 +29,4 @@ def open_store(
 
         return PgVectors(embeddings, database)
 
-    return cast("Database", database), make_index, lambda: cast("Eraser", RowEraser(database))
+    return database, make_index, lambda: cast("Eraser", RowEraser(database))

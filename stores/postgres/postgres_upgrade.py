@@ -43,8 +43,8 @@ def _add_numbers(connection: PostgresConnection) -> None:
 
 
 def _fill_numbers(connection: PostgresConnection) -> None:
-    number_rows(connection)  # type: ignore[arg-type]
-    index_pages(connection, Analyzer())  # type: ignore[arg-type]
+    number_rows(connection)
+    index_pages(connection, Analyzer())
 
 
 def _add_clients(connection: PostgresConnection) -> None:

@@ -31,8 +31,8 @@ _WHOLE = r"SELECT jsonb_array_elements_text((\1)::jsonb)::bigint AS value"
 _RULES: Sequence[tuple[re.Pattern[str], str]] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r"\s+INDEXED BY \w+", ""),
         (r"\binstr\(", "strpos("),
+        (r"\s+(?:NOT INDEXED|INDEXED BY \w+)\b", ""),
         (r"CROSS JOIN json_each\(([\w.]+)\) AS (\w+)", _EACH.format(r"\1", r"\2")),
         (r"CROSS JOIN json_each\((\w+), '\$\.(\w+)'\) AS (\w+)", _EACH.format(r"\1::jsonb -> '\2'", r"\3")),
         (r"\bCROSS JOIN\b", "JOIN"),

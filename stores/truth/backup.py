@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import JitmemError, NotOurStore, StoreDamaged, StoreFull, StoreReadOnly
-from .database import APPLICATION_ID, FILE_NAME, Database, make_folder
+from .database import APPLICATION_ID, FILE_NAME, SqliteDatabase, make_folder
 
 _COUNTED = ("session", "page", "passage", "item", "item_version", "entry")
 
@@ -28,7 +28,7 @@ class Backup:
     entries: int
 
 
-def backup(database: Database, target: Path) -> Backup:
+def backup(database: SqliteDatabase, target: Path) -> Backup:
     """Copy the truth into a new folder `target` (0700, file 0600); indexes are rebuilt there when it is opened.
 
     `NotOurStore` if `target` exists and is not an empty folder. `StoreFull`, `StoreReadOnly`, `StoreDamaged` if the
@@ -77,7 +77,7 @@ def _check_target(target: Path) -> None:
         raise NotOurStore(f"{target} holds other files; choose an empty or a new folder.")
 
 
-def _copy(database: Database, file: Path) -> dict[str, int]:
+def _copy(database: SqliteDatabase, file: Path) -> dict[str, int]:
     """Rows by table in the copy, equal to those of the state that was copied."""
     with database.read() as source:
         source.execute("BEGIN")  # counts and copy are of one state, even while others write

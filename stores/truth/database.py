@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from queue import Empty, LifoQueue
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import fork_hooks
 from ..analyzer import Analyzer
@@ -33,8 +33,15 @@ from ..errors import (
     StoreReadOnly,
 )
 
+if TYPE_CHECKING:
+    from .database_protocol import Connection as Connection
+    from .database_protocol import Database as Database
+else:
+    Connection = Database = Any  # for annotations alone
+
 FILE_NAME = "truth.sqlite3"
 VECTORS_LOCK, ERASE_LOCK = ".vectors.lock", ".erase.lock"
+FOLDER_MODE = 0o700
 DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
 APPLICATION_ID = 0x6A69746D  # "jitm"
 SCHEMA_VERSION = 4
@@ -51,7 +58,7 @@ CONNECTION: Mapping[str, Any] = {"uri": True, "timeout": BUSY_S, "isolation_leve
 and '%' in folder names, and the options of SQLite's URIs."""
 
 
-class Database:
+class SqliteDatabase:
     """One truth file. Connections are pooled: as many as ever worked at once, none shared by two threads.
 
     While the process forks none is open. A child would believe that it holds the locks of its parent's, and when the
@@ -345,14 +352,12 @@ class LoggedChange(NamedTuple):
     at: str
 
 
-def log_change(db: sqlite3.Connection, namespace: int, kind: str, ref: int, op: str, cause: str) -> LoggedChange:
+def log_change(db: Connection, namespace: int, kind: str, ref: int, op: str, cause: str) -> LoggedChange:
     """Add a row to the change log, which has no content."""
     return log_changes(db, namespace, kind, [ref], op, cause)
 
 
-def log_changes(
-    db: sqlite3.Connection, namespace: int, kind: str, refs: Sequence[int], op: str, cause: str
-) -> LoggedChange:
+def log_changes(db: Connection, namespace: int, kind: str, refs: Sequence[int], op: str, cause: str) -> LoggedChange:
     """The same for several rows; the last one. The namespace's head comes last: it is the order of changes."""
     at = datetime.now(UTC).isoformat()
     rows = db.execute(
@@ -406,9 +411,6 @@ def read_back(what: str) -> Iterator[None]:
         raise StoreDamaged(
             f"{what} cannot be read back ({type(error).__name__}): the truth is damaged. {DOCTOR}"
         ) from None
-
-
-FOLDER_MODE = 0o700
 
 
 def make_folder(folder: Path) -> None:

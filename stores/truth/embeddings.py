@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelReplyError, StoreDamaged
 from ..times import format_iso_time
-from .database import DOCTOR, Database, read_back
+from .database import DOCTOR, Connection, Database, read_back
 
 FINGERPRINT_TEXT = (
     "The miller of Viana sold 47 sacks of maize flour in March 2025, and the river was higher than last year."
@@ -29,7 +28,7 @@ _ALIKE = 0.98  # one model on two machines stays above it, two models stay far b
 
 Missing = tuple[int, list[tuple[int, str]]]
 """How far these go, and `(number, text to embed)` of each."""
-FilingVectors = Callable[[sqlite3.Connection, int, Sequence[int], Sequence[int]], bool]
+FilingVectors = Callable[[Connection, int, Sequence[int], Sequence[int]], bool]
 """Writes the vectors of new pages in the transaction that files them, given their namespace, their numbers and those of
 their passages; False where that cannot be, and `missing` will give their texts."""
 Space = int | str
@@ -252,10 +251,10 @@ class EmbeddingStore:
             if self.doubted in (None, self.read_generation(db)):
                 start_generation(self, db)
 
-    def read_generation(self, db: sqlite3.Connection) -> int:
+    def read_generation(self, db: Connection) -> int:
         return _read_mark(db, f"generation:{self.model}")
 
-    def _filed_state(self, db: sqlite3.Connection) -> tuple[int, int | None]:
+    def _filed_state(self, db: Connection) -> tuple[int, int | None]:
         """The generation, and the dimension of its vectors, None where there are none."""
         lengths = ", ".join(
             f"(SELECT length(vector) FROM {subject.table} WHERE model = label LIMIT 1)" for subject in SUBJECTS
@@ -350,9 +349,7 @@ class EmbeddingStore:
                 self.renewed = generation if left[0] else None
         return more
 
-    def insert(
-        self, db: sqlite3.Connection, generation: int, numbers: Sequence[int], matrix: NDArray[np.float32]
-    ) -> None:
+    def insert(self, db: Connection, generation: int, numbers: Sequence[int], matrix: NDArray[np.float32]) -> None:
         """The vectors of what is still there: what was forgotten since its text was given out stays so."""
         self.written += len(numbers)
         owner, number_of = self.subject.embedded
@@ -396,12 +393,12 @@ class EmbeddingStore:
             return _read_mark(db, name)
 
 
-def _read_mark(db: sqlite3.Connection, name: str) -> int:
+def _read_mark(db: Connection, name: str) -> int:
     row = db.execute("SELECT n FROM mark WHERE name = ?", (name,)).fetchone()
     return int(row[0]) if row else 0
 
 
-def advance_mark(db: sqlite3.Connection, name: str, n: int) -> None:
+def advance_mark(db: Connection, name: str, n: int) -> None:
     db.execute(f"{SET_MARK} n = max(mark.n, excluded.n)", (name, n))
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .database import log_change, read_back
+from .database import Connection, log_change, read_back
 from .embeddings import validate_vectors, vector_label
 from .namespace import Namespace
 
@@ -121,7 +120,7 @@ class Entries:
                 [(path,) for path in left],
             )
 
-    def _sweep(self, db: sqlite3.Connection, namespace: int, now: float) -> set[int]:
+    def _sweep(self, db: Connection, namespace: int, now: float) -> set[int]:
         expired = db.execute(
             "SELECT entry.n, path FROM entry JOIN entry_path ON entry_path.n = entry.path"
             " WHERE expires_at <= ? AND namespace = ?",
@@ -132,7 +131,7 @@ class Entries:
             log_change(db, namespace, "entry", n, "expire", "store")
         return {path for _, path in expired}
 
-    def _write_entry(self, db: sqlite3.Connection, namespace: int, put: EntryWrite, now: float) -> int:
+    def _write_entry(self, db: Connection, namespace: int, put: EntryWrite, now: float) -> int:
         key = (namespace, _labels(put.path))
         db.execute("INSERT INTO entry_path (namespace, labels) VALUES (?, ?) ON CONFLICT DO NOTHING", key)
         path = self._path(db, *key)
@@ -147,7 +146,7 @@ class Entries:
         log_change(db, namespace, "entry", n, "put", "store")
         return path
 
-    def _index(self, db: sqlite3.Connection, n: int, texts: Sequence[str]) -> None:
+    def _index(self, db: Connection, n: int, texts: Sequence[str]) -> None:
         """Texts that stay the same keep their vectors: they are not paid for again."""
         analyzer = self.namespace.database.analyzer
         wanted = [(n, text, analyzer.name) for text in texts]
@@ -161,7 +160,7 @@ class Entries:
                 [(*row, " ".join(analyzer.stems(row[1]))) for row in wanted],
             )
 
-    def _delete(self, db: sqlite3.Connection, namespace: int, put: EntryWrite) -> int:
+    def _delete(self, db: Connection, namespace: int, put: EntryWrite) -> int:
         path = self._path(db, namespace, _labels(put.path))
         row = db.execute("DELETE FROM entry WHERE path = ? AND key = ? RETURNING n", (path, put.key)).fetchone()
         if row is not None:
@@ -169,7 +168,7 @@ class Entries:
         return path
 
     @staticmethod
-    def _path(db: sqlite3.Connection, namespace: int, labels: str) -> int:
+    def _path(db: Connection, namespace: int, labels: str) -> int:
         row = db.execute("SELECT n FROM entry_path WHERE namespace = ? AND labels = ?", (namespace, labels)).fetchone()
         return row[0] if row else 0
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 
+from .database import Connection
 from .embeddings import EmbeddingStore, FilingVectors, validate_vectors
 from .journal import PageDraft
 
@@ -28,7 +28,7 @@ def embed_drafts(
     passages = [(page.title, one.speaker, page.text[one.start : one.end]) for page in pages for one in page.passages]
     matrix = validate_vectors(store.model, passages, embed([store.with_header(stamp, *one) for one in passages]))
 
-    def keep(db: sqlite3.Connection, namespace: int, pages: Sequence[int], passages: Sequence[int]) -> bool:
+    def keep(db: Connection, namespace: int, pages: Sequence[int], passages: Sequence[int]) -> bool:
         statement, named = store.state_of(namespace)
         filed = {**named, "generation_seen": generation, "first": min(pages), "last": max(pages)}
         if not db.execute(f"{statement} {_FILED_WITH_PAGES}", filed).fetchall():

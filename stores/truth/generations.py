@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 
 from ..errors import ModelReplyError
+from .database import Connection
 from .embeddings import PROBES, SUBJECTS, EmbeddingStore, advance_mark, vector_label
 
 
-def start_generation(store: EmbeddingStore, db: sqlite3.Connection) -> None:
+def start_generation(store: EmbeddingStore, db: Connection) -> None:
     """Inside a write transaction; see `EmbeddingStore.start_generation`."""
     generation = store.read_generation(db)
     if store.renewed == generation:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 
 from ..records import Edit, MemoryItem, Outcome
+from .database import Connection
 from .dedup_key import dedup_key
 from .items import NEWEST, STANDS, Items, duplicate, find_item
 
 
-def change_item(items: Items, db: sqlite3.Connection, namespace: int, edit: Edit) -> Outcome:
+def change_item(items: Items, db: Connection, namespace: int, edit: Edit) -> Outcome:
     """Carry out an update or a deletion within a write transaction."""
     current = _find_target(items, db, edit)
     if current is None or current.deleted:
@@ -36,7 +36,7 @@ def change_item(items: Items, db: sqlite3.Connection, namespace: int, edit: Edit
 
 
 def write_unless_taken(
-    items: Items, db: sqlite3.Connection, namespace: int, edit: Edit, whole: Edit, current: MemoryItem
+    items: Items, db: Connection, namespace: int, edit: Edit, whole: Edit, current: MemoryItem
 ) -> Outcome:
     """A new version, unless another item says the same: then the outcome of `edit` names that one."""
     key = dedup_key(whole.kind, whole.content or "", whole.time)
@@ -47,7 +47,7 @@ def write_unless_taken(
 
 
 def write_version(
-    items: Items, db: sqlite3.Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
+    items: Items, db: Connection, namespace: int, edit: Edit, current: MemoryItem, content: str | None
 ) -> Outcome:
     """A new version of an item that is there; `content=None` takes it away."""
     whole = edit if content is not None else replace(edit, time=current.time, page_ids=current.page_ids)
@@ -58,12 +58,12 @@ def write_version(
     return items.add_version(db, namespace, whole, seq, current.id, content, current)
 
 
-def find_current(db: sqlite3.Connection, namespace: int, item_id: str) -> MemoryItem | None:
+def find_current(db: Connection, namespace: int, item_id: str) -> MemoryItem | None:
     """Its newest version, a deletion too."""
     return find_item(db, f"item.namespace = ? AND item.id = ? AND {NEWEST}", namespace, item_id)
 
 
-def _find_target(items: Items, db: sqlite3.Connection, edit: Edit) -> MemoryItem | None:
+def _find_target(items: Items, db: Connection, edit: Edit) -> MemoryItem | None:
     """The item that an edit means: by its id, or the core paragraph, which needs none."""
     namespace = items.namespace.number(db)
     if edit.kind == "core" and edit.id is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ..errors import UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, new_id
 from ..times import parse_iso_time
-from .database import log_change, one_of, read_back
+from .database import Connection, log_change, one_of, read_back
 from .dedup_key import dedup_key
 from .namespace import Namespace
 
@@ -154,7 +153,7 @@ class Items:
         with self.namespace.database.write() as db:
             return self.apply_in(db, edit)
 
-    def apply_in(self, db: sqlite3.Connection, edit: Edit) -> Outcome:
+    def apply_in(self, db: Connection, edit: Edit) -> Outcome:
         """The same within a write transaction that is open."""
         namespace = self.namespace.enter(db)
         if edit.op == "insert":
@@ -163,7 +162,7 @@ class Items:
 
         return change_item(self, db, namespace, edit)
 
-    def forgotten_in(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> str | None:
+    def forgotten_in(self, db: Connection, page_ids: Sequence[str]) -> str | None:
         """The first of some pages that is not there any more, within a transaction; None where all are."""
         for page_id in page_ids:
             if not db.execute("SELECT 1 FROM standing_page WHERE id = ?", (page_id,)).fetchone():
@@ -172,7 +171,7 @@ class Items:
 
     # ------------------------------------------------------------------------------------------------------
 
-    def _insert(self, db: sqlite3.Connection, namespace: int, edit: Edit) -> Outcome:
+    def _insert(self, db: Connection, namespace: int, edit: Edit) -> Outcome:
         key = dedup_key(edit.kind, edit.content or "", edit.time)
         known = self.find_by_key(db, namespace, edit.kind, key)
         if known is not None and edit.kind == "core":
@@ -188,7 +187,7 @@ class Items:
 
     def add_version(
         self,
-        db: sqlite3.Connection,
+        db: Connection,
         namespace: int,
         edit: Edit,
         seq: int,
@@ -216,7 +215,7 @@ class Items:
         row = (item_id, edit.kind, content, time, pages, version, change.number, edit.cause, change.at, created)
         return Outcome("applied", edit, "", _item((*row, self.namespace.name, change.n)), change.number)
 
-    def find_by_key(self, db: sqlite3.Connection, namespace: int, kind: str, key: str) -> MemoryItem | None:
+    def find_by_key(self, db: Connection, namespace: int, kind: str, key: str) -> MemoryItem | None:
         """The live item with a key. One that has expired is deleted: it would conflict with what is written next."""
         row = db.execute(
             "SELECT seq, EXISTS (SELECT 1 FROM standing_item WHERE standing_item.seq = item.seq) FROM item"
@@ -237,7 +236,7 @@ def duplicate(edit: Edit, known: MemoryItem) -> Outcome:
     return Outcome("duplicate", edit, f"Item {known.id} says that already.", known)
 
 
-def find_item(db: sqlite3.Connection, where: str, *values: object) -> MemoryItem | None:
+def find_item(db: Connection, where: str, *values: object) -> MemoryItem | None:
     row = db.execute(f"{_ITEM} WHERE {where}", values).fetchone()
     return _item(row) if row else None
 

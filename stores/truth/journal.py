@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import socket
-import sqlite3
 import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from ..analyzer import Analyzer
 from ..errors import UnknownRecord
 from ..records import new_id
 from ..times import local_clock, order_key, parse_iso_time
-from .database import log_changes, read_back
+from .database import Connection, log_changes, read_back
 from .dedup_key import session_key
 from .embeddings import FilingVectors
 from .namespace import Namespace
@@ -190,7 +189,7 @@ class Journal:
             (self.namespace.name,),
         )
 
-    def mark_curated(self, db: sqlite3.Connection, page_ids: Sequence[str]) -> None:
+    def mark_curated(self, db: Connection, page_ids: Sequence[str]) -> None:
         """Memories were drawn from the pages; in the transaction that writes them."""
         db.execute(
             "DELETE FROM uncurated WHERE page IN (SELECT seq FROM page WHERE id IN (SELECT value FROM json_each(?)))",
@@ -237,7 +236,7 @@ def _entry(rows: Sequence[Any]) -> tuple[JournalEntry, str, bool]:
 
 
 def _insert_pages(
-    db: sqlite3.Connection,
+    db: Connection,
     namespace: int,
     accepted: JournalEntry,
     pages: Sequence[PageDraft],

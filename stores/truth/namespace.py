@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..errors import BadInput
-from .database import Database
+from .database import Connection, Database
 
 _LONGEST = 512  # characters
 BELOW = "/*"
@@ -22,24 +20,24 @@ class Namespace:
         self.name = name
         above = {f"above_{n}": path + BELOW for n, path in enumerate(_above(name))}
         self.values = {"name": name, **above}
-        self.database = database.for_readers(self.values.values())
+        self.database: Database = database.for_readers(self.values.values())
         readers = ", ".join(f":{key}" for key in self.values)
         self.readable_sql = (
             f"SELECT id FROM namespace WHERE name = :name UNION SELECT namespace FROM share WHERE reader IN ({readers})"
         )
         """The numbers of all that it may read, as a subquery; its values are `values`."""
 
-    def number(self, db: sqlite3.Connection) -> int:
+    def number(self, db: Connection) -> int:
         """Its number; 0, which no row has, while it is empty."""
         row = db.execute("SELECT id FROM namespace WHERE name = ?", (self.name,)).fetchone()
         return row[0] if row else 0
 
-    def readable(self, db: sqlite3.Connection) -> tuple[int, ...]:
+    def readable(self, db: Connection) -> tuple[int, ...]:
         """The numbers of all that it may read: its own, then those that are shared with it."""
         own = self.number(db)
         return (own, *sorted(n for (n,) in db.execute(self.readable_sql, self.values).fetchall() if n != own))
 
-    def enter(self, db: sqlite3.Connection) -> int:
+    def enter(self, db: Connection) -> int:
         """Its number, made if need be; inside a write transaction only."""
         return self.number(db) or int(
             db.execute("INSERT INTO namespace (name) VALUES (?) RETURNING id", (self.name,)).fetchone()[0]

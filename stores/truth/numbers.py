@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+from .database import Connection
 
 _COUNTED = (
     ("change", "head"),
@@ -10,7 +10,7 @@ _COUNTED = (
 )  # table, and the column of the namespace that counts its rows
 
 
-def number_rows(db: sqlite3.Connection) -> int:
+def number_rows(db: Connection) -> int:
     """In the order of the folder, after those that have a number; then the counters of the namespaces. How many rows and
     counters were changed."""
     changed = 0

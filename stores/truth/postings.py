@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..analyzer import Analyzer, base_stems, title_key
 from ..times import format_time
+from .database import Connection
 
 _ROWS_AT_ONCE = 4000  # SQLite takes some 32,000 values in one statement
 
@@ -30,7 +30,7 @@ class PageTerms:
     passages: Sequence[tuple[str | None, Sequence[str]]]
 
 
-def insert_postings(db: sqlite3.Connection, namespace: int, pages: Sequence[PageTerms], analyzer: Analyzer) -> None:
+def insert_postings(db: Connection, namespace: int, pages: Sequence[PageTerms], analyzer: Analyzer) -> None:
     """In the transaction that writes the pages of the namespace."""
     _insert_rows(db, "indexed_page", [indexed_row(page, analyzer) for page in pages])
     _insert_rows(db, "posting", [(namespace, *row) for page in pages for row in posting_rows(page, analyzer)])
@@ -67,7 +67,7 @@ def _context(page: PageTerms, analyzer: Analyzer) -> list[str]:
     return [*base_stems(format_time(page.time)), *analyzer.stems(page.title)]
 
 
-def _insert_rows(db: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def _insert_rows(db: Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         some = rows[first : first + _ROWS_AT_ONCE]
         places = f"({', '.join('?' * len(some[0]))})"

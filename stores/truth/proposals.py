@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ..errors import BadInput, UnknownRecord
 from ..records import Edit, MemoryItem, Outcome, Proposal
 from ..times import parse_iso_time
-from .database import read_back
+from .database import Connection, read_back
 from .items import Items, find_item
 
 _PROPOSAL = "SELECT number, edit, reason, at, decision, decided_at FROM proposal"
@@ -32,7 +31,7 @@ class Proposals:
         with self._namespace.database.write() as db:
             return self.propose_in(db, edit, reason)
 
-    def propose_in(self, db: sqlite3.Connection, edit: Edit, reason: str) -> Outcome:
+    def propose_in(self, db: Connection, edit: Edit, reason: str) -> Outcome:
         """The same within a write transaction that is open."""
         plain = json.dumps({**asdict(edit), "time": edit.time.isoformat() if edit.time else None})
         namespace = self._namespace.enter(db)
@@ -83,7 +82,7 @@ class Proposals:
                 self._decide(db, number, "rejected")
         return replace(proposal, decision="rejected")
 
-    def _load(self, db: sqlite3.Connection, number: int) -> tuple[Proposal, str]:
+    def _load(self, db: Connection, number: int) -> tuple[Proposal, str]:
         """With the time of its decision, empty while it waits."""
         row = db.execute(
             f"{_PROPOSAL} WHERE namespace = ? AND number = ?", (self._namespace.number(db), number)
@@ -93,7 +92,7 @@ class Proposals:
             raise UnknownRecord(f"No proposal {number} in this namespace.")
         return proposal, row[-1] or ""
 
-    def _approved_before(self, db: sqlite3.Connection, proposal: Proposal, decided_at: str) -> Outcome:
+    def _approved_before(self, db: Connection, proposal: Proposal, decided_at: str) -> Outcome:
         """What `approve` gave; `BadInput` where it was turned down, or nothing is left to tell it by."""
         if proposal.decision == "approved" and (outcome := self._applied_in(db, proposal.edit, decided_at)):
             return outcome
@@ -102,7 +101,7 @@ class Proposals:
             return outcome
         raise _refuse_decided(proposal)
 
-    def _try_apply(self, db: sqlite3.Connection, edit: Edit) -> Outcome:
+    def _try_apply(self, db: Connection, edit: Edit) -> Outcome:
         """What applying an edit would give; nothing is written."""
         db.execute("SAVEPOINT tried")
         outcome = self._items.apply_in(db, edit)
@@ -110,7 +109,7 @@ class Proposals:
         db.execute("RELEASE tried")
         return outcome
 
-    def _decide(self, db: sqlite3.Connection, number: int, decision: str, applied: MemoryItem | None = None) -> None:
+    def _decide(self, db: Connection, number: int, decision: str, applied: MemoryItem | None = None) -> None:
         """At the time of the change that comes of it, by which that is found again."""
         at = applied.changed_at if applied else datetime.now(UTC)
         db.execute(
@@ -118,7 +117,7 @@ class Proposals:
             (decision, at.isoformat(), self._namespace.number(db), number),
         )
 
-    def _applied_in(self, db: sqlite3.Connection, edit: Edit, at: str) -> Outcome | None:
+    def _applied_in(self, db: Connection, edit: Edit, at: str) -> Outcome | None:
         """What `Items.apply_in` gave for an edit whose change was written at a time (UTC, ISO); None where none is here."""
         made = "SELECT n FROM change WHERE namespace = ?1 AND kind = 'item' AND op = ?2 AND cause = ?3 AND at = ?4"
         where = f"item.namespace = ?1 AND item_version.n = ({made})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..times import parse_iso_time
-from .database import PERSON, RETENTION, log_change
+from .database import PERSON, RETENTION, Connection, log_change
 from .dedup_key import dedup_key, session_key
 from .embeddings import ERASED_VECTORS, SET_MARK
 
@@ -60,7 +59,7 @@ class DeletionResult:
     timeless: int = 0
 
     def delete(
-        self, db: sqlite3.Connection, what: str, table: str, where: str, *values: object, returning: str = "NULL"
+        self, db: Connection, what: str, table: str, where: str, *values: object, returning: str = "NULL"
     ) -> list[Any]:
         """Delete rows, count them as `what`, and return the columns `returning`."""
         rows = db.execute(f"DELETE FROM {table} WHERE {where} RETURNING {returning}", values).fetchall()
@@ -71,12 +70,12 @@ class DeletionResult:
         """In alphabetical order."""
         return {what: self.counts[what] for what in sorted(self.counts) if self.counts[what]}
 
-    def log(self, db: sqlite3.Connection, kind: str, ref: int) -> None:
+    def log(self, db: Connection, kind: str, ref: int) -> None:
         """In the change log: indexes read it to drop what was deleted."""
         log_change(db, self.namespace, kind, ref, "forget", self.cause)
 
 
-def delete_rows(db: sqlite3.Connection, namespace: int, selection: Selection, cause: str = PERSON) -> DeletionResult:
+def delete_rows(db: Connection, namespace: int, selection: Selection, cause: str = PERSON) -> DeletionResult:
     """Delete a selection and what is derived from it; the change log names the rows, never their content."""
     result = DeletionResult(namespace, cause, timeless=selection.timeless)
     pages = set(selection.pages)
@@ -96,7 +95,7 @@ def delete_rows(db: sqlite3.Connection, namespace: int, selection: Selection, ca
     return result
 
 
-def record_erasure(db: sqlite3.Connection, result: DeletionResult, *, tried: bool = False) -> int | None:
+def record_erasure(db: Connection, result: DeletionResult, *, tried: bool = False) -> int | None:
     """Record in the same transaction that the deleted bytes are still to be erased; None if nothing was deleted."""
     counts = result.nonzero_counts()
     if not counts:
@@ -113,14 +112,14 @@ def record_erasure(db: sqlite3.Connection, result: DeletionResult, *, tried: boo
 
 
 def delete_expired(
-    db: sqlite3.Connection, namespace: int, *, sessions: Collection[int] = (), items: Collection[int] = ()
+    db: Connection, namespace: int, *, sessions: Collection[int] = (), items: Collection[int] = ()
 ) -> None:
     """What is hidden by its age, and would conflict with what comes; its bytes are erased by the next purge."""
     selection = Selection(sessions=set(sessions), items=set(items), derived=False)
     record_erasure(db, delete_rows(db, namespace, selection, RETENTION), tried=True)
 
 
-def _delete_page(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
+def _delete_page(db: Connection, result: DeletionResult, seq: int) -> None:
     result.delete(db, "vectors", "embedding", "passage IN (SELECT seq FROM passage WHERE page = ?)", seq)
     delete_postings(db, result.namespace, seq)
     result.delete(db, "passages", "passage", "page = ?", seq)
@@ -131,7 +130,7 @@ def _delete_page(db: sqlite3.Connection, result: DeletionResult, seq: int) -> No
     result.log(db, "page", seq)
 
 
-def delete_postings(db: sqlite3.Connection, namespace: int, page: int) -> None:
+def delete_postings(db: Connection, namespace: int, page: int) -> None:
     """Of a page whose passages are still there."""
     terms: set[str] = set()
     for (words,) in db.execute("DELETE FROM indexed_page WHERE page = ? RETURNING context", (page,)).fetchall():
@@ -144,7 +143,7 @@ def delete_postings(db: sqlite3.Connection, namespace: int, page: int) -> None:
     )
 
 
-def _delete_or_shorten_session(db: sqlite3.Connection, result: DeletionResult, n: int) -> None:
+def _delete_or_shorten_session(db: Connection, result: DeletionResult, n: int) -> None:
     """Without pages (also while it waits to be filed) the session is deleted; else it becomes that of the pages left."""
     (metadata,) = db.execute("SELECT metadata FROM session WHERE n = ?", (n,)).fetchone()
     thread_id = json.loads(metadata).get("thread_id")
@@ -167,7 +166,7 @@ _OTHER_SOURCES = "It has other source pages too. Check whether it repeats what w
 _EARLIER_VERSION = "Its newest version was forgotten; the version before is current again."
 
 
-def delete_versions(db: sqlite3.Connection, result: DeletionResult, selection: Selection) -> None:
+def delete_versions(db: Connection, result: DeletionResult, selection: Selection) -> None:
     """Delete versions that were selected or whose sources are all deleted; remove deleted sources from the others."""
     deleted_pages = set(result.page_ids)
     versions: dict[int, set[int]] = {}
@@ -190,7 +189,7 @@ def delete_versions(db: sqlite3.Connection, result: DeletionResult, selection: S
         delete_versions_of(db, result, item, numbers)
 
 
-def delete_versions_of(db: sqlite3.Connection, result: DeletionResult, item: int, versions: Collection[int]) -> None:
+def delete_versions_of(db: Connection, result: DeletionResult, item: int, versions: Collection[int]) -> None:
     """Delete the whole item if no content is left, or if another item already has the content that is left."""
     rows = db.execute(
         "SELECT n, version, content, time FROM item_version WHERE item = ? ORDER BY version", (item,)
@@ -209,7 +208,7 @@ def delete_versions_of(db: sqlite3.Connection, result: DeletionResult, item: int
 
 
 def _make_newest(
-    db: sqlite3.Connection,
+    db: Connection,
     result: DeletionResult,
     item: int,
     n: int,
@@ -232,7 +231,7 @@ def _make_newest(
     return True
 
 
-def delete_item(db: sqlite3.Connection, result: DeletionResult, seq: int) -> None:
+def delete_item(db: Connection, result: DeletionResult, seq: int) -> None:
     for (n,) in db.execute("SELECT n FROM item_version WHERE item = ?", (seq,)).fetchall():
         _delete_version(db, result, n)
     ((item_id,),) = result.delete(db, "items", "item", "seq = ?", seq, returning="id")
@@ -240,13 +239,13 @@ def delete_item(db: sqlite3.Connection, result: DeletionResult, seq: int) -> Non
     result.log(db, "item", seq)
 
 
-def _delete_version(db: sqlite3.Connection, result: DeletionResult, n: int) -> None:
+def _delete_version(db: Connection, result: DeletionResult, n: int) -> None:
     result.delete(db, "vectors", "item_embedding", "version = ?", n)
     rows = result.delete(db, "versions", "item_version", "n = ?", n, returning="content")
     result.contents.update(content for (content,) in rows if content)
 
 
-def delete_proposals(db: sqlite3.Connection, result: DeletionResult, selection: Selection) -> None:
+def delete_proposals(db: Connection, result: DeletionResult, selection: Selection) -> None:
     """Delete proposals about a deleted item, with a deleted text, or with no other sources than deleted pages."""
     pages, items = set(result.page_ids), set(result.item_ids)
     rows = db.execute("SELECT n, edit, number FROM proposal WHERE namespace = ?", (result.namespace,)).fetchall()
@@ -262,7 +261,7 @@ def delete_proposals(db: sqlite3.Connection, result: DeletionResult, selection: 
             db.execute("UPDATE proposal SET edit = ? WHERE n = ?", (json.dumps({**edit, "page_ids": left}), n))
 
 
-def _delete_entry(db: sqlite3.Connection, result: DeletionResult, n: int) -> None:
+def _delete_entry(db: Connection, result: DeletionResult, n: int) -> None:
     texts = "text IN (SELECT n FROM entry_text WHERE entry = ?)"
     result.delete(db, "vectors", "entry_embedding", texts, n)
     result.delete(db, "entry texts", "entry_text", "entry = ?", n)
@@ -274,5 +273,5 @@ def _delete_entry(db: sqlite3.Connection, result: DeletionResult, n: int) -> Non
     result.log(db, "entry", n)
 
 
-def item_id_of(db: sqlite3.Connection, seq: int) -> str:
+def item_id_of(db: Connection, seq: int) -> str:
     return str(db.execute("SELECT id FROM item WHERE seq = ?", (seq,)).fetchone()[0])

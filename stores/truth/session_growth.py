@@ -7,12 +7,12 @@ Filing moves its pages to that session, in the transaction that writes them.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..times import parse_iso_time
+from .database import Connection
 from .dedup_key import session_key
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def _join_times(old: Any, new: Any, added: int | None) -> dict[str, Any]:
     return {"turn_times": [*old, *new[len(new) - added :]]} if isinstance(old, list) else {}
 
 
-def join_growth(
-    db: sqlite3.Connection, namespace: int, part: int, continues: str, texts: Sequence[str]
-) -> tuple[int, int]:
+def join_growth(db: Connection, namespace: int, part: int, continues: str, texts: Sequence[str]) -> tuple[int, int]:
     """In the transaction that files a part, whose pages have these texts: give the session that it continues the new hash
     and number of pages, and delete the part.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 
+from .database import Connection
 from .journal import ABANDONED, abandonment, lease
 from .namespace import Namespace
 
@@ -57,7 +57,7 @@ def release_sessions(namespace: Namespace, sessions: Sequence[int]) -> None:
         )
 
 
-def _lease(db: sqlite3.Connection, sessions: Sequence[int]) -> None:
+def _lease(db: Connection, sessions: Sequence[int]) -> None:
     db.execute(
         "UPDATE session SET leased_by = ?, leased_until = ? WHERE n IN (SELECT value FROM json_each(?))",
         (*lease(), json.dumps(list(sessions))),

@@ -7,13 +7,12 @@ forgotten with its session, its namespace or by its words.
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ..times import parse_iso_time
-from .database import PERSON, log_change
+from .database import PERSON, Connection, log_change
 from .namespace import Namespace
 
 LABEL = "jitmem.versions"
@@ -35,7 +34,7 @@ class SessionVersion:
     metadata: dict[str, Any]
 
 
-def replace_session(db: sqlite3.Connection, namespace: int, session_id: str, part: int) -> None:
+def replace_session(db: Connection, namespace: int, session_id: str, part: int) -> None:
     """In the transaction that files its new version, which is number `part` until now: put the session's words away, delete
     its pages, and give its id to the new one."""
     from .row_deletion import Selection, delete_rows
@@ -77,7 +76,7 @@ def session_versions(namespace: Namespace, session_id: str) -> list[SessionVersi
     ]
 
 
-def version_entries(db: sqlite3.Connection, namespace: int, session_id: str) -> set[int]:
+def version_entries(db: Connection, namespace: int, session_id: str) -> set[int]:
     """The numbers of the entries that hold earlier versions of a session."""
     rows = db.execute(
         "SELECT entry.n FROM entry JOIN entry_path ON entry_path.n = entry.path WHERE namespace = ? AND labels = ?",
@@ -86,7 +85,7 @@ def version_entries(db: sqlite3.Connection, namespace: int, session_id: str) -> 
     return {n for (n,) in rows}
 
 
-def version_times(db: sqlite3.Connection, namespace: int) -> list[tuple[int, datetime | None]]:
+def version_times(db: Connection, namespace: int) -> list[tuple[int, datetime | None]]:
     """The number and the time of each earlier version of a namespace."""
     rows = db.execute(
         "SELECT entry.n, value FROM entry JOIN entry_path ON entry_path.n = entry.path WHERE namespace = ?"
@@ -96,7 +95,7 @@ def version_times(db: sqlite3.Connection, namespace: int) -> list[tuple[int, dat
     return [(n, parse_iso_time(json.loads(value)["time"])) for n, value in rows]
 
 
-def _words(db: sqlite3.Connection, session: int) -> dict[str, Any]:
+def _words(db: Connection, session: int) -> dict[str, Any]:
     """The text of a session, and its turns by the passages of its pages."""
     text, turns = "", list[tuple[int, int, str]]()
     pages = db.execute("SELECT seq, text FROM page WHERE session = ? ORDER BY part", (session,)).fetchall()
@@ -107,7 +106,7 @@ def _words(db: sqlite3.Connection, session: int) -> dict[str, Any]:
     return {"text": text, "turns": turns}
 
 
-def _keep(db: sqlite3.Connection, namespace: int, session_id: str, value: dict[str, Any]) -> None:
+def _keep(db: Connection, namespace: int, session_id: str, value: dict[str, Any]) -> None:
     now, key = datetime.now(UTC).isoformat(), (namespace, _labels(session_id))
     db.execute("INSERT INTO entry_path (namespace, labels) VALUES (?, ?) ON CONFLICT DO NOTHING", key)
     (path,) = db.execute("SELECT n FROM entry_path WHERE namespace = ? AND labels = ?", key).fetchone()

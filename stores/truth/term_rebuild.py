@@ -4,13 +4,12 @@ text is embedded again."""
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ..analyzer import Analyzer
 from ..times import parse_iso_time
-from .database import Database, terms_mark
+from .database import Connection, Database, terms_mark
 from .dedup_key import dedup_key
 from .postings import PageTerms, indexed_row, insert_postings, posting_rows
 from .row_deletion import delete_postings
@@ -39,23 +38,23 @@ def rebuild_terms(database: Database) -> int:
     return rows
 
 
-def index_pages(db: sqlite3.Connection, analyzer: Analyzer) -> int:
+def index_pages(db: Connection, analyzer: Analyzer) -> int:
     """Write the keyword postings of every page that has none, inside a write transaction; how many pages that were."""
     missing = "NOT EXISTS (SELECT 1 FROM indexed_page WHERE indexed_page.page = page.seq)"
     pages = db.execute(f"SELECT page.namespace, page.seq {_PAGES} WHERE {missing} ORDER BY 1, 2").fetchall()
     for first in range(0, len(pages), _PAGES_AT_ONCE):
-        _rebuild_pages(db, pages[first : first + _PAGES_AT_ONCE], analyzer)
+        _rebuild_pages(db, pages[first : first + _PAGES_AT_ONCE], analyzer, are_indexed=False)
     return len(pages)
 
 
-def rebuild_postings(db: sqlite3.Connection) -> int:
+def rebuild_postings(db: Connection) -> int:
     """Delete all postings and write them again from the passages, without language packages; how many pages that were."""
     db.execute("DELETE FROM posting")
     db.execute("DELETE FROM indexed_page")
     return index_pages(db, Analyzer())
 
 
-def read_terms(db: sqlite3.Connection, seq: int) -> PageTerms:
+def read_terms(db: Connection, seq: int) -> PageTerms:
     """What is to be indexed of a page, from the stems on file."""
     page_id, title, stamp = db.execute(
         "SELECT page.id, title, session.time FROM page JOIN session ON session.n = page.session WHERE page.seq = ?",
@@ -66,7 +65,7 @@ def read_terms(db: sqlite3.Connection, seq: int) -> PageTerms:
     return PageTerms(seq, page_id, title, time, [(speaker, own.split()) for speaker, own in rows])
 
 
-def wrong_pages(db: sqlite3.Connection) -> Iterator[str]:
+def wrong_pages(db: Connection) -> Iterator[str]:
     """The ids of the pages whose rows are not those that their passages give, and `page N` for rows of no page."""
     analyzer = Analyzer()
     stored: Counter[int] = Counter()  # by page a sum over its rows, in whatever order they are read
@@ -83,7 +82,7 @@ def wrong_pages(db: sqlite3.Connection) -> Iterator[str]:
     yield from (f"page {page}" for page in sorted(stored))
 
 
-def _find_older(db: sqlite3.Connection, analyzer: Analyzer, after: int) -> list[tuple[int, int]]:
+def _find_older(db: Connection, analyzer: Analyzer, after: int) -> list[tuple[int, int]]:
     """`(namespace, page)` of the next pages with terms or postings of another analyzer, or without postings."""
     return db.execute(
         f"SELECT page.namespace, page.seq {_PAGES} LEFT JOIN indexed_page ON indexed_page.page = page.seq"
@@ -92,18 +91,25 @@ def _find_older(db: sqlite3.Connection, analyzer: Analyzer, after: int) -> list[
     ).fetchall()
 
 
-def _rebuild_pages(db: sqlite3.Connection, pages: Sequence[tuple[int, int]], analyzer: Analyzer) -> None:
-    """Write the postings of some pages, and the stems of those of them that another analyzer read."""
+def _rebuild_pages(
+    db: Connection, pages: Sequence[tuple[int, int]], analyzer: Analyzer, *, are_indexed: bool = True
+) -> None:
+    """Write the postings of some pages, and the stems of those of them that another analyzer read.
+
+    `are_indexed`: they may have postings, which go. In one long transaction PostgreSQL knows no size of the table that it
+    fills, and would read all of it for each page that has none.
+    """
     by_namespace: dict[int, list[PageTerms]] = {}
     for namespace, seq in pages:
-        delete_postings(db, namespace, seq)
+        if are_indexed:
+            delete_postings(db, namespace, seq)
         _rebuild_stems(db, seq, analyzer)
         by_namespace.setdefault(namespace, []).append(read_terms(db, seq))
     for namespace, terms in by_namespace.items():
         insert_postings(db, namespace, terms, analyzer)
 
 
-def _rebuild_stems(db: sqlite3.Connection, seq: int, analyzer: Analyzer) -> None:
+def _rebuild_stems(db: Connection, seq: int, analyzer: Analyzer) -> None:
     found = db.execute(
         "SELECT text, session.time FROM page JOIN session ON session.n = page.session"
         " WHERE page.seq = ? AND analyzer != ?",
@@ -117,14 +123,14 @@ def _rebuild_stems(db: sqlite3.Connection, seq: int, analyzer: Analyzer) -> None
         db.execute("UPDATE page SET analyzer = ? WHERE seq = ?", (analyzer.name, seq))
 
 
-def _rebuild_entries(db: sqlite3.Connection, analyzer: Analyzer) -> int:
+def _rebuild_entries(db: Connection, analyzer: Analyzer) -> int:
     rows = db.execute("SELECT n, text FROM entry_text WHERE analyzer != ?", (analyzer.name,)).fetchall()
     terms = [(" ".join(analyzer.stems(text)), analyzer.name, n) for n, text in rows]
     db.executemany("UPDATE entry_text SET stems = ?, analyzer = ? WHERE n = ?", terms)
     return len(rows)
 
 
-def _rebuild_items(db: sqlite3.Connection, analyzer: Analyzer) -> int:
+def _rebuild_items(db: Connection, analyzer: Analyzer) -> int:
     """Every version; and the keys by which duplicates are known, which are made of words as well."""
     rows = db.execute("SELECT n, content FROM item_version WHERE content IS NOT NULL").fetchall()
     db.executemany(

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from jitmem.stores.index.vector_index import VectorIndex
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import Database, SqliteDatabase
 from jitmem.stores.truth.embeddings import EmbeddingStore
 from jitmem.stores.truth.journal import Journal, PageDraft, PassageDraft
 from jitmem.stores.truth.namespace import Namespace
@@ -27,7 +27,7 @@ class Kept:
 
     def __init__(self, folder: Path, model: str = "test", database: Database | None = None) -> None:
         self.folder = folder
-        self.database = database or Database(folder, create=True)
+        self.database = database or SqliteDatabase(folder, create=True)
         self.store = EmbeddingStore(self.database, model)
         self.vectors: dict[int, dict[int, Vectors]] = {}
         """By namespace number, then by passage seq."""

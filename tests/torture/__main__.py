@@ -8,14 +8,12 @@ import random
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from . import power
 from .kills import Tally, rounds
-
-_TELL_S = 10.0
+from .progress import show_progress
 
 
 def main() -> int:
@@ -29,7 +27,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="jitmem-torture-"))
     try:
         print(f"kill -9, seed {asked.seed}, in {folder}")
-        tallies = [_told(rounds(folder / "memory", asked.rounds, asked.seed), asked.rounds)]
+        tallies = [show_progress(rounds(folder / "memory", asked.rounds, asked.seed), asked.rounds)]
         print(f"killed in: {', '.join(f'{words or chr(45)} {n}' for words, n in tallies[0].moments.most_common())}")
         tallies += _cut(folder, asked.cuts, asked.seed)
     finally:
@@ -47,29 +45,13 @@ def _cut(folder: Path, count: int, seed: int) -> Iterator[Tally]:
     where = Path(tempfile.mkdtemp(prefix="jitmem-torture-", dir=memory if os.access(memory, os.W_OK) else folder))
     try:
         print(f"power cuts, seed {seed}, in {where}")
-        yield _told(power.cuts(where, count, seed), count)
+        yield show_progress(power.cuts(where, count, seed), count)
         print("power cuts with synchronous=OFF, which no memory has")
-        careless = _told(power.cuts(where, min(count, 12), seed, "OFF"), min(count, 12), show=False)
+        careless = show_progress(power.cuts(where, min(count, 12), seed, "OFF"), min(count, 12), faults=False)
         print(f"something was lost in {len(careless.faults)} of {careless.rounds}, as it has to be")
         assert careless.faults, "power cuts lose nothing at all here: they prove nothing"
     finally:
         shutil.rmtree(where)
-
-
-def _told(tallies: Iterator[Tally], count: int, *, show: bool = True) -> Tally:
-    """The last tally; how far it is and when it ends is printed now and then, and each fault at once if `show`."""
-    began = told_at = time.monotonic()
-    tally, shown = Tally(), 0
-    for tally in tallies:
-        now = time.monotonic()
-        for fault in tally.faults[shown:] if show else ():
-            print(fault)
-        shown = len(tally.faults)
-        if now - told_at > _TELL_S or tally.rounds == count:
-            left_s = (now - began) / tally.rounds * (count - tally.rounds)
-            print(f"  {tally} in {now - began:.0f} s, {left_s:.0f} s left", flush=True)
-            told_at = now
-    return tally
 
 
 if __name__ == "__main__":

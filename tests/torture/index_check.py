@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
+import json
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jitmem import Memory
-from jitmem.stores.truth.database import FILE_NAME
+from jitmem.stores.postgres.pgvector_index import PgVectors
 
 from . import plan
 
@@ -19,14 +18,21 @@ _QUERIES = ("Where does Ana live?", "harbour almanac", "boat rope Ben repaired",
 _NEAREST = 30
 _LEAST_NEAR = 0.9
 _ALL = 100_000
+_HALF = 1e-3  # of the half precision of a vector of length 1
 Search = Callable[[NDArray[np.float32]], list[tuple[int, float]]]
 
-_PASSAGES = "SELECT passage.seq, vector FROM passage LEFT JOIN embedding ON embedding.passage = passage.seq ORDER BY passage.seq"
+# The number, the vector, and what it is the vector of: time, title, speaker, text.
+_PASSAGES = (
+    'SELECT passage.seq, vector, session.time, title, speaker, substr(text, start + 1, "end" - start) FROM passage'
+    " JOIN page ON page.seq = passage.page JOIN session ON session.n = page.session"
+    " LEFT JOIN embedding ON embedding.passage = passage.seq ORDER BY passage.seq"
+)
 _ITEMS = (
-    "SELECT item_version.n, vector FROM item JOIN item_version ON item_version.item = item.seq"
+    "SELECT item_version.n, vector, time, '', NULL, content FROM item JOIN item_version ON item_version.item = item.seq"
     " AND item_version.version = item.version LEFT JOIN item_embedding ON item_embedding.version = item_version.n"
     " WHERE content IS NOT NULL AND item.kind != 'entry' ORDER BY item_version.n"
 )
+Rows = list[tuple[int, bytes | None, str | None, str, str | None, str]]
 
 
 def check_indexes(memory: Memory, fresh: Memory) -> list[str]:
@@ -52,11 +58,10 @@ def _words(memory: Memory, fresh: Memory) -> list[str]:
 
 
 def _vectors(memory: Memory) -> list[str]:
-    """What Chroma holds, and what is found, against the vectors of the truth compared one by one."""
+    """The vectors of the truth against their texts; what the index holds, and what is found, against those vectors
+    compared one by one."""
     parts = memory._runtime
-    assert parts.database.path.name == FILE_NAME
-    with closing(sqlite3.connect(parts.database.path)) as db:
-        passages, items = (db.execute(query).fetchall() for query in (_PASSAGES, _ITEMS))
+    passages, items = (parts.database.fetch(query) for query in (_PASSAGES, _ITEMS))
     namespaces = parts.archive.pages.extent().namespaces
     return [
         *_of(
@@ -76,23 +81,48 @@ def _vectors(memory: Memory) -> list[str]:
     ]
 
 
-def _of(name: str, memory: Memory, index: Any, rows: list[tuple[int, bytes | None]], search: Search) -> list[str]:
-    told = [f"{name}: no vector of {missing}"] if (missing := [n for n, vector in rows if vector is None]) else []
-    vectors = {n: np.frombuffer(vector, "<f4") for n, vector in rows if vector is not None}
-    if not index.owner:
+def _of(name: str, memory: Memory, index: Any, rows: Rows, search: Search) -> list[str]:
+    told = [f"{name}: no vector of {missing}"] if (missing := [n for n, vector, *_ in rows if vector is None]) else []
+    vectors = {n: np.frombuffer(vector, "<f4") for n, vector, *_ in rows if vector is not None}
+    if other := _of_another_text(memory, index, rows):
+        told.append(f"{name}: {other} has a vector that is not its text's")
+    if isinstance(index, PgVectors):
+        kind, held = "pgvector", _held_by_postgres(memory, index)
+        right = {n: vector / (np.linalg.norm(vector) or 1) for n, vector in vectors.items()}
+    elif index.owner:
+        kind, held, right = "Chroma", _held(index), vectors
+    else:
         return [*told, f"{name}: nobody else owns Chroma, and this process does not"]
-    held = _held(index)
-    if lost := sorted(vectors.keys() - held.keys()):
-        told.append(f"{name}: Chroma does not hold {lost}")
+    if lost := sorted(right.keys() - held.keys()):
+        told.append(f"{name}: {kind} does not hold {lost}")
     told += [
-        f"{name}: Chroma holds another vector for {n}"
+        f"{name}: {kind} holds another vector for {n}"
         for n in held
-        if n in vectors and not np.allclose(held[n], vectors[n], atol=1e-6)
+        if n in right and not np.allclose(held[n], right[n], atol=_HALF if kind == "pgvector" else 1e-6)
     ]
     for text in _QUERIES:
         asked = np.array(memory._runtime.embedder.embed_documents([text])[0], np.float32)
         told += _compared(f"{name} {text!r}", dict(search(asked)), _exact(vectors, asked))
     return told
+
+
+def _of_another_text(memory: Memory, index: Any, rows: Rows) -> list[int]:
+    """The vectors that the embedding model does not give for the text and header on file."""
+    filed = [row for row in rows if row[1] is not None]
+    headers = [index._embeddings._header(time, title, speaker) for _, _, time, title, speaker, _ in filed]
+    texts = [f"[{header}] {row[5]}" if header else row[5] for header, row in zip(headers, filed, strict=True)]
+    again = memory._runtime.embedder.embed_documents(texts)
+    return [
+        n
+        for (n, vector, *_), right in zip(filed, again, strict=True)
+        if vector is not None and not np.allclose(np.frombuffer(vector, "<f4"), right, atol=1e-6)
+    ]
+
+
+def _held_by_postgres(memory: Memory, index: Any) -> dict[int, NDArray[np.float32]]:
+    """Of length 1, in half precision."""
+    rows = memory._runtime.database.fetch(f"SELECT number, near::text FROM {index._table}")
+    return {n: np.array(json.loads(near), np.float32) for n, near in rows}
 
 
 def _held(index: Any) -> dict[int, NDArray[np.float32]]:

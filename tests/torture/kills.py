@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from jitmem.stores.truth.database import FILE_NAME
-
 from .ledger import Ledger, WriterFailed
+from .places import Place, exists
 from .truth_check import Findings
 
 _ERA = 10
@@ -48,6 +47,16 @@ class Tally:
         self.counts.update({kind: len(told) for kind, told in asdict(found).items()})
         if found:
             self.faults.append(f"{what}, {moment}: {found}")
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "rounds": self.rounds,
+            "acknowledged": self.acknowledged,
+            **{kind: self.counts[kind] for kind in asdict(Findings())},
+            "killed": dict(self.moments.most_common()),
+            "faults": self.faults,
+        }
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{kind} {self.counts[kind]}" for kind in asdict(Findings()))
@@ -161,11 +170,11 @@ def kill(children: Nursery, folder: Path, ledger: Ledger, chance: random.Random)
     return words
 
 
-def compare(children: Nursery, folder: Path, ledger: Ledger, repeated: str) -> tuple[Findings, Ledger]:
+def compare(children: Nursery, place: Place, ledger: Ledger, repeated: str) -> tuple[Findings, Ledger]:
     """In a fresh process: what is wrong, and the ledger, which knows more if something was `repeated` there."""
-    if not (folder / FILE_NAME).exists():
+    if not exists(place):
         return Findings(lost=["the whole truth"] if ledger.acknowledged else []), ledger
-    children.begin(do="check", folder=str(folder), ledger=ledger.as_json(), repeated=repeated)
+    children.begin(do="check", folder=str(place), ledger=ledger.as_json(), repeated=repeated)
     told = ["error", "it said nothing"]
     for line in children.lines_to_the_end():
         told = json.loads(line)

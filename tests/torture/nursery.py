@@ -12,7 +12,6 @@ import sqlite3
 import sys
 import traceback
 from dataclasses import asdict
-from pathlib import Path
 
 import chromadb.api.rust
 import chromadb.config
@@ -22,53 +21,55 @@ import jitmem.graphs.memorizer
 import jitmem.integrations.base_store
 import jitmem.stores.index.chroma_index
 from jitmem import Memory
-from jitmem.stores.truth.database import Database
+from jitmem.stores.truth.database import SqliteDatabase
 
 from .index_check import check_indexes
 from .ledger import Ledger
+from .places import Place, place_of
 from .settle import finish_sessions, repeat_edits
 from .truth_check import check_truth
-from .writer import OPTIONS, Tell, teller, write
+from .writer import OPTIONS, Share, Tell, teller, write
 
 IMPORTED = (chromadb, jitmem)
 
 
-def check(folder: Path, ledger: Ledger, repeated: str, tell: Tell) -> None:
+def check(place: Place, ledger: Ledger, repeated: str, tell: Tell) -> None:
     """What is lost or torn. With `repeated` "sessions" or "all" what was begun is done once more, and everything is
     compared again, and the indexes with it."""
-    found = check_truth(folder, ledger)
+    found = check_truth(place, ledger)
     if repeated and not found:
-        with Memory.open(folder, memorize_options=OPTIONS) as memory:
+        with Memory.open(place, memorize_options=OPTIONS) as memory:
             memory.recall("harbour")  # the indexes are open before what died is finished
             finish_sessions(memory, ledger)
             if repeated == "all":
                 repeat_edits(memory, ledger)
-            found = check_truth(folder, ledger)
-            with Memory.open(folder) as fresh:
+            found = check_truth(place, ledger)
+            with Memory.open(place) as fresh:
                 found.drift += check_indexes(memory, fresh)
     tell("result", asdict(found), ledger.as_json())
 
 
 def _task(task: dict[str, str], tell: Tell) -> None:
-    folder, ledger = Path(task["folder"]), Ledger.from_json(task["ledger"])
+    place, ledger = place_of(task["folder"]), Ledger.from_json(task["ledger"])
     if task["do"] == "check":
-        check(folder, ledger, task["repeated"], tell)
+        check(place, ledger, task["repeated"], tell)
     else:
         if "synchronous" in task:
             _careless(task["synchronous"])
-        write(folder, int(task["seed"]), ledger.first(), tell)
+        share = Share(int(task.get("writer", "0")), int(task.get("writers", "1")))
+        write(place, int(task["seed"]), ledger.first(), tell, share, survives="survives" in task)
 
 
 def _careless(synchronous: str) -> None:
     """Commits as no memory of ours is committed, to show what is lost then."""
-    connect = Database._connect
+    connect = SqliteDatabase._connect
 
-    def connected(database: Database) -> sqlite3.Connection:
+    def connected(database: SqliteDatabase) -> sqlite3.Connection:
         connection = connect(database)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         return connection
 
-    Database._connect = connected  # type: ignore[method-assign]
+    SqliteDatabase._connect = connected  # type: ignore[method-assign]
 
 
 def main() -> None:

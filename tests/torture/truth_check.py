@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections import Counter, defaultdict
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from typing import Any
 
-from jitmem.stores.truth.database import FILE_NAME
 from jitmem.stores.truth.term_rebuild import wrong_pages
 
 from . import plan
 from .ledger import Ledger
+from .places import Place, one_state
 
 
 @dataclass
@@ -38,15 +36,11 @@ class Findings:
         return json.dumps({name: told for name, told in asdict(self).items() if told}, indent=1, ensure_ascii=False)
 
 
-def check_truth(folder: Path, ledger: Ledger) -> Findings:
-    """In one read transaction, beside whoever else has the file open."""
+def check_truth(place: Place, ledger: Ledger) -> Findings:
+    """In one read transaction, beside whoever else has the memory open."""
     found = Findings()
-    with closing(sqlite3.connect(folder / FILE_NAME, isolation_level=None)) as db:
-        db.execute("BEGIN")
-        if (told := db.execute("PRAGMA integrity_check").fetchall()) != [("ok",)]:
-            found.torn.append(f"integrity_check: {told}")
-        if told := db.execute("PRAGMA foreign_key_check").fetchall():
-            found.torn.append(f"foreign_key_check: {told}")
+    with one_state(place) as (db, complaints):
+        found.torn += complaints
         _sessions(db, ledger, found)
         _changes(db, found)
         _items(db, ledger, found)
@@ -55,7 +49,7 @@ def check_truth(folder: Path, ledger: Ledger) -> Findings:
     return found
 
 
-def _sessions(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
+def _sessions(db: Any, ledger: Ledger, found: Findings) -> None:
     """A session has all its pages, which join to its text byte for byte, or it waits and has none."""
     pages = defaultdict(list)
     for n, page_id, part, parts, text, sha, end in db.execute(
@@ -81,7 +75,7 @@ def _sessions(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
             found.lost.append(f"session {n}: acknowledged {page_ids}, there {there.get(n)}")
 
 
-def _changes(db: sqlite3.Connection, found: Findings) -> None:
+def _changes(db: Any, found: Findings) -> None:
     """What the change log tells, and what it is told of, are one."""
     for what, query in {
         "a page without its change": "SELECT id FROM page WHERE 1 !="
@@ -93,6 +87,12 @@ def _changes(db: sqlite3.Connection, found: Findings) -> None:
         " (SELECT n FROM item_version)",
         "an item without its versions": "SELECT id FROM item WHERE version != (SELECT count(*) FROM item_version"
         " WHERE item = item.seq) OR version != (SELECT max(version) FROM item_version WHERE item = item.seq)",
+        "a head that is not its newest change": "SELECT name, head FROM namespace WHERE head !="
+        " (SELECT coalesce(max(number), 0) FROM change WHERE change.namespace = namespace.id)",
+        "numbers of changes with a gap or twice": "SELECT namespace FROM change GROUP BY namespace"
+        " HAVING count(*) != max(number) OR count(DISTINCT number) != count(*)",
+        "changes in another order than their numbers": "SELECT n FROM (SELECT n, number, lag(number) OVER"
+        " (PARTITION BY namespace ORDER BY n) AS before FROM change) AS ordered WHERE before >= number",
     }.items():
         if rows := db.execute(query).fetchall():
             found.torn.append(f"{what}: {rows}")
@@ -100,7 +100,7 @@ def _changes(db: sqlite3.Connection, found: Findings) -> None:
         found.torn.append(f"pages with other keyword postings than their passages give: {wrong}")
 
 
-def _items(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
+def _items(db: Any, ledger: Ledger, found: Findings) -> None:
     histories: dict[str, list[str | None]] = defaultdict(list)
     for item_id, content in db.execute(
         "SELECT item.id, content FROM item JOIN item_version ON item_version.item = item.seq ORDER BY item_version.n"
@@ -128,7 +128,7 @@ def _items(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
     found.duplicates += [f"item {content!r}: {count} times" for (_, content), count in live.items() if count > 1]
 
 
-def _proposals(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
+def _proposals(db: Any, ledger: Ledger, found: Findings) -> None:
     filed = {
         n: (json.loads(edit)["content"], d) for n, edit, d in db.execute("SELECT number, edit, decision FROM proposal")
     }
@@ -144,7 +144,7 @@ def _proposals(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
             found.torn.append(f"proposal {content!r}: {decision}, {items} items")
 
 
-def _entries(db: sqlite3.Connection, ledger: Ledger, found: Findings) -> None:
+def _entries(db: Any, ledger: Ledger, found: Findings) -> None:
     """Batches are whole: one value on every side, and the keys that the same batch has left."""
     kept: dict[tuple[str, ...], dict[str, object]] = defaultdict(dict)
     for labels, key, value in db.execute(

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from itertools import count
-from pathlib import Path
+from itertools import count, islice
+from typing import NamedTuple
 
 from jitmem import Memory
 from jitmem.nodes.options import MemorizeOptions
+from jitmem.stores.errors import StoreUnreachable
 
 from . import plan
 from .calls import decide, item_step, propose, put_batch
+from .places import Place
 
 OPTIONS = MemorizeOptions(page_tokens=plan.PAGE_TOKENS)
 Tell = Callable[..., None]
 _PAUSE_S = 0.03
+
+
+class Share(NamedTuple):
+    """Which numbers a writer takes of those from the first one on: every `writers`th. The first writer puts the batches of
+    entries, which follow one another."""
+
+    writer: int = 0
+    writers: int = 1
+
+    def numbers(self, first: int) -> Iterator[int]:
+        return count(first + self.writer, self.writers)
 
 
 def teller(file: int) -> Tell:
@@ -35,48 +49,61 @@ def _whole(file: int, line: bytes) -> None:
         os._exit(1)
 
 
-def write(folder: Path, seed: int, first: Mapping[str, int], tell: Tell) -> None:
+def write(
+    place: Place, seed: int, first: Mapping[str, int], tell: Tell, share: Share, *, survives: bool = False
+) -> None:
     """Until it is killed. `first` is the number from which each kind goes on; numbers before it were begun by others.
 
-    What is done is told after the verb has returned, and not before.
+    What is done is told after the verb has returned, and not before. With `survives` a thread that finds the server
+    dead ends, and says so; otherwise that is an error.
     """
     tell("opening")
-    memory = Memory.open(folder, memorize_options=OPTIONS)
+    if survives:
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # it says of each try that the server is dead
+    try:
+        memory = Memory.open(place, memorize_options=OPTIONS)
+    except StoreUnreachable:
+        if not survives:
+            raise
+        tell("unreachable")
+        threading.Event().wait()
     tell("opened")
     tasks: list[Callable[[], None]] = [
-        lambda: _sessions(memory, tell, random.Random(f"{seed} sessions"), first["session"]),
-        lambda: _items(memory, tell, _paced(first["item"])),
-        lambda: _proposals(memory, tell, _paced(first["proposal"])),
-        lambda: _entries(memory, tell, _paced(first["entry"])),
+        lambda: _sessions(memory, tell, random.Random(f"{seed} sessions"), share.numbers(first["session"])),
+        lambda: _items(memory, tell, _paced(share.numbers(first["item"]))),
+        lambda: _proposals(memory, tell, _paced(share.numbers(first["proposal"]))),
         lambda: _searches(memory, random.Random(f"{seed} searches")),
     ]
+    if share.writer == 0:
+        tasks.append(lambda: _entries(memory, tell, _paced(count(first["entry"]))))
     for task in tasks:
-        threading.Thread(target=_guarded, args=(task, tell), daemon=True).start()
+        threading.Thread(target=_guarded, args=(task, tell, survives), daemon=True).start()
     threading.Event().wait()
 
 
-def _paced(first: int) -> Iterator[int]:
-    """Numbers from here on, with pauses: sessions take longer than all else, and are to have their share."""
-    for n in count(first):
+def _paced(numbers: Iterator[int]) -> Iterator[int]:
+    """Numbers with pauses: sessions take longer than all else, and are to have their share."""
+    for n in numbers:
         yield n
         time.sleep(_PAUSE_S)
 
 
-def _guarded(task: Callable[[], None], tell: Tell) -> None:
+def _guarded(task: Callable[[], None], tell: Tell, survives: bool) -> None:
     try:
         task()
-    except BaseException:
+    except BaseException as error:
+        if survives and isinstance(error, StoreUnreachable):
+            tell("unreachable")
+            return
         tell("error", traceback.format_exc()[-3000:])
 
 
-def _sessions(memory: Memory, tell: Tell, chance: random.Random, first: int) -> None:
+def _sessions(memory: Memory, tell: Tell, chance: random.Random, own: Iterator[int]) -> None:
     """One by one, several at once, or accepted, and filed by a later `resume`."""
-    n = first
     memory.resume()
     while True:
         how = chance.choice(["memorize", "memorize", "many", "accept"])
-        numbers = list(range(n, n + (3 if how == "many" else 1)))
-        n = numbers[-1] + 1
+        numbers = list(islice(own, 3 if how == "many" else 1))
         for number in numbers:
             tell("begin", "session", number)
         if how == "accept":
@@ -124,7 +151,7 @@ def _entries(memory: Memory, tell: Tell, numbers: Iterator[int]) -> None:
 
 def _searches(memory: Memory, chance: random.Random) -> None:
     """Feed the indexes, and ask them."""
-    for _ in _paced(0):
+    for _ in _paced(count()):
         memory.recall(f"boat number {chance.randrange(100)}")
         if chance.random() < 0.3:
             memory.flush()

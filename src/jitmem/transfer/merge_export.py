@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from ..stores.analyzer import Analyzer
 from ..stores.errors import BadInput, ImportConflict, StoreFull, StoreReadOnly
-from ..stores.truth.database import Database
+from ..stores.truth.database import Connection, Database
 from ..stores.truth.numbers import number_rows
 from ..stores.truth.term_rebuild import index_pages
 from .export_staging import staging_tables
@@ -184,7 +184,7 @@ def import_export(
             return _merge(db, namespace, name, database.analyzer, rules)
 
 
-def _merge(db: sqlite3.Connection, namespace: str | None, file: str, analyzer: Analyzer, rules: bool) -> ImportReport:
+def _merge(db: Connection, namespace: str | None, file: str, analyzer: Analyzer, rules: bool) -> ImportReport:
     spaces = []
     for space, own in db.execute("SELECT n, name FROM staged.space ORDER BY n").fetchall():
         target = namespace or own
@@ -226,7 +226,7 @@ def _merge(db: sqlite3.Connection, namespace: str | None, file: str, analyzer: A
     return report
 
 
-def _refuse_conflicts(db: sqlite3.Connection, spaces: list[dict[str, Any]], file: str) -> None:
+def _refuse_conflicts(db: Connection, spaces: list[dict[str, Any]], file: str) -> None:
     query = f"SELECT *, count(*) OVER () FROM ({_CONFLICTS}) AS conflict ORDER BY n LIMIT {_NAMED_CONFLICTS}"
     found = [rows for values in spaces if (rows := db.execute(query, values).fetchall())]
     if not found:
@@ -245,7 +245,7 @@ def _refuse_conflicts(db: sqlite3.Connection, spaces: list[dict[str, Any]], file
     )
 
 
-def _add_versions(db: sqlite3.Connection, values: dict[str, Any], report: ImportReport) -> None:
+def _add_versions(db: Connection, values: dict[str, Any], report: ImportReport) -> None:
     """Add versions in the order they were written, then point each item at its newest."""
     rows = db.execute(
         "SELECT target, version, content, time, pages, stems, op, cause, at FROM staged.version AS version"
@@ -267,7 +267,7 @@ def _add_versions(db: sqlite3.Connection, values: dict[str, Any], report: Import
     report.add("version", added, _one(db, total, values) - added)
 
 
-def _add_rules(db: sqlite3.Connection, type: str, values: dict[str, Any], empty: bool, report: ImportReport) -> None:
+def _add_rules(db: Connection, type: str, values: dict[str, Any], empty: bool, report: ImportReport) -> None:
     columns, op = _RULES[type]
     rows = _new_rules(db, type, values)
     added = 0
@@ -289,7 +289,7 @@ def _add_rules(db: sqlite3.Connection, type: str, values: dict[str, Any], empty:
     report.add(type, added, _stage_row(db, type, values) - len(rows))
 
 
-def _put_aside(db: sqlite3.Connection, values: dict[str, Any], report: ImportReport) -> None:
+def _put_aside(db: Connection, values: dict[str, Any], report: ImportReport) -> None:
     """Name what an import does not bring by itself; what is here already is counted as known."""
     for type in _RULES:
         rows = _new_rules(db, type, values)
@@ -308,7 +308,7 @@ def _put_aside(db: sqlite3.Connection, values: dict[str, Any], report: ImportRep
     report.add("proposal", 0, _stage_row(db, "proposal", values) - len(proposals))
 
 
-def _new_rules(db: sqlite3.Connection, type: str, values: dict[str, Any]) -> list[Any]:
+def _new_rules(db: Connection, type: str, values: dict[str, Any]) -> list[Any]:
     """`(line, …columns)` of the rules in the file that the memory does not have."""
     columns = _RULES[type][0]
     return db.execute(
@@ -318,10 +318,10 @@ def _new_rules(db: sqlite3.Connection, type: str, values: dict[str, Any]) -> lis
     ).fetchall()
 
 
-def _stage_row(db: sqlite3.Connection, type: str, values: dict[str, Any]) -> int:
+def _stage_row(db: Connection, type: str, values: dict[str, Any]) -> int:
     return int(_one(db, f"SELECT count(*) FROM staged.{type} WHERE space = :space", values))
 
 
-def _one(db: sqlite3.Connection, query: str, values: Any) -> Any:
+def _one(db: Connection, query: str, values: Any) -> Any:
     row = db.execute(query, values).fetchone()
     return row[0] if row else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..stores.errors import BadInput
+from ..stores.truth.database import Connection
 from ..stores.truth.embeddings import SUBJECTS, is_same_model, vector_label
 from .transfer_report import ImportReport
 
@@ -47,7 +47,7 @@ _EMBEDDED = {
 }
 
 
-def merge_vectors(db: sqlite3.Connection, report: ImportReport) -> None:
+def merge_vectors(db: Connection, report: ImportReport) -> None:
     """Copy the staged vectors into the truth, and advance the cursors up to which everything is embedded."""
     for (model,) in db.execute("SELECT DISTINCT model FROM staged.vectors ORDER BY model").fetchall():
         label = vector_label(model, generation(db, model))
@@ -64,12 +64,12 @@ def merge_vectors(db: sqlite3.Connection, report: ImportReport) -> None:
                 _advance(db, f"{name}:{target}:{label}", query, {"target": target, "label": label})
 
 
-def generation(db: sqlite3.Connection, model: str) -> int:
+def generation(db: Connection, model: str) -> int:
     """The newest generation of a model's vectors, as `EmbeddingStore` counts them."""
     return _cursor(db, f"generation:{model}")
 
 
-def _dimension(db: sqlite3.Connection, model: str, label: str) -> int | str:
+def _dimension(db: Connection, model: str, label: str) -> int | str:
     """The dimension of the vectors if they are from the model used here, or the reason why they are left out."""
     row = db.execute("SELECT vector FROM staged.probe WHERE model = ?", (model,)).fetchone()
     if row is None:
@@ -87,7 +87,7 @@ def _dimension(db: sqlite3.Connection, model: str, label: str) -> int | str:
 
 
 def _add(
-    db: sqlite3.Connection,
+    db: Connection,
     label: str,
     dimension: int,
     line: int,
@@ -108,7 +108,7 @@ def _add(
     report.add("vectors", added, len(pairs) - added)
 
 
-def _advance(db: sqlite3.Connection, name: str, query: str, values: dict[str, Any]) -> None:
+def _advance(db: Connection, name: str, query: str, values: dict[str, Any]) -> None:
     after = _cursor(db, name)
     first, last = db.execute(query, values | {"after": after}).fetchone()
     db.execute(
@@ -117,7 +117,7 @@ def _advance(db: sqlite3.Connection, name: str, query: str, values: dict[str, An
     )
 
 
-def _cursor(db: sqlite3.Connection, name: str) -> int:
+def _cursor(db: Connection, name: str) -> int:
     row = db.execute("SELECT n FROM mark WHERE name = ?", (name,)).fetchone()
     return int(row[0]) if row else 0
 

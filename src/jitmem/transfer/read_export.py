@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from itertools import groupby
@@ -16,6 +15,7 @@ from ..stores.analyzer import Analyzer
 from ..stores.errors import BadInput
 from ..stores.strict_json import parse_json
 from ..stores.times import local_clock, order_key, parse_iso_time
+from ..stores.truth.database import Connection
 from ..stores.truth.dedup_key import dedup_key
 from . import export_schema as schema
 
@@ -24,7 +24,7 @@ _Model = TypeVar("_Model", bound=schema.StrictModel)
 
 
 def read_export(
-    db: sqlite3.Connection,
+    db: Connection,
     source: BinaryIO,
     name: str,
     analyzer: Analyzer,
@@ -46,7 +46,7 @@ def read_export(
 
 
 class _ExportReader:
-    def __init__(self, db: sqlite3.Connection, source: BinaryIO, name: str, analyzer: Analyzer) -> None:
+    def __init__(self, db: Connection, source: BinaryIO, name: str, analyzer: Analyzer) -> None:
         self._source = source
         self._analyzer = analyzer
         self._name = name

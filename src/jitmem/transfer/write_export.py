@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 from ..stores.errors import BadInput
 from ..stores.records import Progress
-from ..stores.truth.database import Database
+from ..stores.truth.database import Connection, Database
 from ..stores.truth.namespace import Namespace
 from .export_schema import FORMAT, LONGEST_LINE, VERSION
 from .merge_vectors import TABLES, generation
@@ -111,7 +110,7 @@ def write_export(
     return ExportReport(lines, checksum.hexdigest(), size)
 
 
-def _lines(db: sqlite3.Connection, namespace: Namespace, vectors: bool) -> _Lines:
+def _lines(db: Connection, namespace: Namespace, vectors: bool) -> _Lines:
     yield {"type": "namespace", "name": namespace.name}
     values = {"namespace": namespace.number(db), "now": time.time()}
     for type, query in _ROWS.items():
@@ -129,7 +128,7 @@ def _lines(db: sqlite3.Connection, namespace: Namespace, vectors: bool) -> _Line
         yield from _vector_lines(db, values)
 
 
-def _vector_lines(db: sqlite3.Connection, values: dict[str, Any]) -> _Lines:
+def _vector_lines(db: Connection, values: dict[str, Any]) -> _Lines:
     """The vectors of the newest generation of each embedding model."""
     for model, label in _models(db):
         probe = db.execute("SELECT vector FROM probe WHERE model = ?", (label,)).fetchone()
@@ -142,7 +141,7 @@ def _vector_lines(db: sqlite3.Connection, values: dict[str, Any]) -> _Lines:
                     yield {"type": "vectors", "model": model, **json.loads(keys), "vectors": found}
 
 
-def _models(db: sqlite3.Connection) -> list[tuple[str, str]]:
+def _models(db: Connection) -> list[tuple[str, str]]:
     """Each embedding model with the label of its newest vectors, sorted by name."""
     found = set()
     for table in TABLES:
@@ -155,7 +154,7 @@ def _models(db: sqlite3.Connection) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def _row_count(db: sqlite3.Connection) -> int:
+def _row_count(db: Connection) -> int:
     tables = ("session", "page", "item", "item_version", "proposal", "entry")
     return sum(int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables)
 
