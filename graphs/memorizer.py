@@ -23,7 +23,7 @@ from ..stores.index.snapshot import NamespaceStore
 
 
 class _State(MemorizerState, total=False):
-    entry: Annotated[dict[str, Any] | None, UntrackedValue]  # type: ignore[misc]  # the same type, in another channel
+    entry: Annotated[dict[str, Any] | None, UntrackedValue]  # the same type, in another channel
 
 
 def memorizer(
