@@ -11,34 +11,18 @@ from ...stores.records import MemoryItem
 from ...stores.times import is_before, order_key, spans
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
 from ..own_statements import MACHINES, event_time, general_kind, own_sentences
+from ..slots import SEVERAL, find_slot, says_change
 
 _MOST = 6  # of a kind, from one page
 _CHARS_PER_TOKEN = 4
 _TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
 _MONTH = re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*\b|\d{4}-\d\d-\d\d")
 
-_CLAUSE = (  # where a clause begins, after a word or a date that opens it
-    r"(?:^|[,;–—]\s+|\b(?:and|but|so|because|since)\s+)"
-    r"(?:(?:[Yy]es|[Nn]ow|[Ww]ell|[Aa]ctually|[Aa]lso|[Hh]i|[Hh]ello|[Oo]h|and|so)[,.!]?\s+)*"
-    r"(?:(?:[Ii]n|[Oo]n|[Ss]ince|[Ff]rom)\s(?:(?:last|next|this|the|of|early|late|[A-Z]\w*(?:day|ber|ary|ch|il|ay|ne|ly|ust)"
-    r"|\d+(?:st|nd|rd|th)?),?\s)+|(?:[Ll]ast|[Tt]his)\s\w+,?\s+)?"
-)
-_DENIED = re.compile(r"\b(?:not|never|no longer|nobody|neither|nor|said|says|say)\b|n['’]t\b", re.I)
-
-# Slots: of each, a speaker has one at a time, and a new one takes the place of the old one.
-_SLOTS = {
-    "home": r"I(?:'ve| have)? (?:just )?(?:live|moved|am moving|'m moving)(?: back)?(?: from [\w ]{1,40}?)? (?:in|to)\b",
-    "work": r"I (?:now )?(?:work|teach|bake|nurse) (?:at|for|in)\b|I(?:'m| am) (?:now )?(?:working|employed) (?:at|for)\b",
-    "name": r"[Mm]y (?:full )?name is\b",
-    "birthday": r"[Mm]y birthday is\b|I was born (?:on|in)\b",
-    "allergy": r"I(?:'m| am) allergic to\b",
-    "diet": r"I(?:'m| am) (?:a )?(?:vegan|vegetarian)\b",
-}
 # Facts and preferences of which there may be many.
 _LASTING = (
     r"[Mm]y (?:favou?rite|usual) [\w ]{1,40} (?:is|are)\b",
     r"I (?:prefer|can't stand|love|like|hate) (?!that\b|how\b|it\b|this\b|you\b|your\b|to\b|all\b|the\b|when\b|being\b)\w+",
-    r"[Mm]y (?:wife|husband|partner|son|daughter|mother|father|sister|brother|dog|cat|boss)(?:'s name)? is (?:called )?[A-Z]",
+    r"[Mm]y (?:son|daughter|mother|father|sister|brother)(?:'s name)? is (?:called )?[A-Z]",
 )
 _IN_CORE = ("name", "home", "work", "allergy", "diet", "birthday")
 
@@ -55,11 +39,15 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     speakers = set(snapshot.speakers_of(question.page.id))
     addressed = len(speakers) < 2 or any(speaker.lower() in MACHINES for speaker in speakers)
     for speaker, sentence, is_own in own_sentences(question.text, speakers):
-        slot = _slot(sentence) if is_own else None
+        slot = find_slot(sentence) if is_own else None
         content = f"{speaker}: {sentence}"
         when = _single_date(sentence)
         if slot is not None:
-            old, time = _holder(question.items, speaker, slot), event_time(sentence, question.page.time)
+            held, time = _held(question.items, speaker, slot), event_time(sentence, question.page.time)
+            if slot in SEVERAL and (len(held) > 1 or not says_change(sentence)):
+                facts.setdefault(content, _edit(None, content, time))
+                continue
+            old = max(held, key=lambda item: order_key(item.time) if item.time else 0.0, default=None)
             if old is not None and old.time is not None and (time is None or is_before(time, old.time)):
                 continue  # what is known is newer, whenever it was filed
             facts[f"{speaker} {slot}"] = _edit(old, content, time)
@@ -81,15 +69,6 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     return Curation(calls=calls)
 
 
-def _slot(sentence: str) -> str | None:
-    """What a sentence says of its speaker: only where a clause begins with it, and nothing before denies it."""
-    for slot, pattern in _SLOTS.items():
-        found = re.search(f"{_CLAUSE}(?:{pattern})", sentence)
-        if found and not _DENIED.search(sentence, 0, found.end()):
-            return slot
-    return None
-
-
 def _single_date(sentence: str) -> datetime | None:
     """The beginning of the one day or month that the sentence names; None for none, and for several."""
     found = spans(sentence)
@@ -100,12 +79,11 @@ def _single_date(sentence: str) -> datetime | None:
     return start_of(found[0]) if found[0][1] - found[0][0] <= timedelta(days=31) else None
 
 
-def _holder(items: Sequence[MemoryItem], speaker: str, slot: str) -> MemoryItem | None:
-    """What is known of it, the newest."""
+def _held(items: Sequence[MemoryItem], speaker: str, slot: str) -> list[MemoryItem]:
+    """What is known of it."""
     begin = f"{speaker}: "
     said = [item for item in items if item.kind == "semantic" and item.content.startswith(begin)]
-    known = [item for item in said if _slot(item.content.removeprefix(begin)) == slot]
-    return max(known, key=lambda item: order_key(item.time) if item.time else 0.0, default=None)
+    return [item for item in said if find_slot(item.content.removeprefix(begin)) == slot]
 
 
 def _lines(core: str) -> dict[tuple[str, str], str]:
@@ -113,7 +91,7 @@ def _lines(core: str) -> dict[tuple[str, str], str]:
     lines: dict[tuple[str, str], str] = {}
     for line in core.splitlines():
         turn = _TURN.match(line)
-        slot = _slot(turn["said"]) if turn else None
+        slot = find_slot(turn["said"]) if turn else None
         lines[(turn["speaker"], slot) if turn and slot in _IN_CORE and slot else (line, "")] = line
     return lines
 
