@@ -43,11 +43,11 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
         content = f"{speaker}: {sentence}"
         when = _single_date(sentence)
         if slot is not None:
-            held, time = _held(question.items, speaker, slot), event_time(sentence, question.page.time)
-            if slot in SEVERAL and (len(held) > 1 or not says_change(sentence)):
+            known, time = _items_of_slot(question.items, speaker, slot), event_time(sentence, question.page.time)
+            if slot in SEVERAL and (len(known) > 1 or not says_change(sentence)):
                 facts.setdefault(content, _edit(None, content, time))
                 continue
-            old = max(held, key=lambda item: order_key(item.time) if item.time else 0.0, default=None)
+            old = max(known, key=lambda item: order_key(item.time) if item.time else 0.0, default=None)
             if old is not None and old.time is not None and (time is None or is_before(time, old.time)):
                 continue  # what is known is newer, whenever it was filed
             facts[f"{speaker} {slot}"] = _edit(old, content, time)
@@ -79,7 +79,7 @@ def _single_date(sentence: str) -> datetime | None:
     return start_of(found[0]) if found[0][1] - found[0][0] <= timedelta(days=31) else None
 
 
-def _held(items: Sequence[MemoryItem], speaker: str, slot: str) -> list[MemoryItem]:
+def _items_of_slot(items: Sequence[MemoryItem], speaker: str, slot: str) -> list[MemoryItem]:
     """What is known of it."""
     begin = f"{speaker}: "
     said = [item for item in items if item.kind == "semantic" and item.content.startswith(begin)]
