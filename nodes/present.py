@@ -51,11 +51,13 @@ def present(backends: Backends, estimate_confidence: ConfidenceEstimate, default
         share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
         context.add_instructions(state["instructions"])
         statements = _of(ids, state["statements"])
-        if state["rounds"][0]["kind"] in BROAD:  # passages stand in the order of time, and no statement repeats one
+        is_broad = state["rounds"][0]["kind"] in BROAD
+        if is_broad:  # passages stand in the order of time, and no statement repeats one
             statements = [one for one in statements if [cited["quote"] for cited in one["citations"]] != [one["text"]]]
         context.add_statements(statements, share)
         context.add_remark(remark(state, follows=options.output != "integration"))
-        material = Material(snapshot, evidence, ids, options.pages, char_budget(options.context_tokens))
+        room = None if is_broad else char_budget(options.context_tokens)
+        material = Material(snapshot, evidence, ids, options.pages, room)
         context.add_passages(OUTPUTS[options.output](material))
         text, citations = context.text()
         concluded = state["enough"] if backends.has_model("reflect") and options.effort != "recall" else None
@@ -130,13 +132,14 @@ PAGES = 5  # that are shown whole where no number is given
 @dataclass(frozen=True, slots=True)
 class Material:
     """What a context is made of. `evidence` and `record_ids` (of pages and items) are best first, cited pages before all others, and no more
-    pages than `limit`, where one is given. `room` is that of the context, in characters."""
+    pages than `limit`, where one is given. `room` is that of the context, in characters; None where the order of the
+    evidence itself makes it broad."""
 
     snapshot: Snapshot
     evidence: Iterable[Hit]
     record_ids: Sequence[str]
     limit: int | None
-    room: int
+    room: int | None
 
 
 def integration(material: Material) -> Iterable[Hit]:
@@ -146,7 +149,7 @@ def integration(material: Material) -> Iterable[Hit]:
 
 def snippets(material: Material) -> Iterable[Hit]:
     """The best passages, those first that are worth the room they take."""
-    return fill_order(material.evidence, material.room)
+    return material.evidence if material.room is None else fill_order(material.evidence, material.room)
 
 
 def pages(material: Material) -> Iterable[Hit]:

@@ -19,8 +19,11 @@ def sizes(order: list[Hit]) -> list[int]:
     return [len(hit.text) for hit in order]
 
 
-def test_the_best_comes_first_however_long_it_is() -> None:
-    assert sizes(fill_order(hits(900, 10, 10), 2000))[0] == 900
+BEST = [100] * 6
+
+
+def test_the_best_six_come_first_however_long_they_are() -> None:
+    assert sizes(fill_order(hits(900, 10, 300, 10, 500, 10, 10), 4000))[:6] == [900, 10, 300, 10, 500, 10]
 
 
 def test_passages_of_one_size_keep_their_order() -> None:
@@ -29,12 +32,12 @@ def test_passages_of_one_size_keep_their_order() -> None:
 
 
 def test_of_near_equals_the_short_one_comes_first_and_of_distant_ones_the_better() -> None:
-    assert sizes(fill_order(hits(100, 400, 100), 2000)) == [100, 100, 400]
-    assert sizes(fill_order(hits(100, *[200] * 20, 120), 9000))[1:11] == [200] * 10
+    assert sizes(fill_order(hits(*BEST, 400, 100), 4000)) == [*BEST, 100, 400]
+    assert sizes(fill_order(hits(*BEST, *[200] * 19, 120), 9000))[6:12] == [200] * 6
 
 
 def test_a_passage_of_a_page_that_speaks_already_comes_before_its_equal() -> None:
-    assert [hit.start for hit in fill_order(hits(100, 100, 100, pages="aba"), 2000)] == [0, 2, 1]
+    assert [hit.start for hit in fill_order(hits(*BEST, 100, 100, pages="aaaaaaba"), 4000)] == [*range(6), 7, 6]
 
 
 def test_no_more_are_compared_than_fill_the_room_and_half_of_it_again() -> None:
