@@ -31,6 +31,7 @@ Effort = Literal["recall", "fast", "deep"]
 Breadth = Literal["auto", "narrow", "wide"]
 OnModelFailure = Literal["raise", "rules"]
 OnFilingFailure = Literal["wait", "raise", "rules"]
+_USUAL_TOKENS = 2400  # of a context; a longer one shows more of what is found
 _ON_FAILURE = "When a model fails for good: raise an error, or let the rules answer the step."
 
 
@@ -64,7 +65,12 @@ class BaseResearchOptions(OptionsModel):
         default=None, ge=1, description="How many pages may speak in the context; unset: no limit."
     )
     tools: tuple[str, ...]
-    k: int = Field(default=200, ge=1, le=10_000, description="Passages that each search may return in a round.")
+    k: int = Field(
+        default=200,
+        ge=1,
+        le=10_000,
+        description="Passages that each search may return in a round; for a context of more than 2,400 tokens in proportion more.",
+    )
     breadth: Breadth = Field(
         default="auto",
         description="narrow: the best passages; wide: passages of as many pages as there is room for; auto: as the question is.",
@@ -83,6 +89,11 @@ class BaseResearchOptions(OptionsModel):
     def rounds(self) -> int:
         """How many rounds there may be: the depth; one where no model is asked."""
         return 1 if self.effort == "recall" else self.depth
+
+    @property
+    def candidates(self) -> int:
+        """How many passages each search may return in a round."""
+        return max(self.k, self.k * self.context_tokens // _USUAL_TOKENS)
 
 
 class MemorizeOptions(OptionsModel):

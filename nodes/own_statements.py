@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from ..stores.times import is_before, parse_iso_time, spans
+from .slots import find_slot
 
 _LONGEST = 240  # characters of a sentence that is worth an item
 _TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
@@ -35,30 +36,11 @@ _MATERIAL = re.compile(
 MOST = 6  # of a kind, from one page
 _MONTH = re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*\b|\d{4}-\d\d-\d\d")
 
-_CLAUSE = (  # where a clause begins, after a word or a date that opens it
-    r"(?:^|[,;–—]\s+|\b(?:and|but|so|because|since)\s+)"
-    r"(?:(?:[Yy]es|[Nn]ow|[Ww]ell|[Aa]ctually|[Aa]lso|[Hh]i|[Hh]ello|[Oo]h|and|so)[,.!]?\s+)*"
-    r"(?:(?:[Ii]n|[Oo]n|[Ss]ince|[Ff]rom)\s(?:(?:last|next|this|the|of|early|late|[A-Z]\w*(?:day|ber|ary|ch|il|ay|ne|ly|ust)"
-    r"|\d+(?:st|nd|rd|th)?),?\s)+|(?:[Ll]ast|[Tt]his)\s\w+,?\s+)?"
-)
-_DENIED = re.compile(r"\b(?:not|never|no longer|nobody|neither|nor|said|says|say)\b|n['’]t\b", re.I)
-
-# Slots: of each, a speaker has one at a time, and a new one takes the place of the old one.
-_SLOTS = {
-    "home": r"I(?:'ve| have)? (?:just )?(?:live|moved|am moving|'m moving)(?: back)?(?: from [\w ]{1,40}?)? (?:in|to)\b",
-    "work": r"I (?:now )?(?:work|teach|bake|nurse) (?:at|for|in)\b|I(?:'m| am) (?:now )?(?:working|employed) (?:at|for)\b",
-    "name": r"[Mm]y (?:full )?name is\b",
-    "birthday": r"[Mm]y birthday is\b|I was born (?:on|in)\b",
-    "allergy": r"I(?:'m| am) allergic to\b",
-    "diet": r"I(?:'m| am) (?:a )?(?:vegan|vegetarian)\b",
-}
-_SLOT_CLAUSES = {slot: re.compile(f"{_CLAUSE}(?:{pattern})") for slot, pattern in _SLOTS.items()}
-_FIRST_PERSON = re.compile(r"\b(?:I|[Mm]y)\b")  # is in whatever fills a slot
 # Facts and preferences of which there may be many.
 _LASTING = re.compile(
     r"[Mm]y (?:favou?rite|usual) [\w ]{1,40} (?:is|are)\b"
     r"|I (?:prefer|can't stand|love|like|hate) (?!that\b|how\b|it\b|this\b|you\b|your\b|to\b|all\b|the\b|when\b|being\b)\w+"
-    r"|[Mm]y (?:wife|husband|partner|son|daughter|mother|father|sister|brother|dog|cat|boss)(?:'s name)? is (?:called )?[A-Z]"
+    r"|[Mm]y (?:son|daughter|mother|father|sister|brother)(?:'s name)? is (?:called )?[A-Z]"
 )
 
 
@@ -126,7 +108,7 @@ def find_statements(text: str, speakers: tuple[str, ...], stamp: str | None) -> 
     addressed = len(speakers) < 2 or any(speaker.lower() in MACHINES for speaker in speakers)
     found: list[OwnStatement] = []
     for speaker, sentence, is_own in own_sentences(text, speakers):
-        slot = slot_of(sentence) if is_own else None
+        slot = find_slot(sentence) if is_own else None
         content = f"{speaker}: {sentence}"
         if slot is not None:
             found.append(OwnStatement(speaker, content, "semantic", event_time(sentence, said), slot))
@@ -141,17 +123,6 @@ def find_statements(text: str, speakers: tuple[str, ...], stamp: str | None) -> 
         elif when is not None and sum(one.kind == "episodic" for one in found) < MOST:
             found.append(OwnStatement(speaker, content, "episodic", when))
     return found
-
-
-def slot_of(sentence: str) -> str | None:
-    """What a sentence says of its speaker: only where a clause begins with it, and nothing before denies it."""
-    if not _FIRST_PERSON.search(sentence):
-        return None
-    for slot, pattern in _SLOT_CLAUSES.items():
-        found = pattern.search(sentence)
-        if found and not _DENIED.search(sentence, 0, found.end()):
-            return slot
-    return None
 
 
 def _single_date(sentence: str) -> datetime | None:

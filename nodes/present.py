@@ -15,6 +15,7 @@ from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import date_terms, explain_dates, format_day, format_time, order_key
 from ..stores.token_size import fitting_length, text_size
 from .evidence import LOOKED_AT, as_values, citation_of, hits_from_state, record_id, row_record_id
+from .fill_order import fill_order
 from .options import BROAD, BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody
 from .states import ResearcherState
@@ -49,11 +50,14 @@ def present(backends: Backends, estimate_confidence: ConfidenceEstimate, default
         share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
         context.add_instructions(state["instructions"])
         statements = _of(ids, state["statements"])
-        if state["rounds"][0]["kind"] in BROAD:  # passages stand in the order of time, and no statement repeats one
+        is_broad = state["rounds"][0]["kind"] in BROAD
+        if is_broad:  # passages stand in the order of time, and no statement repeats one
             statements = [one for one in statements if [cited["quote"] for cited in one["citations"]] != [one["text"]]]
         context.add_statements(statements, share)
         context.add_remark(remark(state, follows=options.output != "integration"))
-        context.add_passages(OUTPUTS[options.output](Material(snapshot, evidence, ids, options.pages)))
+        room = None if is_broad else char_budget(options.context_tokens)
+        material = Material(snapshot, evidence, ids, options.pages, room)
+        context.add_passages(OUTPUTS[options.output](material))
         text, citations = context.text()
         concluded = state["enough"] if backends.has_model("reflect") and options.effort != "recall" else None
         best = list(hits_from_state(state["evidence"][:LOOKED_AT]))
@@ -130,12 +134,14 @@ PAGES = 5  # that are shown whole where no number is given
 @dataclass(frozen=True, slots=True)
 class Material:
     """What a context is made of. `evidence` and `record_ids` (of pages and items) are best first, cited pages before all others, and no more
-    pages than `limit`, where one is given."""
+    pages than `limit`, where one is given. `room` is that of the context, in characters; None where the order of the
+    evidence itself makes it broad."""
 
     snapshot: Snapshot
     evidence: Iterable[Hit]
     record_ids: Sequence[str]
     limit: int | None
+    room: int | None
 
 
 def integration(material: Material) -> Iterable[Hit]:
@@ -144,8 +150,8 @@ def integration(material: Material) -> Iterable[Hit]:
 
 
 def snippets(material: Material) -> Iterable[Hit]:
-    """The best passages."""
-    return material.evidence
+    """The best passages, those first that are worth the room they take."""
+    return material.evidence if material.room is None else fill_order(material.evidence, material.room)
 
 
 def pages(material: Material) -> Iterable[Hit]:

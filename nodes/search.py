@@ -67,7 +67,7 @@ def search(
         if not queries:
             return {}
         options = options_in(runtime.context, defaults)
-        k = max(_LEAST, options.k // len(queries))
+        k = max(_LEAST, options.candidates // len(queries))
         left = UsageTracker(options.budget, started=state["started"]).remaining_s()
         searches: list[dict[str, Any]] = []
         failures: list[dict[str, Any]] = []

@@ -10,10 +10,12 @@ from ...stores.index.snapshot import Snapshot
 from ...stores.records import MemoryItem
 from ...stores.times import is_before, order_key
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
-from ..own_statements import MOST, find_statements, slot_of
+from ..own_statements import MOST, find_statements
+from ..slots import SEVERAL, find_slot, says_change
 
 _CHARS_PER_TOKEN = 4
 _TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
+_IN_CORE = ("name", "home", "work", "allergy", "diet", "birthday")
 
 
 def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
@@ -34,12 +36,17 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
         elif slot is None:
             facts.setdefault(content, _edit(None, content, time))  # not in core, which is nobody's order
         else:
-            core = _lines(question.core) if core is None else core
-            old = _holder(question.items, speaker, slot)
+            known = _items_of_slot(question.items, speaker, slot)
+            if slot in SEVERAL and (len(known) > 1 or not says_change(content)):
+                facts.setdefault(content, _edit(None, content, time))
+                continue
+            old = max(known, key=lambda item: order_key(item.time) if item.time else 0.0, default=None)
             if old is not None and old.time is not None and (time is None or is_before(time, old.time)):
                 continue  # what is known is newer, whenever it was filed
             facts[f"{speaker} {slot}"] = _edit(old, content, time)
-            core[(speaker, slot)] = content
+            if slot in _IN_CORE:
+                core = _lines(question.core) if core is None else core
+                core[(speaker, slot)] = content
     calls = [*list(facts.values())[:MOST], *events]
     paragraph = "\n".join((core or {}).values())
     if core and paragraph != question.core and len(paragraph) <= CORE_SHOWN * _CHARS_PER_TOKEN:
@@ -48,12 +55,11 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
     return Curation(calls=calls)
 
 
-def _holder(items: Sequence[MemoryItem], speaker: str, slot: str) -> MemoryItem | None:
-    """What is known of it, the newest."""
+def _items_of_slot(items: Sequence[MemoryItem], speaker: str, slot: str) -> list[MemoryItem]:
+    """What is known of it."""
     begin = f"{speaker}: "
     said = [item for item in items if item.kind == "semantic" and item.content.startswith(begin)]
-    known = [item for item in said if slot_of(item.content.removeprefix(begin)) == slot]
-    return max(known, key=lambda item: order_key(item.time) if item.time else 0.0, default=None)
+    return [item for item in said if find_slot(item.content.removeprefix(begin)) == slot]
 
 
 def _lines(core: str) -> dict[tuple[str, str], str]:
@@ -61,8 +67,8 @@ def _lines(core: str) -> dict[tuple[str, str], str]:
     lines: dict[tuple[str, str], str] = {}
     for line in core.splitlines():
         turn = _TURN.match(line)
-        slot = slot_of(turn["said"]) if turn else None
-        lines[(turn["speaker"], slot) if turn and slot else (line, "")] = line
+        slot = find_slot(turn["said"]) if turn else None
+        lines[(turn["speaker"], slot) if turn and slot in _IN_CORE and slot else (line, "")] = line
     return lines
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from langchain_core.documents import BaseDocumentCompressor
 
 from .nodes.embedder import Embeddable, Embedder, embed_if_room
+from .nodes.evidence import READ
 from .nodes.llm.sync_async import Computation, Wait, run_async, run_sync
 from .nodes.options import BaseResearchOptions
 from .nodes.run_step import SNAPSHOT_AGE_S
@@ -113,6 +114,10 @@ class RecallRunner(PageSearchRunner):
                 if self._options.on_model_failure == "raise":
                     raise
                 _log.warning("The hits of a recall keep their order: %s", error)
+        if len({hit.time for hit in ranked[:READ]}) > 1:
+            from .nodes.supersession import newest_first
+
+            ranked = newest_first(snapshot, query, ranked)
         hits = (ranked if len(ranked) >= k else with_unfound(snapshot, ranked, self._options.context_tokens))[:k]
         if k >= _FOR_EACH and snapshot.items_like_instructions():
             from .nodes.instructions import find_instructions, instruction_hits
