@@ -25,8 +25,7 @@ _CALENDAR = frozenset(
     "january february march april may june july august september october november december jan feb mar apr jun jul aug"
     " sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday i i'm i've i'll i'd".split()
 )
-_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
-_DAY_OR_YEAR = re.compile(rf"{_DAY}(?:st|nd|rd|th|[日号號일月월])?|(?:19|20)\d\d[年년]?|(?:19|20)\d\d-\d\d(?:-\d\d)?")
+_DAY_OR_YEAR = re.compile(r"\d{1,2}(?:st|nd|rd|th|[日号號일月월])?|(?:19|20)\d\d[年년]?|(?:19|20)\d\d-\d\d(?:-\d\d)?")
 _RUN = 6  # words
 _INFLECTED = frozenset("ru uk pl cs fi hu tr el ro hy".split())  # languages in which a name has endings
 _NAME_STEM = 0.7  # of an inflected name's letters
@@ -35,8 +34,8 @@ _NAME_STEM = 0.7  # of an inflected name's letters
 def foreign_terms(text: str, *sources: str) -> list[str]:
     """Names and numbers of a text that none of its sources holds, in the text's order.
 
-    A name is a capitalized word that does not begin a sentence; months, weekdays and "I" are none. Days
-    of a month, and years, pass where a source holds a date: a relative expression may have been resolved. Of
+    A name is a capitalized word that does not begin a sentence; months, weekdays and "I" are none. Numbers of
+    at most two digits, and years, pass where a source holds a date: a relative expression may have been resolved. Of
     German, which capitalizes its nouns, only numbers are checked; where names have endings, how they begin.
     """
     source = "\n".join(sources)
