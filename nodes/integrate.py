@@ -12,7 +12,6 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from ..stores.times import explain_dates
 from .evidence import (
     FIRST_TOKENS,
     LATER_TOKENS,
@@ -21,7 +20,6 @@ from .evidence import (
     cite_retrieved,
     hits_from_state,
     place_of,
-    record_id,
     row_record_id,
     take_fitting,
 )
@@ -74,14 +72,9 @@ class IntegrateQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/integrate.md`."""
-        from .prompt_parts import render_passages, render_question, render_request, render_statements
+        from .prompt_parts import integrate_values
 
-        return {
-            "question": render_question(self.question),
-            "request": render_request(self.question, self.request),
-            "known": render_statements(self.known, share, sources=True),
-            "evidence": render_passages(self.snapshot, self.readable(share)),
-        }
+        return integrate_values(self, share)
 
     def readable(self, share: float) -> list[Hit]:
         """The first of the fresh passages, as many as a prompt has room for."""
@@ -179,7 +172,7 @@ def verify_statements(
     quote do not carry: these are left out, unless one of the passages (`evidence`) carries them, which is then cited."""
     retrieved = list(dict.fromkeys(page_ids))
     counts = {"corrected": 0, "dropped": 0, "unsupported": 0}
-    statements: list[dict[str, Any]] = []
+    statements: dict[str, dict[str, Any]] = {}
     for statement in integration.statements[:_MOST_STATEMENTS]:
         citations = []
         for source in statement.sources[:_MOST_SOURCES]:
@@ -192,30 +185,13 @@ def verify_statements(
         text = " ".join(statement.text.split())
         if not text:
             continue
-        if not (citations and _is_supported(snapshot, text, citations, question)):
-            from .carriers import find_carrier  # rules state passages word for word
+        verbatim = any(" ".join(citation["quote"].split()) == text for citation in citations)
+        if not verbatim:
+            from .carriers import find_carriers  # rules state passages word for word
 
-            carrier = find_carrier(snapshot, text, question, evidence)
-            counts["corrected" if carrier else "unsupported"] += bool(carrier or citations)
-            citations = [carrier] if carrier else []
+            citations = find_carriers(snapshot, text, question, citations, evidence, counts)
         if citations:
-            same = next((one for one in statements if one["text"] == text), None)
-            if same is None:
-                statements.append({"text": text, "citations": citations})
-            else:
-                same["citations"] += [one for one in citations if one not in same["citations"]]
-    return statements, counts
-
-
-def _is_supported(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, Any]], question: str) -> bool:
-    """Whether the lines of the quotes carry a statement; one that is its quote needs no other."""
-    if any(" ".join(citation["quote"].split()) == text for citation in citations):
-        return True
-    from .support import line_of, names_other_day, support_of
-
-    records = [snapshot.record(record_id(citation)) for citation in citations]
-    lines = [line_of(one.text, at["start"], at["end"]) for one, at in zip(records, citations, strict=True)]
-    if all(names_other_day(text, line, one.time) for line, one in zip(lines, records, strict=True)):
-        return False
-    lines = [line + explain_dates(line, one.time) for line, one in zip(lines, records, strict=True)]
-    return support_of(text, question, lines, [record.header for record in records]).is_sufficient
+            key = f"{text} {citations[0] if verbatim else ''}"
+            held = statements.setdefault(key, {"text": text, "citations": []})["citations"]
+            held += [one for one in citations if one not in held]
+    return list(statements.values()), counts

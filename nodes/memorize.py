@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
-from ..stores.token_size import CHARS_PER_TOKEN, text_size
 from .llm.ask import StepSpec
 from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
@@ -21,8 +20,6 @@ from .states import MemorizerState
 
 MEMO_CHARS = 500
 _LONGEST_REPLY = 4000  # characters of a memo, of which the first sentences are taken
-_PROMPT_TOKENS = 2100  # of page and outline: beside a long page there is less room for others
-_LEAST_OUTLINE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +33,9 @@ class MemorizeQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/memorize.md`. The page is always shown whole."""
-        from .llm.prompt import fence
-        from .outline import OUTLINE_TOKENS, render_outline
-        from .page_language import name_language
+        from .memorize_prompt import memorize_values
 
-        page = fence(f"{self.header}\n\n{self.text}") + name_language(self.text)
-        room = max(_LEAST_OUTLINE, min(OUTLINE_TOKENS, _PROMPT_TOKENS - text_size(page) // CHARS_PER_TOKEN))
-        return {"page": page, "outline": render_outline(self.snapshot, self.text, share * room)}
+        return memorize_values(self, share)
 
 
 class Memo(BaseModel):

@@ -114,11 +114,8 @@ def find_statements(text: str, speakers: tuple[str, ...], stamp: str | None) -> 
             found.append(OwnStatement(speaker, content, "semantic", event_time(sentence, said), slot))
             continue
         general, when = general_kind(sentence) if is_own else "", _single_date(sentence)
-        if (
-            (general == "instruction" and addressed)
-            or general == "preference"
-            or (is_own and when is None and _LASTING.search(sentence))
-        ):
+        lasts = general == "preference" or (general == "instruction" and addressed)
+        if lasts or (is_own and when is None and _LASTING.search(sentence)):
             found.append(OwnStatement(speaker, content, "semantic", said))
         elif when is not None and sum(one.kind == "episodic" for one in found) < MOST:
             found.append(OwnStatement(speaker, content, "episodic", when))

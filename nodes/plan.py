@@ -79,17 +79,9 @@ class PlanQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/plan.md`."""
-        from .outline import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, render_outline
-        from .prompt_parts import render_question, render_request, render_statements, render_tools
+        from .prompt_parts import plan_values
 
-        room = share * (OUTLINE_TOKENS if self.first else LATER_OUTLINE_TOKENS)
-        return {
-            "question": render_question(self.question),
-            "request": render_request(self.question, " ".join([self.request, *self.names])),
-            "tools": render_tools(self.searches),
-            "known": render_statements(self.known, share, sources=False),
-            "outline": render_outline(self.snapshot, self.request, room),
-        }
+        return plan_values(self, share)
 
 
 PLAN = StepSpec("plan", PlanQuestion, SearchPlan)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ..stores.analyzer import is_english
@@ -15,7 +16,6 @@ from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import date_terms, explain_dates, format_day, format_time, order_key
 from ..stores.token_size import fitting_length, text_size
 from .evidence import LOOKED_AT, as_values, citation_of, hits_from_state, record_id, row_record_id
-from .fill_order import fill_order
 from .options import BROAD, BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody
 from .states import ResearcherState
@@ -45,7 +45,9 @@ def present(backends: Backends, estimate_confidence: ConfidenceEstimate, default
         named = set(ids)
         evidence: Iterable[Hit] = hits_from_state(row for row in state["evidence"] if row_record_id(row) in named)
         if state["found_by_question"]:
-            evidence = _cited_first(evidence, state["statements"])
+            from .cited_hits import cited_first
+
+            evidence = cited_first(evidence, state["statements"])
         context = Context(snapshot, options.context_tokens)
         share = 1.0 if options.output == "integration" else STATEMENTS_SHARE
         context.add_instructions(state["instructions"])
@@ -92,18 +94,6 @@ def _of(ids: Sequence[str], statements: Sequence[Mapping[str, Any]]) -> list[dic
     return kept
 
 
-def _cited_first(hits: Iterable[Hit], statements: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """The passages that a statement cites before all others: what a model's own queries found stands there only by a
-    statement that its words carry."""
-    spans = [citation for statement in statements for citation in statement["citations"]]
-
-    def is_cited(hit: Hit) -> bool:
-        own = [one for one in spans if record_id(one) == hit.record_id]
-        return any(one["start"] < hit.end and hit.start < one["end"] for one in own)
-
-    return sorted(hits, key=lambda hit: not is_cited(hit))
-
-
 STATEMENTS_SHARE = 1 / 3
 """Of a context with passages, the most that statements in other words than the passages' may take."""
 
@@ -119,10 +109,8 @@ def remark(state: ResearcherState, *, follows: bool = True) -> str:
         absent, unfound = sentences_for(state["question"])
     elif best is not None and not best.score and not state["statements"] and follows:
         return "Nothing in memory has the words of the question. What follows is the newest in it."
-    stated = any(one["unsupported_statements"] or one["dropped_citations"] for one in state["rounds"])
-    if state["stopped"] == "no_evidence" and not (
-        stated and follows
-    ):  # a model that said what nothing carries saw something
+    seen = follows and any(one["unsupported_statements"] or one["dropped_citations"] for one in state["rounds"])
+    if state["stopped"] == "no_evidence" and not seen:  # by a model, whose words for it nothing carries
         return absent.format(unmet or state["question"].strip().rstrip("?!.？！。।؟"))
     ended = _ENDED.get(state["stopped"], "")
     return " ".join(part for part in (unfound.format(unmet) if unmet else "", ended) if part)
@@ -151,7 +139,18 @@ def integration(material: Material) -> Iterable[Hit]:
 
 def snippets(material: Material) -> Iterable[Hit]:
     """The best passages, those first that are worth the room they take."""
-    return material.evidence if material.room is None else fill_order(material.evidence, material.room)
+    if material.room is None:
+        return material.evidence
+    hits: list[Hit] = []
+    left, rest = material.room / 2, iter(material.evidence)
+    for hit in rest:
+        hits.append(hit)
+        left -= text_size(hit.text) + _HEADING
+        if left < 0:  # all might not fit, beside statements
+            from .fill_order import fill_order
+
+            return fill_order(chain(hits, rest), material.room)
+    return hits
 
 
 def pages(material: Material) -> Iterable[Hit]:
@@ -172,6 +171,7 @@ _GENERAL = "Said to hold in general:"
 _NOTES_SHARE = 1 / 30  # of a context, for what relative dates mean, those of the best passages first
 _ONE_NOTE = 60  # characters that there are for them in any context
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
+_HEADING = 80  # characters, at most, of a page's
 _MARK = len(" [99]")  # what a citation mark counts as; the last check is exact
 
 

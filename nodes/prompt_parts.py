@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from .llm.prompt import clip, default_prompt, fence, fence_list, fence_question
+from .outline import LATER_OUTLINE_TOKENS, OUTLINE_TOKENS, render_outline
 
 if TYPE_CHECKING:
-    from .plan import PlannedSearch
+    from .integrate import IntegrateQuestion
+    from .plan import PlannedSearch, PlanQuestion
+    from .reflect import ReflectQuestion
 
 _QUESTION_TOKENS = 1000
 _STATEMENTS_TOKENS = 400
@@ -70,3 +73,35 @@ def _sources(statement: Mapping[str, Any]) -> str:
 def _shorten(quote: str) -> str:
     """A beginning of the quote that is still found on its page."""
     return quote if len(quote) <= _QUOTE_CHARS else quote[:_QUOTE_CHARS].rsplit(" ", 1)[0]
+
+
+def plan_values(question: PlanQuestion, share: float) -> Mapping[str, str]:
+    """As `PlanQuestion.prompt_values`."""
+    room = share * (OUTLINE_TOKENS if question.first else LATER_OUTLINE_TOKENS)
+    return {
+        "question": render_question(question.question),
+        "request": render_request(question.question, " ".join([question.request, *question.names])),
+        "tools": render_tools(question.searches),
+        "known": render_statements(question.known, share, sources=False),
+        "outline": render_outline(question.snapshot, question.request, room),
+    }
+
+
+def integrate_values(question: IntegrateQuestion, share: float) -> Mapping[str, str]:
+    """As `IntegrateQuestion.prompt_values`."""
+    return {
+        "question": render_question(question.question),
+        "request": render_request(question.question, question.request),
+        "known": render_statements(question.known, share, sources=True),
+        "evidence": render_passages(question.snapshot, question.readable(share)),
+    }
+
+
+def reflect_values(question: ReflectQuestion, share: float) -> Mapping[str, str]:
+    """As `ReflectQuestion.prompt_values`."""
+    return {
+        "question": render_question(question.question),
+        "needs": render_needs(question.needs, share),
+        "known": render_statements(question.known, share, sources=False),
+        "asked": render_searches(question.asked, share),
+    }

@@ -41,14 +41,9 @@ class ReflectQuestion:
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/reflect.md`."""
-        from .prompt_parts import render_needs, render_question, render_searches, render_statements
+        from .prompt_parts import reflect_values
 
-        return {
-            "question": render_question(self.question),
-            "needs": render_needs(self.needs, share),
-            "known": render_statements(self.known, share, sources=False),
-            "asked": render_searches(self.asked, share),
-        }
+        return reflect_values(self, share)
 
 
 REFLECT = StepSpec("reflect", ReflectQuestion, Reflection)

@@ -29,8 +29,9 @@ _SLOTS = {
     "dog": r"[Mm]y (?:new )?dog(?:'s name)? is (?:now )?(?:called )?[A-Z]|(?:I|[Ww]e)(?:'ve| have)? renamed (?:my|our|the) dog\b",
     "cat": r"[Mm]y (?:new )?cat(?:'s name)? is (?:now )?(?:called )?[A-Z]|(?:I|[Ww]e)(?:'ve| have)? renamed (?:my|our|the) cat\b",
 }
-SEVERAL = frozenset(("dog", "cat"))
-"""Slots of which a speaker may have several: another one is no change where nothing says so."""
+SEVERAL = frozenset(
+    ("dog", "cat")
+)  # of which a speaker may have several: another one is no change where nothing says so
 _CHANGED = re.compile(
     r"\b(?:now|new|no longer|any ?more|these days|nowadays|instead|meanwhile|by now|as of|again"
     r"|(?:re)?(?:moved|named|scheduled)|changed|switched|replaced|sold|postponed|brought forward|raised|lowered|went (?:up|down))\b",

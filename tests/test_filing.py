@@ -17,7 +17,7 @@ def test_hashed_vectors_are_filed_with_their_pages(folder: Path) -> None:
 
         def file(*args: object, **more: object) -> object:
             entry = type(journal).file(journal, *args, **more)  # type: ignore[arg-type]
-            filed.append((entry.embedded, store.waiting("default"), store.newest()[1]))
+            filed.append((entry.embedded, store.waiting("default"), store.state().last))
             return entry
 
         journal.file = file  # type: ignore[assignment, method-assign]

@@ -230,7 +230,7 @@ def test_a_later_round_that_fails_leaves_what_the_earlier_ones_found(folder: Pat
         folder, model=ScriptedModel(lines=lines), model_options=ModelOptions(timeout_s=TIMEOUT_S)
     ) as memory:
         result = memory.research(QUESTION, output="integration")
-    assert result.context.startswith("- Ana bakes at Moinho. [1]")
+    assert result.context.startswith("- (1 June 2024) Ana bakes at Moinho. [1]")
     assert (result.stopped, [failure["step"] for failure in result.failures]) == ("failure", [step])
     assert len(result.rounds) == 2
 

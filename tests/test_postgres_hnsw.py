@@ -180,7 +180,7 @@ def test_an_index_that_is_no_longer_needed_or_whose_build_broke_off_is_dropped(
 def test_another_model_gets_another_index(kept: Kept, database: PostgresDatabase, index: PgVectors) -> None:
     maintain_indexes(database)
     kept.store.start_generation()
-    label = f"test #{kept.store.newest()[0]}"
+    label = f"test #{kept.store.state().generation}"
     reached, texts = kept.store.missing(kept.number(BIG), 100)
     while texts:
         more = kept.store.keep(kept.number(BIG), reached, [n for n, _ in texts], spread(len(texts), 3).tolist())

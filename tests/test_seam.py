@@ -50,7 +50,7 @@ def test_a_model_plans_integrates_and_reflects_and_its_statement_is_the_context(
     model.lines.update(lines(plan=[PLAN], integrate=[answered(page_id)], reflect=[ENOUGH]))
     with memory:
         result = memory.research(QUESTION, output="integration")
-    assert result.context == "- Ana bakes at Moinho. [1]"
+    assert result.context == "- (1 June 2024) Ana bakes at Moinho. [1]"
     assert [(c.page_id, c.quote) for c in result.citations] == [(page_id, "Now I bake bread at Moinho.")]
     assert (result.stopped, result.enough, result.unmet) == ("enough", True, ())
     assert [name for name, _ in model.seen] == ["plan", "integrate", "reflect"]
@@ -64,7 +64,7 @@ async def test_the_same_holds_for_the_async_twin(folder: Path) -> None:
     model.lines.update(lines(plan=[PLAN], integrate=[answered(page_id)], reflect=[ENOUGH]))
     async with memory:
         result = await memory.aresearch(QUESTION, output="integration")
-    assert result.context == "- Ana bakes at Moinho. [1]"
+    assert result.context == "- (1 June 2024) Ana bakes at Moinho. [1]"
 
 
 def test_a_follow_up_request_starts_a_second_round(folder: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_statement_that_its_quote_does_not_carry_is_dropped_and_counted(folder
     model.lines.update(lines(plan=[PLAN], integrate=[reply], reflect=[ENOUGH]))
     with memory:
         result = memory.research(QUESTION, output="integration")
-    assert result.context == "- Ana bakes at Moinho. [1]"
+    assert result.context == "- (1 June 2024) Ana bakes at Moinho. [1]"
     assert (result.rounds[0]["unsupported_statements"], result.rounds[0]["dropped_citations"]) == (3, 0)
 
 

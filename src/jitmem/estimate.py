@@ -11,6 +11,7 @@ from .nodes.llm.ask import A, Backend, Q, StepSpec, UsageTracker
 from .nodes.llm.model_backend import ModelBackend
 from .nodes.llm.prompt import count_tokens, render_prompt
 from .nodes.llm.sync_async import Computation
+from .nodes.run_step import Backends
 from .nodes.steps import STEPS
 from .results import CallStatistics, Estimate
 
@@ -37,6 +38,16 @@ class EstimateBackend:
             asked: Any = question
             return cast("A", another_round(answer, f"{asked.question} {len(tracker.entries)}"))
         return answer
+
+
+def estimate_backends(backends: Backends) -> Backends:
+    """The same, which count the prompts of models and send none."""
+    models = {
+        step: EstimateBackend(backends.rules, model)
+        for step, model in backends.by_step.items()
+        if isinstance(model, ModelBackend)
+    }
+    return Backends(models, backends.rules)
 
 
 def estimate(steps: Sequence[Mapping[str, Any]], statistics: CallStatistics) -> Estimate:

@@ -220,16 +220,9 @@ class MemoryRuntime:
     @cached_property
     def estimator(self) -> Graph:
         """The Researcher that renders each prompt and sends none."""
-        from .estimate import EstimateBackend
-        from .nodes.llm.model_backend import ModelBackend
+        from .estimate import estimate_backends
 
-        rules = self.backends.rules
-        models = {
-            step: EstimateBackend(rules, model)
-            for step, model in self.backends.by_step.items()
-            if isinstance(model, ModelBackend)
-        }
-        return self._researcher(Backends(models, rules)).copy(update={"checkpointer": False})
+        return self._researcher(estimate_backends(self.backends)).copy(update={"checkpointer": False})
 
     def _researcher(self, backends: Backends) -> Graph:
         from .graphs.researcher import researcher

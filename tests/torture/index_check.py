@@ -109,8 +109,7 @@ def _of(name: str, memory: Memory, index: Any, rows: Rows, search: Search) -> li
 def _of_another_text(memory: Memory, index: Any, rows: Rows) -> list[int]:
     """The vectors that the embedding model does not give for the text and header on file."""
     filed = [row for row in rows if row[1] is not None]
-    headers = [index._embeddings._header(time, title, speaker) for _, _, time, title, speaker, _ in filed]
-    texts = [f"[{header}] {row[5]}" if header else row[5] for header, row in zip(headers, filed, strict=True)]
+    texts = [index._embeddings.with_header(*row[2:6]) for row in filed]
     again = memory._runtime.embedder.embed_documents(texts)
     return [
         n
