@@ -6,16 +6,14 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from langchain_core.embeddings import Embeddings
 
 from ..stores import fork_hooks
-from ..stores.analyzer import HashedEmbeddings
 from ..stores.errors import ModelError, StoreFull
-from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore, FilingVectors, is_lexical
-from ..stores.truth.journal import PageDraft
+from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore, is_lexical
 from ..stores.truth.namespace import Namespace
 from .llm.ask import TIMEOUT_S
 from .llm.sync_async import Computation, Wait, run_async, run_sync
@@ -136,18 +134,6 @@ def embed(embedded: Embeddable, embedder: Embedder, suspect: bool = False, waiti
         return more
 
     yield from embedder.embed_in_turn(lambda: suspect or store.waiting(namespace), batch)
-
-
-def embed_drafts(
-    store: EmbeddingStore, embedder: Embedder, pages: Sequence[PageDraft], stamp: str | None
-) -> FilingVectors | None:
-    """The vectors of pages before they are filed, where they are computed in this process, by a model that was seen not to
-    have changed; else None: `embed` makes them, and pays for them, when the pages are filed."""
-    if store.settled_generation is None or not isinstance(embedder.inner, HashedEmbeddings):
-        return None
-    from ..stores.truth.filed_vectors import embed_drafts
-
-    return embed_drafts(store, embedder.inner.embed_documents, pages, stamp, store.settled_generation)
 
 
 def embed_if_room(

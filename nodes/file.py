@@ -10,13 +10,13 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ..stores.analyzer import Analyzer
+from ..stores.analyzer import Analyzer, HashedEmbeddings
 from ..stores.errors import ModelError, StoreFull, UnknownRecord
 from ..stores.index.snapshot import NamespaceStore
 from ..stores.recall_markers import without_recalled
 from ..stores.times import parse_iso_time
 from ..stores.truth.journal import JournalEntry, PageDraft, PassageDraft
-from .embedder import Embedder, embed, embed_drafts
+from .embedder import Embedder, embed
 from .llm.sync_async import Computation, NodeBody
 from .options import MemorizeOptions, options_in
 from .run_step import Backends
@@ -33,8 +33,8 @@ def file(
     """The node: drafts → pages with ids. A session that another process filed meanwhile is a duplicate; of one that
     was forgotten meanwhile nothing is kept, which `failures` says.
 
-    Vectors that are computed in this process are filed with the pages; and nothing is noted to be drawn from pages in
-    which the rules, where these draw memories, find none."""
+    Vectors that are computed in this process, by a model that was seen not to have changed, are filed with the pages;
+    nothing is noted to be drawn from pages in which the rules, where these draw memories, find none."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> dict[str, Any]:
         time = parse_iso_time(state["time"])
@@ -42,11 +42,18 @@ def file(
         wanted = options_in(runtime.context, defaults).curate
         stamp = state["time"]
         curate = wanted and (backends.has_model("curate") or any(_holds_memories(draft, stamp) for draft in drafts))
-        vectors = embed_drafts(archive.embeddings, embedder, drafts, stamp)
+        accepted = JournalEntry(state["journal"], state["session_id"], time, {})
+        vectors = None
+        if archive.embeddings.settled_generation is not None and isinstance(embedder.inner, HashedEmbeddings):
+            from ..stores.truth.filed_vectors import embed_drafts
+
+            vectors = embed_drafts(archive.embeddings, embedder.inner.embed_documents, drafts, stamp)
         try:
-            accepted = JournalEntry(state["journal"], state["session_id"], time, {})
             with disk_full_hint(archive.embeddings.database.path, _NOT_FILED):
-                filed = archive.journal.file(accepted, drafts, curate=curate, vectors=vectors)
+                try:
+                    filed = archive.journal.file(accepted, drafts, curate=curate, vectors=vectors)
+                except StoreFull:  # there may be room without them
+                    filed = archive.journal.file(accepted, drafts, curate=curate)
         except UnknownRecord:
             message = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."
             failure = {"step": "file", "error": "UnknownRecord", "message": message}
