@@ -26,6 +26,7 @@ from .grounding import foreign_terms, without_names
 LEAST_SUPPORT = 0.5
 """Of the words that a statement adds to the question, the share that its quotes must hold."""
 _NEGATION = r"\b(?:not|no|never|nobody|nothing|none|neither|nor|without|cannot)\b|n['’]t\b"
+_DENIES = re.compile(_NEGATION, re.I)
 _UNSPACED = ("zh", "ja", "ko", "th")  # whose words do not tell the language; no word of another is like their negations
 
 
@@ -62,7 +63,7 @@ def support_of(statement: str, question: str, quotes: Sequence[str], headers: Se
     quoted = held_by("\n".join(quotes))
     if own and not any(map(quoted, own)):  # a header alone, such as its date, says nothing of what was asked
         share = min(share, sum(map(quoted, said)) / (len(said) - len(own) or 1))
-    denies = _negation_of(None if is_english(together) else guess_language(together)).search
+    denies = (_DENIES if is_english(together) else _negation_of(guess_language(together))).search
     return Support(
         share=share,
         foreign=foreign_terms(statement, source, question),
