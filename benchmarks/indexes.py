@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from figures import Figure, timed
@@ -60,7 +61,10 @@ def measure_keyword(texts: Sequence[str], questions: Sequence[str]) -> list[Figu
 def measure_vector(memory: Memory, questions: Sequence[str]) -> list[Figure]:
     """Chroma beside the exact scan of the same vectors, 200 neighbours a question; embedding not counted."""
     parts = memory._runtime
-    chroma, exact = parts.archive.vectors, ExactVectors(parts.archive.embeddings)
+    chroma: Any = parts.archive.vectors
+    exact = ExactVectors(parts.archive.embeddings)
+    chroma._many = True  # used at any size
+    chroma.catch_up()
     namespaces = [parts.archive.pages.extent().namespaces[0]]
     asked = [np.array(parts.embedder.embed_query(question), np.float32) for question in questions]
     found = [{seq for seq, _ in chroma.search(one, _NEIGHBOURS, namespaces)} for one in asked]
