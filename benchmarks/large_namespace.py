@@ -50,7 +50,7 @@ def fill(memory: Memory, texts: Sequence[str]) -> None:
     memory.flush()
 
 
-def timed(
+def time_searches(
     search: Callable[[NDArray[np.float32]], Found], queries: Sequence[NDArray[np.float32]]
 ) -> tuple[float, list[Found]]:
     """Milliseconds of the median search, the best of five runs of each, and what each found."""
@@ -89,12 +89,12 @@ def main() -> None:
         queries = [np.array(runtime.embedder.embed_query(text), np.float32) for text in turns(given.queries, chance)]
         hnsw_indexes.MIN_VECTORS = 10 * given.passages
         hnsw_indexes.maintain_indexes(runtime.database)  # type: ignore[arg-type]  # drops one of a former run
-        exact_ms, right = timed(lambda query: index.search(query, NEIGHBOURS, [number]), queries)
+        exact_ms, right = time_searches(lambda query: index.search(query, NEIGHBOURS, [number]), queries)
         hnsw_indexes.MIN_VECTORS = 1
         begun = time.perf_counter()
         hnsw_indexes.maintain_indexes(runtime.database)  # type: ignore[arg-type]
         built = time.perf_counter() - begun
-        graph_ms, found = timed(lambda query: index.search(query, NEIGHBOURS, [number]), queries)
+        graph_ms, found = time_searches(lambda query: index.search(query, NEIGHBOURS, [number]), queries)
     print(f"passages {given.passages:,}, neighbours {NEIGHBOURS}, queries {given.queries}")
     print(f"all compared: {exact_ms:.1f} ms    graph: {graph_ms:.1f} ms, built in {built:.0f} s")
     print(f"of the best {BEST}, with ties: {100 * recall(found, right):.1f} %")

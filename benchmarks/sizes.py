@@ -2,7 +2,7 @@
 
     python benchmarks/sizes.py                                          10,000 and 100,000 passages, in a folder
     python benchmarks/sizes.py --engines sqlite,postgres                the same beside PostgreSQL
-    python benchmarks/sizes.py --passages 1000000 --keep /var/tmp/big   one namespace of a million, kept for the next run
+    python benchmarks/sizes.py --passages 1000000 --keep big   one namespace of a million, kept for the next run
     python benchmarks/sizes.py --passages 100000 --vs ../before         beside another checkout, in turns
 
 The history is generated and imported (bulk_history.py). Vectors are compared by the exact scan, not by Chroma. Each figure

@@ -43,16 +43,19 @@ def file(
         stamp = state["time"]
         curate = wanted and (backends.has_model("curate") or any(_holds_memories(draft, stamp) for draft in drafts))
         accepted = JournalEntry(state["journal"], state["session_id"], time, {})
-        vectors = None
-        if archive.embeddings.settled_generation is not None and isinstance(embedder.inner, HashedEmbeddings):
+        vectors, generation = None, archive.embeddings.settled_generation
+        if generation is not None and isinstance(embedder.inner, HashedEmbeddings):
             from ..stores.truth.filed_vectors import embed_drafts
 
-            vectors = embed_drafts(archive.embeddings, embedder.inner.embed_documents, drafts, stamp)
+            vectors = embed_drafts(archive.embeddings, embedder.inner.embed_documents, drafts, stamp, generation)
         try:
             with disk_full_hint(archive.embeddings.database.path, _NOT_FILED):
                 try:
                     filed = archive.journal.file(accepted, drafts, curate=curate, vectors=vectors)
-                except StoreFull:  # there may be room without them
+                except StoreFull:
+                    if vectors is None:
+                        raise
+                    # there may be room without them
                     filed = archive.journal.file(accepted, drafts, curate=curate)
         except UnknownRecord:
             message = f"Session {state['session_id']!r} was forgotten while it was being filed; nothing of it is kept."

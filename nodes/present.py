@@ -145,7 +145,7 @@ def snippets(material: Material) -> Iterable[Hit]:
     left, rest = material.room / 2, iter(material.evidence)
     for hit in rest:
         hits.append(hit)
-        left -= text_size(hit.text) + _HEADING
+        left -= text_size(hit.text) + _LARGEST_HEADING
         if left < 0:  # all might not fit, beside statements
             from .fill_order import fill_order
 
@@ -171,7 +171,7 @@ _GENERAL = "Said to hold in general:"
 _NOTES_SHARE = 1 / 30  # of a context, for what relative dates mean, those of the best passages first
 _ONE_NOTE = 60  # characters that there are for them in any context
 _PASSED_OVER = 6  # passages that do not fit, before the filling ends
-_HEADING = 80  # characters, at most, of a page's
+_LARGEST_HEADING = 80  # characters, at most, of a page's
 _MARK = len(" [99]")  # what a citation mark counts as; the last check is exact
 
 

@@ -117,17 +117,21 @@ def written(folder: Path) -> Iterator[tuple[Memory, Ledger]]:
         yield memory, fill(memory)
 
 
-def test_a_whole_memory_has_no_faults_and_repeating_every_call_changes_nothing(
-    written: tuple[Memory, Ledger], folder: Path
-) -> None:
-    memory, ledger = written
+def check_whole(memory: Memory, ledger: Ledger, place: Path | str) -> None:
+    """The memory in this folder or database has no faults, and repeating every call changes nothing."""
     before = memory.stats(), memory.items.list(), memory.admin.proposals(waiting=False)
-    assert not check_truth(folder, ledger)
+    assert not check_truth(place, ledger)
     finish_sessions(memory, ledger)
     repeat_edits(memory, ledger)
     assert (memory.stats(), memory.items.list(), memory.admin.proposals(waiting=False)) == before
-    with Memory.open(folder) as fresh:
+    with Memory.open(place) as fresh:
         assert check_indexes(memory, fresh) == []
+
+
+def test_a_whole_memory_has_no_faults_and_repeating_every_call_changes_nothing(
+    written: tuple[Memory, Ledger], folder: Path
+) -> None:
+    check_whole(*written, folder)
 
 
 @pytest.mark.parametrize("what", SABOTAGE)

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 from postgres_server import PostgresServer, why_not
-from test_durable import SABOTAGE, fill
+from test_durable import SABOTAGE, check_whole, fill
 from torture.index_check import check_indexes
 from torture.ledger import Ledger
 from torture.server_kills import server_rounds
-from torture.settle import finish_sessions, repeat_edits
 from torture.truth_check import check_truth
 from torture.writer import OPTIONS
 
@@ -49,14 +48,7 @@ def written(postgres: PostgresServer, postgres_url: str) -> Iterator[tuple[Memor
 def test_a_whole_memory_has_no_faults_and_repeating_every_call_changes_nothing(
     written: tuple[Memory, Ledger], postgres_url: str
 ) -> None:
-    memory, ledger = written
-    before = memory.stats(), memory.items.list(), memory.admin.proposals(waiting=False)
-    assert not check_truth(postgres_url, ledger)
-    finish_sessions(memory, ledger)
-    repeat_edits(memory, ledger)
-    assert (memory.stats(), memory.items.list(), memory.admin.proposals(waiting=False)) == before
-    with Memory.open(postgres_url) as fresh:
-        assert check_indexes(memory, fresh) == []
+    check_whole(*written, postgres_url)
 
 
 SABOTAGE_OF_ROWS = {

@@ -22,10 +22,9 @@ def embed_drafts(
     embed: Callable[[list[str]], list[list[float]]],
     pages: Sequence[PageDraft],
     stamp: str | None,
+    generation: int,
 ) -> FilingVectors:
     """The vectors of pages of a session's time, for `Journal.file`; by the model whose vectors the generation has."""
-    generation = store.settled_generation
-    assert generation is not None
     passages = [(page.title, one.speaker, page.text[one.start : one.end]) for page in pages for one in page.passages]
     matrix = validate_vectors(store.model, passages, embed([store.with_header(stamp, *one) for one in passages]))
 
