@@ -220,8 +220,9 @@ class Context:
             text = str(statement["text"])
             record = self._record(citations[0].record_id)
             if [citation.quote for citation in citations] != [text]:
-                note = explain_dates(text, record.time) if isinstance(record, Page) else ""
-                when = "" if note or date_terms(text, None) else format_day(record.time)
+                dated = bool(date_terms(text, None))
+                note = explain_dates(text, record.time) if isinstance(record, Page) and not dated else ""
+                when = "" if note or dated else format_day(record.time)
             else:  # the passage itself: its time is not in it
                 note, when = self._note(record, citations[0].start, citations[0].end), format_day(record.time)
                 self._said.add((citations[0].record_id, citations[0].start, citations[0].end))

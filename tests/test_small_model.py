@@ -175,6 +175,15 @@ def test_a_statement_has_the_day_that_its_words_mean(folder: Path) -> None:
     assert "- Ana went to the support group yesterday. (yesterday [7 May 2024]) [1]" in found.context
 
 
+def test_a_statement_with_a_date_of_its_own_gets_no_other(folder: Path) -> None:
+    found = concluded(
+        folder,
+        "When did Ana go to the support group?",
+        ("Ana went to the support group yesterday, on May 7, 2024.", "I went to the support group yesterday"),
+    )
+    assert "- Ana went to the support group yesterday, on May 7, 2024. [1]" in found.context
+
+
 def test_a_statement_that_takes_the_sessions_day_for_the_events_is_left_out_and_nothing_is_called_absent(
     folder: Path,
 ) -> None:
