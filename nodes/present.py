@@ -100,7 +100,7 @@ STATEMENTS_SHARE = 1 / 3
 
 def remark(state: ResearcherState, *, follows: bool = True) -> str:
     """What a reader must know of the gaps: nothing when it is enough. `follows`: passages do."""
-    unmet = ", ".join(state["unmet"])
+    unmet = ", ".join(part.strip().rstrip("?!.？！。।؟") for part in state["unmet"] or [state["question"]])
     best = next(hits_from_state(state["evidence"][:1]), None)
     absent, unfound = "Not in memory: {}.", "Not found: {}."
     if not is_english(state["question"]):
@@ -111,9 +111,9 @@ def remark(state: ResearcherState, *, follows: bool = True) -> str:
         return "Nothing in memory has the words of the question. What follows is the newest in it."
     seen = follows and any(one["unsupported_statements"] or one["dropped_citations"] for one in state["rounds"])
     if state["stopped"] == "no_evidence" and not seen:  # by a model, whose words for it nothing carries
-        return absent.format(unmet or state["question"].strip().rstrip("?!.？！。।؟"))
-    ended = _ENDED.get(state["stopped"], "")
-    return " ".join(part for part in (unfound.format(unmet) if unmet else "", ended) if part)
+        return absent.format(unmet)
+    said = unfound.format(unmet) if state["unmet"] and (state["statements"] or not seen) else ""
+    return " ".join(filter(None, (said, _ENDED.get(state["stopped"], ""))))
 
 
 PAGES = 5  # that are shown whole where no number is given

@@ -66,14 +66,15 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         open_needs: list[str] = []
         if thinks:
             from .grounding import is_placeholder
-            from .open_needs import find_open_needs
+            from .support import find_open_needs
 
             open_needs = find_open_needs(state, snapshot)
             answer = answer.model_copy(update={"request": ""}) if is_placeholder(answer.request) else answer
         if open_needs:
-            missing = list(dict.fromkeys([*answer.missing, *open_needs]))
+            both = list(dict.fromkeys([*answer.missing, *open_needs]))
             request = answer.request if answer.request.strip() or answer.names else open_needs[0]
-            answer = answer.model_copy(update={"enough": False, "missing": missing, "request": request})
+            answer = answer.model_copy(update={"enough": False, "missing": both, "request": request})
+        missing = answer.missing or (state["plan"]["needs"] if thinks and not state["statements"] else [])
         enough = answer.enough and bool(state["statements"])
         leads = bool(answer.request.strip() or answer.names)
         ended = stop_reason if must_stop(stop_reason, options) else ""
@@ -82,14 +83,14 @@ def reflect(backends: Backends, defaults: BaseResearchOptions) -> SnapshotBody:
         trace = {
             **state["round"],
             "enough": enough,
-            "missing": answer.missing,
+            "missing": missing,
             "next": "" if last else answer.request,
             "names": [] if last else answer.names,
         }
-        runtime.stream_writer({"event": "reflected", "round": number, "enough": enough, "missing": answer.missing})
+        runtime.stream_writer({"event": "reflected", "round": number, "enough": enough, "missing": missing})
         return {
             "enough": enough,
-            "unmet": [] if enough else answer.missing,
+            "unmet": [] if enough else missing,
             "stopped": stopped if last else "",
             "request": answer.request.strip() or state["dated_question"],
             "names": answer.names,

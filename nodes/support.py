@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from ..stores.analyzer import Term, is_english, stems
+from ..stores.index.snapshot import Snapshot
 from ..stores.scripts import (
     GRAM_SHARE,
     Language,
@@ -21,7 +22,9 @@ from ..stores.scripts import (
     script_words,
 )
 from ..stores.times import DATE_TERM, date_terms
+from .evidence import record_id
 from .grounding import foreign_terms, without_names
+from .states import ResearcherState
 
 LEAST_SUPPORT = 0.5
 """Of the words that a statement adds to the question, the share that its quotes must hold."""
@@ -139,19 +142,30 @@ def line_of(text: str, start: int, end: int) -> str:
     return text[first : last if last >= 0 else len(text)]
 
 
-def uncovered_needs(needs: Sequence[str], question: str, texts: Sequence[str]) -> list[str]:
-    """The needs of a plan that have words beside the question's, none of which is in a text; none for a single need,
-    which is the question itself. Words that differ are no proof ("length", "long"), so one shared word is enough; and a
-    need in the letters of another script than the texts cannot be compared with them."""
-    different, open_needs = list(dict.fromkeys(needs)), []
-    found = "\n".join(texts)
-    for need in different if len(different) > 1 else ():
-        said, held_by = _words_of(need, "\n".join([need, question, found]))
-        asked, there = held_by(question), held_by(found)
-        own = [word for word in said if not asked(word)]
-        if len(own) > 1 and not any(map(there, own)) and _is_latin(need) == _is_latin(found):
-            open_needs.append(need)
-    return open_needs
+def find_open_needs(state: ResearcherState, snapshot: Snapshot) -> list[str]:
+    """The needs of the first plan that no statement meets: a model calls its answer complete too soon."""
+    texts = []
+    for one in state["statements"]:
+        cited = ((c["quote"], snapshot.record(record_id(c)).header) for c in one["citations"])
+        texts.append("\n".join([one["text"], *(text for pair in cited for text in pair)]))
+    return uncovered_needs(state["rounds"][0]["needs"] if state["rounds"] else state["plan"]["needs"], texts)
+
+
+def uncovered_needs(needs: Sequence[str], statements: Sequence[str]) -> list[str]:
+    """The needs of a plan for which no statement, a text with its quotes, is left: none has a word of theirs that not all
+    needs have, names left out, while another need is met by such a word. Words that differ are no proof ("length", "long"):
+    a statement without a word of any need may meet one of them. A need in another script than theirs is not compared."""
+    found = "\n".join(statements)
+    words_in = {text: _words_of(text, "\n".join([*needs, found]))[1](text) for text in (*needs, *statements)}
+    met, unmet = set[str](), []
+    for need in dict.fromkeys(needs) if len(set(needs)) > 1 else ():
+        said = _words_of(without_names(need), "\n".join([*needs, found]))[0]
+        own = [word for word in said if not all(words_in[other](word) for other in needs)]
+        meet = {text for text in statements if any(map(words_in[text], own))}
+        met |= meet
+        if own and not meet and _is_latin(need) == _is_latin(found):
+            unmet.append(need)
+    return unmet[len(set(statements) - met) :] if met else []
 
 
 def needs_of_question(needs: Sequence[str], question: str) -> list[str]:

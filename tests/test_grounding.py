@@ -100,10 +100,28 @@ def test_words_that_are_scattered_over_a_page_carry_no_statement(statement: str,
     assert least <= best_support(statement, PAGE_OF_TWO) <= most
 
 
-def test_a_need_is_open_where_no_text_has_one_of_its_own_words() -> None:
-    needs = ["Where does Ana work today?", "Which van did Ben sell in spring?"]
-    assert uncovered_needs(needs, "Who works, who sold?", ["Ana works at the port today."]) == [needs[1]]
-    assert uncovered_needs(needs[1:], "Who works, who sold?", ["Ana works."]) == []
+@pytest.mark.parametrize(
+    ("needs", "statements", "unmet"),
+    [
+        (["Where does Ana work today?", "Which van did Ben sell?"], ["Ana works at the port today."], [1]),
+        (["Where does Ana work?", "What is Ana's dog called?"], ["Ana works at Orbit."], [1]),
+        (
+            ["What do Mel's kids do?", "Where did they go in summer?"],
+            ["Mel's kids paint.", "They saw Brest last summer."],
+            [],
+        ),
+        (["What do Mel's kids do?", "Where did they go in summer?"], ["Mel's kids paint."], [1]),
+        (["How long is the boat?", "Who sold the boat?"], ["The length is 9 m.", "Tom sold the boat."], []),
+        (["How long is the boat?", "Who sold the boat?"], ["Tom sold the boat."], [0]),
+        (["Where did Ana move from?", "When did Ana move?"], ["Ana moved from Sweden in 2019."], []),
+        (["How long has Ana been there?", "Which company employs her?"], ["Ana is with Orbit since 2019."], []),
+        (["Which van did Ben sell in spring?"], ["Ana works."], []),
+    ],
+)
+def test_a_need_without_a_statement_of_its_own_is_unmet(
+    needs: list[str], statements: list[str], unmet: list[int]
+) -> None:
+    assert uncovered_needs(needs, statements) == [needs[at] for at in unmet]
 
 
 @pytest.mark.parametrize(

@@ -212,3 +212,20 @@ def test_a_small_models_needs_are_those_of_the_question(folder: Path) -> None:
     )
     found = concluded(folder, "When did Ana go to the support group?", needs=needs)
     assert found.rounds[0]["needs"] == [needs[0]]
+
+
+@pytest.mark.parametrize(
+    ("statements", "unmet"),
+    [
+        ((), (0, 1)),
+        ((("Ana went to the support group yesterday.", "I went to the support group yesterday"),), (1,)),
+    ],
+)
+def test_each_need_has_its_statement_or_is_unmet(
+    folder: Path, statements: tuple[tuple[str, str], ...], unmet: tuple[int, ...]
+) -> None:
+    needs = ("When did Ana go to the support group?", "Which book about bees did Ben read?")
+    question = "When did Ana go to the support group, and which book about bees did Ben read?"
+    found = concluded(folder, question, *statements, needs=needs)
+    assert found.unmet == tuple(needs[at] for at in unmet)
+    assert ", ".join(needs[at].rstrip("?") for at in unmet) + "." in found.context

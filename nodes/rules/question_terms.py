@@ -32,8 +32,7 @@ _GENERIC = frozenset(
     ask begin call come different everyone everything find first get give go happen happened kind know last learn like
     list long look lot main make many mention much name need new number often old part people person place plan
     possible recent say something sort start take tell thing time type use want way word work
-    year month week day date today when yesterday
-    aren couldn didn doesn hadn hasn haven isn shouldn wasn weren won wouldn
+    year month week day date today when yesterday aren couldn didn doesn hadn hasn haven isn shouldn wasn weren wouldn
     """.split()
     for stem in stems(word)
 )
