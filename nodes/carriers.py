@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..stores.date_phrases import without_notes
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from ..stores.times import explain_dates
@@ -21,14 +22,31 @@ def find_carriers(
     citations: list[dict[str, Any]],
     evidence: Sequence[Hit],
     counts: dict[str, int],
-) -> list[dict[str, Any]]:
-    """The citations of a statement, if the lines of its quotes carry it; else that of the passage that does; else none.
-    What was corrected or is unsupported is counted."""
-    if citations and _is_supported(snapshot, text, citations, question):
-        return citations
-    carrier = _find_carrier(snapshot, text, question, evidence)
-    counts["corrected" if carrier else "unsupported"] += bool(carrier or citations)
-    return [carrier] if carrier else []
+) -> tuple[str, list[dict[str, Any]]]:
+    """A statement with its citations, if the lines of its quotes carry it; else with that of the passage that does; else
+    with none. One that copies a passage becomes that passage, with the name of who said it. What was corrected or is
+    unsupported is counted."""
+    exact = any(" ".join(citation["quote"].split()) == text for citation in citations)
+    if not exact and not (citations and _is_supported(snapshot, text, citations, question)):
+        carrier = _find_carrier(snapshot, text, question, evidence)
+        counts["corrected" if carrier else "unsupported"] += bool(carrier or citations)
+        citations = [carrier] if carrier else []
+    copied = _copied_passage(text, citations, evidence)
+    if copied is None:
+        return text, citations
+    return copied.text, [as_values(citation_of(snapshot.record(copied.record_id), copied.start, copied.end))]
+
+
+def _copied_passage(text: str, citations: Sequence[Mapping[str, Any]], evidence: Sequence[Hit]) -> Hit | None:
+    """The passage around a quote of which the text is a copy, or at least the half."""
+    words = " ".join(without_notes(text).split())
+    for hit in evidence if len(citations) == 1 else ():
+        [quote] = citations
+        if hit.record_id == record_id(quote) and hit.start <= quote["start"] and quote["end"] <= hit.end:
+            passage = " ".join(hit.text.split())
+            if words in passage and len(passage) <= 2 * len(words):
+                return hit
+    return None
 
 
 def _is_supported(snapshot: Snapshot, text: str, citations: Sequence[Mapping[str, Any]], question: str) -> bool:

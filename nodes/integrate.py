@@ -186,10 +186,10 @@ def verify_statements(
         if not text:
             continue
         verbatim = any(" ".join(citation["quote"].split()) == text for citation in citations)
-        if not verbatim:
+        if evidence or not verbatim:
             from .carriers import find_carriers  # rules state passages word for word
 
-            citations = find_carriers(snapshot, text, question, citations, evidence, counts)
+            text, citations = find_carriers(snapshot, text, question, citations, evidence, counts)
         if citations:
             key = f"{text} {citations[0] if verbatim else ''}"
             held = statements.setdefault(key, {"text": text, "citations": []})["citations"]

@@ -229,3 +229,20 @@ def test_each_need_has_its_statement_or_is_unmet(
     found = concluded(folder, question, *statements, needs=needs)
     assert found.unmet == tuple(needs[at] for at in unmet)
     assert ", ".join(needs[at].rstrip("?") for at in unmet) + "." in found.context
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("I went to the support group yesterday and it was good.", "I went to the support group yesterday"),
+        ("I went to the support group yesterday", "I went to the support group yesterday"),
+        ("Ana: I went to the support group yesterday and it was good. (yesterday [7 May 2024])", "it was good"),
+    ],
+)
+def test_a_statement_that_copies_a_passage_is_that_passage_with_its_speaker_and_shown_once(
+    folder: Path, text: str, quote: str
+) -> None:
+    found = concluded(folder, "When did Ana go to the support group?", (text, quote))
+    line = "Ana: I went to the support group yesterday and it was good."
+    assert f"- (8 May 2024) {line} (yesterday [7 May 2024]) [1]" in found.context
+    assert found.context.count(line) == 1
