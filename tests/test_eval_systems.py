@@ -57,6 +57,15 @@ def test_every_mark_of_a_context_stands_in_it_and_stands_for_something(name: str
     assert {mark.source for mark in answer.marks} <= {"windy", "news"}
 
 
+def test_recall_shows_a_reader_the_day_of_each_passage_and_what_its_dates_mean(tmp_path: Path) -> None:
+    sample = Sample("one", (Session(text="Ana: I sold the van yesterday.", id="a", time="2024-05-08"),), ())
+    system = open_system(Setup("recall"), SystemContext(tmp_path, EvalModels()))
+    system.prepare(sample)
+    answer = system.answer(Question("q", "When did Ana sell the van?", (), "one"))
+    system.close()
+    assert answer.context == "(8 May 2024) Ana: I sold the van yesterday. (yesterday [7 May 2024]) [1]"
+
+
 def test_memory_only_shows_what_was_written_and_not_what_was_said(tmp_path: Path) -> None:
     answer = asked(tmp_path, Setup("memory-only", memos=False, curate=False))
     assert GOLD not in answer.context

@@ -8,6 +8,7 @@ from typing import Any
 from ...memory import Memory
 from ...nodes.options import MemorizeOptions, with_changes
 from ...stores.records import Usage
+from ...stores.times import format_day
 from ...testing import ScriptedModel
 from ..datasets.benchmark_records import Question, Sample
 from .chunks import BM25Ranking, Chunk, session_name
@@ -72,13 +73,18 @@ class JitmemSystem:
 
 
 class RecallSystem(JitmemSystem):
-    """The ranking of `Memory.recall`, packed until the context is full; of the first `pages` pages alone, if given."""
+    """The ranking of `Memory.recall`, packed until the context is full; of the first `pages` pages alone, if given. Each
+    passage has its day before it and what its relative dates mean behind it, as an agent is shown it."""
 
     def answer(self, question: Question) -> SystemAnswer:
         hits = self.shared.memory.recall(question.text, k=_HITS, now=question.metadata.get("time"))
         pages = list(dict.fromkeys(hit.record_id for hit in hits))[: self.pages]
         session_of = self.shared.session_of
-        texts = [(session_of[hit.record_id], hit.text) for hit in hits if hit.record_id in set(pages)]
+        texts = [
+            (session_of[hit.record_id], f"({day}) {hit.dated_text}" if (day := format_day(hit.time)) else hit.dated_text)
+            for hit in hits
+            if hit.record_id in set(pages)
+        ]
         return answer_from_texts(texts, self.budget, self.shared.sources(pages))
 
 
