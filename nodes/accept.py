@@ -57,7 +57,7 @@ def accept(archive: NamespaceStore) -> Callable[..., dict[str, Any]]:
     return node
 
 
-def normalize_session(session: SessionLike) -> dict[str, Any]:
+def normalize_session(session: SessionLike | None) -> dict[str, Any]:
     """What `Journal.accept` takes: `text`, `turns` as `(start, end, speaker)` spans of it, and the rest.
 
     Accepts a `Session`, a text, a list of LangChain messages (or of what LangChain reads as messages), or a dict
@@ -90,7 +90,7 @@ def _session_id(given: str) -> str:
     return _clean_text(given)[0]
 
 
-def _as_session(session: SessionLike) -> Session:
+def _as_session(session: SessionLike | None) -> Session:
     if isinstance(session, Session):
         return session
     if isinstance(session, PathLike) or (isinstance(session, str) and _PATH.fullmatch(session)):
@@ -112,8 +112,7 @@ def _as_session(session: SessionLike) -> Session:
     if isinstance(session, Sequence) and not isinstance(session, bytes | bytearray):
         messages: Sequence[Any] = session
         return Session(messages=messages)
-    kind = type(session).__name__
-    raise BadInput(f"Give the Memorizer a session: a text, a Session, or a list of messages, not {kind}.")
+    raise BadInput(f"Give the Memorizer a session: a text, a Session, or messages, not {type(session).__name__}.")
 
 
 def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:

@@ -40,9 +40,8 @@ def message_turns(messages: Any) -> list[tuple[str, str]]:
         converted = convert_to_messages(given)
     except (ValueError, TypeError, NotImplementedError, KeyError) as error:
         reason = str(error).splitlines()[0].partition(". Use one of")[0]
-        raise BadInput(
-            f"Not a list of chat messages: {reason[:120]}. Other speakers: Session(turns=[(speaker, text), …])."
-        ) from error
+        right = "Other speakers: Session(turns=[(speaker, text), …])"
+        raise BadInput(f"Not a list of chat messages: {reason[:120]}. {right}.") from error
     return [(_speaker(message), message_text(message)) for message in converted if not _is_instruction(message)]
 
 

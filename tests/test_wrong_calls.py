@@ -32,8 +32,8 @@ def test_a_session_that_is_none_is_asked_for(given: Any, memory: Memory) -> None
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (None, "a text, a Session, or a list of messages, not NoneType"),
-        (5, "a text, a Session, or a list of messages, not int"),
+        (None, "a text, a Session, or messages, not NoneType"),
+        (5, "a text, a Session, or messages, not int"),
         ([("Ana", "I sold the boat.")], r"Unexpected message type: 'Ana'. .*Session\(turns=\["),
         ([("Ana",)], r"Session\(turns=\["),
     ],
