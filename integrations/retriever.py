@@ -27,7 +27,8 @@ class JitmemRetriever(OptionsModel, BaseRetriever):
 
     With an `effort` the query is researched, and the documents are the passages that the result cites, in its order.
     Metadata: page_id, item_id, start, end, session_id, time (ISO, None for unknown), date (as a reader is shown it, with what
-    relative dates mean), speaker, score, scores. What research cites has none of the last three. `BadInput` for an empty query and for impossible values.
+    relative dates mean), speaker, score, scores. What research cites has none of the last three. `BadInput`
+    for an empty query and for impossible values.
     """
 
     model_config = ConfigDict(frozen=False)
