@@ -160,6 +160,8 @@ def _check(op: Op) -> None:
         labels = [label for condition in op.match_conditions or () for label in condition.path]
     else:
         raise BadInput(f"A store knows GetOp, PutOp, SearchOp and ListNamespacesOp, not {type(op).__name__}.")
+    if isinstance(getattr(op, "namespace", getattr(op, "namespace_prefix", ())), str):
+        raise BadInput("A namespace is a tuple of labels, such as ('users', 'ana'), not a text.")
     for label in labels:
         if not is_storable(label):
             raise BadInput(f"Labels and keys are texts without NUL and lone surrogates; got {label!r:.60}.")

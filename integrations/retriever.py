@@ -12,22 +12,26 @@ from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, Callba
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from ..nodes.llm.sync_async import Computation, Wait, run_async, run_sync
-from ..nodes.options import Effort
+from ..nodes.options import Effort, OptionsModel
+from ..research_run import validate_count
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import explain_dates, format_time
 from ..stores.trace_guard import guard_traces
 
 
-class JitmemRetriever(BaseRetriever):
+class JitmemRetriever(OptionsModel, BaseRetriever):
     """The best passages for a query, at most `k`, as documents; `invoke(query, k=…, effort=…)` changes either.
 
     With an `effort` the query is researched, and the documents are the passages that the result cites, in its order.
     Metadata: page_id, item_id, start, end, session_id, time (ISO, None for unknown), date (as a reader is shown it, with what
-    relative dates mean), speaker, score, scores. What research cites has none of the last three. `BadInput` for an empty query.
+    relative dates mean), speaker, score, scores. What research cites has none of the last three. `BadInput`
+    for an empty query and for impossible values.
     """
+
+    model_config = ConfigDict(frozen=False)
 
     memory: Any
     k: int = Field(default=10, ge=1)
@@ -54,7 +58,7 @@ class JitmemRetriever(BaseRetriever):
         return await run_async(self._find(query, **changes))
 
     def _find(self, query: str, k: int | None = None, effort: Effort | None = None) -> Computation[list[Document]]:
-        memory, k, effort = self.memory, k or self.k, effort or self.effort
+        memory, k, effort = self.memory, validate_count(self.k if k is None else k), effort or self.effort
         passages: Sequence[Hit | Citation]
         if effort:
             result = yield Wait(

@@ -34,12 +34,10 @@ def accept(archive: NamespaceStore) -> Callable[..., dict[str, Any]]:
     def node(state: MemorizerState) -> dict[str, Any]:
         # On a thread, the state still holds the number and the usage of the session before.
         session, number = state.get("session"), state.get("journal")
-        if session is None and number is None:
-            raise BadInput("Give the Memorizer a session, or the journal's number of one that waits.")
         accepted = (
-            archive.journal.accept(**normalize_session(session), leased=True)
-            if session is not None
-            else archive.journal.entry(int(number or 0))
+            archive.journal.entry(int(number))
+            if session is None and number is not None
+            else archive.journal.accept(**normalize_session(session), leased=True)
         )
         return {
             "session": None,
@@ -59,7 +57,7 @@ def accept(archive: NamespaceStore) -> Callable[..., dict[str, Any]]:
     return node
 
 
-def normalize_session(session: SessionLike) -> dict[str, Any]:
+def normalize_session(session: SessionLike | None) -> dict[str, Any]:
     """What `Journal.accept` takes: `text`, `turns` as `(start, end, speaker)` spans of it, and the rest.
 
     Accepts a `Session`, a text, a list of LangChain messages (or of what LangChain reads as messages), or a dict
@@ -92,7 +90,7 @@ def _session_id(given: str) -> str:
     return _clean_text(given)[0]
 
 
-def _as_session(session: SessionLike) -> Session:
+def _as_session(session: SessionLike | None) -> Session:
     if isinstance(session, Session):
         return session
     if isinstance(session, PathLike) or (isinstance(session, str) and _PATH.fullmatch(session)):
@@ -114,7 +112,7 @@ def _as_session(session: SessionLike) -> Session:
     if isinstance(session, Sequence) and not isinstance(session, bytes | bytearray):
         messages: Sequence[Any] = session
         return Session(messages=messages)
-    raise BadInput(f"Cannot memorize a {type(session).__name__}; pass a text, a Session, or a list of messages.")
+    raise BadInput(f"Give the Memorizer a session: a text, a Session, or messages, not {type(session).__name__}.")
 
 
 def _text_and_turns(session: Session) -> tuple[str, list[tuple[int, int, str]]]:

@@ -39,7 +39,9 @@ def message_turns(messages: Any) -> list[tuple[str, str]]:
     try:
         converted = convert_to_messages(given)
     except (ValueError, TypeError, NotImplementedError, KeyError) as error:
-        raise BadInput(f"Not a list of chat messages: {str(error).splitlines()[0][:120]}") from error
+        reason = str(error).splitlines()[0].partition(". Use one of")[0]
+        right = "Other speakers: Session(turns=[(speaker, text), …])"
+        raise BadInput(f"Not a list of chat messages: {reason[:120]}. {right}.") from error
     return [(_speaker(message), message_text(message)) for message in converted if not _is_instruction(message)]
 
 

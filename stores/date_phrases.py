@@ -73,7 +73,7 @@ _DATED = re.compile(
 _PAST = re.compile(
     r"\b(?:\w+ed|was|were|had|did|went|came|saw|met|got|ate|took|made|said|told|bought|sold|left|found|gave|ran|won|lost"
     r"|began|felt|thought|knew|heard|sat|slept|spoke|wrote|drove|flew|swam|sent|spent|built|brought|caught|taught|kept"
-    r"|held|paid|read|broke|became|fell|forgot|grew|rode|rose|sang|stood|wore|woke|hit|put|set|cut)\b",
+    r"|held|paid|read|broke|became|fell|forgot|grew|rode|rose|sang|stood|wore|woke|hit|put|set|cut)\b(?!:)",
     re.I,
 )
 _ZONE = re.compile(r"\s+UTC([+-]\d{4})\b")
@@ -102,6 +102,7 @@ _ENGLISH_BEFORE = re.compile(
 )
 _BEFORE_YEAR = re.compile(r"\b(?:in|since|until|till|by|during|of|from|before|after|year|early|late|around)\s+$", re.I)
 _SIDE = re.compile(r"\b(before|until|till|after|since)\s+(?:the\s+)?$", re.I)
+_REASON = re.compile(r"\s+(?:is|will)\b|['’]", re.I)  # since Monday is a holiday
 _FROM = re.compile(r"\b(?:between|from)\s+(?:the\s+)?$", re.I)
 _TO = re.compile(r"\s+(?:and|to|until|till)\s+(?:the\s+)?$", re.I)
 
@@ -224,12 +225,15 @@ def _relative(kind: str, words: str, match: re.Match[str], text: str, said: date
     unit = _unit_of(kind, words)
     if isinstance(said, PartialTime) and not (unit == "year" or (unit == "month" and isinstance(said, MonthTime))):
         return None
-    sentence = _sentence(text, *match.span())
-    ahead = bool(_AHEAD.search(sentence)) and not _BEHIND.search(sentence)
-    past = bool(_PAST.search(sentence))
-    ahead |= kind == "weekday" and not past  # on Monday I start
-    unlikely = timedelta(0) if ahead else _RARELY if past else None
     parts = words.split()
+    sentence = _sentence(text, *match.span())
+    before = _SIDE.search(f"{parts[0]} " if kind == "in_month" else text[max(0, match.start() - _NEAR) : match.start()])
+    side = before[1].lower() if before else ""
+    began = side == "since" and not _REASON.match(text, match.end())
+    past = bool(_PAST.search(sentence))
+    ahead = bool(_AHEAD.search(sentence)) and not _BEHIND.search(sentence)
+    ahead = not began and (ahead or ((kind == "weekday" or side in ("until", "till")) and not past))  # on Monday
+    unlikely = timedelta(0) if ahead else timedelta.max if began else _RARELY if past else None
     match kind:
         case "before_last":
             unit, count = ("day", 2) if parts[1] != "week" else ("week", 2)

@@ -96,6 +96,23 @@ def test_what_names_no_date_is_none(text: str) -> None:
     assert (add_dates(text, MONDAY), explain_dates(text, MONDAY), date_terms(text, MONDAY)) == (text, "", [])
 
 
+@pytest.mark.parametrize(
+    ("said", "note"),
+    [
+        ("Ana: Since Friday I work at the harbour office.", "Friday [5 May 2023]"),
+        ("Since June I live in Porto.", "Since June [June 2022]"),
+        ("Since Friday is a holiday, we close.", "Friday [12 May 2023]"),
+        ("I keep the flat until April.", "until April [April 2024]"),
+        ("We stayed until April.", "until April [April 2023]"),
+        ("He is on leave until 2 May.", "2 May [2 May 2024]"),
+        ("- [[Ana]] said: On Friday I start.", "Friday [12 May 2023]"),
+        ("- [[Ana]] said: I keep it until June.", "until June [June 2023]"),
+    ],
+)
+def test_since_looks_back_and_until_ahead_unless_it_is_told_as_past(said: str, note: str) -> None:
+    assert explain_dates(said, MONDAY) == f" ({note})"
+
+
 def test_what_stands_beside_the_text_anyway_is_not_explained() -> None:
     assert explain_dates("Today, this week and this month.", MONDAY) == ""
     assert date_terms("today", MONDAY) == ["@2023-05-08"]

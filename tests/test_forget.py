@@ -503,7 +503,7 @@ def test_the_command_shows_first_asks_and_tells_what_went(folder: Path) -> None:
     assert (purged.exit_code, purged.stdout) == (0, "Forgotten: nothing.\n")
     everything = jitmem(folder, "forget", "--everything", "--yes")
     assert (everything.exit_code, "1 namespace" in everything.stdout) == (0, True)
-    assert "Its bytes are erased." in everything.stdout
+    assert "The bytes are erased." in everything.stdout
 
 
 def test_the_command_ends_with_1_where_bytes_are_left(folder: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_role_that_may_not_vacuum_says_who_may(
         assert "who owns the tables runs `jitmem purge --all`" in receipt.reasons[0]
         assert limited.admin.purge().status == "deleted"
         done = CliRunner().invoke(app, ["--memory", postgres_url, "purge", "--all"])
-        assert "Its rows are vacuumed" in done.output or "Forgotten: nothing" in done.output
+        assert "The rows are vacuumed" in done.output or "Forgotten: nothing" in done.output
         assert dead_rows(postgres_url) == {}
         assert [severity for severity, _ in deletions(limited)] == ["note"]
         with psycopg.connect(postgres_url) as raw:

@@ -11,7 +11,6 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from langchain_tests.integration_tests import RetrieversIntegrationTests
-from pydantic import ValidationError
 
 from jitmem import BadInput, Memory, Session
 from jitmem.integrations.document_sessions import as_sessions
@@ -111,8 +110,10 @@ def test_nothing_found_is_no_document_and_an_empty_query_is_refused(memory: Memo
     with pytest.raises(BadInput, match="at least one word"):
         JitmemRetriever(memory=memory).invoke(" ")
     for wrong in ({"k": 0}, {"effort": "magic"}):
-        with pytest.raises(ValidationError):
+        with pytest.raises(BadInput, match=next(iter(wrong))):
             JitmemRetriever(memory=memory, **wrong)
+    with pytest.raises(BadInput, match="got 0"):
+        memory.as_retriever().invoke("harbour", k=0)
 
 
 # -- documents in ------------------------------------------------------------------------------------------

@@ -30,6 +30,47 @@ def test_a_session_that_is_none_is_asked_for(given: Any, memory: Memory) -> None
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "a text, a Session, or messages, not NoneType"),
+        (5, "a text, a Session, or messages, not int"),
+        ([("Ana", "I sold the boat.")], r"Unexpected message type: 'Ana'. .*Session\(turns=\["),
+        ([("Ana",)], r"Session\(turns=\["),
+    ],
+)
+def test_what_is_no_session_is_answered_by_the_forms_of_one(given: Any, said: str, memory: Memory) -> None:
+    with pytest.raises(BadInput, match=said):
+        memory.memorize(given)
+
+
+@pytest.mark.parametrize("given", [None, 5, b"boat", ["boat"], "", "  "])
+def test_what_is_no_question_is_answered_by_what_is_one(given: Any, memory: Memory) -> None:
+    for ask in (memory.research, memory.recall, memory.estimate):
+        with pytest.raises(BadInput, match="is a text with at least one word; got"):
+            ask(given)
+
+
+def test_a_text_for_a_namespace_of_the_store_is_no_row_of_letters(memory: Memory) -> None:
+    store = memory.as_store()
+    wrong: Any = "users"
+    for call in (lambda: store.put(wrong, "tea", {}), lambda: store.get(wrong, "tea"), lambda: store.search(wrong)):
+        with pytest.raises(BadInput, match="tuple of labels"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("options", "got"),
+    [([], "none of them"), (["--query", "boat", "--page", "1"], "--page and --query")],
+)
+def test_what_is_to_be_forgotten_is_asked_for_by_the_names_of_the_options(
+    options: list[str], got: str, memory: Memory, folder: Path
+) -> None:
+    memory.memorize("Ana: I sold the boat.")
+    done = CliRunner().invoke(app, ["forget", *options, "--memory", str(folder)])
+    assert (done.exit_code, "--session" in done.stderr, got in done.stderr) == (2, True, True)
+
+
+@pytest.mark.parametrize(
     ("context", "said"),
     [({"dept": 3}, r"dept: .*there are effort, depth, "), ({"depth": 0}, "depth: "), ({"effort": "hard"}, "effort: ")],
 )

@@ -89,11 +89,11 @@ class ResearchRun:
 
 def validate_question(question: str) -> str:
     if not isinstance(question, str) or not question.strip():
-        raise BadInput("A question needs at least one word.")
+        raise BadInput(f"A question is a text with at least one word; got {question!r:.40}.")
     return question
 
 
 def validate_count(count: int) -> int:
     if not isinstance(count, int) or count < 1:
-        raise BadInput(f"A count must be 1 or more, not {count!r:.60}.")
+        raise BadInput(f"A count is a whole number, 1 or more; got {count!r:.60}.")
     return count

@@ -54,6 +54,17 @@ def forget(
         "query": query,
         "everything": everything,
     }
+    options = {
+        "--page": page,
+        "--session": session,
+        "--item": item,
+        "--query": query,
+        "--everything": everything or None,
+    }
+    options["--after and/or --before"] = after if after is not None else before
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) != 1:
+        raise BadInput(f"Give one of {', '.join(options)}; got {' and '.join(given) or 'none of them'}.")
     with open_memory(ctx) as memory:
         if not yes or dry_run:
             preview = memory.forget(**selectors, preview=True)
@@ -135,7 +146,7 @@ def _show(receipt: Receipt) -> None:
         if receipt.beginnings:
             say_rows(("id", "begins"), list(receipt.beginnings.items()))
     else:
-        erased = {"erased": " Its bytes are erased.", "vacuumed": " Its rows are vacuumed."}.get(receipt.status, "")
+        erased = {"erased": " The bytes are erased.", "vacuumed": " The rows are vacuumed."}.get(receipt.status, "")
         say(f"Forgotten: {deleted}.{erased if receipt.counts else ''}")
     if receipt.memo_page_ids:
         say(f"Cut from memos, which repeated it: {', '.join(receipt.memo_page_ids)}.")
