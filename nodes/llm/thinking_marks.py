@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
-_NAMES = "think|thinking|reasoning|thoughts?|antthinking|seed:think|(?:inner|internal)_(?:monologue|thoughts?)"
+_NAMES = (
+    "think|thinking|reasoning|thoughts?|antthinking|scratchpad|chain_of_thought|seed:think"
+    "|(?:inner|internal)_(?:monologue|thoughts?)"
+)
 _MARK = re.compile(
     rf"<(?P<tag>/?)(?:{_NAMES})(?: [^<>]{{0,80}})?>|\[(?P<bracket>/?)THINK\]|◁(?P<kimi>/?)think▷"
+    r"|<\|(?P<pipe>/?)think(?:ing)?\|>"
     r"|<\|(?P<word>begin|end|start)_(?:of_)?(?:thought|thinking)\|>|<\|inner_(?P<inner>prefix|suffix)\|>",
     re.I,
 )
@@ -18,10 +22,11 @@ _CHANNEL = re.compile(
 _GRANITE = re.compile(r"\A\s*Here is my thought process:.*?Here is my response:\s*", re.S)
 # OpenAI's harmony: a message of any other channel than `analysis` is part of the reply.
 _HARMONY = re.compile(
-    r"(?:<\|start\|>\w{0,30})?<\|channel\|>\s{0,9}(\w{1,30})[^|]{0,200}?(?:<\|constrain\|>\s{0,9}\w{1,30}\s{0,9})?<\|message\|>"
-    r"(.*?)(?:<\|(?:end|return|call)\|>|(?=<\|(?:start|channel)\|>)|\Z)",
+    r"(?:<\|start\|>(?P<from>[^<|]{0,80}))?<\|channel\|>\s{0,9}(?P<channel>\w{1,30})(?P<to>[^|]{0,200}?)(?:<\|constrain\|>\s{0,9}\w{1,30}\s{0,9})?<\|message\|>"
+    r"(?P<said>.*?)(?:<\|(?:end|return|call)\|>|(?=<\|(?:start|channel)\|>)|\Z)",
     re.S | re.I,
 )
+_HARMONY_TOOL = re.compile(r"to=([\w.-]+)")
 _HARMONY_WITHOUT_MARKS = re.compile(r"\A\s*analysis.*?assistantfinal", re.S)
 
 
@@ -30,7 +35,7 @@ def strip_thinking(text: str) -> str:
 
     A mark in quotes or backticks, and one that is not closed and does not begin its line, is a mention and stays.
     """
-    text = _HARMONY.sub(lambda match: "" if match[1].lower() == "analysis" else match[2], text)
+    text = _HARMONY.sub(_harmony_message, text)
     for pattern in (_HARMONY_WITHOUT_MARKS, _CHANNEL, _GRANITE):
         text = pattern.sub("", text)
     parts: list[str] = []
@@ -54,13 +59,21 @@ def strip_thinking(text: str) -> str:
     return "".join(parts) + ("" if begins_its_line else text[opening:])
 
 
+def _harmony_message(match: re.Match[str]) -> str:
+    """What a message says, after the tool that it calls."""
+    if match["channel"].lower() == "analysis":
+        return ""
+    tool = _HARMONY_TOOL.search(f"{match['from']}{match['to']}")
+    return f"{tool[1]} {match['said']}" if tool else match["said"]
+
+
 def spoken_text(text: str) -> str:
     """As `strip_thinking`, and trimmed where something was cut."""
     return text if (said := strip_thinking(text)) == text else said.strip()
 
 
 def _is_end(mark: re.Match[str]) -> bool:
-    slashes = (mark["tag"], mark["bracket"], mark["kimi"])
+    slashes = (mark["tag"], mark["bracket"], mark["kimi"], mark["pipe"])
     return "/" in slashes or (mark["word"] or "").lower() == "end" or mark["inner"] == "suffix"
 
 
