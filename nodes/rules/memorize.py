@@ -19,8 +19,7 @@ def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
     A sentence's salience is the mean, over its distinct terms, of how often a term occurs in the page times how
     rare it is in the memory, with a floor on length so that short exclamations do not win; numbers count double.
     """
-    sentences = [match.group().strip() for match in SENTENCE.finditer(question.text[:20_000])]
-    analyzed = [(sentence, set(stems(sentence))) for sentence in sentences]
+    analyzed = question.sentences or stem_sentences(question.text)
     here = Counter(stem for _, own in analyzed for stem in own)
     known = snapshot.frequencies(here)
     weights = {stem: _weight(stem, count, *known[stem]) for stem, count in here.items()}
@@ -41,6 +40,12 @@ def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
     if not chosen:
         return Memo(memo=" ".join(question.text[:MEMO_CHARS].split()))
     return Memo(memo=" ".join(analyzed[at][0] for at in sorted(chosen)))
+
+
+def stem_sentences(text: str) -> list[tuple[str, frozenset[str]]]:
+    """The sentences of a page, as far as they are looked at, with their stems."""
+    sentences = (match.group().strip() for match in SENTENCE.finditer(text[:20_000]))
+    return [(sentence, frozenset(stems(sentence))) for sentence in sentences]
 
 
 def _weight(stem: str, here: int, documents: int, total: int) -> float:
