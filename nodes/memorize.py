@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
+from ..stores.analyzer import SENTENCE, stems
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
@@ -68,8 +69,6 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
         texts = [without_recalled(page["text"]) for page in state["pages"]]
         sentences: list[Sequence[tuple[str, frozenset[str]]]] = [()] * len(texts)
         if not backends.has_model("memorize"):  # what the rules look up of all pages, in one statement
-            from .rules.memorize import stem_sentences
-
             sentences = [stem_sentences(text) for text in texts]
         terms = dict.fromkeys(stem for page in sentences for _, own in page for stem in own)
         snapshot = archive.snapshot(terms=list(terms))
@@ -91,6 +90,12 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
         return {"pages": pages, "usage": usage, "failures": failures}
 
     return node
+
+
+def stem_sentences(text: str) -> list[tuple[str, frozenset[str]]]:
+    """The sentences of a page with their stems, as far as the rules look at them."""
+    sentences = (match.group().strip() for match in SENTENCE.finditer(text[:20_000]))
+    return [(sentence, frozenset(stems(sentence))) for sentence in sentences]
 
 
 def _shorten(memo: str) -> str:

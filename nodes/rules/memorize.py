@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from ...stores.analyzer import stems
 from ...stores.index.snapshot import Snapshot
-from ..memorize import Memo, MemorizeQuestion
-from .question_terms import SENTENCE
+from ..memorize import Memo, MemorizeQuestion, stem_sentences
 
 MEMO_CHARS = 240
 
@@ -40,12 +38,6 @@ def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
     if not chosen:
         return Memo(memo=" ".join(question.text[:MEMO_CHARS].split()))
     return Memo(memo=" ".join(analyzed[at][0] for at in sorted(chosen)))
-
-
-def stem_sentences(text: str) -> list[tuple[str, frozenset[str]]]:
-    """The sentences of a page, as far as they are looked at, with their stems."""
-    sentences = (match.group().strip() for match in SENTENCE.finditer(text[:20_000]))
-    return [(sentence, frozenset(stems(sentence))) for sentence in sentences]
 
 
 def _weight(stem: str, here: int, documents: int, total: int) -> float:

@@ -93,6 +93,13 @@ class PostgresConnection:
                 several.insert(0, self.scope)
             cursor.execute(";".join(several).encode())
 
+    def execute_together(self, statements: Iterable[tuple[str, Values]]) -> None:
+        """In one message, outside of a transaction: these are one, without the write lock."""
+        cursor = psycopg.ClientCursor(self.raw, row_factory=tuple_row)
+        translated = [(translate(statement, self.schema), values) for statement, values in statements]
+        bound = [cursor.mogrify(one.text.encode(), one.values(values)) for one, values in translated]
+        self._send(cursor, [self.scope, *bound] if self.scope else bound)
+
     def commit(self) -> None:
         """With what was deferred, in one round trip."""
         deferred, self.defers = self._take_deferred(), False

@@ -87,15 +87,20 @@ class PostgresDatabase:
     @contextmanager
     def read(self, scope: str | None = None) -> Iterator[PostgresConnection]:
         """A connection for one or more SELECTs, each of which sees a committed state."""
-        with self.named_errors():
-            connection = self._borrow()
-            connection.scope = self.scope if scope is None else scope
-            before = connection.raw.autocommit
-            try:
-                connection.raw.autocommit = True
-                yield connection
-            finally:
-                self._give_back(connection, before)
+        with self.named_errors(), self.connection(scope) as connection:
+            yield connection
+
+    @contextmanager
+    def connection(self, scope: str | None = None) -> Iterator[PostgresConnection]:
+        """The same, with psycopg's own errors."""
+        connection = self._borrow()
+        connection.scope = self.scope if scope is None else scope
+        before = connection.raw.autocommit
+        try:
+            connection.raw.autocommit = True
+            yield connection
+        finally:
+            self._give_back(connection, before)
 
     def fetch(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         with self.read() as connection:
@@ -108,23 +113,7 @@ class PostgresDatabase:
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[PostgresConnection]:
-        """One transaction without the write lock, for rows whose order means nothing; errors are psycopg's own."""
-        connection = self._borrow()
-        before = connection.raw.autocommit
-        try:
-            connection.raw.autocommit = True
-            with connection.raw.transaction():
-                connection.scope = self.scope
-                connection.enter_scope()
-                yield connection
-        finally:
-            self._give_back(connection, before)
-
-    @contextmanager
-    def write_after(
-        self, statement: str, values: Mapping[str, Any]
-    ) -> Iterator[tuple[PostgresConnection, list[Any]]]:
+    def write_after(self, statement: str, values: Mapping[str, Any]) -> Iterator[tuple[PostgresConnection, list[Any]]]:
         """`write` that begins with a statement, in its first message; beside the connection the rows it returns."""
         with self.read() as connection, self.writing(connection, statement, values) as rows:
             yield connection, rows
@@ -137,8 +126,8 @@ class PostgresDatabase:
         rows of the first statement."""
         self._refuse_reader()
         try:
-            *version, rows = connection.begin_write(statement.format(current="true"), values or {})
-            refuse_others(self.path, *version, self.client)
+            version, clients, rows = connection.begin_write(statement.format(current="true"), values or {})
+            refuse_others(self.path, version, clients, self.client)
             connection.defers = True
             yield rows
         except BaseException:
@@ -154,15 +143,13 @@ class PostgresDatabase:
         with self.read() as connection:
             return self.write_whole(connection, statement, values)
 
-    def write_whole(
-        self, connection: PostgresConnection, statement: str, values: Mapping[str, Any]
-    ) -> list[Any]:
+    def write_whole(self, connection: PostgresConnection, statement: str, values: Mapping[str, Any]) -> list[Any]:
         """`write_once` on a connection that `read` has given."""
         self._refuse_reader()
-        known = f"(SELECT version = {self.client} OR clients @> {self.client} FROM \"{self.schema}\".meta)"
+        known = f'(SELECT version = {self.client} OR clients @> {self.client} FROM "{self.schema}".meta)'
         with self._committing(connection):
-            *version, rows = connection.begin_write(statement.format(current=known), values, whole=True)
-        refuse_others(self.path, *version, self.client)
+            version, clients, rows = connection.begin_write(statement.format(current=known), values, whole=True)
+        refuse_others(self.path, version, clients, self.client)
         return rows
 
     def _refuse_reader(self) -> None:
@@ -302,9 +289,7 @@ class LimitedDatabase:
             yield connection
 
     @contextmanager
-    def write_after(
-        self, statement: str, values: Mapping[str, Any]
-    ) -> Iterator[tuple[PostgresConnection, list[Any]]]:
+    def write_after(self, statement: str, values: Mapping[str, Any]) -> Iterator[tuple[PostgresConnection, list[Any]]]:
         with self.read() as connection, self._whole.writing(connection, statement, values) as rows:
             yield connection, rows
 

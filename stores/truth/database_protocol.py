@@ -39,7 +39,6 @@ class Connection(Protocol):
         """Nobody looks at what it returns: in a transaction it may run together with the next statement."""
 
 
-
 class Database(Protocol):
     """All namespaces of one memory. Thread-safe; a connection is one thread's while its block lasts."""
 
@@ -70,7 +69,7 @@ class Database(Protocol):
     ) -> AbstractContextManager[tuple[Connection, list[Any]]]:
         """`write` that begins with a statement with the condition `{current}`; beside the connection the rows it returns."""
 
-    def writing(self, connection: Any, /) -> AbstractContextManager[None]:
+    def writing(self, connection: Any, /) -> AbstractContextManager[object]:
         """`write` on a connection that `read` has given."""
 
     def for_readers(self, names: Iterable[str], /) -> Any:

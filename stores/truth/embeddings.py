@@ -375,7 +375,10 @@ class EmbeddingStore:
         lacks vectors or another generation has begun.
         """
         owner, number_of = self.subject.embedded
-        values = {"filed_under": vector_label(self.model, generation), "numbers": json.dumps(list(numbers))}
+        values: dict[str, Any] = {
+            "filed_under": vector_label(self.model, generation),
+            "numbers": json.dumps(list(numbers)),
+        }
         values |= {"vectors": matrix.tobytes(), "length": 4 * matrix.shape[1]}
         statement, condition = "", "true"
         if first_of:

@@ -29,7 +29,9 @@ def embed_drafts(
             return False
         store.unmarked[namespace] = unmarked = store.unmarked.get(namespace, _MARK_PAGES) + len(pages)
         if unmarked > _MARK_PAGES:
-            advance_mark(db, f"{store.subject.progress}:{namespace}:{vector_label(store.model, generation)}", max(pages))
+            advance_mark(
+                db, f"{store.subject.progress}:{namespace}:{vector_label(store.model, generation)}", max(pages)
+            )
             store.unmarked[namespace] = 0
         return True
 
