@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 
+from ..stores.analyzer import SENTENCE, stems
 from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.recall_markers import without_recalled
 from ..stores.times import format_iso_time
@@ -30,6 +31,8 @@ class MemorizeQuestion:
     text: str
     snapshot: Snapshot
     part: int = 1
+    sentences: Sequence[tuple[str, frozenset[str]]] = ()
+    """Those of the text with their stems, where they are known already."""
 
     def prompt_values(self, share: float) -> Mapping[str, str]:
         """For `llm/prompts/memorize.md`. The page is always shown whole."""
@@ -63,7 +66,12 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
     """The node: drafts of pages → the same with header and memo."""
 
     def node(state: MemorizerState, runtime: Runtime[Any]) -> Computation[dict[str, Any]]:
-        snapshot = archive.snapshot()
+        texts = [without_recalled(page["text"]) for page in state["pages"]]
+        sentences: list[Sequence[tuple[str, frozenset[str]]]] = [()] * len(texts)
+        if not backends.has_model("memorize"):  # what the rules look up of all pages, in one statement
+            sentences = [stem_sentences(text) for text in texts]
+        terms = dict.fromkeys(stem for page in sentences for _, own in page for stem in own)
+        snapshot = archive.snapshot(terms=list(terms))
         on_failure = options_in(runtime.context, defaults).on_model_failure
         pages: list[dict[str, Any]] = []
         usage: list[dict[str, Any]] = []
@@ -71,8 +79,7 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
         stop_reason = ""
         for number, page in enumerate(state["pages"], start=1):
             header = header_of(state, page, number)
-            text = without_recalled(page["text"])
-            question = MemorizeQuestion(header, text, snapshot, number)
+            question = MemorizeQuestion(header, texts[number - 1], snapshot, number, sentences[number - 1])
             policy = StepPolicy(on_failure, required=True, stop_reason=stop_reason)
             memo, changes = yield from run_step(backends, MEMORIZE, question, policy, runtime.stream_writer)
             assert memo is not None, "a required question is answered, or its failure is raised"
@@ -83,6 +90,12 @@ def memorize(archive: NamespaceStore, backends: Backends, defaults: MemorizeOpti
         return {"pages": pages, "usage": usage, "failures": failures}
 
     return node
+
+
+def stem_sentences(text: str) -> list[tuple[str, frozenset[str]]]:
+    """The sentences of a page with their stems, as far as the rules look at them."""
+    sentences = (match.group().strip() for match in SENTENCE.finditer(text[:20_000]))
+    return [(sentence, frozenset(stems(sentence))) for sentence in sentences]
 
 
 def _shorten(memo: str) -> str:

@@ -48,6 +48,7 @@ _FOREIGN = frozenset(
 )
 """Short words in ASCII by which English and other languages are told apart."""
 
+SENTENCE = re.compile(r"[^.!?…。．！？।॥؟۔\n]+[.!?…。．！？।॥؟۔]*[\"'”’)」』]*")
 _WORD = re.compile(r"[^\W_]+")
 _IDENTIFIER = re.compile(  # begins with what is rare, so that prose is passed over quickly
     r"""[-_./:@\\#+A-ZÀ-ÞΑ-ΩА-Я\d] (?: (?<=[^\W_][_./:@\\#+]) [-_./:@\\#+]* [^\W_] | (?<=\#)\w

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from jitmem import Memory, StoreFull, StoreIsNewer
-from jitmem.stores.truth.database import FILE_NAME, SCHEMA_VERSION
+from jitmem.stores.truth.database import FILE_NAME, SCHEMA_MARK, SCHEMA_VERSION
 from jitmem.stores.truth.migrations import CHANGES, copies
 
 RELEASED = sorted((Path(__file__).parent / "released").glob("schema-*.sqlite3.gz"))
@@ -277,6 +277,7 @@ def test_a_memory_that_a_newer_jitmem_upgrades_meanwhile_is_read_and_not_written
         memory.memorize("Ana bought the mill.")
         with closing(sqlite3.connect(tmp_path / "memory" / FILE_NAME)) as newer:
             newer.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+            newer.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", (SCHEMA_MARK, SCHEMA_VERSION + 1))
             newer.commit()
         with pytest.raises(StoreIsNewer, match="upgrade jitmem"):
             memory.memorize("Ben left.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...stores.analyzer import stems
+from ...stores.analyzer import SENTENCE, stems
 from ...stores.index.snapshot import Snapshot
 from ..answer import Answer, AnswerQuestion
 from ..evidence import record_id
-from .question_terms import SENTENCE, question_terms, weigh_terms
+from .question_terms import question_terms, weigh_terms
 
 
 def answer(snapshot: Snapshot, question: AnswerQuestion) -> Answer:

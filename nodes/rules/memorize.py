@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from ...stores.analyzer import stems
 from ...stores.index.snapshot import Snapshot
-from ..memorize import Memo, MemorizeQuestion
-from .question_terms import SENTENCE
+from ..memorize import Memo, MemorizeQuestion, stem_sentences
 
 MEMO_CHARS = 240
 
@@ -19,8 +17,7 @@ def memorize(snapshot: Snapshot, question: MemorizeQuestion) -> Memo:
     A sentence's salience is the mean, over its distinct terms, of how often a term occurs in the page times how
     rare it is in the memory, with a floor on length so that short exclamations do not win; numbers count double.
     """
-    sentences = [match.group().strip() for match in SENTENCE.finditer(question.text[:20_000])]
-    analyzed = [(sentence, set(stems(sentence))) for sentence in sentences]
+    analyzed = question.sentences or stem_sentences(question.text)
     here = Counter(stem for _, own in analyzed for stem in own)
     known = snapshot.frequencies(here)
     weights = {stem: _weight(stem, count, *known[stem]) for stem, count in here.items()}

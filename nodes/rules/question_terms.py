@@ -15,7 +15,6 @@ _CAPITAL = (
     r"[A-ZÀ-ÖØ-ÞĀ-\u052f\u0531-\u0556\u1e00-\u1fff][\w'’-]*[\w]"  # two characters or more; small ones are sorted out
 )
 _NAME = re.compile(rf"{_CAPITAL}(?:(?:\s+(?:of|the|de|da|do|von|van|and)){{0,2}}\s+{_CAPITAL})*")
-SENTENCE = re.compile(r"[^.!?…。．！？।॥؟۔\n]+[.!?…。．！？।॥؟۔]*[\"'”’)」』]*")
 _HONORIFIC = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|Sr|Sra)\.")
 _ISO_DAY = re.compile(r"\b((?:19|20)\d\d)-(\d\d?)-(\d\d?)\b")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“]\s*)$")

@@ -22,7 +22,7 @@ from ..truth.embeddings import EmbeddingStore
 from ..truth.items import Items
 from ..truth.journal import Journal
 from ..truth.namespace import Namespace
-from ..truth.pages import NOTHING_READ, Extent, IndexedPage, Pages
+from ..truth.pages import NOTHING_READ, Extent, IndexedPage, Pages, read_indexed
 from .keyword_index import Column, TermPostings, WindowMap, divide_by_best, scale_cosines, top_k
 from .vector_index import VectorIndex
 
@@ -468,9 +468,10 @@ class NamespaceStore:
         self._extent = NOTHING_READ
         self._latest: tuple[float, int, Snapshot] | None = None
 
-    def snapshot(self, max_age_s: float = 0.0) -> Snapshot:
-        """What may be read now. One statement where nothing has changed; else what was filed since is read first, or
-        everything from the beginning where something is gone or may not be read any more.
+    def snapshot(self, max_age_s: float = 0.0, terms: Sequence[str] = ()) -> Snapshot:
+        """What may be read now. One statement where nothing has changed, or this process has filed all that is new; else
+        what was filed since is read first, or everything from the beginning where something is gone or may not be read
+        any more. The statement reads the frequencies of `terms` as well.
 
         `max_age_s`: the last one will do if it is no older and this process has written nothing since.
         """
@@ -478,13 +479,16 @@ class NamespaceStore:
             taken_at, writes = time.monotonic(), self.namespace.database.writes
             if self._latest and taken_at - self._latest[0] < max_age_s and writes == self._latest[1]:
                 return self._latest[2]
-            extent, known = self.pages.extent(self.embeddings), self._extent
+            extent, known = self.pages.extent(self.embeddings, terms), self._extent
             overdue = known.due is not None and time.time() >= known.due
             if overdue or (extent.namespaces, extent.erased) != (known.namespaces, known.erased):
                 self._index, known = PageIndex(self.analyzer), NOTHING_READ
             try:
                 if extent.heads != known.heads:
-                    self._index.extend(self.pages.changed_pages(known, extent))
+                    self._index.extend(self._own_pages(known, extent) or self.pages.changed_pages(known, extent))
+                if not (self._index.hidden or extent.ages):
+                    for term, passages in extent.frequencies.items():
+                        self._index.frequencies.put(term, passages)
                 if extent.items != known.items:
                     self._index.items = Cache()
                 self._extent = extent
@@ -494,6 +498,16 @@ class NamespaceStore:
             snapshot = Snapshot(self._index, extent, self.pages, self.items, self.vectors)
             self._latest = taken_at, writes, snapshot
             return snapshot
+
+    def _own_pages(self, before: Extent, extent: Extent) -> list[IndexedPage]:
+        """The pages that were put since `before`; none where another process, or an edit of an item, made a change of these."""
+        filed, own, head = self.journal.filed, extent.namespaces[0], extent.heads[0]
+        rows = [filed.get((own, number)) for number in range(sum(before.heads[:1]) + 1, head + 1)]
+        for place in [place for place in list(filed) if place <= (own, head)]:
+            filed.pop(place, None)
+        if extent.ages or extent.heads[1:] != before.heads[1:]:
+            return []
+        return [read_indexed(row) for row in rows if row is not None] if all(rows) else []
 
     def record(self, record_id: str) -> Page | MemoryItem:
         """The current page or item; `UnknownRecord` for an id that is neither here."""

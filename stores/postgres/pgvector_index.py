@@ -129,7 +129,7 @@ class PgVectors:
         spaces: NDArray[np.int64],
         matrix: NDArray[np.float32],
     ) -> None:
-        """These rows, and how far they go, in one transaction that waits for no writer: a second copy of a row does no
+        """These rows, and how far they go, in one message, a transaction that waits for no writer: a second copy of a row does no
         harm, and what was deleted meanwhile stays away."""
         insert = (
             f"INSERT INTO {self._table} (namespace, model, n, number, near)"
@@ -139,12 +139,11 @@ class PgVectors:
             " WHERE EXISTS (SELECT 1 FROM namespace WHERE id = owner) ON CONFLICT DO NOTHING"
         )
         lists = [spaces.tolist(), numbers.tolist(), keys.tolist(), [_text(row) for row in matrix]]
+        inserts = [(insert, (label, *lists))] if len(numbers) else []
         for last_try in (False, True):
             try:
-                with self._database.transaction() as db:
-                    if len(numbers):
-                        db.execute(insert, (label, *lists))
-                    db.execute(f"{SET_MARK} n = max(mark.n, excluded.n)", (mark, read))
+                with self._database.connection() as db:
+                    db.execute_together([*inserts, (f"{SET_MARK} n = max(mark.n, excluded.n)", (mark, read))])
                 return
             except ForeignKeyViolation:  # a row was deleted between the look at it and the check of its key
                 if last_try:

@@ -33,6 +33,9 @@ class PostgresConnection:
         self.schema = schema
         self.scope = scope
         """With row-level security: the statement by which a transaction names what it may see, sent with its first one."""
+        self.defers = False
+        """Whether statements whose rows nobody reads go with the next one, or with `commit`, in one message."""
+        self._deferred: list[str] = []
 
     @property
     def in_transaction(self) -> bool:
@@ -64,6 +67,9 @@ class PostgresConnection:
             return cursor
         translation = translate(statement, self.schema)
         scope = "" if not self.scope or self.in_transaction else self.scope.replace("%", "%%") + "; "
+        if self._deferred:
+            bound = cursor.mogrify(translation.text.encode(), translation.values(values))
+            return self._send(cursor, [*self._take_deferred(), bound])
         cursor.execute(f"{scope}{translation.text}".encode(), translation.values(values))
         while (
             scope and cursor.nextset()
@@ -76,24 +82,70 @@ class PostgresConnection:
         translation = translate(statement, self.schema)
         cursor = psycopg.ClientCursor(self.raw, row_factory=tuple_row)
         bound = (cursor.mogrify(translation.text.encode(), translation.values(values)) for values in rows)
+        if self.defers:
+            for one in bound:
+                self._deferred.append(one)
+                if len(self._deferred) >= _AT_ONCE:
+                    self._send(cursor, self._take_deferred())
+            return
         while several := list(islice(bound, _AT_ONCE)):
             if self.scope and not self.in_transaction:
                 several.insert(0, self.scope)
             cursor.execute(";".join(several).encode())
 
-    def begin_write(self) -> tuple[int, str]:
+    def execute_together(self, statements: Iterable[tuple[str, Values]]) -> None:
+        """In one message, outside of a transaction: these are one, without the write lock."""
+        cursor = psycopg.ClientCursor(self.raw, row_factory=tuple_row)
+        translated = [(translate(statement, self.schema), values) for statement, values in statements]
+        bound = [cursor.mogrify(one.text.encode(), one.values(values)) for one, values in translated]
+        self._send(cursor, [self.scope, *bound] if self.scope else bound)
+
+    def commit(self) -> None:
+        """With what was deferred, in one round trip."""
+        deferred, self.defers = self._take_deferred(), False
+        if deferred:
+            self._send(psycopg.ClientCursor(self.raw), [*deferred, "COMMIT"])
+        else:
+            self.raw.commit()
+
+    def rollback(self) -> None:
+        self._deferred, self.defers = [], False
+        self.raw.rollback()
+
+    def _take_deferred(self) -> list[str]:
+        deferred, self._deferred = self._deferred, []
+        return deferred
+
+    @staticmethod
+    def _send(cursor: psycopg.Cursor[Any], statements: Sequence[str]) -> psycopg.Cursor[Any]:
+        """Bound statements in one message; the cursor has the rows of the last one."""
+        cursor.execute(";".join(statements).encode())
+        while cursor.nextset():
+            pass
+        return cursor
+
+    def begin_write(
+        self, statement: str = "", values: Values = (), *, whole: bool = False
+    ) -> tuple[int, str, list[Any]]:
         """Begin a transaction, unless one is open, and wait for the write lock of the memory, held until its end; the
-        version of the schema, and of the clients that may use it. One round trip."""
+        version of the schema, and of the clients that may use it, and the rows of the first statement. One round trip,
+        with the commit as well where the statement is the `whole` transaction."""
         begin = "" if self.in_transaction else "BEGIN; "
         cursor = psycopg.ClientCursor(self.raw, row_factory=tuple_row)
         # What may be seen is looked up after the lock: another writer may have made the namespace meanwhile.
         scope = f"; {self.scope}" if self.scope else ""
         lock = f'SELECT version, clients::text FROM "{self.schema}".meta FOR UPDATE'
-        cursor.execute(f"{begin}{_LIMITS}; {lock}{scope}".encode())
+        translation = translate(statement, self.schema)
+        first = cursor.mogrify(translation.text.encode(), translation.values(values)) if statement else ""
+        end = "; COMMIT" if whole else ""
+        cursor.execute(f"{begin}{_LIMITS}; {lock}{scope}{first and '; '}{first}{end}".encode())
         while cursor.description is None or cursor.description[0].name != "version":
             cursor.nextset()
         row = cursor.fetchone()
-        return row or (0, "")
+        rows: list[Any] = []
+        while first and cursor.nextset():
+            rows = cursor.fetchall() if cursor.description else rows
+        return (*(row or (0, "")), rows)
 
     def enter_scope(self) -> None:
         """In a transaction that did not begin here."""

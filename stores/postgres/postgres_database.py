@@ -87,15 +87,20 @@ class PostgresDatabase:
     @contextmanager
     def read(self, scope: str | None = None) -> Iterator[PostgresConnection]:
         """A connection for one or more SELECTs, each of which sees a committed state."""
-        with self.named_errors():
-            connection = self._borrow()
-            connection.scope = self.scope if scope is None else scope
-            before = connection.raw.autocommit
-            try:
-                connection.raw.autocommit = True
-                yield connection
-            finally:
-                self._give_back(connection, before)
+        with self.named_errors(), self.connection(scope) as connection:
+            yield connection
+
+    @contextmanager
+    def connection(self, scope: str | None = None) -> Iterator[PostgresConnection]:
+        """The same, with psycopg's own errors."""
+        connection = self._borrow()
+        connection.scope = self.scope if scope is None else scope
+        before = connection.raw.autocommit
+        try:
+            connection.raw.autocommit = True
+            yield connection
+        finally:
+            self._give_back(connection, before)
 
     def fetch(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         with self.read() as connection:
@@ -108,43 +113,64 @@ class PostgresDatabase:
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[PostgresConnection]:
-        """One transaction without the write lock, for rows whose order means nothing; errors are psycopg's own."""
-        connection = self._borrow()
-        before = connection.raw.autocommit
-        try:
-            connection.raw.autocommit = True
-            with connection.raw.transaction():
-                connection.scope = self.scope
-                connection.enter_scope()
-                yield connection
-        finally:
-            self._give_back(connection, before)
+    def write_after(self, statement: str, values: Mapping[str, Any]) -> Iterator[tuple[PostgresConnection, list[Any]]]:
+        """`write` that begins with a statement, in its first message; beside the connection the rows it returns."""
+        with self.read() as connection, self.writing(connection, statement, values) as rows:
+            yield connection, rows
 
     @contextmanager
-    def writing(self, connection: PostgresConnection) -> Iterator[None]:
-        """`write` on a connection that `read` has given; one with an open transaction gets the lock, and is committed."""
-        if self.read_only:
-            raise StoreReadOnly(f"{self.path} cannot be written by this role or on this server; reading works.")
+    def writing(
+        self, connection: PostgresConnection, statement: str = "", values: Mapping[str, Any] | None = None
+    ) -> Iterator[list[Any]]:
+        """`write` on a connection that `read` has given; one with an open transaction gets the lock, and is committed. The
+        rows of the first statement."""
+        self._refuse_reader()
         try:
-            refuse_others(self.path, *connection.begin_write(), self.client)
-            yield
+            version, clients, rows = connection.begin_write(statement.format(current="true"), values or {})
+            refuse_others(self.path, version, clients, self.client)
+            connection.defers = True
+            yield rows
         except BaseException:
             with suppress(psycopg.Error):
-                connection.raw.rollback()
+                connection.rollback()
             raise
+        with self._committing(connection):
+            connection.commit()
+
+    def write_once(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
+        """A transaction of one statement, in one message; the rows that it returns. `{current}`, a condition, is what
+        `write` checks."""
+        with self.read() as connection:
+            return self.write_whole(connection, statement, values)
+
+    def write_whole(self, connection: PostgresConnection, statement: str, values: Mapping[str, Any]) -> list[Any]:
+        """`write_once` on a connection that `read` has given."""
+        self._refuse_reader()
+        known = f'(SELECT version = {self.client} OR clients @> {self.client} FROM "{self.schema}".meta)'
+        with self._committing(connection):
+            version, clients, rows = connection.begin_write(statement.format(current=known), values, whole=True)
+        refuse_others(self.path, version, clients, self.client)
+        return rows
+
+    def _refuse_reader(self) -> None:
+        if self.read_only:
+            raise StoreReadOnly(f"{self.path} cannot be written by this role or on this server; reading works.")
+
+    @contextmanager
+    def _committing(self, connection: PostgresConnection) -> Iterator[None]:
+        """Around what ends in COMMIT: where the connection breaks, nobody knows whether it was written."""
         try:
-            connection.raw.commit()
+            yield
             self.writes += 1
-        except psycopg.OperationalError as error:
+        except BaseException as error:
+            lost = isinstance(error, psycopg.OperationalError) and (connection.raw.closed or connection.raw.broken)
+            with suppress(psycopg.Error):
+                connection.rollback()
+            if not lost:
+                raise
             from .postgres_errors import unreachable
 
             raise unreachable(self.path, error, committing=True) from error
-
-    def write_once(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
-        """A transaction of one statement; the rows that it returns. `{current}`, a condition, is what `write` checks."""
-        with self.write() as connection:
-            return connection.execute(statement.format(current="true"), values).fetchall()
 
     def close(self) -> None:
         """Close the pool, unless it is the caller's."""
@@ -262,9 +288,14 @@ class LimitedDatabase:
         with self.read() as connection, self._whole.writing(connection):
             yield connection
 
+    @contextmanager
+    def write_after(self, statement: str, values: Mapping[str, Any]) -> Iterator[tuple[PostgresConnection, list[Any]]]:
+        with self.read() as connection, self._whole.writing(connection, statement, values) as rows:
+            yield connection, rows
+
     def write_once(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
-        with self.write() as connection:
-            return connection.execute(statement.format(current="true"), values).fetchall()
+        with self.read() as connection:
+            return self._whole.write_whole(connection, statement, values)
 
 
 def open_postgres(place: object, *, create: bool, analyzer: Analyzer | None = None) -> PostgresDatabase:

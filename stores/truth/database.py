@@ -45,7 +45,9 @@ FOLDER_MODE = 0o700
 DOCTOR = "`jitmem doctor` on this folder tells what is damaged and saves the rest."
 APPLICATION_ID = 0x6A69746D  # "jitm"
 SCHEMA_VERSION = 4
-_CURRENT = f"(SELECT user_version FROM pragma_user_version) <= {SCHEMA_VERSION}"
+SCHEMA_MARK = "schema"
+"""The mark that an upgrade leaves beside `user_version`: a statement can read it."""
+_CURRENT = f"NOT EXISTS (SELECT 1 FROM mark WHERE name = '{SCHEMA_MARK}' AND n > {SCHEMA_VERSION})"
 SCHEMA_DIGEST = "0a0b9af81ebeca6dd11596356c689d92fc041b117f88f5ea7fd2c6c05d60f680"
 """Of what `OBJECTS` gives for a new truth."""
 OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
@@ -117,14 +119,24 @@ class SqliteDatabase:
             yield connection
 
     @contextmanager
-    def writing(self, connection: sqlite3.Connection) -> Iterator[None]:
-        """`write` on a connection that `read` has given."""
+    def write_after(self, statement: str, values: Mapping[str, Any]) -> Iterator[tuple[sqlite3.Connection, list[Any]]]:
+        """`write` that begins with a statement with the condition `{current}`; beside the connection the rows it returns."""
+        with self.read() as connection, self.writing(connection, checked=True):
+            rows = connection.execute(statement.format(current=_CURRENT), values).fetchall()
+            if not rows:
+                self._refuse_newer(connection)
+            yield connection, rows
+
+    @contextmanager
+    def writing(self, connection: sqlite3.Connection, *, checked: bool = False) -> Iterator[None]:
+        """`write` on a connection that `read` has given; `checked`: the first statement sees whether the file is newer."""
         if self.read_only:
             raise StoreReadOnly(f"{self.path} cannot be written by this user; reading works.")
         connection.execute("BEGIN IMMEDIATE")
         try:
             self.refuse_moved()
-            self._refuse_newer(connection)
+            if not checked:
+                self._refuse_newer(connection)
             yield
             connection.execute("COMMIT")
             self.writes += 1
@@ -367,10 +379,10 @@ def log_changes(db: Connection, namespace: int, kind: str, refs: Sequence[int], 
         (namespace, kind, op, cause, at, json.dumps(list(refs))),
     ).fetchall()
     n, number = max(rows, default=(0, 0))
-    db.execute(
+    db.executemany(
         "UPDATE namespace SET head = head + ?2, items = iif(?3 = 'item', ?4, items),"
         " erased = iif(?5 IN ('forget', 'retain'), ?4, erased) WHERE id = ?1",
-        (namespace, len(refs), kind, n, op),
+        [(namespace, len(refs), kind, n, op)],
     )
     return LoggedChange(n, number, at)
 

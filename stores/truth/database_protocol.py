@@ -35,7 +35,8 @@ class Connection(Protocol):
     @property
     def IntegrityError(self) -> type[Exception]: ...  # noqa: N802  # as sqlite3 has it
     def execute(self, statement: str, values: Values = ..., /) -> Cursor: ...
-    def executemany(self, statement: str, rows: Iterable[Values], /) -> object: ...
+    def executemany(self, statement: str, rows: Iterable[Values], /) -> object:
+        """Nobody looks at what it returns: in a transaction it may run together with the next statement."""
 
 
 class Database(Protocol):
@@ -63,7 +64,12 @@ class Database(Protocol):
     def write_once(self, statement: str, values: Mapping[str, Any], /) -> list[Any]:
         """A transaction of one statement with the condition `{current}`, which is what `write` checks; its rows."""
 
-    def writing(self, connection: Any, /) -> AbstractContextManager[None]:
+    def write_after(
+        self, statement: str, values: Mapping[str, Any], /
+    ) -> AbstractContextManager[tuple[Connection, list[Any]]]:
+        """`write` that begins with a statement with the condition `{current}`; beside the connection the rows it returns."""
+
+    def writing(self, connection: Any, /) -> AbstractContextManager[object]:
         """`write` on a connection that `read` has given."""
 
     def for_readers(self, names: Iterable[str], /) -> Any:

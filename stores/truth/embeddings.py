@@ -76,17 +76,26 @@ _LABEL = """
     SELECT generation, :model || CASE generation WHEN 0 THEN '' ELSE ' #' || generation END AS label
     FROM (SELECT coalesce((SELECT n FROM mark WHERE name = :generation), 0) AS generation) AS filed
 """
+# Of a page: not every passage has a vector. Marks run behind the vectors that are filed with their pages.
+_LACKING = """
+    EXISTS (SELECT 1 FROM passage WHERE passage.page = page.seq AND NOT EXISTS (
+        SELECT 1 FROM embedding WHERE embedding.model = label AND embedding.passage = passage.seq))
+"""
+_NOTHING_BEFORE = f"""
+    generation = :generation_seen
+    AND NOT EXISTS (SELECT 1 FROM page WHERE namespace = space AND seq > after AND seq < :first AND {_LACKING})
+"""
 # How far a namespace is embedded.
 _STATE = """
     WITH label AS ({label}),
-    state AS (SELECT {space} AS space, generation, max(
+    state AS (SELECT {space} AS space, label, generation, max(
                   coalesce((SELECT n FROM mark WHERE name = :progress || ':' || {space} || ':' || label), 0),
                   CASE generation WHEN :looked_in THEN :looked ELSE 0 END) AS after
               FROM label)
 """
-_MISSING_PASSAGES = """
+_MISSING_PASSAGES = f"""
     SELECT page.seq, passage.seq, session.time, title, speaker, substr(text, start + 1, "end" - start)
-    FROM (SELECT page.* FROM page, state WHERE namespace = state.space AND seq > state.after
+    FROM (SELECT page.* FROM page, state WHERE namespace = state.space AND seq > state.after AND {_LACKING}
           ORDER BY seq LIMIT :limit) AS page
     JOIN session ON session.n = page.session LEFT JOIN passage ON passage.page = page.seq
     ORDER BY page.seq, passage.seq
@@ -109,7 +118,7 @@ PASSAGES = EmbeddingTable(
     batch=32,
     feed=1,
     missing=_MISSING_PASSAGES,
-    waiting="SELECT 1 FROM page WHERE namespace = space AND seq > after",
+    waiting=f"SELECT 1 FROM page WHERE namespace = space AND seq > after AND {_LACKING}",
 )
 ITEMS = EmbeddingTable(
     name="items",
@@ -170,6 +179,8 @@ class EmbeddingStore:
         self._looked: dict[Space, tuple[int, int]] = {}  # by namespace: in a generation, how far nothing is missing
         # By namespace: the generation of the batch that was given out, and whether more may follow.
         self._given_out: dict[Space, tuple[int, bool]] = {}
+        self.unmarked: dict[int, int] = {}
+        """By namespace, how many pages this object has filed with vectors since it marked how far these go."""
         self.written = 0
         """How many vectors this object has written."""
         self._probed: int | None = None  # the generation in which this object has seen the probe
@@ -195,7 +206,8 @@ class EmbeddingStore:
         """For `Pages.extent`: as columns the state of the vectors, and whether the namespace `space` is the reader's own and
         has pages without any; the join that they need; their values."""
         after = "coalesce((SELECT n FROM mark WHERE name = :progress || ':' || space.id || ':' || label), 0)"
-        lacking = f"space.name = :name AND EXISTS (SELECT 1 FROM page WHERE namespace = space.id AND seq > {after})"
+        pages = f"SELECT 1 FROM page WHERE namespace = space.id AND seq > {after} AND {_LACKING}"
+        lacking = f"space.name = :name AND EXISTS ({pages})"
         values = {**self._sql_values(), "erased": ERASED_VECTORS, "progress": self.subject.progress}
         return f"{self._state_columns}, {lacking}", f"JOIN ({_LABEL}) AS label ON true", values
 
@@ -340,7 +352,7 @@ class EmbeddingStore:
                 self.insert(db, generation, numbers, matrix)
             db.execute(
                 f"{statement} INSERT INTO mark (name, n)"
-                " SELECT :progress || ':' || space || ':' || label, :reached FROM state, label WHERE space IS NOT NULL"
+                " SELECT :progress || ':' || space || ':' || label, :reached FROM state WHERE space IS NOT NULL"
                 " ON CONFLICT (name) DO UPDATE SET n = max(mark.n, excluded.n)",
                 {**named, "reached": reached},
             )
@@ -349,17 +361,39 @@ class EmbeddingStore:
                 self.renewed = generation if left[0] else None
         return more
 
-    def insert(self, db: Connection, generation: int, numbers: Sequence[int], matrix: NDArray[np.float32]) -> None:
-        """The vectors of what is still there: what was forgotten since its text was given out stays so."""
-        self.written += len(numbers)
+    def insert(
+        self,
+        db: Connection,
+        generation: int,
+        numbers: Sequence[int],
+        matrix: NDArray[np.float32],
+        first_of: tuple[int, int] | None = None,
+    ) -> bool:
+        """The vectors of what is still there: what was forgotten since its text was given out stays so.
+
+        `first_of`, the number of a namespace and of its first new page: nothing, and False, where a page before that one
+        lacks vectors or another generation has begun.
+        """
         owner, number_of = self.subject.embedded
-        db.execute(
+        values: dict[str, Any] = {
+            "filed_under": vector_label(self.model, generation),
+            "numbers": json.dumps(list(numbers)),
+        }
+        values |= {"vectors": matrix.tobytes(), "length": 4 * matrix.shape[1]}
+        statement, condition = "", "true"
+        if first_of:
+            statement, named = self.state_of(first_of[0])
+            condition = f"EXISTS (SELECT 1 FROM state WHERE {_NOTHING_BEFORE})"
+            values |= {**named, "generation_seen": generation, "first": first_of[1]}
+        added = db.execute(
             f"INSERT INTO {self.subject.table} (model, {self.subject.key}, vector)"
-            f" SELECT ?1, {number_of}, substr(?2, 1 + given.key * ?3, ?3)"
-            f" FROM json_each(?4) AS given CROSS JOIN {owner} ON {number_of} = given.value"
-            " WHERE true ORDER BY given.key ON CONFLICT DO NOTHING",
-            (vector_label(self.model, generation), matrix.tobytes(), 4 * matrix.shape[1], json.dumps(list(numbers))),
-        )
+            f" {statement} SELECT :filed_under, {number_of}, substr(:vectors, 1 + given.key * :length, :length)"
+            f" FROM json_each(:numbers) AS given CROSS JOIN {owner} ON {number_of} = given.value"
+            f" WHERE {condition} ORDER BY given.key ON CONFLICT DO NOTHING",
+            values,
+        ).rowcount
+        self.written += added
+        return added > 0
 
     @property
     def settled_generation(self) -> int | None:
@@ -399,7 +433,7 @@ def _read_mark(db: Connection, name: str) -> int:
 
 
 def advance_mark(db: Connection, name: str, n: int) -> None:
-    db.execute(f"{SET_MARK} n = max(mark.n, excluded.n)", (name, n))
+    db.executemany(f"{SET_MARK} n = max(mark.n, excluded.n)", [(name, n)])
 
 
 def validate_vectors(model: str, texts: Sequence[object], vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .database import Connection
-from .embeddings import EmbeddingStore, FilingVectors, validate_vectors
+from .embeddings import EmbeddingStore, FilingVectors, advance_mark, validate_vectors, vector_label
 from .journal import PageDraft
 
-# Nothing where a page before them has no vectors yet, or another generation has begun.
-_FILED_WITH_PAGES = """
-    INSERT INTO mark (name, n) SELECT :progress || ':' || space || ':' || label, :last FROM state, label
-    WHERE state.generation = :generation_seen
-      AND NOT EXISTS (SELECT 1 FROM page WHERE namespace = space AND seq > after AND seq < :first)
-    ON CONFLICT (name) DO UPDATE SET n = max(mark.n, excluded.n) RETURNING n
-"""
+_MARK_PAGES = 32
+"""How many pages of a namespace are filed until it is marked how far the vectors go: a look for pages without any begins
+at the mark, and one mark a session would be a statement more."""
 
 
 def embed_drafts(
@@ -29,12 +25,14 @@ def embed_drafts(
     matrix = validate_vectors(store.model, passages, embed([store.with_header(stamp, *one) for one in passages]))
 
     def keep(db: Connection, namespace: int, pages: Sequence[int], passages: Sequence[int]) -> bool:
-        statement, named = store.state_of(namespace)
-        filed = {**named, "generation_seen": generation, "first": min(pages), "last": max(pages)}
-        if not db.execute(f"{statement} {_FILED_WITH_PAGES}", filed).fetchall():
+        if not passages or not store.insert(db, generation, passages, matrix, (namespace, min(pages))):
             return False
-        if passages:
-            store.insert(db, generation, passages, matrix)
+        store.unmarked[namespace] = unmarked = store.unmarked.get(namespace, _MARK_PAGES) + len(pages)
+        if unmarked > _MARK_PAGES:
+            advance_mark(
+                db, f"{store.subject.progress}:{namespace}:{vector_label(store.model, generation)}", max(pages)
+            )
+            store.unmarked[namespace] = 0
         return True
 
     return keep

@@ -10,6 +10,7 @@ import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import accumulate, pairwise
 from typing import Any
 
 from ..analyzer import Analyzer
@@ -29,6 +30,10 @@ INSERT_SESSION = """
     FROM namespace AS space WHERE name = :name AND {current} AND NOT EXISTS (
         SELECT 1 FROM session AS known WHERE known.namespace = space.id AND (known.id = :id OR known.content = :content))
     RETURNING n
+"""
+_END_WAITING = """
+    UPDATE session SET filed_at = :now, payload = NULL WHERE n = :n AND filed_at IS NULL AND {current}
+    RETURNING namespace, json_extract(metadata, '$._continues')
 """
 LEASE_S = float(os.environ.get("JITMEM_LEASE_S", "300"))
 """How long a process has a session for itself; it renews the lease while it is at work."""
@@ -78,6 +83,8 @@ class Journal:
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
         self._next_look = 0.0
+        self.filed: dict[tuple[int, int], tuple[Any, ...]] = {}
+        """By namespace and number of its change a page that was filed here, as `read_indexed` takes it, until an index has it."""
 
     def accept(
         self,
@@ -157,28 +164,27 @@ class Journal:
         With `curate` it is noted that memories are still to be drawn from the pages. `UnknownRecord` for a session
         that was forgotten since it was accepted.
         """
-        with self.namespace.database.write() as db:
-            row = db.execute(
-                "UPDATE session SET filed_at = ?, payload = NULL WHERE n = ? AND filed_at IS NULL"
-                " RETURNING namespace, json_extract(metadata, '$._continues')",
-                (_now(), accepted.n),
-            ).fetchone()
-            if row is not None:
+        database = self.namespace.database
+        with database.write_after(_END_WAITING, {"n": accepted.n, "now": _now()}) as (db, rows):
+            if rows:
+                ((space, continues),) = rows
                 n, before = accepted.n, 0
-                if row[1]:
+                if continues:
                     from .session_growth import join_growth
 
-                    n, before = join_growth(db, row[0], n, row[1], [page.text for page in pages])
-                analyzer = self.namespace.database.analyzer
+                    n, before = join_growth(db, space, n, continues, [page.text for page in pages])
                 entry = replace(accepted, n=n, text="", turns=[], fresh=True)
-                ids, numbers, passages = _insert_pages(db, row[0], entry, pages, analyzer, before, curate=curate)
-                embedded = bool(vectors and vectors(db, row[0], numbers, passages))
-                log_changes(db, row[0], "page", numbers, "put", cause)
-                return replace(entry, page_ids=ids, embedded=embedded)
-            if not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
+                indexed, passages = _insert_pages(db, space, entry, pages, database.analyzer, before, curate=curate)
+                numbers = [row[0] for row in indexed]
+                embedded = bool(vectors and vectors(db, space, numbers, passages))
+                last = log_changes(db, space, "page", numbers, "put", cause).number
+            elif not db.execute("SELECT 1 FROM session WHERE n = ?", (accepted.n,)).fetchone():
                 raise UnknownRecord(f"Session {accepted.session_id!r} was forgotten while it was being filed.")
-            rows = db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (accepted.n,))
-            return replace(accepted, text="", turns=[], page_ids=tuple(page_id for (page_id,) in rows))
+            else:
+                found = db.execute("SELECT id FROM page WHERE session = ? ORDER BY part", (accepted.n,))
+                return replace(accepted, text="", turns=[], page_ids=tuple(page_id for (page_id,) in found))
+        self.filed |= {(space, number): row for number, row in enumerate(indexed, start=last - len(indexed) + 1)}
+        return replace(entry, page_ids=tuple(row[1] for row in indexed), embedded=embedded)
 
     def uncurated_pages(self) -> list[tuple[int, str]]:
         """`(number of the session, page id)` of the pages from which memories are still to be drawn, oldest first."""
@@ -244,9 +250,9 @@ def _insert_pages(
     before: int = 0,
     *,
     curate: bool,
-) -> tuple[tuple[str, ...], list[int], list[int]]:
-    """Each kind of row in one statement, or a few for many pages, in page order; the ids of the pages, their numbers and
-    those of their passages."""
+) -> tuple[list[tuple[Any, ...]], list[int]]:
+    """Each kind of row in one statement, or a few for many pages, in page order; the pages as `read_indexed` takes them,
+    and the numbers of their passages."""
     ids = [new_id() for _ in pages]
     time_key = order_key(local_clock(accepted.time)) if accepted.time else None
     seqs: list[int] = []
@@ -279,14 +285,17 @@ def _insert_pages(
         " RETURNING seq",
         (json.dumps(passages, ensure_ascii=False),),
     ).fetchall()
+    filed = sorted(seq for (seq,) in rows)
     indexed = [
         PageTerms(seq, page_id, page.title, accepted.time, [(p.speaker, p.stems) for p in page.passages])
         for seq, page_id, page in zip(numbers, ids, pages, strict=True)
     ]
-    insert_postings(db, namespace, indexed, analyzer)
     if curate:
-        db.execute("INSERT INTO uncurated (page) SELECT value FROM json_each(?)", (json.dumps(numbers),))
-    return tuple(ids), numbers, sorted(seq for (seq,) in rows)
+        db.executemany("INSERT INTO uncurated (page) SELECT value FROM json_each(?)", [(json.dumps(numbers),)])
+    ends = [0, *accumulate(len(page.passages) for page in pages)]
+    spans = [(filed[first], filed[end - 1], False) if end > first else (0, 0, False) for first, end in pairwise(ends)]
+    stored = insert_postings(db, namespace, indexed, analyzer)
+    return [(*row, *span) for row, span in zip(stored, spans, strict=True)], filed
 
 
 def lease() -> tuple[str, float]:

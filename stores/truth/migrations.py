@@ -12,7 +12,7 @@ from pathlib import Path
 from ..analyzer import Analyzer
 from ..errors import StoreDamaged, StoreFull
 from .backup import sync_to_disk
-from .database import schema
+from .database import SCHEMA_MARK, schema
 from .numbers import number_rows
 from .term_rebuild import index_pages
 
@@ -95,6 +95,7 @@ def _take(db: sqlite3.Connection, version: int, analyzer: Analyzer, *, newest: b
     if version in FILLS:
         FILLS[version](db, analyzer)
     db.execute(f"PRAGMA user_version = {version}")
+    db.execute("INSERT OR REPLACE INTO mark (name, n) VALUES (?, ?)", (SCHEMA_MARK, version))
 
 
 def _copy_truth(reader: sqlite3.Connection, path: Path, version: int) -> Path:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -34,9 +34,14 @@ _EXTENT = """
            (SELECT accepted_at FROM session WHERE namespace = space.id
             AND accepted_at > strftime('%Y-%m-%dT%H:%M:%f', 'now', '-' || age_s || ' seconds')
             ORDER BY accepted_at LIMIT 1),
-           EXISTS (SELECT 1 FROM namespace WHERE id NOT IN ({readable})){columns}
+           EXISTS (SELECT 1 FROM namespace WHERE id NOT IN ({readable})), {frequencies}{columns}
     FROM namespace AS space {join} LEFT JOIN retention ON retention.namespace = space.id AND retention.kind = 'page'
     WHERE space.id IN ({readable})
+"""
+_FREQUENCIES = """
+    (SELECT json_group_array(json_array(term, passages)) FROM (
+        SELECT term, sum(passages) AS passages FROM posting
+        WHERE namespace IN ({readable}) AND term IN (SELECT value FROM json_each(:terms)) GROUP BY term) AS found)
 """
 _CHANGED = """
     SELECT words.page, words.id, title, speakers, context, lengths, analyzer,
@@ -96,6 +101,10 @@ class Extent:
     """Where the vectors of its passages stand; None where nobody asked for that."""
     unembedded: bool = False
     """Whether its own namespace has pages without vectors, as far as somebody asked for that."""
+    ages: bool = False
+    """Whether a rule hides pages by their age."""
+    frequencies: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """In how many passages some terms occur, those of hidden pages too."""
 
 
 NOTHING_READ = Extent((), (), 0, 0, None, False, False)
@@ -210,12 +219,15 @@ class Pages:
         (counts,) = self._fetch(f"SELECT {', '.join(queries.values())}")
         return dict(zip(queries, counts, strict=True))
 
-    def extent(self, embeddings: EmbeddingStore | None = None) -> Extent:
-        """What there is to read, in one statement; with `embeddings` also where their vectors stand."""
+    def extent(self, embeddings: EmbeddingStore | None = None, terms: Sequence[str] = ()) -> Extent:
+        """What there is to read, in one statement; with `embeddings` also where their vectors stand, and in how many
+        passages each of the terms occurs."""
         columns, join, values = embeddings.extent_columns() if embeddings else ("", "", dict[str, Any]())
         readable = self.namespace.readable_sql
-        query = _EXTENT.format(readable=readable, columns=columns and f", {columns}", join=join)
-        rows = self._fetch(query, **values)
+        counted = _FREQUENCIES.format(readable=readable) if terms else "NULL"
+        query = _EXTENT.format(readable=readable, columns=columns and f", {columns}", join=join, frequencies=counted)
+        rows = self._fetch(query, **values, **({"terms": json.dumps(terms)} if terms else {}))
+        found = dict(json.loads(rows[0][10])) if rows and terms else {}
         own = next((row[0] for row in rows if row[4]), 0)
         heads = {row[0]: row[1] for row in rows}
         namespaces = (own, *sorted(heads.keys() - {own}))
@@ -228,8 +240,10 @@ class Pages:
             due=min(due, default=None),
             items_expire=any(row[5] for row in rows),
             entries=any(row[6] for row in rows),
-            vectors=VectorState._make([*rows[0][10:13], bool(rows[0][9])]) if columns and rows else None,
-            unembedded=any(row[13] for row in rows) if columns else False,
+            ages=any(row[7] is not None for row in rows),
+            vectors=VectorState._make([*rows[0][11:14], bool(rows[0][9])]) if columns and rows else None,
+            unembedded=any(row[14] for row in rows) if columns else False,
+            frequencies={term: int(found.get(term, 0)) for term in terms},
         )
 
     def changed_pages(self, before: Extent, extent: Extent) -> list[IndexedPage]:
@@ -238,7 +252,7 @@ class Pages:
         pairs = zip(extent.namespaces, extent.heads, strict=True)
         ranges = [(namespace, after.get(namespace, 0), head) for namespace, head in pairs]
         rows = self._fetch(_CHANGED, ranges=json.dumps(ranges))
-        return list({row[0]: _read_indexed(row) for row in rows}.values())
+        return list({row[0]: read_indexed(row) for row in rows}.values())
 
     def count_characters(self, page_ids: Sequence[str]) -> int:
         """How long these pages are together."""
@@ -301,7 +315,8 @@ def _passages(page_id: str, spans: str) -> tuple[Passage, ...]:
 
 
 @read_back("What is indexed of a page")
-def _read_indexed(row: Any) -> IndexedPage:
+def read_indexed(row: Any) -> IndexedPage:
+    """A row of `indexed_page` with the numbers of the first and the last passage, 0 for none, and whether it is hidden."""
     seq, page_id, title, speakers, context, lengths, analyzer, first, last, hidden = row
     if 4 * (last - first + 1 if first else 0) != len(lengths):
         raise ValueError("not as many passages as were indexed")

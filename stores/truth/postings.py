@@ -30,10 +30,14 @@ class PageTerms:
     passages: Sequence[tuple[str | None, Sequence[str]]]
 
 
-def insert_postings(db: Connection, namespace: int, pages: Sequence[PageTerms], analyzer: Analyzer) -> None:
-    """In the transaction that writes the pages of the namespace."""
-    _insert_rows(db, "indexed_page", [indexed_row(page, analyzer) for page in pages])
+def insert_postings(
+    db: Connection, namespace: int, pages: Sequence[PageTerms], analyzer: Analyzer
+) -> list[tuple[Any, ...]]:
+    """In the transaction that writes the pages of the namespace; the rows of `indexed_page`."""
+    indexed = [indexed_row(page, analyzer) for page in pages]
+    _insert_rows(db, "indexed_page", indexed)
     _insert_rows(db, "posting", [(namespace, *row) for page in pages for row in posting_rows(page, analyzer)])
+    return indexed
 
 
 def indexed_row(page: PageTerms, analyzer: Analyzer) -> tuple[Any, ...]:
@@ -71,6 +75,6 @@ def _insert_rows(db: Connection, table: str, rows: Sequence[tuple[Any, ...]]) ->
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         some = rows[first : first + _ROWS_AT_ONCE]
         places = f"({', '.join('?' * len(some[0]))})"
-        db.execute(
-            f"INSERT INTO {table} VALUES {', '.join([places] * len(some))}", [one for row in some for one in row]
+        db.executemany(
+            f"INSERT INTO {table} VALUES {', '.join([places] * len(some))}", [[one for row in some for one in row]]
         )
