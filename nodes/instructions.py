@@ -28,7 +28,9 @@ _IMPERATIVE = (
     r"|quote|round|limit|treat|never|always|don['’]t|no)\b"
 )
 _FORM = r"(?:use|answer|reply|respond|call|speak|address|avoid|stick|keep|remember|make sure|refrain|stop|leave out|treat)\b"
-_NOT_TOLD = r"(?!\s|i\b|we\b|it\b|my\b|he\b|she\b|they\b|there\b|the\b|people\b|[^.]* will\b)"  # what follows is no wish
+_NOT_TOLD = (
+    r"(?!\s|i\b|we\b|it\b|my\b|he\b|she\b|they\b|there\b|the\b|people\b|[^.]* will\b)"  # what follows is no wish
+)
 _GENERAL = re.compile(
     rf"{_LEAD}(?:"
     rf"(?:please\s+|you (?:should|must|may(?= never))\s+)?(?:always|never)\s+(?:ask (?:me|before|for|first)|call me|(?!{_NOT_MEANT})[a-z]+)"

@@ -16,7 +16,7 @@ _TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
 _MAYBE_GENERAL = re.compile(
     r"\b(?:always|never|please|do(?:n['’]| no)t|prefer\w*|rather|when(?:ever)? (?:i|we|you|\w+ing)|(?:if|time) i|now on|today on|future"
-    r"|forward|henceforth|make sure|be sure|remember|you to|only|we|important to me|circumstances|not a fan|pronouns are"
+    r"|forward|henceforth|make sure|be sure|remember|you to|only|we|important to me|circumstances|not a fan|pronouns are|rule"
     r"|i(?: \w+)? (?:like|love|hate|dislike|can['’]t|cannot)|(?:call|address|treat) me|i go by)\b"
     r"|^\W*(?:no|be|use|keep|stop|avoid|answer|reply|respond|speak|talk|show|write|give|assume|explain|starting)\b",
     re.I,

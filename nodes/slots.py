@@ -16,7 +16,9 @@ _UNMEANT = re.compile(  # what comes behind
     r"[,”\"]\s*(?:he|she|they|my \w+) (?:says?|said|claim\w*|joke\w*)|\b(?:in my (?:head|dreams?|mind|novel)|as a (?:joke|child|kid)"
     r"|just kidding|when I was|no more)\b"
 )
-_JUST = r"(?:(?:just|now|currently|still|finally|recently|also|already|no longer|don['’]t(?=.* any ?(?:more|longer)\b)) )*"
+_JUST = (
+    r"(?:(?:just|now|currently|still|finally|recently|also|already|no longer|don['’]t(?=.* any ?(?:more|longer)\b)) )*"
+)
 _PLACE = (
     r"(?:the |a |an |our |my |another )?(?:[A-Z\d]|(?:[\w'’-]+ ){0,3}?(?:flat|apartment|house|boat|city|town|village|country|coast"
     r"|suburbs?|farm|cent(?:er|re)|studio|mountains?|island|street|countryside)\b)"
@@ -76,7 +78,7 @@ def ends_only(sentence: str, known: str | None) -> bool:
     if not _ENDED.search(sentence):
         return False
     named = set(_NAME.findall(sentence))
-    return known is None or bool(named) and not named & set(_NAME.findall(known))
+    return known is None or (bool(named) and not named & set(_NAME.findall(known)))
 
 
 def says_change(text: str) -> bool:

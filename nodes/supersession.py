@@ -110,7 +110,11 @@ def _fills_slot(older: Hit, newer: Hit, asked_slots: Sequence[str]) -> bool:
 def _slots(text: str, speaker: str | None) -> frozenset[str]:
     speakers = [speaker] if speaker else []
     own = [sentence for _, sentence, is_own in own_sentences(text, speakers) if is_own]
-    found = [find_slot(sentence) or ("work" if _TRADE.search(sentence) else None) for sentence in own if not ends_only(sentence, None)]
+    found = [
+        find_slot(sentence) or ("work" if _TRADE.search(sentence) else None)
+        for sentence in own
+        if not ends_only(sentence, None)
+    ]
     return frozenset(slot for slot in found if slot)
 
 

@@ -29,7 +29,13 @@ _NUMBERS = {"a": 1, "an": 1, "couple": 2} | {
     )
 }
 _HOLIDAYS = {  # by how their names begin and end
-    "c.*eve": (12, 24), "n.*eve": (12, 31), "n.*day": (1, 1), "c": (12, 25), "b": (12, 26), "v": (2, 14), "h": (10, 31)
+    "c.*eve": (12, 24),
+    "n.*eve": (12, 31),
+    "n.*day": (1, 1),
+    "c": (12, 25),
+    "b": (12, 26),
+    "v": (2, 14),
+    "h": (10, 31),
 }
 
 _MONTH = (
@@ -40,7 +46,9 @@ _YEAR = r"(?:19|20)\d\d"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _FULL_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _SHORT_DAY = r"(?:mon|tues?|wed|thurs?|fri|sat|sun)"
-_COUNT = rf"(?:\d{{1,3}}|a\s+couple\s+of|a\s+couple|{'|'.join(sorted(set(_NUMBERS) - {'couple'}, key=len, reverse=True))})"
+_COUNT = (
+    rf"(?:\d{{1,3}}|a\s+couple\s+of|a\s+couple|{'|'.join(sorted(set(_NUMBERS) - {'couple'}, key=len, reverse=True))})"
+)
 _CLOCK = r"[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?(?:Z|[+-]\d\d:?\d\d))?"
 
 # Each is a way to name a span; the first that fits at a place is taken, so longer forms come first.
@@ -78,7 +86,8 @@ _RELATIVE = {
     rf"(?<!any )(?<!most )(?<!other )(?<!\ba )(?<!\bto ){_FULL_DAY}(?!s)(?!\s+(?:to|through|times|best|week|after next)\b)(?!,?\s+(?:the\s+)?(?:\d|{_MONTH}))",
 }
 _ALL = re.compile(
-    rf"(?<![\w-])(?<!week from )(?<!weeks from )(?<!week ago )(?<!month ago )(?<!year ago )(?:{'|'.join(f'(?P<{name}>{form})' for name, form in (_ABSOLUTE | _RELATIVE).items())})(?![\w-])", re.I
+    rf"(?<![\w-])(?<!week from )(?<!weeks from )(?<!week ago )(?<!month ago )(?<!year ago )(?:{'|'.join(f'(?P<{name}>{form})' for name, form in (_ABSOLUTE | _RELATIVE).items())})(?![\w-])",
+    re.I,
 )
 _DATED = re.compile(
     rf"(?<![\w-])(?:{'|'.join(f'(?P<{name}>{form})' for name, form in _ABSOLUTE.items())})(?![\w-])", re.I
@@ -255,7 +264,9 @@ def _relative(kind: str, words: str, match: re.Match[str], text: str, said: date
             return _shift(day, unit, -2 if "before" in parts else 2)
         case "of_week":
             name = next(word for word in parts if word.endswith("day"))
-            monday = _shift(day, "week", {"last": -1, "next": 1}.get(next(w for w in parts if w in ("last", "this", "next")), 0))[0]
+            monday = _shift(
+                day, "week", {"last": -1, "next": 1}.get(next(w for w in parts if w in ("last", "this", "next")), 0)
+            )[0]
             return _days(monday + timedelta(days=_WEEKDAYS.index(name[:3])), 1)
         case "weekdays_ago":
             count = _count(parts) if parts[-1] == "ago" else 2
@@ -266,7 +277,11 @@ def _relative(kind: str, words: str, match: re.Match[str], text: str, said: date
             at = next(at for form, at in _HOLIDAYS.items() if re.match(form, name))
             shift = {"last": -1, "next": 1}.get(parts[0])
             days = [_days(datetime(year, *at), 1) for year in range(day.year - 1, day.year + 2)]
-            return _nearest(day, unlikely, lambda year: _days(datetime(year, *at), 1)) if shift is None else _pick(days, shift, day)
+            return (
+                _nearest(day, unlikely, lambda year: _days(datetime(year, *at), 1))
+                if shift is None
+                else _pick(days, shift, day)
+            )
         case "in_season":
             if not (past or ahead):
                 return None
@@ -279,7 +294,11 @@ def _relative(kind: str, words: str, match: re.Match[str], text: str, said: date
         case "ago":
             return _shift(day, unit, -_count(parts[:-2]))
         case "ahead":
-            return _shift(day, unit, _count(parts)) if "from" in parts or ahead or (not past and _SOON.search(sentence)) else None
+            return (
+                _shift(day, unit, _count(parts))
+                if "from" in parts or ahead or (not past and _SOON.search(sentence))
+                else None
+            )
         case "lately":
             return _back(day, unit, _count([*parts[3:-1], "one"][:1])), day + timedelta(days=1)
         case "which" if not (parts[-1] in _WORDS_TOO and match[0].split()[-1].islower() and parts[0] == "this"):

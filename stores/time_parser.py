@@ -20,7 +20,9 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d|\d{4}-?W\d\d-?\d")
 _OTHER_NUMBERS = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{4}\.\s\d")  # 20.05.2025, 2025. 5. 20.
 _TWO_DAYS = re.compile(r"(\d{1,2})([/-])(\d{1,2})\2\d{2,4}(?!\d)|\d{1,2}\.\d{1,2}\.\d{1,2}(?!\d)")
 _NAMED_ZONE = re.compile(r"\s*[\[(]?\b([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)[\])]?$")
-_FROM_UTC = re.compile(r"\s*[\[(]?(?<![A-Za-z_/])(?:UTC|GMT)\s*([+-])\s*(\d{1,2})(?::?([0-5]\d))?[\])]?(?:\s*\([^()]*\))?$", re.I)
+_FROM_UTC = re.compile(
+    r"\s*[\[(]?(?<![A-Za-z_/])(?:UTC|GMT)\s*([+-])\s*(\d{1,2})(?::?([0-5]\d))?[\])]?(?:\s*\([^()]*\))?$", re.I
+)
 _NAME_WITH_OFFSET = re.compile(r":\d\d\s*(?:[AP]M\s*)?(?![AP]M)([A-Z]{1,5})\s*[+-]\s*\d", re.I)
 
 
@@ -46,10 +48,15 @@ def _parse(text: str) -> datetime:
             return datetime.fromisoformat(text)
     text = re.sub(r"[−–±](?=\d)", lambda sign: "+" if sign[0] == "±" else "-", text.strip())
     if re.fullmatch(r"1\d{9}(?:\d{3}|\.\d+)?", text):  # seconds or milliseconds since 1970
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=float(text) * (1 if len(text) == 13 and "." not in text else 1000))
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+            milliseconds=float(text) * (1 if len(text) == 13 and "." not in text else 1000)
+        )
     if (two := _TWO_DAYS.match(text)) and (not two[1] or (max(int(two[1]), int(two[3])) <= 12 and two[1] != two[3])):
         raise BadInput(f"{text[:60]!r} may be of two days; write it like {_FORMS}.")
-    rest, zone = _split_zone(re.sub(r"(\d)\.(\d\d)(?=\s?[ap]m\b)", r"\1:\2", re.sub(r"\s?г\.?$|^the\s| à(?=\s\d)", "", text)))
+    text = re.sub(r"\b(?:utc|gmt)$", lambda name: name[0].upper(), text)
+    rest, zone = _split_zone(
+        re.sub(r"(\d)\.(\d\d)(?=\s?[ap]m\b)", r"\1:\2", re.sub(r"\s?г\.?$|^the\s| à(?=\s\d)", "", text))
+    )
     if not rest.isascii() or _OTHER_NUMBERS.match(rest):
         one, other = _with_defaults(_in_english(rest))
     else:

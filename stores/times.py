@@ -107,9 +107,7 @@ _DATE_WORD = re.compile(
 )
 # One of these or a digit is in whatever `_DATE_WORD` finds, and is found in a tenth of the time.
 _DIGIT = re.compile(r"\d")
-_DATE_MARKS = (
-    "day week month year ago night morrow last next this past spring summer autumn fall winter christmas halloween jan feb mar apr may jun jul aug sep oct nov dec".split()
-)
+_DATE_MARKS = "day week month year ago night morrow last next this past spring summer autumn fall winter christmas halloween jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
 def _may_name_date(text: str) -> bool:
