@@ -15,27 +15,25 @@ from .evidence import place_of
 from .options import QuestionKind
 from .own_statements import MACHINES
 
-_KINDS: tuple[tuple[QuestionKind, str], ...] = (
-    (
-        "order",
-        r"\b(?:in (?:what|which|the|chronological) order|the order (?:in which|of)|chronolog\w+|sequence of|timeline|one after the other"
-        r"|walk me through|step by step|from first to last|what (?:came|happened) (?:first|next|after))",
-    ),
-    (
-        "summary",
-        r"\b(?:summar(?:y|i[sz]e\w*)|overview|recap\w*|sum up|in broad strokes|the whole story|everything (?:about|that|i|we|on)"
-        r"|from (?:the )?(?:beginning|start) to (?:the )?end|catch me up|bring me up to date)",
-    ),
-    (
-        "change",
-        r"\b(?:over time|evolv\w+|how (?:has|have|did) .{1,80}\b(?:change|develop|progress|grow|improve|go|went|come along)\w*"
-        r"|so far\b|progress(?:ed|ion)? (?:of|in|with|on))",
-    ),
-    (
-        "list",
-        r"\b(?:list (?:all|every|each|the)|(?:all|every(?:thing)?|each) (?:of )?(?:the )?\w+s? (?:that )?(?:i|we|he|she|they)\b)",
-    ),
-)
+_KINDS: dict[QuestionKind, str] = {
+    "order": r"(?:in (?:what|which|the|chronological) order|the order (?:in which|of (?:my|our|the|events)\b)|chronolog\w+"
+    r"|sequence of|in sequence|(?:a|the|my|our) timeline(?= (?:of|for)|\W*$)|one after (?:the other|another)|walk me through"
+    r"|step by step|from first to last|what (?:came|happened) (?:first|next|after|before .* after)|how did .* unfold"
+    r"|which (?:came|was|did .{1,40}) (?:first|earlier|last|later)\b.* or |(?:oldest|earliest) to (?:newest|latest)"
+    r"|first\b.{1,60}\b(?:after (?:that|it)|then|next|or)\b.*\?|(?:what|which) .*\bsteps (?:we|i|they)\b|^order the following"
+    r"|(?:sort|rank|arrange|order|trace) (?:my|our|the|all) .*\b(?:by (?:date|time|when)|events|order)\b)",
+    "summary": r"(?:summari[sz]e\w*|(?:a|an|the) (?:\w+ )?(?:summary|overview|rundown|synopsis|digest) (?:of|about|on)\b"
+    r"|(?:summary|overview)\W*$|recap\w*|sum up|wrap up what|in broad strokes|the (?:whole story|big picture|gist)"
+    r"|(?:main|key) (?:points|takeaways)|everything (?:about|that|i|we|on)\b|all (?:about|(?:that )?(?:i|we) (?:said|know))\b"
+    r"|from (?:the )?(?:beginning|start) to (?:the )?(?:end|finish)|catch me up|bring me up to (?:date|speed)"
+    r"|(?:fill me in|brief me) (?:on|about)|in short, what happened)",
+    "change": r"(?:over time|evol(?:v\w+|ution)|how (?:has|have|did|is|are|was) .{1,80}\b(?:chang(?!e of)|develop|progress|grow|improv"
+    r"|shift|com(?:e|ing) along|(?:go|went)(?=\W*$| with\b| over\b| from\b))\w*|what (?:ha[sd] |have )?(?:all )?changed"
+    r"|(?:has|have|did) my .{1,60}\bchanged?\W*$|so far\b|progress(?:ed|ion)? (?:of|in|with|on|have i)"
+    r"|the (?:trend in|history of (?:my|our|the)))",
+    "list": r"(?:list (?:all|every|each|the)|enumerate|(?:a|the) (?:full |complete )?list of|all (?:of )?(?:my|our) \w+"
+    r"|(?:all|every(?:thing)?|each) (?:of )?(?:the )?\w+s? (?:that )?(?:i|we|he|she|they)\b)",
+}
 _ANSWERS = re.compile(
     r"\byou(?:r)? (?:\w+ )?(?:suggest|recommend|advi[cs]e|told|gave|said|explain|answer|propos|offer)", re.I
 )
@@ -50,7 +48,7 @@ _SHORT = 6  # terms; fewer tell no more for being few
 
 def kind_by_words(text: str) -> QuestionKind:
     """The kind of a question by the words that it is made of."""
-    return next((kind for kind, words in _KINDS if re.search(words, text, re.I)), "needle")
+    return next((kind for kind, words in _KINDS.items() if re.search(rf"\b{words}", text, re.I)), "needle")
 
 
 def spread_pages(snapshot: Snapshot, question: str, kind: QuestionKind, hits: Sequence[Hit]) -> list[Hit]:

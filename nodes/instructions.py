@@ -15,34 +15,52 @@ from .evidence import as_values, citation_of, cite, record_id
 _SHARE = 1 / 6  # of a context, the most that instructions take
 _LEAST_CHARS = 160
 _LEAD = (
-    r"^\W*(?:(?:by the way|before i forget|something else|one more thing|an update|also|and|so|oh|ok|okay|well|hi|hello|yes|no"
-    r"|but|note|btw|thanks|thank you|in general|generally|as a rule)\b[,:.!—-]*\s+)*"
+    r"^\W*(?:(?:by the way|before i forget|something else|one more thing|an update|also|and|so|oh|ok|okay|well|hi|hello|yes|no(?! \w+\W*$)"
+    r"|but|note|btw|thanks|thank you|in general|generally|as a (?:general )?rule|just|(?:please|always|remember)(?=,))\b[,:.!—-]*\s+)*"
 )
 _NOT_MEANT = (  # "Never mind", "Always good to hear", "Don't worry"
     r"(?:worry|mind|forget|know|think|get me|hesitate|let|say|tell|give up|ask|miss|be|go|feel|want|see|like|love|need|have|had"
-    r"|really|a|an|the|good|nice|great|fun|happy|glad|there|been|so|in|on|up|thought|wanted|\w+ing)\b"
+    r"|really|a|an|the|good|nice|great|fun|happy|glad|there|been|so|in|on|up|thought|wanted|it|come|again|\w+ing)\b"
 )
 _IMPERATIVE = (
     r"(?:use|show|give|tell|answer|reply|respond|write|keep|include|add|avoid|remind|ask|list|explain|format|put|mention|provide"
-    r"|call|start|begin|end|check|suggest|recommend|translate|convert|highlight|name|stick|speak|assume|skip|leave|do)\b"
+    r"|call|start|begin|end|check|suggest|recommend|translate|convert|highlight|name|stick|speak|assume|skip|leave|do|make|cite|sign"
+    r"|quote|round|limit|treat|never|always|don['’]t|no)\b"
 )
-_FORM = r"(?:use|answer|reply|respond|call|speak|address|avoid|stick|keep|remember|make sure|refrain|stop|leave out)\b"
+_FORM = r"(?:use|answer|reply|respond|call|speak|address|avoid|stick|keep|remember|make sure|refrain|stop|leave out|treat)\b"
+_NOT_TOLD = (
+    r"(?!\s|i\b|we\b|it\b|my\b|he\b|she\b|they\b|there\b|the\b|people\b|[^.]* will\b)"  # what follows is no wish
+)
 _GENERAL = re.compile(
     rf"{_LEAD}(?:"
-    rf"(?:please\s+|you (?:should|must|can|may)\s+)?(?:always|never)\s+(?!{_NOT_MEANT})[a-z]+"
-    rf"|please\s+{_FORM}|(?:please\s+)?(?:don['’]t|do not)\s+(?:ever\s+|always\s+)?(?!{_NOT_MEANT})[a-z]+ "
-    rf"|(?:please\s+)?{_IMPERATIVE}[^.]{{0,80}}\b(?:when(?:ever)? (?:i|we) \w+|from now on|in (?:the )?future)\b"
-    r"|from now on|in (?:the )?future,|when(?:ever)? (?:i|we) (?:ask|mention|talk|say|write|want|need|tell|speak|send|share|plan|am|[’']m)\b"
-    r"[^,.]*,\s*(?!i\b|we\b|it\b|my\b|he\b|she\b|they\b)"
+    rf"(?:please\s+|you (?:should|must|may(?= never))\s+)?(?:always|never)\s+(?:ask (?:me|before|for|first)|call me|(?!{_NOT_MEANT})[a-z]+)"
+    rf"|please\s+{_FORM}|(?:please\s+)?(?:don['’]t|do not)\s+(?:ever\s+|always\s+)?(?!{_NOT_MEANT})[a-z]+ |under no circumstances"
+    rf"|(?:please\s+)?{_IMPERATIVE}[^.]{{0,80}}\b(?:when(?:ever)? (?:i|we) \w+|from now on|in (?:the )?future|every time)\b"
+    rf"|(?:from (?:now|today) on|going forward|henceforth|starting (?:now|today)),?\s+{_NOT_TOLD}"
+    rf"|(?:in|for) (?:the )?future[,:]?\s+(?:please\b|{_IMPERATIVE})"
+    r"|(?:when(?:ever)?|if|(?:every|each|any) ?time) (?:(?:i|we) (?:ask|mention|talk|say|write|want|need|tell|speak|send|share|plan|am|[’']m)"
+    r"|you (?:write|give|answer|reply|explain|show|send|suggest|recommend|talk|speak|list)|(?:writ|answer|reply|giv|explain)\w*ing)\b"
+    rf"[^,.]*,\s+{_NOT_TOLD}|(?:for|in|with) [^,.]{{1,40}}, (?:please )?(?:always|never|use|avoid) (?!{_NOT_MEANT})"
     r"|(?:please\s+)?(?:make sure|be sure|remember)\b(?: that)?(?: you| to)?\s+(?:always|never|to|you)\b"
-    rf"|i(?: want| need|['’]d like| would like) you to (?:always |never )?{_IMPERATIVE}"
+    r"(?<!remember to)(?!.*\b(?:today|tonight|tomorrow|now)\b)"
+    rf"|(?:i|we)(?: (?:always |only )?(?:want|need)|['’]d like| would like) (?:you to (?:always |never )?{_IMPERATIVE}|all (?:your|answers|\w+s in)\b)"
+    r"|i (?:always|only) (?:want|need) (?!to\b|it\b|you\b)|(?:please )?be (?:brief|concise|blunt|formal)\b|it is important to me that you"
+    r"|(?:please )?keep (?:it short|(?:your|all|the) (?:answers|replies|responses|explanations))|[^.,]{3,30} in [a-z]+, please\b"
+    r"|(?:please )?no (?:more )?(?:emojis?|emoticons|jargon|slang|idioms|markdown|bullet points|hashtags|small talk|spoilers)\b"
+    r"|(?:you can |please )?call me (?-i:(?!\w+day\b|[A-Z]{3})[A-Z]\w+)|i go by (?-i:[A-Z])|address me\b|treat me (?:like|as)\b"
+    r"|(?:please )?(?:answer|reply|respond|speak|talk)(?: to me)?(?: only)?(?: in)? (?-i:[A-Z]\w+)(?: (?:with|to) me|, please|\W*$)"
+    rf"|(?:please )?{_IMPERATIVE}[^.]{{0,30}}\b(?:metric|imperial|celsius|fahrenheit|pronouns|(?:british|american) (?:spelling|english)"
+    r"|(?:they|she|he)/\w+|24-hour|day first|first names)\b|stop (?:using|apologi[sz]ing|suggesting|recommending|calling me|reminding)\b"
+    r"|avoid (?!th\w+ |him|her|it\b)[a-z]+|assume (?:that )?i(?:['’]m| am| know)\b|explain (?:things|everything) (?:as|like)\b"
     r"|[^.]{0,60}[,;] so (?:please |always |never )+[a-z]+)",
     re.I,
 )
+_THAT = r"(?!that\b|how\b|it\b|this\b|you\b|your\b|to\b|all\b|the\b|when\b|being\b)"
 _PREFERENCE = re.compile(
-    rf"{_LEAD}i(?:\s+(?:always|generally|usually|really))?(?:\s+(?:prefer|hate|dislike|can['’]t stand"
-    r"|(?:love|like|don['’]t (?:like|eat|drink|want)) (?!that\b|how\b|it\b|this\b|you\b|your\b|to\b|all\b|the\b|when\b|being\b))"
-    r"|(?:['’]d| would)(?: much)? rather)\b",
+    rf"{_LEAD}(?:(?:i|we)(?:\s+(?:always|generally|usually|really|strongly|much|tend to)|['’]d| would)*(?:\s+(?:prefer (?!not\b)"
+    rf"|(?:hate|dislike|love|like|do(?:n['’]t| not) (?:like|eat|drink|want)) {_THAT}|(?:only|never) (?:eat|drink)\b"
+    r"|(?:can['’]t|cannot) stand (?!up\b|here\b|there\b|in\b|on\b|still\b)|rather (?!not\b|go\b|be\b|stay\b)))"
+    r"|i(?:['’]m| am) not a fan of|i have an? (?:\w+ )?preference for|my (?:preference is|pronouns are))",
     re.I,
 )
 _STRONG = re.compile(r"\b(?:prefer|rather)\b", re.I)

@@ -15,12 +15,14 @@ _LONGEST = 240  # characters of a sentence that is worth an item
 _TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*[\"'”’)]*")
 _MAYBE_GENERAL = re.compile(
-    r"\b(?:always|never|please|do(?:n['’]| no)t|prefer|rather|when(?:ever)? (?:i|we)|now on|future|make sure|be sure|remember"
-    r"|you to|i(?: \w+)? (?:like|love|hate|dislike|can['’]t))\b",
+    r"\b(?:always|never|please|do(?:n['’]| no)t|prefer\w*|rather|when(?:ever)? (?:i|we|you|\w+ing)|(?:if|time) i|now on|today on|future"
+    r"|forward|henceforth|make sure|be sure|remember|you to|only|we|important to me|circumstances|not a fan|pronouns are|rule"
+    r"|i(?: \w+)? (?:like|love|hate|dislike|can['’]t|cannot)|(?:call|address|treat) me|i go by)\b"
+    r"|^\W*(?:no|be|use|keep|stop|avoid|answer|reply|respond|speak|talk|show|write|give|assume|explain|starting)\b",
     re.I,
 )
 _QUESTION = re.compile(r"\?[\"'”’)]*$")
-_HEDGED = re.compile(r"\b(?:if|maybe|perhaps|might|would|wish|could|used to|pretend\w*|joking)\b", re.I)
+_HEDGED = re.compile(r"\b(?:if|maybe|perhaps|might|would|wish|could|used to(?! .*\bnow\b)|pretend\w*|joking)\b", re.I)
 MACHINES = frozenset(("assistant", "ai", "bot", "system", "tool", "function", "model", "chatbot"))
 _QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|«[^»\n]*»|‘[^’\n]*’|`[^`\n]*`|(?<!\w)'[^'\n]*'(?!\w)")
 _CODE = re.compile(r"\w\(|[{};=<>]|^\s*(?:>|#|\||//)")
@@ -69,7 +71,7 @@ def own_sentences(text: str, speakers: Collection[str]) -> Iterator[tuple[str, s
             sentence, seen = match.group().strip(), plain[match.start() : match.end()]
             general = bool(general_kind(sentence))
             before, foreign = foreign, foreign or bool(_MATERIAL.search(seen.strip()))
-            whole = len(sentence.split()) >= 3 and len(sentence) <= _LONGEST
+            whole = len(sentence.split()) > 2 - (general or sentence[0] == "I") and len(sentence) <= _LONGEST
             if speaker and whole and not _QUESTION.search(sentence) and (general or not _HEDGED.search(sentence)):
                 own = not (
                     (before if general else foreign)

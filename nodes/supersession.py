@@ -12,7 +12,7 @@ from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from ..stores.times import is_before
 from .own_statements import event_time, own_sentences
-from .slots import find_slot, says_change
+from .slots import ends_only, find_slot, says_change
 
 _LOOKED_AT = 12
 _LEAST_SHARED = 2  # stems; one where the newer says that something has changed
@@ -110,7 +110,11 @@ def _fills_slot(older: Hit, newer: Hit, asked_slots: Sequence[str]) -> bool:
 def _slots(text: str, speaker: str | None) -> frozenset[str]:
     speakers = [speaker] if speaker else []
     own = [sentence for _, sentence, is_own in own_sentences(text, speakers) if is_own]
-    found = [find_slot(sentence) or ("work" if _TRADE.search(sentence) else None) for sentence in own]
+    found = [
+        find_slot(sentence) or ("work" if _TRADE.search(sentence) else None)
+        for sentence in own
+        if not ends_only(sentence, None)
+    ]
     return frozenset(slot for slot in found if slot)
 
 

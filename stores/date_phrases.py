@@ -22,7 +22,20 @@ _WORDS_TOO = frozenset(("may", "march", "mar", "sat", "sun", "wed"))  # where th
 _SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}  # first month, on the northern half
 _NUMBERS = {"a": 1, "an": 1, "couple": 2} | {
     word: number
-    for number, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), start=1)
+    for number, word in enumerate(
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
+        " nineteen twenty".split(),
+        start=1,
+    )
+}
+_HOLIDAYS = {  # by how their names begin and end
+    "c.*eve": (12, 24),
+    "n.*eve": (12, 31),
+    "n.*day": (1, 1),
+    "c": (12, 25),
+    "b": (12, 26),
+    "v": (2, 14),
+    "h": (10, 31),
 }
 
 _MONTH = (
@@ -33,7 +46,9 @@ _YEAR = r"(?:19|20)\d\d"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _FULL_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _SHORT_DAY = r"(?:mon|tues?|wed|thurs?|fri|sat|sun)"
-_COUNT = r"(?:\d{1,3}|a\s+couple\s+of|a\s+couple|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+_COUNT = (
+    rf"(?:\d{{1,3}}|a\s+couple\s+of|a\s+couple|{'|'.join(sorted(set(_NUMBERS) - {'couple'}, key=len, reverse=True))})"
+)
 _CLOCK = r"[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?(?:Z|[+-]\d\d:?\d\d))?"
 
 # Each is a way to name a span; the first that fits at a place is taken, so longer forms come first.
@@ -48,10 +63,16 @@ _ABSOLUTE = {
     "year": _YEAR,
 }
 _RELATIVE = {
-    "before_last": r"the\s+(?:day|night)\s+before\s+yesterday|the\s+day\s+after\s+tomorrow|the\s+week\s+before\s+last"
-    r"|the\s+week\s+after\s+next",
+    "before_last": r"(?:the\s+)?(?:day|night)\s+before\s+yesterday|(?:the\s+)?day\s+after\s+tomorrow"
+    r"|the\s+(?:(?:night|week|weekend|month|year)\s+before\s+last|(?:week|weekend|month|year)\s+after\s+next)",
+    "of_week": rf"{_FULL_DAY}\s+(?:of\s+)?(?:last|this|next)\s+week|(?:last|this|next)\s+week\s+(?:on\s+)?{_FULL_DAY}",
+    "weekdays_ago": rf"{_COUNT}\s+{_FULL_DAY}s\s+ago|(?:the\s+)?{_FULL_DAY}\s+before\s+last",
+    "holiday": r"(?:last|next|this|on|at|over)\s+(?:christmas(?:\s+(?:eve|day))?|new\s+year['’]s\s+(?:eve|day)|boxing\s+day"
+    r"|valentine['’]s\s+day|halloween)(?!\s+(?:part|tree|card|song|market|island|dinner|movie|film))",
+    "in_season": r"in\s+the\s+(?:spring|summer|autumn|fall|winter)(?!\s+of\b)",
     "near": r"yesterday|last\s+night|today|tonight|tomorrow|this\s+(?:morning|afternoon|evening)",
-    "ago": rf"{_COUNT}\s+(?:day|night|weekend|week|month|year)s?\s+ago",
+    "ago": rf"(?<!not )(?<!or )(?<!half ){_COUNT}\s+(?:day|night|weekend|week|fortnight|month|year|yr|decade)s?\s+(?:ago|back)"
+    rf"(?!\s+(?:{_FULL_DAY}|tomorrow|yesterday|(?:in|to|at|on)\s+the\b))",
     "ahead": rf"{_COUNT}\s+(?:day|week|month|year)s?\s+from\s+(?:now|today)|in\s+{_COUNT}\s+(?:day|week|month|year)s?\b",
     "lately": rf"(?:in|over|during|within|for)\s+the\s+(?:last|past)\s+(?:{_COUNT}\s+)?(?:day|week|month|year)s?(?!\s+of\b)",
     "which": r"(?<!the )(?:last|this\s+past|past|this\s+coming|this|next)\s+(?:weekend|week|month|year|spring|summer"
@@ -59,13 +80,14 @@ _RELATIVE = {
     "of_month": r"(?:on\s+)?the\s+\d{1,2}(?:st|nd|rd|th)(?:\s+of\s+(?:this|last|next)\s+month)?"
     rf"(?!\s+(?:of\s+)?{_MONTH})",
     "yearless": rf"{_DAY}\s+(?:of\s+)?{_MONTH}|{_MONTH}\s+{_DAY}(?!\s*(?:%|percent|people|of\b))",
-    "in_month": rf"(?:in|since|until|till|by|during|before|after|early|late|mid)[\s-]+{_MONTH}"
+    "in_month": rf"(?:in|since|until|till|by|during|before|after|early|late|mid|(?:end|beginning|start|middle)\s+of)[\s-]+{_MONTH}"
     r"(?!,?\s+(?:of\s+)?\d)",
-    "weekday": rf"(?<!every )(?<!each )(?<!black )(?<!good )(?<!ash )(?<!\ba ){_FULL_DAY}(?!s)"
-    rf"(?!,?\s+(?:the\s+)?(?:\d|{_MONTH}))",
+    "weekday": rf"(?<!every )(?<!each )(?<!black )(?<!good )(?<!ash )(?<!blue )(?<!super )(?<!cyber )(?<!giving )(?<!palm )(?<!easter )"
+    rf"(?<!any )(?<!most )(?<!other )(?<!\ba )(?<!\bto ){_FULL_DAY}(?!s)(?!\s+(?:to|through|times|best|week|after next)\b)(?!,?\s+(?:the\s+)?(?:\d|{_MONTH}))",
 }
 _ALL = re.compile(
-    rf"(?<![\w-])(?:{'|'.join(f'(?P<{name}>{form})' for name, form in (_ABSOLUTE | _RELATIVE).items())})(?![\w-])", re.I
+    rf"(?<![\w-])(?<!week from )(?<!weeks from )(?<!week ago )(?<!month ago )(?<!year ago )(?:{'|'.join(f'(?P<{name}>{form})' for name, form in (_ABSOLUTE | _RELATIVE).items())})(?![\w-])",
+    re.I,
 )
 _DATED = re.compile(
     rf"(?<![\w-])(?:{'|'.join(f'(?P<{name}>{form})' for name, form in _ABSOLUTE.items())})(?![\w-])", re.I
@@ -84,6 +106,10 @@ _DOUBT = timedelta(days=3)  # two weeks ago, more or less
 _AHEAD = re.compile(
     r"\b(?:will|won't|gonna|going to|shall|upcoming|plan(?:s|ning)?|looking forward|can't wait|tomorrow|soon|scheduled"
     r"|due|deadline|see you|next|let's|want to|hope to|coming up)\b|['’]ll\b",
+    re.I,
+)
+_SOON = re.compile(
+    r"\b(?:is|are|am|leaves?|starts?|goe?s?|fly|flies|moves?|ends?|begins?|arrives?|turns?|opens?|expires?|meet|retires?)\b|['’](?:m|s|re)\b",
     re.I,
 )
 _BEHIND = re.compile(r"\b(?:did|was|were|happened)\b", re.I)
@@ -139,6 +165,7 @@ def find_phrases(text: str, said: datetime | None, *, bare_years: bool = False) 
 def _phrase(match: re.Match[str], text: str, said: datetime | None, bare_years: bool) -> DatePhrase | None:
     kind = match.lastgroup or ""
     words = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", " ".join(match[0].lower().replace(".", "").split()))
+    words = re.sub(r"\byr", "year", re.sub(r"(?:an?|one) fortnight", "2 weeks", words))
     try:
         if kind in _ABSOLUTE:
             if kind == "year" and not (
@@ -236,8 +263,31 @@ def _relative(kind: str, words: str, match: re.Match[str], text: str, said: date
     unlikely = timedelta(0) if ahead else timedelta.max if began else _RARELY if past else None
     match kind:
         case "before_last":
-            unit, count = ("day", 2) if parts[1] != "week" else ("week", 2)
-            return _shift(day, unit, -count if parts[2] == "before" else count)
+            return _shift(day, unit, -2 if "before" in parts else 2)
+        case "of_week":
+            name = next(word for word in parts if word.endswith("day"))
+            monday = _shift(
+                day, "week", {"last": -1, "next": 1}.get(next(w for w in parts if w in ("last", "this", "next")), 0)
+            )[0]
+            return _days(monday + timedelta(days=_WEEKDAYS.index(name[:3])), 1)
+        case "weekdays_ago":
+            count = _count(parts) if parts[-1] == "ago" else 2
+            name = parts[-2] if parts[-1] == "ago" else parts[-3]
+            return _days(_weekday(day, name, False) - timedelta(weeks=count - 1), 1)
+        case "holiday":
+            name = " ".join(parts[1:])
+            at = next(at for form, at in _HOLIDAYS.items() if re.match(form, name))
+            shift = {"last": -1, "next": 1}.get(parts[0])
+            days = [_days(datetime(year, *at), 1) for year in range(day.year - 1, day.year + 2)]
+            return (
+                _nearest(day, unlikely, lambda year: _days(datetime(year, *at), 1))
+                if shift is None
+                else _pick(days, shift, day)
+            )
+        case "in_season":
+            if not (past or ahead):
+                return None
+            return _nearest(day, unlikely, lambda year: _months(year, _SEASONS[parts[-1]], 3))
         case "near":
             shift = {"yesterday": -1, "night": -1, "tomorrow": 1}.get(parts[-1], 0)
             return _days(day + timedelta(days=shift), 1)
@@ -246,7 +296,11 @@ def _relative(kind: str, words: str, match: re.Match[str], text: str, said: date
         case "ago":
             return _shift(day, unit, -_count(parts[:-2]))
         case "ahead":
-            return _shift(day, unit, _count(parts)) if "from" in parts or ahead else None
+            return (
+                _shift(day, unit, _count(parts))
+                if "from" in parts or ahead or (not past and _SOON.search(sentence))
+                else None
+            )
         case "lately":
             return _back(day, unit, _count([*parts[3:-1], "one"][:1])), day + timedelta(days=1)
         case "which" if not (parts[-1] in _WORDS_TOO and match[0].split()[-1].islower() and parts[0] == "this"):
@@ -265,7 +319,7 @@ def _relative(kind: str, words: str, match: re.Match[str], text: str, said: date
 def _unit_of(kind: str, words: str) -> str:
     if kind == "in_month":
         return "month"
-    found = re.search(r"\b(day|night|weekend|week|month|year)s?\b", words)
+    found = re.search(r"\b(day|night|weekend|week|month|year|decade)s?\b", words)
     if found and kind != "of_month":
         return "day" if found[1] == "night" else found[1]
     return "month" if kind == "which" and words.split()[-1][:3] not in _WEEKDAYS else "day"
@@ -287,6 +341,8 @@ def _shift(day: datetime, unit: str, count: int) -> Span:
         return _months(day.year, day.month + count, 1)
     if unit == "year":
         return _months(day.year + count, 1, 12)
+    if unit == "decade":
+        return _months(day.year + 10 * count, 1, 12)
     monday = day - timedelta(days=day.weekday()) + timedelta(weeks=count)
     return _days(monday + timedelta(days=5), 2) if unit == "weekend" else _days(monday, 7)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from dateutil import parser as dateutil_parser
 
@@ -16,11 +16,14 @@ _LONGEST = 200  # characters of a time
 _FORMS = "'2023-05-08 13:56', '1:56 pm on 8 May, 2023', or with its zone '2023-05-08 13:56 +02:00'"
 # A day or a month that is not written takes the default's: what two defaults agree on was written.
 _DEFAULTS = (datetime(1, 1, 1), datetime(2, 2, 2))
-_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d|\d{4}-?W\d\d-?\d")
 _OTHER_NUMBERS = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{4}\.\s\d")  # 20.05.2025, 2025. 5. 20.
-_NAMED_ZONE = re.compile(r"\s*\[?\b([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)\]?$")
-_FROM_UTC = re.compile(r"\s*(?<![\w/])(?:UTC|GMT)\s*([+\-−])\s*(\d{1,2})(?::?(\d\d))?(?:\s*\([^()]*\))?$", re.I)
-_NAME_WITH_OFFSET = re.compile(r":\d\d\s*(?:[AP]M\s*)?(?![AP]M)([A-Z]{2,5})\s*[+\-−]\s*\d", re.I)
+_TWO_DAYS = re.compile(r"(\d{1,2})([/-])(\d{1,2})\2\d{2,4}(?!\d)|\d{1,2}\.\d{1,2}\.\d{1,2}(?!\d)")
+_NAMED_ZONE = re.compile(r"\s*[\[(]?\b([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)[\])]?$")
+_FROM_UTC = re.compile(
+    r"\s*[\[(]?(?<![A-Za-z_/])(?:UTC|GMT)\s*([+-])\s*(\d{1,2})(?::?([0-5]\d))?[\])]?(?:\s*\([^()]*\))?$", re.I
+)
+_NAME_WITH_OFFSET = re.compile(r":\d\d\s*(?:[AP]M\s*)?(?![AP]M)([A-Z]{1,5})\s*[+-]\s*\d", re.I)
 
 
 def read_time(value: str | datetime | date) -> datetime:
@@ -43,9 +46,17 @@ def _parse(text: str) -> datetime:
     if _ISO.fullmatch(text):
         with suppress(ValueError):
             return datetime.fromisoformat(text)
-    if re.fullmatch(r"1\d{9}(?:\d{3})?", text.strip()):  # seconds or milliseconds since 1970
-        return datetime.fromtimestamp(int(text.strip()[:10]), UTC)
-    rest, zone = _split_zone(text.strip())
+    text = re.sub(r"[−–±](?=\d)", lambda sign: "+" if sign[0] == "±" else "-", text.strip())
+    if re.fullmatch(r"1\d{9}(?:\d{3}|\.\d+)?", text):  # seconds or milliseconds since 1970
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+            milliseconds=float(text) * (1 if len(text) == 13 and "." not in text else 1000)
+        )
+    if (two := _TWO_DAYS.match(text)) and (not two[1] or (max(int(two[1]), int(two[3])) <= 12 and two[1] != two[3])):
+        raise BadInput(f"{text[:60]!r} may be of two days; write it like {_FORMS}.")
+    text = re.sub(r"\b(?:utc|gmt)$", lambda name: name[0].upper(), text)
+    rest, zone = _split_zone(
+        re.sub(r"(\d)\.(\d\d)(?=\s?[ap]m\b)", r"\1:\2", re.sub(r"\s?г\.?$|^the\s| à(?=\s\d)", "", text))
+    )
     if not rest.isascii() or _OTHER_NUMBERS.match(rest):
         one, other = _with_defaults(_in_english(rest))
     else:
@@ -84,7 +95,8 @@ def _split_zone(text: str) -> tuple[str, tzinfo | None]:
         raise _unknown_zone(found[1])
     if found := _NAMED_ZONE.search(text):
         try:
-            return text[: found.start()], ZoneInfo(found[1])
+            named = next((zone for zone in available_timezones() if zone.lower() == found[1].lower()), found[1])
+            return text[: found.start()], ZoneInfo(named)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise _unknown_zone(found[1]) from error
     return text, None
@@ -94,9 +106,9 @@ def _zone_of(name: str | None, offset: int | None) -> tzinfo | None:
     """For dateutil, which otherwise takes the zone of the machine for a name that this has, and drops all other names."""
     if offset is not None:
         return timezone(timedelta(seconds=offset))
-    if name is not None:
+    if name is not None and name.upper() not in ("UTC", "GMT", "Z"):
         raise _unknown_zone(name)
-    return None
+    return UTC if name else None
 
 
 def _unknown_zone(name: str) -> BadInput:

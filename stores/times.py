@@ -102,14 +102,12 @@ Now = str | datetime | Callable[[], datetime] | None
 # What a text must hold to name a date; the grammar is loaded and asked only then.
 _DATE_WORD = re.compile(
     r"(?:19|20|24|25)\d\d|\d(?:st|nd|rd|th)\b|day\b|tonight|tomorrow|\bago\b|\b(?:last|next|this|past)\s"
-    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\b(?:day|week|month|year)s?\b",
+    r"|christmas|halloween|\bin\s+the\s+(?:spring|summer|autumn|fall|winter)\b|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\b(?:day|week|month|year)s?\b",
     re.I,
 )
 # One of these or a digit is in whatever `_DATE_WORD` finds, and is found in a tenth of the time.
 _DIGIT = re.compile(r"\d")
-_DATE_MARKS = (
-    "day week month year ago night morrow last next this past jan feb mar apr may jun jul aug sep oct nov dec".split()
-)
+_DATE_MARKS = "day week month year ago night morrow last next this past spring summer autumn fall winter christmas halloween jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
 def _may_name_date(text: str) -> bool:

@@ -81,7 +81,10 @@ class RecallSystem(JitmemSystem):
         pages = list(dict.fromkeys(hit.record_id for hit in hits))[: self.pages]
         session_of = self.shared.session_of
         texts = [
-            (session_of[hit.record_id], f"({day}) {hit.dated_text}" if (day := format_day(hit.time)) else hit.dated_text)
+            (
+                session_of[hit.record_id],
+                f"({day}) {hit.dated_text}" if (day := format_day(hit.time)) else hit.dated_text,
+            )
             for hit in hits
             if hit.record_id in set(pages)
         ]

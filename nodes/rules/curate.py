@@ -11,7 +11,7 @@ from ...stores.records import MemoryItem
 from ...stores.times import is_before, order_key
 from ..curate import CORE_SHOWN, Call, CurateQuestion, Curation
 from ..own_statements import MOST, find_statements
-from ..slots import SEVERAL, find_slot, says_change
+from ..slots import SEVERAL, ends_only, find_slot, says_change
 
 _CHARS_PER_TOKEN = 4
 _TURN = re.compile(r"^(?P<speaker>[^\W\d_][\w .'’-]{0,30}?): (?P<said>.*)$")
@@ -39,10 +39,16 @@ def curate(snapshot: Snapshot, question: CurateQuestion) -> Curation:
             known = _items_of_slot(question.items, speaker, slot)
             if slot in SEVERAL and (len(known) > 1 or not says_change(content)):
                 facts.setdefault(content, _edit(None, content, time))
+                if slot in _IN_CORE:
+                    core = _lines(question.core) if core is None else core
+                    core[(speaker, content)] = content
                 continue
             old = max(known, key=lambda item: order_key(item.time) if item.time else 0.0, default=None)
             if old is not None and old.time is not None and (time is None or is_before(time, old.time)):
                 continue  # what is known is newer, whenever it was filed
+            earlier = facts.get(f"{speaker} {slot}")
+            if ends_only(content, earlier.args["content"] if earlier else old.content if old else None):
+                continue
             facts[f"{speaker} {slot}"] = _edit(old, content, time)
             if slot in _IN_CORE:
                 core = _lines(question.core) if core is None else core
@@ -68,7 +74,8 @@ def _lines(core: str) -> dict[tuple[str, str], str]:
     for line in core.splitlines():
         turn = _TURN.match(line)
         slot = find_slot(turn["said"]) if turn else None
-        lines[(turn["speaker"], slot) if turn and slot in _IN_CORE and slot else (line, "")] = line
+        key = line if slot in SEVERAL else slot
+        lines[(turn["speaker"], key) if turn and slot in _IN_CORE and key else (line, "")] = line
     return lines
 
 
