@@ -143,7 +143,7 @@ PLANTED = {
     ),
     "a wrong sketch": ("UPDATE item SET sketch = 'x' WHERE seq = 3", "1 item whose sketch is not that"),
     "wrong stems": ("UPDATE passage SET stems = 'nothing' WHERE seq = 5", "1 row with stems that are not"),
-    "vectors that are gone": ("DELETE FROM embedding WHERE passage BETWEEN 9 AND 12", "is ahead of the truth"),
+    "vectors that are gone": ("DELETE FROM embedding WHERE passage BETWEEN 1 AND 2", "is ahead of the truth"),
     "a mark beyond the last number": ("UPDATE mark SET n = 99999 WHERE name LIKE 'embedded%'", "ahead of the truth"),
     "a vector of another dimension": ("UPDATE embedding SET vector = x'00000000' WHERE n = 4", "1 vector of table"),
     "a vector that is not a number": (

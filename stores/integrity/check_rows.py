@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from ..analyzer import ANALYZER
 from ..truth.dedup_key import session_key
-from ..truth.embeddings import vector_label
+from ..truth.embeddings import LACKING, vector_label
 from ..truth.term_rebuild import wrong_pages
 from .findings import FIX, RESUME, SALVAGE, Finding, ReadOnlyTruth, duration, find, many, some
 from .normalise import uncovered_stretches
@@ -196,9 +196,10 @@ def marks(look: ReadOnlyTruth) -> Iterator[Finding]:
     for model, generation in models(look.db).items():
         left = 0
         for space in look.column("SELECT id FROM namespace"):
-            mark = f"embedded:{space}:{vector_label(model, generation)}"
-            for done in look.column("SELECT n FROM mark WHERE name = ?", mark):
-                left += look.column("SELECT count(*) FROM page WHERE namespace = ? AND seq > ?", space, done)[0]
+            label = vector_label(model, generation)
+            pages = f"SELECT count(*) FROM page, (SELECT ? AS label) WHERE namespace = ? AND seq > ? AND {LACKING}"
+            for done in look.column("SELECT n FROM mark WHERE name = ?", f"embedded:{space}:{label}"):
+                left += look.column(pages, label, space, done)[0]
         if left:
             what = f"{many(left, 'page')} without vectors of {model} yet."
             act = "No action needed: the next search, or Memory.flush(), embeds them."

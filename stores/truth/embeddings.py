@@ -77,13 +77,13 @@ _LABEL = """
     FROM (SELECT coalesce((SELECT n FROM mark WHERE name = :generation), 0) AS generation) AS filed
 """
 # Of a page: not every passage has a vector. Marks run behind the vectors that are filed with their pages.
-_LACKING = """
+LACKING = """
     EXISTS (SELECT 1 FROM passage WHERE passage.page = page.seq AND NOT EXISTS (
         SELECT 1 FROM embedding WHERE embedding.model = label AND embedding.passage = passage.seq))
 """
 _NOTHING_BEFORE = f"""
     generation = :generation_seen
-    AND NOT EXISTS (SELECT 1 FROM page WHERE namespace = space AND seq > after AND seq < :first AND {_LACKING})
+    AND NOT EXISTS (SELECT 1 FROM page WHERE namespace = space AND seq > after AND seq < :first AND {LACKING})
 """
 # How far a namespace is embedded.
 _STATE = """
@@ -95,7 +95,7 @@ _STATE = """
 """
 _MISSING_PASSAGES = f"""
     SELECT page.seq, passage.seq, session.time, title, speaker, substr(text, start + 1, "end" - start)
-    FROM (SELECT page.* FROM page, state WHERE namespace = state.space AND seq > state.after AND {_LACKING}
+    FROM (SELECT page.* FROM page, state WHERE namespace = state.space AND seq > state.after AND {LACKING}
           ORDER BY seq LIMIT :limit) AS page
     JOIN session ON session.n = page.session LEFT JOIN passage ON passage.page = page.seq
     ORDER BY page.seq, passage.seq
@@ -118,7 +118,7 @@ PASSAGES = EmbeddingTable(
     batch=32,
     feed=1,
     missing=_MISSING_PASSAGES,
-    waiting=f"SELECT 1 FROM page WHERE namespace = space AND seq > after AND {_LACKING}",
+    waiting=f"SELECT 1 FROM page WHERE namespace = space AND seq > after AND {LACKING}",
 )
 ITEMS = EmbeddingTable(
     name="items",
@@ -206,7 +206,7 @@ class EmbeddingStore:
         """For `Pages.extent`: as columns the state of the vectors, and whether the namespace `space` is the reader's own and
         has pages without any; the join that they need; their values."""
         after = "coalesce((SELECT n FROM mark WHERE name = :progress || ':' || space.id || ':' || label), 0)"
-        pages = f"SELECT 1 FROM page WHERE namespace = space.id AND seq > {after} AND {_LACKING}"
+        pages = f"SELECT 1 FROM page WHERE namespace = space.id AND seq > {after} AND {LACKING}"
         lacking = f"space.name = :name AND EXISTS ({pages})"
         values = {**self._sql_values(), "erased": ERASED_VECTORS, "progress": self.subject.progress}
         return f"{self._state_columns}, {lacking}", f"JOIN ({_LABEL}) AS label ON true", values
