@@ -82,15 +82,17 @@ def _speaker(hit: Hit) -> str | None:
 
 
 def _is_other_version(snapshot: Snapshot, older: Hit, newer: Hit, wanted: set[str]) -> bool:
-    if _UNSURE.search(newer.text) or _whose(older.text) != _whose(newer.text):
-        return False
     own, others = (set(stems(hit.text)) - snapshot.speaker_stems for hit in (older, newer))
     shared = own & others
-    changed = says_change(newer.text) and bool(shared & wanted)
-    least, alike = (1, _ALIKE_CHANGED) if changed else (_LEAST_SHARED, _ALIKE)
-    if len(shared) < max(least, alike * min(len(own), len(others))) or own == others:
+    if not shared or own == others:  # of nearly all pairs, which need no look at their texts
         return False
-    return own & wanted - (_NAMING if changed else set()) <= others & wanted
+    changed = not shared.isdisjoint(wanted) and says_change(newer.text)
+    least, alike = (1, _ALIKE_CHANGED) if changed else (_LEAST_SHARED, _ALIKE)
+    if len(shared) < max(least, alike * min(len(own), len(others))):
+        return False
+    if not own & wanted - (_NAMING if changed else set()) <= others & wanted or _UNSURE.search(newer.text):
+        return False
+    return _whose(older.text) == _whose(newer.text)
 
 
 def _whose(text: str) -> set[str]:
