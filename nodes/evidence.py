@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from ..stores.index.snapshot import Snapshot
@@ -23,18 +24,13 @@ HitRow = list[Any]
 """The values of a `Hit` in the order of its fields, its time as text. A state holds hundreds, and a mapping takes three times as long."""
 
 
+_values_of = attrgetter("page_id", "start", "end", "text", "score", "scores", "speaker", "item_id")
 _write_time = lru_cache(maxsize=4096)(lambda time, zone: str(time or ""))  # equal instants of two zones differ
 
 
 def hits_to_state(hits: Iterable[Hit]) -> list[HitRow]:
     """Hits as plain values, for a state."""
-    return [
-        [
-            *(hit.page_id, hit.start, hit.end, hit.text, hit.score, hit.scores, hit.speaker, hit.item_id),
-            _write_time(hit.time, hit.time and hit.time.tzinfo),
-        ]
-        for hit in hits
-    ]
+    return [[*_values_of(hit), _write_time(hit.time, hit.time and hit.time.tzinfo)] for hit in hits]
 
 
 def hits_from_state(rows: Iterable[HitRow]) -> Iterator[Hit]:

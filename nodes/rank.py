@@ -46,8 +46,6 @@ def rank(
     """
     from langgraph.types import Overwrite
 
-    is_read = backends.has_model("integrate") or backends.has_model("conclude")
-
     def node(state: ResearcherState, runtime: Runtime[Any], snapshot: Snapshot) -> Computation[dict[str, Any]]:
         options = options_in(runtime.context, defaults)
         _check_searches(state)
@@ -92,11 +90,10 @@ def rank(
 
             chars = options.context_tokens * CHARS_PER_TOKEN
             instructions = find_instructions(snapshot, state["dated_question"], options.known_text, chars)
-        fresh: list[Hit] = []
-        if is_read:
-            already = set(state["read"])
-            unread = (hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already)
-            fresh = take_fitting(snapshot, unread if ranked else unfound, FIRST_TOKENS if first else LATER_TOKENS)
+        already, room = set(state["read"]), FIRST_TOKENS if first else LATER_TOKENS
+        unread = (hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already)
+        is_read = backends.has_model("integrate") or backends.has_model("conclude")
+        fresh = take_fitting(snapshot, unread if ranked else unfound, room) if is_read else []
         trace = _trace(state, before, ranked)
         runtime.stream_writer(
             {

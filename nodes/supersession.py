@@ -10,8 +10,8 @@ from ..stores.analyzer import stems
 from ..stores.index.fusion import with_scores
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from ..stores.times import is_before
-from .own_statements import event_time, own_sentences
+from ..stores.times import event_time, is_before
+from .own_statements import own_sentences
 from .slots import find_slot, says_change
 
 _LOOKED_AT = 12
@@ -90,9 +90,8 @@ def _is_other_version(snapshot: Snapshot, older: Hit, newer: Hit, wanted: set[st
     least, alike = (1, _ALIKE_CHANGED) if changed else (_LEAST_SHARED, _ALIKE)
     if len(shared) < max(least, alike * min(len(own), len(others))):
         return False
-    if not own & wanted - (_NAMING if changed else set()) <= others & wanted or _UNSURE.search(newer.text):
-        return False
-    return _whose(older.text) == _whose(newer.text)
+    answers = own & wanted - (_NAMING if changed else set()) <= others & wanted
+    return answers and not _UNSURE.search(newer.text) and _whose(older.text) == _whose(newer.text)
 
 
 def _whose(text: str) -> set[str]:
