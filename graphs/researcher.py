@@ -58,7 +58,7 @@ def researcher(
 
     graph.add_node("begin", begin(options))
     reading("plan", plan(backends, tools, options))
-    reading("rank", rank(weights, options, reranker))
+    reading("rank", rank(backends, weights, options, reranker))
     reading("integrate", integrate(backends, options))
     reading("reflect", reflect(backends, options))
     reading("present", present(backends, research_confidence, options))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import starmap
 from operator import attrgetter
 from typing import Any
 
@@ -36,7 +35,8 @@ def hits_to_state(hits: Iterable[Hit]) -> list[HitRow]:
 
 def hits_from_state(rows: Iterable[HitRow]) -> Iterator[Hit]:
     """The hits of a state, made one by one as they are read."""
-    return starmap(Hit, ([*row[:-1], parse_iso_time(row[-1])] for row in rows))
+    for page_id, start, end, text, score, scores, speaker, item_id, time in rows:
+        yield Hit(page_id, start, end, text, score, scores, speaker, item_id, parse_iso_time(time))
 
 
 def row_record_id(row: HitRow) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from ..stores.times import is_before, parse_iso_time, spans
+from ..stores.times import event_time, parse_iso_time, spans
 from .slots import find_slot
 
 _LONGEST = 240  # characters of a sentence that is worth an item
@@ -91,16 +91,6 @@ def general_kind(sentence: str) -> Literal["instruction", "preference", ""]:
     from .instructions import is_instruction, is_preference
 
     return "instruction" if is_instruction(sentence) else "preference" if is_preference(sentence) else ""
-
-
-def event_time(sentence: str, said: datetime | None) -> datetime | None:
-    """When what a sentence says has begun: the one past date that it names, else when it was said."""
-    found = spans(sentence, said)
-    if len(found) != 1 or found[0][0].year == 1 or not (said is None or is_before(found[0][0], said)):
-        return said
-    from ..stores.date_phrases import start_of
-
-    return start_of(found[0])
 
 
 @lru_cache(maxsize=16)  # asked before a page is filed, and after

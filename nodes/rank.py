@@ -26,7 +26,7 @@ from .evidence import (
 from .llm.ask import UsageTracker
 from .llm.sync_async import Computation
 from .options import BROAD, BaseResearchOptions, options_in
-from .run_step import SnapshotBody
+from .run_step import Backends, SnapshotBody
 from .states import ResearcherState
 
 if TYPE_CHECKING:
@@ -34,9 +34,12 @@ if TYPE_CHECKING:
 
 
 def rank(
-    weight: Mapping[str, float], defaults: BaseResearchOptions, reranker: BaseDocumentCompressor | None = None
+    backends: Backends,
+    weight: Mapping[str, float],
+    defaults: BaseResearchOptions,
+    reranker: BaseDocumentCompressor | None = None,
 ) -> SnapshotBody:
-    """The node: hits of every search → the evidence, and what of it is new to this round.
+    """The node: hits of every search → the evidence, and where a model integrates, what of it is new to this round.
 
     With a `reranker` the first hits are put into its order. If it fails, the round continues with the fused order, and
     `failures` names it.
@@ -87,9 +90,10 @@ def rank(
 
             chars = options.context_tokens * CHARS_PER_TOKEN
             instructions = find_instructions(snapshot, state["dated_question"], options.known_text, chars)
-        already = set(state["read"])
+        already, room = set(state["read"]), FIRST_TOKENS if first else LATER_TOKENS
         unread = (hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already)
-        fresh = take_fitting(snapshot, unread if ranked else unfound, FIRST_TOKENS if first else LATER_TOKENS)
+        is_read = backends.has_model("integrate") or backends.has_model("conclude")
+        fresh = take_fitting(snapshot, unread if ranked else unfound, room) if is_read else []
         trace = _trace(state, before, ranked)
         runtime.stream_writer(
             {

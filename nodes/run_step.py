@@ -25,7 +25,7 @@ class Backends:
     """The model of each step that has one, and the rules, which can answer every step."""
 
     by_step: Mapping[str, Backend]
-    rules: Backend
+    rules: RuleBackend
 
     def has_model(self, step: str) -> bool:
         """Whether a model answers the step."""
@@ -42,7 +42,7 @@ class RuleBackend:
 
     share = 1.0
 
-    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker) -> Computation[A]:
+    def ask(self, step: StepSpec[Q, A], question: Q, tracker: UsageTracker | None = None) -> Computation[A]:
         """Never waits, costs nothing."""
         yield from ()
         rules = getattr(import_module(f".rules.{step.name}", __package__), step.name)
@@ -92,8 +92,7 @@ def run_step(
     give a required answer. Otherwise the answer is None.
     """
     if policy.by_rules or not backends.has_model(step.name):
-        answer: A = yield from backends.rules.ask(step, question, UsageTracker())
-        return answer, {}
+        return (yield from backends.rules.ask(step, question)), {}
     tracker = UsageTracker(policy.budget, policy.usage, policy.started, emit)
     rules_allowed = policy.on_failure == "rules"
     stop_reason, failures = policy.stop_reason, []
@@ -114,10 +113,7 @@ def run_step(
             stop_reason = "" if rules_allowed and not isinstance(error, ModelUnavailable) else FAILURE
             use_rules = rules_allowed
     changes: dict[str, Any] = {"usage": tracker.entries, "failures": failures, "stop_reason": stop_reason}
-    if use_rules:
-        answer = yield from backends.rules.ask(step, question, UsageTracker())
-        return answer, changes
-    return None, changes
+    return (yield from backends.rules.ask(step, question)) if use_rules else None, changes
 
 
 SnapshotBody = Callable[[ResearcherState, "Runtime[Any]", Snapshot], Computation[dict[str, Any]] | dict[str, Any]]

@@ -68,7 +68,7 @@ def search(
             return {}
         options = options_in(runtime.context, defaults)
         k = max(_LEAST, options.candidates // len(queries))
-        left = UsageTracker(options.budget, started=state["started"]).remaining_s()
+        left = UsageTracker(options.budget, started=state["started"]).remaining_s() if options.budget else None
         searches: list[dict[str, Any]] = []
         failures: list[dict[str, Any]] = []
 

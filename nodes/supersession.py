@@ -10,8 +10,8 @@ from ..stores.analyzer import stems
 from ..stores.index.fusion import with_scores
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from ..stores.times import is_before
-from .own_statements import event_time, own_sentences
+from ..stores.times import event_time, is_before
+from .own_statements import own_sentences
 from .slots import ends_only, find_slot, says_change
 
 _LOOKED_AT = 12
@@ -82,15 +82,16 @@ def _speaker(hit: Hit) -> str | None:
 
 
 def _is_other_version(snapshot: Snapshot, older: Hit, newer: Hit, wanted: set[str]) -> bool:
-    if _UNSURE.search(newer.text) or _whose(older.text) != _whose(newer.text):
-        return False
     own, others = (set(stems(hit.text)) - snapshot.speaker_stems for hit in (older, newer))
     shared = own & others
-    changed = says_change(newer.text) and bool(shared & wanted)
-    least, alike = (1, _ALIKE_CHANGED) if changed else (_LEAST_SHARED, _ALIKE)
-    if len(shared) < max(least, alike * min(len(own), len(others))) or own == others:
+    if not shared or own == others:  # of nearly all pairs, which need no look at their texts
         return False
-    return own & wanted - (_NAMING if changed else set()) <= others & wanted
+    changed = not shared.isdisjoint(wanted) and says_change(newer.text)
+    least, alike = (1, _ALIKE_CHANGED) if changed else (_LEAST_SHARED, _ALIKE)
+    if len(shared) < max(least, alike * min(len(own), len(others))):
+        return False
+    answers = own & wanted - (_NAMING if changed else set()) <= others & wanted
+    return answers and not _UNSURE.search(newer.text) and _whose(older.text) == _whose(newer.text)
 
 
 def _whose(text: str) -> set[str]:

@@ -136,6 +136,16 @@ def spans(text: str, now: datetime | None = None) -> list[Span]:
     return find_spans(text, now)
 
 
+def event_time(sentence: str, said: datetime | None) -> datetime | None:
+    """When what a sentence says has begun: the one past date that it names, else when it was said."""
+    found = spans(sentence, said)
+    if len(found) != 1 or found[0][0].year == 1 or not (said is None or is_before(found[0][0], said)):
+        return said
+    from .date_phrases import start_of
+
+    return start_of(found[0])
+
+
 def add_dates(text: str, said: datetime | None) -> str:
     """`yesterday [7 May 2023]`: relative dates with what they mean."""
     if said is None or not _may_name_date(text):

@@ -23,9 +23,8 @@ from .stores.times import spans
 from .stores.token_size import CHARS_PER_TOKEN
 from .stores.truth.embeddings import ModelChanged
 from .tools.item_search import KEYWORD, VECTOR, EntryRecall, ItemHit, ItemSearch
-from .tools.page_id_search import PageIdSearch
 from .tools.search_tool import SearchTool as PageSearch
-from .tools.searches import HybridSearch
+from .tools.searches import HybridSearch, PageIdSearch
 
 if TYPE_CHECKING:
     from .nodes.search import NodeSearch

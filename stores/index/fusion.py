@@ -132,7 +132,7 @@ def with_unfound(snapshot: Snapshot, ranked: Sequence[Hit], tokens: int) -> list
         from .newest import newest_passages
 
         return newest_passages(snapshot, 4 * tokens)
-    places = set(map(_place, ranked))
+    places = set(map(_place, ranked)) if unfound else ()
     return [*ranked, *(hit for hit in unfound if _place(hit) not in places)]
 
 
@@ -174,7 +174,7 @@ def _highest(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, 
 
 def named_speaker(speakers: Collection[str], text: str) -> str | None:
     """The one speaker whom a text names; None for none or several. "Ana" is not named by "Ana María"."""
-    named = [name for name in speakers if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+    named = [name for name in speakers if name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
     named = [name for name in named if not any(name != other and name in other for other in named)]
     return named[0] if len(named) == 1 else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -155,7 +155,7 @@ class Snapshot:
 
     def keyword_places(self, text: str, k: int) -> list[tuple[Passage, Page, float]]:
         """The same as spans, without making hits of them."""
-        return self._places(self._map.search(self._find_terms(self._terms(text)), k))
+        return list(self._places(self._map.search(self._find_terms(self._terms(text)), k)))
 
     def vector(self, vector: Sequence[float], k: int) -> list[Hit]:
         """Passages near a query vector, best first: cosine scaled to (0, 1] plus that of the best window.
@@ -422,20 +422,24 @@ class Snapshot:
     def _hits(self, found: Sequence[tuple[int, float]], search: str) -> list[Hit]:
         return [_make_hit(place, page, search, score) for place, page, score in self._places(found)]
 
-    def _places(self, found: Sequence[tuple[int, float]]) -> list[tuple[Passage, Page, float]]:
+    def _places(self, found: Sequence[tuple[int, float]]) -> Iterator[tuple[Passage, Page, float]]:
         """Of passages by position, those that are still there."""
-        page_of, spans, ids = self._map.page_of, self._map.spans, self._index.page_ids
-        placed = [(ids[page], at - int(spans[page, 0]), score) for at, score in found for page in (int(page_of[at]),)]
-        pages = self._with_passages([page_id for page_id, _, _ in placed])
+        positions = np.array([at for at, _ in found], np.int64)
+        page_of = self._map.page_of[positions]
+        ids = [self._index.page_ids[at] for at in page_of.tolist()]
+        in_page = (positions - self._map.spans[page_of, 0]).tolist()
+        pages = self._with_passages(ids)
         with read_back("The passages of a page"):
-            read = [(*pages[page_id], at, score) for page_id, at, score in placed if page_id in pages]
-            return [(passages[at], page, score) for page, passages, at, score in read]
+            for page_id, at, (_, score) in zip(ids, in_page, found, strict=True):
+                if page_id in pages:
+                    page, passages = pages[page_id]
+                    yield passages[at], page, score
 
 
 def _make_hit(place: Passage, page: Page, search: str, score: float) -> Hit:
     text = page.text[place.start : place.end]
     scores = {search: score} if search else {}
-    return Hit(page.id, place.start, place.end, text, score, scores, place.speaker, time=page.time)
+    return Hit(page.id, place.start, place.end, text, score, scores, place.speaker, None, page.time)
 
 
 def _stems_of_dates(terms: Sequence[str]) -> list[str]:
