@@ -57,7 +57,7 @@ def foreign_terms(text: str, *sources: str) -> list[str]:
             stem = stem[: max(3, round(_NAME_STEM * len(stem)))]
             missing = not any(form.startswith(stem) for form in known | _CALENDAR)
         else:
-            missing = lower not in known | _CALENDAR
+            missing = not {lower, lower.removesuffix("s")} & (known | _CALENDAR)
         if missing:
             found.append(word)
     return list(dict.fromkeys(found))

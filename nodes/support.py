@@ -22,6 +22,7 @@ from ..stores.scripts import (
     script_words,
 )
 from ..stores.times import DATE_TERM, date_terms
+from .contradictions import contradiction
 from .evidence import record_id
 from .grounding import foreign_terms, without_names
 from .states import ResearcherState
@@ -29,7 +30,7 @@ from .states import ResearcherState
 LEAST_SUPPORT = 0.5
 """Of the words that a statement adds to the question, the share that its quotes must hold."""
 _NEGATION = r"\b(?:not|no|never|nobody|nothing|none|neither|nor|without|cannot)\b|n['’]t\b"
-_DENIES = re.compile(_NEGATION, re.I)
+_DENIES = re.compile(rf"{_NEGATION}|\b(?:fail\w*|refus\w+) to\b", re.I)
 _UNSPACED = ("zh", "ja", "ko", "th")  # whose words do not tell the language; no word of another is like their negations
 
 
@@ -37,17 +38,21 @@ _UNSPACED = ("zh", "ja", "ko", "th")  # whose words do not tell the language; no
 class Support:
     """`share` is the share of a statement's own words that its quotes hold, from 0 to 1; `foreign` are names and
     numbers that they do not hold; `says_nothing`: it has no word of its own; `denies_alone`: it denies
-    something, and no quote does."""
+    something, and no quote does; `contradicted`: what the quotes say otherwise, "" for nothing (English only)."""
 
     share: float
     foreign: Sequence[str]
     says_nothing: bool
     denies_alone: bool
+    contradicted: str = ""
 
     @property
     def is_sufficient(self) -> bool:
         """Whether the statement may stand."""
-        return not (self.says_nothing or self.foreign or self.denies_alone) and self.share >= LEAST_SUPPORT
+        return (
+            not (self.says_nothing or self.foreign or self.denies_alone or self.contradicted)
+            and self.share >= LEAST_SUPPORT
+        )
 
 
 def support_of(statement: str, question: str, quotes: Sequence[str], headers: Sequence[str]) -> Support:
@@ -72,6 +77,7 @@ def support_of(statement: str, question: str, quotes: Sequence[str], headers: Se
         foreign=foreign_terms(statement, source, question),
         says_nothing=not own and (share < 1.0 or statement.rstrip().endswith(("?", "？"))),
         denies_alone=bool(denies(statement)) and not any(map(denies, quotes)),
+        contradicted=contradiction(statement, quotes) if is_english(together) else "",
     )
 
 

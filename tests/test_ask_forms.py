@@ -138,9 +138,9 @@ def test_a_parameter_that_is_refused_by_name_is_left_out_from_then_on(
 
 
 def test_a_refusal_that_no_form_can_mend_is_the_servers_message_at_once(server: ModelServer, folder: Path) -> None:
-    server.fail("no_parameter", times=None, name="top_p")
-    with pytest.raises(ModelUnavailable, match="Unknown parameter: 'top_p'"):
-        memorize(folder, chat(server, top_p=0.3))
+    server.fail("no_parameter", times=None, name="service_tier")
+    with pytest.raises(ModelUnavailable, match="Unknown parameter: 'service_tier'"):
+        memorize(folder, chat(server, service_tier="flex"))
     assert len(server.requests()) == 1
 
 

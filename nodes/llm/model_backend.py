@@ -15,7 +15,7 @@ from langgraph.constants import TAG_NOSTREAM
 
 from ...stores.errors import ModelRefused, ModelReplyError, PromptTooLong
 from .ask import TIMEOUT_S, A, BudgetExceeded, Q, StepSpec, UsageTracker, name_of
-from .output_forms import FormLadder, OutputFormat, bind_form, server_forms
+from .output_forms import SYSTEM, FormLadder, OutputFormat, bind_form, server_forms
 from .prompt import clip, count_tokens, render_prompt
 from .redaction import redact, redact_secrets_of
 from .retry import ProviderFailure, RetryAction, with_retries
@@ -105,7 +105,10 @@ class ModelBackend:
         for share in _SHARES:
             values = question.prompt_values(share * self.share)
             system, human = render_prompt(step.name, values, form, override, small=self.share < 1)
-            messages = [SystemMessage(system), HumanMessage(human), *replies[-2:]]
+            opening = [SystemMessage(system), HumanMessage(human)]
+            if SYSTEM in self._server.refused_parameters:
+                opening = [HumanMessage(f"{system}\n\n{human}")]
+            messages = [*opening, *replies[-2:]]
             try:
                 return (
                     yield from self._call(output, messages, step, tracker, attempts, getattr(question, "part", None))
@@ -157,7 +160,7 @@ class ModelBackend:
             if truncated is None:
                 raise
             reply = truncated
-        number = 2 if isinstance(messages[-2], AIMessage) else 1
+        number = 2 if isinstance(messages[-2:][0], AIMessage) else 1
         tracker.add(step.name, self.name, time.perf_counter() - started, size, reply, output, number=number)
         return reply
 

@@ -31,9 +31,20 @@ _UNBOUNDED = {
 }  # else a small model may repeat itself without end
 LONGEST_ARGUMENT = 300  # characters
 _MOST_SERVERS = 64
-_PARAMETERS = re.compile(
-    r"\b(tool_choice|stream_options|parallel_tool_calls|reasoning[._]effort|chat_template_kwargs|temperature)\b"
+SYSTEM = "system role"
+LEFT_OUT = (
+    *("temperature", "seed", "top_p", "max_tokens", "max_completion_tokens", "frequency_penalty", "presence_penalty"),
+    *("logit_bias", "logprobs", "top_logprobs", "verbosity"),
 )
+"""Parameters of a model that a server may refuse."""
+_PARAMETERS = re.compile(
+    r"\b(tool_choice|stream_options|parallel_tool_calls|reasoning[._]effort|chat_template_kwargs|"
+    rf"{'|'.join(LEFT_OUT)})\b"
+)
+_OF_WORDS = {  # what a refusal means that does not name the parameter
+    re.compile(r"support thinking", re.I): "reasoning_effort",
+    re.compile(r"(?:system|developer) (?:role|message|prompt|instruction)|'system'|roles must alternate", re.I): SYSTEM,
+}
 _ADDRESSES = ("openai_api_base", "azure_endpoint", "anthropic_api_url", "base_url", "endpoint_url", "endpoint")
 
 
@@ -58,6 +69,9 @@ class ServerForms:
     def refuse_parameter(self, message: str) -> bool:
         """Whether the error names a parameter that can be left out and was not yet; it will be from now on."""
         named = {name.replace(".", "_") for name in _PARAMETERS.findall(message)}
+        named |= {name for words, name in _OF_WORDS.items() if words.search(message)}
+        if "max_completion_tokens" in named and "max_tokens" in named:  # one is named as what to use instead
+            named.discard(re.split(r"\W", message.partition("Use ")[2].strip("'`\" "))[0])
         with self._lock:
             new = named - self.refused_parameters
             self.refused_parameters |= new
@@ -224,13 +238,18 @@ def _without(model: BaseChatModel, parameters: Collection[str]) -> BaseChatModel
     changes: dict[str, Any] = {}
     if "stream_options" in parameters and getattr(model, "stream_usage", None):
         changes["stream_usage"] = False
-    for name in ("reasoning_effort", "temperature"):
-        if name in parameters and getattr(model, name, None) is not None:
+    for name in {"reasoning_effort", *LEFT_OUT} & {*parameters}:
+        if getattr(model, name, None) is not None:
             changes[name] = None
     for group in ("model_kwargs", "extra_body"):
-        own: Mapping[str, Any] = getattr(model, group, None) or {}
+        own: dict[str, Any] = getattr(model, group, None) or {}
         if own.keys() & set(parameters):
             changes[group] = {name: value for name, value in own.items() if name not in parameters}
+    limit = getattr(model, "max_tokens", None)
+    if limit and "max_completion_tokens" in parameters:  # as langchain-openai calls it; older servers know the other
+        body = changes.get("extra_body", getattr(model, "extra_body", None) or {})
+        other = {} if "max_tokens" in parameters else {"max_tokens": limit}
+        changes |= {"max_tokens": None, "extra_body": {**body, **other}}
     return model.model_copy(update=changes) if changes else model
 
 

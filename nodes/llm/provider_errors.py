@@ -14,24 +14,27 @@ from langchain_core.exceptions import ContextOverflowError
 from langchain_core.exceptions import ModelError as LangChainModelError
 
 from ...stores.errors import JitmemError, ModelRefused, PromptTooLong
+from .output_forms import LEFT_OUT
 from .redaction import redact
 from .retry import ProviderFailure, RetryAction
 
 _TOO_LONG = re.compile(
     r"context_length_exceeded|context (?:length|window|size)|maximum (?:context|number of tokens|input)|too many (?:input )?tokens"
-    r"|(?:prompt|input|request) is too (?:long|large)|reduce the length",
+    r"|(?:prompt|input|request) is too (?:long|large)|reduce the length|too long\b|context_size|max_position_embeddings"
+    r"|longer than the (?:maximum )?model|max_new_tokens|max_tokens\b.{0,40}too large|input length should"
+    r"|(?:tokens?|prompt|input)\b.{0,30}\bexceed(?:s|ed)?\b.{0,30}\b(?:limit|length)",
     re.I,
 )
 _FILTERED = re.compile(r"content[_ ]?filter|content management policy|content_policy|responsibleai", re.I)
 _FORM = re.compile(
     r"response_format|json[_ ]schema|json[_ ]object|json mode|structured output|guided|grammar|\btools?\b|tool[_ ]choice"
-    r"|tool[_ ]calls?\b|function call|stream_options",
+    r"|tool[_ ]calls?\b|function call|stream_options|system (?:role|message|prompt)|'system'|roles must alternate",
     re.I,
 )
 _SEARCHED_CHARS = 5000
 _FORM_PARAMETERS = (
     *("response_format", "text.format", "tools", "tool_choice", "functions", "stream_options", "parallel"),
-    *("reasoning", "chat_template_kwargs", "temperature"),
+    *("reasoning", "chat_template_kwargs", *LEFT_OUT),
 )
 _QUOTA_USED_UP = re.compile(r"insufficient_quota|billing|exceeded your current quota", re.I)
 _CONNECTION = {"httpx", "httpx2", "httpcore", "httpcore2", "h11", "anyio", "aiohttp", "requests", "urllib3"}
@@ -68,7 +71,8 @@ def classify_error(error: Exception, model: str) -> ProviderFailure | None:
     if _is_broken_connection(error) or (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
         return ProviderFailure(RetryAction.RETRY, f"The connection to {model} failed: {said}")
     if _is_from_a_package(error):
-        return ProviderFailure(RetryAction.RETRY, f"{model} sent something that is no answer of its protocol: {said}")
+        message = f"{model} sent something that is no answer of its protocol: {said}"
+        return ProviderFailure(RetryAction.RETRY, message, status=500)  # as a server that fails says nothing else
     return None
 
 
@@ -81,8 +85,10 @@ def _by_status(error: Exception, status: int, said: str, model: str) -> Provider
         action = RetryAction.NEXT_FORMAT if status == 501 or (status == 500 and concerns_form) else RetryAction.RETRY
         message = f"{model} failed with status {status}: {said}"
         return ProviderFailure(action, message, wait_s=retry_after(error), status=status)
-    if status in (400, 422):
+    if status in (400, 422) or (status in (404, 405, 415) and concerns_form):
         parameter = getattr(error, "param", None)
+        if isinstance(parameter, str) and parameter not in said:
+            said = f"{said} ({parameter})"
         other = isinstance(parameter, str) and not parameter.startswith(_FORM_PARAMETERS) and not concerns_form
         action = RetryAction.GIVE_UP if other else RetryAction.NEXT_FORMAT
         return ProviderFailure(action, f"{model} turned the request down ({status}): {said}", status=status)
@@ -138,6 +144,7 @@ def _is_from_a_package(error: Exception) -> bool:
         return False
     last = list(traceback.walk_tb(error.__traceback__))[-1:]
     frames = [(str(frame.f_globals.get("__name__")), frame.f_code.co_filename) for frame, _ in last]
-    return any("-packages" in file and not name.startswith("langchain_core") for name, file in frames) or isinstance(
-        error, json.JSONDecodeError
+    return isinstance(error, json.JSONDecodeError) or any(
+        "-packages" in file and (not name.startswith("langchain_core") or isinstance(error, IndexError))
+        for name, file in frames
     )

@@ -61,15 +61,15 @@ def calls_in_object(value: Any, arguments_of: Arguments = _NONE) -> Calls | None
         value = {str(key).lower(): one for key, one in value.items()}
     for key in _LISTS:
         if isinstance(value.get(key), list):
-            return _of_all(value[key], arguments_of)
+            inner = [calls_in_object(one, arguments_of) for one in value[key]]
+            return None if None in inner else [call for one in inner for call in one or ()]
     if value and all(_tool(key, arguments_of) in arguments_of for key in value):
         pairs = [(key, one) for key, given in value.items() for one in (given if isinstance(given, list) else [given])]
         calls = [{"name": _tool(key, arguments_of), "args": one} for key, one in pairs if isinstance(one, dict)]
         return calls if len(calls) == len(pairs) else None
     named = next((key for key in _NAMES if _names_a_tool(key, value.get(key), arguments_of)), None)
     if named is None:
-        (inner,) = value.values() if len(value) == 1 else (None,)
-        return calls_in_object(inner, arguments_of)
+        return calls_in_object(next(iter(value.values())), arguments_of) if len(value) == 1 else None
     if isinstance(value[named], dict):
         return calls_in_object(value[named], arguments_of)
     name = _tool(value[named], arguments_of)
@@ -87,11 +87,6 @@ def calls_in_object(value: Any, arguments_of: Arguments = _NONE) -> Calls | None
     if not isinstance(args, dict) or is_schema(args):  # the latter is the tool itself, repeated
         return None
     return [{"name": name, "args": args}]
-
-
-def _of_all(values: list[Any], arguments_of: Arguments) -> Calls | None:
-    calls = [calls_in_object(one, arguments_of) for one in values]
-    return None if None in calls else [call for one in calls for call in one or ()]
 
 
 def _names_a_tool(key: str, value: Any, arguments_of: Arguments) -> bool:
