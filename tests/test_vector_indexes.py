@@ -12,7 +12,7 @@ import pytest
 from contracts.vector_contract import Kept, VectorContract, agree, clustered, spread
 
 from jitmem import MemorizeOptions, Memory
-from jitmem.stores.index import chroma_index
+from jitmem.stores.index import chroma_index, vector_index
 from jitmem.stores.index.chroma_folder import FOLDER
 from jitmem.stores.index.chroma_index import OwnedChroma
 from jitmem.stores.index.chroma_vectors import NEWEST
@@ -220,13 +220,19 @@ def test_an_index_that_is_damaged_so_that_chroma_ends_the_process_ends_no_second
     assert answer.startswith("True|Ana: Boat "), error
 
 
-def test_many_vectors_of_a_namespace_are_read_in_several_batches(folder: Path) -> None:
+@pytest.mark.parametrize("first_kept", [0, 700, 10_000])
+def test_many_vectors_of_a_namespace_are_read_in_several_batches(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, first_kept: int
+) -> None:
+    monkeypatch.setattr(vector_index, "FIRST_KEPT", first_kept)
     kept = Kept(folder)
     for part in range(5):
         kept.keep(spread(500, part))
     query = spread(1, 9)[0]
     exact = ExactVectors(kept.store)
-    agree(exact.search(query, 50, [kept.number()]), kept.exact(query, 50))
+    first = exact.search(query, 50, [kept.number()])
+    agree(first, kept.exact(query, 50))
+    assert exact.search(query, 50, [kept.number()]) == first
     kept.keep(query[None])
     assert round(exact.search(query, 1, [kept.number()])[0][1], 5) == 1.0
     exact.close()

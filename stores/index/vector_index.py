@@ -16,6 +16,7 @@ from .keyword_index import Column, top_k
 Vector = NDArray[np.float32]
 Found = list[tuple[int, float]]
 BATCH = 1000  # rows read from the truth at once
+FIRST_KEPT, ALL = 10_000, 1 << 40  # vectors that the first search of a namespace keeps, often the only one; and others
 
 
 class VectorIndex(Protocol):
@@ -45,8 +46,7 @@ class ExactVectors:
         self._lock = threading.Lock()
         self._read = (0, 0)  # generation, erasure
         self._parts: dict[int, Scan] = {}
-        self.newest = 0
-        """The number of the newest vector at the last search; vectors are counted from 1."""
+        self.newest = 0  # the number of the newest vector at the last search; vectors are counted from 1
         fork_hooks.call_in_child(self)
 
     def after_fork_in_child(self) -> None:
@@ -59,19 +59,22 @@ class ExactVectors:
         with self._lock:
             if state is None or (state.generation, state.erased) < self._read:  # older than what was read meanwhile
                 state = self._embeddings.state()
-            generation, last, erased, _ = state
-            self.newest = last
+            generation, self.newest, erased, _ = state
             if (generation, erased) != self._read:
                 self._read = (generation, erased)
                 self._parts.clear()
-            found: list[tuple[int, float]] = []
+            found: Found = []
             for namespace in namespaces:
-                scan = self._parts.setdefault(namespace, Scan())
-                scan.catch_up(self._embeddings, generation, last, namespace)
-                if scan.dimension not in (None, len(vector)):
-                    raise self._embeddings.model_changed(len(vector), generation)
-                found += scan.search(vector, k)
-        return found if len(namespaces) == 1 else sorted(found, key=lambda pair: -pair[1])[:k]
+                most = ALL if namespace in self._parts else FIRST_KEPT
+                part = self._parts.setdefault(namespace, Scan())
+                more = True
+                while more:
+                    more = part.catch_up(self._embeddings, generation, self.newest, namespace, most)
+                    if part.dimension not in (None, len(vector)):
+                        raise self._embeddings.model_changed(len(vector), generation)
+                    found = sorted(found + part.search(vector, k), key=lambda pair: -pair[1])[:k]
+                    part, most = Scan(part.read), BATCH
+        return found
 
     def catch_up(self, *, at_least: int = 1) -> None:
         """Nothing to do: a search reads what is new."""
@@ -84,25 +87,23 @@ class Scan:
     """Vectors of one namespace."""
 
     def __init__(self, after: int = 0) -> None:
-        self.after = self._read = after
+        self.after = self.read = after
         self._seqs = Column(np.int64)
         self._vectors: Column | None = None
+        self.dimension: int | None = None
 
-    @property
-    def dimension(self) -> int | None:
-        return None if self._vectors is None else self._vectors.head().shape[1]
-
-    def catch_up(self, embeddings: EmbeddingStore, generation: int, last: int, namespace: int) -> None:
-        """Read what was stored up to `last`."""
-        while self._read < last:
-            numbers, seqs, _, matrix = embeddings.rows(generation, self._read, BATCH, namespace)
+    def catch_up(self, truth: EmbeddingStore, generation: int, last: int, namespace: int, most: int = ALL) -> bool:
+        """Read what was stored up to `last`, or until it holds `most`; whether there may be more."""
+        while self.read < last and len(self._seqs) < most:
+            numbers, seqs, _, matrix = truth.rows(generation, self.read, BATCH, namespace)
             if len(numbers):
-                if self._vectors is None:
-                    self._vectors = Column(np.float32, matrix.shape[1])
-                lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-                self._vectors.extend(np.divide(matrix, lengths, where=lengths > 0, out=np.zeros_like(matrix)))
+                self.dimension = matrix.shape[1]
+                self._vectors = self._vectors or Column(np.float32, self.dimension)
+                lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))[:, np.newaxis]
+                self._vectors.extend(matrix / np.where(lengths > 0, lengths, 1))
                 self._seqs.extend(seqs)
-            self._read = int(numbers[-1]) if len(numbers) else last
+            self.read = int(numbers[-1]) if len(numbers) else last
+        return self.read < last
 
     def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
         length = float(np.linalg.norm(vector))

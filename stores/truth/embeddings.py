@@ -458,9 +458,9 @@ def to_matrix(blobs: Sequence[bytes]) -> NDArray[np.float32]:
     """(vectors, dim) from their blobs; (0, 0) of none."""
     if not blobs:
         return np.zeros((0, 0), "<f4")
-    matrix = np.array([np.frombuffer(blob, "<f4") for blob in blobs])
-    if not np.isfinite(matrix).all():
-        raise ValueError("not finite")
+    matrix = np.frombuffer(b"".join(blobs), "<f4").reshape(len(blobs), -1)
+    if len(set(map(len, blobs))) > 1 or not np.isfinite(matrix).all():
+        raise ValueError("not finite, or of several lengths")
     return matrix
 
 
