@@ -13,6 +13,7 @@ from ..stores.errors import ModelReplyError, StoreFull
 from ..stores.index.keyword_index import IncrementalBM25, divide_by_best
 from ..stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore
 from ..stores.truth.entries import Entries, Path, SearchableText
+from ..stores.truth.generations import start_generation
 
 _BATCH = 128  # texts embedded in one request
 
@@ -45,7 +46,7 @@ class EntryRanking:
             changed = self._embeddings.model_changed(len(vector), self._generation())
             if self._embeddings.database.read_only:
                 raise changed
-            self._embeddings.start_generation()
+            start_generation(self._embeddings)
             yield from self._embed(prefix)
             texts = self._texts(prefix)
             if not _fit(texts, vector):
@@ -77,10 +78,10 @@ class EntryRanking:
             lambda: embedder.embed_documents(texts), lambda: embedder.aembed_documents(texts)
         )
         if probing and len(vectors) == len(texts) and not store.matches_fingerprint(vectors.pop()):
-            store.start_generation()
+            start_generation(store)
         elif not self._entries.keep(generation, [n for n, _ in missing], vectors):
             store.model_changed(len(vectors[0]), generation)
-            store.start_generation()
+            start_generation(store)
         return True
 
 

@@ -166,7 +166,9 @@ def _embed_batch(store: EmbeddingStore, embedder: Embedder, namespace: str, susp
     if texts:
         vectors = yield Wait(lambda: embedder.embed_documents(texts), lambda: embedder.aembed_documents(texts))
     if probing and len(vectors) == len(texts) and not store.matches_fingerprint(vectors.pop()):
-        store.start_generation()
+        from ..stores.truth.generations import start_generation
+
+        start_generation(store)
         return True
     if suspect:
         return store.waiting(namespace)

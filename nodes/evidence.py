@@ -11,13 +11,10 @@ from typing import Any
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Citation, Hit, MemoryItem, Page
 from ..stores.times import parse_iso_time
-from ..stores.token_size import CHARS_PER_TOKEN, text_size
 
 EVIDENCE = 300  # passages carried from round to round
 LOOKED_AT = 50  # passages from the top that may become statements and leads
 READ = 12  # passages from the top that a round has read: a later round ranks what it finds beside them
-FIRST_TOKENS = 2200  # of new passages that the first round shows a model
-LATER_TOKENS = 900
 
 
 HitRow = list[Any]
@@ -53,29 +50,6 @@ def place_of(hit: Hit) -> str:
 def record_id(values: Mapping[str, Any]) -> str:
     """Of the plain values of a citation: the id of its page or its item."""
     return str(values["page_id"] or values["item_id"])
-
-
-def take_fitting(snapshot: Snapshot, hits: Iterable[Hit], tokens: float) -> list[Hit]:
-    """The first of the hits that can be shown within a budget, each page's id and header counted once."""
-    room = int(tokens * CHARS_PER_TOKEN)
-    longest, sizes, used = list[Hit](), list[int](), 0
-    for hit in hits:
-        size = text_size(hit.dated_text) + 1
-        used += size
-        if used > room:
-            break
-        longest.append(hit)
-        sizes.append(size)
-    snapshot.records(hit.record_id for hit in longest)
-    pages: set[str] = set()
-    for count, hit in enumerate(longest):
-        room -= sizes[count]
-        if hit.record_id not in pages:
-            pages.add(hit.record_id)
-            room -= len(snapshot.record(hit.record_id).header) + 18
-        if room < 0:
-            return longest[:count]
-    return longest
 
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{12}")

@@ -12,17 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
-from .evidence import (
-    FIRST_TOKENS,
-    LATER_TOKENS,
-    LOOKED_AT,
-    as_values,
-    cite_retrieved,
-    hits_from_state,
-    place_of,
-    row_record_id,
-    take_fitting,
-)
+from .evidence import LOOKED_AT, as_values, cite_retrieved, hits_from_state, place_of, row_record_id
 from .llm.ask import StepSpec
 from .llm.sync_async import Computation
 from .options import BaseResearchOptions, options_in
@@ -78,7 +68,9 @@ class IntegrateQuestion:
 
     def readable(self, share: float) -> list[Hit]:
         """The first of the fresh passages, as many as a prompt has room for."""
-        return take_fitting(self.snapshot, self.fresh, share * (FIRST_TOKENS if self.first else LATER_TOKENS))
+        from .readable import take_fitting
+
+        return take_fitting(self.snapshot, self.fresh, share, first=self.first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentCompressor
@@ -13,17 +12,7 @@ from ..stores.index.fusion import ITEMS, merge, rank_for, with_unfound
 from ..stores.index.snapshot import Snapshot
 from ..stores.records import Hit
 from ..stores.token_size import CHARS_PER_TOKEN
-from .evidence import (
-    EVIDENCE,
-    FIRST_TOKENS,
-    LATER_TOKENS,
-    READ,
-    hits_from_state,
-    hits_to_state,
-    place_of,
-    take_fitting,
-)
-from .llm.ask import UsageTracker
+from .evidence import EVIDENCE, READ, hits_from_state, hits_to_state, place_of
 from .llm.sync_async import Computation
 from .options import BROAD, BaseResearchOptions, options_in
 from .run_step import Backends, SnapshotBody
@@ -63,7 +52,7 @@ def rank(
         if reranker is not None and ranked:
             from .rerank import TIMEOUT_S, rerank  # few have one
 
-            left_s = UsageTracker(options.budget, started=state["started"]).remaining_s()
+            left_s = options.budget.remaining_s(state["started"]) if options.budget else None
             timeout_s = TIMEOUT_S if left_s is None else min(TIMEOUT_S, left_s)
             try:
                 ranked = yield from rerank(reranker, state["plan"]["request"], ranked, timeout_s)
@@ -90,10 +79,11 @@ def rank(
 
             chars = options.context_tokens * CHARS_PER_TOKEN
             instructions = find_instructions(snapshot, state["dated_question"], options.known_text, chars)
-        already, room = set(state["read"]), FIRST_TOKENS if first else LATER_TOKENS
-        unread = (hit for hit in _alternate(ranked, question_hits) if place_of(hit) not in already)
-        is_read = backends.has_model("integrate") or backends.has_model("conclude")
-        fresh = take_fitting(snapshot, unread if ranked else unfound, room) if is_read else []
+        fresh: list[Hit] = []
+        if backends.has_model("integrate") or backends.has_model("conclude"):
+            from .readable import unread_passages
+
+            fresh = unread_passages(snapshot, ranked or unfound, question_hits, state["read"], first=first)
         trace = _trace(state, before, ranked)
         runtime.stream_writer(
             {
@@ -132,14 +122,6 @@ def _question_first(hits: Sequence[Hit], found_by_question: Sequence[str]) -> li
         return list(hits)
     order = {place: at for at, place in enumerate(found_by_question)}
     return sorted(hits, key=lambda hit: order.get(place_of(hit), len(order)))
-
-
-def _alternate(ranked: Sequence[Hit], question_hits: Sequence[Hit]) -> list[Hit]:
-    """What a model is shown: by turns a hit of the question and one of all queries."""
-    if not question_hits:
-        return list(ranked)
-    hits = {place_of(hit): hit for pair in zip_longest(question_hits, ranked) for hit in pair if hit is not None}
-    return list(hits.values())
 
 
 def _rank_round(

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from ..stores.errors import ModelError, ModelUnavailable, RecordGone
+from ..stores.errors import RecordGone
 from ..stores.index.snapshot import NamespaceStore, Snapshot
-from .llm.ask import A, Backend, Budget, BudgetExceeded, Emit, Q, StepSpec, UsageTracker
+from .llm.ask import A, Backend, Budget, Emit, Q, StepSpec
 from .llm.sync_async import Computation, NodeBody
 from .options import BaseResearchOptions, OnFilingFailure
 from .states import ResearcherState
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
+
+    from .llm.usage import UsageTracker
 
 BUDGET, FAILURE = "budget", "failure"
 
@@ -93,27 +95,9 @@ def run_step(
     """
     if policy.by_rules or not backends.has_model(step.name):
         return (yield from backends.rules.ask(step, question)), {}
-    tracker = UsageTracker(policy.budget, policy.usage, policy.started, emit)
-    rules_allowed = policy.on_failure == "rules"
-    stop_reason, failures = policy.stop_reason, []
-    use_rules = policy.required if stop_reason == BUDGET else rules_allowed
-    if not stop_reason:
-        try:
-            answer = yield from backends.by_step[step.name].ask(step, question, tracker)
-            return answer, {"usage": tracker.entries}
-        except BudgetExceeded:
-            stop_reason, use_rules = BUDGET, policy.required
-        except ModelError as error:
-            rules_allowed |= policy.on_failure == "wait" and not isinstance(error, ModelUnavailable)
-            if policy.required and not rules_allowed:
-                raise
-            failures = [{"step": step.name, "error": type(error).__name__, "message": str(error)}]
-            emit({"event": "failed", **failures[0]})
-            # A model that cannot be reached is not tried again in this run; one bad reply says nothing of the next.
-            stop_reason = "" if rules_allowed and not isinstance(error, ModelUnavailable) else FAILURE
-            use_rules = rules_allowed
-    changes: dict[str, Any] = {"usage": tracker.entries, "failures": failures, "stop_reason": stop_reason}
-    return (yield from backends.rules.ask(step, question)) if use_rules else None, changes
+    from .model_step import run_model_step
+
+    return (yield from run_model_step(backends, step, question, policy, emit))
 
 
 SnapshotBody = Callable[[ResearcherState, "Runtime[Any]", Snapshot], Computation[dict[str, Any]] | dict[str, Any]]

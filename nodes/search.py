@@ -11,7 +11,6 @@ from ..stores.index.snapshot import NamespaceStore, Snapshot
 from ..stores.records import Hit
 from ..stores.truth.embeddings import ModelChanged
 from .evidence import hits_to_state
-from .llm.ask import UsageTracker
 from .llm.sync_async import Computation, NodeBody, Wait
 from .options import BaseResearchOptions, options_in
 from .plan import PlannedSearch
@@ -68,7 +67,7 @@ def search(
             return {}
         options = options_in(runtime.context, defaults)
         k = max(_LEAST, options.candidates // len(queries))
-        left = UsageTracker(options.budget, started=state["started"]).remaining_s() if options.budget else None
+        left = options.budget.remaining_s(state["started"]) if options.budget else None
         searches: list[dict[str, Any]] = []
         failures: list[dict[str, Any]] = []
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
+from importlib.resources import files
 from typing import NamedTuple
 from zlib import crc32
 
@@ -19,34 +20,11 @@ from snowballstemmer.english_stemmer import EnglishStemmer
 
 from .times import date_terms
 
-STOP_WORDS = frozenset(
-    """
-    a about after again all also am an and any are as at be because been before being both but by can could
-    did do does doing don down during each either few for from further had has have having he her here hers
-    herself him himself his how i if in into is it its itself just let ll me more most my myself no nor not now
-    of off on once only or other our ours ourselves out over own re s same shall she should so some such t than
-    that the their theirs them themselves then there these they this those through to too under until up ve very
-    was we were what when where whether which while who whom whose why will with would you your yours yourself
-    yourselves
-    """.split()
+STOP_WORDS, _ENGLISH, _FOREIGN = (
+    frozenset(words.split())
+    for words in files(__package__).joinpath("small_words.txt").read_text("utf-8").split("\n\n")
 )
-_ENGLISH = frozenset(
-    "and are did does from had have his how is my of our she that the their they this to what when where which who whom"
-    " whose why with you your".split()
-)
-_FOREIGN = frozenset(
-    """
-    aber als auch auf aus bei das dem den der des die ein eine einen einer ich ihr im ist mein nach nicht sie sind
-    und uns von vom wann warum welche welchem welchen welcher welches wem wer wie wird wo wurde zu zum zur een het van
-    zijn niet voor dat hij ik naar ook waar hoe welke les une dans est et qui que quel quelle pour par sur avec pas je
-    il elle nous vous du aux cette el los las un una del en es por para con su se como cuando donde quien cual gli
-    della nella nel che di sono non dove quale chi os das uma com quem onde quando qual na ao och att det som ett av
-    vem vad inte og er til ikke hvem hvad hvor bir nedir ile bu nerede hangi olan olarak kadar daha nie jest kto gdzie
-    kiedy jak kdo kde kdy ja oli kuka az egy hogy hol mikor este cine unde din yang dari dengan siapa kapan untuk
-    els amb la le lo
-    """.split()
-)
-"""Short words in ASCII by which English and other languages are told apart."""
+"""English words that tell nothing; short words in ASCII by which English and other languages are told apart."""
 
 SENTENCE = re.compile(r"[^.!?…。．！？।॥؟۔\n]+[.!?…。．！？।॥؟۔]*[\"'”’)」』]*")
 _WORD = re.compile(r"[^\W_]+")

@@ -13,10 +13,11 @@ from model_server import ModelServer
 
 from jitmem import BadInput, MemorizeOptions, Memory, ModelOptions, ModelReplyError, ModelUnavailable, Session
 from jitmem.models import without_thinking
-from jitmem.nodes.llm.ask import StepSpec, UsageTracker
+from jitmem.nodes.llm.ask import StepSpec
 from jitmem.nodes.llm.model_backend import ModelBackend
 from jitmem.nodes.llm.output_forms import ServerForms, calls_schema, strict_schema, supported_formats
 from jitmem.nodes.llm.sync_async import run_sync
+from jitmem.nodes.llm.usage import UsageTracker
 from jitmem.nodes.memorize import Memo, MemorizeQuestion
 from jitmem.nodes.plan import SearchPlan
 from jitmem.stores.index.snapshot import Snapshot

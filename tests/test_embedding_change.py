@@ -19,6 +19,7 @@ from jitmem.stores.index.chroma_index import OwnedChroma
 from jitmem.stores.index.vector_index import ExactVectors, VectorIndex
 from jitmem.stores.truth.database import FILE_NAME, SqliteDatabase
 from jitmem.stores.truth.embeddings import FINGERPRINT_TEXT, EmbeddingStore, ModelChanged
+from jitmem.stores.truth.generations import start_generation
 
 Open = Callable[[EmbeddingStore], VectorIndex]
 
@@ -103,7 +104,7 @@ def test_a_query_of_another_dimension_tells_that_the_model_changed(kept: Kept, o
     for _ in range(2):
         with pytest.raises(ModelChanged, match=r"^test gave a vector of 3 dimensions, those on file have others\.$"):
             index.search(np.ones(3, np.float32), 5, [kept.number()])
-    kept.store.start_generation()
+    start_generation(kept.store)
     assert index.search(np.ones(3, np.float32), 5, [kept.number()]) == []
     made = embed(kept.store, kept.number())
     agree(index.search(np.array([1, 0, 0], np.float32), 9, [kept.number()]), [(seq, 1.0) for seq in made])
@@ -159,7 +160,7 @@ def test_a_changed_model_of_the_same_dimension_is_embedded_anew(kept: Kept, open
     index = open_index(kept.store)
     agree(index.search(probe, 1, [kept.number()]), kept.exact(probe, 1))
     assert not kept.store.matches_fingerprint(another.tolist())
-    kept.store.start_generation()
+    start_generation(kept.store)
     assert index.search(probe, 5, [kept.number()]) == []
     assert kept.store.needs_fingerprint()
     assert kept.store.matches_fingerprint(another.tolist())
@@ -172,7 +173,7 @@ def test_other_models_keep_their_vectors(kept: Kept) -> None:
     kept.keep(spread(3, 1))
     embed(other, kept.number(), 2)
     other.matches_fingerprint([1.0, 0.0])
-    kept.store.start_generation()
+    start_generation(kept.store)
     assert filed(kept) == {"test #1": 3}
     assert not other.waiting(kept.number())
     assert not other.matches_fingerprint([0.0, 1.0])
@@ -188,7 +189,7 @@ def test_another_process_sees_the_new_generation_at_its_next_step(
     theirs = open_index(other)
     query = spread(1, 1)[0]
     agree(theirs.search(query, 2, [kept.number()]), kept.exact(query, 2))
-    kept.store.start_generation()
+    start_generation(kept.store)
     made = embed(kept.store, kept.number())
     assert not other.waiting(kept.number())
     agree(theirs.search(np.array([1, 0, 0], np.float32), 9, [kept.number()]), [(seq, 1.0) for seq in made])
@@ -200,18 +201,18 @@ def test_who_comes_second_with_the_same_finding_throws_nothing_away(kept: Kept, 
     kept.keep(spread(5, 1))
     assert not other.matches_fingerprint(another.tolist())
     assert not kept.store.matches_fingerprint(another.tolist())
-    kept.store.start_generation()
+    start_generation(kept.store)
     embed(kept.store, kept.number(), DIM)
-    other.start_generation()
+    start_generation(other)
     assert sum(filed(kept).values()) == 5
 
 
 def test_a_batch_that_was_given_out_before_is_forgotten(kept: Kept, other: EmbeddingStore) -> None:
     kept.keep(spread(2, 1))
     kept.keep(spread(2, 2))
-    kept.store.start_generation()
+    start_generation(kept.store)
     last_page, texts = kept.store.missing(kept.number(), 1)
-    other.start_generation()
+    start_generation(other)
     kept.store.keep(kept.number(), last_page, [seq for seq, _ in texts], [[1.0, 0.0, 0.0]] * 2)
     assert filed(kept) == {}
     assert len(embed(other, kept.number(), 2)) == 4
@@ -261,7 +262,7 @@ def test_a_memory_without_the_table_of_probes_gets_it(kept: Kept) -> None:
     assert kept.store.matches_fingerprint(spread(1, 1)[0].tolist())
     with closing(sqlite3.connect(kept.folder / FILE_NAME)) as db:
         db.execute("DROP TABLE probe")
-    kept.store.start_generation()
+    start_generation(kept.store)
     assert filed(kept) == {}
 
 
@@ -275,7 +276,7 @@ def test_the_collection_of_the_former_generation_is_deleted(kept: Kept, open_mea
         index.catch_up()
         if store is second or not open_meanwhile:
             index.close()
-    kept.store.start_generation()
+    start_generation(kept.store)
     embed(kept.store, kept.number(), 4)
     if not open_meanwhile:
         index = OwnedChroma(kept.store, kept.folder)

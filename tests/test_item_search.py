@@ -30,6 +30,7 @@ from jitmem.stores.records import KINDS, Edit, MemoryItem
 from jitmem.stores.times import format_time
 from jitmem.stores.truth.database import Database, SqliteDatabase
 from jitmem.stores.truth.embeddings import ITEMS, EmbeddingStore, ModelChanged
+from jitmem.stores.truth.generations import start_generation
 from jitmem.stores.truth.item_history import undo
 from jitmem.stores.truth.items import Items
 from jitmem.stores.truth.journal import Journal, PageDraft, PassageDraft
@@ -414,7 +415,7 @@ def test_a_changed_embedding_model_is_noticed_and_everything_embedded_anew(kept:
     with pytest.raises(ModelChanged, match="model gave a vector of 64 dimensions"):
         kept.tool.search("mill")
     assert kept.found("mill", method="keyword") == ["Ana bought the mill."]
-    kept.store.start_generation()
+    start_generation(kept.store)
     assert kept.found("mill", method="vector")[0] == "Ana bought the mill."
     assert kept.model.documents == 2
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from jitmem import BadInput, Memory, Session
 from jitmem.cli.app import app
+from jitmem.stores.truth.generations import start_generation
 
 if reason := why_not():
     pytest.skip(reason, allow_module_level=True)
@@ -179,7 +180,7 @@ def test_an_index_that_is_no_longer_needed_or_whose_build_broke_off_is_dropped(
 
 def test_another_model_gets_another_index(kept: Kept, database: PostgresDatabase, index: PgVectors) -> None:
     maintain_indexes(database)
-    kept.store.start_generation()
+    start_generation(kept.store)
     label = f"test #{kept.store.state().generation}"
     reached, texts = kept.store.missing(kept.number(BIG), 100)
     while texts:

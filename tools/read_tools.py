@@ -11,16 +11,7 @@ from ..stores.errors import UnknownRecord
 from ..stores.recall_markers import wrap_recalled
 from ..stores.records import Kind, MemoryItem, Page
 from ..stores.times import Now, explain_dates, format_time, moment
-from .expose import (
-    NOTHING,
-    MemoryTool,
-    ToolInput,
-    ToolResult,
-    ToolSpec,
-    expose,
-    fence_quotations,
-    parse_id,
-)
+from .expose import NOTHING, MemoryTool, ToolInput, ToolResult, ToolSpec, expose, fence_quotations, parse_id
 
 
 class ReadInput(ToolInput):

@@ -18,11 +18,12 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.outputs import LLMResult
 from pydantic import BaseModel
 
-from ...nodes.llm.ask import TIMEOUT_S, UsageTracker, name_of
+from ...nodes.llm.ask import TIMEOUT_S, name_of
 from ...nodes.llm.redaction import redact
 from ...nodes.llm.retry import ProviderFailure, with_retries
 from ...nodes.llm.structured_output import UnreadableReply, parse_reply
 from ...nodes.llm.sync_async import Computation, Wait, run_sync
+from ...nodes.llm.usage import UsageTracker
 from ...stores.delimiters import escape_delimiters
 from ...stores.errors import ModelError, ModelReplyError
 from ...stores.records import Usage

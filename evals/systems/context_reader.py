@@ -6,9 +6,9 @@ import re
 import time
 from dataclasses import replace
 
-from ...nodes.llm.ask import UsageTracker
 from ...nodes.llm.prompt import count_tokens, fence, fence_question
 from ...nodes.llm.thinking_marks import strip_thinking
+from ...nodes.llm.usage import UsageTracker
 from ...stores.records import Usage
 from ..datasets.benchmark_records import Question
 from ..metrics.model_requests import ModelCaller, PromptFile

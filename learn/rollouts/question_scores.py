@@ -18,8 +18,8 @@ from ...evals.systems.context_reader import ContextReader
 from ...evals.systems.setups import CONTEXT_TOKENS, SystemAnswer, pack_context
 from ...memory import Memory
 from ...nodes.answer import ANSWER, Answer, AnswerQuestion
-from ...nodes.llm.ask import UsageTracker
 from ...nodes.llm.sync_async import Computation, Wait, run_async, run_sync
+from ...nodes.llm.usage import UsageTracker
 from ...stores.analyzer import stems
 from ...stores.errors import ModelError, ModelRefused, ModelReplyError, ModelUnavailable
 from ...stores.times import format_iso_time

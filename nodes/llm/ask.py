@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -13,9 +13,9 @@ from .sync_async import Computation
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
 
     from ...stores.index.snapshot import Snapshot
+    from .usage import UsageTracker
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -33,55 +33,13 @@ class Budget(BaseModel):
     tokens: int | None = Field(default=None, ge=0, description="Prompt and completion tokens together, at most.")
     seconds: float | None = Field(default=None, gt=0, description="Seconds from the question to the context, at most.")
 
+    def remaining_s(self, started: float) -> float | None:
+        """Seconds until its end, of what began at that time; None without a limit."""
+        return None if self.seconds is None else started + self.seconds - time.time()
+
 
 class BudgetExceeded(Exception):
     """The next call does not fit into the budget. Never leaves the nodes."""
-
-
-class UsageTracker:
-    """Of one step: `entries` is what it used, for the state's `usage`; `before` is what the run had used until then."""
-
-    def __init__(
-        self,
-        budget: Budget | None = None,
-        before: Sequence[Mapping[str, Any]] = (),
-        started: float | None = None,
-        emit: Emit = lambda event: None,
-    ) -> None:
-        self.entries: list[dict[str, Any]] = []
-        self.emit = emit
-        self._budget = budget or Budget()
-        self._before = before
-        self._started = time.time() if started is None else started
-
-    def check_budget(self, prompt_tokens: int) -> None:
-        """Before a call: `BudgetExceeded` where it does not fit."""
-        from .usage_entries import exceeds
-
-        if exceeds(self._budget, [*self._before, *self.entries], prompt_tokens, self.remaining_s()):
-            raise BudgetExceeded
-
-    def remaining_s(self) -> float | None:
-        """Seconds until the budget's end; None without a limit."""
-        return None if self._budget.seconds is None else self._started + self._budget.seconds - time.time()
-
-    def add(
-        self,
-        step: str,
-        model: str,
-        seconds: float,
-        prompt_tokens: int,
-        reply: AIMessage | None,
-        form: str = "",
-        *,
-        number: int = 1,
-    ) -> None:
-        """A call that was answered; with `reply=None` one that failed, and is a retry of the call that follows. `form` is
-        the output format that was asked for; `number` is 1 for the first reply to
-        the question, 2 for a repair."""
-        from .usage_entries import usage_entry
-
-        self.entries.append(usage_entry(step, model, seconds, prompt_tokens, reply, form, number))
 
 
 class StepQuestion(Protocol):

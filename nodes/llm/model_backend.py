@@ -14,13 +14,14 @@ from langchain_core.runnables import Runnable
 from langgraph.constants import TAG_NOSTREAM
 
 from ...stores.errors import ModelRefused, ModelReplyError, PromptTooLong
-from .ask import TIMEOUT_S, A, BudgetExceeded, Q, StepSpec, UsageTracker, name_of
+from .ask import TIMEOUT_S, A, BudgetExceeded, Q, StepSpec, name_of
 from .output_forms import SYSTEM, FormLadder, OutputFormat, bind_form, server_forms
 from .prompt import clip, count_tokens, render_prompt
 from .redaction import redact, redact_secrets_of
 from .retry import ProviderFailure, RetryAction, with_retries
 from .structured_output import UnreadableReply, is_cut_off, parse_reply, parse_tool_calls, truncated_reply
 from .sync_async import Computation, Wait
+from .usage import UsageTracker
 
 _TOOL_CALLS = "Answer with tool calls alone, all of them at once; with none where nothing is to be done."
 _REPLY_TOKENS = 500  # of an unreadable reply, shown again to the model

@@ -7,10 +7,11 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from .nodes.llm.ask import A, Backend, Q, StepSpec, UsageTracker
+from .nodes.llm.ask import A, Backend, Q, StepSpec
 from .nodes.llm.model_backend import ModelBackend
 from .nodes.llm.prompt import count_tokens, render_prompt
 from .nodes.llm.sync_async import Computation
+from .nodes.llm.usage import UsageTracker
 from .nodes.run_step import Backends
 from .nodes.steps import STEPS
 from .results import CallStatistics, Estimate

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 
 from .memory import Memory
 from .memory_options import ModelOptions
-from .nodes.llm.ask import TIMEOUT_S, A, Backend, Q, StepSpec, UsageTracker
+from .nodes.llm.ask import TIMEOUT_S, A, Backend, Q, StepSpec
 from .nodes.llm.sync_async import Computation
+from .nodes.llm.usage import UsageTracker
 from .nodes.options import MemorizeOptions
 from .nodes.run_step import Backends
 from .nodes.steps import STEPS

@@ -155,7 +155,7 @@ def model_name(embeddings: Embeddings) -> str:
 
 
 class ModelChanged(ModelReplyError):
-    """The embedding model gives other vectors than those on file: `EmbeddingStore.start_generation()`, embed, and ask again."""
+    """The embedding model gives other vectors than those on file: `generations.start_generation`, embed, and ask again."""
 
 
 class EmbeddingStore:
@@ -251,18 +251,6 @@ class EmbeddingStore:
         self.doubted = generation
         return ModelChanged(f"{self.model} gave a vector of {dimension} dimensions, those on file have others.")
 
-    def start_generation(self) -> None:
-        """Begin a new generation: the model's vectors and how far they go are deleted, to be embedded again.
-
-        Nothing happens if the generation that was found not to fit is gone already. `ModelReplyError` if the one
-        that this object began was not even completed: the model gives now these vectors, now those.
-        """
-        from .generations import start_generation
-
-        with self.database.write() as db:
-            if self.doubted in (None, self.read_generation(db)):
-                start_generation(self, db)
-
     def read_generation(self, db: Connection) -> int:
         return _read_mark(db, f"generation:{self.model}")
 
@@ -344,9 +332,9 @@ class EmbeddingStore:
             if generation != given_out:
                 return True
             if len(numbers) and dimension not in (None, matrix.shape[1]):
-                from .generations import start_generation
+                from .generations import start_generation_in
 
-                start_generation(self, db)
+                start_generation_in(self, db)
                 return True
             if len(numbers):
                 self.insert(db, generation, numbers, matrix)

@@ -9,8 +9,19 @@ from .database import Connection
 from .embeddings import PROBES, SUBJECTS, EmbeddingStore, advance_mark, vector_label
 
 
-def start_generation(store: EmbeddingStore, db: Connection) -> None:
-    """Inside a write transaction; see `EmbeddingStore.start_generation`."""
+def start_generation(store: EmbeddingStore) -> None:
+    """The model's vectors and how far they go are deleted, to be embedded again.
+
+    Nothing happens if the generation that was found not to fit is gone already. `ModelReplyError` if the one that the
+    store began was not even completed: the model gives now these vectors, now those.
+    """
+    with store.database.write() as db:
+        if store.doubted in (None, store.read_generation(db)):
+            start_generation_in(store, db)
+
+
+def start_generation_in(store: EmbeddingStore, db: Connection) -> None:
+    """The same inside a write transaction, whatever was found."""
     generation = store.read_generation(db)
     if store.renewed == generation:
         store.renewed = None

@@ -11,15 +11,7 @@ from typer import Option
 from typer.core import TyperCommand, TyperGroup
 
 from .output import escape_output
-from .settings import (
-    STYLE,
-    Debug,
-    JitmemCommand,
-    JsonOutput,
-    MemoryPath,
-    NamespaceName,
-    explain_misplaced_options,
-)
+from .settings import STYLE, Debug, JitmemCommand, JsonOutput, MemoryPath, NamespaceName, explain_misplaced_options
 
 CommandTable = Mapping[str, tuple[str, str]]
 """For each command, its module here and its summary in the list of commands."""
