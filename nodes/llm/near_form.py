@@ -61,6 +61,8 @@ def _fit_list(value: Any, item: Mapping[str, Any], definitions: Mapping[str, Any
         return []
     if isinstance(value, str) and item.get("type") == "integer" and _NUMBERS_ALONE.fullmatch(value):
         value = _NUMBER.findall(value)
+    if isinstance(value, int | float) and item.get("type") == "string":  # a count of what was to be told
+        return value
     values = value if isinstance(value, list) else [value]
     if "$ref" in item:
         values = [one for one in values if isinstance(one, dict)] or values

@@ -89,7 +89,7 @@ KINDS = {
     ),
     "not_json": Kind("content is prose", _chat),
     "truncated": Kind("content is cut in half, finish_reason length", _chat),
-    "wrong_types": Kind("the right keys with the wrong types: a number for a list, a list for a text", _step),
+    "wrong_types": Kind("the right keys with the wrong types: a number for a list, lists in a list for a text", _step),
     "think": Kind("a think block with another answer stands before the content", _chat),
     "fences": Kind("content stands in a ```json fence with words around it", _chat),
     "trailing_commas": Kind("a comma before every closing bracket", _step),
@@ -303,7 +303,7 @@ def _wrong_types(value: Any) -> Any:
         return {key: _wrong_types(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return len(value)
-    return [value] if isinstance(value, str) else value
+    return [[value]] if isinstance(value, str) else value
 
 
 def _with_commas(value: Any) -> str:
