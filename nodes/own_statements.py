@@ -71,7 +71,7 @@ def own_sentences(text: str, speakers: Collection[str]) -> Iterator[tuple[str, s
             sentence, seen = match.group().strip(), plain[match.start() : match.end()]
             general = bool(general_kind(sentence))
             before, foreign = foreign, foreign or bool(_MATERIAL.search(seen.strip()))
-            whole = len(sentence.split()) > 2 - (general or sentence[0] == "I") and len(sentence) <= _LONGEST
+            whole = len(sentence.split()) > 2 - (general or sentence[:1] == "I") and len(sentence) <= _LONGEST
             if speaker and whole and not _QUESTION.search(sentence) and (general or not _HEDGED.search(sentence)):
                 own = not (
                     (before if general else foreign)
