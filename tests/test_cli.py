@@ -279,7 +279,7 @@ def test_a_wrong_option_of_research_is_named_in_one_line(filled: Run, options: l
 
 def test_a_question_without_a_word_is_refused(filled: Run) -> None:
     result = filled("research", "  ")
-    assert (result.exit_code, result.stderr) == (2, "jitmem: A question is a text with at least one word; got ' '.\n")
+    assert (result.exit_code, result.stderr) == (2, "jitmem: A question is a text with at least one word.\n")
 
 
 def test_recall_shows_the_best_passages_with_their_brackets(filled: Run) -> None:

@@ -13,6 +13,7 @@ from jitmem.nodes.curate import Curation
 from jitmem.nodes.integrate import Integration
 from jitmem.nodes.llm.output_forms import OutputFormat
 from jitmem.nodes.llm.structured_output import UnreadableReply, parse_reply, parse_tool_calls
+from jitmem.nodes.llm.written_calls import calls_in_text
 from jitmem.nodes.plan import SearchPlan
 from jitmem.nodes.reflect import Reflection
 from jitmem.tools.memory_specs import memory_specs
@@ -139,3 +140,7 @@ def test_what_a_server_says_was_cut_off_is_not_repaired(reason: str) -> None:
 def test_what_is_not_of_the_form_is_none(answer: type[BaseModel], reply: object) -> None:
     with pytest.raises(UnreadableReply):
         parse_reply(AIMessage(json.dumps(reply)), answer)
+
+
+def test_a_name_that_is_called_but_is_no_tool_makes_no_call_of_the_object_behind_it() -> None:
+    assert calls_in_text('h(re? {"kind": "core"}', {}) is None

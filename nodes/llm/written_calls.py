@@ -39,7 +39,7 @@ def calls_in_text(text: str, arguments_of: Arguments = _NONE) -> Calls | None:
             return calls
         if calls is None:
             before = list(_names_in(text[max(read_to, start - _BEFORE) : start], arguments_of))
-            if before and not is_schema(value) and set(value) & set(arguments_of[before[-1][0]]):
+            if before and not is_schema(value) and set(value) & set(arguments_of.get(before[-1][0], ())):
                 calls = [{"name": before[-1][0], "args": value}]
         found = found if calls is None else [*(found or []), *calls]
         read_to = end

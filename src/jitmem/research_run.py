@@ -89,7 +89,8 @@ class ResearchRun:
 
 def validate_question(question: str) -> str:
     if not isinstance(question, str) or not question.strip():
-        raise BadInput(f"A question is a text with at least one word; got {question!r:.40}.")
+        got = "" if isinstance(question, str) else f"; got {question!r:.40}"
+        raise BadInput(f"A question is a text with at least one word{got}.")
     return question
 
 
