@@ -40,8 +40,9 @@ _EXTENT = """
 """
 _FREQUENCIES = """
     (SELECT json_group_array(json_array(term, passages)) FROM (
-        SELECT term, sum(passages) AS passages FROM posting
-        WHERE namespace IN ({readable}) AND term IN (SELECT value FROM json_each(:terms)) GROUP BY term) AS found)
+        SELECT given.value AS term, (SELECT sum(passages) FROM posting
+            WHERE namespace IN ({readable}) AND term = given.value) AS passages
+        FROM (SELECT :terms AS list) AS wanted CROSS JOIN json_each(wanted.list) AS given) AS found)
 """
 _CHANGED = """
     SELECT words.page, words.id, title, speakers, context, lengths, analyzer,
@@ -243,7 +244,7 @@ class Pages:
             ages=any(row[7] is not None for row in rows),
             vectors=VectorState._make([*rows[0][11:14], bool(rows[0][9])]) if columns and rows else None,
             unembedded=any(row[14] for row in rows) if columns else False,
-            frequencies={term: int(found.get(term, 0)) for term in terms},
+            frequencies={term: int(found.get(term) or 0) for term in terms},
         )
 
     def changed_pages(self, before: Extent, extent: Extent) -> list[IndexedPage]:
