@@ -43,8 +43,8 @@ def _copied_passage(text: str, citations: Sequence[Mapping[str, Any]], evidence:
     for hit in evidence if len(citations) == 1 else ():
         [quote] = citations
         if hit.record_id == record_id(quote) and hit.start <= quote["start"] and quote["end"] <= hit.end:
-            passage = " ".join(hit.text.split())
-            if words in passage and len(passage) <= 2 * len(words):
+            passage, said = " ".join(hit.text.split()), words.removeprefix(f"{hit.speaker}: ")
+            if said in passage and len(passage) <= 2 * len(words):
                 return hit
     return None
 

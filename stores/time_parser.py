@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from dateutil import parser as dateutil_parser
@@ -95,11 +97,16 @@ def _split_zone(text: str) -> tuple[str, tzinfo | None]:
         raise _unknown_zone(found[1])
     if found := _NAMED_ZONE.search(text):
         try:
-            named = next((zone for zone in available_timezones() if zone.lower() == found[1].lower()), found[1])
-            return text[: found.start()], ZoneInfo(named)
+            return text[: found.start()], ZoneInfo(_zones().get(found[1].lower(), found[1]))
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise _unknown_zone(found[1]) from error
     return text, None
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """The names of the zones that this machine knows, by the same in small letters."""
+    return {name.lower(): name for name in available_timezones()}
 
 
 def _zone_of(name: str | None, offset: int | None) -> tzinfo | None:

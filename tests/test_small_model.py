@@ -237,6 +237,7 @@ def test_each_need_has_its_statement_or_is_unmet(
         ("I went to the support group yesterday and it was good.", "I went to the support group yesterday"),
         ("I went to the support group yesterday", "I went to the support group yesterday"),
         ("Ana: I went to the support group yesterday and it was good. (yesterday [7 May 2024])", "it was good"),
+        ("Ana: the support group yesterday and it was good.", "the support group yesterday and it was good"),
     ],
 )
 def test_a_statement_that_copies_a_passage_is_that_passage_with_its_speaker_and_shown_once(
